@@ -65,7 +65,8 @@ VIEWER_HEADERS: tuple[Json, ...] = (
         "name": EMPLOYEE,
         "in": "header",
         "description": "Employee who views, by the id of your system; recorded. Required if people"
-        " read with the token.",
+        " read with the token. With a token of an identity provider it is the person of the token,"
+        " or left out: anything else is answered 400.",
         "schema": {
             "type": "string",
             "minLength": 1,

@@ -60,7 +60,7 @@ async def _add_records(records: Sequence[Record], add: AddRecords) -> Sequence[R
 def _record_of_row(row: Any, tenants: Collection[str]) -> Record:
     """Return the record of an action. A municipality that is neither in the configuration nor on
     the record is only named in it: its own record would make keys for a typing error."""
-    fields = {"what": row["what"], "about": row["about"], "by": row["by"]}
+    fields = {name: row[name] for name in ("what", "about", "by", "identified")}
     is_known = row["has_keys"] or row["tenant"] in ("", *tenants)
     if not is_known:
         fields["tenant"] = row["tenant"]
@@ -74,7 +74,7 @@ def _record_of_row(row: Any, tenants: Collection[str]) -> Record:
 
 
 _UNRECORDED = """
-select id, at, tenant, by, what, about, data, exists (
+select id, at, tenant, by, identified, what, about, data, exists (
     select from archiver.municipality_key k where k.tenant = operation.tenant) as has_keys
 from access.operation
 where id <> all($2::text[]::uuid[]) order by id limit $1

@@ -19,11 +19,11 @@ from cli.support.api_command import (
     run_with_gateway,
     send_command,
 )
-from cli.support.audit import OPERATOR
 from cli.support.gateway_client import Gateway, GatewayRefused
 from cli.support.language import lang_option
 from cli.support.options import Time, combine_options, json_option, renamed_option
 from cli.support.output import print_result
+from cli.support.person import stated_operator
 from cli.trials import live_command, trial_command
 from services.calendar.opening_hours import AMSTERDAM
 from services.ids import CONVERSATION
@@ -126,7 +126,7 @@ _by_and_output = combine_options(
     renamed_option(
         "--by",
         former="--author",
-        envvar=OPERATOR,
+        default=stated_operator,
         help="The person, as your CRM calls them; archived.",
     ),
     lang_option,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
 from deliverer.destinations import DESTINATIONS
 from deliverer.destinations.openklant.desk.desk_store import command_outbox
+from deliverer.ended_rows import CLEARINGS
 from deliverer.meta.accounts import Account
 from deliverer.meta.health import health_watch
 from deliverer.meta.health.health_store import HealthStore
@@ -51,6 +52,7 @@ from services.amqp.connection import BrokerConnection, broker_connection
 from services.amqp.consumer import Consumer, Inbox, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher
+from services.clearing import clear_periodically
 from services.config.model import Configuration
 from services.config.organisation import Destination
 from services.config.settings import DelivererSettings
@@ -104,7 +106,7 @@ async def deliverer(
         sends = await enter(_run_sending(pool, files, accounts, attempts.record))
         read_receipts = await enter(_run_read_receipts(pool, accounts))
         health = await enter(_run_health(pool, accounts, settings.webhook_url))
-        count = await enter(background_task(_count_parked(settlements, config.destinations)))
+        upkeep = await enter(_run_upkeep(pool, settlements, config))
         app = operations_app(
             partial(readiness_problems, pool, consumers),
             parts=partial(_parts, config, consumers, shared.sessions),
@@ -112,8 +114,8 @@ async def deliverer(
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
         notices = await enter(_owner_notices(pool, config, credentials, running).run())
         deliveries = [task for each in running.values() for task in each.tasks]
-        links = outgoing.task, incoming.task, keys, attempts.task, report, health
-        yield first_failure(*links, count, *relays, *deliveries, *notices, *sends, *read_receipts)
+        links = outgoing.task, incoming.task, keys, attempts.task, report, health, *upkeep
+        yield first_failure(*links, *relays, *deliveries, *notices, *sends, *read_receipts)
 
 
 class RunningDestination(NamedTuple):
@@ -236,7 +238,7 @@ def _owner_notices(
         if each.owners
     ]
     receivers = {id: each.receiver for id, each in running.items()}
-    return OwnerNotices(NoticeStore(pool), owned, receivers)
+    return OwnerNotices(NoticeStore(pool, config.terms), owned, receivers)
 
 
 def _certificate_end(credentials: Credentials) -> datetime | None:
@@ -302,15 +304,31 @@ async def _run_health(
             yield task
 
 
+@asynccontextmanager
+async def _run_upkeep(
+    pool: Pool, settlements: Settlements, config: Configuration
+) -> AsyncIterator[list["asyncio.Task[None]"]]:
+    """Count parked deliveries, and clear rows at their term."""
+    works = (
+        _measure_parked(settlements, config),
+        clear_periodically(pool, CLEARINGS, config.terms.model_dump()),
+    )
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(background_task(work)) for work in works]
+
+
 COUNT_SECONDS = 30.0
 """Interval between counts of parked deliveries."""
 
 
-async def _count_parked(settlements: Settlements, destinations: Sequence[Destination]) -> None:
+async def _measure_parked(settlements: Settlements, config: Configuration) -> None:
+    kept = timedelta(days=config.terms.parked_days)
     while True:
-        for destination in destinations:
-            count = await retry_while_unavailable(
+        for destination in config.destinations:
+            count, age = await retry_while_unavailable(
                 partial(settlements.count_parked, destination.id), "parked"
             )
             metrics.parked.labels(queue=destination.id).set(count)
+            left = (kept - age).total_seconds()
+            metrics.parked_ends.labels(queue=destination.id).set(left)
         await asyncio.sleep(COUNT_SECONDS)

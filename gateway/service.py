@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from gateway.api.command_store import CommandStore
 from gateway.api.message_routes import MessageRoutes
 from gateway.api_docs.document import document
+from gateway.ended_rows import CLEARINGS
 from gateway.intake import Intake, run_intake
 from gateway.media.routes import MediaRoutes
 from gateway.media.upload_store import UploadStore
@@ -16,6 +17,7 @@ from services import clock
 from services.amqp.connection import broker_connection
 from services.amqp.partition_publisher import PartitionPublisher
 from services.api import docs_page
+from services.clearing import clear_periodically
 from services.config.loader import LoadedConfig, load
 from services.config.model import Configuration
 from services.config.reload import ActiveVersion, watch_config
@@ -85,6 +87,7 @@ async def _api(
     async with (
         run_token_store(pool, environment_tokens(settings, config), config) as ring,
         background_task(media.sweep()) as sweep,
+        background_task(clear_periodically(pool, CLEARINGS, config.terms.model_dump())) as clear,
     ):
         api = MessageRoutes(intake, CommandStore(pool), uploads, config, ring)
 
@@ -93,4 +96,4 @@ async def _api(
             ring.reload(new.config)
 
         async with background_task(watch_config(settings.config, version, load, apply)) as watch:
-            yield [*api.routes(), *media.routes(ring)], [ring.task, sweep, watch]
+            yield [*api.routes(), *media.routes(ring)], [ring.task, sweep, clear, watch]

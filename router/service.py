@@ -7,6 +7,7 @@ from functools import partial
 
 from router.active_rules import ActiveRules
 from router.budget_monitor import BudgetMonitor
+from router.ended_rows import CLEARINGS
 from router.handlers.units import keyed_hash
 from router.partition.worker import FRAMES, Partition
 from router.retry_relay import run_retries
@@ -19,6 +20,7 @@ from services.amqp.connection import broker_connection
 from services.amqp.consumer import Consumer, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher
+from services.clearing import clear_periodically
 from services.config.loader import LoadedConfig
 from services.config.model import Configuration
 from services.config.reload import ActiveVersion
@@ -35,7 +37,7 @@ from services.working_keys import sealing_pool
 
 POOL_SIZE = 8
 """Connections to PostgreSQL: one for each active partition, two for the relay of timers, one each
-for retries, budgets and silence now and then, and some room."""
+for retries, budgets, silence and clearing now and then, and some room."""
 
 
 @asynccontextmanager
@@ -85,8 +87,8 @@ async def router(
 async def _side_tasks(
     amqp: str, config: Configuration, pool: Pool, store: Store, rules: ActiveRules
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """Run the relays and the monitors. The relays have a connection of their own: trouble with
-    their publishes must not affect the partitions."""
+    """Run the relays, the monitors and the clearing. The relays have a connection of their own:
+    trouble with their publishes must not affect the partitions."""
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         link = await enter(broker_connection(amqp, "router tells"))
@@ -100,6 +102,7 @@ async def _side_tasks(
             run_retries(store, retries, rules.context),
             BudgetMonitor(pool, rules.context).run(),
             SilenceMonitor(pool, rules.context).run(),
+            clear_periodically(pool, CLEARINGS, config.terms.model_dump()),
         )
         yield [link.task, report, *[await enter(background_task(work)) for work in works]]
 

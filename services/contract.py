@@ -52,11 +52,18 @@ class Receipt(
     """Trace that this belongs to (W3C Trace Context); '' without tracing."""
 
 
+Identified = Literal["proven", "stated"]
+"""Source of a person's name. proven: an identity provider, or the person's own login of the
+database. stated: the caller."""
+
+
 class Author(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Author of an outgoing message."""
 
     kind: Literal["employee", "system", "automated"]
     id: str = ""
+    identified: Identified | msgspec.UnsetType = msgspec.UNSET
+    """Source of `id`; left out where it names no employee."""
 
 
 AUTOMATED_AUTHOR = Author(kind="automated", id="postkamer")

@@ -111,6 +111,11 @@ media_waiting_seconds = _gauge(
     "postkamer_media_waiting_seconds", "How long ago the oldest of these was sent", "state"
 )
 parked = _gauge("postkamer_parked", "Deliveries parked", "queue")
+parked_ends = _gauge(
+    "postkamer_parked_ends_seconds",
+    "How long the oldest parked delivery is kept yet; the whole term without one",
+    "queue",
+)
 notices = _counter("postkamer_notices_total", "Notices of Meta's", "field", "event")
 notice_alarms = _counter(
     "postkamer_notice_alarms_total", "Notices that a person must see", "field", "event"
@@ -225,6 +230,11 @@ owner_unreached = _gauge(
     "How long the oldest notice waits that the owner of a destination did not get",
     "destination",
 )
+identity_keys_age = _gauge(
+    "postkamer_identity_keys_age_seconds",
+    "Time since an identity provider gave its keys",
+    "provider",
+)
 number_silent = _gauge(
     "postkamer_number_silent", "1 while a number is silent for longer than is usual", "number"
 )
@@ -265,3 +275,9 @@ waiting_seconds = _gauge(
     "partition",
 )
 quarantine = _gauge("postkamer_quarantine", "Units or records in quarantine that wait for a person")
+rows_cleared = _counter("postkamer_rows_cleared_total", "Rows that ended at their term", "rows")
+rows_over_term = _gauge(
+    "postkamer_rows_over_term_seconds",
+    "How long the oldest row is over its term that nothing needs any more",
+    "rows",
+)

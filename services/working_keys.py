@@ -77,12 +77,7 @@ async def working_keys(
             while True:
                 read = partial(refresh, pool, masters, clock.now().date(), ring)
                 await retry_while_unavailable(read, "working keys")
-                read_at = clock.monotonic()
-                while (
-                    ring.covers(clock.now().date())
-                    and clock.monotonic() < read_at + REFRESH_SECONDS
-                ):
-                    await asyncio.sleep(LOOK_SECONDS)
+                await _wait_for_next_read(ring)
 
     async with background_task(run()) as task:
         await _wait_until_ready(ring, task)

@@ -35,7 +35,7 @@ MESSAGE: Json = {
     "provisional": False,
     "held": False,
     "marks": ['"bezwaar" staat erin (regel bezwaar)'],
-    "author": {"kind": "citizen", "id": ""},
+    "author": {"kind": "citizen", "id": "", "identified": None},
     "status": "received",
     "statuses": [],
     "media": [
@@ -55,6 +55,7 @@ MESSAGE: Json = {
         {
             "at": "2026-11-23T06:40:00Z",
             "by": "P. Bakker",
+            "identified": "stated",
             "text": "De container stond aan de overkant",
         }
     ],
@@ -92,7 +93,7 @@ CONVERSATION: Json = {
             "at": "2026-11-20T08:14:03Z",
             "from": "klantcontact",
             "reason": "Gaat over een container",
-            "author": {"kind": "employee", "id": "m.devries"},
+            "author": {"kind": "employee", "id": "m.devries", "identified": "stated"},
             "zaak": None,
             "care": None,
             "asked": None,
@@ -103,7 +104,7 @@ CONVERSATION: Json = {
             "at": "2026-11-20T08:21:40Z",
             "from": None,
             "reason": None,
-            "author": {"kind": "employee", "id": "m.devries"},
+            "author": {"kind": "employee", "id": "m.devries", "identified": "stated"},
             "zaak": "ZAAK-2026-0012345",
             "care": None,
             "asked": None,
@@ -113,7 +114,7 @@ CONVERSATION: Json = {
         {
             "id": "018fe5a4-9d31-7c02-8b6a-51c3b8a0e7d4",
             "at": "2026-11-20T08:20:11Z",
-            "author": {"kind": "employee", "id": "m.devries"},
+            "author": {"kind": "employee", "id": "m.devries", "identified": "stated"},
             "text": "Staat bij de school, niet bij het huis",
         }
     ],
@@ -147,7 +148,7 @@ PAGE: Json = {
         {
             "id": "018fe5a4-9d31-7c02-8b6a-51c3b8a0e7d4",
             "at": "2026-11-20T08:20:11Z",
-            "author": {"kind": "employee", "id": "m.devries"},
+            "author": {"kind": "employee", "id": "m.devries", "identified": "stated"},
             "text": "Container is vol, ophalen voor vrijdag",
             "conversationId": CONVERSATION_ID,
             "department": "openbare-ruimte",

@@ -9,6 +9,7 @@ from services.whatsapp.delivery_status import STATUS_RANK
 
 Row = Mapping[str, Any]
 ANNOTATION = "annotation"
+CITIZEN: dict[str, Any] = {"kind": "citizen", "id": "", "identified": None}
 
 
 def messages_json(rows: Sequence[Row], outcome_rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -68,13 +69,17 @@ def _furthest_status(
     return max(counting, key=lambda status: STATUS_RANK.get(status, -1))
 
 
-def _message_author(data: dict[str, Any]) -> dict[str, str]:
+def _message_author(data: dict[str, Any]) -> dict[str, Any]:
     """Return who wrote a message: an employee where nothing is said, because a CRM may leave it out
     and the app on the business phone does."""
     if data["direction"] == "in":
-        return {"kind": "citizen", "id": ""}
-    author: dict[str, str] = data.get("author") or {"kind": "employee", "id": ""}
-    return author
+        return CITIZEN
+    return {"identified": None} | (data.get("author") or {"kind": "employee", "id": ""})
+
+
+def _author_json(author: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return an author, with null where the record does not say if the name was proven."""
+    return author and {"identified": None} | author
 
 
 DECISION_DEFAULTS: dict[str, Any] = {
@@ -109,7 +114,7 @@ def _statuses_json(outcomes: Sequence[tuple[Row, dict[str, Any]]]) -> list[dict[
             "status": outcome["status"],
             "at": outcome.get("at") or entry["at"],
             "reason": outcome["reason"],
-            "author": (outcome.get("by") or {}).get("author"),
+            "author": _author_json((outcome.get("by") or {}).get("author")),
         }
         for entry, outcome in outcomes
         if entry["kind"] == "status" or (entry["kind"] == "send" and _is_news(outcome, known))
@@ -149,7 +154,12 @@ def _media_json(
 
 def _annotation_json(row: Row, annotation: dict[str, Any]) -> dict[str, Any]:
     """Return a rectification; the message itself stays as it was."""
-    return {"at": row["at"], "by": annotation["by"], "text": annotation["text"]}
+    return {
+        "at": row["at"],
+        "by": annotation["by"],
+        "identified": annotation.get("identified"),
+        "text": annotation["text"],
+    }
 
 
 def _delivery_json(row: Row, delivery: dict[str, Any]) -> dict[str, Any]:
@@ -173,7 +183,7 @@ def notes_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
         {
             "id": data["id"],
             "at": row["at"],
-            "author": data["author"],
+            "author": _author_json(data["author"]),
             "text": data["text"],
         }
         for row, data in ((row, msgspec.json.decode(row["data"])) for row in rows)
@@ -236,7 +246,7 @@ def _history_json(
         "at": row["at"],
         "from": step.get("from") or None,
         "reason": step.get("reason") or None,
-        "author": actor.get("author"),
+        "author": _author_json(actor.get("author")),
         "zaak": step.get("zaak") or None,
         "care": step.get("care") or None,
         "asked": step.get("asked") or None,

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from services.api.operations import Shown
+from services.contract import Identified
 
 
 class Decision(Shown):
@@ -25,6 +26,9 @@ class Author(Shown):
 
     kind: Literal["employee", "system", "automated"]
     id: str
+    identified: Identified | None
+    """Source of an employee's id: the municipality's identity provider (`proven`) or the CRM
+    (`stated`). Null where no employee is named, and in older records."""
 
 
 class MessageAuthor(Shown):
@@ -34,6 +38,9 @@ class MessageAuthor(Shown):
     kind: Literal["citizen", "employee", "system", "automated"]
     id: str
     """Id that the CRM gave; empty for a citizen, and where it gave none."""
+    identified: Identified | None
+    """Source of an employee's id: the municipality's identity provider (`proven`) or the CRM
+    (`stated`). Null where no employee is named, and in older records."""
 
 
 class Step(Shown):
@@ -74,6 +81,8 @@ class Annotation(Shown):
 
     at: datetime.datetime
     by: str
+    identified: Identified | None
+    """Source of the name in `by`, as of an author's id."""
     text: str
 
 

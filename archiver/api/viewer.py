@@ -17,6 +17,7 @@ MAX_CHARACTERS = {EMPLOYEE: 200, REASON: 500}
 EMPLOYEE_MISSING = "employee_missing"
 EMPLOYEE_REQUIRED = "must be given: people read with this token"
 EMPLOYEE_EMPTY = "must name a person, or be left out"
+EMPLOYEE_OTHER = "must be the person of this token, or be left out"
 TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 """W3C Trace Context: version, trace, the caller's own span, flags; later versions may add
 fields."""
@@ -63,16 +64,25 @@ def find_faults(headers: Mapping[str, str], rights: Rights) -> list[Fault]:
         for name, longest in MAX_CHARACTERS.items()
         if len(value := headers.get(name, "")) > longest or not value.isprintable()
     ]
-    if not headers.get(EMPLOYEE, "").strip() and (rights.people or EMPLOYEE in headers):
-        faults.append(Fault(EMPLOYEE, EMPLOYEE_REQUIRED if rights.people else EMPLOYEE_EMPTY))
+    if fault := _employee_fault(headers.get(EMPLOYEE), rights):
+        faults.append(Fault(EMPLOYEE, fault))
     return faults
+
+
+def _employee_fault(header: str | None, rights: Rights) -> str:
+    employee = (header or "").strip()
+    if rights.person:
+        return "" if header is None or employee == rights.person else EMPLOYEE_OTHER
+    if employee or (header is None and not rights.people):
+        return ""
+    return EMPLOYEE_REQUIRED if rights.people else EMPLOYEE_EMPTY
 
 
 def read_viewer(headers: Mapping[str, str], rights: Rights) -> Viewer:
     """Read the viewer from headers without faults."""
     trace, span = parse_traceparent(headers.get(TRACE, ""))
     employee, reason = (headers.get(name, "").strip() for name in (EMPLOYEE, REASON))
-    return Viewer(rights, employee, reason, trace, span)
+    return Viewer(rights, rights.person or employee, reason, trace, span)
 
 
 def parse_traceparent(header: str) -> tuple[str, str]:
@@ -135,6 +145,7 @@ def _view_data(viewer: Viewer, kind: str, shown_range: ShownRange, trace: str) -
         "department": shown_range.department,
         "token": viewer.rights.name,
         "employee": viewer.employee,
+        "identified": viewer.rights.identified if viewer.employee else "",
         "reason": viewer.reason,
         "what": kind,
         "count": shown_range.count,

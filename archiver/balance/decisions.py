@@ -1,5 +1,12 @@
 """SQL of what a decision sends out, and of where each of it is now."""
 
+NOT_CLEARED = "(select first_at from router.cleared)"
+"""Time from which all decisions are there: those from before may be gone, as their term is over. It
+is read in the statement that looks for a decision, so that both see the same state."""
+ITEMS_FROM = f"({NOT_CLEARED} + interval '1 hour')"
+"""Time from which an item in the record has its decision. The id of an item has the time of its
+receipt, by the clock of a gateway, which may be ahead."""
+
 ISSUED = """
 select 'record' as equation, id, number as subject, partition, xact
 from decided, unnest(records) id

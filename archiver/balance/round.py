@@ -11,7 +11,7 @@ from datetime import datetime
 
 import msgspec
 
-from archiver.balance.decisions import ISSUED, STATE
+from archiver.balance.decisions import ISSUED, ITEMS_FROM, STATE
 from archiver.balance.lost_batches import find_lost_batches
 from archiver.balance.second_look import (
     BY_INDEX,
@@ -157,7 +157,7 @@ with read as materialized (
 ), unknown as (
     insert into balance.open (equation, id, subject, part)
     select 'item', id, wrote_to, 'under way' from new
-    where not is_known and id >= archiver.first_id($4)
+    where not is_known and id >= archiver.first_id(greatest($4, {ITEMS_FROM}))
     on conflict do nothing
 ), sums as (
     select 'item' as equation, coalesce(number, wrote_to) as subject,
@@ -221,7 +221,8 @@ with drained as materialized (
             when state is not null then state
             when f.part = 'missing' then 'missing'  -- until it is found, or accepted
             when equation in ('send', 'quarantine') then 'missing'
-            when equation = 'item' and f.id < archiver.first_id($7) then 'recorded'
+            when equation = 'item' and f.id < archiver.first_id(greatest($7, {ITEMS_FROM}))
+                then 'recorded'
             when equation = 'item' and began_at < now() - make_interval(secs => $4) then 'missing'
             when equation = 'receipt' and began_at < now() - make_interval(secs => $3)
                 then 'missing'
@@ -268,8 +269,12 @@ select (select count(*) from begun) as begun, (select count(*) from ended) as en
 """
 
 # A transaction that stays open holds everything later back: then the balance is behind, and says so
-# by the time of its last round.
+# by the time of its last round. The router clears nothing that is not taken.
 _ADVANCE = """
+with taken as (
+    update router.cleared set taken_at = coalesce((
+        select decided_at from router.inbox where xact >= $1 order by xact limit 1), now())
+)
 update balance.progress set decided = $1, recorded = $2, round_at = case when (
     select decided_at from router.inbox where xact >= $1 order by xact limit 1
 ) < now() - make_interval(secs => $3) then round_at else now() end

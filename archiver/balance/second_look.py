@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from archiver.balance.decisions import ISSUED, STATE
+from archiver.balance.decisions import ISSUED, ITEMS_FROM, NOT_CLEARED, STATE
 from archiver.balance.turn import take_turn
 from services.postgres.database import Connection, Pool
 
@@ -130,7 +130,7 @@ or exists (select from balance.accepted a
 _DECISIONS = f"""
 with decided as materialized (
     select xact, partition, number, is_quarantined, record, records, events, destinations, send
-    from router.inbox where xact >= $1 and xact < $2
+    from router.inbox where xact >= $1 and xact < $2 and decided_at >= {NOT_CLEARED}
 ), issued as materialized ({ISSUED}), found as materialized (
     select l.*, {STATE} as state from issued l
 ), gone as (
@@ -144,7 +144,8 @@ select count(*) from named
 _ENTRIES = f"""
 with there as materialized (
     select id, position, split_part(conversation, '-', 1) as wrote_to,
-        item is not null and kind <> 'segment' and id >= archiver.first_id($3) as is_item
+        item is not null and kind <> 'segment'
+            and id >= archiver.first_id(greatest($3, {ITEMS_FROM})) as is_item
     from archiver.entry where position >= $1 and position < $2
 ), items as materialized (
     select 'item' as equation, id, wrote_to as subject, null::int as partition,

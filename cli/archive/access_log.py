@@ -46,6 +46,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defau
     department: str
     token: str
     employee: str = ""
+    identified: str = ""
+    """Source of the employee's name: proven or stated; '' before that was recorded."""
     reason: str = ""
     what: str
     count: int
@@ -55,11 +57,14 @@ class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defau
     messages: tuple[UUID, ...] = ()
 
     def line(self) -> str:
-        viewer = f"{self.token}, {self.employee}" if self.employee else self.token
+        viewer = f"{self.token}, {self._employee()}" if self.employee else self.token
         what = f"{self.what} {self.message}" if self.message else f"{self.what} ({self.count})"
         place = f"{self.conversation} ({self.department or '-'})"
         reason = f": {self.reason}" if self.reason else ""
         return f"{self.at:%Y-%m-%d %H:%M:%S}Z  {viewer}  {what} of {place}{reason}"
+
+    def _employee(self) -> str:
+        return f"{self.employee} ({self.identified})" if self.identified else self.employee
 
 
 def parse_view(row: dict[str, Any]) -> View:

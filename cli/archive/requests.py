@@ -31,10 +31,12 @@ from cli.support.configuration import load_config
 from cli.support.database import with_database
 from cli.support.options import by_option, config_option, json_option
 from cli.support.output import CommandRefused, fail, print_result
+from cli.support.person import identify_person
 from cli.support.person_options import find_person, parse_person, person_options
 from services import clock
 from services.calendar.opening_hours import AMSTERDAM
 from services.config.model import Configuration
+from services.contract import Identified
 from services.language import readability
 from services.postgres.database import Connection, Pool
 
@@ -75,6 +77,7 @@ class RequestStep(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     at: datetime
     event: str
     by: str
+    identified: Identified | None
     due_on: date
     ground: str
     decision: str
@@ -82,7 +85,8 @@ class RequestStep(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     def __str__(self) -> str:
         details = filter(None, (self.decision, self.ground, self.text))
-        return f"  {self.at:%Y-%m-%d %H:%M}Z {': '.join((f'{self.event} by {self.by}', *details))}"
+        by = f"{self.by} ({self.identified})" if self.identified else self.by
+        return f"  {self.at:%Y-%m-%d %H:%M}Z {': '.join((f'{self.event} by {by}', *details))}"
 
 
 class RequestDetails(msgspec.Struct, frozen=True):
@@ -108,7 +112,7 @@ def summarise(request: Request) -> RequestSummary:
 
 
 def present_step(at: datetime, event: RequestEvent) -> RequestStep:
-    names = ("event", "by", "due_on", "ground", "decision", "text")
+    names = ("event", "by", "identified", "due_on", "ground", "decision", "text")
     return RequestStep(at=at, **{name: getattr(event, name) for name in names})
 
 
@@ -137,7 +141,8 @@ def open_command(kind: Any, received: datetime, by: str, as_json: bool, **person
 
     async def open_request(connection: Connection, keys: KeyStore) -> tuple[Request, Operation]:
         subject = await find_person(connection, keys, citizen)
-        request = await RequestStore(connection, keys).open(new, subject, clock.now())
+        store = await _store_of(connection, keys, name, citizen.tenant)
+        request = await store.open(new, subject, clock.now())
         return request, _operation("open", request)
 
     _print(change_archive(open_request, by=name), as_json=as_json)
@@ -257,7 +262,7 @@ def _change(
     """Change a request that is not decided yet, with an audit entry, and return it."""
 
     async def run(connection: Connection, keys: KeyStore) -> tuple[Request, Operation]:
-        store = RequestStore(connection, keys)
+        store = await _store_of(connection, keys, by)
         request = await _find(store, id)
         if request.decision:
             raise CommandRefused(f"{id} was decided already: {request.decision}")
@@ -265,6 +270,14 @@ def _change(
         return changed, _operation(action, changed)
 
     return change_archive(run, by)
+
+
+async def _store_of(
+    connection: Connection, keys: KeyStore, by: str, tenant: str = ""
+) -> RequestStore:
+    """Return the store for steps by this person."""
+    person = await identify_person(connection, by, tenant)
+    return RequestStore(connection, keys, person.identified)
 
 
 def _decision_fault(request: Request, decision: str, code: str) -> str:

@@ -30,6 +30,7 @@ from cli.support.archive_access import change_archive, write_private_file
 from cli.support.audit import Operation, parse_name, parse_reason
 from cli.support.options import by_option, json_option, reason_option, renamed_option
 from cli.support.output import CommandRefused, count, fail, print_note, print_result
+from cli.support.person import identify_person
 from cli.support.person_options import PersonFilter, find_person, parse_person, person_options
 from services import clock
 from services.calendar.opening_hours import AMSTERDAM
@@ -279,11 +280,13 @@ async def _annotate(
         request = await _find_request(connection, id, tenant)
         if row["conversation"] not in request["conversations"]:
             raise CommandRefused(f"{id} is about another person than this message")
+    runner = await identify_person(connection, data["by"], tenant)
+    more = {"department": row["department"], "identified": runner.identified}
     record = Record(
         id=clock.new_id(now),
         kind="annotation",
         at=now,
-        data=msgspec.json.encode(data | {"department": row["department"]}),
+        data=msgspec.json.encode(data | more),
         tenant=tenant,
         conversation=row["conversation"],
         message=message,

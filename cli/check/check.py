@@ -133,7 +133,7 @@ def _scanner_faults(config: Configuration, environ: Mapping[str, str]) -> list[s
 
 def _setting_faults(environ: Mapping[str, str]) -> set[str]:
     faults: set[str] = set()
-    for kind in KINDS:
+    for kind in (*KINDS, settings.PersonSettings):
         try:
             settings.load(kind, environ)
         except settings.SettingsError as error:
@@ -163,6 +163,17 @@ def _check_numbers(path: Path, environ: Mapping[str, str]) -> ServerCheck:
         return ServerCheck()
 
 
+def _check_identity_providers(path: Path) -> ServerCheck:
+    """Ask each identity provider of a configuration without faults for its keys."""
+    # Imported late: a client of HTTP takes a while.
+    from cli.check.identity_providers import check_identity_providers
+
+    try:
+        return check_identity_providers(loader.load(path, patterns=False).config)
+    except ConfigError:  # its faults are reported already
+        return ServerCheck()
+
+
 def format_result(result: CheckResult, lang: str = "nl") -> Iterator[str]:
     words = WORDS[lang]
     yield from map(words["fault"].format, result.faults)
@@ -184,8 +195,8 @@ def command(path: Path | None, is_live: bool, lang: str, as_json: bool) -> None:
     the environment. With it, check that file and the files that it includes, and nothing else.
     With --live, connect to POSTKAMER_AMQP_URL, POSTKAMER_DATABASE_URL and each Open Klant, judge
     their versions, name the tokens that reach more than was chosen, compare the departments with
-    the Objecten API, and ask Meta for the state of each number, its token, its webhook and its
-    payment.
+    the Objecten API, ask Meta for the state of each number, its token, its webhook and its
+    payment, and each identity provider for its keys.
     """
     file = configured_path(path)
     with without_collection():
@@ -195,6 +206,7 @@ def command(path: Path | None, is_live: bool, lang: str, as_json: bool) -> None:
             check_servers(os.environ),
             _check_openklants(file, os.environ),
             _check_numbers(file, os.environ),
+            _check_identity_providers(file),
             check_trials(os.environ),
         ):
             result.faults += [fault for fault in servers.faults if fault not in result.faults]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cli.support.language import LANGUAGE
 from cli.support.output import count
+from cli.support.person import is_proof_required
 from services.config import settings
 from services.config.loader import LoadedConfig
 
@@ -29,6 +30,8 @@ WORDS = {
         "not checked": "niet gecontroleerd: {}",
         "environment": "de adressen, geheimen en certificaten van de omgeving",
         "no variable": ", want daarin staat geen {}-variabele",
+        "proven": "commando's: alleen van wie bewezen is",
+        "stated": "commando's: ook van wie een naam opgeeft; zo staat het in het archief",
         "fault": "fout: {}",
         "warning": "let op: {}",
         "faults": "fout|fouten",
@@ -43,6 +46,8 @@ WORDS = {
         "not checked": "not checked: {}",
         "environment": "the addresses, secrets and certificates of the environment",
         "no variable": ", which has no {} variable",
+        "proven": "commands: only of persons who are proven",
+        "stated": "commands: also of persons who state a name, and are recorded so",
         "fault": "fault: {}",
         "warning": "warning: {}",
         "faults": "fault|faults",
@@ -72,6 +77,7 @@ def describe_coverage(
     yield words["checked"].format(f"{path}{and_others}: {', '.join(counts)}")
     if settings_too:
         yield words["checked"].format(words["environment"])
+        yield words["proven" if is_proof_required(environ) else "stated"]
     else:
         is_empty = not has_environment(environ)
         why = words["no variable"].format(settings.PREFIX) if is_empty else ""

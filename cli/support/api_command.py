@@ -9,6 +9,7 @@ import msgspec
 
 from cli.support.gateway_client import Gateway, GatewayRefused
 from cli.support.output import fail
+from cli.support.person import token_for_gateway
 from services import clock
 from services.config import settings
 
@@ -42,8 +43,10 @@ class CommandOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
 def load_gateway(environ: Mapping[str, str]) -> Gateway:
     """Return a client of the gateway; SettingsError lists settings that are missing or wrong."""
     renamed = {"POSTKAMER_GATEWAY_URL": environ.get("POSTKAMER_API_URL", "")}  # its first name
+    own = token_for_gateway(environ)
+    token = {"POSTKAMER_API_TOKEN": own, "POSTKAMER_API_TOKEN_FILE": ""} if own else {}
     try:
-        options = settings.load(settings.ApiSettings, renamed | dict(environ))
+        options = settings.load(settings.ApiSettings, renamed | dict(environ) | token)
     except settings.SettingsError as error:
         is_missing = any(fault.endswith(": is missing") for fault in error.faults)
         hint = [SETTINGS_OF_RUN] if is_missing else []

@@ -4,22 +4,18 @@ The archiver makes a record of each row (`archiver.operator_actions`). Commands 
 gateway's API are archived as such.
 """
 
-import getpass
-import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import msgspec
 
 from cli.support.database import with_database
-from cli.support.output import CommandRefused, fail
+from cli.support.output import fail
+from cli.support.person import LONGEST_NAME, NAME, identify_person, is_line
 from services import clock
 from services.postgres.database import Connection, Pool
 
-OPERATOR = "POSTKAMER_OPERATOR"
-LONGEST_NAME = 100
 LONGEST_REASON = 200
-NAME = f"expected a name of 1 to {LONGEST_NAME} characters"
 T = TypeVar("T")
 
 
@@ -42,7 +38,7 @@ def run_audited(
 ) -> T:
     """Make a change with its audit entry in one transaction, and return its result.
 
-    `by` names the person, else `operator` does. `before_commit` runs when only the commit is left:
+    `by` names a person who is not proven. `before_commit` runs when only the commit is left:
     it is for work that a rollback cannot undo.
     """
 
@@ -61,11 +57,12 @@ def run_audited(
 async def write_operation(connection: Connection, operation: Operation, by: str = "") -> None:
     """Write an audit entry. Call it in the transaction of the change, if there is one.
 
-    `by` names the person, else `operator` does.
+    `by` names a person who is not proven.
     """
+    person = await identify_person(connection, by, operation.tenant)
     data = msgspec.json.encode(operation.data).decode()
-    fields = operation.tenant, by or operator(os.environ), operation.what, operation.about, data
-    await connection.execute(_WRITE, clock.new_id(), *fields)
+    fields = operation.what, operation.about, data, person.identified
+    await connection.execute(_WRITE, clock.new_id(), operation.tenant, person.name, *fields)
 
 
 async def record_access(pool: Pool, operation: Operation, by: str = "") -> None:
@@ -75,39 +72,20 @@ async def record_access(pool: Pool, operation: Operation, by: str = "") -> None:
 
 
 _WRITE = """
-insert into access.operation (id, tenant, by, what, about, data)
-values ($1, $2, $3, $4, $5, $6::jsonb)
+insert into access.operation (id, tenant, by, what, about, data, identified)
+values ($1, $2, $3, $4, $5, $6::jsonb, $7)
 """
-
-
-def operator(environ: Mapping[str, str]) -> str:
-    """Return the name of the operator from POSTKAMER_OPERATOR, else of the user of this machine."""
-    name = (environ.get(OPERATOR) or _login()).strip()
-    if not _is_line(name, LONGEST_NAME):
-        raise CommandRefused(f"{OPERATOR}: {NAME}")
-    return name
 
 
 def parse_name(by: str) -> str:
     """Return the name of a person as it is archived; print a fault and exit."""
     name = by.strip()
-    return name if _is_line(name, LONGEST_NAME) else fail(f"--by: {NAME}", 2)
+    return name if is_line(name, LONGEST_NAME) else fail(f"--by: {NAME}", 2)
 
 
 def parse_reason(reason: str | None, longest: int = LONGEST_REASON, noun: str = "a reason") -> str:
     """Return the reason of an access as it is archived; print a fault and exit."""
     line = (reason or "").strip()
-    if not _is_line(line, longest):
+    if not is_line(line, longest):
         fail(f"--reason: expected {noun} of 1 to {longest} characters", 2)
     return line
-
-
-def _is_line(text: str, longest: int) -> bool:
-    return 0 < len(text) <= longest and text.isprintable()
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # in a container a user may have a number and no name
-        return f"uid {os.getuid()}"

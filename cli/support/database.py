@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from cli.support.output import CommandRefused, fail
+from cli.support.person import require_person
 from services.config import model, settings
 from services.config.settings import DatabaseSettings
 from services.postgres.database import DATABASE_ERRORS, Connection, Pool, connection_pool
@@ -25,6 +26,7 @@ def with_database(
     async def run() -> T:
         url = settings.load(kind, os.environ).database_url.get_secret_value()
         async with connection_pool(url, f"postkamer-{command}", connections) as pool:
+            await require_person(pool)
             return await work(pool)
 
     return run_or_fail(command, run)

@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -35,8 +36,10 @@ UNKNOWN = (
     " has decided waits in a queue, and cannot be found there: see `postkamer status`"
 )
 
+ENDED = "Work from before {:%Y-%m-%d %H:%M} (UTC) ended at its term"
 
-class Trace(msgspec.Struct, frozen=True, kw_only=True):
+
+class Trace(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The way of one thing; `now` is empty if nothing is left to do."""
 
     tenant: str = ""
@@ -45,6 +48,9 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     steps: list[Step]
     now: list[Turn]
     cut: bool
+    ended_before: datetime | None = None
+    """Time from before which decisions ended at their term: this one is of before. None if it is
+    not."""
 
 
 @click.command("trace")
@@ -83,7 +89,7 @@ def command(id: str, path: Path | None, reason: str, as_json: bool) -> None:
             pool, Operation(what="trace", about=_about(id, trace), tenant=trace.tenant, data=data)
         )
         if evidence.is_empty:
-            raise CommandRefused(UNKNOWN)
+            raise CommandRefused(unknown(evidence.ended_before))
         return trace
 
     trace = with_archive("trace", work)
@@ -116,7 +122,15 @@ def make_trace(evidence: Evidence) -> Trace:
         steps=make_steps(evidence),
         now=find_turns(evidence),
         cut=evidence.is_cut,
+        ended_before=evidence.ended_before if evidence.has_ended else None,
     )
+
+
+def unknown(ended_before: datetime | None) -> str:
+    """Return the refusal of an id that nothing has, with what may have ended at its term."""
+    if ended_before is None:
+        return UNKNOWN
+    return f"{UNKNOWN}. {ENDED.format(ended_before)}; the record has its messages"
 
 
 def _about(id: str, trace: Trace) -> str:
@@ -142,6 +156,8 @@ def format_trace(trace: Trace) -> Iterator[str]:
         yield f"  {clock}  {_format_wait(step.seconds):>12}  {step.step}  {detail}".rstrip()
     for turn in trace.now:
         yield f"Now: {turn.state}. Turn: {turn.who}." + (f" {turn.command}" * bool(turn.command))
+    if trace.ended_before:
+        yield ENDED.format(trace.ended_before) + "; this is from the record"
     if not trace.now:
         yield "Now: done, nothing is left to do."
 

@@ -61,8 +61,19 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of the balance for what cannot be found."""
     paused: Mapping[str, datetime] = {}
     """Destination that a person paused -> since when."""
+    ended_before: datetime | None = None
+    """Time from before which decisions ended at their term; None if none did."""
     is_cut: bool = False
     """True if there is more than the bounds admit."""
+
+    @property
+    def has_ended(self) -> bool:
+        """True if the record has it, and its first decision is gone because its term is over."""
+        first = min((entry.at for entry in self.entries), default=None)
+        before = self.ended_before
+        if first is None or before is None or first >= before:
+            return False
+        return all(row["decided_at"] >= before for row in self.decided)
 
     @property
     def is_empty(self) -> bool:

@@ -44,6 +44,7 @@ async def load_evidence(connection: Connection, keys: KeyStore, subject: Subject
         contacts=tuple(await fetch(_CONTACTS, events[1])),
         missing=tuple(await fetch(_MISSING, [id for id in begun if id])),
         paused={row["destination"]: row["since"] for row in await fetch(_PAUSED)},
+        ended_before=await connection.fetchval(_ENDED_BEFORE),
         is_cut=len(entries) > MAX_ENTRIES,
     )
 
@@ -173,6 +174,7 @@ from deliverer.klantcontact k left join deliverer.internetaak t
     on (t.destination, t.contact) = (k.destination, k.event)
 where k.event = any($1::uuid[])
 """
+_ENDED_BEFORE = "select nullif(first_at, '-infinity') from router.cleared"
 _PAUSED = "select destination, since from deliverer.pause"
 _MISSING = """
 select equation, id, subject, began_at as since, is_gone from balance.open

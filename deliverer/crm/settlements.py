@@ -2,8 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -140,12 +139,11 @@ class Settlements:
             self._archive, topology.ARCHIVE_QUEUE, batch, may_stop=lambda: False
         )
 
-    async def count_parked(self, destination: str) -> int:
-        count: Any = await self._pool.fetchval(
-            "select count(*) from deliverer.delivery where destination = $1 and state = 'parked'",
-            destination,
-        )
-        return int(count)
+    async def count_parked(self, destination: str) -> tuple[int, timedelta]:
+        """Return the number of parked deliveries, and the age of the oldest; 0 without one."""
+        row = await self._pool.fetchrow(_COUNT_PARKED, destination)
+        assert row
+        return row["count"], row["age"]
 
 
 # An operator may take back or drop a replay while it is in flight: then its result counts. `due_at`
@@ -162,6 +160,11 @@ on conflict (destination, event) do update set state = excluded.state,
 where d.state = 'aside' or d.replays = excluded.replays and (
     d.state = 'replay' or d.due_at is not null and (
         d.state = 'parked' or d.state = 'dropped' and excluded.state = 'settled'))
+"""
+
+_COUNT_PARKED = """
+select count(*) as count, coalesce(now() - min(at), interval '0') as age
+from deliverer.delivery where destination = $1 and state = 'parked'
 """
 
 _SELECT = """

@@ -70,11 +70,9 @@ class MediaUploadStore:
         return UploadedFile(**dict(row)) if row else None
 
     async def complete(self, job: UploadJob, provider_id: str, *, scanned: bool = False) -> None:
-        """Store the provider's id of an uploaded file, and delete expired uploads."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            claim = (job.media, job.account, job.attempt)
-            await connection.execute(_COMPLETE, *claim, provider_id, KEPT_DAYS, scanned)
-            await connection.execute(_DELETE_EXPIRED)
+        """Store the provider's id of an uploaded file."""
+        claim = (job.media, job.account, job.attempt)
+        await self._pool.execute(_COMPLETE, *claim, provider_id, KEPT_DAYS, scanned)
 
     async def reschedule(self, job: UploadJob, seconds: float, stopped: bool) -> None:
         claim = (job.media, job.account, job.attempt)
@@ -115,8 +113,6 @@ update deliverer.upload set provider_id = $4, due_at = now() + make_interval(day
     claimed_by = null, scanned = $6
 where media = $1 and account = $2 and attempt = $3 and provider_id = ''
 """
-
-_DELETE_EXPIRED = "delete from deliverer.upload where due_at < now() - interval '1 day'"
 
 _RENEW = """
 update deliverer.upload set due_at = now() + make_interval(secs => $4)

@@ -40,7 +40,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     since: datetime
     """Start of the state; of the one that ended for `works` and `resumed`."""
     until: datetime | None = None
-    """End of the failure, or of the certificate."""
+    """End of the failure, of the certificate, or of the term of the first refused message."""
     status: int = 0
     failure: str = ""
     whose: str = ""
@@ -100,12 +100,18 @@ def is_parked_due(told: ToldStates, now: datetime) -> bool:
 
 
 def parked_notice(
-    destination: str, parked: int, since: datetime, events: Collection[UUID], reason: str
+    destination: str,
+    parked: int,
+    since: datetime,
+    events: Collection[UUID],
+    reason: str,
+    kept: timedelta,
 ) -> Notice:
     return Notice(
         destination=destination,
         state="parked",
         since=since,
+        until=since + kept,
         parked=parked,
         events=tuple(events)[:EVENTS],
         reason=reason,

@@ -57,7 +57,8 @@ De berichten die wachtten, komen nu op volgorde binnen. U hoeft niets te doen.
     "parked": """\
 {destination} heeft {parked} bericht(en) geweigerd. Het eerste was op {since}.
 
-Postkamer bewaart ze, en levert ze niet vanzelf opnieuw af. Andere berichten gaan gewoon door.
+Postkamer levert ze niet vanzelf opnieuw af, en bewaart ze ervoor tot {until_day}.
+Andere berichten gaan gewoon door.
 Herstel eerst de fout in uw systeem. Vraag daarna de beheerder om ze opnieuw af te leveren.
 
 Nummers van deze berichten ({shown} van {parked}):

@@ -72,7 +72,6 @@ class OwnerNotices:
             ends = each.certificate_ends()
             for notice in await self._store.decide(each.id, each.owners, ends, now):
                 log.info("owner.notice", destination=each.id, what=notice.state)
-        await self._store.forget(clock.now())
         oldest, now = await self._store.oldest_open(self._owners), clock.now()
         for each in self._destinations:
             seconds = (now - oldest.get(each.id, now)).total_seconds()

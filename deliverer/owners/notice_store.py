@@ -23,17 +23,19 @@ from deliverer.owners.notice import (
 )
 from deliverer.owners.notice_delivery import EndedNotice, OpenNotice
 from services import clock
+from services.config.terms import Terms
 from services.postgres.database import Connection, Pool
 from services.postgres.outbox import Outbox
 
-KEEP_DAYS = 90
+TERMS = Terms()
+"""Terms of a store that writes no notices."""
 CLAIM_SECONDS = 120.0
 """Time for which an attempt has its notice: twice the longest mail."""
 
 
 class NoticeStore:
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, pool: Pool, terms: Terms = TERMS) -> None:
+        self._pool, self._kept = pool, timedelta(days=terms.parked_days)
 
     async def decide(
         self,
@@ -50,7 +52,7 @@ class NoticeStore:
             state = await _read_state(connection, destination, certificate_ends)
             notices = due_notices(state, now)
             if is_parked_due(state.told, now):
-                notices += await _claim_parked(connection, destination)
+                notices += await _claim_parked(connection, destination, self._kept)
             for notice in notices:
                 ids = [clock.new_id(now) for _ in owners]
                 data = msgspec.json.encode(notice)
@@ -79,10 +81,6 @@ class NoticeStore:
         """Return the time of the oldest notice that is not sent, by destination."""
         rows = await self._pool.fetch(_OLDEST, list(owners))
         return {row["destination"]: row["at"] for row in rows}
-
-    async def forget(self, now: datetime) -> None:
-        """Delete what ended long ago, and what no owner is left to hear."""
-        await self._pool.execute(_FORGET, now - timedelta(days=KEEP_DAYS))
 
     @property
     def outbox(self) -> Outbox[EndedNotice]:
@@ -120,12 +118,12 @@ async def _read_state(
     )
 
 
-async def _claim_parked(connection: Connection, destination: str) -> list[Notice]:
+async def _claim_parked(connection: Connection, destination: str, kept: timedelta) -> list[Notice]:
     """Return the notice of the messages parked since the last one, if there are any."""
     row = await connection.fetchrow(_CLAIM_PARKED, destination, EVENTS)
     if not row or not row["parked"]:
         return []
-    return [parked_notice(destination, **row)]
+    return [parked_notice(destination, **row, kept=kept)]
 
 
 _LOCK = "select pg_try_advisory_xact_lock(hashtextextended('owner of ' || $1::text, 0))"
@@ -179,7 +177,6 @@ _OLDEST = """
 select destination, min(at) as at from deliverer.owner_notice
 where owner = any($1::text[]) and outcome = '' group by destination
 """
-_FORGET = "delete from deliverer.owner_notice where at < $1 and (told or outcome = '')"
 _UNRECORDED = """
 select id, destination, owner, state, since, outcome, attempts, status, reason, ended_at
 from deliverer.owner_notice where outcome <> '' and not told and id <> all($2::uuid[])

@@ -129,8 +129,14 @@ def merge_faults(body: Merge, conversation: ConversationView) -> list[FieldError
 
 
 def author_faults(author: Author | None, rights: Rights) -> Iterator[FieldError]:
-    """Yield a fault if people write with this token and the author is not named."""
-    if rights.people and author is None:
+    """Yield a fault if people write with this token and the author is not named, or if it is a
+    person's token and the author is another."""
+    if rights.person:
+        if author and author.kind != "employee":
+            yield FieldError("/author/kind", "must be employee: this token is a person's")
+        elif author and author.id not in ("", rights.person):
+            yield FieldError("/author/id", "must be the person of this token, or be left out")
+    elif rights.people and author is None:
         yield FieldError("/author", "must be given: people write with this token")
     elif rights.people and author and author.kind == "employee" and not author.id:
         yield FieldError("/author/id", "must be given: people write with this token")
@@ -248,12 +254,21 @@ def _command(
         received_at=context.at,
         token=context.rights.name,
         action=action,
-        author=contract.Author(kind=author.kind, id=author.id) if author else None,
+        author=_author_of(author, context.rights),
         tenant=context.rights.tenant,
         departments=_sent_departments(context.rights),
         traceparent=context.traceparent,
         test=context.rights.test,
     )
+
+
+def _author_of(author: Author | None, rights: Rights) -> contract.Author | None:
+    """Return the author of a command, and if it was proven who that is."""
+    if rights.person:
+        return contract.Author(kind="employee", id=rights.person, identified=rights.identified)
+    if author and author.kind == "employee" and author.id:
+        return contract.Author(kind=author.kind, id=author.id, identified=rights.identified)
+    return contract.Author(kind=author.kind, id=author.id) if author else None
 
 
 def _sent_departments(rights: Rights) -> list[str]:

@@ -68,7 +68,8 @@ class Author(Body):
     """`automated`: no person read the message before it was sent, so the municipality's disclosure
     is added."""
     id: Annotated[str, BoundedText(255)] = ""
-    """Id in the CRM."""
+    """Id in the CRM. With a token of an identity provider it is the person of the token, or left
+    out."""
 
 
 NO_ANSWER = "none"

@@ -24,7 +24,10 @@ NO_NUMBER = Refusal("number_unknown", "dit nummer staat niet in de configuratie"
 NO_ADDRESS = Refusal("address_unknown", "van deze inwoner is geen nummer bekend")
 NO_DEPARTMENT = Refusal("department_unknown", "deze afdeling bestaat niet")
 NAME_DEPARTMENT = Refusal("department_unknown", "zeg voor welke afdeling dit bericht is")
-NO_MESSAGE = Refusal("message_unknown", "het bericht waarop dit slaat hoort niet bij dit gesprek")
+NO_MESSAGE = Refusal(
+    "message_unknown",
+    "het bericht waarop dit slaat hoort niet bij dit gesprek, of is te lang geleden",
+)
 TRANSFERRED = Refusal("transferred", "dit gesprek is nu bij een andere afdeling")
 CLOSED = Refusal("closed", "dit gesprek is gesloten")
 OTHER_OPEN = Refusal("other_open", "met deze inwoner is al een ander gesprek open")

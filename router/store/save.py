@@ -24,9 +24,6 @@ from services.sealing.columns import (
 )
 from services.sealing.key_ring import RING
 
-EARLY_DAYS = 8
-"""Retention of a status that matches no message yet: Meta resends a webhook for seven days."""
-
 _encode_json = msgspec.json.Encoder().encode
 
 
@@ -71,7 +68,6 @@ async def _save_early_statuses(connection: Connection, changes: Sequence[Changes
     """Store statuses whose message is unknown; delete those that have found their message."""
     if early := [msgspec.structs.astuple(c.early_status) for c in changes if c.early_status]:
         await connection.execute(INSERT_EARLY, *columns(early, 8))
-        await connection.execute(DELETE_OLD_EARLY, EARLY_DAYS)
     if consumed := [c.early_status_consumed for c in changes if c.early_status_consumed]:
         await connection.execute(DELETE_EARLY, consumed)
 
@@ -286,10 +282,6 @@ on conflict do nothing
 """
 
 DELETE_EARLY = "delete from router.early_status where wamid_hash = any($1::bytea[])"
-
-DELETE_OLD_EARLY = """
-delete from router.early_status where received_at < now() - make_interval(days => $1)
-"""
 
 # One row for each citizen, the newest: Meta also marks everything before it as read.
 UPSERT_MARK = """

@@ -130,8 +130,10 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
 BEARER = {
     "type": "http",
     "scheme": "bearer",
-    "description": "A token of one municipality, with roles and departments. The operator"
-    " gives it out with `postkamer token add`.",
+    "description": "A token of one municipality, with roles and departments: one that the operator"
+    " gave out with `postkamer token add`, or an access token (RFC 9068) of its OpenID"
+    " Connect provider. The latter proves a person, who is then the author of what is sent and the"
+    " employee to whom something is shown.",
 }
 HEADERS: dict[str, Json] = {
     "API-Version": {

@@ -19,11 +19,15 @@ TABLES = {
     "care": ("id",),
     "groups": ("id",),
     "menus": ("id",),
+    "identity_providers": ("id",),
 }
 """Table -> fields that identify an entry."""
 BACK = "terug"
 """Id of the way back, which every nested menu has as its last option."""
-OPTIONAL = ("rules", "care", "groups", "menus", "contacts", "closings", "rates")
+OPTIONAL = (
+    "rules", "care", "groups", "menus", "contacts", "closings", "rates", "identity_providers",
+    "identity_grants",
+)  # fmt: skip
 """Tables that may be left out and are then empty."""
 
 
@@ -41,6 +45,9 @@ UNREAD: Row = dict.fromkeys(
         "when_closed",
         "escalate_to",
         "kind",
+        "provider",
+        "issuer",
+        "audience",
     )
 )
 
@@ -65,7 +72,7 @@ def cross_reference_errors(
     yield from _department_faults(rows)
     for table in ("rules", "care"):
         yield from _rule_faults(table, rows)
-    for table in ("rules", "care", "menus", "contacts", "closings"):
+    for table in ("rules", "care", "menus", "contacts", "closings", "identity_providers"):
         yield from _tenant_faults(table, rows)
     for table in ("rules", "tenants"):
         yield from _menu_faults(table, rows)
@@ -75,6 +82,8 @@ def cross_reference_errors(
     yield from _option_faults(tables.get("menus"), rows)
     yield from _menu_cycles(tables.get("menus"))
     yield from _repeated_rates(tables.get("rates"))
+    yield from _provider_faults(rows["identity_providers"])
+    yield from _identity_grant_faults(tables.get("identity_grants"), rows)
 
 
 def _rows(table: Any) -> list[Row]:
@@ -315,3 +324,33 @@ def _repeated_rates(rates: Any) -> Iterator[tuple[Location, str]]:
         if first is not None and first in seen:
             yield ("rates", n, "from"), f"{first} stands here for the second time"
         seen.append(first)
+
+
+def _provider_faults(providers: list[Row]) -> Iterator[tuple[Location, str]]:
+    """Find two providers with the same tokens: the municipality of a person would be ambiguous."""
+    owners: dict[tuple[str | None, ...], str | None] = {}
+    for n, row in enumerate(providers):
+        tokens = row["issuer"], row["audience"]
+        owner = owners.setdefault(tokens, row["id"])
+        if None not in tokens and owner != row["id"]:  # else reported as a repeat
+            yield ("identity_providers", n, "issuer"), f"{owner!r} has this issuer and audience too"
+
+
+def _identity_grant_faults(
+    grants: Any, rows: Mapping[str, list[Row]]
+) -> Iterator[tuple[Location, str]]:
+    """Check that the provider of each grant exists, and its municipality has the departments."""
+    tenants = {row["id"]: row["tenant"] for row in rows["identity_providers"]}
+    for n, row in enumerate(rows["identity_grants"]):
+        if row["provider"] is not None and _none_has(
+            rows["identity_providers"], id=row["provider"]
+        ):
+            what = _missing("identity provider", row["provider"], rows["identity_providers"])
+            yield ("identity_grants", n, "provider"), what
+    for n, entry in enumerate(grants if isinstance(grants, list) else []):
+        provider = _text(entry, "provider") if isinstance(entry, dict) else None
+        owner = UNREAD | {"tenant": tenants.get(provider)}
+        for department in _at(entry, ("departments",)):
+            if isinstance(department, str):
+                where: Location = ("identity_grants", n, "departments")
+                yield from _missing_department(where, owner, department.strip(), rows)

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from services.calendar.opening_hours import Closing
 from services.config.cross_references import OPTIONAL, cross_reference_errors, repeated_ids
+from services.config.identity import IdentityGrant, IdentityProvider
 from services.config.numbers import Number
 from services.config.organisation import (
     AnyDestination,
@@ -29,6 +30,7 @@ from services.config.routing_rules import (
     Rule,
     SafetyRule,
 )
+from services.config.terms import Terms
 from services.toml.errors import (
     ConfigFault,
     Location,
@@ -66,6 +68,8 @@ class Configuration(ConfigModel):
     processing_months: int = Field(default=24, ge=13, le=240)
     """Retention of the processing log, in months. Two years cover the time in which citizens ask
     and complain. The access log stays as long as the records that were shown."""
+    terms: Terms = Terms()
+    """Terms after which working data ends."""
     tenants: tuple[Tenant, ...] = Field(min_length=1)
     numbers: tuple[Number, ...] = Field(min_length=1)
     departments: tuple[Department, ...] = Field(min_length=1)
@@ -73,6 +77,8 @@ class Configuration(ConfigModel):
     contacts: tuple[TaggedContacts, ...] = Field(default=(), max_length=1000)
     rates: tuple[Rate, ...] = Field(default=(), max_length=200)
     """Prices of messages, each from a month on."""
+    identity_providers: tuple[IdentityProvider, ...] = Field(default=(), max_length=100)
+    identity_grants: tuple[IdentityGrant, ...] = Field(default=(), max_length=2000)
     closings: tuple[Closing, ...] = Field(default=(), max_length=1000)
     groups: tuple[Group, ...] = Field(default=(), max_length=RULES)
     care: tuple[Annotated[SafetyRule, DepthLimited], ...] = Field(default=(), max_length=RULES)
@@ -222,11 +228,18 @@ def merge_files(
     return config
 
 
+FIRST_FILE_ALONE = ("identity_providers", "identity_grants")
+"""Tables that no included file may have: others may write those."""
+
+
 def _append_tables(sources: Sequence[ConfigFile]) -> tuple[dict[str, Any], list[ConfigFault]]:
     tables, faults = dict(sources[0].tables), list[ConfigFault]()
     for source in sources[1:]:
         for key, value in source.tables.items():
-            if not isinstance(value, list) or key == "include":
+            if key in FIRST_FILE_ALONE:
+                what = f"[[{key}]] belongs in postkamer.toml: who changes rules gives no rights"
+                faults.append(fault(source.path, source.text, (key,), what))
+            elif not isinstance(value, list) or key == "include":
                 what = "only [[tables]] may stand in a file that is included"
                 what += f": write [[{key}]]" if key in ENTRIES and isinstance(value, dict) else ""
                 faults.append(fault(source.path, source.text, (key,), what))
@@ -371,6 +384,7 @@ NOUNS = {
     "care": "care rule",
     "groups": "group",
     "menus": "menu",
+    "identity_providers": "identity provider",
 }
 """Table -> noun for one entry."""
 PLAIN_ID = re.compile(r"[\w-]{1,63}")

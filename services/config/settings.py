@@ -233,6 +233,17 @@ class ApiSettings(BaseModel):
     api_token: Annotated[SecretStr, AfterValidator(_check_header)]
 
 
+class PersonSettings(BaseModel):
+    """Proof of who runs a command."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    person_token: SecretStr | None = None
+    """Access token of the person, from the municipality's identity provider."""
+    require_proven: bool = False
+    """True if a name that is only stated is refused."""
+
+
 class StatusSettings(BaseModel):
     """Addresses of what `postkamer status` asks; only the services have one by default."""
 

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from services import clock, metrics
 from services.http.application import EXTRA_HEADERS
+from services.http.key_sets import KeysUnavailable
 from services.http.problems import problem_response, service_unavailable
 from services.http.rate_limit import headers, limit
 from services.http.rights import Rights, Role
@@ -37,14 +38,14 @@ def require_token(
     async def authenticate(request: web.Request) -> web.StreamResponse:
         token = parse_bearer(request.headers.get("Authorization", ""))
         try:
-            rights = tokens.find(token, clock.now()) if token else None
+            rights = await tokens.authenticate(token, clock.now()) if token else None
             refusal = await _refusal(request, tokens, rights, roles)
             if refusal:
                 metrics.api_refusals.labels(status=str(refusal.status)).inc()
                 return refusal
             assert rights is not None  # or it would have been refused
             return await handler(request, rights)
-        except TokensUnavailable:
+        except (TokensUnavailable, KeysUnavailable):
             return service_unavailable("the tokens cannot be read")
         except Exception as error:
             if not is_transient(error):

@@ -21,12 +21,14 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """True for every department that is not confidential, future ones too."""
     confidential: bool = False
     """True for the confidential departments too."""
+    is_exact: bool = False
+    """True if no department means none."""
 
     @property
     def is_unlimited(self) -> bool:
         """True for a token from the time in which no department meant all of them, confidential
         ones too. It keeps working, and no new one is made."""
-        return not self.departments and not self.all_departments
+        return not (self.is_exact or self.departments or self.all_departments)
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +39,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     roles: frozenset[Role]
     reach: Reach
     people: bool = False
+    person: str = ""
     test: bool = False
     per_second: int = REQUESTS_PER_SECOND
     burst: int = BURST
@@ -60,6 +63,7 @@ def rights_of(grant: Grant, ordinary: Set[str]) -> Rights:
         roles=grant.roles,
         departments=reached_departments(grant.reach, ordinary),
         people=grant.people,
+        person=grant.person,
         test=grant.test,
         per_second=grant.per_second,
         burst=grant.burst,

@@ -1,16 +1,10 @@
 """Rights of a token: its municipality, its roles, its departments. Pure."""
 
-from typing import Literal, get_args
-
 import msgspec
 
-Role = Literal[
-    "send", "care", "kcc", "read", "rules", "records", "archivist", "privacy", "operator"
-]
-ROLES: tuple[Role, ...] = get_args(Role)
-"""send: send messages to citizens, and handle conversations for a department. care: confirm alarms
-and nothing else. kcc: set notices on numbers, release withheld events and merge conversations, for
-the contact centre. read: call the archiver's API. The other roles have no use yet."""
+from services.contract import Identified
+from services.roles import ROLES as ROLES
+from services.roles import Role as Role
 
 REQUESTS_PER_SECOND, BURST = 50, 100
 """Default limits of one token: a desk of a hundred people makes some ten requests a second."""
@@ -26,10 +20,17 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True):
     """Departments that it may act for; None for all of the municipality, confidential ones too."""
     people: bool = False
     """True if people send with this token, so that a message must name its author."""
+    person: str = ""
+    """Name of the person to whom a provider issued the token; '' for a token of a system."""
     test: bool = False
     """True if nothing that is sent with this token reaches Meta."""
     per_second: int = REQUESTS_PER_SECOND
     burst: int = BURST
+
+    @property
+    def identified(self) -> Identified:
+        """Source of an employee's name in a request with this token."""
+        return "proven" if self.person else "stated"
 
     def may(self, *roles: Role) -> bool:
         """Return True if the token has one of these roles."""

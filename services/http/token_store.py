@@ -17,7 +17,9 @@ import structlog
 
 from services.config.model import Configuration
 from services.config.settings import SettingsError, TokenSettings
+from services.http.access_tokens import is_access_token
 from services.http.grants import Grant, Label, Reach, parse_label, rights_of
+from services.http.person_tokens import PersonTokens
 from services.http.rate_limit import SECOND, RateLimitState, limit
 from services.http.rights import ROLES, Rights, Role
 from services.postgres.database import ANSWER_SECONDS, Pool
@@ -123,21 +125,32 @@ class TokenStore:
     ) -> None:
         """Without a configuration, a token for all departments has those that it names."""
         self._pool, self._config = pool, config
+        self._persons = PersonTokens(config) if config else None
         self._environment = {key.hash: key for key in environment}
         self._table: Mapping[bytes, TokenHash] = {}
         self._read_at: float | None = None
         self._refused_until: dict[str, float] = {}
 
     def reload(self, config: Configuration) -> None:
-        """Use the departments of this configuration from the next request on."""
+        """Use this configuration from the next request on."""
         self._config = config
+        if self._persons:
+            self._persons.reload(config)
 
     def is_confidential(self, tenant: str, department: str) -> bool:
         """Return True if the configuration calls this department confidential now."""
         return self._config is not None and self._config.confidential(tenant, [department])
 
+    async def authenticate(self, token: str, now: datetime) -> Rights | None:
+        """Return the rights of a token of ours, or of an identity provider; None if it is not
+        valid. Raises TokensUnavailable or KeysUnavailable if that is unknown."""
+        is_own = digest(token) in self._environment
+        if self._persons and self._persons.has_providers and is_access_token(token) and not is_own:
+            return await self._persons.find(token, now)
+        return self.find(token, now)
+
     def find(self, token: str, now: datetime) -> Rights | None:
-        """Return the rights of `token`; None if it is unknown, revoked or expired.
+        """Return the rights of an API token; None if it is unknown, revoked or expired.
 
         The look-up uses the hash. A caller cannot choose the bytes of a hash, so the duration of
         the look-up reveals nothing.
@@ -180,6 +193,11 @@ class TokenStore:
             except Exception as error:
                 log.warning("tokens.unread", exc_info=error)
             await asyncio.sleep(REFRESH_SECONDS)
+
+    async def refresh_key_sets_forever(self) -> None:
+        """Fetch the keys of identity providers before they are needed, until cancelled."""
+        if self._persons:
+            await self._persons.refresh_forever()
 
     async def consume_rate(self, rights: Rights) -> RateLimitState:
         """Take one request from the budget of a token, which all processes share.
@@ -236,7 +254,11 @@ async def run_token_store(
 ) -> AsyncIterator[TokenStore]:
     """Run a token store that refreshes in the background; the owner watches its `task`."""
     store = TokenStore(pool, environment, config)
-    async with background_task(store.refresh_forever()) as store.task:
+
+    async def refresh_all() -> None:
+        await asyncio.gather(store.refresh_forever(), store.refresh_key_sets_forever())
+
+    async with background_task(refresh_all()) as store.task:
         yield store
 
 

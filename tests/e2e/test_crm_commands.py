@@ -82,7 +82,7 @@ async def test_an_answer_of_every_kind_reaches_the_phone_and_the_record(
         lambda ms: ms[-1]["direction"] == "out" and ms[-1]["status"] == "delivered",
         10,
     )
-    assert kept[-1]["author"] == AUTHOR
+    assert kept[-1]["author"] == AUTHOR | {"identified": "stated"}
 
 
 async def test_an_answer_quotes_and_a_reaction_is_about_what_the_citizen_wrote(
@@ -426,4 +426,4 @@ async def test_person_settles_sends_of_which_nobody_knows_whether_they_went(watc
 
     kept = await until(kept_message, lambda one: one["status"] == "delivered", 10)
     assert [status["status"] for status in kept["statuses"]][:2] == ["unknown", "accepted"]
-    assert kept["statuses"][1]["author"] == AUTHOR
+    assert kept["statuses"][1]["author"] == AUTHOR | {"identified": "stated"}

@@ -88,7 +88,7 @@ async def test_answer_reaches_the_phone_and_its_status_comes_back(watch: Watch) 
         ("in", "ask"),
         ("out", "Wij komen morgen langs."),
     ]
-    assert messages[-1]["author"] == AUTHOR
+    assert messages[-1]["author"] == AUTHOR | {"identified": "stated"}
     assert messages[-1]["wamid"].startswith("wamid.")
 
 

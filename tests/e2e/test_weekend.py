@@ -119,7 +119,7 @@ async def _is_on_the_record(watch: Watch, conversation: str, held: str) -> None:
         ("out", "text", TEXTS[1]),
         ("in", "button", "Ja, stuur maar"),
     ]
-    assert said[2]["author"] == {"kind": "automated", "id": "postkamer"}
+    assert said[2]["author"] == {"kind": "automated", "id": "postkamer", "identified": None}
     states = (
         "select count(*) from opened.record where kind = 'send'"
         f" and message = '{held}' and data->>'state' in ('held', 'sent')"

@@ -79,6 +79,8 @@ class Kind(msgspec.Struct, frozen=True):
     tenant: str = "almelo"
     is_old: bool = False
     """True for a token without departments, from the time in which that meant all of them."""
+    is_person: bool = False
+    """True for the token of a person, issued by the municipality's identity provider."""
 
 
 KINDS = {
@@ -89,9 +91,12 @@ KINDS = {
     "every-and-confidential": Kind(BOTH, every=True, confidential=True),
     "old": Kind(BOTH, is_old=True),
     "other-department": Kind(NONE, ("openbare-ruimte",)),
+    "person": Kind(ORDINARY, ("burgerzaken",), is_person=True),
+    "person-for-all": Kind(BOTH, every=True, confidential=True, is_person=True),
+    "person-for-none": Kind(NONE, is_person=True),
     "neighbour": Kind(NONE, every=True, confidential=True, tenant="hengelo"),
 }
-"""Name -> a token with every role."""
+"""Name -> a token with every role. The last one is made last."""
 SENDER = "named"
 """Kind of the token that sent the message whose status is asked for."""
 

@@ -16,7 +16,7 @@ from archiver.subject_access.requests import deadlines
 from archiver.subject_access.requests.legal_grounds import Kind
 from archiver.subject_access.requests.request import Request
 from services import clock
-from services.contract import Record
+from services.contract import Identified, Record
 from services.postgres.database import Connection
 
 MAX_LISTED = 1_000
@@ -37,6 +37,8 @@ class RequestEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
     request: str
     event: str
     by: str
+    identified: Identified | None = None
+    """Source of the name in `by`; None in older records."""
     kind: str
     received_on: date
     due_on: date
@@ -47,10 +49,15 @@ class RequestEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
 
 
 class RequestStore:
-    """Reads and writes requests on the connection of one transaction."""
+    """Reads and writes requests on the connection of one transaction.
 
-    def __init__(self, connection: Connection, keys: KeyStore) -> None:
-        self._connection, self._keys = connection, keys
+    `identified` is the source of the names that it is given.
+    """
+
+    def __init__(
+        self, connection: Connection, keys: KeyStore, identified: Identified = "stated"
+    ) -> None:
+        self._connection, self._keys, self._identified = connection, keys, identified
         self._writer = writer_in_transaction(connection, keys)
 
     async def open(self, new_request: NewRequest, match: SubjectMatch, now: datetime) -> Request:
@@ -121,6 +128,7 @@ class RequestStore:
             kind=request.kind,
             received_on=request.received_on,
             due_on=request.due_on,
+            identified=self._identified,
             **fields,
         )
         record = Record(

@@ -76,7 +76,7 @@ def closing(outcome: str, seen: int) -> CloseConversation:
 def build_command(found: FoundCommand) -> Command:
     """Return the command as a CRM would give it. The router checks every rule, and if there is new
     work since; the destination hears of a refusal."""
-    employee = Author(kind="employee", id=found.employee)
+    employee = Author(kind="employee", id=found.employee, identified="stated")
     return Command(
         id=found.id,
         received_at=found.found_at,

@@ -42,7 +42,7 @@ async def test_an_answer_in_ita_reaches_the_phone_or_its_task_says_why_not(
         lambda: desk.watch.messages(asked.conversation), lambda m: len(m) == 2, SECONDS
     )
     assert (question["direction"], sent["direction"], sent["text"]) == ("in", "out", answer)
-    assert sent["author"] == {"kind": "employee", "id": desk.employee}
+    assert sent["author"] == {"kind": "employee", "id": desk.employee, "identified": "stated"}
     await refused.until_task_has("te_verwerken", "Antwoord niet verstuurd. 131026: ")
     await asyncio.gather(reopen_and_close(desk, asked), wait_for_doubt(desk, lost, clock))
     assert [await each.closings() for each in (refused, lost)] == [[], []]
@@ -67,7 +67,8 @@ async def reopen_and_close(desk: ItaDesk, asked: Question) -> None:
 async def wait_for_doubt(desk: ItaDesk, lost: Question, clock: SimulatedClock) -> None:
     """Wait until the task says that the fate of its answer is unknown, for which Meta has ten
     minutes."""
-    sql = f"select count(*) from deliverer.ledger where conversation = '{lost.conversation}' and state = 'unknown'"
+    mine = f"conversation = '{lost.conversation}' and state = 'unknown'"
+    sql = f"select count(*) from deliverer.ledger where {mine}"
     await until(lambda: desk.watch.count(sql), bool, SECONDS)
     clock.passes(timedelta(minutes=11))
     await lost.until_task_has(

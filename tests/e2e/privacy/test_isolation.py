@@ -32,6 +32,7 @@ from tests.support.e2e.isolation import (
 )
 from tests.support.e2e.matrix_town import MatrixTown, make_matrix_tokens
 from tests.support.example_count import example_count
+from tests.support.identity_provider import ID, PERSON, Provider, identity_tables, running_provider
 from tests.support.installation import Installation, installed
 
 DRAWN = settings(
@@ -61,20 +62,27 @@ each_with_a_subject = pytest.mark.parametrize(
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """The town of these tests has a confidential department."""
+def provider() -> Iterator[Provider]:
+    with running_provider() as provider:
+        yield provider
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterator[Installation]:
+    """The town of these tests has a confidential department, and an identity provider."""
     department = 'id = "belastingen"\n'
 
     def change(text: str) -> str:
         assert department in text
-        return text.replace(department, f"{department}confidential = true\n")
+        text = text.replace(department, f"{department}confidential = true\n")
+        return text + identity_tables(provider)
 
     with installed(tmp_path_factory.mktemp("town"), change) as installation:
         yield installation
 
 
 @pytest.fixture(scope="module")
-def world(town: Installation) -> World:
+def world(town: Installation, provider: Provider) -> World:
     """Tokens of all rights, and parts that each of them may or may not see."""
 
     async def build() -> World:
@@ -95,7 +103,8 @@ def world(town: Installation) -> World:
             }
             for part in (*made, *subjects.values()):
                 await parts.with_a_file(part)
-            return World(parts.tokens, made, upload, subjects, await make_matrix_tokens(parts))
+            kinds = await make_matrix_tokens(parts, provider)
+            return World(parts.tokens, made, upload, subjects, kinds)
 
     return asyncio.run(build())
 
@@ -249,6 +258,8 @@ async def test_each_token_may_do_what_the_matrix_says_and_nothing_tells_what_is_
 ) -> None:
     town = MatrixTown(parts, world.kinds, world.subjects, world.upload)
     assert await town.differences() == []
+    assert {*await parts.rows(_IDENTIFIED, f"{ID}:%")} == {f"{PERSON}|proven"}
+    assert {*await parts.rows(_IDENTIFIED, "matrix-%")} == {f"{PERSON}|stated", f"{PERSON}|proven"}
 
 
 async def test_no_token_has_changed_or_viewed_the_conversations_of_others(
@@ -278,6 +289,11 @@ async def test_no_token_has_changed_or_viewed_the_conversations_of_others(
 _LOOKED = """select distinct data->>'token', tenant, department from opened.record
 where kind = 'view' and data->>'token' in (select name from access.token
     where name not like 'matrix-%')"""
+_IDENTIFIED = """select distinct coalesce(data->>'employee', author->>'id'),
+    coalesce(data->>'identified', author->>'identified')
+from (select data, coalesce(data->'author', data->'by'->'author') as author,
+    coalesce(data->>'token', data->'by'->>'token') as token from opened.record) named
+where token like '{0}' and coalesce(data->>'employee', author->>'id') <> ''"""
 _CONVERSATION_NOW = """select department, closed_at is not null, zaak from router.conversation
 where id = '{0}'"""
 _DONE = """select distinct coalesce(data->>'token', data->'by'->>'token'), tenant,

@@ -162,7 +162,7 @@ async def test_views_are_listed_by_conversation_employee_and_token(
         assert [(v["token"], v["employee"], v["what"]) for v in views] == expected, options
     shown = (await archive("views", "--employee", "j.bakker")).stdout
     id = paths[3].partition("/")[2]
-    assert f"crm, j.bakker  message {id} of {THERE} (balie): klacht" in shown
+    assert f"crm, j.bakker (stated)  message {id} of {THERE} (balie): klacht" in shown
     await archive("views", code=2)
     rows = await pool.fetch("select what, by, about, data::text from access.operation order by id")
     assert {(row["what"], row["by"]) for row in rows} == {("archive views", OPERATOR)}

@@ -25,7 +25,7 @@ async def test_annotation_is_shown_with_its_unchanged_message(
     [annotation] = shown["annotations"]
     at = datetime.fromisoformat(annotation.pop("at"))
     assert abs(datetime.now(UTC) - at) < timedelta(minutes=5)
-    assert annotation == {"by": "P. Bakker", "text": "de overkant"}
+    assert annotation == {"by": "P. Bakker", "identified": "stated", "text": "de overkant"}
     assert await pool.fetchrow(MESSAGES) == before
     added = await pool.fetchrow("select * from archiver.entry where kind = 'annotation'")
     assert added and added["department"] == before["department"]

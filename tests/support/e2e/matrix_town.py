@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from services import clock
 from services.http.rights import ROLES, Role
 from tests.support.access_matrix import (
     KINDS,
@@ -24,6 +25,7 @@ from tests.support.access_matrix import (
 from tests.support.access_town import Part, Parts
 from tests.support.api_operations import Operation, operations
 from tests.support.e2e.isolation import more_of, url_of
+from tests.support.identity_provider import Provider, key_for
 from tests.support.observer import until
 from tests.support.tokens import admitted, made
 
@@ -31,6 +33,8 @@ PREFIX = "matrix-"
 NO_TENANT = "nergens"
 """Municipality that is not there; its number is none of ours."""
 BY_NAME = {name_of(operation): operation for operation in operations()}
+WRONG = ("revoked", "expired", "forged")
+"""Tokens that are no longer valid, or never were."""
 SECONDS = 20.0
 AT_ONCE = 2
 """Uploads of one token that a gateway takes at the same time."""
@@ -99,7 +103,7 @@ class MatrixTown(msgspec.Struct, frozen=True):
     async def _strangers(self, name: str, entry: Entry) -> str:
         """Those without a token, and with a wrong or revoked one: one answer to all."""
         subjects = (self.subjects["confidential"], absent(self.subjects["ordinary"]))
-        given = (None, "pk_unknown", self.tokens["revoked"])
+        given = (None, "pk_unknown", *(self.tokens[name] for name in WRONG))
         asked = [await self.ask(name, each, token) for each in subjects for token in given]
         expected = entry.admitted if entry.scope == "open" else 401
         is_right = {answer.status for answer in asked} == {expected} and len(set(asked)) == 1
@@ -140,12 +144,32 @@ def without_ids(said: bytes, subject: Part) -> bytes:
     return before + name + after.partition(b'"')[2] if name else said
 
 
-async def make_matrix_tokens(parts: Parts) -> dict[str, str]:
-    """A token for each kind and each role, and a revoked one."""
-    url, tokens = parts.town.database.url, dict[str, str]()
+def person_tokens(provider: Provider) -> dict[str, str]:
+    """A token for each kind of person, and some that are wrong."""
+    another = key_for("RS256", provider.keys[0].kid)
+    right = {
+        name: provider.token(sub=name, roles=["every-role", name], exp=_in_hours(12))
+        for name, kind in KINDS.items()
+        if kind.is_person
+    }
+    return right | {
+        "expired": provider.token(roles=["every-role", "person"], exp=_in_hours(-1)),
+        "forged": provider.token(key=another, roles=["every-role", "person"]),
+    }
+
+
+def _in_hours(hours: int) -> int:
+    return int(clock.now().timestamp()) + hours * 3600
+
+
+async def make_matrix_tokens(parts: Parts, provider: Provider) -> dict[str, str]:
+    """A token for each kind and each role, and wrong ones."""
+    url, tokens = parts.town.database.url, person_tokens(provider)
     for role in ROLES:
         tokens[role] = await made(url, f"{PREFIX}{role}", "almelo", roles=(role,))
     for name, kind in KINDS.items():
+        if kind.is_person:
+            continue
         tokens[name] = (
             await _old_token(parts, name)
             if kind.is_old

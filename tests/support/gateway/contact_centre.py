@@ -58,13 +58,14 @@ AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 OTHER = "01a21293-b603-7000-8000-000000000001"
 
 
-def rights(*departments: str, people: bool = False) -> Rights:
+def rights(*departments: str, people: bool = False, person: str = "") -> Rights:
     return Rights(
         name="crm",
         tenant="almelo",
         roles=frozenset(["send"]),
         departments=frozenset(departments) or None,
-        people=people,
+        people=people or bool(person),
+        person=person,
     )
 
 

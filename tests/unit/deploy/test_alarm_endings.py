@@ -33,6 +33,7 @@ ENDINGS = {
         'postkamer_waiting_bytes{destination="crm",partition="0"}',
         "6000000000x20 1000x90",
     ),
+    "IdentityKeysOld": ('postkamer_identity_keys_age_seconds{provider="x"}', "4000+60x20 20x90"),
     "OwnerUnreached": ('postkamer_owner_unreached_seconds{destination="crm"}', "950x20 0x90"),
     "NumberSilent": ('postkamer_number_silent{number="1"}', RAISED),
     "SilenceUnwatched": (
@@ -60,6 +61,10 @@ ENDINGS = {
         'postkamer_openklant_looks_total{destination="ok",outcome="actor"}', ONCE
     ),
     "Parked": ('postkamer_parked{queue="crm"}', RAISED),
+    "ParkedEnds": ('postkamer_parked_ends_seconds{queue="crm"}', "600000x20 7000000x90"),
+    "DataOutlivesItsTerm": (
+        'postkamer_rows_over_term_seconds{rows="router.inbox"}', "90000x20 0x90"
+    ),
     "Quarantined": ('postkamer_quarantine{service="router"}', RAISED),
     "FilesWait": ('postkamer_media_waiting_seconds{state="fetched"}', "86500+60x20 0x90"),
     "FilesAreLost": (

@@ -33,10 +33,13 @@ ASIDE = 'postkamer_destination_aside{destination="crm"}'
 ACTOR = 'postkamer_openklant_looks_total{destination="openklant",outcome="%s"}'
 UNSEEN = 'postkamer_openklant_unseen_seconds{destination="openklant"}'
 PARKED = 'postkamer_parked{queue="crm"}'
+PARKED_ENDS = 'postkamer_parked_ends_seconds{queue="crm"}'
+OVER_TERM = 'postkamer_rows_over_term_seconds{rows="router.inbox"}'
 SPENT = 'postkamer_budget_used_ratio{tenant="almelo"}'
 REQUESTS = 'postkamer_requests{tenant="almelo",state="%s"}'
 WAITS_FOR_DATABASE = 'postkamer_database_waits{service="router"}'
 UP = 'up{job="postkamer",service="%s",instance="%s:9082"}'
+KEYS = 'postkamer_identity_keys_age_seconds{provider="entra"}'
 UNREACHED = 'postkamer_owner_unreached_seconds{destination="crm"}'
 TOLD = 'postkamer_owner_notices_total{destination="crm",outcome="%s"}'
 WAITS = 'postkamer_media_waiting_seconds{state="%s"}'
@@ -163,6 +166,10 @@ CASES = [
     one("a delivery that is parked", PARKED, "0 0 0 1x30", "Parked"),
     one("deliveries that were parked before Prometheus ran", PARKED, "3x30", "Parked"),
     one("deliveries that were replayed", PARKED, "3x5 0x30"),
+    one("a parked delivery of almost its term", PARKED_ENDS, f"{7 * DAY}-60x30", "ParkedEnds"),
+    one("a parked delivery with a week left", PARKED_ENDS, f"{7 * DAY}x30"),
+    one("rows that are over their term", OVER_TERM, f"{DAY}+60x30", "DataOutlivesItsTerm"),
+    one("rows that the next round clears", OVER_TERM, f"{DAY}x30"),
     one("an archive queue over a quarter", IN_QUEUE % "_ready_bytes", f"{QUARTER + 1}x30",
         "ArchiveQueueGrows"),
     one("an archive queue after a night", IN_QUEUE % "_ready_bytes", f"{QUARTER - 1}x30"),
@@ -317,6 +324,8 @@ CASES = [
     one("a queue that takes everything again", WAITING % ("seconds", 0), "900x5 0x30"),
     case("one queue of two partitions",
          {WAITING % ("seconds", 0): "900x30", WAITING % ("seconds", 1): "900x30"}, 7, "Waiting"),
+    one("a provider that gives no keys", KEYS, "3500+60x30", "IdentityKeysOld"),
+    one("a provider that gave keys again", KEYS, "3500+60x3 0x30"),
     one("an owner who does not hear", UNREACHED, "880+60x30", "OwnerUnreached"),
     one("an owner who hears again", UNREACHED, "880+60x5 0x30"),
     one("a notice that is given up", TOLD % "given_up", "0 1x30", "OwnerUnreached"),

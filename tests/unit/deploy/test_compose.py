@@ -22,6 +22,7 @@ from services.config.settings import (
     ArchiveSettings,
     DelivererSettings,
     GatewaySettings,
+    PersonSettings,
     RouterSettings,
     Settings,
     SettingsError,
@@ -96,7 +97,7 @@ def test_sandbox_gets_the_settings_that_it_needs_and_no_others() -> None:
 
 def test_operator_gets_the_settings_of_every_command_and_exists_only_while_one_runs() -> None:
     given = environment("operator")
-    for kind in (StatusSettings, ArchiveSettings, ApiSettings, *KINDS.values()):
+    for kind in (StatusSettings, ArchiveSettings, ApiSettings, PersonSettings, *KINDS.values()):
         load(kind, given)
     missing = [
         name for name in StatusSettings.model_fields if f"POSTKAMER_{name.upper()}" not in given

@@ -28,6 +28,7 @@ from services.config.settings import (
     ArchiverSettings,
     DelivererSettings,
     GatewaySettings,
+    PersonSettings,
     RouterSettings,
     Settings,
     StatusSettings,
@@ -142,7 +143,7 @@ def test_readme_has_every_setting_with_its_services_and_default() -> None:
     table = settings_table()
     table.pop("POSTKAMER_SANDBOX_PORT")
     ours = {field for kind in KINDS for field in kind.model_fields}
-    fields = ApiSettings.model_fields | StatusSettings.model_fields
+    fields = ApiSettings.model_fields | StatusSettings.model_fields | PersonSettings.model_fields
     of_sandbox = {name for name, _ in VARIABLES.values()}
     for name in fields.keys() - ours:
         variable = "POSTKAMER_" + name.upper()

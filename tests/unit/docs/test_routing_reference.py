@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from cli.support.configuration import EXAMPLE
 from services.calendar.opening_hours import Closing
 from services.config import loader
+from services.config.identity import IdentityGrant, IdentityProvider
 from services.config.organisation import (
     CloudEventsDestination,
     Department,
@@ -26,11 +27,13 @@ from services.config.organisation import (
 )
 from services.config.pricing import Rate
 from services.config.routing_rules import Condition, Group, Menu, Option, Rule, SafetyRule
+from services.config.terms import Terms
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "municipality" / "settings.md").read_text()
 DESTINATIONS = (CloudEventsDestination, OpenKlantDestination, MailDestination)
 TABLES: dict[str, type[BaseModel] | tuple[type[BaseModel], ...]] = {
+    "`[terms]`": Terms,
     "`[[tenants]]`": Tenant,
     "`[tenants.care]`": SafetyAlert,
     "`[tenants.privacy]`": Privacy,
@@ -46,9 +49,11 @@ TABLES: dict[str, type[BaseModel] | tuple[type[BaseModel], ...]] = {
     "`[[menus.options]]`": Option,
     "`[[closings]]`": Closing,
     "`[[rates]]`": Rate,
+    "`[[identity_providers]]`": IdentityProvider,
+    "`[[identity_grants]]`": IdentityGrant,
 }
 UNITS = ("seconds", "minutes", "days")
-OFF = re.compile(r'^# {1,3}(?=\[\[\w+\]\]|\[\w+\.\w+\]|\w+ = |    "|\]$)', re.MULTILINE)
+OFF = re.compile(r'^# {1,3}(?=\[\[\w+\]\]|\[\w+(?:\.\w+)?\]|\w+ = |    "|\]$)', re.MULTILINE)
 """Comment marks before settings of the example that are not used."""
 
 

@@ -25,6 +25,7 @@ from tests.support.archiver.record_rows import (
     status_row,
 )
 
+SHOWN = SANNE | {"identified": None}
 UNVERSIONED = DECISION | {"version": None}
 
 
@@ -34,7 +35,7 @@ def test_received_message_is_shown_with_its_decision_and_its_original() -> None:
         "id": str(MESSAGE),
         "conversationId": "10000001-x",
         "decision": UNVERSIONED,
-        "author": {"kind": "citizen", "id": ""},
+        "author": {"kind": "citizen", "id": "", "identified": None},
         "status": "received",
         "statuses": [],
         "media": [],
@@ -77,12 +78,14 @@ def test_settled_message_is_no_longer_in_doubt(outcomes: list[Any], status: str)
 def test_status_names_the_person_who_settled_it() -> None:
     by = {"token": "crm", "author": SANNE}
     message = shown(SENT, UNKNOWN, send_row("settled", "sent", by=by))
-    assert [status["author"] for status in message["statuses"]] == [None, SANNE]
+    assert [status["author"] for status in message["statuses"]] == [None, SHOWN]
 
 
 def test_sent_message_has_its_author_and_the_wamid_of_any_record_about_it() -> None:
     message = shown(SENT, FAILED, status_row("sent"))
-    assert (message["author"], message["raw"], message["sentAt"]) == (SANNE, None, None)
+    assert (message["author"], message["raw"], message["sentAt"]) == (SHOWN, None, None)
+    proven = {"author": SANNE | {"identified": "proven"}}
+    assert shown(SENT | proven)["author"] == proven["author"]
     assert (message["wamid"], message["from"]) == ("wamid.ours", None)
     assert [shown(SENT, *about)["wamid"] for about in ([], [ACCEPTED], [status_row("read")])] == [
         None, "wamid.ours", "wamid.ours",
@@ -185,7 +188,7 @@ def test_note_has_the_id_that_its_writer_was_given() -> None:
     listed = {"id": str(UUID(int=8)), "text": "Belt morgen terug"}
     assert json.loads(msgspec.json.encode(presenter.notes_json(rows))) == [
         listed | {"at": "2026-11-25T12:00:02Z", "author": None},
-        listed | {"at": "2026-11-25T12:00:05Z", "author": SANNE},
+        listed | {"at": "2026-11-25T12:00:05Z", "author": SHOWN},
     ]
 
 
@@ -218,8 +221,8 @@ def test_conversation_has_its_last_department_and_every_step() -> None:
         "zaak": "ZAAK-1",
         "history": [
             listed(0, "opened", "kcc"),
-            listed(9, "transferred", "groen", **{"from": "kcc"}, reason="een boom", author=SANNE),
-            listed(12, "linked", "groen", author=SANNE, zaak="ZAAK-1"),
+            listed(9, "transferred", "groen", **{"from": "kcc"}, reason="een boom", author=SHOWN),
+            listed(12, "linked", "groen", author=SHOWN, zaak="ZAAK-1"),
             listed(14, "alarmed", "groen", care="suicide", asked="piket"),
             listed(15, "closed", "groen", reason="klaar"),
         ],
@@ -235,5 +238,5 @@ def test_former_department_and_its_reason_can_be_kept_from_a_reader() -> None:
         for tells in (lambda former: True, lambda former: former != "jeugd")
     )
     names = ("department", "from", "reason", "author")
-    assert [told[name] for name in names] == ["groen", "jeugd", "een melding", SANNE]
+    assert [told[name] for name in names] == ["groen", "jeugd", "een melding", SHOWN]
     assert [hidden[name] for name in names] == ["groen", None, None, None]

@@ -23,6 +23,7 @@ AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 CRM = Rights(name="crm", tenant="almelo", roles=frozenset(["read"]))
 PEOPLE = msgspec.structs.replace(CRM, people=True)
+PERSON = msgspec.structs.replace(PEOPLE, person="s.jansen")
 IDS = [uuid7(AT, bytes([n] * 10)) for n in range(1, 9)]
 
 
@@ -64,6 +65,10 @@ def test_viewer_is_read_from_headers_without_surrounding_spaces() -> None:
         ({REASON: "a\x7f"}, PEOPLE, [REASON, EMPLOYEE]),
         ({REASON: "x" * 501, EMPLOYEE: "x" * 201}, CRM, [EMPLOYEE, REASON]),
         ({EMPLOYEE: "x" * 200, REASON: "é" * 500}, CRM, []),
+        ({}, PERSON, []),
+        ({EMPLOYEE: " s.jansen "}, PERSON, []),
+        ({EMPLOYEE: "S.Jansen"}, PERSON, [EMPLOYEE]),
+        ({EMPLOYEE: ""}, PERSON, [EMPLOYEE]),
     ],
 )
 def test_every_wrong_header_of_a_viewer_is_named(
@@ -104,3 +109,21 @@ def test_view_records_of_one_answer_share_a_trace() -> None:
     [alone] = view_records(Viewer(CRM), "message", parts[:1], IDS[2:3], AT)
     assert "trace" not in msgspec.json.decode(alone.data), "the trace of the message is used"
     assert view_records(Viewer(CRM), "message", [], [], AT) == []
+
+
+@pytest.mark.parametrize(
+    ("rights", "headers", "said"),
+    [
+        (CRM, {EMPLOYEE: "m.devries"}, {"employee": "m.devries", "identified": "stated"}),
+        (PERSON, {}, {"employee": "s.jansen", "identified": "proven"}),
+        (PERSON, {EMPLOYEE: "s.jansen"}, {"employee": "s.jansen", "identified": "proven"}),
+        (CRM, {}, {}),
+    ],
+)
+def test_view_says_if_the_employee_was_proven(
+    rights: Rights, headers: dict[str, str], said: dict[str, str]
+) -> None:
+    [shown] = shown_ranges([row("a", "balie", 4, 0)])
+    [record] = view_records(read_viewer(headers, rights), "messages", [shown], IDS[:1], AT)
+    data = msgspec.json.decode(record.data)
+    assert {name: data[name] for name in ("employee", "identified") if name in data} == said

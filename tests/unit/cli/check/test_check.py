@@ -71,6 +71,7 @@ def test_good_installation_is_told_what_was_checked(file: Path) -> None:
     assert done.output.splitlines()[:-1] == [
         f"checked: {file}: {ENTRIES}",
         f"checked: {SECRETS}",
+        "commands: also of persons who state a name, and are recorded so",
     ]
     file.write_text('include = ["more.toml"]\n' + TOML)
     (file.parent / "more.toml").write_text('[[groups]]\nid = "tuin"\nwords = ["boom"]\n')

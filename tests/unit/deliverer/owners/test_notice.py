@@ -132,7 +132,9 @@ def test_first_refused_message_is_told_at_once_and_others_in_an_hour() -> None:
 
 
 def test_notice_of_refused_messages_names_some_and_counts_all() -> None:
-    notice = parked_notice("crm", 9, NOON, [UUID(int=n) for n in range(9)], "refused: 422")
+    events, kept = [UUID(int=n) for n in range(9)], timedelta(days=90)
+    notice = parked_notice("crm", 9, NOON, events, "refused: 422", kept)
+    assert notice.until == NOON + kept
     assert (notice.parked, len(notice.events)) == (9, 5)
     assert notice.command == "postkamer parked list --destination crm"
 

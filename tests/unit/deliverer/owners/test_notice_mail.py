@@ -55,5 +55,7 @@ def test_cause_is_the_status_or_the_failure_in_dutch_with_local_time() -> None:
 
 
 def test_mail_of_refused_messages_names_the_events_to_look_up() -> None:
-    _, text = letter("parked", parked=12, events=(ID,), command="postkamer parked list")
+    fields = {"parked": 12, "events": (ID,), "until": NOON + timedelta(days=90)}
+    _, text = letter("parked", **fields, command="postkamer parked list")
+    assert "bewaart ze ervoor tot 23-02-2027" in text
     assert f"(1 van 12):\n{ID}\n" in text

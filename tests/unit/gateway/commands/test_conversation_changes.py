@@ -78,7 +78,7 @@ def test_a_change_is_a_command_of_its_conversation(
         number=NUMBER,
         tenant="almelo",
         departments=["kcc"],
-        author=Author(kind="employee", id="sanne"),
+        author=Author(kind="employee", id="sanne", identified="stated"),
         **expected,
     )
 
@@ -138,7 +138,7 @@ def test_number_notice_is_a_command_of_the_number(
         number=NUMBER,
         tenant="almelo",
         departments=["kcc"],
-        author=Author(kind="employee", id="sanne"),
+        author=Author(kind="employee", id="sanne", identified="stated"),
         **expected,
     )
     assert said.action.until is None or said.action.until.tzinfo is UTC
@@ -169,3 +169,34 @@ def test_people_who_order_say_who_they_are() -> None:
     found = number_command_faults(cleared, rights(people=True), AT)
     assert [fault.pointer for fault in found] == ["/author"]
     assert number_command_faults(cleared, rights(), AT) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "pointers"),
+    [
+        ({}, []),
+        ({"kind": "employee"}, []),
+        ({"kind": "employee", "id": "s.jansen"}, []),
+        ({"kind": "employee", "id": "S.Jansen"}, ["/author/id"]),
+        ({"kind": "employee", "id": "m.devries"}, ["/author/id"]),
+        ({"kind": "system", "id": "s.jansen"}, ["/author/kind"]),
+        ({"kind": "automated"}, ["/author/kind"]),
+    ],
+)
+def test_author_with_the_token_of_a_person_is_that_person(
+    given: dict[str, str], pointers: list[str]
+) -> None:
+    person = rights("kcc", person="s.jansen")
+    noted = body(changes.NOTE, {"text": "x"} | ({"author": given} if given else {}))
+    assert [fault.pointer for fault in change_faults(noted, person, CONFIG)] == pointers
+    if not pointers:
+        by = CommandContext(rights=person, id=uuid.UUID(OTHER), at=AT)
+        author = build_change(noted, HELD, by).author
+        assert author == Author(kind="employee", id="s.jansen", identified="proven")
+
+
+@pytest.mark.parametrize("kind", ["system", "automated", "employee"])
+def test_author_who_names_no_employee_is_neither_proven_nor_stated(kind: str) -> None:
+    noted = body(changes.NOTE, {"text": "x", "author": {"kind": kind}})
+    by = CommandContext(rights=rights("kcc"), id=uuid.UUID(OTHER), at=AT)
+    assert build_change(noted, HELD, by).author == Author(kind=kind)  # type: ignore[arg-type]

@@ -51,7 +51,7 @@ def test_closing_command_names_author_department_and_last_seen_sequence() -> Non
 def test_answer_is_the_text_as_it_is_in_the_name_of_its_employee() -> None:
     text = "Morgen.\n\n*Let op*: 'gescheiden' \"afval\" 😀"
     command = build_command(found(found_commands.answer(text, 7), "sanne@almelo.nl"))
-    assert command.author == Author(kind="employee", id="sanne@almelo.nl")
+    assert command.author == Author(kind="employee", id="sanne@almelo.nl", identified="stated")
     assert isinstance(command.action, SendMessage) and command.action.text == text
     content: dict[str, Any] = msgspec.json.decode(command.action.content)
     assert content == {"type": "text", "text": {"body": text}}

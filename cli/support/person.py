@@ -1,0 +1,207 @@
+"""The person who runs a command: proven by a token or by a login of the database, or stated."""
+
+import getpass
+import os
+from collections.abc import Mapping
+
+import click
+import msgspec
+
+from cli.support.configuration import path_in_environment
+from cli.support.output import CommandRefused
+from services import clock
+from services.config import loader, settings
+from services.contract import Identified
+from services.http.key_sets import KeysUnavailable
+from services.http.person_tokens import PersonTokens
+from services.http.rights import Rights
+from services.postgres.database import Connection, Pool
+from services.roles import Role
+
+OPERATOR = "POSTKAMER_OPERATOR"
+TOKEN, REQUIRED = "POSTKAMER_PERSON_TOKEN", "POSTKAMER_REQUIRE_PROVEN"
+LONGEST_NAME = 100
+NAME = f"expected a name of 1 to {LONGEST_NAME} characters"
+PERSONAL: dict[str, Role] = {
+    "archive annotate": "privacy",
+    "archive aside again": "operator",
+    "archive aside open": "operator",
+    "archive exposure": "privacy",
+    "archive processing": "privacy",
+    "archive receipt": "archivist",
+    "archive reindex": "operator",
+    "archive request decide": "privacy",
+    "archive request extend": "privacy",
+    "archive request letter": "privacy",
+    "archive request open": "privacy",
+    "archive request show": "privacy",
+    "archive rotate": "archivist",
+    "archive search": "records",
+    "archive subject": "privacy",
+    "archive views": "privacy",
+    "care confirm": "care",
+    "destination pause": "operator",
+    "destination resume": "operator",
+    "files open": "operator",
+    "files release": "operator",
+    "guests add": "operator",
+    "guests remove": "operator",
+    "notice clear": "kcc",
+    "notice set": "kcc",
+    "number live": "operator",
+    "number state": "kcc",
+    "number trial": "operator",
+    "parked drop": "operator",
+    "parked replay": "operator",
+    "parked show": "operator",
+    "quarantine again": "operator",
+    "quarantine drop": "operator",
+    "quarantine show": "operator",
+    "route replay": "rules",
+    "rules rollback": "rules",
+    "sends settle": "kcc",
+    "token add": "operator",
+    "token narrow": "operator",
+    "token revoke": "operator",
+    "trace": "operator",
+}
+"""Command that shows content, changes what holds, or destroys -> the role that a token of its
+person needs. The rights of a login are those that the database gives it."""
+FOUND = "postkamer.person"
+"""Key in the context of a command: its person, once proven."""
+NO_PERSON = (
+    f"nobody is proven: give a token of your identity provider in {TOKEN}_FILE, or use a login of"
+    " the database that is yours (docs/operators/identity.md)"
+)
+NO_TOKEN = f"nobody is proven: give a token of your identity provider in {TOKEN}_FILE"
+NO_CONFIG = f"{TOKEN}: needs POSTKAMER_CONFIG, which names the identity provider"
+NOT_VALID = f"{TOKEN}: it is not valid, or not any more"
+NO_KEYS = f"{TOKEN}: the identity provider gives no keys, so nobody can be proven now"
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """The person who runs a command."""
+
+    name: str
+    identified: Identified
+    rights: Rights | None = None
+    """Rights of the person's token; None without one."""
+
+
+def is_proof_required(environ: Mapping[str, str]) -> bool:
+    """Return True if a name that is only stated is refused."""
+    return settings.load(settings.PersonSettings, environ).require_proven
+
+
+def person_token(environ: Mapping[str, str]) -> str | None:
+    """Return the token of the person, if one is given."""
+    token = settings.load(settings.PersonSettings, environ).person_token
+    return token.get_secret_value() if token else None
+
+
+def running_command() -> str:
+    """Return the words of the running command, such as `parked drop`; '' outside of any."""
+    context, words = click.get_current_context(silent=True), list[str]()
+    while context and context.parent:
+        words.insert(0, context.info_name or "")
+        context = context.parent
+    return " ".join(words)
+
+
+async def require_person(pool: Pool) -> None:
+    """Refuse a command that needs a person before it sees or changes anything."""
+    if running_command() in PERSONAL and (
+        is_proof_required(os.environ) or person_token(os.environ)
+    ):
+        async with pool.acquire() as connection:
+            await identify_person(connection)
+
+
+def token_for_gateway(environ: Mapping[str, str]) -> str | None:
+    """Return the token with which a command of a person calls the gateway; None to use that of the
+    settings. The gateway knows no login of the database."""
+    token = person_token(environ)
+    if token is None and running_command() in PERSONAL and is_proof_required(environ):
+        raise settings.SettingsError([NO_TOKEN])
+    return token
+
+
+async def identify_person(connection: Connection, by: str = "", tenant: str = "") -> Person:
+    """Return the person who runs the command. `by` is the name in an option, which a proven person
+    may repeat. CommandRefused for another one, without a required proof, or for another
+    municipality than that of the person's token."""
+    proven = await _proven_person(connection)
+    if proven is None:
+        if is_proof_required(os.environ):
+            raise CommandRefused(NO_PERSON)
+        return Person(name=by or operator(os.environ), identified="stated")
+    if by not in ("", proven.name):
+        raise CommandRefused(f"--by: you are {proven.name}, and act for nobody else")
+    if proven.rights and tenant not in ("", proven.rights.tenant):
+        raise CommandRefused(f"{TOKEN}: it is of {proven.rights.tenant}, not of {tenant}")
+    return proven
+
+
+async def _proven_person(connection: Connection) -> Person | None:
+    context = click.get_current_context(silent=True)
+    known = context.meta if context else {}
+    if FOUND not in known:
+        if token := person_token(os.environ):
+            known[FOUND] = await _person_of_token(token)
+        else:
+            login = await connection.fetchval(_LOGIN)
+            known[FOUND] = Person(name=login, identified="proven") if login else None
+    person: Person | None = known[FOUND]
+    return person
+
+
+async def _person_of_token(token: str) -> Person:
+    """Return the person of a token that has the role of the command; CommandRefused otherwise."""
+    path = path_in_environment()
+    if path is None:
+        raise CommandRefused(NO_CONFIG)
+    tokens = PersonTokens(loader.load(path, patterns=False).config)
+    try:
+        rights = await tokens.find(token, clock.now())
+    except KeysUnavailable:
+        raise CommandRefused(NO_KEYS) from None
+    if rights is None:
+        raise CommandRefused(NOT_VALID)
+    role = PERSONAL.get(running_command())
+    if role and not rights.may(role):
+        raise CommandRefused(f"{TOKEN}: {rights.person} has not the role {role!r}")
+    return Person(name=rights.person, identified="proven", rights=rights)
+
+
+_LOGIN = """
+select session_user::text where exists (
+    select from pg_auth_members m join pg_roles login on login.oid = m.member
+    where m.roleid = to_regrole('postkamer_person') and login.rolname = session_user)
+"""
+"""The login if it is one person's. Membership alone counts: a superuser has every role's rights."""
+
+
+def operator(environ: Mapping[str, str]) -> str:
+    """Return the name of the operator from POSTKAMER_OPERATOR, else of the user of this machine."""
+    name = (environ.get(OPERATOR) or _login()).strip()
+    if not is_line(name, LONGEST_NAME):
+        raise CommandRefused(f"{OPERATOR}: {NAME}")
+    return name
+
+
+def stated_operator() -> str | None:
+    """Return POSTKAMER_OPERATOR as the default of --by; None beside a token, which names the
+    person."""
+    has_token = any(os.environ.get(name) for name in (TOKEN, f"{TOKEN}_FILE"))
+    return None if has_token else os.environ.get(OPERATOR)
+
+
+def is_line(text: str, longest: int) -> bool:
+    return 0 < len(text) <= longest and text.isprintable()
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # in a container a user may have a number and no name
+        return f"uid {os.getuid()}"

@@ -1,0 +1,69 @@
+"""Rows of the deliverer that end at their term (docs/operators/terms.md)."""
+
+from services.clearing import Clearing
+
+# The balance looks for what a decision sent out until the decision itself is over its term. An hour
+# is for clocks that differ.
+_IS_UNSOUGHT = "{} < (select first_at from router.cleared) - interval '1 hour'"
+
+# The record keeps the message. `told` is false until the record has this end too.
+_PARKED = Clearing(
+    "deliverer.delivery",
+    "parked_days",
+    since="at",
+    ended="state = 'parked'",
+    action="update",
+    setting="""set state = 'dropped', reason = 'ended at its term', at = now(), told = false,
+        body = null, claimed_by = null, claimed_until = null""",
+    state="parked",
+)
+_DELIVERIES = Clearing(
+    "deliverer.delivery",
+    "delivery_days",
+    since="at",
+    ended="state in ('settled', 'dropped') and told",
+    safe=_IS_UNSOUGHT.format("at"),
+)
+_SENDS = Clearing(
+    "deliverer.ledger",
+    "send_days",
+    since="greatest(created_at, claimed_at)",
+    ended="state in ('sent', 'failed')",
+    safe=f"""{_IS_UNSOUGHT.format("greatest(created_at, claimed_at)")}
+        and not exists (select from router.inbox i where i.send = ledger.id)""",
+)
+_OUTCOMES = Clearing("deliverer.outcome", "outbox_days", since="published_at")
+# A row that is due is held by no account.
+_UPLOADS = Clearing(
+    "deliverer.upload",
+    "outbox_days",
+    since="due_at",
+    ended="""not exists (select from deliverer.ledger l
+        where l.media = upload.media and l.state not in ('sent', 'failed'))""",
+)
+_NOTICES = Clearing(
+    "deliverer.owner_notice", "notice_days", since="at", ended="told or outcome = ''"
+)
+
+# Contacts and tasks stay in Open Klant; these rows only say which are ours.
+_TASKS = Clearing("deliverer.internetaak", "conversation_days", since="ended_at", ended="ended")
+_CONTACTS = Clearing(
+    "deliverer.klantcontact",
+    "conversation_days",
+    since="heard_at",
+    ended="""not exists (select from deliverer.internetaak t
+            where (t.destination, t.contact) = (klantcontact.destination, klantcontact.event))
+        and not exists (select from router.conversation c
+            where c.id = klantcontact.conversation)""",
+)
+_REGISTRATIONS = Clearing(
+    "deliverer.registration",
+    "conversation_days",
+    since="found_at",
+    ended="""not exists (select from deliverer.klantcontact k
+        where (k.destination, k.event) = (registration.destination, registration.contact))""",
+)
+CLEARINGS = (
+    _PARKED, _DELIVERIES, _SENDS, _OUTCOMES, _UPLOADS, _NOTICES, _TASKS, _CONTACTS, _REGISTRATIONS,
+)  # fmt: skip
+"""In this order: what follows asks if the rows before are gone."""

@@ -1,0 +1,62 @@
+"""The page on terms has every table that a migration makes, every term, and what is cleared."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import deliverer.ended_rows
+import gateway.ended_rows
+import router.ended_rows
+from services.clearing import Clearing
+from services.config.model import ConfigError, parse
+from services.config.terms import Terms
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs/operators/terms.md").read_text()
+PLACES = PAGE.partition("## Every place")[2]
+CLEARINGS = (
+    *gateway.ended_rows.CLEARINGS, *router.ended_rows.CLEARINGS, *deliverer.ended_rows.CLEARINGS,
+)  # fmt: skip
+TABLE = r"([a-z]+\.[a-z_]+)"
+
+
+def lines() -> dict[str, tuple[str, str]]:
+    """Table -> when its rows end, and by whom."""
+    rows = re.findall(r"^\| (.*?) \| .*? \| (.*) \| (.*?) \|$", PLACES, re.MULTILINE)
+    return {
+        name: (ends, by) for where, ends, by in rows for name in re.findall(f"`{TABLE}`", where)
+    }
+
+
+def made_tables() -> set[str]:
+    """All tables that the migrations make and leave, but for partitions."""
+    made = set[str]()
+    for path in sorted(ROOT.glob("*/migrations/*.sql")):
+        sql = path.read_text()
+        made -= set(re.findall(rf"^drop table {TABLE}", sql, re.MULTILINE))
+        pattern = rf"^create (?:unlogged )?table {TABLE} \("
+        made |= set(re.findall(pattern, sql, re.MULTILINE))
+    return made
+
+
+def test_each_table_has_a_line() -> None:
+    assert lines().keys() == made_tables()
+
+
+@pytest.mark.parametrize("rows", CLEARINGS, ids=lambda rows: rows.name)
+def test_cleared_row_has_its_term_and_its_service_on_the_line(rows: Clearing) -> None:
+    ends, by = lines()[rows.table]
+    assert f"`{rows.term}`" in ends
+    assert by == rows.table.partition(".")[0]
+
+
+def test_each_term_has_a_ground_and_clears_something() -> None:
+    grounds = dict(re.findall(r"^\| `(\w+_days)` \| (\w+).*: ", PAGE, re.MULTILINE))
+    assert grounds.keys() == Terms.model_fields.keys() == {rows.term for rows in CLEARINGS}
+
+
+def test_decisions_go_before_what_they_sent_out() -> None:
+    with pytest.raises(ConfigError, match="at least inbox_days") as refused:
+        parse("[terms]\ninbox_days = 60\n", "postkamer.toml")
+    assert any(fault.line == 1 for fault in refused.value.faults)
