@@ -62,12 +62,12 @@ from services.files.object_store import ObjectStore
 from services.http.application import operations_app
 from services.http.server import serve
 from services.http.service_status import DestinationStatus, ServiceParts
-from services.instance import session_name
 from services.lifecycle import first_failure, readiness_problems
-from services.postgres.database import Pool, connection_pool, retry_while_unavailable
+from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.outbox import Relay
 from services.published_batches import published_batch_reports
 from services.tasks import background_task
+from services.working_keys import sealing_pool
 
 POOL_SIZE = 16
 """Connections to PostgreSQL: one for each destination, the ledger and each relay; some spare."""
@@ -84,10 +84,9 @@ async def deliverer(
 ) -> AsyncIterator["asyncio.Future[object]"]:
     """Run the deliverer inside the context. The future ends only when a part breaks."""
     amqp = settings.amqp_url.get_secret_value()
-    url = settings.database_url.get_secret_value()
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        pool = await enter(connection_pool(url, session_name("deliverer"), POOL_SIZE))
+        pool, keys = await enter(sealing_pool(settings, "deliverer", POOL_SIZE))
         outgoing = await enter(broker_connection(amqp, "deliverer publishes"))
         incoming = await enter(broker_connection(amqp, "deliverer consumes"))
         settlements = Settlements(pool, Publisher(outgoing, topology.ARCHIVE))
@@ -115,7 +114,7 @@ async def deliverer(
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
         notices = await enter(_owner_notices(pool, config, credentials, running).run())
         deliveries = [task for each in running.values() for task in each.tasks]
-        links = outgoing.task, incoming.task, attempts.task, report, health, *upkeep
+        links = outgoing.task, incoming.task, keys, attempts.task, report, health, *upkeep
         yield first_failure(*links, *relays, *deliveries, *notices, *sends, *read_receipts)
 
 

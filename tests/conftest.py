@@ -13,7 +13,9 @@ from tests.support.example_count import THOROUGH
 from tests.support.installation import Installation, installed
 from tests.support.observer import Watch
 from tests.support.published_openapi import META, OPEN_KLANT, require
+from tests.support.working_keys import install_test_keys
 
+install_test_keys()
 os.environ["LC_ALL"] = "C.UTF-8"  # a command speaks the language of the locale
 # No deadline: the time that an example takes says something about the machine.
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=25)

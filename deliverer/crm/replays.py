@@ -13,6 +13,8 @@ from deliverer.crm.settlements import Settlement
 from services.contract import Delivery
 from services.postgres.database import Pool
 from services.postgres.outbox import Outbox
+from services.sealing.columns import DELIVERY
+from services.sealing.key_ring import RING
 
 IN_HAND = 400
 """Replays of one destination in hand; they go between new deliveries. Twice the number that falls
@@ -52,6 +54,10 @@ class ReplayJob(msgspec.Struct, frozen=True):
 _decode = msgspec.msgpack.Decoder(_ParkedBody).decode
 
 
+def _delivery(body: bytes) -> Delivery:
+    return _decode(RING.unseal(body, DELIVERY)).delivery
+
+
 class ReplayScan(NamedTuple):
     """Replays that are due, the longest due first; and ids that are `over`: taken back by the
     operator, or settled."""
@@ -77,7 +83,7 @@ class Replays:
             _CLAIM, self._process, destination, CLAIM_SECONDS, limit, in_hand_before
         )
         due = [
-            ReplayJob(_decode(row["body"]).delivery, row["replays"], row["failed"], row["attempts"])
+            ReplayJob(_delivery(row["body"]), row["replays"], row["failed"], row["attempts"])
             for row in rows
             if row["body"]
         ]

@@ -12,6 +12,8 @@ from services.amqp.publisher import Publisher, publish_until_confirmed
 from services.contract import ArchiveBatch, Delivery, Record
 from services.ids import created_at, uuid7
 from services.postgres.database import Pool, retry_while_unavailable
+from services.sealing.columns import DELIVERY
+from services.sealing.key_ring import RING
 
 FINAL_STATES = ("settled", "parked")
 """Final states of a delivery without an operator's action."""
@@ -62,9 +64,8 @@ def park_settlement(
 ) -> Settlement:
     """Return the settlement as parked, with the delivery to retry and the start of the answer."""
     body = {"delivery": delivery, "answer": answer[:STORED_ANSWER_BYTES]}
-    return msgspec.structs.replace(
-        settlement, state="parked", reason=reason, body=msgspec.msgpack.encode(body)
-    )
+    sealed = RING.seal(msgspec.msgpack.encode(body), DELIVERY)
+    return msgspec.structs.replace(settlement, state="parked", reason=reason, body=sealed)
 
 
 def settlement_record(settlement: Settlement) -> Record:

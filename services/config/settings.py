@@ -195,7 +195,15 @@ class BrokerSettings(BaseModel):
     amqp_url: AmqpUrls
 
 
-class Settings(DatabaseSettings, BrokerSettings):
+class WorkingKeySettings(BaseModel):
+    """Keys above those that seal working data."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    working_key: Keys
+
+
+class Settings(DatabaseSettings, BrokerSettings, WorkingKeySettings):
     """Settings of every service."""
 
     config: Path

@@ -189,7 +189,7 @@ class Installation:
     def _settings(self, name: str) -> dict[str, str]:
         ports = {variable: str(port) for variable, port in self.ports.items()}
         given = ports | {"POSTKAMER_CONFIG": str(self.config), "PATH": "/usr/bin:/bin"}
-        settings = environment(given, root=self.folder, secrets=Secrets(KEY, KEY, TOKENS))
+        settings = environment(given, root=self.folder, secrets=Secrets(KEY, KEY, KEY, TOKENS))
         settings |= self.more
         if name in REAL:
             password = self._passwords[name]
