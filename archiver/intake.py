@@ -18,9 +18,10 @@ import structlog
 from archiver.log.append import Entry
 from archiver.log.writer import CannotSeal, SealedBeforeErasure, Writer
 from archiver.quarantine import Quarantine
-from services import clock, contract, metrics, tracing
+from services import clock, metrics, tracing
 from services.amqp.consumer import ConsumerStopping, Inbox
 from services.amqp.incoming_message import IncomingMessage
+from services.amqp.sealed_batch import open_batch
 from services.contract import ArchiveBatch, Record
 from services.postgres.database import retry_while_unavailable
 from services.tasks import background_task, first_or_watchdog
@@ -101,7 +102,7 @@ class Intake:
         """Return the records of a message. A type of a newer version raises KeyError, and the
         message stays in the queue."""
         try:
-            batch = contract.decode(message.type, message.body)
+            batch = open_batch(message.type, message.body)
         except msgspec.DecodeError:
             batch = None
         if isinstance(batch, ArchiveBatch):

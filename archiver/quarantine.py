@@ -10,10 +10,11 @@ from uuid import UUID
 import msgspec
 
 from archiver.encryption.key_store import NOWHERE, KeyStore
-from archiver.encryption.sealing import SALT_BYTES, CannotDecrypt, seal, unseal
+from archiver.encryption.sealing import SALT_BYTES, seal, unseal
 from services import metrics
 from services.contract import ArchiveBatch, Record
 from services.postgres.database import Connection, Pool, retry_while_unavailable
+from services.sealing.wrapping import CannotDecrypt
 
 PURPOSE = b"quarantine"
 COUNT_SECONDS = 15.0

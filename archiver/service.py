@@ -29,6 +29,7 @@ from archiver.operator_actions import record_operator_actions
 from archiver.quarantine import Quarantine, count_entries
 from archiver.search.routes import SearchRoutes
 from archiver.search.search import Search
+from archiver.spent_keys import destroy_periodically
 from archiver.subject_access.requests import request_metrics
 from services import clock
 from services.amqp import topology
@@ -49,12 +50,12 @@ from services.http.application import api_app, operations_app
 from services.http.server import serve
 from services.http.service_status import ServiceParts
 from services.http.token_store import TokenStore, environment_tokens, run_token_store
-from services.instance import session_name
 from services.lifecycle import first_failure, readiness_problems
-from services.postgres.database import Pool, connection_pool, retry_while_unavailable
+from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.outbox import Relay
 from services.published_batches import published_batch_reports
 from services.tasks import background_task
+from services.working_keys import sealing_pool
 
 POOL_SIZE = 16
 """PostgreSQL connections: one for the writer, one per file in progress, the rest for answers."""
@@ -69,8 +70,7 @@ async def archiver(
     queue = next(q for q in topology.queues(config.partitions, ()) if q.kind == "archive")
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        url = settings.database_url.get_secret_value()
-        pool = await enter(connection_pool(url, session_name("archiver"), POOL_SIZE))
+        pool, working = await enter(sealing_pool(settings, "archiver", POOL_SIZE))
         connection = await enter(
             broker_connection(settings.amqp_url.get_secret_value(), "archiver consumes")
         )
@@ -103,7 +103,7 @@ async def archiver(
             *docs_page.routes(document),
         ]
         await enter(serve(api_app(routes), settings.bind, settings.archiver_port))
-        tasks = (connection.task, ring.task, watch, views.task, consumer.task, report)
+        tasks = (connection.task, working, ring.task, watch, views.task, consumer.task, report)
         yield first_failure(*tasks, *maintenance_tasks, *media_tasks)
 
 
@@ -121,6 +121,11 @@ async def run_tokens(
 
         async with background_task(watch_config(settings.config, version, load, apply)) as watch:
             yield ring, watch
+
+
+def _queues(config: Configuration) -> list[str]:
+    table = topology.queues(config.partitions, [each.id for each in config.destinations])
+    return [queue.name for queue in table]
 
 
 def _parts(consumer: Consumer, intake: Intake, volume: VolumeWatch) -> ServiceParts:
@@ -152,6 +157,7 @@ async def _maintenance_tasks(
         request_metrics.count(pool, tenants),
         objects.volume.run(),
         keep_balance(pool),
+        destroy_periodically(pool, _queues(config)),
         count_entries(pool),
     ]
     async with AsyncExitStack() as stack:

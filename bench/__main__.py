@@ -22,6 +22,7 @@ from bench import (
     record,
     router,
     rules,
+    sealing,
     search,
 )
 from bench.reports.results import Line, Report, TargetLine
@@ -31,6 +32,7 @@ Part = Callable[[Path, Options, Report], None]
 PARTS: dict[str, tuple[str, Part]] = {
     "door": ("The front door", lambda at, o, say: gateway.measure(at, o.rounds, o.seconds, say)),
     "trip": ("The whole trip", lambda at, o, say: end_to_end.measure(at, o.messages, say)),
+    "sealing": ("Sealing one message", lambda at, o, say: sealing.measure(at, say)),
     "rules": ("Many rules", lambda at, o, say: rules.measure(at, o.rounds, say)),
     "router": ("One router", lambda at, o, say: router.measure(at, o.rounds, o.messages, say)),
     "deliverer": (

@@ -19,11 +19,12 @@ from deploy.local.rabbitmq import Broker
 from deploy.local.servers import definitions
 from deploy.local.state import token
 from router.handlers.batch import split_by_size
-from services import clock, contract
+from services import clock
 from services.amqp import topology
 from services.amqp.connection import broker_connection
 from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher
+from services.amqp.sealed_batch import open_batch
 from services.config import loader
 from services.contract import ArchiveBatch, Batch, Delivery, DeliveryBatch, Receipt, Record
 from tests.support.installation import EXAMPLE, NEIGHBOUR
@@ -210,7 +211,7 @@ async def _drain(channel: AbstractChannel, name: str) -> list[Batch]:
         return batches
     async with asyncio.timeout(EMPTY_SECONDS), queue.iterator(no_ack=True) as messages:
         async for message in messages:
-            batches.append(contract.decode(message.type or "", message.body))
+            batches.append(open_batch(message.type or "", message.body))
             if len(batches) == count:
                 break
     return batches

@@ -90,7 +90,9 @@ def process_environment(folder: Path, config: Path, amqp: str, database: str) ->
     """Return the environment of our processes, with free ports."""
     ports = {port.variable: str(free_port()) for port in PORTS}
     variables = ports | {"POSTKAMER_CONFIG": str(config), "PATH": os.environ["PATH"]}
-    settings = environment(variables, root=folder, secrets=Secrets(KEY, KEY, f"bench:{token()}"))
+    settings = environment(
+        variables, root=folder, secrets=Secrets(KEY, KEY, KEY, f"bench:{token()}")
+    )
     return settings | {
         "POSTKAMER_AMQP_URL": amqp,
         "POSTKAMER_DATABASE_URL": database,

@@ -16,6 +16,7 @@ from services.config import settings
 from services.http.token_store import environment_tokens
 from services.postgres.database import DATABASE_ERRORS
 from services.postgres.migrations import MigrationError, migrate, migrations
+from services.working_keys import WrongWorkingKey
 
 MIGRATION_ORDER = ("services", "gateway", "router", "deliverer", "archiver")
 """Order of the migrations: roles first, and tables before the services that need access to them."""
@@ -49,6 +50,8 @@ def run_until_stopped(name: str, service: Callable[[], Service]) -> None:
         sys.exit(lifecycle.run_event_loop(lifecycle.run(service)))
     except OSError as error:
         fail(f"{name}: {error.strerror or error}")
+    except WrongWorkingKey as error:
+        fail(str(error))
 
 
 @click.command()

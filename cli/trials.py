@@ -21,9 +21,12 @@ from cli.support.options import (
 )
 from cli.support.output import TO_FETCH, CommandRefused, count, fail, print_list, print_result
 from cli.support.person_options import BSUID, NO_BSUID, NO_PERSON, parse_phones, phone_file
+from cli.support.working_keys import load_working_keys
 from services import clock
 from services.config.numbers import Number
 from services.postgres.database import Connection, Pool
+from services.sealing.columns import ADDRESS
+from services.sealing.key_ring import RING
 from services.trial import is_on_trial
 from services.whatsapp.identities import address
 
@@ -39,6 +42,11 @@ class Guest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     kind: str
     ends_with: str
     added_at: datetime
+
+
+def _read_guest(row: dict[str, Any]) -> Guest:
+    ends_with = RING.unseal_text(row.pop("value"), ADDRESS)[-SHOWN_DIGITS:]
+    return Guest(**row, ends_with=ends_with)
 
 
 async def go_live(connection: Connection, number: Number, reason: str) -> tuple[int, Operation]:
@@ -75,7 +83,11 @@ async def add_guests(
     Without a trial nothing needs their addresses."""
     await _require_trial(connection, number)
     names = [address(each) for each in addresses]
-    rows = [(clock.new_id(), number.id, name.kind, name.value) for name in dict.fromkeys(names)]
+    await load_working_keys(connection)
+    rows = [
+        (clock.new_id(), number.id, name.kind, RING.seal_name(name.value, ADDRESS))
+        for name in dict.fromkeys(names)
+    ]
     added = [id for row in rows if (id := await connection.fetchval(_ADD, *row))]
     return added, _guest_change("guests add", number.id, number.tenant, added, reason)
 
@@ -120,8 +132,8 @@ on conflict (number, kind, value) do nothing returning id
 """
 _REMOVE = "delete from deliverer.guest where id = $1 returning number"
 _LIST = """
-select id, number, kind, right(value, $2) as ends_with, added_at from deliverer.guest
-where $1::text is null or number = $1 order by number, added_at, id limit $3
+select id, number, kind, value, added_at from deliverer.guest
+where $1::text is null or number = $1 order by number, added_at, id limit $2
 """
 
 
@@ -215,8 +227,9 @@ def list_command(number: str | None, as_json: bool) -> None:
     """Show the guests, each with the end of the address."""
 
     async def work(pool: Pool) -> list[Guest]:
-        rows = await pool.fetch(_LIST, number, SHOWN_DIGITS, TO_FETCH)
-        return [Guest(**row) for row in rows]
+        await load_working_keys(pool)
+        rows = await pool.fetch(_LIST, number, TO_FETCH)
+        return [_read_guest(dict(row)) for row in rows]
 
     guests = with_database("guests", work)
     if not guests:

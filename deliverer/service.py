@@ -14,7 +14,7 @@ from deliverer.crm.destination_kind import Credentials, ReceiverContext
 from deliverer.crm.replays import Replays
 from deliverer.crm.resends import run_resends
 from deliverer.crm.scheduler import BATCHES
-from deliverer.crm.sent_events import clear_sent_events, sent_box
+from deliverer.crm.sent_events import clear_sent_events
 from deliverer.crm.session import DeliveryTables, Session
 from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
@@ -66,13 +66,12 @@ from services.files.object_store import ObjectStore
 from services.http.application import operations_app
 from services.http.server import serve
 from services.http.service_status import DestinationStatus, ServiceParts
-from services.instance import session_name
 from services.lifecycle import first_failure, readiness_problems
-from services.postgres.database import Pool, connection_pool, retry_while_unavailable
+from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.outbox import Relay
 from services.published_batches import published_batch_reports
-from services.sealing.destination_secrets import secret_box
 from services.tasks import background_task
+from services.working_keys import sealing_pool
 
 POOL_SIZE = 16
 """Connections to PostgreSQL: one for each destination, the ledger and each relay; some spare."""
@@ -89,16 +88,19 @@ async def deliverer(
 ) -> AsyncIterator["asyncio.Future[object]"]:
     """Run the deliverer inside the context. The future ends only when a part breaks."""
     amqp = settings.amqp_url.get_secret_value()
-    url = settings.database_url.get_secret_value()
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        pool = await enter(connection_pool(url, session_name("deliverer"), POOL_SIZE))
+        pool, keys = await enter(sealing_pool(settings, "deliverer", POOL_SIZE))
         outgoing = await enter(broker_connection(amqp, "deliverer publishes"))
         incoming = await enter(broker_connection(amqp, "deliverer consumes"))
-        archive = Publisher(outgoing, topology.ARCHIVE)
+        settlements = Settlements(pool, Publisher(outgoing, topology.ARCHIVE))
         attempts = await enter(attempt_recorder(Publisher(outgoing, topology.ARCHIVE)))
-        delivery = _delivery_resources(settings, config, pool, archive)
-        shared = SharedResources(incoming, *delivery, attempts.record, {})
+        tables = DeliveryTables(
+            Replays(pool, clock.new_id()), SidelinedStore(pool), ConditionStore(pool)
+        )
+        networks, archiver = settings.private_networks, settings.archiver_url.rstrip("/")
+        receivers = ReceiverContext(pool, config.department, config.departments, networks, archiver)
+        shared = SharedResources(incoming, settlements, tables, receivers, attempts.record, {})
         relays = await enter(_run_relays(pool, shared, outgoing, config.partitions))
         running = await enter(_run_destinations(shared, config.destinations, credentials))
         consumers = [each.consumer for each in running.values()]
@@ -108,7 +110,7 @@ async def deliverer(
         sends = await enter(_run_sending(pool, files, accounts, attempts.record))
         read_receipts = await enter(_run_read_receipts(pool, accounts))
         health = await enter(_run_health(pool, accounts, settings.webhook_url))
-        upkeep = await enter(_run_upkeep(pool, shared.settlements, config))
+        upkeep = await enter(_run_upkeep(pool, settlements, config))
         app = operations_app(
             partial(readiness_problems, pool, consumers),
             parts=partial(_parts, config, consumers, shared.sessions),
@@ -116,22 +118,8 @@ async def deliverer(
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
         notices = await enter(_owner_notices(pool, config, credentials, running).run())
         deliveries = [task for each in running.values() for task in each.tasks]
-        links = outgoing.task, incoming.task, attempts.task, report, health, *upkeep
+        links = outgoing.task, incoming.task, keys, attempts.task, report, health, *upkeep
         yield first_failure(*links, *relays, *deliveries, *notices, *sends, *read_receipts)
-
-
-def _delivery_resources(
-    settings: DelivererSettings, config: Configuration, pool: Pool, archive: Publisher
-) -> tuple[Settlements, DeliveryTables, ReceiverContext]:
-    """Return what the deliveries to all destinations share."""
-    sent, secrets = sent_box(settings.archive_key), secret_box(settings.archive_key)
-    replays = Replays(pool, clock.new_id(), sent)
-    networks, archiver = settings.private_networks, settings.archiver_url.rstrip("/")
-    return (
-        Settlements(pool, archive, sent),
-        DeliveryTables(replays, SidelinedStore(pool), ConditionStore(pool)),
-        ReceiverContext(pool, config.department, config.departments, networks, archiver, secrets),
-    )
 
 
 class RunningDestination(NamedTuple):

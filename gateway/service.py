@@ -27,12 +27,11 @@ from services.files.object_store import ObjectStore
 from services.http.application import Route, api_app, operations_app
 from services.http.server import POST_HANDLERS, PUBLIC_CONNECTIONS, serve
 from services.http.token_store import environment_tokens, run_token_store
-from services.instance import session_name
 from services.lifecycle import first_failure
-from services.postgres.database import Pool, connection_pool
+from services.postgres.database import Pool
 from services.published_batches import published_batch_reports
-from services.sealing.destination_secrets import secret_box
 from services.tasks import background_task
+from services.working_keys import sealing_pool
 
 POOL_SIZE = 8
 """Connections to PostgreSQL. Only /v1/ uses them."""
@@ -54,8 +53,7 @@ async def gateway(
     config = loaded.config
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        url = settings.database_url.get_secret_value()
-        pool = await enter(connection_pool(url, session_name("gateway"), POOL_SIZE))
+        pool, keys = await enter(sealing_pool(settings, "gateway", POOL_SIZE))
         link = await enter(broker_connection(settings.amqp_url.get_secret_value(), "gateway"))
         publisher = PartitionPublisher(link, clock.new_id(), config.partitions)
         report = await enter(published_batch_reports(pool, [publisher]))
@@ -76,7 +74,7 @@ async def gateway(
         # mistake fails there.
         address = settings.bind, settings.gateway_port
         await enter(serve(app, *address, connections=PUBLIC_CONNECTIONS, shared=True))
-        yield first_failure(link.task, report, *tasks, *intake.tasks)
+        yield first_failure(link.task, keys, report, *tasks, *intake.tasks)
 
 
 @asynccontextmanager
@@ -93,7 +91,7 @@ async def _api(
         background_task(clear_periodically(pool, CLEARINGS, config.terms.model_dump())) as clear,
     ):
         api = MessageRoutes(intake, CommandStore(pool), uploads, config, ring)
-        owners = DestinationRoutes(pool, secret_box(settings.archive_key), config, ring)
+        owners = DestinationRoutes(pool, config, ring)
 
         async def apply(new: LoadedConfig) -> None:
             api.reload(new.config)

@@ -29,11 +29,11 @@ from services.drained_queues import drained_queue_reports
 from services.http.application import operations_app
 from services.http.server import serve
 from services.http.service_status import PartitionStatus, ServiceParts
-from services.instance import session_name
 from services.lifecycle import first_failure, readiness_problems
-from services.postgres.database import Pool, connection_pool
+from services.postgres.database import Pool
 from services.published_batches import published_batch_reports
 from services.tasks import background_task
+from services.working_keys import sealing_pool
 
 POOL_SIZE = 8
 """Connections to PostgreSQL: one for each active partition, two for the relay of timers, one each
@@ -46,11 +46,10 @@ async def router(
 ) -> AsyncIterator["asyncio.Future[object]"]:
     """Run the router until the context is left; the future ends only when a part fails."""
     amqp = settings.amqp_url.get_secret_value()
-    url = settings.database_url.get_secret_value()
     config = loaded.config
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        pool = await enter(connection_pool(url, session_name("router"), POOL_SIZE))
+        pool, keys = await enter(sealing_pool(settings, "router", POOL_SIZE))
         outgoing = await enter(broker_connection(amqp, "router publishes"))
         incoming = await enter(broker_connection(amqp, "router consumes"))
         store = Store(pool)
@@ -80,7 +79,7 @@ async def router(
         operations = operations_app(problems, lambda: version.status, parts)
         await enter(serve(operations, settings.bind, settings.router_ops_port))
         consumer_tasks = [consumer.task for consumer in consumers]
-        links = outgoing.task, incoming.task, drained, published
+        links = outgoing.task, incoming.task, keys, drained, published
         yield first_failure(*links, rules_task, *side_tasks, *consumer_tasks)
 
 

@@ -1,5 +1,6 @@
 """One installation for the tests of a module that ask for it, and a client."""
 
+import gc
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,12 +13,24 @@ from tests.support.example_count import THOROUGH
 from tests.support.installation import Installation, installed
 from tests.support.observer import Watch
 from tests.support.published_openapi import META, OPEN_KLANT, require
+from tests.support.working_keys import install_test_keys
 
+install_test_keys()
 os.environ["LC_ALL"] = "C.UTF-8"  # a command speaks the language of the locale
 # No deadline: the time that an example takes says something about the machine.
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=25)
 settings.register_profile(THOROUGH, deadline=None, max_examples=100)
 settings.load_profile("ci")  # `--hypothesis-profile=thorough` comes after it
+
+
+# Eleven thousand tests are objects that stay: to look for cycles among them takes a quarter of the
+# time of collecting, and a seventh of the time of the quick tests.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="module")

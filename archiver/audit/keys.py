@@ -13,9 +13,10 @@ import msgspec
 from archiver.audit.log_walk import Finding, entry_finding
 from archiver.encryption.decrypt_rows import JOIN_KEYS, SELECT_COLUMNS
 from archiver.encryption.key_store import ALL_KEYS, MUNICIPAL_KEYS, KeyStore, Row
-from archiver.encryption.sealing import CannotDecrypt, Content, unseal_content
+from archiver.encryption.sealing import Content, unseal_content
 from archiver.index.record_fields import Destruction
 from services.postgres.database import Connection
+from services.sealing.wrapping import CannotDecrypt
 
 AT_ONCE = 2000
 """Entries in memory, some 1 KB each."""

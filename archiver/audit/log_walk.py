@@ -12,9 +12,10 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from archiver.encryption.sealing import NONCE_BYTES, nonce
+from archiver.encryption.sealing import nonce
 from archiver.log.entry import PlainColumns, entry_leaf_hash
 from archiver.log.merkle import TILE_LEVELS, Tree, fold_peaks, subtree_root
+from services.sealing.wrapping import NONCE_BYTES
 
 TILE_ENTRIES = 1 << TILE_LEVELS
 MAX_EXPECTED = 4000

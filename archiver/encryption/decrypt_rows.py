@@ -6,8 +6,9 @@ from typing import Any
 import structlog
 
 from archiver.encryption.key_store import KeyStore, Row
-from archiver.encryption.sealing import CannotDecrypt, unseal_content
+from archiver.encryption.sealing import unseal_content
 from services import metrics
+from services.sealing.wrapping import CannotDecrypt
 
 log = structlog.get_logger()
 

@@ -5,8 +5,8 @@ import os
 from collections.abc import Callable
 
 from archiver.encryption.key_store import KeyStore, conversation_key_name, municipality_key_name
-from archiver.encryption.sealing import KEY_BYTES, NONCE_BYTES, unwrap, wrap
 from services.postgres.database import Connection, Pool
+from services.sealing.wrapping import KEY_BYTES, NONCE_BYTES, unwrap, wrap
 
 AT_ONCE = 1000
 """Conversation keys in one transaction."""

@@ -12,7 +12,8 @@ from typing import Any, Literal, TypeAlias
 
 import structlog
 
-from archiver.encryption.sealing import (
+from services.postgres.database import Connection, Pool
+from services.sealing.wrapping import (
     KEY_BYTES,
     NONCE_BYTES,
     CannotDecrypt,
@@ -20,7 +21,6 @@ from archiver.encryption.sealing import (
     unwrap,
     wrap,
 )
-from services.postgres.database import Connection, Pool
 
 CACHED_KEYS = 4_000
 """Unwrapped keys in memory, some 500 bytes each: 2 MB. That is more than the conversations in

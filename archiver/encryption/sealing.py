@@ -13,11 +13,9 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 
-KEY_BYTES, SALT_BYTES, NONCE_BYTES = 32, 16, 12
+from services.sealing.wrapping import KEY_BYTES, NONCE_BYTES, CannotDecrypt
 
-
-class CannotDecrypt(Exception):
-    """The content was altered, or the key is wrong."""
+SALT_BYTES = 16
 
 
 class Content(msgspec.Struct, frozen=True, array_like=True):
@@ -83,23 +81,3 @@ def decrypt_deterministic(parent_key: bytes, sealed: bytes, purpose: bytes) -> b
         return AESSIV(derive_item_key(parent_key, b"", purpose)).decrypt(sealed, None)
     except (InvalidTag, ValueError):
         raise CannotDecrypt("it was altered, or this is not its key") from None
-
-
-def wrap(wrapping_key: bytes, key: bytes, name: str, nonce: bytes) -> bytes:
-    """Wrap a key, bound to the name of its use. `nonce` must be random."""
-    return nonce + AESGCM(wrapping_key).encrypt(nonce, key, name.encode())
-
-
-def unwrap(wrapping_key: bytes, wrapped: bytes, name: str) -> bytes:
-    """Unwrap a key. Raises CannotDecrypt."""
-    try:
-        return AESGCM(wrapping_key).decrypt(
-            wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], name.encode()
-        )
-    except (InvalidTag, ValueError):
-        raise CannotDecrypt("it was altered, or the key above it is another") from None
-
-
-def fingerprint(key: bytes) -> str:
-    """Return an identifier of the key that reveals nothing of it."""
-    return blake2b(key=key, digest_size=8, person=b"fingerprint").hexdigest()

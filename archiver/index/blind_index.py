@@ -8,13 +8,14 @@ a million different words the chance of any collision is one in 37 million.
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from archiver.index.record_fields import RecordFields
-from services.contract import Record
+from services.contract import MessageType, Record
 from services.language.words import stem_root, tokens
+from services.whatsapp.content import CONTENTS
 
 CACHED_TOKENS = 16_384
 """Tokens in memory, some 200 bytes each: 3 MB. Most words of a text are among them."""
@@ -40,6 +41,11 @@ STOP_WORDS = frozenset(_STOP_WORDS.split())
 are among them because their roots are those of `gat` and `wet`."""
 
 
+TYPES = frozenset([*CONTENTS, *get_args(MessageType), "note", "unknown"])
+OTHER = "other"
+"""Type of a message whose own is none of Meta's that we know: it may be any text."""
+
+
 class IndexTokens(msgspec.Struct, frozen=True):
     """Index columns of a message or a note."""
 
@@ -57,7 +63,9 @@ def index_tokens(record: Record, fields: RecordFields, key: bytes) -> IndexToken
     numbers = {word_token(key, word) for word in words} | {
         department_token(key, fields.department or "")
     }
-    return IndexTokens(fields.type or record.kind, fields.direction or "", tuple(sorted(numbers)))
+    type = fields.type or record.kind
+    shown = type if type in TYPES else OTHER
+    return IndexTokens(shown, fields.direction or "", tuple(sorted(numbers)))
 
 
 def searchable_words(text: str) -> list[str]:

@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 
 from archiver.encryption.key_store import NOWHERE, KeyStore, Place
-from archiver.encryption.sealing import SALT_BYTES, CannotDecrypt, Content, seal, seal_content
+from archiver.encryption.sealing import SALT_BYTES, Content, seal, seal_content
 from archiver.index.blind_index import index_tokens, person_hash
 from archiver.index.processing_log import (
     CONVERSATION,
@@ -29,6 +29,7 @@ from archiver.log.entry import entry_leaf_hash, plain_columns
 from archiver.log.merkle import load_tree
 from services.contract import Record
 from services.postgres.database import Connection, Pool
+from services.sealing.wrapping import CannotDecrypt
 
 DESTRUCTION = "destruction"
 """Kind of record that states that something was destroyed."""

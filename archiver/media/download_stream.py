@@ -3,9 +3,9 @@
 import hashlib
 from collections.abc import AsyncIterator
 
-from archiver.encryption.stream_sealing import SealingStream, StreamKey
 from archiver.media.fetch_policy import LARGEST_BYTES, FetchedFile
 from services.files.file_signatures import HEAD_BYTES
+from services.sealing.stream_sealing import SealingStream, StreamKey
 
 
 class TooLarge(Exception):

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from functools import partial
 from uuid import UUID
 
-from archiver.encryption.stream_sealing import StreamKey
 from archiver.media.claim import POLL_SECONDS, StepResult, run_step
 from archiver.media.download_stream import Download, TooLarge
 from archiver.media.fetch_policy import (
@@ -33,6 +32,7 @@ from services.config.accounts import ProviderAccount
 from services.files import object_store
 from services.files.object_store import ObjectNotFound, ObjectStore, StoreUnavailable
 from services.postgres.database import retry_while_unavailable
+from services.sealing.stream_sealing import StreamKey
 
 AT_ONCE = 6
 """Files fetched at a time: each buffers up to 15 MiB (`object_store.PIECE_BYTES`), so 90 MiB."""

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 
-from archiver.encryption.stream_sealing import StreamKey
 from archiver.media.download_stream import Download, TooLarge
 from archiver.media.fetch_policy import (
     ANSWER_BYTES,
@@ -22,6 +21,7 @@ from archiver.media.fetch_policy import (
 )
 from services.config.accounts import ProviderAccount
 from services.files.object_store import ObjectNotFound, ObjectStore, StoreUnavailable
+from services.sealing.stream_sealing import StreamKey
 
 CONNECT_SECONDS, SILENT_SECONDS = 5.0, 30.0
 """Time-out for connecting, and for the pause between two chunks."""

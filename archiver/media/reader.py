@@ -5,12 +5,12 @@ from uuid import UUID
 
 import structlog
 
-from archiver.encryption.sealing import CannotDecrypt
-from archiver.encryption.stream_sealing import open_stream
 from archiver.media.store import File, StoredFile
 from services import metrics
 from services.files import object_store
 from services.files.object_store import ObjectNotFound, ObjectStore
+from services.sealing.stream_sealing import open_stream
+from services.sealing.wrapping import CannotDecrypt
 
 log = structlog.get_logger()
 

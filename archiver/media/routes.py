@@ -10,7 +10,6 @@ from aiohttp import web
 from archiver.api.access_log import AccessLog
 from archiver.api.queries import RecordReader
 from archiver.api.viewer import Row
-from archiver.encryption.sealing import CannotDecrypt
 from archiver.media.reader import read, report_damage
 from archiver.media.store import MediaStore, StoredFile
 from services.files.file_signatures import SIGNATURES, strip_parameters
@@ -20,6 +19,7 @@ from services.http.problems import json_response, problem_response, service_unav
 from services.http.rights import Rights
 from services.http.token_store import TokenStore
 from services.ids import parse_uuid
+from services.sealing.wrapping import CannotDecrypt
 
 SOON_SECONDS = 5
 """Retry-After while a file is on its way: most files arrive within a few seconds."""

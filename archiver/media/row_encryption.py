@@ -5,9 +5,10 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from archiver.encryption.sealing import CannotDecrypt, derive_item_key, seal, unseal
-from archiver.encryption.stream_sealing import StreamKey
+from archiver.encryption.sealing import derive_item_key, seal, unseal
 from archiver.media.fetch_policy import AnnouncedFile
+from services.sealing.stream_sealing import StreamKey
+from services.sealing.wrapping import CannotDecrypt
 
 Row: TypeAlias = Any
 """A row with columns by name: asyncpg's Record or a dict."""

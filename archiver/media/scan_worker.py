@@ -2,7 +2,6 @@
 
 import asyncio
 
-from archiver.encryption.sealing import CannotDecrypt
 from archiver.media.claim import POLL_SECONDS, run_step
 from archiver.media.fetch_policy import (
     MALWARE,
@@ -19,6 +18,7 @@ from services.files import clamd, object_store
 from services.files.clamd import Scanner
 from services.files.object_store import ObjectNotFound, ObjectStore
 from services.postgres.database import retry_while_unavailable
+from services.sealing.wrapping import CannotDecrypt
 
 AT_ONCE = 2
 """Files scanned at a time. Fetching has its own limit, since Meta keeps files only seven days."""

@@ -11,7 +11,6 @@ import msgspec
 
 from archiver.encryption.key_store import KeyStore, Row
 from archiver.encryption.sealing import SALT_BYTES
-from archiver.encryption.stream_sealing import StreamKey
 from archiver.media import row_encryption
 from archiver.media.fetch_policy import AnnouncedFile, FetchedFile, MediaResult
 from services import clock
@@ -20,6 +19,7 @@ from services.ids import uuid7
 from services.postgres.database import ANSWER_SECONDS, Pool
 from services.postgres.lease import LEASE_SECONDS
 from services.postgres.outbox import Outbox
+from services.sealing.stream_sealing import StreamKey
 from services.tasks import with_timeout
 
 

@@ -5,7 +5,8 @@ departments, write. Encryption is deterministic, so that answers can be compared
 another municipality, or a made-up one, does not decrypt.
 """
 
-from archiver.encryption.sealing import CannotDecrypt, decrypt_deterministic, encrypt_deterministic
+from archiver.encryption.sealing import decrypt_deterministic, encrypt_deterministic
+from services.sealing.wrapping import CannotDecrypt
 
 POSITION_BYTES = 8
 FORM = "[0-9a-f]{48}"

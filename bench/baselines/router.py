@@ -12,7 +12,8 @@ import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from router.partition.worker import FRAMES
-from services import contract, metrics
+from services import metrics
+from services.amqp.sealed_batch import open_batch
 from services.amqp.topology import ARCHIVE, ARCHIVE_QUEUE, partition_queue
 from services.contract import PartitionBatch, Receipt
 from services.http.application import operations_app
@@ -49,7 +50,7 @@ async def work(partition: int, channel: AbstractChannel, pool: Pool) -> None:
 
 
 def _receipts(delivery: AbstractIncomingMessage) -> list[Receipt]:
-    batch = contract.decode(delivery.type or "", delivery.body)
+    batch = open_batch(delivery.type or "", delivery.body)
     assert isinstance(batch, PartitionBatch)
     return [entry for entry in batch.entries if isinstance(entry, Receipt)]
 

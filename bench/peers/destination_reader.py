@@ -10,8 +10,9 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from aio_pika.exceptions import DeliveryError
 
 from deploy.local.process import Process
-from services import clock, contract, event_types
+from services import clock, event_types
 from services.amqp import topology
+from services.amqp.sealed_batch import open_batch
 from services.contract import DeliveryBatch
 
 FILLING = "filling"
@@ -52,7 +53,7 @@ class DestinationReader:
 
     async def _take(self, incoming: AbstractIncomingMessage) -> None:
         if incoming.type != FILLING:
-            batch = contract.decode(incoming.type or "", incoming.body)
+            batch = open_batch(incoming.type or "", incoming.body)
             assert isinstance(batch, DeliveryBatch)
             now = clock.now()
             for event in batch.deliveries:

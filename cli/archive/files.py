@@ -12,7 +12,6 @@ import click
 import msgspec
 
 from archiver.encryption.key_store import KeyStore
-from archiver.encryption.sealing import CannotDecrypt
 from archiver.media.fetch_policy import RELEASED
 from archiver.media.reader import read
 from archiver.media.store import MediaStore
@@ -23,6 +22,7 @@ from cli.support.options import by_option, json_option, renamed_option
 from cli.support.output import TO_FETCH, CommandRefused, count, fail, print_list, print_result
 from services.files.object_store import ObjectNotFound
 from services.postgres.database import Connection, Pool
+from services.sealing.wrapping import CannotDecrypt
 
 STATES = ("waiting", "fetched", "quarantined", "lost")
 

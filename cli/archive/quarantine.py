@@ -9,7 +9,6 @@ import msgspec
 
 from archiver import quarantine
 from archiver.encryption.key_store import KeyStore
-from archiver.encryption.sealing import CannotDecrypt
 from archiver.log.writer import CannotSeal, writer_in_transaction
 from archiver.quarantine import QuarantinedEntry
 from cli.support.archive_access import change_archive, write_private_file
@@ -18,6 +17,7 @@ from cli.support.database import with_database
 from cli.support.options import json_option, reason_option
 from cli.support.output import TO_FETCH, CommandRefused, count, print_list, print_result
 from services.postgres.database import Connection
+from services.sealing.wrapping import CannotDecrypt
 
 UNREADABLE = "it is neither a record nor an envelope of this version: see `open`"
 

@@ -22,6 +22,7 @@ from cli.support.options import (
     require_period,
 )
 from cli.support.output import count, fail, print_changed, print_list, print_result
+from cli.support.working_keys import load_working_keys
 from services.postgres.database import Connection, Pool
 
 PER_SECOND, MAX_PER_SECOND = 20, 200
@@ -90,6 +91,7 @@ def show_command(event: UUID, content: bool, as_json: bool) -> None:
     """
 
     async def work(pool: Pool) -> list[tuple[Parked, StoredDelivery]]:
+        await load_working_keys(pool)
         found = await parked_store.find_parked(pool, event)
         if content:
             await record_access(pool, Operation(what="parked show", about=str(event)))

@@ -10,6 +10,8 @@ import msgspec
 from cli.support.output import TO_FETCH, CommandRefused
 from services.contract import Delivery
 from services.postgres.database import Connection, Pool
+from services.sealing.columns import DELIVERY
+from services.sealing.key_ring import RING
 
 MAX_EVENT_IDS = 100
 """Most event ids in one audit entry, 4 kB; the entry also has their number."""
@@ -124,7 +126,7 @@ async def find_parked(pool: Pool, event: UUID) -> list[tuple[Parked, StoredDeliv
     return [
         (
             Parked(**{name: row[name] for name in Parked.__struct_fields__}),
-            msgspec.msgpack.decode(row["body"], type=StoredDelivery),
+            msgspec.msgpack.decode(RING.unseal(row["body"], DELIVERY), type=StoredDelivery),
         )
         for row in rows
     ]

@@ -20,6 +20,7 @@ from cli.support.audit import Operation, parse_reason, record_access, run_audite
 from cli.support.database import with_database
 from cli.support.options import Time, combine_options, json_option, reason_option, require_period
 from cli.support.output import fail, print_changed, print_list, print_note, print_result
+from cli.support.working_keys import load_working_keys
 from services.postgres.database import Connection, Pool
 
 _filtered = combine_options(
@@ -92,6 +93,7 @@ def show_command(id: UUID, content: bool, reason: str | None, as_json: bool) -> 
 
     async def work(pool: Pool) -> dict[str, Any]:
         unit = await quarantine_store.find_unit(pool, id)
+        await load_working_keys(pool)
         members: dict[str, Any] = msgspec.to_builtins(unit)
         if content:
             operation = Operation(what="quarantine show", about=str(id), data={"reason": why})

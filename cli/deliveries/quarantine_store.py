@@ -9,6 +9,8 @@ import msgspec
 
 from cli.support.output import TO_FETCH, CommandRefused
 from services.postgres.database import Connection, Pool
+from services.sealing.columns import QUARANTINE
+from services.sealing.key_ring import RING
 
 WAITING, AGAIN, DROPPED = "waiting", "again", "dropped"
 MAX_IDS = 100
@@ -77,7 +79,7 @@ async def find_unit(pool: Pool, id: UUID) -> QuarantinedUnit:
 async def load_content(pool: Pool, id: UUID) -> bytes:
     """Return the bytes of a unit, as they came in; empty once it went again or was dropped."""
     content: bytes = await pool.fetchval("select raw from router.quarantine where id = $1", id)
-    return content
+    return RING.unseal(content, QUARANTINE)
 
 
 async def require_waiting(

@@ -11,7 +11,6 @@ import click
 
 from archiver.audit.checkpoints import Trust
 from archiver.encryption.key_store import KeyStore, WrongMasterKey
-from archiver.encryption.sealing import CannotDecrypt
 from archiver.encryption.signed_note import InvalidNote, read_verifier
 from archiver.log import checkpoint_signer
 from archiver.log.checkpoint_signer import Signer
@@ -23,6 +22,7 @@ from cli.support.output import CommandRefused, fail
 from services.config import loader, settings
 from services.files.object_store import ObjectStore, StoreUnavailable
 from services.postgres.database import Connection, Pool
+from services.sealing.wrapping import CannotDecrypt
 
 DEFAULT_LOG_NAME = "postkamer"
 """Name of the log without a configuration."""

@@ -9,7 +9,6 @@ import click
 import msgspec
 
 from archiver.encryption.key_store import KeyStore
-from archiver.encryption.sealing import CannotDecrypt
 from archiver.index.record_fields import PHONE, Identity
 from archiver.subject_access.person_finder import PersonFinder, SubjectMatch, TooManyMatches
 from cli.support.configuration import load_config
@@ -17,6 +16,7 @@ from cli.support.options import combine_options, config_option
 from cli.support.output import CommandRefused, fail
 from services.config.model import Configuration
 from services.postgres.database import Connection
+from services.sealing.wrapping import CannotDecrypt
 
 E164 = re.compile(r"\+?[1-9][0-9]{6,14}")
 SEPARATORS = re.compile(r"[ ().\-\u00a0]")

@@ -18,16 +18,20 @@ from deliverer.crm.settlements import (
     ASIDE,
     Settlement,
     Settlements,
+    keep_event,
     make_settlement,
     park_settlement,
 )
 from deliverer.transport.response import Response
-from services import clock, contract, metrics, tracing
+from services import clock, metrics, tracing
 from services.amqp.batcher import Batcher
 from services.amqp.incoming_message import IncomingMessage
+from services.amqp.sealed_batch import open_batch
 from services.config.organisation import Destination
 from services.contract import Delivery, DeliveryBatch
 from services.event_types import RECEIVED
+from services.sealing.columns import DELIVERY
+from services.sealing.key_ring import RING
 
 log = structlog.get_logger()
 
@@ -90,7 +94,7 @@ class DeliveryAttempt:
         counts = job.attempts, answer.status, settled_at, job.replays
         settlement = make_settlement(delivery, self.destination.id, *counts)
         if verdict.outcome == "settled" and self.destination.kept_days:
-            settlement = self._settlements.with_event(settlement, delivery)
+            settlement = keep_event(settlement, delivery)
         if verdict.outcome == "parked":
             settlement = park_settlement(settlement, delivery, verdict.reason, answer.body)
             log.error(
@@ -109,7 +113,7 @@ class DeliveryAttempt:
     async def read_batch(self, incoming: IncomingMessage) -> tuple[list[Job], set[str]]:
         """Return the jobs of a batch that are not settled, and the conversations of its
         sidelined deliveries. KeyError if a newer version wrote the batch."""
-        batch = contract.decode(incoming.type, incoming.body)
+        batch = open_batch(incoming.type, incoming.body)
         if not isinstance(batch, DeliveryBatch):
             raise TypeError("not a batch of deliveries")
         ids = [delivery.id for delivery in batch.deliveries]
@@ -133,7 +137,7 @@ class DeliveryAttempt:
             status=0,
             at=now,
             reason="an envelope that cannot be read",
-            body=incoming.body,
+            body=RING.seal(incoming.body, DELIVERY),
         )
         await self._batcher.put(settlement, len(incoming.body))
 

@@ -14,7 +14,6 @@ from deliverer.transport.ssrf import Network
 from services.config.organisation import Department, Destination
 from services.config.settings import read
 from services.postgres.database import Pool
-from services.sealing.sealed_box import SealedBox
 
 Keys = tuple[bytes, ...]
 """Keys that sign an event; two while one replaces the other. A kind that signs nothing has one
@@ -50,8 +49,6 @@ class ReceiverContext(NamedTuple):
     networks: Collection[Network]
     archiver: str
     """Address of the archiver's API."""
-    box: SealedBox | None = None
-    """Opens the secrets that owners set by the API; None: there are none."""
 
 
 RunningReceiver = tuple[Receiver, list["asyncio.Task[None]"]]

@@ -2,40 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
-from uuid import UUID
-
-import msgspec
 
 from services import metrics
 from services.config.organisation import Destination
-from services.config.settings import Keys, derive_key
-from services.contract import Delivery
 from services.postgres.database import Pool, retry_while_unavailable
-from services.sealing.sealed_box import SealedBox
 
 CLEAR_SECONDS = 60.0
 """Interval between clearings."""
 CLEARED_AT_ONCE = 5_000
 """Rows of one statement: a fraction of a second, so that no settlement waits for it."""
-_decode = msgspec.msgpack.Decoder(Delivery).decode
-
-
-def sent_box(masters: Keys) -> SealedBox:
-    """Return the box for accepted events."""
-    return SealedBox(derive_key(masters, "sent events"))
-
-
-def seal_event(box: SealedBox, destination: str, delivery: Delivery) -> bytes:
-    return box.seal(msgspec.msgpack.encode(delivery), _place(destination, delivery.id))
-
-
-def unseal_event(box: SealedBox, destination: str, event: UUID, sealed: bytes) -> Delivery:
-    """Raises CannotUnseal."""
-    return _decode(box.unseal(sealed, _place(destination, event)))
-
-
-def _place(destination: str, event: UUID) -> str:
-    return f"{destination} {event}"
 
 
 async def clear_sent_events(pool: Pool, destinations: Sequence[Destination]) -> None:

@@ -7,13 +7,13 @@ from uuid import UUID
 
 import msgspec
 
-from deliverer.crm.sent_events import seal_event
 from services.amqp import topology
 from services.amqp.publisher import Publisher, publish_until_confirmed
 from services.contract import ArchiveBatch, Delivery, Record
 from services.ids import created_at, uuid7
 from services.postgres.database import Pool, retry_while_unavailable
-from services.sealing.sealed_box import SealedBox
+from services.sealing.columns import DELIVERY, SENT
+from services.sealing.key_ring import RING
 
 FINAL_STATES = ("settled", "parked")
 """Final states of a delivery without an operator's action."""
@@ -71,9 +71,14 @@ def park_settlement(
 ) -> Settlement:
     """Return the settlement as parked, with the delivery to retry and the start of the answer."""
     body = {"delivery": delivery, "answer": answer[:STORED_ANSWER_BYTES]}
-    return msgspec.structs.replace(
-        settlement, state="parked", reason=reason, body=msgspec.msgpack.encode(body)
-    )
+    sealed = RING.seal(msgspec.msgpack.encode(body), DELIVERY)
+    return msgspec.structs.replace(settlement, state="parked", reason=reason, body=sealed)
+
+
+def keep_event(settlement: Settlement, delivery: Delivery) -> Settlement:
+    """Return the settlement with its event, sealed, so that it can be sent again."""
+    sealed = RING.seal(msgspec.msgpack.encode(delivery), SENT)
+    return msgspec.structs.replace(settlement, sealed=sealed)
 
 
 def settlement_record(settlement: Settlement) -> Record:
@@ -105,16 +110,8 @@ def settlement_record(settlement: Settlement) -> Record:
 
 
 class Settlements:
-    def __init__(self, pool: Pool, archive: Publisher, box: SealedBox | None = None) -> None:
-        """Without a `box` no event is kept."""
-        self._pool, self._archive, self._box = pool, archive, box
-
-    def with_event(self, settlement: Settlement, delivery: Delivery) -> Settlement:
-        """Return the settlement with its event, to be kept."""
-        if self._box is None:
-            return settlement
-        sealed = seal_event(self._box, settlement.destination, delivery)
-        return msgspec.structs.replace(settlement, sealed=sealed)
+    def __init__(self, pool: Pool, archive: Publisher) -> None:
+        self._pool, self._archive = pool, archive
 
     async def write(self, settlements: list[Settlement]) -> None:
         """Return when all are in PostgreSQL and published to the archive. Replays are published

@@ -9,6 +9,8 @@ from deliverer.crm.lanes import Job
 from deliverer.crm.sidelined import PER_CONVERSATION, SidelinedDelivery
 from services.contract import Delivery
 from services.postgres.database import Pool
+from services.sealing.columns import DELIVERY
+from services.sealing.key_ring import RING
 
 
 class SidelinedRow(msgspec.Struct, frozen=True):
@@ -47,7 +49,9 @@ class SidelinedStore:
             _DUE, destination, list(conversations), limit, PER_CONVERSATION
         )
         return [
-            SidelinedDelivery(_decode(row["body"]).delivery, row["failed"], row["attempts"])
+            SidelinedDelivery(
+                _decode(RING.unseal(row["body"], DELIVERY)).delivery, row["failed"], row["attempts"]
+            )
             for row in rows
         ]
 
@@ -55,7 +59,8 @@ class SidelinedStore:
 def _as_row(destination: str, job: Job) -> tuple[Any, ...]:
     delivery = job.delivery
     named = (destination, delivery.id, delivery.conversation, delivery.tenant, delivery.message)
-    return (*named, _encode(SidelinedRow(delivery)), delivery.sequence, job.failures, job.attempts)
+    body = RING.seal(_encode(SidelinedRow(delivery)), DELIVERY)
+    return (*named, body, delivery.sequence, job.failures, job.attempts)
 
 
 _CONVERSATIONS = """

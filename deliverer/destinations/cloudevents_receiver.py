@@ -68,10 +68,7 @@ async def signing_keys(
     destination: CloudEventsDestination, credentials: Credentials, context: ReceiverContext
 ) -> AsyncIterator[tuple[Callable[[], Keys], list["asyncio.Task[None]"]]]:
     """Yield the keys in force, and the task that follows their changes."""
-    if context.box is None:
-        yield lambda: credentials.keys, []
-        return
-    secrets = SigningSecrets(context.pool, context.box, destination.id, credentials.keys)
+    secrets = SigningSecrets(context.pool, destination.id, credentials.keys)
     await retry_while_unavailable(secrets.register, "secrets")
     async with background_task(secrets.refresh_forever()) as task:
         yield secrets.keys, [task]

@@ -13,8 +13,8 @@ from deliverer.crm.destination_kind import Keys
 from deliverer.destinations.cloudevents import key_of
 from services import clock
 from services.postgres.database import Pool, retry_while_unavailable
-from services.sealing.destination_secrets import unseal_secret
-from services.sealing.sealed_box import CannotUnseal, SealedBox
+from services.sealing.columns import SECRET
+from services.sealing.key_ring import RING, KeyUnknown, Unsealable
 
 REFRESH_SECONDS = 2.0
 
@@ -31,13 +31,11 @@ class StoredSecret(NamedTuple):
 
 
 class SigningSecrets:
-    """Keys of one destination; `box` opens those of the API."""
+    """Keys of one destination."""
 
-    def __init__(self, pool: Pool, box: SealedBox, destination: str, configured: Keys) -> None:
-        self._pool, self._box, self._destination = pool, box, destination
-        self._configured = {
-            UUID(bytes=box.fingerprint(key, destination)): key for key in configured
-        }
+    def __init__(self, pool: Pool, destination: str, configured: Keys) -> None:
+        self._pool, self._destination = pool, destination
+        self._configured = {configured_id(destination, key): key for key in configured}
         self._stored: Sequence[StoredSecret] = ()
 
     def keys(self) -> Keys:
@@ -68,11 +66,16 @@ class SigningSecrets:
         if sealed is None:
             return StoredSecret(id, b"", ends_at)
         try:
-            secret = unseal_secret(self._box, self._destination, id, sealed)
-        except CannotUnseal as error:
+            secret = RING.unseal(sealed, SECRET).decode()
+        except (KeyUnknown, Unsealable) as error:
             log.error("secret.unreadable", destination=self._destination, exc_info=error)
             return None
         return StoredSecret(id, key_of(secret), ends_at)
+
+
+def configured_id(destination: str, key: bytes) -> UUID:
+    """Return the id of a secret of the configuration: a keyed hash, which says nothing of it."""
+    return UUID(bytes=RING.hash(destination.encode() + b"\n" + key, SECRET)[:16])
 
 
 def keys_in_force(

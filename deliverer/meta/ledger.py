@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -10,8 +11,10 @@ from deliverer.meta import ledger_sql, shared_pacing
 from deliverer.meta.graph_api import Failed, HoldForReply, RetryLater, Sent, Unknown, Verdict
 from deliverer.meta.ledger_entry import LedgerEntry
 from deliverer.meta.send_outcomes import enqueue_outcome, enqueue_test_statuses, send_outcome
-from services.contract import SendOutcome
+from services.contract import AUTOMATED_AUTHOR, SendOutcome
 from services.postgres.database import Connection, Pool
+from services.sealing.columns import ADDRESS, EMPLOYEE, UPLOAD, WAMID, unseal_content
+from services.sealing.key_ring import RING
 
 SENDING_SECONDS = 45
 """Time after which a message that is still `sending` becomes `unknown`. Longer than an attempt
@@ -67,10 +70,7 @@ class Ledger:
             await shared_pacing.consume_shared(
                 connection, [row["number"] for row in rows], rates or {}
             )
-        return [
-            LedgerEntry(**{**row, "content": msgspec.json.decode(row["content"])})
-            for row in map(dict, rows)
-        ]
+        return [_read_entry(dict(row)) for row in rows]
 
     async def defer_for_quiet_hours(self, nights: Mapping[str, tuple[datetime, str]]) -> None:
         """Defer business-initiated messages of these numbers to the end of the quiet hours, with
@@ -149,6 +149,20 @@ class Ledger:
         return len(rows)
 
 
+def _read_entry(row: dict[str, Any]) -> LedgerEntry:
+    author = row.pop("author_kind"), RING.unseal_text(row.pop("author"), EMPLOYEE)
+    return LedgerEntry(
+        **row
+        | {
+            "automatic": author == (AUTOMATED_AUTHOR.kind, AUTOMATED_AUTHOR.id),
+            "address": RING.unseal_text(row["address"], ADDRESS),
+            "content": unseal_content(row["content"]),
+            "about_wamid": RING.unseal_text(row["about_wamid"], WAMID),
+            "media_name": RING.unseal_text(row["media_name"], UPLOAD),
+        }
+    )
+
+
 async def _apply_verdict(
     connection: Connection, entry: LedgerEntry, verdict: Sent | Failed | HoldForReply, at: datetime
 ) -> SendOutcome | None:
@@ -178,5 +192,5 @@ async def _set_state(
     code: int = 0,
     reason: str = "",
 ) -> bool:
-    parameters = (entry.id, entry.attempt, state, wamid, code, reason)
+    parameters = (entry.id, entry.attempt, state, RING.seal_text(wamid, WAMID), code, reason)
     return await connection.fetchval(ledger_sql.SET_STATE, *parameters) is not None

@@ -31,6 +31,7 @@ class UploadedFile(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str
     mime_type: str
     size: int
+    is_sealed: bool
 
 
 class MediaUploadStore:
@@ -104,7 +105,7 @@ on conflict (media, account) do update set provider_id = '', due_at = excluded.d
 returning media, account, attempt, extract(epoch from now() - u.first_at)::float8 as tried
 """
 
-_FILE = "select object, tenant, mime_type, size from gateway.media where id = $1"
+_FILE = "select object, tenant, mime_type, size, is_sealed from gateway.media where id = $1"
 
 # The attempt is part of the key: a statement carried out late must not touch the next attempt.
 _COMPLETE = """

@@ -33,6 +33,9 @@ from services.files.clamd import Scanner
 from services.files.object_store import ObjectNotFound, ObjectStore
 from services.postgres.database import retry_while_unavailable
 from services.postgres.lease import release_leases, renewed_lease
+from services.sealing.key_ring import RING
+from services.sealing.stream_sealing import open_stream
+from services.sealing.wrapping import CannotDecrypt
 
 FILES_AT_ONCE = 9
 """Uploads in flight; each takes a quarter of a MiB."""
@@ -110,8 +113,8 @@ class MediaUploader:
         try:
             if refusal := await self._scan(file):
                 return Failed(0, refusal)
-            pieces = await self._files.store.read(object_store.upload_key(file.object))
-        except ObjectNotFound:
+            pieces = await self._read(file)
+        except (ObjectNotFound, CannotDecrypt):
             return Failed(0, GONE)
         except (object_store.StoreUnavailable, clamd.ScannerUnavailable) as error:
             log.error("upload.not_read", what=type(error).__module__, reason=str(error))
@@ -131,11 +134,17 @@ class MediaUploader:
             self._record_attempt(upload_attempt(account, job.media, job.attempt, answer, verdict))
         return verdict
 
+    async def _read(self, file: UploadedFile) -> AsyncIterator[bytes]:
+        """Return the plain bytes of a file."""
+        pieces = await self._files.store.read(object_store.upload_key(file.object))
+        key = RING.stream_key(file.object.bytes)
+        return open_stream(key, pieces) if file.is_sealed else pieces
+
     async def _scan(self, file: UploadedFile) -> str:
         """Return why a file must not be sent, or ''."""
         if self._files.scanner is None:
             return ""
-        pieces = await self._files.store.read(object_store.upload_key(file.object))
+        pieces = await self._read(file)
         try:
             malware = (await self._files.scanner.scan(pieces)).malware
         except clamd.TooLarge:

@@ -7,6 +7,8 @@ import msgspec
 
 from deliverer.meta import ledger_sql
 from services.postgres.database import Pool
+from services.sealing.columns import WAMID
+from services.sealing.key_ring import RING
 from services.trial import TrialState
 
 LEASE_SECONDS = 45
@@ -42,7 +44,9 @@ class ReadReceiptStore:
         rows = await self._pool.fetch(
             ledger_sql.CLAIM_READ_RECEIPTS, *capacities, LEASE_SECONDS, TYPING_SECONDS, limit
         )
-        return [ReadReceipt(**row) for row in rows]
+        return [
+            ReadReceipt(**{**row, "wamid": RING.unseal_text(row["wamid"], WAMID)}) for row in rows
+        ]
 
     async def reschedule(self, receipt: ReadReceipt, seconds: float) -> None:
         """Retry the receipt later, unless a newer one has replaced it."""

@@ -10,6 +10,8 @@ from services import clock
 from services.contract import ReportedStatus, SendOutcome
 from services.postgres.database import Connection, Pool
 from services.postgres.outbox import Outbox
+from services.sealing.columns import OUTCOME
+from services.sealing.key_ring import RING
 
 State = Literal["sent", "failed", "unknown", "held"]
 TEST_STATUSES: tuple[tuple[ReportedStatus, float], ...] = (
@@ -42,7 +44,7 @@ async def enqueue_outcome(
     connection: Connection, outcome: SendOutcome, seconds: float = 0.0
 ) -> None:
     """Enqueue an outcome; it is published after so many seconds."""
-    row = outcome.id, outcome.number, _encode(outcome), seconds
+    row = outcome.id, outcome.number, RING.seal(_encode(outcome), OUTCOME), seconds
     await connection.execute(_ENQUEUE, *row)
 
 
@@ -59,7 +61,7 @@ async def enqueue_test_statuses(
 def outcome_outbox(pool: Pool) -> Outbox[SendOutcome]:
     async def fetch(limit: int, suspended: Sequence[str]) -> list[SendOutcome]:
         rows = await pool.fetch(_UNPUBLISHED, limit, suspended)
-        return [_decode(row["body"]) for row in rows]
+        return [_decode(RING.unseal(row["body"], OUTCOME)) for row in rows]
 
     async def mark(outcomes: Sequence[SendOutcome]) -> None:
         await pool.execute(_MARK_PUBLISHED, [outcome.id for outcome in outcomes])

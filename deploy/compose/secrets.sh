@@ -15,7 +15,7 @@ in_base64() { random | base64 | tr -d '\n'; }
 
 while IFS= read -r line; do
     case $line in
-    ARCHIVE_KEY=) echo "$line$(in_base64)" ;;
+    ARCHIVE_KEY= | WORKING_KEY=) echo "$line$(in_base64)" ;;
     CRM_SECRET=) echo "${line}whsec_$(in_base64)" ;;
     [A-Z]*=) echo "$line$(hexadecimal)" ;; # needs no quoting in a URL
     *) echo "$line" ;;

@@ -93,7 +93,12 @@ def start(
 def installation_secrets(state: State, overrides: Mapping[str, str]) -> plan.Secrets:
     """Return the secrets of this installation, drawn once; tokens that are given win."""
     tokens = read("POSTKAMER_API_TOKENS", overrides) or f"sandbox/**:{state.secret('api token')}"
-    return plan.Secrets(state.secret("archive key", key), state.secret("crm secret", key), tokens)
+    return plan.Secrets(
+        state.secret("archive key", key),
+        state.secret("working key", key),
+        state.secret("crm secret", key),
+        tokens,
+    )
 
 
 def example(folder: Path, environment: Mapping[str, str]) -> Path:

@@ -88,6 +88,8 @@ class Secrets:
 
     archive_key: str
     """32 bytes in base64."""
+    working_key: str
+    """32 bytes in base64."""
     crm_secret: str
     """32 bytes in base64."""
     api_tokens: str
@@ -116,6 +118,7 @@ def environment(overrides: Mapping[str, str], *, root: Path, secrets: Secrets) -
         "POSTKAMER_CONFIG": str(root / "deploy" / "examples" / "voorbeeldstad" / "postkamer.toml"),
         "POSTKAMER_OBJECT_STORE": (root / ".local" / "objects").as_uri(),
         "POSTKAMER_ARCHIVE_KEY": secrets.archive_key,
+        "POSTKAMER_WORKING_KEY": secrets.working_key,
         "CRM_SECRET": f"whsec_{secrets.crm_secret}",
         "POSTKAMER_API_TOKENS": secrets.api_tokens,
         "POSTKAMER_API_TOKEN": first_token(secrets.api_tokens),

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from deploy.local.errors import Refusal, last_lines
 from deploy.local.process_tree import POLL_SECONDS, descendants, identity, runs, see_off
@@ -64,12 +65,36 @@ class Program:
         return ("setpriv", *account, f"--pdeathsig={death}", "--", *self.arguments)
 
 
-class Process:
-    """Process of a program, before, during and after its run."""
+class Running(Protocol):
+    """A process that was started: as much of `Popen` as is asked here."""
 
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self._running: subprocess.Popen[bytes] | None = None
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self) -> int: ...
+    def send_signal(self, sig: int, /) -> None: ...
+
+
+def spawn(program: Program, output: int) -> Running:
+    """Start a program, with this open file as its output."""
+    return subprocess.Popen(
+        program.command,
+        cwd=program.cwd,
+        env=dict(program.environment),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        pass_fds=program.descriptors,
+    )
+
+
+class Process:
+    """Process of a program, before, during and after its run. `spawn` starts it."""
+
+    def __init__(self, program: Program, spawn: Callable[[Program, int], Running] = spawn) -> None:
+        self.program, self._spawn = program, spawn
+        self._running: Running | None = None
 
     def start(self) -> None:
         """Start it in a session of its own, after ending a leftover of an earlier run."""
@@ -79,7 +104,7 @@ class Process:
         if log.exists():
             log.replace(log.with_suffix(".log.old"))
         with log.open("ab") as output:
-            self._running = _spawner.submit(_spawn, self.program, output.fileno()).result()
+            self._running = _spawner.submit(self._spawn, self.program, output.fileno()).result()
         self.program.pid_file.write_text(identity(self.pid))
 
     @property
@@ -137,19 +162,6 @@ class Process:
             self._running.wait()
             see_off(family, LINGER_SECONDS)
             self.program.pid_file.unlink(missing_ok=True)
-
-
-def _spawn(program: Program, output: int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        program.command,
-        cwd=program.cwd,
-        env=dict(program.environment),
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        pass_fds=program.descriptors,
-    )
 
 
 def ending(exit_code: int) -> str:

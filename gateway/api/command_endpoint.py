@@ -1,6 +1,5 @@
 """Receive commands: read the key and body, store, publish, and answer once it is confirmed."""
 
-import hmac
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -128,7 +127,7 @@ class CommandEndpoint:
             accepted = await self._store.accept(new)
         except AnsweredMeanwhile as error:
             return _answered_conflict(error, command.rights)
-        if not hmac.compare_digest(accepted.fingerprint, command.fingerprint):
+        if not accepted.is_same:
             return conflict("key_used", "this Idempotency-Key came with another request before")
         if not accepted.confirmed:
             context = CommandContext(

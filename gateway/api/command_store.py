@@ -15,6 +15,8 @@ from msgspec import UNSET, UnsetType
 from gateway.commands.authorization import ConversationView
 from services.http.rights import Rights
 from services.postgres.database import ANSWER_SECONDS, Connection, Pool
+from services.sealing.columns import ADDRESS, FINGERPRINT
+from services.sealing.key_ring import RING
 from services.tasks import with_timeout
 from services.trial import TrialState
 from services.whatsapp.identities import address
@@ -46,7 +48,8 @@ class NewCommand(msgspec.Struct, frozen=True, kw_only=True):
 class StoredCommand(msgspec.Struct, frozen=True):
     """A command as it was first accepted."""
 
-    fingerprint: bytes
+    is_same: bool
+    """True if it came with the same body."""
     accepted_at: datetime
     confirmed: bool
 
@@ -101,7 +104,8 @@ class CommandStore:
     async def find_trial(self, number: str, addressee: str) -> TrialView:
         """Return the trial of a number for an addressee: an address, or a conversation's id."""
         to = address(addressee)
-        query = self._pool.fetchrow(_TRIAL, number, to.kind, to.value, addressee)
+        value = RING.seal_name(to.value, ADDRESS)
+        query = self._pool.fetchrow(_TRIAL, number, to.kind, value, addressee)
         row = await with_timeout(ANSWER_SECONDS, query)
         assert row is not None  # a select without a table
         return TrialView(**row)
@@ -117,20 +121,22 @@ class CommandStore:
         async with self._pool.acquire() as connection, connection.transaction():
             if new.last is not UNSET:
                 await connection.execute(_LOCK, new.conversation)
+            keyed = RING.hash(new.fingerprint, FINGERPRINT)
             place = (new.conversation, new.department) if new.is_answer else ("", "")
             row = await connection.fetchrow(
-                _INSERT, new.id, new.tenant, new.token, new.fingerprint, new.at, *place
+                _INSERT, new.id, new.tenant, new.token, keyed, new.at, *place
             )
             if row:
                 await _raise_if_answered(connection, new)
             else:  # an earlier or a simultaneous request
                 row = await connection.fetchrow(_SELECT, new.id)
                 assert row is not None  # rows are not deleted while they can be asked for
-                if row["confirmed_at"] is None and row["fingerprint"] == new.fingerprint:
+                # A version that did not seal stored the fingerprint itself.
+                is_same = row["fingerprint"] in (keyed, new.fingerprint)
+                if row["confirmed_at"] is None and is_same:
                     await _retry(connection, new)
-        return StoredCommand(
-            row["fingerprint"], row["accepted_at"], row["confirmed_at"] is not None
-        )
+        is_same = row["fingerprint"] in (keyed, new.fingerprint)
+        return StoredCommand(is_same, row["accepted_at"], row["confirmed_at"] is not None)
 
     async def is_accepted(self, id: UUID) -> bool:
         """Return True if this command was accepted before: then it gets the same answer again."""

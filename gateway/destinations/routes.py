@@ -25,11 +25,13 @@ from gateway.destinations.secret_store import NewSecretRow, SecretStore
 from gateway.requests.destinations import (
     END_SECRET,
     NEW_SECRET,
+    RANDOM_BYTES,
     RESEND,
     EndSecret,
     NewSecret,
     OwnerBody,
     Resend,
+    secret_of,
     time_faults,
 )
 from services import clock
@@ -44,8 +46,6 @@ from services.http.token_store import TokenStore
 from services.ids import parse_uuid
 from services.postgres.database import Pool
 from services.refusal import Refusal
-from services.sealing.destination_secrets import RANDOM_BYTES, secret_of
-from services.sealing.sealed_box import SealedBox
 
 DESTINATION = "/v1/destinations/{destination}"
 
@@ -78,10 +78,8 @@ OwnerHandler = Callable[[OwnerRequest], Awaitable[web.Response]]
 
 
 class DestinationRoutes:
-    def __init__(
-        self, pool: Pool, box: SealedBox, config: Configuration, keyring: TokenStore
-    ) -> None:
-        self._deliveries, self._secrets = DeliveryStore(pool), SecretStore(pool, box)
+    def __init__(self, pool: Pool, config: Configuration, keyring: TokenStore) -> None:
+        self._deliveries, self._secrets = DeliveryStore(pool), SecretStore(pool)
         self._config, self._keyring = config, keyring
 
     def reload(self, config: Configuration) -> None:

@@ -10,8 +10,8 @@ import msgspec
 from gateway.destinations.action import Action, insert_action
 from services.postgres.database import ANSWER_SECONDS, Connection, Pool
 from services.refusal import Refusal
-from services.sealing.destination_secrets import seal_secret
-from services.sealing.sealed_box import SealedBox
+from services.sealing.columns import SECRET
+from services.sealing.key_ring import RING
 from services.tasks import with_timeout
 
 IN_FORCE = 4
@@ -29,8 +29,8 @@ class NewSecretRow(msgspec.Struct, frozen=True):
 
 
 class SecretStore:
-    def __init__(self, pool: Pool, box: SealedBox) -> None:
-        self._pool, self._box = pool, box
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
 
     async def list_secrets(self, destination: str, now: datetime) -> list[dict[str, Any]]:
         """Return the secrets in force, oldest first, without their values."""
@@ -56,7 +56,7 @@ class SecretStore:
                 return TOO_MANY
             if others_end_at:
                 await connection.execute(_END_OTHERS, destination, others_end_at)
-            sealed = seal_secret(self._box, destination, new.id, new.secret)
+            sealed = RING.seal(new.secret.encode(), SECRET)
             row = new.id, destination, sealed, new.token, action.at
             await connection.execute(_ADD, *row)
             await insert_action(connection, action)

@@ -24,6 +24,8 @@ from services.http.problems import json_response, problem_response, service_unav
 from services.http.rights import Rights
 from services.http.token_store import TokenStore
 from services.postgres.database import DATABASE_ERRORS
+from services.sealing.key_ring import RING
+from services.sealing.stream_sealing import SealingStream
 
 UPLOADS_AT_ONCE = 8
 """Simultaneous uploads in one process. Each holds up to 15 MiB (`object_store.PIECE_BYTES`), so
@@ -119,7 +121,8 @@ class MediaRoutes:
         object, at = clock.new_id(), clock.now()
         await self._uploads.start(object, at)
         try:
-            await self._store.put(object_store.upload_key(object), file.pieces())
+            sealing = SealingStream(RING.stream_key(object.bytes), file.pieces())
+            await self._store.put(object_store.upload_key(object), sealing.pieces())
         except Exception:
             with suppress(StoreUnavailable, *DATABASE_ERRORS):  # the sweep deletes the rest
                 await self._store.delete(object_store.upload_key(object))

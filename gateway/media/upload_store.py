@@ -1,6 +1,8 @@
 """Table of the files that CRMs uploaded. A row is written when the bytes are safe."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -8,6 +10,8 @@ import msgspec
 from gateway.media.media_types import Kind, kind_of
 from services.http.rights import Rights
 from services.postgres.database import ANSWER_SECONDS, Pool
+from services.sealing.columns import UPLOAD
+from services.sealing.key_ring import RING
 from services.tasks import with_timeout
 
 ABANDONED_SECONDS = 3600
@@ -28,6 +32,8 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     sha256: bytes
     filename: str
     created_at: datetime
+    is_sealed: bool = True
+    """False for an object that a version without sealing stored."""
 
     @property
     def kind(self) -> Kind:
@@ -45,7 +51,7 @@ class UploadStore:
         row = await with_timeout(
             ANSWER_SECONDS, self._pool.fetchrow(_FIND, id, rights.tenant, rights.name)
         )
-        return Upload(**dict(row)) if row else None
+        return _read_row(dict(row)) if row else None
 
     async def start(self, object: UUID, at: datetime) -> None:
         """Register an object before its first byte, so that the sweep finds an abandoned one."""
@@ -60,6 +66,8 @@ class UploadStore:
     async def _complete(self, new: Upload) -> Upload:
         async with self._pool.acquire() as connection, connection.transaction():
             values = [getattr(new, name) for name in new.__struct_fields__]
+            values[_FILENAME] = RING.seal_text(new.filename, UPLOAD)
+            values[_SHA256] = RING.seal(new.sha256, UPLOAD)
             if await connection.fetchval(_INSERT, *values):
                 await connection.execute(_DELETE, new.object)
                 return new
@@ -67,7 +75,7 @@ class UploadStore:
             row = await connection.fetchrow(_FIND, new.id, new.tenant, new.token)
         if row is None:
             raise LookupError("the id belongs to another municipality")
-        return Upload(**dict(row))
+        return _read_row(dict(row))
 
     async def stale(self, at: datetime) -> list[UUID]:
         """Return objects whose upload began long ago and never finished."""
@@ -79,12 +87,18 @@ class UploadStore:
         await with_timeout(ANSWER_SECONDS, self._pool.execute(_DELETE, object))
 
 
+def _read_row(row: Mapping[str, Any]) -> Upload:
+    filename = RING.unseal_text(row["filename"], UPLOAD)
+    return Upload(**{**row, "filename": filename, "sha256": RING.unseal(row["sha256"], UPLOAD)})
+
+
+_FILENAME, _SHA256 = map(Upload.__struct_fields__.index, ("filename", "sha256"))
 _COLUMNS = ", ".join(Upload.__struct_fields__)
 
 _FIND = f"select {_COLUMNS} from gateway.media where id = $1 and tenant = $2 and token = $3"
 
 _INSERT = f"""
-insert into gateway.media ({_COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+insert into gateway.media ({_COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 on conflict (id) do nothing returning true
 """
 

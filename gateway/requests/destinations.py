@@ -27,6 +27,8 @@ LATEST_END = timedelta(days=366)
 """Latest end of a secret: a plan for a year ahead."""
 SECRET_BYTES = range(24, 65)
 """Sizes that Standard Webhooks allows."""
+RANDOM_BYTES = 32
+"""Bytes of a secret that is drawn."""
 SECRET = re.compile(r"whsec_([A-Za-z0-9+/]+={0,2})")
 SECRET_SENTENCE = "must be whsec_ and base64 of 24 to 64 bytes"
 DeliveryState = Literal["parked", "delivered"]
@@ -102,6 +104,11 @@ def is_secret(secret: str) -> bool:
     except ValueError:
         return False
     return len(key) in SECRET_BYTES
+
+
+def secret_of(key: bytes) -> str:
+    """Return the secret that holds a key."""
+    return "whsec_" + base64.b64encode(key).decode()
 
 
 def time_faults(body: OwnerBody, now: datetime) -> Iterator[FieldError]:

@@ -43,7 +43,7 @@ UNCONFIRMED_ATTEMPTS = 3
 the queue is elected within one."""
 WAKE_SECONDS = 60.0
 """Interval of waking the holder of a partition in which something waits and no message comes."""
-OVERHEAD = 200
+OVERHEAD = 240
 """Bytes of an event beside its contents."""
 
 BEHIND = "earlier events wait"

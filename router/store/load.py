@@ -22,6 +22,8 @@ from router.model.needs import Needs, union
 from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
 from services.postgres.database import Connection
+from services.sealing.columns import ADDRESS, CONSENT, CONVERSATION, DECISION, WAMID, unseal_json
+from services.sealing.key_ring import RING
 
 _decode = msgspec.msgpack.Decoder(AnyDecision).decode
 _decode_state = msgspec.json.Decoder(ConversationState).decode
@@ -57,7 +59,10 @@ async def _decided(
 ) -> dict[bytes, tuple[UUID, Decision]]:
     """Decisions on these units that were made before, with their receipts, by key."""
     rows = await connection.fetch(_INBOX, [unit.key for unit in units])
-    return {row["key"]: (row["receipt"], _decode(row["decision"])) for row in rows}
+    return {
+        row["key"]: (row["receipt"], _decode(RING.unseal(row["decision"], DECISION)))
+        for row in rows
+    }
 
 
 async def _quoted(connection: Connection, needs: Needs, snapshot: Snapshot) -> None:
@@ -65,8 +70,9 @@ async def _quoted(connection: Connection, needs: Needs, snapshot: Snapshot) -> N
     if not needs.quoted:
         return
     for row in await connection.fetch(_QUOTED, list(needs.quoted)):
-        conversation = _decode(row["decision"]).conversation
-        snapshot.inbound[row["message"]] = InboundRef(row["message"], row["wamid"], conversation)
+        conversation = _decode(RING.unseal(row["decision"], DECISION)).conversation
+        wamid = RING.unseal_text(row["wamid"], WAMID)
+        snapshot.inbound[row["message"]] = InboundRef(row["message"], wamid, conversation)
 
 
 async def _messages(connection: Connection, needs: Needs, snapshot: Snapshot) -> None:
@@ -92,7 +98,8 @@ async def _people(
     """Every identity of the people who are known by one of these, or are in a conversation."""
     if needs.identities or conversations:
         for row in await connection.fetch(_PEOPLE, list(needs.identities), conversations):
-            snapshot.add_identity(Identity(**row))
+            value = RING.unseal_text(row["value"], ADDRESS)
+            snapshot.add_identity(Identity(**{**row, "value": value}))
 
 
 async def _conversations(
@@ -103,7 +110,8 @@ async def _conversations(
         for row in await connection.fetch(_CONVERSATIONS, conversations, people):
             fields = dict(row)
             departments = tuple(fields.pop("departments"))
-            state = _decode_state(fields.pop("state"))
+            state = _decode_state(unseal_json(fields.pop("state"), CONVERSATION))
+            fields["reason"] = RING.unseal_text(fields["reason"], CONVERSATION)
             snapshot.add_conversation(Conversation(**fields, departments=departments, state=state))
 
 
@@ -125,7 +133,7 @@ async def _consents(connection: Connection, needs: Needs, snapshot: Snapshot) ->
     if not (people and needs.consents):
         return
     for row in await connection.fetch(_CONSENTS, people):
-        consent = Consent(**row)
+        consent = Consent(**{**row, "source": RING.unseal_text(row["source"], CONSENT)})
         snapshot.consents[consent.key] = consent
     for row in await connection.fetch(_WITHDRAWALS, people):
         snapshot.add_withdrawal(Withdrawal(**row))

@@ -8,10 +8,21 @@ from typing import Any
 
 import msgspec
 
-from router.model.changes import Changes, Identity
-from router.model.conversation import Conversation
+from router.model.changes import Changes, Identity, LedgerInsert
+from router.model.consent import Consent
+from router.model.conversation import Conversation, ReadReceipt
 from router.model.snapshot import Snapshot
 from services.postgres.database import Connection
+from services.sealing.columns import (
+    ADDRESS,
+    CONSENT,
+    CONVERSATION,
+    EMPLOYEE,
+    WAMID,
+    seal_content,
+    seal_json,
+)
+from services.sealing.key_ring import RING
 
 _encode_json = msgspec.json.Encoder().encode
 
@@ -44,9 +55,10 @@ async def save_changes(connection: Connection, changes: Sequence[Changes]) -> No
 
 async def _save_sends(connection: Connection, changes: Sequence[Changes]) -> None:
     """Accept messages for Meta, and settle or repeat sends with an unknown result."""
-    if sends := [msgspec.structs.astuple(c.send) for c in changes if c.send]:
+    if sends := [_send_row(c.send) for c in changes if c.send]:
         await connection.execute(INSERT_SEND, *columns(sends, 18))
     if settled := [c.settled_send for c in changes if c.settled_send]:
+        settled = [(id, RING.seal_text(wamid, WAMID)) for id, wamid in settled]
         await connection.execute(SETTLE_SEND, *columns(settled, 2))
     if repeated := [c.repeated_send for c in changes if c.repeated_send]:
         await connection.execute(REPEAT_SEND, repeated)
@@ -66,7 +78,7 @@ async def _save_read_receipts(connection: Connection, changes: Sequence[Changes]
         (c.read_receipt for c in changes if c.read_receipt), key=lambda mark: mark.heard_at
     )
     if marks := {(mark.number, mark.person): mark for mark in by_time}:
-        rows = [msgspec.structs.astuple(marks[key]) for key in sorted(marks)]
+        rows = [_mark_row(marks[key]) for key in sorted(marks)]
         await connection.execute(UPSERT_MARK, *columns(rows, 7))
 
 
@@ -97,7 +109,7 @@ async def _save_templates_and_opt_outs(connection: Connection, changes: Sequence
 async def _save_consents(connection: Connection, changes: Sequence[Changes]) -> None:
     """Store consents, then withdrawals. A withdrawal ends only the consents given before it."""
     if consents := {c.consent.key: c.consent for c in changes if c.consent}:
-        rows = [msgspec.structs.astuple(consents[key]) for key in sorted(consents)]
+        rows = [_consent_row(consents[key]) for key in sorted(consents)]
         await connection.execute(UPSERT_CONSENT, *columns(rows, 9))
     latest = Snapshot()
     for withdrawal in (each for c in changes for each in c.withdrawals):
@@ -116,7 +128,7 @@ async def _save_identities(connection: Connection, identities: Sequence[Identity
     last = list({identity.key: identity for identity in identities}.values())
     ended = [(*identity.key, identity.valid_to or identity.valid_from) for identity in last]
     await connection.execute(END_IDENTITY, *columns(ended, 4))
-    rows = [msgspec.structs.astuple(i)[:7] for i in last if i.valid_to is None]
+    rows = [_identity_row(i) for i in last if i.valid_to is None]
     if rows:
         await connection.execute(INSERT_IDENTITY, *columns(rows, 7))
 
@@ -131,9 +143,36 @@ def _conversation_row(conversation: Conversation) -> tuple[Any, ...]:
 
     PostgreSQL unnests an array of arrays to single elements.
     """
-    row = msgspec.structs.astuple(conversation)
-    state = _encode_json(conversation.state).decode()
+    reason = RING.seal_text(conversation.reason, CONVERSATION)
+    row = msgspec.structs.astuple(msgspec.structs.replace(conversation, reason=reason))
+    state = seal_json(_encode_json(conversation.state).decode(), CONVERSATION)
     return (*row[:11], " ".join(conversation.departments), *row[12:14], state, conversation.said_at)
+
+
+def _identity_row(identity: Identity) -> tuple[Any, ...]:
+    value = RING.seal_name(identity.value, ADDRESS)
+    return msgspec.structs.astuple(msgspec.structs.replace(identity, value=value))[:7]
+
+
+def _send_row(send: LedgerInsert) -> tuple[Any, ...]:
+    sealed = msgspec.structs.replace(
+        send,
+        address=RING.seal_name(send.address, ADDRESS),
+        content=seal_content(send.content),
+        about_wamid=RING.seal_text(send.about_wamid, WAMID),
+        author=RING.seal_text(send.author, EMPLOYEE),
+    )
+    return msgspec.structs.astuple(sealed)
+
+
+def _mark_row(mark: ReadReceipt) -> tuple[Any, ...]:
+    wamid = RING.seal_text(mark.wamid, WAMID)
+    return msgspec.structs.astuple(msgspec.structs.replace(mark, wamid=wamid))
+
+
+def _consent_row(consent: Consent) -> tuple[Any, ...]:
+    source = RING.seal_text(consent.source, CONSENT)
+    return msgspec.structs.astuple(msgspec.structs.replace(consent, source=source))
 
 
 END_IDENTITY = """

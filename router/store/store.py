@@ -24,6 +24,8 @@ from router.store.waiting import WaitingTable
 from services.contract import Delivery, Entry, Receipt, Timeout
 from services.ids import created_at
 from services.postgres.database import Connection, Pool
+from services.sealing.columns import DECISION, DELIVERY, QUARANTINE, WAMID
+from services.sealing.key_ring import RING
 
 SIGHTINGS = 1000
 """Unknown names of Meta's that are recorded at most, so that a flood of them cannot fill the table
@@ -191,13 +193,19 @@ class Store:
 
     async def withhold_events(self, events: Sequence[tuple[str, Delivery]]) -> None:
         """Store events of a withheld conversation, in order."""
-        rows = [(d.id, d.conversation, destination, _encode(d)) for destination, d in events]
+        rows = [
+            (d.id, d.conversation, destination, RING.seal(_encode(d), DELIVERY))
+            for destination, d in events
+        ]
         await self._pool.execute(INSERT_HELD, *columns(rows, 4))
 
     async def withheld_events(self, conversation: str, most: int) -> list[tuple[str, Delivery]]:
         """Return the first `most` withheld events of a conversation, in order."""
         rows = await self._pool.fetch(SELECT_HELD, conversation, most)
-        return [(row["destination"], _decode_delivery(row["delivery"])) for row in rows]
+        return [
+            (row["destination"], _decode_delivery(RING.unseal(row["delivery"], DELIVERY)))
+            for row in rows
+        ]
 
     async def withheld_since(self) -> datetime | None:
         """Return the time of the oldest withheld event: its id sorts by time."""
@@ -245,7 +253,7 @@ class Store:
 
     async def quarantine_message(self, id: UUID, reason: str, raw: bytes) -> None:
         """Store an AMQP message that cannot be read."""
-        row = (id, None, reason, raw, None, UNREADABLE)
+        row = (id, None, reason, RING.seal(raw, QUARANTINE), None, UNREADABLE)
         await self._pool.execute(INSERT_QUARANTINE, *columns([row], 6))
 
     async def count_quarantined(self) -> int:
@@ -286,9 +294,9 @@ def _inbox_row(
     return (
         unit.key,
         unit.source,
-        _encode(decision),
+        RING.seal(_encode(decision), DECISION),
         message,
-        wamid,
+        RING.seal_text(wamid, WAMID),
         unit.number if decision.tenant and unit.number.isdigit() else "",
         unit.item_index is not None,
         isinstance(decision, Quarantined),
@@ -308,7 +316,7 @@ def _record_ids(unit: WorkUnit, output: Output) -> list[UUID]:
 
 def _read_entry(body: bytes) -> Entry | None:
     try:
-        entry: Entry = _decode_entry(body)
+        entry: Entry = _decode_entry(RING.unseal(body, QUARANTINE))
     except msgspec.DecodeError:
         return None
     return entry
@@ -316,7 +324,13 @@ def _read_entry(body: bytes) -> Entry | None:
 
 def _quarantine_rows(decided: Sequence[DecidedUnit]) -> list[tuple[Any, ...]]:
     return [
-        (decision.record, unit.source, decision.reason, _raw(unit), *_retry(unit))
+        (
+            decision.record,
+            unit.source,
+            decision.reason,
+            RING.seal(_raw(unit), QUARANTINE),
+            *_retry(unit),
+        )
         for unit, decision, _ in decided
         if isinstance(decision, Quarantined)
     ]
@@ -325,7 +339,9 @@ def _quarantine_rows(decided: Sequence[DecidedUnit]) -> list[tuple[Any, ...]]:
 def _retry(unit: WorkUnit) -> tuple[bytes | None, str]:
     """Return the entry that decides a quarantined unit again, or the reason why there is none."""
     entry = retry_entry(unit)
-    return (None, entry) if isinstance(entry, str) else (_encode(entry), "")
+    if isinstance(entry, str):
+        return None, entry
+    return RING.seal(_encode(entry), QUARANTINE), ""
 
 
 def _raw(unit: WorkUnit) -> bytes:

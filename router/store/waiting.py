@@ -14,6 +14,8 @@ import msgspec
 from router.store.fencing import PartitionFenced
 from services.contract import Delivery
 from services.postgres.database import Pool
+from services.sealing.columns import DELIVERY
+from services.sealing.key_ring import RING
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Delivery).decode
@@ -64,7 +66,7 @@ class WaitingTable:
 
         Raises PartitionFenced when this router has lost the partition.
         """
-        encoded = [_encode(event) for event in events]
+        encoded = [RING.seal(_encode(event), DELIVERY) for event in events]
         totals = list(accumulate(map(len, encoded), initial=end.total))[1:]
         places = list(range(end.n + 1, end.n + 1 + len(events)))
         values = places, [event.id for event in events], encoded, totals
@@ -78,7 +80,13 @@ class WaitingTable:
         """Return the first events behind the place `after`."""
         rows = await self._pool.fetch(SELECT_HEAD, partition, destination, after, count)
         return [
-            WaitingEvent(_decode(row["delivery"]), row["n"], row["size"], row["total"], row["at"])
+            WaitingEvent(
+                _decode(RING.unseal(row["delivery"], DELIVERY)),
+                row["n"],
+                row["size"],
+                row["total"],
+                row["at"],
+            )
             for row in rows
         ]
 

@@ -30,7 +30,9 @@ from services.amqp.connection import (
     BrokerConnection,
     close,
 )
+from services.amqp.sealed_batch import seal_batch
 from services.backoff import Backoff
+from services.sealing.key_ring import NoWorkingKey
 
 TIMEOUTS_BEFORE_NEXT_NODE = 3
 """Publishes in a row without a confirm after which the connection itself is taken for dead."""
@@ -93,9 +95,13 @@ class Publisher:
         await self._broker.wait_until_unblocked(seconds)
 
     async def _publish(self, key: str, batch: contract.Batch) -> None:
+        try:
+            name, body = seal_batch(batch)
+        except NoWorkingKey:
+            raise self._unconfirmed(key, "no working key", rejected=True) from None
         message = aio_pika.Message(
-            contract.encode(batch),
-            type=contract.NAMES[type(batch)],
+            body,
+            type=name,
             content_type="application/msgpack",
             delivery_mode=DeliveryMode.PERSISTENT,
             # Returns are matched to publishes by this id: a duplicate in flight hides a return.

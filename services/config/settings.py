@@ -195,7 +195,15 @@ class BrokerSettings(BaseModel):
     amqp_url: AmqpUrls
 
 
-class Settings(DatabaseSettings, BrokerSettings):
+class WorkingKeySettings(BaseModel):
+    """Keys above those that seal working data."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    working_key: Keys
+
+
+class Settings(DatabaseSettings, BrokerSettings, WorkingKeySettings):
     """Settings of every service."""
 
     config: Path
@@ -250,8 +258,6 @@ class StatusSettings(BaseModel):
 
 
 class GatewaySettings(Settings, TokenSettings):
-    archive_key: Keys
-    """Seals the secrets of destinations that are set by the API."""
     meta_app_secrets: Secrets
     meta_verify_token: SecretStr
     meta_client_name_header: str = Field(default="", pattern="^[A-Za-z0-9-]{0,64}$")
@@ -289,8 +295,6 @@ class GraphSettings(BaseModel):
 
 
 class DelivererSettings(Settings, NetworkSettings, GraphSettings):
-    archive_key: Keys
-    """Seals delivered events, and opens the secrets of destinations that are set by the API."""
     object_store: ObjectStore
     scanner_url: ScannerUrl = ""
     """URL of clamd; '' scans no file."""

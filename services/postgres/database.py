@@ -11,6 +11,7 @@ import structlog
 
 from services import metrics
 from services.backoff import Backoff
+from services.sealing.key_ring import NoWorkingKey
 from services.tasks import with_timeout
 
 CONNECT_SECONDS, COMMAND_SECONDS = 5.0, 30.0
@@ -27,8 +28,15 @@ ANSWER_SECONDS = 3.0
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 T = TypeVar("T")
-DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
-"""Errors that asyncpg raises for a statement or for the connection."""
+DATABASE_ERRORS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    OSError,
+    TimeoutError,
+    NoWorkingKey,
+)
+"""Errors that asyncpg raises for a statement or for the connection; and the want of the working
+keys, which are in the database."""
 LOCKED = asyncpg.LockNotAvailableError
 """Error of a statement that waited for a lock longer than its session allows."""
 
@@ -134,6 +142,7 @@ def is_transient(error: BaseException) -> bool:
         return (error.sqlstate or "")[:2] in {"08", "40", "53", "55", "57", "58"}
     # InternalClientError: raised by asyncpg if a connection breaks in the middle of a rollback.
     lost = OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError
+    lost |= NoWorkingKey  # the keys are in the database
     return isinstance(error, lost)
 
 

@@ -1,1 +1,2 @@
-"""Values of working tables that are sealed: the box, and the secrets of destinations."""
+"""Working data is sealed under keys that change daily: a stolen disk, back-up or broker file
+gives nothing."""

@@ -36,7 +36,7 @@ def town(tmp_path_factory: pytest.TempPathFactory, scanner: Clamd) -> Iterator[I
         installation.start()
         yield installation
     finally:
-        installation.stop()
+        installation.discard()
 
 
 async def sends(

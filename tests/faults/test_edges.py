@@ -171,7 +171,8 @@ async def test_send_whose_answer_was_lost_is_never_repeated(
     location = await _send(session, town, "31600000499", "lost-answer")
     message = partial(_read, session, f"{town.gateway}{location}", headers=BEARER)
     await until(message, lambda m: m["status"] == "delivered", 30)
-    sends = "select count(*) from deliverer.ledger where address = '31600000499'"
+    id = location.rpartition("/")[2]
+    sends = f"select count(*) from deliverer.ledger where id = '{id}'"
     assert await watch.count(f"{sends} and attempt = 1") == await watch.count(sends) > 0
     summary = await _read(session, f"{town.sandbox}/phone/summary")
     assert summary["repeats"] == 0

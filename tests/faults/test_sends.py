@@ -32,8 +32,8 @@ CITIZENS, AT_ONCE = 48, 4
 waits behind the first."""
 CROWD = 16
 """Citizens with a message on its way when a deliverer dies at any moment."""
-STARTS_SECONDS = 2.0
-"""Seconds in which a deliverer starts, on two busy cores."""
+STARTS_SECONDS = 0.6
+"""Seconds in which a deliverer starts, forked, on two busy cores."""
 UNCONFIRMED = "postkamer_sends_unconfirmed"
 
 pytestmark = pytest.mark.timeout(180 + 5 * KILLS)

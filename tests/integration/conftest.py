@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -74,13 +75,15 @@ def tables(server: Database) -> str:
 
 
 @pytest.fixture(scope="session")
-def reused(server: Database, tables: str) -> CleanDatabase:
-    return CleanDatabase(server, "reused", tables)
+def reused(server: Database, tables: str) -> Iterator[CleanDatabase]:
+    with closing(CleanDatabase(server, "reused", tables)) as database:
+        yield database
 
 
 @pytest.fixture(scope="session")
-def reused_alone(server: Database, tables: str) -> CleanDatabase:
-    return CleanDatabase(server, "reused_alone", tables)
+def reused_alone(server: Database, tables: str) -> Iterator[CleanDatabase]:
+    with closing(CleanDatabase(server, "reused_alone", tables)) as database:
+        yield database
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ import aiohttp
 import msgspec
 
 from archiver.encryption.sealing import SALT_BYTES
-from archiver.encryption.stream_sealing import SealingStream
 from archiver.media.row_encryption import derive_stream_key
 from services.http.rights import Rights
 from services.postgres.database import connection_pool
+from services.sealing.stream_sealing import SealingStream
 from tests.support.citizens import NUMBER, phone, post, text, webhook
 from tests.support.decrypted_record import keys_of
 from tests.support.installation import NEIGHBOUR_NUMBER, Installation

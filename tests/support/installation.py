@@ -25,6 +25,8 @@ from deploy.local.rabbitmq import Broker
 from deploy.local.servers import definitions
 from deploy.local.state import free_port, token
 from tests.support.decrypted_record import KEY, Readable
+from tests.support.installed_tables import copy_tables
+from tests.support.service_forks import fork, start_servers
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "tests" / "examples" / "almelo.toml"
@@ -96,8 +98,13 @@ class Installation:
     def start(self) -> None:
         """Start everything. A test that ends the broker flushes it before."""
         self.broker.launch()
-        self.database.start()
-        self._run("migrate", {"POSTKAMER_DATABASE_URL": self.database.url})
+        if self.database.more:  # it goes by another clock from its first second
+            self.database.start()
+            self._run("migrate", {"POSTKAMER_DATABASE_URL": self.database.url})
+        else:
+            start_servers(*(service.name for service in SERVICES))
+            copy_tables(self.database.folder)
+            self.database.start()
         roles = (
             f"alter role postkamer_{name} login password '{password}';"
             for name, password in self._passwords.items()
@@ -105,7 +112,7 @@ class Installation:
         self.database.execute("".join(roles))
         self.broker.wait()
         for service in SERVICES:
-            self.services[service.name] = Process(self._program(service.name))
+            self.services[service.name] = Process(self._program(service.name), fork)
             self.services[service.name].start()
         self.wait_until_ready()
 
@@ -116,7 +123,8 @@ class Installation:
         self._asked[second] = free_port()
         first = self._program(name)
         settings = dict(first.environment) | {port: str(self._asked[second])}
-        self.services[second] = Process(replace(first, name=second, environment=settings))
+        program = replace(first, name=second, environment=settings)
+        self.services[second] = Process(program, fork)
         return second
 
     def wait_until_ready(self, *names: str) -> None:
@@ -181,7 +189,7 @@ class Installation:
     def _settings(self, name: str) -> dict[str, str]:
         ports = {variable: str(port) for variable, port in self.ports.items()}
         given = ports | {"POSTKAMER_CONFIG": str(self.config), "PATH": "/usr/bin:/bin"}
-        settings = environment(given, root=self.folder, secrets=Secrets(KEY, KEY, TOKENS))
+        settings = environment(given, root=self.folder, secrets=Secrets(KEY, KEY, KEY, TOKENS))
         settings |= self.more
         if name in REAL:
             password = self._passwords[name]

@@ -38,6 +38,10 @@ PHONE = re.compile(
 WAMID = re.compile(r"wamid\.[A-Za-z0-9+/=_-]{6,}")
 
 
+RAW_PHONE = re.compile(rb"31686424\d{3}")
+RAW_WAMID = re.compile(rb"wamid\.[A-Za-z0-9+/=_-]{6,}")
+
+
 class Trace(NamedTuple):
     """Something of a citizen where it may not stand."""
 
@@ -60,6 +64,10 @@ class Marks:
         self.words = {kind: _word(kind, chance) for kind in KINDS}
         self._patterns = {"phone": PHONE, "wamid": WAMID} | {
             kind: re.compile(re.escape(word), re.IGNORECASE) for kind, word in self.words.items()
+        }
+        self._raw = {"phone": RAW_PHONE, "wamid": RAW_WAMID} | {
+            kind: re.compile(b"|".join(re.escape(each) for each in _spellings(word)))
+            for kind, word in self.words.items()
         }
         either = "|".join(f"(?:{pattern.pattern})" for pattern in self._patterns.values())
         self._any = re.compile(either, re.IGNORECASE)
@@ -84,6 +92,10 @@ class Marks:
         }
         return sorted(found)
 
+    def kinds_in(self, content: bytes) -> list[str]:
+        """Kinds that stand in a file as `strings` would show them: plain, or as JSON escapes."""
+        return [kind for kind, pattern in self._raw.items() if pattern.search(content)]
+
     def redacted(self, line: str) -> str:
         """A line without what is of citizens; without anything where that cannot be told apart."""
         shown = line
@@ -103,6 +115,12 @@ def _word(kind: str, chance: Random) -> str:
     """Most have a letter that ASCII has not: it is what codings are for."""
     letters = "".join(chance.choices(LETTERS, k=WORD_LETTERS))
     return letters if kind == "user id" else f"{letters[:4]}ë{letters[4:]}".capitalize()
+
+
+def _spellings(word: str) -> list[bytes]:
+    """A word as files may have it: UTF-8, Latin-1, JSON escapes, in capitals or without."""
+    texts = {word, word.lower(), word.upper(), json.dumps(word)[1:-1]}
+    return sorted({text.encode(coding) for text in texts for coding in ("utf-8", "latin-1")})
 
 
 def views(text: str, depth: int = DEPTH) -> Iterator[str]:

@@ -14,6 +14,8 @@ from deliverer.destinations.openklant import found_commands
 from services import clock
 from services.contract import Delivery
 from services.postgres.database import Pool, retry_while_unavailable
+from services.sealing.columns import ACTION, EMPLOYEE, seal_json, unseal_content
+from services.sealing.key_ring import RING
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,7 +155,9 @@ class SagaStore:
     async def outgoing_message(self, message: UUID) -> OutgoingRef | None:
         """Return an outgoing message of an employee or of Postkamer."""
         for row in await self._rows(_OUTGOING_MESSAGE, message):
-            return OutgoingRef(**row | {"content": msgspec.json.decode(row["content"])})
+            author = RING.unseal_text(row["author"], EMPLOYEE)
+            content = unseal_content(row["content"])
+            return OutgoingRef(**row | {"content": content, "author": author})
         return None
 
     async def find_question(self, conversation: str, before: int) -> Contact | None:
@@ -236,7 +240,7 @@ class SagaStore:
 
     async def mark_removed(self, task: Task) -> None:
         """Put on the record, once, that the task was deleted in Open Klant."""
-        action = msgspec.json.encode(found_commands.removal()).decode()
+        action = seal_json(msgspec.json.encode(found_commands.removal()).decode(), ACTION)
         await self._rows(MARK_REMOVED, self._destination, task.event, clock.new_id(), action)
 
     async def _one(self, statement: str, *parameters: object) -> dict[str, Any]:

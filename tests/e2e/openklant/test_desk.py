@@ -67,7 +67,8 @@ async def reopen_and_close(desk: ItaDesk, asked: Question) -> None:
 async def wait_for_doubt(desk: ItaDesk, lost: Question, clock: SimulatedClock) -> None:
     """Wait until the task says that the fate of its answer is unknown, for which Meta has ten
     minutes."""
-    sql = f"select count(*) from deliverer.ledger where address = '{SILENT}' and state = 'unknown'"
+    mine = f"conversation = '{lost.conversation}' and state = 'unknown'"
+    sql = f"select count(*) from deliverer.ledger where {mine}"
     await until(lambda: desk.watch.count(sql), bool, SECONDS)
     clock.passes(timedelta(minutes=11))
     await lost.until_task_has(

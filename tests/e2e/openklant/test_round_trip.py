@@ -27,7 +27,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         installation.start()
         yield installation
     finally:
-        installation.stop()
+        installation.discard()
 
 
 @pytest.fixture

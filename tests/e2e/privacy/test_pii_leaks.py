@@ -9,6 +9,8 @@ import re
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -139,6 +141,31 @@ async def test_logs_metrics_refusals_and_addresses_have_no_personal_data(
     assert outside_the_log(found) == []
     traces = [trace for source, text in found.items() for trace in marks.traces(source, text)]
     assert not traces, list_traces(traces)
+    assert await asyncio.to_thread(traces_on_disk, run.town, marks) == {}
+
+
+def traces_on_disk(town: Installation, marks: Marks) -> dict[str, int]:
+    """Traces in the files of the database (its WAL too), of the broker and of the object store, and
+    in the list of processes: for each kind and place, how many files have one."""
+    town.database.execute("checkpoint")
+    folders = town.folder / "postgresql", town.folder / "rabbitmq", town.objects
+    places = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    assert {"pg_wal", "base"} <= {part for path in places for part in path.parts}
+    places += Path("/proc").glob("[0-9]*/cmdline")
+    found: Counter[str] = Counter()
+    for path in places:
+        with suppress(FileNotFoundError, ProcessLookupError):  # it was recycled, or has ended
+            content = path.read_bytes()
+            found.update(f"{kind} in {_place(path, town)}" for kind in marks.kinds_in(content))
+    return dict(found)
+
+
+def _place(path: Path, town: Installation) -> str:
+    return (
+        "/".join(path.relative_to(town.folder).parts[:4])
+        if path.is_relative_to(town.folder)
+        else path.name
+    )
 
 
 async def collect_texts(run: Run) -> dict[str, str]:

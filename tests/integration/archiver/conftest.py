@@ -2,7 +2,8 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -46,8 +47,9 @@ def signed_log(
 
 
 @pytest.fixture(scope="session")
-def reused_log(server: Database, signed_log: SignedLog) -> CleanDatabase:
-    return CleanDatabase(server, "reused_log", signed_log.database)
+def reused_log(server: Database, signed_log: SignedLog) -> Iterator[CleanDatabase]:
+    with closing(CleanDatabase(server, "reused_log", signed_log.database)) as database:
+        yield database
 
 
 @pytest.fixture

@@ -31,10 +31,10 @@ from tests.support.integration.archive_queue import hearing
 from tests.support.integration.crm_queue import crm_queue
 from tests.support.integration.parked_deliveries import commands, on
 from tests.support.integration.running_partition import CONFIG, GROUND, Standing, receipt
+from tests.support.integration.sealed_rows import refusing
 from tests.support.observer import until
 from tests.support.router.commands import build_command
 
-FAULT = "alter table router.identity add constraint refuse check (value <> 'NL.citizen66')"
 MENDED = "alter table router.identity drop constraint refuse"
 NEWER = """
 insert into router.quarantine (id, reason, raw, entry, refusal, again_at)
@@ -82,7 +82,7 @@ async def test_item_is_decided_again_once_after_its_cause_is_mended(
     broker: Broker, pool: Pool, empty: str, ground: RoutingContext
 ) -> None:
     quarantine = Quarantine(empty)
-    await pool.execute(FAULT)
+    await pool.execute(refusing("NL.citizen66"))
     newer = clock.new_id()
     await pool.execute(NEWER, newer)
     first = receipt(webhook(text("hallo", "wamid.65", 65), text(SECRET, "wamid.66", 66)))
@@ -125,6 +125,7 @@ async def test_item_is_decided_again_once_after_its_cause_is_mended(
 async def trace(url: str, id: str) -> list[str]:
     """Steps of the item, as the tables of the router have them: no archiver runs."""
     more = {"POSTKAMER_DATABASE_URL": url, "POSTKAMER_ARCHIVE_KEY": KEY}
+    more["POSTKAMER_WORKING_KEY"] = KEY
     env = more | {"POSTKAMER_CONFIG": str(EXAMPLE)}
     given = "-" if id.startswith("wamid.") else id
     line = ("trace", given, "--reason", "fault 12", "--json")

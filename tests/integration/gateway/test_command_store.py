@@ -49,7 +49,9 @@ async def test_the_same_key_is_accepted_once_and_gives_the_same_answer(store: Co
     first = answer()
     accepted = await store.accept(first)
     again = msgspec.structs.replace(first, fingerprint=b"other", at=clock.now())
-    assert await store.accept(again) == accepted
+    known = await store.accept(again)
+    assert (known.accepted_at, known.is_same) == (accepted.accepted_at, False)
+    assert (await store.accept(first)).is_same
     await store.confirm(first.id, clock.now())
     assert (await store.accept(again)).confirmed
 

@@ -11,11 +11,12 @@ import pytest
 
 from deploy.local.rabbitmq import Broker
 from gateway.intake import Intake, run_intake
-from services import clock, contract
+from services import clock
 from services.amqp import topology
 from services.amqp.connection import broker_connection
 from services.amqp.consumer import Inbox, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
+from services.amqp.sealed_batch import open_batch
 from services.contract import Command, PartitionBatch
 from services.postgres.database import Pool, connection_pool
 from tests.integration.conftest import PASSWORDS
@@ -216,7 +217,7 @@ async def commands_in(broker: Broker, partition: int) -> list[Command]:
         while True:
             frames = await inbox.take(16)
             for frame in frames:
-                batch = contract.decode(frame.type, frame.body)
+                batch = open_batch(frame.type, frame.body)
                 assert isinstance(batch, PartitionBatch)
                 found.extend(entry for entry in batch.entries if isinstance(entry, Command))
             await inbox.ack_all(frames)

@@ -9,6 +9,8 @@ import pytest
 from services import clock
 from services.config.model import Configuration
 from services.postgres.database import Pool, connection_pool
+from services.sealing.columns import ADDRESS
+from services.sealing.key_ring import RING
 from tests.support.integration.crm_desk import CONVERSATION, NUMBER, TOWN, desk_of, opened
 
 GUEST, STRANGER = "+31600000001", "+31699999999"
@@ -28,8 +30,8 @@ async def own(empty: str, pool: Pool) -> AsyncIterator[Pool]:
     for conversation, phone in ((CONVERSATION, GUEST), (OTHER, STRANGER)):
         await opened(pool, conversation, "klantcontact")
         value = phone.removeprefix("+")
-        await pool.execute(_KNOWN, conversation, value.encode(), value)
-    await pool.execute(_GUEST, clock.new_id(), NUMBER)
+        await pool.execute(_KNOWN, conversation, value.encode(), RING.seal_name(value, ADDRESS))
+    await pool.execute(_GUEST, clock.new_id(), NUMBER, RING.seal_name("31600000001", ADDRESS))
     async with connection_pool(f"{empty}?role=postkamer_gateway", "test", 4) as own:
         yield own
 
@@ -87,5 +89,5 @@ insert into router.identity (tenant, kind, hash, value, person, valid_from)
 select tenant, 'phone', $2, $3, person, now() from router.conversation where id = $1
 """
 _GUEST = """
-insert into deliverer.guest (id, number, kind, value) values ($1, $2, 'phone', '31600000001')
+insert into deliverer.guest (id, number, kind, value) values ($1, $2, 'phone', $3)
 """

@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.media import routes
 from gateway.media.filenames import HEADER_CHARACTERS
@@ -26,6 +28,8 @@ from services.http.application import api_app
 from services.http.rights import Rights
 from services.http.server import serve
 from services.postgres.database import Pool
+from services.sealing.key_ring import RING
+from services.sealing.stream_sealing import CHUNK_BYTES, TAG_BYTES
 from services.tasks import background_task
 
 RIGHTS = Rights(name="crm", tenant="almelo", roles=frozenset({"send"}))
@@ -54,10 +58,22 @@ class Desk:
             return answer.status, await answer.json(content_type=None)
 
     def files(self) -> list[bytes]:
-        return [path.read_bytes() for path in self.folder.rglob("*") if path.is_file()]
+        """Stored files, opened; a part of a file as it is."""
+        return [_open(path) for path in self.folder.rglob("*") if path.is_file()]
 
     async def begun(self) -> int:
         return int(await self.pool.fetchval("select count(*) from gateway.upload"))
+
+
+def _open(path: Path) -> bytes:
+    content = path.read_bytes()
+    if "#" in path.name:
+        return content
+    key, size = RING.stream_key(UUID(path.name).bytes), CHUNK_BYTES + TAG_BYTES
+    chunks = [content[n : n + size] for n in range(0, len(content), size)]
+    cipher = AESGCM(key.key)
+    nonces = [n.to_bytes(11, "big") + bytes([n == len(chunks) - 1]) for n in range(len(chunks))]
+    return b"".join(cipher.decrypt(*each, key.context) for each in zip(nonces, chunks, strict=True))
 
 
 @asynccontextmanager

@@ -22,7 +22,9 @@ from tests.support.promtool import needs_promtool
 
 
 def environment(**given: str) -> dict[str, str]:
-    secrets = plan.Secrets("a2V5", "c2VjcmV0", given.get("POSTKAMER_API_TOKENS", "sandbox:drawn"))
+    secrets = plan.Secrets(
+        "a2V5", "d29y", "c2VjcmV0", given.get("POSTKAMER_API_TOKENS", "sandbox:drawn")
+    )
     return plan.environment(given, root=Path("/clone"), secrets=secrets)
 
 

@@ -11,13 +11,13 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from archiver.encryption.stream_sealing import CHUNK_BYTES, TAG_BYTES
 from archiver.log.erasure import Eraser
 from archiver.media.fetch_policy import UNOPENABLE, AnnouncedFile
 from services import metrics
 from services.files.clamd import Scanner
 from services.files.object_store import ObjectStore
 from services.postgres.database import Pool
+from services.sealing.stream_sealing import CHUNK_BYTES, TAG_BYTES
 from tests.support.clamav import Clamd
 from tests.support.decrypted_record import keys_of
 from tests.support.integration.media_provider import (

@@ -11,11 +11,12 @@ from deliverer.destinations.openklant.desk.desk_store import DeskStore, command_
 from deploy.local.rabbitmq import Broker
 from router.handlers.dispatch import crm_events
 from router.store.store import Store
-from services import clock, contract
+from services import clock
 from services.amqp import topology
 from services.amqp.connection import broker_connection
 from services.amqp.consumer import Inbox, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
+from services.amqp.sealed_batch import open_batch
 from services.contract import Command, PartitionBatch
 from services.event_types import CLOSED
 from services.postgres.database import Pool, connection_pool
@@ -77,7 +78,7 @@ async def read_commands(broker: Broker, count: int) -> list[Command]:
     async def work(inbox: Inbox) -> None:
         while frames := await inbox.take(64):
             for frame in frames:
-                batch = contract.decode(frame.type, frame.body)
+                batch = open_batch(frame.type, frame.body)
                 assert isinstance(batch, PartitionBatch)
                 found.extend(each for each in batch.entries if isinstance(each, Command))
             await inbox.ack_all(frames)

@@ -9,6 +9,7 @@ from services.whatsapp.segments import Gap, SegmentedBody, join_body
 from tests.support.citizens import text, webhook
 from tests.support.integration.archive_queue import Heard, hearing
 from tests.support.integration.running_partition import Standing, receipt
+from tests.support.integration.sealed_rows import refusing
 from tests.support.observer import until
 
 SECONDS = 15
@@ -91,9 +92,7 @@ async def test_a_batch_that_is_done_again_says_the_same_of_every_place(
 async def test_a_body_of_which_the_database_refuses_an_item_comes_together_again(
     broker: Broker, pool: Pool
 ) -> None:
-    await pool.execute(
-        "alter table router.identity add constraint refuse check (value <> 'NL.citizen66')"
-    )
+    await pool.execute(refusing("NL.citizen66"))
     bad, good = text("m", "wamid.s6", 66), text("m", "wamid.s7", 67)
     came = receipt(webhook(good, bad, good, bad))
     async with hearing(broker) as heard, Standing(broker, pool) as standing:

@@ -6,6 +6,8 @@ import pytest
 
 from router.store.store import Store
 from services.postgres.database import Pool, connection_pool
+from services.sealing.columns import CONSENT
+from services.sealing.key_ring import RING
 from services.whatsapp.delivery_status import WITHDRAWN
 from tests.support.citizens import text, webhook
 from tests.support.router.batch_office import ANNA, Office, consent, template
@@ -22,6 +24,14 @@ _CONSENTS = "select purpose, source, recorded_by, ended_by from router.consent o
 _PURPOSES = "select purpose from deliverer.ledger order by position"
 
 
+async def consents(pool: Pool) -> list[tuple[str, str, str, str]]:
+    """Purpose, source, who recorded it and who ended it."""
+    return [
+        (purpose, RING.unseal_text(source, CONSENT), *by)
+        for purpose, source, *by in await pool.fetch(_CONSENTS)
+    ]
+
+
 async def test_consent_is_kept_with_the_message_that_brings_it_and_known_to_the_next_batch(
     office: Office, pool: Pool
 ) -> None:
@@ -32,7 +42,7 @@ async def test_consent_is_kept_with_the_message_that_brings_it_and_known_to_the_
     [(_, sent, _)] = await office.takes(first)
     assert (sent.kind, sent.purpose) == ("accepted", "markt")
     before = await pool.fetchrow("select * from router.consent")
-    assert [tuple(row) for row in await pool.fetch(_CONSENTS)] == [("markt", "balie", "crm", "")]
+    assert await consents(pool) == [("markt", "balie", "crm", "")]
     [(_, again, _)] = await office.takes(first)  # redelivered: it is known, and nothing changes
     assert again == sent and await pool.fetchrow("select * from router.consent") == before
     [(_, named, _)] = await office.takes(office.order("template", **template("b") | _NAMED))
@@ -56,7 +66,7 @@ async def test_stop_ends_consent_for_the_next_batch_and_what_is_given_later_coun
     [(_, heard, _)] = await office.takes(stopped)
     assert heard.ended == ("markt", "nieuws")
     ended = [("markt", "balie", "crm", "stop"), ("nieuws", "balie", "crm", "stop")]
-    assert [tuple(row) for row in await pool.fetch(_CONSENTS)] == ended
+    assert await consents(pool) == ended
     for given in (old | _NAMED, old, old | consent("anders", given_at=old["given_at"])):
         [(_, refused, _)] = await office.takes(office.order("template", **given))
         assert refused.reason == str(WITHDRAWN) or refused.purpose == ""

@@ -21,8 +21,11 @@ from services.amqp.consumer import Inbox
 from services.amqp.incoming_message import IncomingMessage
 from services.contract import Command, Entry, PartitionBatch, encode
 from services.postgres.database import Pool
+from services.sealing.columns import QUARANTINE
+from services.sealing.key_ring import RING
 from tests.support.citizens import text, webhook
 from tests.support.integration.running_partition import CONFIG, GROUND, QUEUE, Standing, receipt
+from tests.support.integration.sealed_rows import refusing
 from tests.support.observer import until
 from tests.support.router.commands import build_command
 
@@ -41,9 +44,7 @@ async def is_handed_again(standing: Standing, *entries: Entry) -> None:
 async def test_an_item_that_the_database_refuses_is_put_aside_and_its_siblings_go_on(
     broker: Broker, pool: Pool, siblings: int
 ) -> None:
-    await pool.execute(
-        "alter table router.identity add constraint refuse check (value <> 'NL.citizen66')"
-    )
+    await pool.execute(refusing("NL.citizen66"))
     messages = [text(f"m {n}", f"wamid.r{n}", 60 + n) for n in range(6, 7 + siblings)]
     async with Standing(broker, pool) as standing:
         await standing.put(receipt(webhook(*messages)))
@@ -170,7 +171,7 @@ async def test_an_order_that_the_database_refuses_has_failed_and_its_siblings_go
     assert fates == {refused.id: ("failed", str(FAULT)), other.id: ("accepted", "")}
     assert [row["id"] for row in await pool.fetch("select id from deliverer.ledger")] == [other.id]
     kept = await pool.fetchval("select raw from router.quarantine")
-    assert msgspec.msgpack.decode(kept, type=Command) == refused
+    assert msgspec.msgpack.decode(RING.unseal(kept, QUARANTINE), type=Command) == refused
 
 
 async def test_an_order_that_was_in_hand_at_two_crashes_has_failed_for_good(
@@ -222,7 +223,8 @@ async def test_a_message_that_cannot_be_read_is_kept_and_the_next_one_is_decided
             lambda: pool.fetchval("select count(*) from router.conversation"), lambda n: n == 1, 15
         )
         await admin.close()
-    assert await pool.fetchval("select raw from router.quarantine") == b"\xc1rubbish"
+    raw = await pool.fetchval("select raw from router.quarantine")
+    assert RING.unseal(raw, QUARANTINE) == b"\xc1rubbish" != raw
 
 
 async def test_a_kind_of_a_newer_version_stays_in_the_queue(broker: Broker, pool: Pool) -> None:

@@ -14,6 +14,8 @@ from router.store.store import SIGHTINGS, Store
 from services import clock
 from services.contract import Author, Receipt, SendOutcome
 from services.postgres.database import Pool, connection_pool
+from services.sealing.columns import ADDRESS, WAMID
+from services.sealing.key_ring import RING
 from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 from tests.support.citizens import text, webhook
 from tests.support.integration.crm_desk import marking
@@ -83,7 +85,8 @@ async def test_reply_quotes_the_wamid_of_a_citizens_message_and_of_a_sent_answer
     late = office.order(text="c", reply_to_message=first.id, **here)
     await office.takes(late)
     rows = await pool.fetch("select id, about, about_wamid, media, place from deliverer.ledger")
-    assert {row["id"]: tuple(row)[1:] for row in rows} == {
+    lines = [(row[:2], RING.unseal_text(row[2], WAMID), *row[3:]) for row in map(tuple, rows)]
+    assert {id: (about, *rest) for (id, about), *rest in lines} == {
         first.id: (heard.message, "wamid.1", first.action.media, 2),
         early.id: (first.id, "", None, 3),
         late.id: (first.id, "wamid.ours", None, 4),
@@ -101,7 +104,8 @@ async def test_read_receipt_is_queued_with_its_order_and_the_newest_replaces_it(
     ask = office.order("read", typing=True, **here)
     await office.takes(ask)
     [first] = await pool.fetch("select * from deliverer.mark")
-    assert (first["wamid"], first["typing"], first["created_at"]) == (
+    wamid = RING.unseal_text(first["wamid"], WAMID)
+    assert (wamid, first["typing"], first["created_at"]) == (
         "wamid.1",
         True,
         ask.received_at,
@@ -114,7 +118,8 @@ async def test_read_receipt_is_queued_with_its_order_and_the_newest_replaces_it(
         office.order(text="dag", author=by, **here),
     )
     [second] = await pool.fetch("select * from deliverer.mark where due_at <= created_at")
-    assert (second["wamid"], second["typing"], second["attempt"]) == ("wamid.2", False, 0)
+    wamid = RING.unseal_text(second["wamid"], WAMID)
+    assert (wamid, second["typing"], second["attempt"]) == ("wamid.2", False, 0)
     assert second["person"] == await pool.fetchval("select person from deliverer.ledger")
     [(_, kept, _)] = await office.takes(ask)
     assert (kept.kind, await pool.fetch("select * from deliverer.mark")) == ("accepted", [second])
@@ -135,7 +140,8 @@ async def test_message_with_a_status_of_meta_counts_as_sent_and_does_not_go_agai
     await pool.execute("update deliverer.ledger set state = $1, attempt = 1", state)
     await office.takes(office.told("messages", **status_of(order.id, 1)))
     row = await pool.fetchrow("select state, wamid from deliverer.ledger")
-    assert row and tuple(row) == ("sent", "wamid.ours")
+    assert row and row["state"] == "sent"
+    assert RING.unseal_text(row["wamid"], WAMID) == "wamid.ours"
     assert await Ledger(pool, clock.new_id(), {}).claim(1, set()) == []
 
 
@@ -158,7 +164,8 @@ async def test_an_identifier_that_ended_is_kept_with_its_end_and_found_no_more(
 ) -> None:
     before = int(office.start.timestamp()) - 60
     [(_, anna, _)] = await office.takes(office.came(webhook(text("hoi", "wamid.1", 1, before))))
-    phone = await pool.fetchval("select value from router.identity where kind = 'phone'")
+    sealed = await pool.fetchval("select value from router.identity where kind = 'phone'")
+    phone = RING.unseal_text(sealed, ADDRESS)
     system = {"type": "user_changed_number", "wa_id": "31699999999"}
     message = {"id": "wamid.s", "from": phone, "type": "system", "system": system}
     value = {"metadata": {"phone_number_id": NUMBER}, "messages": [message]}
@@ -168,7 +175,8 @@ async def test_an_identifier_that_ended_is_kept_with_its_end_and_found_no_more(
     rows = await pool.fetch(
         "select value, valid_to is null as current from router.identity where kind = 'phone'"
     )
-    assert {row["value"]: row["current"] for row in rows} == {phone: False, "31699999999": True}
+    current = {RING.unseal_text(row["value"], ADDRESS): row["current"] for row in rows}
+    assert current == {phone: False, "31699999999": True}
     [(_, other, _)] = await office.takes(office.order(text="dag", to=phone))
     assert other.conversation != anna.conversation
     [(_, same, _)] = await office.takes(office.order(text="dag", to="31699999999"))

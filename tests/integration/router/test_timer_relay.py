@@ -14,11 +14,12 @@ from structlog.testing import capture_logs
 from deploy.local.rabbitmq import Broker
 from router.store.store import REPUBLISH_AFTER, Store
 from router.timer_relay import TimerRelay
-from services import clock, contract, metrics
+from services import clock, metrics
 from services.amqp import topology
 from services.amqp.connection import broker_connection
 from services.amqp.consumer import Inbox, Work, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
+from services.amqp.sealed_batch import open_batch
 from services.contract import PartitionBatch, Timeout
 from services.ids import uuid7
 from services.postgres.database import Pool, connection_pool
@@ -74,7 +75,7 @@ def _hears(heard: list[Timeout]) -> Work:
         while True:
             frames = await inbox.take(64)
             for frame in frames:
-                batch = contract.decode(frame.type, frame.body)
+                batch = open_batch(frame.type, frame.body)
                 assert isinstance(batch, PartitionBatch)
                 heard.extend(each for each in batch.entries if isinstance(each, Timeout))
             await inbox.ack_all(frames)

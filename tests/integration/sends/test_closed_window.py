@@ -9,6 +9,8 @@ from services import clock
 from services.config.numbers import LateAnswerTemplate
 from services.contract import SendOutcome
 from services.postgres.database import connection_pool
+from services.sealing.columns import OUTCOME
+from services.sealing.key_ring import RING
 from services.whatsapp.delivery_status import WINDOW_CLOSED_CODE
 from tests.support.integration.late_answers import PICTURE
 from tests.support.integration.message_provider import OTHER_NUMBER, TEXT, Office
@@ -53,7 +55,8 @@ async def test_late_answer_goes_in_the_template_when_its_words_fit(with_template
     expected = {"name": "antwoord", "language": {"code": "nl"}, "components": words}
     assert message["template"] == expected and "context" not in message
     assert (sent["reason"], sent["wamid"] != "") == (IN_TEMPLATE, True)
-    told = await office.pool.fetchval("select body from deliverer.outcome order by position")
+    sealed = await office.pool.fetchval("select body from deliverer.outcome order by position")
+    told = RING.unseal(sealed, OUTCOME)
     assert msgspec.msgpack.decode(told, type=SendOutcome).reason == IN_TEMPLATE
 
 

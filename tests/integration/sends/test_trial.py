@@ -20,6 +20,8 @@ from services import clock
 from services.config.numbers import LateAnswerTemplate
 from services.contract import SendOutcome
 from services.postgres.database import connection_pool
+from services.sealing.columns import ADDRESS, OUTCOME
+from services.sealing.key_ring import RING
 from services.tasks import background_task
 from tests.support.integration.message_provider import NUMBER, TEXT, Office
 from tests.support.observer import until
@@ -36,6 +38,10 @@ CONTENTS: list[dict[str, Any]] = [
 ]
 
 
+def sealed(address: str) -> str:
+    return RING.seal_name(address, ADDRESS)
+
+
 class Person:
     """Someone with a telephone number and a BSUID, to both of whom lines are written."""
 
@@ -46,14 +52,14 @@ class Person:
     async def is_known(self, *more: str) -> None:
         names = [("phone", self.phone, ""), *(("bsuid", b, "p") for b in (self.bsuid, *more))]
         for kind, value, scope in names:
-            row = "almelo", kind, value.encode(), value, self.id, scope
+            row = "almelo", kind, value.encode(), sealed(value), self.id, scope
             await self.office.pool.execute(_KNOWN, *row)
 
     async def gets(self, content: dict[str, Any], kind: str = "phone", **more: Any) -> None:
         is_test = more.pop("test", False)
         id = await self.office.queue(content, self.id, **more)
         address = self.phone if kind == "phone" else self.bsuid
-        await self.office.pool.execute(_ADDRESS, id, kind, address, is_test)
+        await self.office.pool.execute(_ADDRESS, id, kind, sealed(address), is_test)
         self.lines.append(id)
 
     async def gets_everything(self, **more: Any) -> None:
@@ -87,7 +93,8 @@ async def deliverer_of(office: Office, url: str, account: Any) -> AsyncIterator[
 
 async def outcomes(office: Office, message: UUID) -> list[SendOutcome]:
     rows = await office.pool.fetch("select body from deliverer.outcome order by due_at, position")
-    found = [msgspec.msgpack.decode(row["body"], type=SendOutcome) for row in rows]
+    bodies = [RING.unseal(row["body"], OUTCOME) for row in rows]
+    found = [msgspec.msgpack.decode(body, type=SendOutcome) for body in bodies]
     return [each for each in found if each.message == message]
 
 
@@ -101,7 +108,7 @@ def people_reached(office: Office) -> set[str]:
 async def test_trial_reaches_its_guests_and_nobody_else(office: Office, empty: str) -> None:
     guest, stranger = Person(office, GUEST, GUEST_BSUID), Person(office, STRANGER, STRANGER_BSUID)
     tester = Person(office, "31688888888", "NL.tester")
-    await office.pool.execute(_GUEST, clock.new_id(), NUMBER, GUEST)
+    await office.pool.execute(_GUEST, clock.new_id(), NUMBER, sealed(GUEST))
     for person in (guest, stranger, tester):
         await person.is_known()
         await person.gets_everything(test=person is tester)
@@ -132,7 +139,7 @@ async def test_trial_reaches_its_guests_and_nobody_else(office: Office, empty: s
 async def test_person_whom_an_employee_merged_is_no_guest(office: Office, empty: str) -> None:
     """One of the two names may be a stranger's."""
     guest = Person(office, GUEST, GUEST_BSUID)
-    await office.pool.execute(_GUEST, clock.new_id(), NUMBER, GUEST)
+    await office.pool.execute(_GUEST, clock.new_id(), NUMBER, sealed(GUEST))
     await guest.is_known(STRANGER_BSUID)
     for content, kind in ((TEMPLATE, "bsuid"), (TEXT, "phone")):
         await guest.gets(content, kind)

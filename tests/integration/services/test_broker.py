@@ -19,6 +19,7 @@ from services.amqp.consumer import Consumer, Inbox, run_consumer
 from services.amqp.publisher import Publisher, PublishUnconfirmed
 from services.amqp.queue_lengths import NO_QUEUE, asking_connection, read_queue_lengths
 from services.amqp.queue_status import QueueLength
+from services.amqp.sealed_batch import SEALED, open_batch
 from services.contract import ArchiveBatch, PartitionBatch, Record
 from services.tasks import background_task, cancel_and_wait
 from tests.integration.conftest import PASSWORDS
@@ -100,8 +101,8 @@ class Acknowledger:
         while True:
             incoming = await inbox.take(16)
             for one in incoming:
-                if one.type in contract.KINDS:
-                    found = contract.decode(one.type, one.body)
+                if one.type.removesuffix(SEALED) in contract.KINDS:
+                    found = open_batch(one.type, one.body)
                     assert isinstance(found, PartitionBatch)
                     self.numbers.append(found.number)
             await inbox.ack_all(incoming)

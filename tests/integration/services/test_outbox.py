@@ -25,11 +25,12 @@ from deliverer.meta.send_outcomes import enqueue_outcome, outcome_outbox, send_o
 from deploy.local.rabbitmq import Broker
 from router.store import store as router_store
 from router.store.store import Store
-from services import clock, contract
+from services import clock
 from services.amqp import topology
 from services.amqp.connection import broker_connection
 from services.amqp.consumer import Inbox, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
+from services.amqp.sealed_batch import open_batch
 from services.contract import PartitionBatch, SendOutcome
 from services.ids import uuid7
 from services.postgres.database import Pool, connection_pool
@@ -209,7 +210,7 @@ async def received(broker: Broker, count: int) -> list[SendOutcome]:
     async def work(inbox: Inbox) -> None:
         while messages := await inbox.take(64):
             for message in messages:
-                batch = contract.decode(message.type, message.body)
+                batch = open_batch(message.type, message.body)
                 assert isinstance(batch, PartitionBatch)
                 entries.extend(batch.entries)
             await inbox.ack_all(messages)

@@ -18,6 +18,7 @@ class Archive:
     def __init__(self, url: str, **env: str) -> None:
         self.env: dict[str, str | None] = {
             "POSTKAMER_DATABASE_URL": url, "POSTKAMER_ARCHIVE_KEY": KEY,
+            "POSTKAMER_WORKING_KEY": KEY,
             "POSTKAMER_OPERATOR": OPERATOR, **env,
         }  # fmt: skip
 

@@ -141,9 +141,6 @@ class Tables:
         new = [again for again in self.replays if again.delivery.id not in in_hand]
         return ReplayScan([] if is_paused else new, over)
 
-    def with_event(self, settlement: Settlement, delivery: Delivery) -> Settlement:
-        return settlement
-
     async def find_states(self, destination: str, events: list[UUID]) -> dict[UUID, str]:
         states = dict.fromkeys(self.before, "settled") | dict.fromkeys(self.aside, "aside")
         return {event: states[event] for event in events if event in states}

@@ -146,7 +146,7 @@ async def between(sandbox: str, port: int, marks: Marks) -> AsyncIterator[Betwee
         one = Between(sandbox, http, marks)
         app = web.Application(client_max_size=LARGEST)
         app.router.add_route("*", "/{path:.*}", one.answer)
-        runner = web.AppRunner(app)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()
         try:

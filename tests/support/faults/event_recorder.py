@@ -16,6 +16,7 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 from router.model.decision import Decision
 from services import contract
 from services.amqp import topology
+from services.amqp.sealed_batch import open_batch
 from services.config.loader import load
 from services.contract import ArchiveBatch, Delivery, DeliveryBatch, PartitionBatch, Record, Timeout
 from tests.support.installation import Installation
@@ -77,7 +78,7 @@ class Witness:
 
     async def _hear(self, message: AbstractIncomingMessage) -> None:
         now = asyncio.get_running_loop().time()
-        batch = contract.decode(message.type or "", message.body)
+        batch = open_batch(message.type or "", message.body)
         self._said[type(batch)].set()
         match batch:
             case ArchiveBatch(records=records):

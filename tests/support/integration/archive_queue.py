@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from deploy.local.rabbitmq import Broker
-from services import contract
 from services.amqp import topology
 from services.amqp.connection import broker_connection
 from services.amqp.consumer import Inbox, run_consumer
+from services.amqp.sealed_batch import open_batch
 from services.contract import ArchiveBatch, Record
 from tests.integration.conftest import PASSWORDS
 
@@ -24,7 +24,7 @@ class Heard:
         while True:
             frames = await inbox.take(64)
             for frame in frames:
-                batch = contract.decode(frame.type, frame.body)
+                batch = open_batch(frame.type, frame.body)
                 assert isinstance(batch, ArchiveBatch)
                 self.records += batch.records
             await inbox.ack_all(frames)

@@ -1,8 +1,11 @@
-"""One database for many tests, emptied before each: some 40 ms, where a copy takes 200 to 300."""
+"""One database for many tests, emptied before each: some 10 ms, where a copy takes 200 to 300."""
 
+import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 
-from deploy.local.errors import Refusal
+import asyncpg
+
 from deploy.local.postgresql import Database
 
 OURS = "nspname !~ '^pg_(toast|temp)' and nspname not in ('pg_catalog', 'information_schema')"
@@ -47,6 +50,40 @@ do $$ declare one text; is_used boolean; begin
 end $$;
 """
 CHANGED = "the schema was changed"
+GONE = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
+"""Errors of a connection that a test, or the end of the database, has ended."""
+
+
+class KeptConnection:
+    """A connection for all tests, which know the tables after the first of them. Its event loop has
+    a thread of its own, because each test has its own loop."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1)
+        self._runner = asyncio.Runner()
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+
+    def execute(self, url: str, sql: str) -> None:
+        self._thread.submit(lambda: self._runner.run(self._execute(url, sql))).result()
+
+    async def _execute(self, url: str, sql: str) -> None:
+        try:
+            if self._connection:
+                await self._connection.execute(sql)
+                return
+        except GONE:
+            self._connection = None
+        self._connection = await asyncpg.connect(url)
+        await self._connection.execute(sql)
+
+    def close(self) -> None:
+        with self._thread as thread:
+            thread.submit(self._close).result()
+
+    def _close(self) -> None:
+        with self._runner:
+            if self._connection:
+                self._connection.terminate()
 
 
 class CleanDatabase:
@@ -54,6 +91,7 @@ class CleanDatabase:
 
     def __init__(self, server: Database, name: str, template: str) -> None:
         self._server, self._name, self._template = server, name, template
+        self._connection = KeptConnection()
         self._schema = ""
         self._rows = self._first_rows()
 
@@ -72,12 +110,15 @@ class CleanDatabase:
         check = f"""do $$ begin if ({SCHEMA}) <> '{self._schema}' then
             raise exception '{CHANGED}'; end if; end $$;"""
         try:
-            self._server.execute(ALONE + check + EMPTY + self._rows, self._name)
-        except Refusal as refusal:
-            if CHANGED not in str(refusal):
+            self._connection.execute(self.url, ALONE + check + EMPTY + self._rows)
+        except asyncpg.RaiseError as error:
+            if CHANGED not in str(error):
                 raise
             return False
         return True
+
+    def close(self) -> None:
+        self._connection.close()
 
     def _copy(self) -> None:
         self._server.execute(

@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 
 from deploy.local.rabbitmq import Broker
 from router.partition.worker import FRAMES
-from services import contract
 from services.amqp import topology
 from services.amqp.connection import broker_connection
 from services.amqp.consumer import Inbox, run_consumer
+from services.amqp.sealed_batch import open_batch
 from services.contract import Delivery, DeliveryBatch
 from tests.integration.conftest import PASSWORDS
 
@@ -25,7 +25,7 @@ async def crm_queue(broker: Broker) -> AsyncIterator[Callable[[], Awaitable[list
         while True:
             frames = await inbox.take(FRAMES)
             for frame in frames:
-                batch = contract.decode(frame.type, frame.body)
+                batch = open_batch(frame.type, frame.body)
                 assert isinstance(batch, DeliveryBatch)
                 told.extend(batch.deliveries)
             await inbox.ack_all(frames)

@@ -1,6 +1,5 @@
 """A destination at work on a real broker and database, and the CRM that it delivers to."""
 
-import base64
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
@@ -11,13 +10,11 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
-from pydantic import SecretStr
 
 from deliverer.audit.recorder import attempt_recorder
 from deliverer.crm.condition_store import ConditionStore
 from deliverer.crm.destination_kind import Credentials, ReceiverContext
 from deliverer.crm.replays import Replays
-from deliverer.crm.sent_events import sent_box
 from deliverer.crm.session import DeliveryTables
 from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
@@ -32,7 +29,6 @@ from services.config.organisation import AnyDestination, CloudEventsDestination,
 from services.contract import Delivery, DeliveryBatch
 from services.ids import uuid7
 from services.postgres.database import Pool
-from services.sealing.destination_secrets import secret_box
 from tests.integration.conftest import PASSWORDS
 from tests.support.observer import until
 
@@ -40,8 +36,6 @@ NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HERE = [ip_network("127.0.0.0/8")]
 CONVERSATIONS = 100
 ARCHIVER = "http://archief.example"
-MASTERS = (SecretStr(base64.b64encode(bytes(32)).decode()),)
-SENT = sent_box(MASTERS)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -118,14 +112,13 @@ class Post:
             broker_connection(url, "test publishes") as out,
             broker_connection(url, "test consumes") as link,
         ):
-            settlements = Settlements(self._pool, Publisher(out, topology.ARCHIVE), SENT)
+            settlements = Settlements(self._pool, Publisher(out, topology.ARCHIVE))
             tables = DeliveryTables(
-                Replays(self._pool, clock.new_id(), SENT),
+                Replays(self._pool, clock.new_id()),
                 SidelinedStore(self._pool),
                 ConditionStore(self._pool),
             )
-            secrets = secret_box(MASTERS)
-            receivers = ReceiverContext(self._pool, find, departments, HERE, ARCHIVER, secrets)
+            receivers = ReceiverContext(self._pool, find, departments, HERE, ARCHIVER)
             async with attempt_recorder(Publisher(out, topology.ARCHIVE)) as attempts:
                 shared = SharedResources(link, settlements, tables, receivers, attempts.record, {})
                 async with run_destination(shared, destination, own):

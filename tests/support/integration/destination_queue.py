@@ -8,8 +8,9 @@ import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from deploy.local.rabbitmq import Broker
-from services import clock, contract, event_types
+from services import clock, event_types
 from services.amqp import topology
+from services.amqp.sealed_batch import open_batch
 from services.contract import Delivery, DeliveryBatch
 from tests.support.observer import until
 
@@ -68,7 +69,7 @@ class DestinationQueue:
 
     async def _take(self, message: AbstractIncomingMessage) -> None:
         if message.body != FILLING:
-            batch = contract.decode(message.type or "", message.body)
+            batch = open_batch(message.type or "", message.body)
             assert isinstance(batch, DeliveryBatch)
             self.events += batch.deliveries
         await message.ack()

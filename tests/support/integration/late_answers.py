@@ -9,6 +9,8 @@ import msgspec
 from deliverer.meta.held_messages import HeldMessages
 from services import clock
 from services.contract import SendOutcome
+from services.sealing.columns import OUTCOME
+from services.sealing.key_ring import RING
 from tests.support.integration.message_provider import NUMBER, TEXT, Office
 
 PICTURE = {"type": "image", "image": {"link": "https://almelo.example/a.png"}}
@@ -76,5 +78,6 @@ class Late:
     async def told(self, id: UUID) -> list[tuple[str, str]]:
         """Outcomes of a message that the router is told, in order."""
         rows = await self.office.pool.fetch("select body from deliverer.outcome order by position")
-        said = [msgspec.msgpack.decode(row["body"], type=SendOutcome) for row in rows]
+        bodies = [RING.unseal(row["body"], OUTCOME) for row in rows]
+        said = [msgspec.msgpack.decode(body, type=SendOutcome) for body in bodies]
         return [(each.state, each.reason) for each in said if each.message == id]

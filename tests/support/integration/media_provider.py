@@ -15,7 +15,6 @@ import msgspec
 from aiohttp import web
 
 from archiver.api.access_log import access_log
-from archiver.encryption.stream_sealing import SealingStream
 from archiver.media import fetcher as fetcher_loop
 from archiver.media import scan_worker as looker_loop
 from archiver.media.fetch_policy import FetchedFile
@@ -35,6 +34,7 @@ from services.http.server import serve
 from services.http.token_store import TokenStore
 from services.postgres.database import Pool
 from services.postgres.outbox import LIMIT
+from services.sealing.stream_sealing import SealingStream
 from services.tasks import background_task
 from tests.support.archiver.records import NUMBER, message
 from tests.support.decrypted_record import keys_of, reader_of, writer_of

@@ -13,9 +13,7 @@ from services.http.application import api_app
 from services.http.server import serve
 from services.http.token_store import TokenStore
 from services.postgres.database import Pool
-from services.sealing.destination_secrets import secret_box
 from tests.support.integration.crm_desk import TOWN
-from tests.support.integration.destination_harness import MASTERS
 from tests.support.tokens import GENEROUS, bearer, key
 
 OWNER = {"destinations": frozenset(("crm", "crm-2")), "name": "owner"}
@@ -49,7 +47,7 @@ async def owner_desk(
 ) -> AsyncIterator[OwnerDesk]:
     """Desk of the owner of `crm`, with the token `t`; `others` have the rights of more tokens."""
     keys = [key(token, **(GENEROUS | rights)) for token, rights in ({"t": OWNER} | others).items()]
-    routes = DestinationRoutes(pool, secret_box(MASTERS), town, TokenStore(pool, keys))
+    routes = DestinationRoutes(pool, town, TokenStore(pool, keys))
     async with (
         serve(api_app(routes.routes()), "127.0.0.1", 0) as port,
         aiohttp.ClientSession() as session,

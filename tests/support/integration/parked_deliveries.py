@@ -14,6 +14,7 @@ from services.contract import Delivery
 from services.ids import uuid7
 from services.postgres.database import Pool, connection_pool
 from tests.support.cli.command_line import postkamer
+from tests.support.decrypted_record import KEY
 from tests.support.installation import EXAMPLE
 
 T = TypeVar("T")
@@ -78,6 +79,7 @@ def filled(url: str) -> str:
 def commands(table: str) -> Command:
     """The command line on these tables."""
     env = {"POSTKAMER_CONFIG": str(EXAMPLE), "POSTKAMER_DATABASE_URL": table}
+    env["POSTKAMER_WORKING_KEY"] = KEY
 
     def run(*arguments: str) -> Result:
         return postkamer(*arguments, env=env)

@@ -66,7 +66,11 @@ def names_in_example() -> list[str]:
 
 def environment(service: str) -> dict[str, str]:
     """Environment as compose would give it, with the name of each secret in the secret's place."""
-    special = {"ARCHIVE_KEY": KEY, "META_GRAPH_URL": "http://sandbox:8090/graph/v26.0"}
+    special = {
+        "ARCHIVE_KEY": KEY,
+        "WORKING_KEY": KEY,
+        "META_GRAPH_URL": "http://sandbox:8090/graph/v26.0",
+    }
     return {
         name: GIVEN.sub(lambda found: special.get(found[1], found[1].lower()), str(value))
         for name, value in SERVICES[service]["environment"].items()

@@ -228,7 +228,7 @@ def routes_of(name: str) -> list[web.RouteDef]:
             *(r for r in Webhook.routes(none_of(Webhook)) if "{tenant}" not in r.path),
             *Orders(NONE, NONE, NONE, NONE, NONE).routes(),
             *UploadRoutes(NONE, NONE).routes(NONE),
-            *DestinationRoutes(NONE, NONE, NONE, NONE).routes(),
+            *DestinationRoutes(NONE, NONE, NONE).routes(),
             *routes(DOCUMENTS[name]),
         ]
     log = AccessLog(NONE)

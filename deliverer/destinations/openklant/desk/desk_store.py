@@ -16,6 +16,8 @@ from deliverer.destinations.openklant.store import MARK_REMOVED
 from services.contract import AnyAction, Command, TransferConversation
 from services.postgres.database import Connection, Pool, retry_while_unavailable
 from services.postgres.outbox import Outbox
+from services.sealing.columns import ACTION, EMPLOYEE, seal_json, unseal_json
+from services.sealing.key_ring import RING
 
 KEEP_SECONDS = 30.0
 """Time for which a step keeps its round: two time-outs of a request. A process that ended in the
@@ -75,7 +77,10 @@ class DeskStore:
         """Return our open tasks, and those of the listed ones that had ended before the round."""
         ids = list(map(UUID, listed))
         rows = await self._rows(_KNOWN_TASKS, started, ids)
-        return [KnownTask(**row) for row in rows]
+        return [
+            KnownTask(**{**row, "employee": RING.unseal_text(row["employee"], EMPLOYEE)})
+            for row in rows
+        ]
 
     async def mark_listed(self, started: datetime) -> None:
         """Store that the whole list of open tasks was read, and those that it lacks were polled."""
@@ -100,7 +105,8 @@ class DeskStore:
         department, employee = task.department, task.employee
         if command and isinstance(command.action, TransferConversation):
             department, employee = command.action.to_department, command.action.employee
-        change = (list(map(UUID, actors)), department, employee, task.actors, stray)
+        sealed = RING.seal_text(employee, EMPLOYEE)
+        change = (list(map(UUID, actors)), department, sealed, task.actors, stray)
         return await self._change(_MARK_MOVED, task, change, command)
 
     async def mark_reopened(self, task: KnownTask, command: FoundCommand) -> bool:
@@ -172,7 +178,8 @@ class DeskStore:
         if message:
             parameters = (id, self._destination, question.conversation, question.department)
             action = _encode(found_commands.answer(found.text, question.seen))
-            await connection.fetchval(_INSERT_COMMAND, *parameters, found.author, action, None)
+            author = RING.seal_text(found.author, EMPLOYEE)
+            await connection.fetchval(_INSERT_COMMAND, *parameters, author, action, None)
         return True
 
     async def unpolled_seconds(self) -> float:
@@ -225,7 +232,7 @@ def command_outbox(pool: Pool) -> Outbox[Command]:
 
     async def fetch_unpublished(limit: int, suspended: Sequence[str]) -> list[Command]:
         rows = await pool.fetch(_UNPUBLISHED, limit, suspended)
-        return [build_command(found_commands.read_command(dict(row))) for row in rows]
+        return [build_command(_read_command(dict(row))) for row in rows]
 
     async def delete_published(commands: Sequence[Command]) -> None:
         await pool.execute(_DELETE_PUBLISHED, [command.id for command in commands])
@@ -234,7 +241,13 @@ def command_outbox(pool: Pool) -> Outbox[Command]:
 
 
 def _encode(action: AnyAction) -> str:
-    return msgspec.json.encode(action).decode()
+    return seal_json(msgspec.json.encode(action).decode(), ACTION)
+
+
+def _read_command(row: dict[str, Any]) -> FoundCommand:
+    employee = RING.unseal_text(row["employee"], EMPLOYEE)
+    action = unseal_json(row["action"], ACTION)
+    return found_commands.read_command(row | {"employee": employee, "action": action})
 
 
 def _row(command: FoundCommand) -> tuple[Any, ...]:
@@ -243,7 +256,7 @@ def _row(command: FoundCommand) -> tuple[Any, ...]:
         command.destination,
         command.conversation,
         command.department,
-        command.employee,
+        RING.seal_text(command.employee, EMPLOYEE),
         _encode(command.action),
         command.waits_for,
     )

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.encryption import sealing
-from archiver.encryption.sealing import CannotDecrypt, Content, seal, unseal
+from archiver.encryption.sealing import Content, seal, unseal
+from services.sealing import wrapping
+from services.sealing.wrapping import CannotDecrypt
 
 KEY, SALT, ABOUT = bytes(range(32)), bytes(range(16)), b"about"
 SEALED = seal(KEY, SALT, b"hallo", ABOUT)
@@ -44,22 +46,22 @@ def test_sealed_bytes_that_are_no_content_do_not_open_as_content() -> None:
 
 
 def test_key_is_wrapped_for_one_name_and_one_key() -> None:
-    wrapped = sealing.wrap(KEY, bytes(32), "conversation almelo 1", bytes(12))
-    assert sealing.unwrap(KEY, wrapped, "conversation almelo 1") == bytes(32)
+    wrapped = wrapping.wrap(KEY, bytes(32), "conversation almelo 1", bytes(12))
+    assert wrapping.unwrap(KEY, wrapped, "conversation almelo 1") == bytes(32)
     for parent, name in ((KEY, "conversation almelo 2"), (bytes(32), "conversation almelo 1")):
         with pytest.raises(CannotDecrypt):
-            sealing.unwrap(parent, wrapped, name)
+            wrapping.unwrap(parent, wrapped, name)
 
 
 def test_item_keys_and_fingerprints_differ_by_key_purpose_and_salt() -> None:
     salts, purposes = (SALT, bytes(16)), (b"item", b"file")
     assert len({sealing.derive_item_key(KEY, s, p) for s in salts for p in purposes}) == 4
-    assert sealing.fingerprint(KEY) != sealing.fingerprint(bytes(32))
+    assert wrapping.fingerprint(KEY) != wrapping.fingerprint(bytes(32))
     assert SEALED[:12] == sealing.nonce(SALT) != sealing.nonce(bytes(16))
 
 
 def test_stored_keys_and_nonces_never_change() -> None:
     key = "19dd168564d06076bd0509803244b282aa2f8f6c0df43d3ef3de971d776da971"
-    assert sealing.fingerprint(KEY) == "79f432ef11e07472"
+    assert wrapping.fingerprint(KEY) == "79f432ef11e07472"
     assert sealing.derive_item_key(KEY, SALT).hex() == key
     assert sealing.nonce(SALT).hex() == "dbba5e885e0dd6fb599d7d09"

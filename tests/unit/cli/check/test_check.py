@@ -121,7 +121,7 @@ def test_faults_of_file_secrets_and_settings_are_reported_at_once(file: Path) ->
     env = {"POSTKAMER_CONFIG": str(file), "POSTKAMER_ARCHIVE_KEY": "hunter2"}
     done = postkamer("check", "--json", env=env)
     missing = ("AMQP_URL", "API_TOKENS", "DATABASE_URL", "META_ACCESS_TOKEN", "META_APP_SECRETS")
-    missing += ("META_GRAPH_URL", "META_VERIFY_TOKEN", "OBJECT_STORE")
+    missing += ("META_GRAPH_URL", "META_VERIFY_TOKEN", "OBJECT_STORE", "WORKING_KEY")
     key = "POSTKAMER_ARCHIVE_KEY: expected 32 bytes in base64"
     of_settings = sorted([*(f"POSTKAMER_{name}: is missing" for name in missing), key])
     faults = ["CRM_SECRET (destination crm): is missing", *of_settings]
@@ -140,7 +140,7 @@ def test_faults_of_file_secrets_and_settings_are_reported_at_once(file: Path) ->
         *faults,
     ):
         assert f"fault: {fault}" in done.stdout
-    assert done.stdout.endswith("14 faults, 0 warnings\n")
+    assert done.stdout.endswith("15 faults, 0 warnings\n")
 
 
 def test_check_of_a_named_file_looks_for_no_secret_and_no_certificate(file: Path) -> None:

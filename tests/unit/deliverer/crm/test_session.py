@@ -13,6 +13,8 @@ from deliverer.transport.response import Response
 from services import clock, contract, metrics
 from services.amqp.consumer import ChannelLost
 from services.contract import Delivery
+from services.sealing.columns import DELIVERY
+from services.sealing.key_ring import RING
 from tests.support.deliverer.delivery_harness import (
     OK,
     Crm,
@@ -112,7 +114,7 @@ async def test_refused_message_is_parked_whole_and_the_next_one_delivered() -> N
     assert (parked.state, parked.status, parked.attempts) == ("parked", 422, 1)
     assert (settled.state, settled.status, settled.body) == ("settled", 200, None)
     assert parked.body
-    stored = msgspec.msgpack.decode(parked.body)
+    stored = msgspec.msgpack.decode(RING.unseal(parked.body, DELIVERY))
     assert msgspec.convert(stored["delivery"], Delivery) == of(1, "a")
     assert stored["answer"] == refusal.body[:1024]
 
@@ -131,7 +133,8 @@ async def test_unreadable_envelope_is_parked_whole() -> None:
     batch = contract.encode(contract.ArchiveBatch(records=[]))
     harness.receive_frame(batch, contract.ARCHIVE_BATCH)
     await harness.deliver(of(1, "a"))
-    assert [s.body for s in harness.settled("parked")] == [b"\xc1 no MessagePack", batch]
+    parked = [RING.unseal(s.body or b"", DELIVERY) for s in harness.settled("parked")]
+    assert parked == [b"\xc1 no MessagePack", batch]
 
 
 async def test_envelope_of_a_newer_version_stays_in_the_queue() -> None:

@@ -33,18 +33,19 @@ GOOD = {
     "POSTKAMER_META_GRAPH_URL": "https://graph.facebook.com/v26.0",
     "POSTKAMER_API_TOKENS": "crm:hunter2-crm, operator:hunter2:op",
     "POSTKAMER_ARCHIVE_KEY": KEY,
+    "POSTKAMER_WORKING_KEY": KEY,
     "POSTKAMER_OBJECT_STORE": "file:///var/lib/postkamer",
 }
 KINDS: list[type[Settings]] = [GatewaySettings, RouterSettings, DelivererSettings, ArchiverSettings]
 
 COMMON = "AMQP_URL CONFIG DATABASE_URL"
 REQUIRED: dict[type[Settings], str] = {
-    GatewaySettings: f"{COMMON} API_TOKENS ARCHIVE_KEY META_APP_SECRETS META_VERIFY_TOKEN"
-    " OBJECT_STORE",
-    RouterSettings: f"{COMMON} ARCHIVE_KEY",
-    DelivererSettings: f"{COMMON} ARCHIVE_KEY META_ACCESS_TOKEN META_GRAPH_URL OBJECT_STORE",
+    GatewaySettings: f"{COMMON} API_TOKENS META_APP_SECRETS META_VERIFY_TOKEN OBJECT_STORE"
+    " WORKING_KEY",
+    RouterSettings: f"{COMMON} ARCHIVE_KEY WORKING_KEY",
+    DelivererSettings: f"{COMMON} META_ACCESS_TOKEN META_GRAPH_URL OBJECT_STORE WORKING_KEY",
     ArchiverSettings: f"{COMMON} API_TOKENS ARCHIVE_KEY META_ACCESS_TOKEN META_GRAPH_URL"
-    " OBJECT_STORE",
+    " OBJECT_STORE WORKING_KEY",
 }
 """Settings without a default, by hand: one that gets a default by mistake is found here."""
 

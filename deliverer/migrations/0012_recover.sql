@@ -10,7 +10,7 @@ create table deliverer.sent (
     destination text not null,
     event uuid not null,
     at timestamptz not null,            -- when it was first accepted
-    sealed bytea not null,              -- MessagePack of contract.Delivery, sealed
+    sealed bytea not null,              -- MessagePack of contract.Delivery, under a working key
     primary key (destination, event)
 );
 create index sent_at on deliverer.sent (destination, at, event);
@@ -75,3 +75,34 @@ grant select (destination, event, at) on deliverer.sent to postkamer_gateway;
 grant select, insert on deliverer.resend to postkamer_gateway;
 grant select, insert, update (ends_at) on deliverer.secret to postkamer_gateway;
 grant insert on deliverer.owner_action to postkamer_gateway;
+
+-- The keys under which these are sealed stay as long as they do.
+create or replace function sealing.keys_in_use() returns setof bytea security definer language sql
+set search_path = pg_catalog
+begin atomic
+select distinct id from (
+    select sealing.key_of(decision) as id from router.inbox
+    union select sealing.key_of(raw) as id from router.quarantine
+    union select sealing.key_of(entry) as id from router.quarantine
+    union select sealing.key_of(delivery) as id from router.held
+    union select sealing.key_of(delivery) as id from router.waiting
+    union select sealing.key_of(body) as id from deliverer.delivery
+    union select sealing.key_of(body) as id from deliverer.outcome
+    union select sealing.key_of(sealed) as id from deliverer.sent
+    union select sealing.key_of(sealed) as id from deliverer.secret
+    union select sealing.key_of(sha256) as id from gateway.media
+    union select sealing.key_of(wamid) as id from router.inbox
+    union select sealing.key_of(reason) as id from router.conversation
+    union select sealing.key_of(state #>> '{}') as id from router.conversation
+    union select sealing.key_of(source) as id from router.consent
+    union select sealing.key_of(content ->> 'sealed') as id from deliverer.ledger
+    union select sealing.key_of(wamid) as id from deliverer.ledger
+    union select sealing.key_of(about_wamid) as id from deliverer.ledger
+    union select sealing.key_of(author) as id from deliverer.ledger
+    union select sealing.key_of(wamid) as id from deliverer.mark
+    union select sealing.key_of(action #>> '{}') as id from deliverer.found_command
+    union select sealing.key_of(employee) as id from deliverer.found_command
+    union select sealing.key_of(employee) as id from deliverer.internetaak
+    union select sealing.key_of(filename) as id from gateway.media
+) used where id is not null;
+end;

@@ -10,14 +10,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.encryption.sealing import CannotDecrypt
-from archiver.encryption.stream_sealing import (
+from services.sealing.stream_sealing import (
     CHUNK_BYTES,
     TAG_BYTES,
     SealingStream,
     StreamKey,
     open_stream,
 )
+from services.sealing.wrapping import CannotDecrypt
 
 KEY = StreamKey(bytes(range(32)), b"message")
 SEALED_CHUNK = CHUNK_BYTES + TAG_BYTES

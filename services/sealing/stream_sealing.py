@@ -12,7 +12,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from archiver.encryption.sealing import CannotDecrypt
+from services.sealing.wrapping import CannotDecrypt
 
 CHUNK_BYTES = 64 * 1024
 """Plain bytes in one chunk, as in age. A reader waits for one chunk before it has a byte, and the

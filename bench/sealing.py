@@ -1,0 +1,160 @@
+"""The cost of sealing for one message: every value that is sealed or opened on its way.
+
+Each step is timed alone, with values as long as those of an ordinary message; a batch of the broker
+is shared by its messages. CPU time, which other load on the machine affects little.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from bench.reports.results import Report, TargetLine
+from services import clock
+from services.sealing.key_ring import DAILY, KeyRing, WorkingKey
+
+LIMIT_US = 40.0
+"""Target for one message of a citizen or for one answer."""
+LOOPS = 20_000
+BATCH = 16
+"""Messages of one AMQP message: few, so that their share is not made small."""
+DECISION, CONTENT, STATE, RECEIPT, RECORDS = 900, 200, 400, 700, 1_800
+"""Bytes: of a decision, a message's JSON, a conversation's state, one receipt, and all records of
+one message."""
+WAMID, NAME, REASON = 60, 11, 80
+"""Characters."""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """Something that happens to a message so many times on its way."""
+
+    what: str
+    work: Callable[[KeyRing], Callable[[], object]]
+    times: float
+
+
+def _seal(size: int) -> Callable[[KeyRing], Callable[[], object]]:
+    plain = os.urandom(size)
+    return lambda ring: lambda: ring.seal(plain, "decision")
+
+
+def _open(size: int) -> Callable[[KeyRing], Callable[[], object]]:
+    plain = os.urandom(size)
+
+    def work(ring: KeyRing) -> Callable[[], object]:
+        sealed = ring.seal(plain, "decision")
+        return lambda: ring.unseal(sealed, "decision")
+
+    return work
+
+
+def _seal_text(size: int) -> Callable[[KeyRing], Callable[[], object]]:
+    text = "a" * size
+    return lambda ring: lambda: ring.seal_text(text, "wamid")
+
+
+def _open_text(size: int) -> Callable[[KeyRing], Callable[[], object]]:
+    def work(ring: KeyRing) -> Callable[[], object]:
+        sealed = ring.seal_text("a" * size, "wamid")
+        return lambda: ring.unseal_text(sealed, "wamid")
+
+    return work
+
+
+def _seal_name(ring: KeyRing) -> Callable[[], object]:
+    return lambda: ring.seal_name("1" * NAME, "address")
+
+
+def _open_name(ring: KeyRing) -> Callable[[], object]:
+    sealed = ring.seal_name("1" * NAME, "address")
+    return lambda: ring.unseal_text(sealed, "address")
+
+
+def _hash(ring: KeyRing) -> Callable[[], object]:
+    value = bytes(32)
+    return lambda: ring.hash(value, "fingerprint")
+
+
+# A batch of receipts is sealed and opened once, a batch of records too, a batch of events too.
+QUEUES = (
+    Step("partition batch sealed", _seal(BATCH * RECEIPT), 1 / BATCH),
+    Step("partition batch opened", _open(BATCH * RECEIPT), 1 / BATCH),
+    Step("archive batch sealed", _seal(BATCH * RECORDS), 1 / BATCH),
+    Step("archive batch opened", _open(BATCH * RECORDS), 1 / BATCH),
+)
+CONVERSATION = (
+    Step("conversation opened", _open_text(STATE), 1),
+    Step("its reason opened", _open_text(REASON), 1),
+    Step("conversation sealed", _seal_text(STATE), 1),
+    Step("its reason sealed", _seal_text(REASON), 1),
+    Step("two names of the person opened", _open_name, 2),
+)
+INBOUND = (
+    *QUEUES,
+    *CONVERSATION,
+    Step("delivery batch sealed", _seal(BATCH * RECEIPT), 1 / BATCH),
+    Step("delivery batch opened", _open(BATCH * RECEIPT), 1 / BATCH),
+    Step("decision sealed", _seal(DECISION), 1),
+    Step("wamid sealed", _seal_text(WAMID), 1),
+    Step("two names of a new person sealed", _seal_name, 2),
+)
+ANSWER = (
+    *(msgspec.structs.replace(step, times=2 * step.times) for step in QUEUES),
+    *CONVERSATION,
+    Step("fingerprint hashed", _hash, 1),
+    Step("decisions on command and outcome sealed", _seal(DECISION), 2),
+    Step("address sealed", _seal_name, 1),
+    Step("address opened", _open_name, 1),
+    Step("content sealed", _seal_text(CONTENT), 1),
+    Step("content opened", _open_text(CONTENT), 1),
+    Step("author and wamid sealed", _seal_text(WAMID), 2),
+    Step("author opened", _open_text(NAME), 1),
+    Step("outcome sealed", _seal(CONTENT), 1),
+    Step("outcome opened", _open(CONTENT), 1),
+)
+
+
+def measure(_: Path, report: Report) -> None:
+    """Measure and print each step, then both ways together."""
+    ring = _ring()
+    for title, steps in (("a citizen's message", INBOUND), ("an answer", ANSWER)):
+        report(f"{title:44}{'us each':>9}{'times':>8}{'us':>8}")
+        costs = [_cost(step, ring) for step in steps]
+        for step, cost in zip(steps, costs, strict=True):
+            report(f"  {step.what:42}{cost:9.1f}{step.times:8.2f}{cost * step.times:8.1f}")
+        total = sum(cost * step.times for step, cost in zip(steps, costs, strict=True))
+        report(f"  {'bare AES-GCM of one decision':42}{_bare_cost():9.1f}")
+        report(TargetLine(f"us in all, at most {LIMIT_US:.0f}: {total:.1f}", total <= LIMIT_US))
+
+
+def _ring() -> KeyRing:
+    ring, today = KeyRing(), clock.now().date()
+    kinds = (*DAILY, "standing")
+    keys = [WorkingKey(os.urandom(8), kind, today, os.urandom(32)) for kind in kinds]
+    ring.install(keys, today)
+    return ring
+
+
+def _cost(step: Step, ring: KeyRing) -> float:
+    return _microseconds(step.work(ring))
+
+
+def _bare_cost() -> float:
+    cipher, plain, nonce = AESGCM(os.urandom(32)), os.urandom(DECISION), bytes(12)
+    return _microseconds(lambda: cipher.encrypt(nonce, plain, b"decision"))
+
+
+def _microseconds(work: Callable[[], object]) -> float:
+    """Return the CPU time of one call, of the best of three rounds."""
+    return min(_rounds(work)) / LOOPS * 1e6
+
+
+def _rounds(work: Callable[[], object]) -> Iterator[float]:
+    for _ in range(3):
+        started = time.process_time()
+        for _ in range(LOOPS):
+            work()
+        yield time.process_time() - started

@@ -1,0 +1,2 @@
+-- Objects of before are not sealed.
+alter table gateway.media add column is_sealed boolean not null default false;

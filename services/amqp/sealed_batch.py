@@ -1,0 +1,33 @@
+"""Batches as they travel: sealed, under the name of their kind with `.sealed` behind it.
+
+The broker keeps what was acknowledged in its files for a while. An older version does not know the
+name, so it leaves the message in its queue.
+"""
+
+import msgspec
+
+from services import contract
+from services.sealing.key_ring import RING, Unsealable
+
+SEALED = ".sealed"
+USE = "queue"
+
+
+def seal_batch(batch: contract.Batch) -> tuple[str, bytes]:
+    """Return the name and the body of a message. Raises NoWorkingKey."""
+    name = contract.NAMES[type(batch)]
+    return name + SEALED, RING.seal(contract.encode(batch), USE, "queue")
+
+
+def open_batch(name: str, body: bytes) -> contract.Batch:
+    """Return the batch of a message; one that an older version published is not sealed.
+
+    Raises KeyError for a name or a key that this process does not know, so that the message stays
+    in its queue, and msgspec.DecodeError for a body that cannot be read.
+    """
+    if name.endswith(SEALED):
+        try:
+            name, body = name.removesuffix(SEALED), RING.unseal(body, USE)
+        except Unsealable as error:
+            raise msgspec.DecodeError(str(error)) from None
+    return contract.decode(name, body)

@@ -1,0 +1,148 @@
+"""Working keys in PostgreSQL: made a day ahead, read by every service, destroyed by the archiver.
+
+A service that cannot reach the database goes on with the keys that it has. One that has none yet
+seals nothing: the gateway answers 503, and the others wait for the database anyway.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import date, timedelta
+from functools import partial
+from typing import Any
+
+import structlog
+
+from services import clock
+from services.config.settings import Settings, key_bytes
+from services.instance import session_name
+from services.postgres.database import Pool, connection_pool, retry_while_unavailable
+from services.sealing.key_ring import DAILY, ID_BYTES, RING, KeyRing, Kind, WorkingKey
+from services.sealing.wrapping import (
+    KEY_BYTES,
+    NONCE_BYTES,
+    CannotDecrypt,
+    fingerprint,
+    unwrap,
+    wrap,
+)
+from services.tasks import background_task, first_or_watchdog
+
+REFRESH_SECONDS = 60.0
+"""Pause between looks. Keys are made a day ahead, so that a process knows a key long before
+another process seals with it."""
+LOOK_SECONDS = 1.0
+"""Pause between looks at the clock: it jumps when a machine wakes up, and then keys are missing."""
+FIRST_READ_SECONDS = 5.0
+"""Wait of a starting service for its keys, after which it starts without: as long as a connection
+to the database may take."""
+STANDING_DAY = date(2000, 1, 1)
+"""Day of the standing key, of which there is one."""
+
+log = structlog.get_logger()
+
+
+class WrongWorkingKey(Exception):
+    """The working keys lie under a master key that was not given. The operator must add it."""
+
+
+@asynccontextmanager
+async def sealing_pool(
+    settings: Settings, name: str, size: int
+) -> AsyncIterator[tuple[Pool, "asyncio.Task[None]"]]:
+    """Open the connections of a service to the database, and keep its working keys current."""
+    url = settings.database_url.get_secret_value()
+    async with (
+        connection_pool(url, session_name(name), size) as pool,
+        working_keys(pool, [key_bytes(key) for key in settings.working_key]) as task,
+    ):
+        yield pool, task
+
+
+@asynccontextmanager
+async def working_keys(
+    pool: Pool, masters: Sequence[bytes], ring: KeyRing = RING
+) -> AsyncIterator["asyncio.Task[None]"]:
+    """Keep the keys of this process current while the context is open; the task ends only with
+    WrongWorkingKey."""
+
+    async def advance() -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            ring.advance(clock.now().date())  # the key of tomorrow was read today
+
+    async def run() -> None:
+        async with background_task(advance()):
+            while True:
+                read = partial(refresh, pool, masters, clock.now().date(), ring)
+                await retry_while_unavailable(read, "working keys")
+                await _wait_for_next_read(ring)
+
+    async with background_task(run()) as task:
+        await _wait_until_ready(ring, task)
+        yield task
+
+
+async def _wait_for_next_read(ring: KeyRing) -> None:
+    """Return after REFRESH_SECONDS, or as soon as keys of today or tomorrow are missing."""
+    for _ in range(round(REFRESH_SECONDS / LOOK_SECONDS)):
+        await asyncio.sleep(LOOK_SECONDS)
+        if not ring.covers(clock.now().date()):
+            return
+
+
+async def _wait_until_ready(ring: KeyRing, task: "asyncio.Task[None]") -> None:
+    try:
+        async with asyncio.timeout(FIRST_READ_SECONDS):
+            await first_or_watchdog(ring.ready.wait(), task)
+    except TimeoutError:
+        log.warning("keys.waiting")
+
+
+async def refresh(pool: Pool, masters: Sequence[bytes], today: date, ring: KeyRing = RING) -> None:
+    """Make the keys of today and tomorrow unless they exist, and read those that this process
+    does not have. Raises WrongWorkingKey."""
+    keys = {fingerprint(master): master for master in masters}
+    rows = await pool.fetch(_ROWS)
+    if missing := _missing({(row["kind"], row["day"]) for row in rows}, today):
+        newest = next(iter(keys))
+        for kind, day in missing:
+            id, key = os.urandom(ID_BYTES), os.urandom(KEY_BYTES)
+            wrapped = wrap(keys[newest], key, _name(kind, day), os.urandom(NONCE_BYTES))
+            await pool.execute(_ADD, id, kind, day, wrapped, newest)
+        rows = await pool.fetch(_ROWS)
+    ring.install([_open(dict(row), keys) for row in rows if row["wrapped"] is not None], today)
+    ring.forget([row["id"] for row in rows if row["wrapped"] is None])
+
+
+def _missing(existing: set[tuple[Kind, date]], today: date) -> list[tuple[Kind, date]]:
+    days = today, today + timedelta(days=1)
+    wanted = [(kind, day) for kind in DAILY for day in days]
+    return [each for each in [("standing", STANDING_DAY), *wanted] if each not in existing]
+
+
+def _open(row: Mapping[str, Any], keys: Mapping[str, bytes]) -> WorkingKey:
+    kind, day, master = row["kind"], row["day"], row["master"]
+    if master not in keys:
+        raise WrongWorkingKey(
+            f"POSTKAMER_WORKING_KEY: the working keys lie under the key {master}, which was not"
+            " given; give it beside the new one, after a comma"
+        )
+    try:
+        key = unwrap(keys[master], row["wrapped"], _name(kind, day))
+    except CannotDecrypt as error:
+        raise WrongWorkingKey(f"working key {row['id'].hex()}: {error}") from None
+    return WorkingKey(row["id"], kind, day, key)
+
+
+def _name(kind: Kind, day: date) -> str:
+    return f"working {kind} {day}"
+
+
+_ROWS = "select id, kind, day, wrapped, master from sealing.working_key order by day"
+
+_ADD = """
+insert into sealing.working_key (id, kind, day, wrapped, master) values ($1, $2, $3, $4, $5)
+on conflict (kind, day) do nothing
+"""

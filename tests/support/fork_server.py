@@ -1,0 +1,103 @@
+"""An interpreter that has imported a service and forks one process for each that a test starts.
+
+    python -m tests.support.fork_server SOCKET NAME
+
+A fork starts in some milliseconds where an import takes up to a second, and is then what `python -m
+cli.main NAME` is: a session, directory, environment, log and memory of its own. Requests come
+through the socket of that number, each with the log of the new process and a socket that gets its
+pid and, at its end, its exit code. The server ends when the other side has closed.
+"""
+
+import ctypes
+import importlib
+import json
+import os
+import runpy
+import selectors
+import signal
+import socket
+import sys
+from typing import Any
+
+import msgspec
+
+COMMAND = "cli.main"
+MOST_BYTES = 64 * 1024
+"""Most bytes of a request: the environment of a service has some 3,000."""
+PR_SET_PDEATHSIG = 1
+
+
+class Child(msgspec.Struct):
+    """A process that was forked, and the socket that waits for its exit code."""
+
+    pid: int
+    end: int
+    """Descriptor that can be read when the process has ended."""
+    answer: socket.socket
+
+    def tell_exit_code(self) -> None:
+        _, status = os.waitpid(self.pid, 0)
+        self.answer.send(str(os.waitstatus_to_exitcode(status)).encode())
+
+    def close(self) -> None:
+        os.close(self.end)
+        self.answer.close()
+
+
+def serve(control: socket.socket) -> dict[str, Any] | None:
+    """Fork for each request. Return it in the new process; None in the server, at its end."""
+    children: dict[int, Child] = {}
+    with selectors.DefaultSelector() as selector:
+        selector.register(control, selectors.EVENT_READ)
+        while True:
+            for key, _ in selector.select():
+                if child := children.pop(key.fd, None):
+                    selector.unregister(child.end)
+                    child.tell_exit_code()
+                    child.close()
+                    continue
+                message, files, _, _ = socket.recv_fds(control, MOST_BYTES, 2)
+                if not message:
+                    return None
+                log, answer = files[0], socket.socket(fileno=files[1])
+                if not (pid := os.fork()):
+                    for sibling in children.values():
+                        sibling.close()
+                    _set_apart(log, answer)
+                    return dict(json.loads(message))
+                os.close(log)
+                end = os.pidfd_open(pid)
+                children[end] = Child(pid, end, answer)
+                selector.register(end, selectors.EVENT_READ)
+
+
+def _set_apart(log: int, answer: socket.socket) -> None:
+    """Lead a session that ends with the server, write to `log`, and tell the pid."""
+    os.setsid()
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for file, number in ((nothing, 0), (log, 1), (log, 2)):
+        os.dup2(file, number)
+    os.close(nothing)
+    os.close(log)
+    with answer:
+        answer.send(str(os.getpid()).encode())
+
+
+def run(request: dict[str, Any]) -> None:
+    """Be the process that was asked for."""
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    sys.argv = [COMMAND, *request["arguments"]]
+    runpy.run_module(COMMAND, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    _, number, name = sys.argv
+    for module in ("cli.services", f"{name}.service"):
+        importlib.import_module(module)
+    with socket.socket(fileno=int(number)) as control:
+        request = serve(control)
+    if request:
+        run(request)

@@ -1,0 +1,156 @@
+"""Sealed values open for their own use under their own key only, and say so when they do not."""
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services import contract
+from services.amqp.sealed_batch import open_batch, seal_batch
+from services.sealing import columns
+from services.sealing.key_ring import (
+    DAILY,
+    MARK,
+    SEALS_DAYS,
+    KeyRing,
+    KeyUnknown,
+    Kind,
+    NoWorkingKey,
+    Unsealable,
+    WorkingKey,
+)
+
+TODAY = date(2026, 11, 29)
+TEXTS = st.text(min_size=1)
+
+
+def key(kind: Kind, n: int = 1, day: date = TODAY) -> WorkingKey:
+    return WorkingKey(bytes([n]) * 8, kind, day, bytes([n]) * 32)
+
+
+def ring(*more: WorkingKey) -> KeyRing:
+    made = KeyRing()
+    made.install([key("queue", 1), key("table", 2), key("standing", 3), *more], TODAY)
+    return made
+
+
+RING = ring()
+
+
+@given(TEXTS)
+def test_sealed_text_opens_and_shows_nothing(text: str) -> None:
+    sealed = RING.seal_text(text, "wamid")
+    assert RING.unseal_text(sealed, "wamid") == text != sealed
+    assert RING.seal_text(text, "wamid") != sealed  # or equal texts would show
+    assert len(text) < 4 or text not in sealed
+
+
+@given(TEXTS, TEXTS)
+def test_names_are_equal_if_and_only_if_what_they_seal_is(one: str, other: str) -> None:
+    assert RING.unseal_text(RING.seal_name(one, "address"), "address") == one
+    equal = RING.seal_name(one, "address") == RING.seal_name(other, "address")
+    assert equal == (one == other)
+    assert RING.seal_name(one, "address") != RING.seal_name(one, "employee")
+
+
+@given(st.binary())
+def test_sealed_bytes_open(plain: bytes) -> None:
+    assert RING.unseal(RING.seal(plain, "decision"), "decision") == plain
+
+
+@pytest.mark.parametrize("value", ["", "31600000001", "wamid.HBgL"])
+def test_value_of_a_version_that_did_not_seal_is_itself(value: str) -> None:
+    assert RING.unseal_text(value, "wamid") == value
+    assert RING.unseal(value.encode(), "wamid") == value.encode()
+
+
+def test_nothing_opens_for_another_use_or_altered() -> None:
+    sealed, text = RING.seal(b"hallo", "decision"), RING.seal_text("hallo", "decision")
+    name = RING.seal_name("hallo", "decision")
+    with pytest.raises(Unsealable):
+        RING.unseal(sealed, "quarantine")
+    for wrong in (sealed[:-1], sealed[:20], sealed[:-1] + bytes([sealed[-1] ^ 1])):
+        with pytest.raises(Unsealable):
+            RING.unseal(wrong, "decision")
+    for altered in (text[:-4], text + "?", name[:-4], name + "?"):
+        with pytest.raises(Unsealable):
+            RING.unseal_text(altered, "decision")
+    for moved in (text, name):
+        with pytest.raises(Unsealable):
+            RING.unseal_text(moved, "wamid")
+
+
+def test_key_of_tomorrow_opens_today_and_seals_tomorrow() -> None:
+    later = key("table", 9, TODAY + timedelta(days=1))
+    both = ring(later)
+    assert both.seal(b"", "a")[len(MARK) :].startswith(bytes([2]) * 8)
+    both.install([], TODAY)
+    tomorrow = KeyRing()
+    tomorrow.install([key("table", 2), later], TODAY + timedelta(days=1))
+    sealed = tomorrow.seal(b"hallo", "a")
+    assert sealed[len(MARK) :].startswith(bytes([9]) * 8)
+    assert both.unseal(sealed, "a") == b"hallo"
+
+
+def test_process_that_reads_no_newer_keys_stops_sealing_and_still_opens() -> None:
+    own = ring()
+    sealed = own.seal(b"hallo", "a")
+    own.advance(TODAY + timedelta(SEALS_DAYS))
+    assert own.seal(b"", "a")
+    own.advance(TODAY + timedelta(SEALS_DAYS + 1))
+    with pytest.raises(NoWorkingKey):
+        own.seal(b"", "a")
+    assert own.unseal(sealed, "a") == b"hallo"
+
+
+def test_destroyed_key_opens_nothing() -> None:
+    own = ring()
+    sealed = own.seal(b"hallo", "a")
+    own.forget([bytes([2]) * 8])
+    with pytest.raises(KeyUnknown):
+        own.unseal(sealed, "a")
+
+
+def test_ring_without_keys_seals_nothing() -> None:
+    empty = KeyRing()
+    for seal in (
+        lambda: empty.seal(b"", "a"),
+        lambda: empty.seal_text("a", "a"),
+        lambda: empty.seal_name("a", "a"),
+        lambda: empty.hash(b"", "a"),
+    ):
+        with pytest.raises(NoWorkingKey):
+            seal()
+    assert not empty.ready.is_set() and ring().ready.is_set()
+
+
+def test_queue_and_tables_have_keys_of_their_own() -> None:
+    ids = {kind: RING.seal(b"", "a", kind)[len(MARK) : len(MARK) + 8] for kind in DAILY}
+    assert len(set(ids.values())) == 2
+
+
+def test_content_shows_its_type_alone() -> None:
+    content = b'{"type":"text","text":{"body":"geheim"}}'
+    sealed = columns.seal_content(content)
+    assert b"geheim" not in sealed and b'"type":"text"' in sealed
+    assert columns.unseal_content(sealed.decode())["text"] == {"body": "geheim"}
+    assert columns.unseal_content(content.decode())["text"] == {"body": "geheim"}
+
+
+def test_state_is_a_json_string() -> None:
+    sealed = columns.seal_json('{"assignee":"J. Jansen"}', columns.CONVERSATION)
+    assert "Jansen" not in sealed
+    assert columns.unseal_json(sealed, columns.CONVERSATION) == '{"assignee":"J. Jansen"}'
+    assert columns.unseal_json("{}", columns.CONVERSATION) == "{}"
+
+
+def test_batch_travels_sealed_and_an_open_one_is_read() -> None:
+    batch = contract.DeliveryBatch(destination="crm-geheim", deliveries=[])
+    name, body = seal_batch(batch)
+    assert b"geheim" not in body and open_batch(name, body) == batch
+    assert open_batch(contract.DELIVERY_BATCH, contract.encode(batch)) == batch
+    with pytest.raises(KeyError):  # an older version leaves it in its queue
+        contract.decode(name, body)
+    with pytest.raises(KeyError):  # a key that this process has not read yet
+        open_batch(name, body[:4] + bytes(8) + body[12:])
