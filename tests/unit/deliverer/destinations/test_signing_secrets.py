@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from deliverer.destinations.signing_secrets import StoredSecret, keys_in_force
+from deliverer.destinations.signing_secrets import StoredSecret, configured_id, keys_in_force
 
 NOW = datetime(2026, 11, 29, 8, tzinfo=UTC)
 SOON = NOW + timedelta(seconds=1)
@@ -31,3 +31,9 @@ def test_same_key_from_both_sources_signs_once() -> None:
 
 def test_event_is_signed_by_the_configuration_if_every_secret_has_ended() -> None:
     assert keys_in_force(CONFIGURED, [stored(1, b"", NOW)], NOW) == (b"one",)
+
+
+def test_id_of_a_configured_key_is_its_own_at_each_destination_and_lasts() -> None:
+    ids = {configured_id(*given) for given in (("a", b"x"), ("b", b"x"), ("a", b"y"))}
+    assert len(ids) == 3
+    assert configured_id("a", b"x") in ids
