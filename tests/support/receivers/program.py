@@ -63,7 +63,7 @@ class Program:
     """A receiver that runs, with the lines that it writes and the rows that it stored."""
 
     def __init__(self, process: "subprocess.Popen[str]", port: int, database: Path) -> None:
-        self.process, self._port, self._database = process, port, database
+        self.process, self.port, self._database = process, port, database
 
     def line(self) -> str:
         """Return the next line: outcome, sequence and id of an event."""
@@ -72,7 +72,7 @@ class Program:
 
     def post(self, body: bytes, headers: Mapping[str, str]) -> int:
         """Return the status of the answer; 0 if there was none."""
-        with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)) as connection:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
             try:
                 connection.request("POST", "/events", body, dict(headers))
                 return connection.getresponse().status
@@ -90,7 +90,7 @@ class Program:
     def wait_until_it_listens(self) -> None:
         while self.process.poll() is None:
             with socket.socket() as attempt:
-                if attempt.connect_ex(("127.0.0.1", self._port)) == 0:
+                if attempt.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.01)  # between two looks; nothing tells when it listens
         raise AssertionError("the receiver has ended")
