@@ -4,7 +4,7 @@ import base64
 import os
 import re
 import secrets
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,7 +20,7 @@ from cli.support.output import CommandMisused, CommandRefused, fail, print_resul
 from services import clock
 from services.config import settings
 from services.config.model import Configuration
-from services.http.grants import Reach, is_wider, parse_label
+from services.http.grants import Reach, is_wider, parse_label, reached_departments
 from services.http.rights import BURST, REQUESTS_PER_SECOND, ROLES, Role
 from services.http.token_store import MAX_TOKENS, REAL_ROLES, digest
 from services.postgres.database import Connection, Pool
@@ -45,6 +45,7 @@ class TokenRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     departments: Sequence[str] = ()
     all_departments: bool = False
     confidential: bool = False
+    destinations: Sequence[str] = ()
     people: bool = False
     test: bool = False
     per_second: int = REQUESTS_PER_SECOND
@@ -62,6 +63,7 @@ class TokenSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     departments: list[str]
     all_departments: bool
     confidential: bool
+    destinations: list[str]
     people: bool
     test: bool
     per_second: int
@@ -99,6 +101,7 @@ def request_faults(
         faults.append(f"--tenant: there is no {request.tenant!r}; there is {', '.join(tenants)}")
         return faults
     faults += reach_faults(reach_of(request), request.tenant, config)
+    faults += destination_faults(request, config)
     if request.test and (real := sorted(REAL_ROLES & {*request.roles})):
         faults.append(f"--test: no role {', '.join(real)}: what it does is for every citizen")
     if request.expires_at and request.expires_at <= now:
@@ -120,6 +123,22 @@ def reach_faults(reach: Reach, tenant: str, config: Configuration) -> list[str]:
     if reach.confidential and not reach.all_departments:
         faults.append(CONFIDENTIAL_ALONE)
     return faults
+
+
+def destination_faults(request: TokenRequest, config: Configuration) -> Iterator[str]:
+    """Yield the faults of the destinations of which a token shall be the owner. Pure."""
+    reached = reached_departments(reach_of(request), config.ordinary_departments(request.tenant))
+    for id in sorted(set(request.destinations)):
+        departments = [each.id for each in config.departments_of(request.tenant, id)]
+        beyond = [each for each in departments if reached is not None and each not in reached]
+        if config.destination(id) is None:
+            listed = ", ".join(each.id for each in config.destinations)
+            yield f"--destination: there is no {id!r}; there is {listed}"
+        elif beyond:
+            yield (
+                f"--destination: events of {', '.join(beyond)} go to {id} too, so its owner needs"
+                " --department for each (--all-departments --confidential for all)"
+            )
 
 
 def environment_names(environ: Mapping[str, str]) -> frozenset[str]:
@@ -207,9 +226,10 @@ def addition(request: TokenRequest) -> Operation:
 
 
 def _sort_lists(request: TokenRequest) -> TokenRequest:
-    """Return the request with each role and department once."""
-    roles, departments = sorted(set(request.roles)), sorted(set(request.departments))
-    return msgspec.structs.replace(request, roles=roles, departments=departments)
+    """Return the request with each role, department and destination once."""
+    names = ("roles", "departments", "destinations")
+    lists = {name: sorted(set(getattr(request, name))) for name in names}
+    return msgspec.structs.replace(request, **lists)
 
 
 _VALID = """
@@ -219,14 +239,14 @@ where revoked_at is null and (expires_at is null or expires_at > now())
 
 _ADD = """
 insert into access.token (hash, name, tenant, roles, departments, all_departments, confidential,
-    people, test, per_second, burst, expires_at, note)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    destinations, people, test, per_second, burst, expires_at, note)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 on conflict (name) do nothing returning name
 """
 
 _LIST = """
-select name, tenant, roles, departments, all_departments, confidential, people, test, per_second,
-    burst, created_at, expires_at, revoked_at, note
+select name, tenant, roles, departments, all_departments, confidential, destinations, people, test,
+    per_second, burst, created_at, expires_at, revoked_at, note
 from access.token order by tenant, name
 """
 
@@ -268,6 +288,9 @@ def group() -> None:
 @click.option("--tenant", required=True, help="The municipality that it is for.")
 @click.option("--role", "roles", multiple=True, required=True, type=click.Choice(ROLES))
 @with_reach
+@click.option(
+    "--destination", "destinations", multiple=True, help="It is the owner of; may be repeated."
+)
 @click.option("--people", is_flag=True, help="People use it, so a message must name its author.")
 @renamed_option(
     "--until", "expires_at", former="--expires", type=Time(), help="Left out: it does not expire."
@@ -312,6 +335,7 @@ def _line(token: TokenSummary) -> str:
     parts = [
         ", ".join(token.roles),
         describe_reach(reach_of(token)),
+        f"owner of {', '.join(token.destinations)}" if token.destinations else "",
         f"{token.per_second}/s, {token.burst} at once",
         "people" if token.people else "",
         "for tests" if token.test else "",

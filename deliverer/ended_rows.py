@@ -45,6 +45,9 @@ _NOTICES = Clearing(
     "deliverer.owner_notice", "notice_days", since="at", ended="told or outcome = ''"
 )
 
+_RESENDS = Clearing("deliverer.resend", "notice_days", since="finished_at")
+_SECRETS = Clearing("deliverer.secret", "notice_days", since="ends_at", ended="source = 'api'")
+
 # Contacts and tasks stay in Open Klant; these rows only say which are ours.
 _TASKS = Clearing("deliverer.internetaak", "conversation_days", since="ended_at", ended="ended")
 _CONTACTS = Clearing(
@@ -64,6 +67,7 @@ _REGISTRATIONS = Clearing(
         where (k.destination, k.event) = (registration.destination, registration.contact))""",
 )
 CLEARINGS = (
-    _PARKED, _DELIVERIES, _SENDS, _OUTCOMES, _UPLOADS, _NOTICES, _TASKS, _CONTACTS, _REGISTRATIONS,
+    _PARKED, _DELIVERIES, _SENDS, _OUTCOMES, _UPLOADS, _NOTICES, _RESENDS, _SECRETS, _TASKS,
+    _CONTACTS, _REGISTRATIONS,
 )  # fmt: skip
 """In this order: what follows asks if the rows before are gone."""

@@ -12,7 +12,9 @@ from deliverer.crm.attempt import DeliveryAttempt, Receiver
 from deliverer.crm.condition_store import ConditionStore
 from deliverer.crm.destination_kind import Credentials, ReceiverContext
 from deliverer.crm.replays import Replays
+from deliverer.crm.resends import run_resends
 from deliverer.crm.scheduler import BATCHES
+from deliverer.crm.sent_events import clear_sent_events
 from deliverer.crm.session import DeliveryTables, Session
 from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
@@ -39,6 +41,7 @@ from deliverer.meta.read_receipts import ATTEMPT_SECONDS, MAX_IN_FLIGHT, ReadRec
 from deliverer.meta.send_loop import WINDOW, SendLoop
 from deliverer.meta.send_outcomes import outcome_outbox
 from deliverer.meta.trial_store import record_trials
+from deliverer.owners.actions import owner_action_outbox
 from deliverer.owners.notice_delivery import EndedNotice, notice_record
 from deliverer.owners.notice_sender import OwnedDestination, OwnerNotices
 from deliverer.owners.notice_store import NoticeStore
@@ -56,6 +59,7 @@ from services.clearing import clear_periodically
 from services.config.model import Configuration
 from services.config.organisation import Destination
 from services.config.settings import DelivererSettings
+from services.contract import Record
 from services.drained_queues import drained_queue_reports
 from services.files.clamd import configured_scanner
 from services.files.object_store import ObjectStore
@@ -162,6 +166,7 @@ async def _run_relays(
         Relay(command_outbox(pool), found.publish_by_number),
         Relay(shared.tables.replays.outbox, shared.settlements.publish),
         Relay(NoticeStore(pool).outbox, partial(_publish_notices, shared.settlements)),
+        Relay(owner_action_outbox(pool), partial(_publish_records, shared.settlements)),
     ]
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
@@ -190,6 +195,12 @@ async def _publish_notices(
     """Return the notices once the archive's queue has their records."""
     await settlements.publish_records([notice_record(notice) for notice in notices])
     return notices
+
+
+async def _publish_records(settlements: Settlements, records: list[Record]) -> list[Record]:
+    """Return the records once the archive's queue has them."""
+    await settlements.publish_records(records)
+    return records
 
 
 @asynccontextmanager
@@ -308,9 +319,11 @@ async def _run_health(
 async def _run_upkeep(
     pool: Pool, settlements: Settlements, config: Configuration
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """Count parked deliveries, and clear rows at their term."""
+    """Count parked deliveries, send again what owners ordered, and clear rows at their term."""
     works = (
         _measure_parked(settlements, config),
+        run_resends(pool, config.destinations),
+        clear_sent_events(pool, config.destinations),
         clear_periodically(pool, CLEARINGS, config.terms.model_dump()),
     )
     async with AsyncExitStack() as stack:

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from gateway.api.command_store import CommandStore
 from gateway.api.message_routes import MessageRoutes
 from gateway.api_docs.document import document
+from gateway.destinations.routes import DestinationRoutes
 from gateway.ended_rows import CLEARINGS
 from gateway.intake import Intake, run_intake
 from gateway.media.routes import MediaRoutes
@@ -90,10 +91,13 @@ async def _api(
         background_task(clear_periodically(pool, CLEARINGS, config.terms.model_dump())) as clear,
     ):
         api = MessageRoutes(intake, CommandStore(pool), uploads, config, ring)
+        owners = DestinationRoutes(pool, config, ring)
 
         async def apply(new: LoadedConfig) -> None:
             api.reload(new.config)
+            owners.reload(new.config)
             ring.reload(new.config)
 
         async with background_task(watch_config(settings.config, version, load, apply)) as watch:
-            yield [*api.routes(), *media.routes(ring)], [ring.task, sweep, clear, watch]
+            routes = [*api.routes(), *media.routes(ring), *owners.routes()]
+            yield routes, [ring.task, sweep, clear, watch]

@@ -62,8 +62,11 @@ MATCHES = """(event = any($1) or $1::uuid[] is null)
     and ($4::text is null or conversation = $4) and ($5::int is null or status = $5)
     and ($6::timestamptz is null or at >= $6) and ($7::timestamptz is null or at < $7)
     and (conversation = '') = $8"""
-PARKED, WAITING = f"state = 'parked' and {MATCHES}", f"state = 'replay' and {MATCHES}"
-"""Conditions for matching deliveries that are parked, or that wait for a replay."""
+PARKED = f"state = 'parked' and {MATCHES}"
+"""Condition for matching deliveries that are parked."""
+WAITING = f"state = 'replay' and body is not null and {MATCHES}"
+"""Condition for matching parked deliveries that wait for a replay. One without a body was accepted,
+and its owner has it sent again."""
 ASIDE = f"state = 'aside' and {MATCHES}"
 """Condition for matching sidelined deliveries. A deliverer retries them; commands show them."""
 

@@ -18,6 +18,7 @@ from deliverer.crm.settlements import (
     ASIDE,
     Settlement,
     Settlements,
+    keep_event,
     make_settlement,
     park_settlement,
 )
@@ -92,6 +93,8 @@ class DeliveryAttempt:
         delivery = job.delivery
         counts = job.attempts, answer.status, settled_at, job.replays
         settlement = make_settlement(delivery, self.destination.id, *counts)
+        if verdict.outcome == "settled" and self.destination.kept_days:
+            settlement = keep_event(settlement, delivery)
         if verdict.outcome == "parked":
             settlement = park_settlement(settlement, delivery, verdict.reason, answer.body)
             log.error(
@@ -104,7 +107,8 @@ class DeliveryAttempt:
             metrics.parked.labels(queue=self.destination.id).inc()
         elif delivery.type == RECEIVED:
             metrics.trip_seconds.observe((settled_at - delivery.received_at).total_seconds())
-        await self._batcher.put(settlement, len(settlement.body or b"") + 200)
+        size = len(settlement.body or settlement.sealed or b"") + 200
+        await self._batcher.put(settlement, size)
 
     async def read_batch(self, incoming: IncomingMessage) -> tuple[list[Job], set[str]]:
         """Return the jobs of a batch that are not settled, and the conversations of its

@@ -1,6 +1,6 @@
 """Receiver that posts each delivery as one request, in the payload format of its kind."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -26,7 +26,8 @@ class DestinationEndpoint(NamedTuple):
     """Address and signing keys of a destination, and the address of the archiver for its links."""
 
     url: str
-    keys: Keys
+    keys: Callable[[], Keys]
+    """Returns the keys that sign now."""
     archiver: str
 
 
@@ -38,7 +39,7 @@ class HttpReceiver:
 
     async def deliver(self, delivery: Delivery) -> Response:
         content = self._format.body(delivery, self._endpoint.archiver)
-        headers = self._format.headers(delivery, content, self._endpoint.keys, clock.now())
+        headers = self._format.headers(delivery, content, self._endpoint.keys(), clock.now())
         if delivery.traceparent:
             headers = {**headers, "traceparent": delivery.traceparent}
         return await self._poster.post(self._endpoint.url, content, headers)

@@ -1,4 +1,4 @@
-"""Actions of operators on deliveries, in PostgreSQL: replays, dropped deliveries, paused
+"""Actions of operators and owners on deliveries, in PostgreSQL: replays, dropped deliveries, paused
 destinations."""
 
 from collections.abc import Collection, Sequence
@@ -7,14 +7,15 @@ from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from deliverer.crm.lanes import Job
 from deliverer.crm.settlements import Settlement
 from services.contract import Delivery
 from services.postgres.database import Pool
 from services.postgres.outbox import Outbox
-from services.sealing.columns import DELIVERY
-from services.sealing.key_ring import RING
+from services.sealing.columns import DELIVERY, SENT
+from services.sealing.key_ring import RING, KeyUnknown, Unsealable
 
 IN_HAND = 400
 """Replays of one destination in hand; they go between new deliveries. Twice the number that falls
@@ -24,6 +25,9 @@ CLAIM_SECONDS = 60.0
 """Lease of one process on its replays, renewed at half time."""
 
 
+log = structlog.get_logger()
+
+
 class _ParkedBody(msgspec.Struct):
     """Part of the body of a parked row that a replay needs."""
 
@@ -31,7 +35,7 @@ class _ParkedBody(msgspec.Struct):
 
 
 class ReplayJob(msgspec.Struct, frozen=True):
-    """Parked delivery that an operator had retried for the `replays`th time."""
+    """Delivery that an operator or its owner had repeated for the `replays`th time."""
 
     delivery: Delivery
     replays: int
@@ -52,10 +56,19 @@ class ReplayJob(msgspec.Struct, frozen=True):
 
 
 _decode = msgspec.msgpack.Decoder(_ParkedBody).decode
+_decode_event = msgspec.msgpack.Decoder(Delivery).decode
 
 
-def _delivery(body: bytes) -> Delivery:
-    return _decode(RING.unseal(body, DELIVERY)).delivery
+def _delivery(body: bytes | None, sealed: bytes | None) -> Delivery | None:
+    """Return the delivery of a parked or of an accepted event; None if it is kept no more. Raises
+    KeyUnknown."""
+    if body:
+        return _decode(RING.unseal(body, DELIVERY)).delivery
+    try:
+        return _decode_event(RING.unseal(sealed, SENT)) if sealed else None
+    except Unsealable as error:
+        log.error("sent.unreadable", exc_info=error)
+        return None
 
 
 class ReplayScan(NamedTuple):
@@ -82,11 +95,20 @@ class Replays:
         rows = await self._pool.fetch(
             _CLAIM, self._process, destination, CLAIM_SECONDS, limit, in_hand_before
         )
-        due = [
-            ReplayJob(_delivery(row["body"]), row["replays"], row["failed"], row["attempts"])
-            for row in rows
-            if row["body"]
-        ]
+        due: list[ReplayJob] = []
+        held = set(in_hand_before)
+        for row in rows:
+            if row["event"] in held:
+                continue
+            try:
+                delivery = _delivery(row["body"], row["sealed"])
+            except KeyUnknown as error:  # made a moment ago: the next look has it
+                log.warning("replay.key_unknown", record=row["event"], exc_info=error)
+                continue
+            if delivery:
+                due.append(ReplayJob(delivery, row["replays"], row["failed"], row["attempts"]))
+            else:
+                await self._pool.execute(_END, destination, row["event"])
         return ReplayScan(due, frozenset(in_hand_before).difference(row["event"] for row in rows))
 
     async def is_paused_by_operator(self, destination: str) -> bool:
@@ -133,10 +155,23 @@ with due as (
         and (q.claimed_by is distinct from $1
             or q.claimed_until < now() + make_interval(secs => $3 / 2))
 )
-select event, case when event = any($5) then null else body end as body, replays, failed,
-    attempts
+select event, case when event = any($5) then null else body end as body, case
+        when body is null and event <> all($5) then (select s.sealed from deliverer.sent s
+            where s.destination = $2 and s.event = due.event) end as sealed,
+    replays, failed, attempts
 from due
 order by due_at, event
+"""
+
+# An accepted event that was to be sent again, and whose term ended meanwhile.
+_END = """
+with ended as (
+    update deliverer.delivery set state = 'settled', due_at = null, claimed_by = null,
+        claimed_until = null
+    where destination = $1 and event = $2 and state = 'replay' and body is null
+    returning resend
+)
+update deliverer.resend r set ended = r.ended + 1 from ended e where r.id = e.resend
 """
 
 _UNPUBLISHED = """

@@ -12,7 +12,7 @@ from services.amqp.publisher import Publisher, publish_until_confirmed
 from services.contract import ArchiveBatch, Delivery, Record
 from services.ids import created_at, uuid7
 from services.postgres.database import Pool, retry_while_unavailable
-from services.sealing.columns import DELIVERY
+from services.sealing.columns import DELIVERY, SENT
 from services.sealing.key_ring import RING
 
 FINAL_STATES = ("settled", "parked")
@@ -40,6 +40,11 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     """The delivery itself and the start of the answer, if it is parked."""
     replays: int = 0
     """Times that an operator had it retried."""
+    type: str = ""
+    """Type of the event."""
+    sequence: int = 0
+    sealed: bytes | None = None
+    """The delivery, sealed, if it was accepted and is kept to be sent again."""
 
 
 def make_settlement(
@@ -56,6 +61,8 @@ def make_settlement(
         status=status,
         at=at,
         replays=replays,
+        type=delivery.type,
+        sequence=delivery.sequence,
     )
 
 
@@ -66,6 +73,12 @@ def park_settlement(
     body = {"delivery": delivery, "answer": answer[:STORED_ANSWER_BYTES]}
     sealed = RING.seal(msgspec.msgpack.encode(body), DELIVERY)
     return msgspec.structs.replace(settlement, state="parked", reason=reason, body=sealed)
+
+
+def keep_event(settlement: Settlement, delivery: Delivery) -> Settlement:
+    """Return the settlement with its event, sealed, so that it can be sent again."""
+    sealed = RING.seal(msgspec.msgpack.encode(delivery), SENT)
+    return msgspec.structs.replace(settlement, sealed=sealed)
 
 
 def settlement_record(settlement: Settlement) -> Record:
@@ -107,7 +120,7 @@ class Settlements:
         settlements = list({(s.destination, s.event): s for s in reversed(settlements)}.values())
         rows = [
             (s.destination, s.event, s.conversation, s.state, s.attempts, s.status, s.at, s.tenant,
-             s.reason, s.body, s.message, s.replays)
+             s.reason, s.body, s.message, s.replays, s.type, s.sequence, s.sealed)
             for s in settlements
         ]  # fmt: skip
         columns = [list(column) for column in zip(*rows, strict=True)]
@@ -146,17 +159,29 @@ class Settlements:
         return row["count"], row["age"]
 
 
+# An event is kept as of its first delivery, so that its term cannot be prolonged.
+_KEEP = """
+insert into deliverer.sent (destination, event, at, sealed)
+select destination, event, at, sealed
+from unnest($1::text[], $2::uuid[], $7::timestamptz[], $15::bytea[])
+    as new (destination, event, at, sealed)
+where sealed is not null
+on conflict do nothing
+"""
+
 # An operator may take back or drop a replay while it is in flight: then its result counts. `due_at`
 # is set until that result is written, once.
-_INSERT = """
+_INSERT = f"""
+with kept as ({_KEEP})
 insert into deliverer.delivery as d (destination, event, conversation, state, attempts, status, at,
-    tenant, reason, body, message, replays)
+    tenant, reason, body, message, replays, type, sequence)
 select * from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::int[], $6::int[],
-    $7::timestamptz[], $8::text[], $9::text[], $10::bytea[], $11::uuid[], $12::int[])
+    $7::timestamptz[], $8::text[], $9::text[], $10::bytea[], $11::uuid[], $12::int[],
+    $13::text[], $14::bigint[])
 on conflict (destination, event) do update set state = excluded.state,
     attempts = d.attempts + excluded.attempts, status = excluded.status, at = excluded.at,
     reason = excluded.reason, body = excluded.body, told = false, due_at = null,
-    owner_told = false
+    owner_told = false, type = excluded.type, sequence = excluded.sequence
 where d.state = 'aside' or d.replays = excluded.replays and (
     d.state = 'replay' or d.due_at is not null and (
         d.state = 'parked' or d.state = 'dropped' and excluded.state = 'settled'))

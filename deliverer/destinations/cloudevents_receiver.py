@@ -1,12 +1,14 @@
 """Kind `cloudevents`: signed CloudEvents over HTTP, with a bearer token if the CRM needs one."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from deliverer.crm.destination_kind import (
     Credentials,
     DestinationKind,
     Environ,
+    Keys,
     ReceiverContext,
     RunningReceiver,
     Secrets,
@@ -16,10 +18,13 @@ from deliverer.crm.http_receiver import DestinationEndpoint, HttpReceiver
 from deliverer.crm.oauth_session import oauth_session
 from deliverer.destinations import cloudevents
 from deliverer.destinations.cloudevents import key_of
+from deliverer.destinations.signing_secrets import SigningSecrets
 from deliverer.transport.connection_reuse import ConnectionReuse
 from deliverer.transport.http_client import http_client, system_tls_context
 from services.config.organisation import CloudEventsDestination
 from services.config.settings import resolve_env
+from services.postgres.database import retry_while_unavailable
+from services.tasks import background_task
 
 
 def secrets(destination: CloudEventsDestination, environ: Environ, faults: list[str]) -> Secrets:
@@ -47,14 +52,26 @@ async def receiver(
 ) -> AsyncIterator[RunningReceiver]:
     """Yield a receiver with one connection more than deliveries in flight, for its tokens."""
     tls = credentials.certificates.context if credentials.certificates else system_tls_context
-    endpoint = DestinationEndpoint(destination.url, credentials.keys, context.archiver)
     reuse = connection_reuse(destination)
     connections = destination.window + 1
     async with (
         http_client(connections, networks=context.networks, tls=tls, reuse=reuse) as sender,
         oauth_session(destination, credentials.client_secret, sender) as poster,
+        signing_keys(destination, credentials, context) as (keys, tasks),
     ):
-        yield HttpReceiver(endpoint, cloudevents, poster), []
+        endpoint = DestinationEndpoint(destination.url, keys, context.archiver)
+        yield HttpReceiver(endpoint, cloudevents, poster), tasks
+
+
+@asynccontextmanager
+async def signing_keys(
+    destination: CloudEventsDestination, credentials: Credentials, context: ReceiverContext
+) -> AsyncIterator[tuple[Callable[[], Keys], list["asyncio.Task[None]"]]]:
+    """Yield the keys in force, and the task that follows their changes."""
+    secrets = SigningSecrets(context.pool, destination.id, credentials.keys)
+    await retry_while_unavailable(secrets.register, "secrets")
+    async with background_task(secrets.refresh_forever()) as task:
+        yield secrets.keys, [task]
 
 
 KIND = DestinationKind(CloudEventsDestination, secrets, receiver)

@@ -27,7 +27,7 @@ def secrets(destination: MailDestination, environ: Environ, faults: list[str]) -
 async def receiver(
     destination: MailDestination, credentials: Credentials, context: ReceiverContext
 ) -> AsyncIterator[RunningReceiver]:
-    endpoint = DestinationEndpoint(destination.url, credentials.keys, context.archiver)
+    endpoint = DestinationEndpoint(destination.url, lambda: credentials.keys, context.archiver)
     yield HttpReceiver(endpoint, mail, Mailer(destination, credentials.keys[0])), []
 
 

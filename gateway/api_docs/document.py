@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from gateway.api_docs import examples
+from gateway.api_docs.destination_operations import DESTINATIONS
 from gateway.api_docs.operations import CHANGES, CONSENTS, NUMBERS, READ, SEND, UPLOAD
 from gateway.api_docs.parameters import HANDSHAKE
 from services.api.json_body import SLOW
@@ -83,6 +84,7 @@ API = Api(
         "conversations": "Changes of conversations, such as a transfer to another department.",
         "numbers": "State and notice of a number, set by the contact centre.",
         "media": "Files to send.",
+        "destinations": "Recovery by the owner of a destination: its deliveries and its secrets.",
         "webhook": "For Meta, and for providers that forward its webhooks.",
         "documentation": "This document.",
     },
@@ -102,7 +104,18 @@ API = Api(
         },
     },
 )
-OPERATIONS = (SEND, READ, *CONSENTS, *CHANGES, *NUMBERS, UPLOAD, VERIFY, RECEIVE, DOCUMENT)
+OPERATIONS = (
+    SEND,
+    READ,
+    *CONSENTS,
+    *CHANGES,
+    *NUMBERS,
+    UPLOAD,
+    *DESTINATIONS,
+    VERIFY,
+    RECEIVE,
+    DOCUMENT,
+)
 
 document: Json = build_document(API, OPERATIONS)
 """The document at /v1/openapi.json; see `services.api.docs_page`."""

@@ -11,6 +11,7 @@ KEY = re.compile(rf"[\x20-\x7e]{{1,{KEY_CHARACTERS}}}")
 REQUIREMENT = f"must be given once, as 1 to {KEY_CHARACTERS} characters of printable ASCII"
 COMMANDS = uuid.UUID("b7a1f5a4-52b7-5d7e-9a4e-0d2f0c6f3c11")
 UPLOADS = uuid.UUID("0b8f2c0a-6a53-5b6c-8f0e-5a0b9d7c1e42")
+RESENDS = uuid.UUID("5d1c3a0e-9b2f-5f6e-8a41-7c6e2d9f4b13")
 """Namespaces of ids: a key for a command and the same key for an upload have two ids."""
 MESSAGES = "/v1/messages"
 

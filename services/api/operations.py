@@ -1,5 +1,6 @@
 """Vocabulary to describe an API: operations, their bodies, answers and refusals. Pure."""
 
+import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -62,6 +63,8 @@ class Problem(Shown):
     last: str | None = None
     """With `answered_meanwhile`: the id of the last answer, null for none. Left out if that answer
     is from a department for which this token may not act."""
+    kept_since: datetime.datetime | None = None
+    """With `ended`: time from which delivered events are kept."""
 
 
 class ProblemExample(msgspec.Struct, frozen=True):

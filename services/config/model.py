@@ -127,6 +127,11 @@ class Configuration(ConfigModel):
     def destination(self, destination: str) -> AnyDestination | None:
         return self._destinations.get(destination)
 
+    def departments_of(self, tenant: str, destination: str) -> list[Department]:
+        """Return the departments of a municipality whose events go to this destination."""
+        departments = self.departments
+        return [d for d in departments if d.tenant == tenant and d.destination == destination]
+
     @cached_property
     def _ordinary_departments(self) -> dict[str, frozenset[str]]:
         return {

@@ -202,6 +202,13 @@ class Destination(ConfigModel):
     content."""
     owners: tuple[str, ...] = Field(default=(), max_length=5)
     """Ids of the destinations that hear when this one fails, refuses or is paused."""
+    resend_per_second: int = Field(default=20, ge=1, le=200)
+    """Rate at which its owner has events sent again, between new ones."""
+
+    @property
+    def kept_days(self) -> int:
+        """Days for which an event that it accepted is kept, to be sent again."""
+        return 0
 
 
 class HttpDestination(Destination):
@@ -240,6 +247,13 @@ class CloudEventsDestination(HttpDestination):
     secret_next: Given = ""
     """Next secret, while the secret is being replaced: events are signed with both."""
     oauth: OAuth | None = None
+    resend_days: int = Field(default=7, ge=0, le=30)
+    """Days for which an accepted event is kept, sealed, so that it can be sent again: time to find
+    out, after a holiday, that events were lost there. 0 keeps none."""
+
+    @property
+    def kept_days(self) -> int:
+        return self.resend_days
 
     @property
     def addresses(self) -> tuple[str, ...]:

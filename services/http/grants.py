@@ -38,6 +38,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str
     roles: frozenset[Role]
     reach: Reach
+    destinations: frozenset[str] = frozenset()
     people: bool = False
     person: str = ""
     test: bool = False
@@ -62,6 +63,7 @@ def rights_of(grant: Grant, ordinary: Set[str]) -> Rights:
         tenant=grant.tenant,
         roles=grant.roles,
         departments=reached_departments(grant.reach, ordinary),
+        destinations=grant.destinations,
         people=grant.people,
         person=grant.person,
         test=grant.test,

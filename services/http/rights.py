@@ -18,6 +18,8 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True):
     roles: frozenset[Role]
     departments: frozenset[str] | None = frozenset()
     """Departments that it may act for; None for all of the municipality, confidential ones too."""
+    destinations: frozenset[str] = frozenset()
+    """Destinations of which it is the owner."""
     people: bool = False
     """True if people send with this token, so that a message must name its author."""
     person: str = ""

@@ -238,6 +238,7 @@ def _key(row: Mapping[str, Any]) -> TokenHash:
         tenant=row["tenant"],
         roles=roles,
         reach=reach,
+        destinations=frozenset(row["destinations"]),
         people=row["people"],
         test=row["test"],
         per_second=row["per_second"],
@@ -263,8 +264,8 @@ async def run_token_store(
 
 
 _TOKENS = """
-select name, hash, tenant, roles, departments, all_departments, confidential, people, test,
-    per_second, burst, expires_at
+select name, hash, tenant, roles, departments, all_departments, confidential, destinations, people,
+    test, per_second, burst, expires_at
 from access.token where revoked_at is null and (expires_at is null or expires_at > now())
 order by created_at, name limit $1
 """

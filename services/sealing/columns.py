@@ -10,6 +10,7 @@ DECISION, QUARANTINE, DELIVERY, OUTCOME = "decision", "quarantine", "delivery", 
 WAMID, ADDRESS, EMPLOYEE = "wamid", "address", "employee"
 CONVERSATION, CONSENT, CONTENT, ACTION = "conversation", "consent", "content", "action"
 UPLOAD = "upload"
+SENT, SECRET = "sent", "secret"
 FINGERPRINT = "fingerprint"
 """Use of the keyed hash of what is only compared: gateway.command.fingerprint."""
 
@@ -26,6 +27,8 @@ SEALED_COLUMNS = {
     "router.conversation.state": CONVERSATION,
     "router.consent.source": CONSENT,
     "deliverer.delivery.body": DELIVERY,
+    "deliverer.sent.sealed": SENT,
+    "deliverer.secret.sealed": SECRET,
     "deliverer.ledger.content": CONTENT,
     "deliverer.ledger.wamid": WAMID,
     "deliverer.ledger.about_wamid": WAMID,

@@ -264,6 +264,38 @@ async def test_test_token_gets_every_status_and_the_phone_nothing(watch: Watch) 
         assert words not in str(await answer.json())
 
 
+async def test_owner_of_the_crm_has_what_it_lost_sent_again_and_the_record_says_so(
+    watch: Watch,
+) -> None:
+    desk = await colleague(watch, "t-owner", destinations=("crm",))
+    asked = await wrote(watch, "lost by the crm", "wamid.lost", 139)
+
+    async def came() -> list[dict[str, Any]]:
+        taken = [each["event"] for each in await watch.events("lost by the crm")]
+        return [each for each in taken if each["data"]["messageId"] == asked["messageId"]]
+
+    (event,) = await came()
+    orders = f"{watch.town.gateway}/v1/destinations/crm"
+    body = {"events": [event["id"]], "author": AUTHOR}
+    # The CRM has it a moment before its delivery is settled.
+    status, order = await until(
+        lambda: desk.post("/v1/destinations/crm/_resend", body), lambda said: said[0] != 410, 10
+    )
+    assert (status, order["ended"]) == (202, 0)
+
+    async def progress() -> dict[str, Any]:
+        url = f"{orders}/resends/{order['id']}"
+        async with watch.session.get(url, headers=desk.headers) as answer:
+            return dict(await answer.json())
+
+    done = await until(progress, lambda said: said["status"] == "done", 10)
+    assert (done["delivered"], done["parked"], done["waiting"]) == (1, 0, 0)
+    assert await came() == [event, event], "the same event, to the letter"
+    kept = "select count(*) from opened.record where kind = 'operation' and data->>'by' = 'sanne'"
+    resend = f"{kept} and data->>'what' = 'resend' and data->>'resend' = '{order['id']}'"
+    await until(lambda: watch.count(resend), lambda n: n == 1, 10)
+
+
 def example_for(name: str, asked: dict[str, Any], upload: UUID) -> dict[str, Any]:
     """An example of the document as a message to this citizen, without what others decided."""
     body = {k: v for k, v in examples.MESSAGES[name].items() if k not in ("ifLast", "department")}

@@ -10,9 +10,10 @@ import msgspec
 from services.http.rights import Role
 from tests.support.api_operations import Operation
 
-Scope = Literal["department", "municipality", "sender", "own", "open"]
+Scope = Literal["department", "municipality", "sender", "owner", "own", "open"]
 """Extent of an operation. department: conversations of the token's departments. municipality: all
-of it. sender: what this token sent. own: it names nothing of others. open: it needs no token."""
+of it. sender: what this token sent. owner: destinations that the token names. own: it names nothing
+of others. open: it needs no token."""
 Subject = Literal["ordinary", "confidential"]
 """Conversation of a department, and of a confidential one. A third one does not exist."""
 BOTH: frozenset[Subject] = frozenset(("ordinary", "confidential"))
@@ -55,6 +56,13 @@ MATRIX = {
     "gateway DELETE /v1/numbers/{id}/notice": Entry(("kcc",), "municipality", 202),
     "gateway PUT /v1/numbers/{id}/state": Entry(("kcc",), "municipality", 202),
     "gateway POST /v1/media": Entry(("send",), "own", 201),
+    "gateway GET /v1/destinations/{destination}/deliveries": Entry(("send",), "owner", 200),
+    # They name an event, an order and a secret that do not exist, and a secret that is none.
+    "gateway POST /v1/destinations/{destination}/_resend": Entry(("send",), "owner", 410),
+    "gateway GET /v1/destinations/{destination}/resends/{id}": Entry(("send",), "owner", 404),
+    "gateway GET /v1/destinations/{destination}/secrets": Entry(("send",), "owner", 200),
+    "gateway POST /v1/destinations/{destination}/secrets": Entry(("send",), "owner", 400),
+    "gateway POST /v1/destinations/{destination}/secrets/{id}/_end": Entry(("send",), "owner", 404),
     "gateway GET /webhooks/whatsapp": Entry((), "open", 403),
     "gateway POST /webhooks/whatsapp": Entry((), "open", 401),
     "gateway GET /v1/openapi.json": Entry((), "open", 200),
@@ -79,6 +87,7 @@ class Kind(msgspec.Struct, frozen=True):
     tenant: str = "almelo"
     is_old: bool = False
     """True for a token without departments, from the time in which that meant all of them."""
+    destinations: tuple[str, ...] = ()
     is_person: bool = False
     """True for the token of a person, issued by the municipality's identity provider."""
 
@@ -91,12 +100,16 @@ KINDS = {
     "every-and-confidential": Kind(BOTH, every=True, confidential=True),
     "old": Kind(BOTH, is_old=True),
     "other-department": Kind(NONE, ("openbare-ruimte",)),
+    "owner": Kind(BOTH, every=True, confidential=True, destinations=("crm",)),
+    # The events of other departments go to it too.
+    "owner-of-a-part": Kind(ORDINARY, ("burgerzaken",), destinations=("crm",)),
     "person": Kind(ORDINARY, ("burgerzaken",), is_person=True),
     "person-for-all": Kind(BOTH, every=True, confidential=True, is_person=True),
     "person-for-none": Kind(NONE, is_person=True),
     "neighbour": Kind(NONE, every=True, confidential=True, tenant="hengelo"),
 }
 """Name -> a token with every role. The last one is made last."""
+OWNER = "owner"
 SENDER = "named"
 """Kind of the token that sent the message whose status is asked for."""
 
@@ -115,6 +128,8 @@ def admitted_subjects(entry: Entry, name: str) -> frozenset[Subject]:
             return BOTH if kind.tenant == "almelo" else NONE
         case "sender":
             return ORDINARY if name == SENDER else NONE
+        case "owner":
+            return BOTH if name == OWNER else NONE
     return BOTH
 
 
@@ -128,7 +143,7 @@ def expected_role_status(entry: Entry, role: Role) -> int:
     """The answer to a token with this role alone, for all departments."""
     if role not in entry.roles:
         return 403
-    return entry.hidden if entry.scope == "sender" else entry.admitted
+    return entry.hidden if entry.scope in ("sender", "owner") else entry.admitted
 
 
 def sent_body(operation: Operation, subject: Any) -> Any:
@@ -138,4 +153,8 @@ def sent_body(operation: Operation, subject: Any) -> Any:
         return {"department": subject.department, "reason": "Blijft hier.", "author": author}
     if operation.path.endswith("_search"):
         return {"conversation": subject.conversation}
+    if operation.path.endswith("_resend"):
+        return {"events": [subject.messages[-1]]}
+    if operation.path.endswith("/secrets") and operation.method == "POST":
+        return {"secret": "none"}
     return None

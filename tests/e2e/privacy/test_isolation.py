@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from gateway.requests.changes import COMMAND_ROLES
 from services.http.rights import Rights
-from tests.support.access_matrix import Subject
+from tests.support.access_matrix import MATRIX, Subject, name_of
 from tests.support.access_town import NUMBERS, Part, Parts, all_rights, ids_in
 from tests.support.api_operations import Operation, operations
 from tests.support.e2e.isolation import (
@@ -218,7 +218,7 @@ async def test_open_operation_tells_nothing_about_citizens(
 ORDERS = [
     (operation, n)
     for operation in GUARDED
-    if operation.is_order
+    if operation.is_order and MATRIX[name_of(operation)].scope != "owner"
     for n in range(max(1, len(operation.bodies)))
 ]
 

@@ -34,6 +34,7 @@ TEN_YEARS = timedelta(days=3660)
 
 DELETED_BEFORE = {
     "router.suspect", "router.early_status", "deliverer.upload", "deliverer.owner_notice",
+    "deliverer.secret",
 }  # fmt: skip
 """Tables in which a service also deletes what it has just done with."""
 
@@ -71,6 +72,11 @@ ENDED = (
     values (gen_random_uuid(), 'meta 1', now())""",
     """insert into deliverer.owner_notice (id, destination, owner, state, since, at, data, due_at)
     values (gen_random_uuid(), 'crm', 'beheer', 'paused', now(), now(), '', now())""",
+    """insert into deliverer.resend (id, destination, tenant, token, fingerprint, since, until,
+        per_second, ordered_at, taken_at, finished_at)
+    values (gen_random_uuid(), 'crm', 'almelo', 'crm', '', now(), now(), 1, now(), now(), now())""",
+    """insert into deliverer.secret (id, destination, source, ends_at)
+    values (gen_random_uuid(), 'crm', 'api', now())""",
     """insert into deliverer.klantcontact (destination, event, conversation, heard_at)
     select 'ok', '00000000-0000-7000-8000-000000000001', min(id), now() from router.conversation""",
     """insert into deliverer.internetaak (destination, event, conversation, contact, department,

@@ -60,6 +60,7 @@ def test_token_is_on_record_with_its_rights_and_without_itself(table: str) -> No
     rights |= {
         "allDepartments": False,
         "confidential": False,
+        "destinations": [],
         "test": False,
         "burst": 100,
         "expiresAt": "2099-01-01T00:00:00Z",

@@ -65,6 +65,18 @@ def test_settlement_that_is_written_twice_is_stored_once(command: Command, table
     assert command("parked", "list", "--conversation", "c7", "--json").stdout == "[]\n"
 
 
+def test_event_that_its_owner_has_sent_again_is_none_of_the_parked_ones(
+    command: Command, table: str
+) -> None:
+    accepted = msgspec.structs.replace(refused(7), state="settled", body=None)
+    on(table, lambda pool: write(pool, accepted))
+    again = "update deliverer.delivery set state = 'replay', due_at = now() where body is null"
+    execute(table, again)
+    assert command("parked", "list", "--conversation", "c7", "--json").stdout == "[]\n"
+    assert command("parked", "show", *ids(7)).exit_code == 1
+    assert json.loads(command(*REPLAY, *CRM, "--cancel", "--json").stdout)["count"] == 0
+
+
 def test_replays_are_due_at_their_rate_the_oldest_first(command: Command, table: str) -> None:
     assert command(*REPLAY, *CRM, "--per-second", "1").exit_code == 0
     assert due(table, ONE) in ([1], [1, 2])

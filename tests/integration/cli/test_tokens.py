@@ -36,6 +36,7 @@ def test_token_is_shown_once_and_its_hash_never(run: Command) -> None:
         "departments": ["burgerzaken"],
         "allDepartments": False,
         "confidential": False,
+        "destinations": [],
         "people": True,
         "test": False,
         "perSecond": 5,

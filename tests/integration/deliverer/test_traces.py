@@ -36,7 +36,7 @@ async def test_attempt_names_its_span_to_the_crm_only_while_traces_are_on() -> N
     job = Job(delivery(1, traceparent=TRACE), FRAME)
     async with serving(crm.handle) as at, http_client(1, networks=HERE) as client:
         destination = CloudEventsDestination(id="crm", kind="cloudevents", url=at)
-        endpoint = DestinationEndpoint(at, (cloudevents.key_of(SECRET),), ARCHIVER)
+        endpoint = DestinationEndpoint(at, lambda: (cloudevents.key_of(SECRET),), ARCHIVER)
         receiver = HttpReceiver(endpoint, cloudevents, client)
         attempts = DeliveryAttempt(destination, receiver, unused, unused, unused)
         with collecting() as collector:

@@ -198,7 +198,7 @@ class Harness:
         self.post_through(self.crm)
 
     def post_through(self, client: HttpClientProtocol) -> None:
-        endpoint = DestinationEndpoint("https://crm.example", (b"key",), "")
+        endpoint = DestinationEndpoint("https://crm.example", lambda: (b"key",), "")
         tables: Any = self.tables
         receiver = HttpReceiver(endpoint, cloudevents, client)
         self._engine = DeliveryAttempt(self._destination, receiver, tables, tables, self._note)

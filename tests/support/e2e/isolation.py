@@ -34,6 +34,9 @@ def url_of(operation: Operation, part: Part, town: Installation) -> str:
         "messages": part.messages[-1],
         "media": part.messages[-1],
         "numbers": NUMBERS.get(part.tenant, NO_NUMBER),
+        "destinations": "crm" if part.tenant in NUMBERS else "nergens",
+        "resends": part.messages[-1],
+        "secrets": part.messages[-1],
     }
     for n, step in enumerate(steps):
         if step.startswith("{"):
@@ -101,6 +104,8 @@ def more_of(operation: Operation, part: Part, upload: str, example: int) -> dict
 
 def is_inside(rights: Rights, operation: Operation, part: Part, world: World) -> bool:
     """True when a token gets an answer to its request, its role apart."""
+    if "destinations" in operation.path:
+        return False  # none of these is an owner
     if "numbers" in operation.path or operation.path.endswith("_confirm"):
         return rights.tenant == part.tenant  # whatever its departments
     if operation.is_order:
@@ -136,7 +141,7 @@ def refusals(operation: Operation, body: Any, rights: Rights, was: bool) -> set[
     """Possible answers to an order for a conversation of another department."""
     if operation.takes_files:
         return {201}  # it names nobody else's
-    if "numbers" in operation.path:
+    if "numbers" in operation.path or "destinations" in operation.path:
         return {404}
     if "with" in body:  # nor is the other one theirs
         return {400} if was else {404}

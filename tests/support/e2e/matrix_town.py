@@ -181,6 +181,7 @@ async def make_matrix_tokens(parts: Parts, provider: Provider) -> dict[str, str]
                 departments=kind.departments,
                 all_departments=kind.every,
                 confidential=kind.confidential,
+                destinations=kind.destinations,
             )
         )
     tokens["revoked"] = await made(url, f"{PREFIX}revoked", "almelo")

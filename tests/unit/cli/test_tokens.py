@@ -42,6 +42,9 @@ def token(*arguments: str, path: Path | None = EXAMPLE, **env: str) -> Result:
         ({"tenant": "borne"}, "--tenant: there is no 'borne'; there is almelo"),
         ({"departments": ["jeugd"]}, "--department: almelo has no 'jeugd'; it has "),
         ({"expires_at": NOW}, "--until: that is not in the future"),
+        ({"destinations": ["x"]}, "--destination: there is no 'x'; there is crm"),
+        ({"destinations": ["crm"]}, "--destination: events of klantcontact, openbare-ruimte, bel"),
+        ({"destinations": ["crm"], "departments": [], "all_departments": True}, None),
     ],
 )
 def test_fault_of_a_request_says_what_is_possible(change: dict[str, Any], fault: str) -> None:

@@ -20,6 +20,7 @@ from archiver.media.routes import MediaRoutes
 from archiver.search.routes import SearchRoutes
 from gateway.api.message_routes import MessageRoutes as Orders
 from gateway.api_docs import examples
+from gateway.destinations.routes import DestinationRoutes
 from gateway.media.routes import MediaRoutes as UploadRoutes
 from gateway.webhook.handler import Webhook
 from services.api.docs_page import METHODS, routes
@@ -227,6 +228,7 @@ def routes_of(name: str) -> list[web.RouteDef]:
             *(r for r in Webhook.routes(none_of(Webhook)) if "{tenant}" not in r.path),
             *Orders(NONE, NONE, NONE, NONE, NONE).routes(),
             *UploadRoutes(NONE, NONE).routes(NONE),
+            *DestinationRoutes(NONE, NONE, NONE).routes(),
             *routes(DOCUMENTS[name]),
         ]
     log = AccessLog(NONE)
@@ -252,7 +254,8 @@ async def test_other_methods_are_refused_with_those_that_the_document_has(name: 
     expected["/v1/openapi.json"].add("HEAD")
     for path, allowed in expected.items():
         for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"} - allowed:
-            request = make_mocked_request(method, path.replace("{id}", examples.MESSAGE))
+            subject = path.replace("{id}", examples.MESSAGE).replace("{destination}", "crm")
+            request = make_mocked_request(method, subject)
             refusal = (await app.router.resolve(request)).http_exception
             assert isinstance(refusal, web.HTTPMethodNotAllowed), (method, path)
             assert refusal.allowed_methods == allowed, (method, path)

@@ -104,7 +104,7 @@ def test_environment_token_without_one_municipality_is_a_hidden_fault(
 
 
 DEFAULTS = {"tenant": "almelo", "roles": ["read"], "departments": [], "people": False}
-DEFAULTS |= {"all_departments": True, "confidential": True, "test": False}
+DEFAULTS |= {"all_departments": True, "destinations": [], "confidential": True, "test": False}
 DEFAULTS |= {"per_second": 1, "burst": 1, "expires_at": None}
 
 

@@ -1,0 +1,111 @@
+"""Secrets with which the events of one destination are signed: those of its configuration, and
+those that its owner set by the API."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+import structlog
+
+from deliverer.crm.destination_kind import Keys
+from deliverer.destinations.cloudevents import key_of
+from services import clock
+from services.postgres.database import Pool, retry_while_unavailable
+from services.sealing.columns import SECRET
+from services.sealing.key_ring import RING, KeyUnknown, Unsealable
+
+REFRESH_SECONDS = 2.0
+
+log = structlog.get_logger()
+
+
+class StoredSecret(NamedTuple):
+    """A secret as the table has it. Never print it."""
+
+    id: UUID
+    key: bytes
+    """b'' for a secret of the configuration."""
+    ends_at: datetime | None
+
+
+class SigningSecrets:
+    """Keys of one destination."""
+
+    def __init__(self, pool: Pool, destination: str, configured: Keys) -> None:
+        self._pool, self._destination = pool, destination
+        self._configured = {configured_id(destination, key): key for key in configured}
+        self._stored: Sequence[StoredSecret] = ()
+
+    def keys(self) -> Keys:
+        """Return the keys that sign now."""
+        return keys_in_force(self._configured, self._stored, clock.now())
+
+    async def register(self) -> None:
+        """Write the secrets of the configuration, so that they can be ended; then read all."""
+        ids = list(self._configured)
+        await self._pool.execute(_REGISTER, self._destination, ids)
+        await self._pool.execute(_FORGET, self._destination, ids)
+        await self.refresh()
+
+    async def refresh(self) -> None:
+        """Read the secrets, and erase those that have ended."""
+        await self._pool.execute(_ERASE, self._destination)
+        rows = await self._pool.fetch(_SELECT, self._destination)
+        self._stored = [each for row in rows if (each := self._read(*row))]
+
+    async def refresh_forever(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            await retry_while_unavailable(self.refresh, "secrets")
+
+    def _read(
+        self, id: UUID, ends_at: datetime | None, sealed: bytes | None
+    ) -> StoredSecret | None:
+        if sealed is None:
+            return StoredSecret(id, b"", ends_at)
+        try:
+            secret = RING.unseal(sealed, SECRET).decode()
+        except (KeyUnknown, Unsealable) as error:
+            log.error("secret.unreadable", destination=self._destination, exc_info=error)
+            return None
+        return StoredSecret(id, key_of(secret), ends_at)
+
+
+def configured_id(destination: str, key: bytes) -> UUID:
+    """Return the id of a secret of the configuration: a keyed hash, which says nothing of it."""
+    return UUID(bytes=RING.hash(destination.encode() + b"\n" + key, SECRET)[:16])
+
+
+def keys_in_force(
+    configured: Mapping[UUID, bytes], stored: Sequence[StoredSecret], now: datetime
+) -> Keys:
+    """Return the keys that sign at `now`, those of the configuration first. Pure.
+
+    An event is never sent unsigned: if every secret has ended, those of the configuration sign.
+    """
+    ended = {each.id for each in stored if each.ends_at is not None and each.ends_at <= now}
+    keys = [key for id, key in configured.items() if id not in ended]
+    keys += [each.key for each in stored if each.key and each.id not in ended]
+    return tuple(dict.fromkeys(keys)) or tuple(configured.values())
+
+
+_REGISTER = """
+insert into deliverer.secret (id, destination, source)
+select id, $1, 'configuration' from unnest($2::uuid[]) id on conflict do nothing
+"""
+# One that was ended stays, so that it does not revive when it comes back into the configuration.
+_FORGET = """
+delete from deliverer.secret
+where destination = $1 and source = 'configuration' and id <> all($2::uuid[]) and ends_at is null
+"""
+_ERASE = """
+update deliverer.secret set sealed = null
+where destination = $1 and sealed is not null and ends_at <= now()
+"""
+_SELECT = """
+select id, ends_at, sealed from deliverer.secret
+where destination = $1 and (source = 'configuration' or sealed is not null)
+order by added_at, id
+"""

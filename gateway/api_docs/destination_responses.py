@@ -1,0 +1,85 @@
+"""Response bodies for the owner of a destination in the OpenAPI document. Pure."""
+
+import datetime
+from typing import Literal
+from uuid import UUID
+
+from services.api.operations import Shown
+
+
+class DeliveryShown(Shown):
+    """A delivery, without the content of its event."""
+
+    id: UUID
+    """Id of the event: its `id`, and its `webhook-id`."""
+    type: str | None
+    """Type of the event; null for one that was parked by an earlier version."""
+    state: Literal["parked", "delivered"]
+    conversation_id: str
+    sequence: int
+    at: datetime.datetime
+    """Time of the first delivery, or of the last refusal if it is parked."""
+    attempts: int
+    status: int | None
+    """HTTP status of the last answer; null without one."""
+    reason: str | None
+    """Reason why it is parked."""
+
+
+class Deliveries(Shown):
+    deliveries: tuple[DeliveryShown, ...]
+    """Deliveries, oldest first."""
+    next: str | None
+    """Value of `after` for the next page; null on the last page."""
+
+
+class ResendOrder(Shown):
+    """An order to send events again, and its progress."""
+
+    id: UUID
+    status: Literal["running", "done"]
+    state: Literal["parked", "delivered"] | None
+    since: datetime.datetime | None
+    """Null for an order that names its events."""
+    until: datetime.datetime
+    per_second: int
+    """Highest rate, from the configuration of the destination."""
+    ordered_at: datetime.datetime
+    finished_at: datetime.datetime | None
+    waiting: int
+    """Events that are still to be sent, counted up to some 10,000."""
+    delivered: int
+    """Events that were sent again and accepted."""
+    parked: int
+    """Events that were sent again and refused."""
+    ended: int
+    """Events that were asked for and are not kept any more."""
+
+
+class Secret(Shown):
+    """A secret that signs events, without its value."""
+
+    id: UUID
+    source: Literal["api", "configuration"]
+    added_at: datetime.datetime
+    ends_at: datetime.datetime | None
+    """Null if it has no end."""
+
+
+class SecretAdded(Secret):
+    """A secret that was added."""
+
+    secret: str = ""
+    """Value of a secret that was drawn: it is shown here, and never again."""
+
+
+class Secrets(Shown):
+    secrets: tuple[Secret, ...]
+    """Secrets in force, oldest first."""
+
+
+class SecretEnded(Shown):
+    """A secret that has ended, or has an end."""
+
+    id: UUID
+    ends_at: datetime.datetime

@@ -1,0 +1,17 @@
+"""Ownership of a destination by a token. Pure."""
+
+from services.config.model import Configuration
+from services.config.organisation import Destination
+from services.http.rights import Rights
+
+
+def find_owned(id: str, rights: Rights, config: Configuration) -> Destination | None:
+    """Return a destination of which the token is the owner.
+
+    None if there is no such destination, and also if the token does not name it, or does not reach
+    a department whose events go there: what it repeats and reads about is theirs.
+    """
+    destination = config.destination(id)
+    departments = config.departments_of(rights.tenant, id)
+    is_owner = id in rights.destinations and all(rights.handles(each.id) for each in departments)
+    return destination if is_owner else None

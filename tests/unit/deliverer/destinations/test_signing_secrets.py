@@ -1,0 +1,39 @@
+"""Keys in force: those of the configuration and of the owner, until their end, and never none."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from deliverer.destinations.signing_secrets import StoredSecret, configured_id, keys_in_force
+
+NOW = datetime(2026, 11, 29, 8, tzinfo=UTC)
+SOON = NOW + timedelta(seconds=1)
+CONFIGURED = {UUID(int=1): b"one"}
+
+
+def stored(id: int, key: bytes, ends_at: datetime | None = None) -> StoredSecret:
+    return StoredSecret(UUID(int=id), key, ends_at)
+
+
+def test_keys_of_both_sources_sign_the_configured_ones_first() -> None:
+    rows = [stored(1, b""), stored(2, b"two", SOON)]
+    assert keys_in_force(CONFIGURED, rows, NOW) == (b"one", b"two")
+
+
+def test_key_signs_until_its_end_and_not_at_it() -> None:
+    rows = [stored(1, b"", SOON), stored(2, b"two")]
+    assert keys_in_force(CONFIGURED, rows, NOW) == (b"one", b"two")
+    assert keys_in_force(CONFIGURED, rows, SOON) == (b"two",)
+
+
+def test_same_key_from_both_sources_signs_once() -> None:
+    assert keys_in_force(CONFIGURED, [stored(2, b"one")], NOW) == (b"one",)
+
+
+def test_event_is_signed_by_the_configuration_if_every_secret_has_ended() -> None:
+    assert keys_in_force(CONFIGURED, [stored(1, b"", NOW)], NOW) == (b"one",)
+
+
+def test_id_of_a_configured_key_is_its_own_at_each_destination_and_lasts() -> None:
+    ids = {configured_id(*given) for given in (("a", b"x"), ("b", b"x"), ("a", b"y"))}
+    assert len(ids) == 3
+    assert configured_id("a", b"x") in ids
