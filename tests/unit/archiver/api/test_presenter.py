@@ -153,7 +153,7 @@ def test_deliveries_are_shown_with_their_own_message() -> None:
 def test_annotation_is_shown_beside_the_unchanged_message() -> None:
     listed = {"by": "P. Bakker", "text": "Het was de overkant"}
     about = row("annotation", listed | {"request": "", "department": "groen"}, 9)
-    annotations = [listed | {"at": "2026-11-25T12:00:09Z"}]
+    annotations = [listed | {"identified": None, "at": "2026-11-25T12:00:09Z"}]
     assert shown(RECEIVED, about) == shown(RECEIVED) | {"annotations": annotations}
 
 
