@@ -29,7 +29,7 @@ from archiver.operator_actions import record_operator_actions
 from archiver.quarantine import Quarantine, count_entries
 from archiver.search.routes import SearchRoutes
 from archiver.search.search import Search
-from archiver.spent_keys import destroy_periodically
+from archiver.spent_keys import keep_working_keys
 from archiver.subject_access.requests import request_metrics
 from services import clock
 from services.amqp import topology
@@ -157,7 +157,7 @@ async def _maintenance_tasks(
         request_metrics.count(pool, tenants),
         objects.volume.run(),
         keep_balance(pool),
-        destroy_periodically(pool, _queues(config)),
+        keep_working_keys(pool, [key_bytes(key) for key in settings.working_key], _queues(config)),
         count_entries(pool),
     ]
     async with AsyncExitStack() as stack:

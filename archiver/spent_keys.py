@@ -6,7 +6,7 @@ a table once no row is sealed under it.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 
@@ -15,6 +15,7 @@ import structlog
 from services import clock
 from services.postgres.database import Pool, retry_while_unavailable
 from services.sealing.key_ring import SEALS_DAYS
+from services.working_keys import rewrap
 
 LOOK_SECONDS = 6 * 3600.0
 """Pause between looks: each reads all sealed columns once, as long as a key may go."""
@@ -22,9 +23,12 @@ LOOK_SECONDS = 6 * 3600.0
 log = structlog.get_logger()
 
 
-async def destroy_periodically(pool: Pool, queues: Collection[str]) -> None:
-    """Destroy spent keys for as long as the service runs. `queues` are all that hold messages."""
+async def keep_working_keys(pool: Pool, masters: Sequence[bytes], queues: Collection[str]) -> None:
+    """Put all keys under the newest master, and destroy spent ones, for as long as the service
+    runs. `queues` are all that hold messages."""
     while True:
+        if count := await retry_while_unavailable(partial(rewrap, pool, masters), "working keys"):
+            log.info("keys.rewrapped", count=count)
         look = partial(destroy_spent_keys, pool, queues, clock.now().date())
         await retry_while_unavailable(look, "spent keys")
         await asyncio.sleep(LOOK_SECONDS)

@@ -116,6 +116,19 @@ async def refresh(pool: Pool, masters: Sequence[bytes], today: date, ring: KeyRi
     ring.forget([row["id"] for row in rows if row["wrapped"] is None])
 
 
+async def rewrap(pool: Pool, masters: Sequence[bytes]) -> int:
+    """Put every key under the first of `masters`, and return how many were under another. Raises
+    WrongWorkingKey."""
+    keys = {fingerprint(master): master for master in masters}
+    newest = next(iter(keys))
+    older = [row for row in await pool.fetch(_ROWS) if row["wrapped"] and row["master"] != newest]
+    for row in older:
+        name, key = _name(row["kind"], row["day"]), _open(dict(row), keys).key
+        wrapped = wrap(keys[newest], key, name, os.urandom(NONCE_BYTES))
+        await pool.execute(_REWRAP, row["id"], wrapped, newest, row["master"])
+    return len(older)
+
+
 def _missing(existing: set[tuple[Kind, date]], today: date) -> list[tuple[Kind, date]]:
     days = today, today + timedelta(days=1)
     wanted = [(kind, day) for kind in DAILY for day in days]
@@ -141,6 +154,12 @@ def _name(kind: Kind, day: date) -> str:
 
 
 _ROWS = "select id, kind, day, wrapped, master from sealing.working_key order by day"
+
+# A key that was destroyed meanwhile stays destroyed.
+_REWRAP = """
+update sealing.working_key set wrapped = $2, master = $3
+where id = $1 and master = $4 and wrapped is not null
+"""
 
 _ADD = """
 insert into sealing.working_key (id, kind, day, wrapped, master) values ($1, $2, $3, $4, $5)

@@ -18,4 +18,4 @@ grant usage on schema sealing
     to postkamer_gateway, postkamer_router, postkamer_deliverer, postkamer_archiver;
 grant select, insert on sealing.working_key
     to postkamer_gateway, postkamer_router, postkamer_deliverer, postkamer_archiver;
-grant update (wrapped, destroyed_at) on sealing.working_key to postkamer_archiver;
+grant update (wrapped, master, destroyed_at) on sealing.working_key to postkamer_archiver;

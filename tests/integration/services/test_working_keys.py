@@ -45,6 +45,18 @@ async def test_keys_under_a_master_that_was_not_given_are_an_error(pool: Pool) -
     assert both.unseal(ring.seal(b"hallo", "a"), "a") == b"hallo"
 
 
+async def test_archiver_puts_all_keys_under_a_new_master(pool: Pool, empty: str) -> None:
+    ring = await made(pool)
+    sealed, name = ring.seal(b"hallo", "a"), ring.seal_name("31611111111", "a")
+    async with connection_pool(f"{empty}?role=postkamer_archiver", "test", 1) as own:
+        assert await working_keys.rewrap(own, [NEWER, MASTER]) == 5
+        assert await working_keys.rewrap(own, [NEWER, MASTER]) == 0
+    newest = KeyRing()
+    await working_keys.refresh(pool, [NEWER], TODAY, newest)
+    assert newest.unseal(sealed, "a") == b"hallo"
+    assert newest.seal_name("31611111111", "a") == name
+
+
 @pytest.mark.parametrize("role", ["gateway", "router", "deliverer", "archiver"])
 async def test_every_service_may_read_and_make_keys(pool: Pool, empty: str, role: str) -> None:
     async with connection_pool(f"{empty}?role=postkamer_{role}", "test", 1) as own:
