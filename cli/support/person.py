@@ -2,19 +2,19 @@
 
 import getpass
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import click
 import msgspec
 
 from cli.support.configuration import path_in_environment
 from cli.support.output import CommandRefused
+from cli.support.reach import EVERY_TOWN, PersonReach, Subject, reach_of
 from services import clock
 from services.config import loader, settings
 from services.contract import Identified
 from services.http.key_sets import KeysUnavailable
 from services.http.person_tokens import PersonTokens
-from services.http.rights import Rights
 from services.postgres.database import Connection, Pool
 from services.roles import Role
 
@@ -84,8 +84,8 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     identified: Identified
-    rights: Rights | None = None
-    """Rights of the person's token; None without one."""
+    reach: PersonReach | None = None
+    """Reach of the person's token; None without one: the database says what a login reaches."""
 
 
 def is_proof_required(environ: Mapping[str, str]) -> bool:
@@ -126,10 +126,12 @@ def token_for_gateway(environ: Mapping[str, str]) -> str | None:
     return token
 
 
-async def identify_person(connection: Connection, by: str = "", tenant: str = "") -> Person:
+async def identify_person(
+    connection: Connection, by: str = "", tenant: str | None = None
+) -> Person:
     """Return the person who runs the command. `by` is the name in an option, which a proven person
     may repeat. CommandRefused for another one, without a required proof, or for another
-    municipality than that of the person's token."""
+    municipality than that of the person's token; '' is what is of all or none of them."""
     proven = await _proven_person(connection)
     if proven is None:
         if is_proof_required(os.environ):
@@ -137,12 +139,45 @@ async def identify_person(connection: Connection, by: str = "", tenant: str = ""
         return Person(name=by or operator(os.environ), identified="stated")
     if by not in ("", proven.name):
         raise CommandRefused(f"--by: you are {proven.name}, and act for nobody else")
-    if proven.rights and tenant not in ("", proven.rights.tenant):
-        raise CommandRefused(f"{TOKEN}: it is of {proven.rights.tenant}, not of {tenant}")
+    if tenant is not None:
+        _require_town(proven.reach, tenant)
     return proven
 
 
-async def _proven_person(connection: Connection) -> Person | None:
+def _require_town(reach: PersonReach | None, tenant: str) -> None:
+    if reach and not reach.has_town(tenant):
+        raise CommandRefused(f"{TOKEN}: it is of {reach.tenant}, not of {tenant or EVERY_TOWN}")
+
+
+async def narrow_tenant(connection: "Connection | Pool", tenant: str | None) -> str:
+    """Return the municipality that a command is limited to: that of its option, else that of the
+    person's token if there are others; '' for all. CommandRefused for another than the token's."""
+    reach = await _find_reach(connection)
+    if tenant:
+        _require_town(reach, tenant)
+    return tenant or ("" if reach is None or reach.is_only else reach.tenant)
+
+
+async def require_town(connection: "Connection | Pool", tenant: str = "") -> None:
+    """Refuse the token of another municipality; without one, of any if there are several."""
+    _require_town(await _find_reach(connection), tenant)
+
+
+async def require_reach(
+    connection: "Connection | Pool", subjects: Iterable[Subject], absent: str
+) -> None:
+    """Refuse with the words for what is absent, unless the person's token reaches all of these."""
+    reach = await _find_reach(connection)
+    if reach and not all(map(reach.has, subjects)):
+        raise CommandRefused(absent)
+
+
+async def _find_reach(connection: "Connection | Pool") -> PersonReach | None:
+    person = await _proven_person(connection)
+    return person.reach if person else None
+
+
+async def _proven_person(connection: "Connection | Pool") -> Person | None:
     context = click.get_current_context(silent=True)
     known = context.meta if context else {}
     if FOUND not in known:
@@ -160,9 +195,9 @@ async def _person_of_token(token: str) -> Person:
     path = path_in_environment()
     if path is None:
         raise CommandRefused(NO_CONFIG)
-    tokens = PersonTokens(loader.load(path, patterns=False).config)
+    config = loader.load(path, patterns=False).config
     try:
-        rights = await tokens.find(token, clock.now())
+        rights = await PersonTokens(config).find(token, clock.now())
     except KeysUnavailable:
         raise CommandRefused(NO_KEYS) from None
     if rights is None:
@@ -170,7 +205,7 @@ async def _person_of_token(token: str) -> Person:
     role = PERSONAL.get(running_command())
     if role and not rights.may(role):
         raise CommandRefused(f"{TOKEN}: {rights.person} has not the role {role!r}")
-    return Person(name=rights.person, identified="proven", rights=rights)
+    return Person(name=rights.person, identified="proven", reach=reach_of(rights, config))
 
 
 _LOGIN = """
