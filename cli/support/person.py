@@ -209,11 +209,14 @@ async def _person_of_token(token: str) -> Person:
 
 
 _LOGIN = """
-select session_user::text where exists (
-    select from pg_auth_members m join pg_roles login on login.oid = m.member
-    where m.roleid = to_regrole('postkamer_person') and login.rolname = session_user)
+select session_user::pg_catalog.text where exists (
+    select from pg_catalog.pg_auth_members m
+    join pg_catalog.pg_roles login on login.oid operator(pg_catalog.=) m.member
+    where m.roleid operator(pg_catalog.=) pg_catalog.to_regrole('postkamer_person')::pg_catalog.oid
+        and login.rolname operator(pg_catalog.=) session_user)
 """
-"""The login if it is one person's. Membership alone counts: a superuser has every role's rights."""
+"""The login if it is one person's. Membership alone counts: a superuser has every role's rights.
+Each name says its schema: whoever may make tables could put others of that name before these."""
 
 
 def operator(environ: Mapping[str, str]) -> str:

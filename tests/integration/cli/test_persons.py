@@ -22,6 +22,17 @@ from tests.support.integration.parked_deliveries import on
 LIVE = ("number", "trial", "106540352242922", "--reason", "eerste week", "--by")
 REQUIRED = {"POSTKAMER_REQUIRE_PROVEN": "true"}
 
+FORGED = """
+create schema forged;
+create view forged.pg_auth_members as
+    select r.oid as member, to_regrole('postkamer_person')::oid as roleid
+    from pg_catalog.pg_roles r where rolname = 'shared';
+grant usage on schema forged to public;
+grant select on all tables in schema forged to public;
+alter role "shared" set search_path = forged, pg_catalog;
+"""
+"""Tables of a login of its own, before those of the catalogue."""
+
 
 @pytest.fixture
 def provider() -> Iterator[Provider]:
@@ -93,7 +104,12 @@ def test_login_of_one_person_proves_them_and_that_of_the_owner_nobody(
             done = postkamer(*LIVE, login, env=env | REQUIRED | own)
             assert done.exit_code == exit_code, done.output
         assert recorded(fresh) == [("number trial", login, "proven")]
+        server.execute(FORGED, database)
+        own["POSTKAMER_DATABASE_URL"] += "?search_path=forged,pg_catalog"
+        refused = postkamer(*LIVE, "shared", env=env | REQUIRED | own)
+        assert (refused.exit_code, refused.stderr.strip()) == (1, person.NO_PERSON)
     finally:
+        server.execute("drop schema if exists forged cascade", database)
         server.execute(f'drop role "{login}", "shared"', "postgres")
 
 
