@@ -1,5 +1,6 @@
 """The person who runs a command: proven by a token or by a login of the database, or stated."""
 
+import asyncio
 import getpass
 import os
 from collections.abc import Iterable, Mapping
@@ -119,10 +120,16 @@ async def require_person(pool: Pool) -> None:
 
 def token_for_gateway(environ: Mapping[str, str]) -> str | None:
     """Return the token with which a command of a person calls the gateway; None to use that of the
-    settings. The gateway knows no login of the database."""
+    settings. The gateway knows no login of the database.
+
+    Where proof is required it is verified here: the gateway takes API tokens too, which prove
+    nobody.
+    """
     token = person_token(environ)
-    if token is None and running_command() in PERSONAL and is_proof_required(environ):
-        raise settings.SettingsError([NO_TOKEN])
+    if running_command() in PERSONAL and is_proof_required(environ):
+        if token is None:
+            raise CommandRefused(NO_TOKEN)
+        asyncio.run(_person_of_token(token))
     return token
 
 

@@ -155,6 +155,23 @@ def test_token_of_one_municipality_is_refused_for_another(
     assert recorded(fresh) == []
 
 
+def test_token_for_the_gateway_is_a_persons_where_proof_is_required(
+    env: dict[str, str], provider: Provider
+) -> None:
+    """The gateway would take an API token in its place, and record a stated name."""
+    clear = ("notice", "clear", "--number", "106540352242922")
+    away = {"POSTKAMER_GATEWAY_URL": "http://127.0.0.1:9"}
+    for words, given in {
+        person.NOT_VALID: {"POSTKAMER_PERSON_TOKEN": "pk_of_a_system"},
+        f"{person.TOKEN}: {PERSON} has not the role 'kcc'": with_token(provider, roles=[]),
+        person.NO_CONFIG: with_token(provider) | {"POSTKAMER_CONFIG": ""},
+    }.items():
+        done = postkamer(*clear, env=env | REQUIRED | away | given)
+        assert (done.exit_code, done.stdout, done.stderr.strip()) == (1, "", words)
+    done = postkamer(*clear, env=env | REQUIRED | away | with_token(provider))
+    assert (done.exit_code, "http://127.0.0.1:9 does not answer" in done.stderr) == (1, True)
+
+
 def test_check_says_if_names_may_be_stated_and_if_a_provider_gives_keys(
     env: dict[str, str], provider: Provider
 ) -> None:
