@@ -27,7 +27,7 @@ from cli.support.archive_rows import RowBatch, decrypt_batches
 from cli.support.audit import Operation, parse_reason
 from cli.support.options import Time, json_option, reason_option, renamed_option
 from cli.support.output import CommandRefused, count, fail, print_result
-from cli.support.person import narrow_tenant
+from cli.support.person import narrow_tenant, require_all_departments
 from services import clock
 from services.postgres.database import Connection
 
@@ -155,6 +155,7 @@ def command(as_json: bool, **fields: Any) -> None:
     criteria = msgspec.structs.replace(criteria, reason=reason)
 
     async def look_up(connection: Connection, keys: KeyStore) -> tuple[Exposure, Operation]:
+        await require_all_departments(connection)
         tenant = await narrow_tenant(connection, None)
         narrowed = msgspec.structs.replace(criteria, tenant=tenant)
         try:

@@ -213,8 +213,8 @@ def prove(message: UUID, out: Path | None, opens: bool, reason: str | None) -> N
 
 async def _record_opening(connection: Connection, message: UUID, reason: str) -> None:
     """Write the audit entry of a proof with its key. CommandRefused out of the person's reach."""
-    tenant, _ = await find_place(connection, message)
-    await require_reach(connection, [Subject(tenant)], NO_ENTRY)
+    tenant, department = await find_place(connection, message)
+    await require_reach(connection, [Subject(tenant, department)], NO_ENTRY)
     await write_operation(connection, _access("archive prove", message, reason, tenant))
 
 
@@ -264,7 +264,7 @@ def receipt(receipt: UUID, out: Path, reason: str, as_json: bool) -> None:
         async with pool.acquire() as connection, connection.transaction():
             try:
                 places = await find_places(connection, receipt) or [("", "")]
-                subjects = [Subject(tenant) for tenant, _ in places]
+                subjects = [Subject(*place) for place in places]
                 await require_reach(connection, subjects, NO_RECEIPT)
                 assembled = await assemble_body(connection, keys, receipt)
             except SegmentsDestroyed as error:

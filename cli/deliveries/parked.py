@@ -95,7 +95,10 @@ def show_command(event: UUID, content: bool, as_json: bool) -> None:
     async def work(pool: Pool) -> list[tuple[Parked, StoredDelivery]]:
         await load_working_keys(pool)
         found = await parked_store.find_parked(pool, event)
-        subjects = [Subject(each.tenant) for each, _ in found]
+        subjects = [
+            Subject(each.tenant, stored.delivery.department if content else None)
+            for each, stored in found
+        ]
         await require_reach(pool, subjects, parked_store.ABSENT.format(event))
         if content:
             tenant = found[0][0].tenant

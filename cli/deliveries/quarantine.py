@@ -20,7 +20,7 @@ from cli.support.audit import Operation, parse_reason, record_access, run_audite
 from cli.support.database import with_database
 from cli.support.options import Time, combine_options, json_option, reason_option, require_period
 from cli.support.output import fail, print_changed, print_list, print_note, print_result
-from cli.support.person import require_town
+from cli.support.person import require_all_departments, require_town
 from cli.support.working_keys import load_working_keys
 from services.postgres.database import Connection, Pool
 
@@ -94,6 +94,8 @@ def show_command(id: UUID, content: bool, reason: str | None, as_json: bool) -> 
 
     async def work(pool: Pool) -> dict[str, Any]:
         await require_town(pool)  # it was not decided, so it is of no municipality yet
+        if content:
+            await require_all_departments(pool)
         unit = await quarantine_store.find_unit(pool, id)
         await load_working_keys(pool)
         members: dict[str, Any] = msgspec.to_builtins(unit)

@@ -21,7 +21,7 @@ from cli.support.database import snapshot
 from cli.support.language import lang_option
 from cli.support.options import Time, json_option, require_period
 from cli.support.output import CommandRefused, fail, print_result
-from cli.support.person import narrow_tenant
+from cli.support.person import narrow_tenant, require_all_departments
 from router.handlers.units import keyed_hash
 from router.model.work import RoutingContext
 from router.rules.reasons import REASONS
@@ -65,6 +65,8 @@ async def compare_rules(
 
     CommandRefused if the version to compare with is not stored.
     """
+    if criteria.examples:
+        await require_all_departments(pool)
     criteria = msgspec.structs.replace(criteria, tenant=await narrow_tenant(pool, None))
     async with snapshot(pool) as connection:
         version = criteria.before or await _last_version(connection, keys, criteria)

@@ -68,6 +68,8 @@ PERSONAL: dict[str, Role] = {
 }
 """Command that shows content, changes what holds, or destroys -> the role that a token of its
 person needs. The rights of a login are those that the database gives it."""
+BY_OPTION: dict[str, Role] = {"archive prove": "archivist", "balance": "operator"}
+"""Command that needs a person for some of its options alone -> the role that their token needs."""
 FOUND = "postkamer.person"
 """Key in the context of a command: its person, once proven."""
 NO_PERSON = (
@@ -77,6 +79,7 @@ NO_PERSON = (
 NO_TOKEN = f"nobody is proven: give a token of your identity provider in {TOKEN}_FILE"
 NO_CONFIG = f"{TOKEN}: needs POSTKAMER_CONFIG, which names the identity provider"
 NOT_VALID = f"{TOKEN}: it is not valid, or not any more"
+NOT_ALL = f"{TOKEN}: it does not reach every department, confidential ones too"
 NO_KEYS = f"{TOKEN}: the identity provider gives no keys, so nobody can be proven now"
 
 
@@ -159,7 +162,7 @@ def _require_town(reach: PersonReach | None, tenant: str) -> None:
 async def narrow_tenant(connection: "Connection | Pool", tenant: str | None) -> str:
     """Return the municipality that a command is limited to: that of its option, else that of the
     person's token if there are others; '' for all. CommandRefused for another than the token's."""
-    reach = await _find_reach(connection)
+    reach = await find_reach(connection)
     if tenant:
         _require_town(reach, tenant)
     return tenant or ("" if reach is None or reach.is_only else reach.tenant)
@@ -167,19 +170,27 @@ async def narrow_tenant(connection: "Connection | Pool", tenant: str | None) -> 
 
 async def require_town(connection: "Connection | Pool", tenant: str = "") -> None:
     """Refuse the token of another municipality; without one, of any if there are several."""
-    _require_town(await _find_reach(connection), tenant)
+    _require_town(await find_reach(connection), tenant)
 
 
 async def require_reach(
     connection: "Connection | Pool", subjects: Iterable[Subject], absent: str
 ) -> None:
     """Refuse with the words for what is absent, unless the person's token reaches all of these."""
-    reach = await _find_reach(connection)
+    reach = await find_reach(connection)
     if reach and not all(map(reach.has, subjects)):
         raise CommandRefused(absent)
 
 
-async def _find_reach(connection: "Connection | Pool") -> PersonReach | None:
+async def require_all_departments(connection: "Connection | Pool", tenant: str = "") -> None:
+    """Refuse the token of a person who does not reach every department of a municipality: what is
+    of no department yet, or a report that is only right as a whole, is of all of them."""
+    whole = Subject(tenant or await narrow_tenant(connection, None), "")
+    await require_reach(connection, [whole], NOT_ALL)
+
+
+async def find_reach(connection: "Connection | Pool") -> PersonReach | None:
+    """Return the reach of the person's token; None without one."""
     person = await _proven_person(connection)
     return person.reach if person else None
 
@@ -209,7 +220,7 @@ async def _person_of_token(token: str) -> Person:
         raise CommandRefused(NO_KEYS) from None
     if rights is None:
         raise CommandRefused(NOT_VALID)
-    role = PERSONAL.get(running_command())
+    role = (PERSONAL | BY_OPTION).get(running_command())
     if role and not rights.may(role):
         raise CommandRefused(f"{TOKEN}: {rights.person} has not the role {role!r}")
     return Person(name=rights.person, identified="proven", reach=reach_of(rights, config))

@@ -17,19 +17,23 @@ from cli.deliveries.parked_store import ABSENT
 from cli.support import person
 from cli.trace.command import UNKNOWN
 from cli.trials import NO_GUEST
+from services import clock
 from services.contract import Record
 from services.postgres.database import Pool
 from tests.support.archiver.records import id_of, message, record
 from tests.support.cli.command_line import SETTINGS, TOML, postkamer
 from tests.support.decrypted_record import KEY, keys_of, writer_of
 from tests.support.identity_provider import Provider, identity_tables, running_provider
+from tests.support.installation import EXAMPLE
 from tests.support.integration.parked_deliveries import ids, on
 
 Run = Callable[..., Result]
 WHY = ("--reason", "ernaar gevraagd")
 EVERY = f"{person.TOKEN}: it is of almelo, not of every municipality"
-UNIT, RECEIPT, OWN_RECEIPT, GUEST = (UUID(int=n) for n in (7, 8, 9, 10))
+UNIT, RECEIPT, OWN_RECEIPT, GUEST = (clock.new_id() for _ in range(4))
 PERIOD = ("--since", "2026-11-01", "--until", "2027-01-01")
+NO_ROLE, ALL, GREEN, NONE = (("person-for-all",), ("person-for-all", "x"), ("person",), ("x",))
+"""Groups of tokens; all but the first have every role."""
 FAR = "20000001"
 """Number of the neighbour."""
 
@@ -40,10 +44,15 @@ def view(tenant: str, within: str) -> Record:
     return record("view", data, conversation=id_of(within), tenant=tenant)
 
 
-HERE = message("paspoort", "een", "groen", phone="31600000011", receipt=OWN_RECEIPT, item=0)
+HERE = message("paspoort", "een", "groen", phone="31600000011", receipt=OWN_RECEIPT, item_index=0)
 THERE = message(
-    "trouwen", "twee", "kcc", phone="31600000012", tenant="borne", receipt=RECEIPT, item=0
+    "trouwen", "twee", "kcc", phone="31600000012", tenant="borne", receipt=RECEIPT, item_index=0
 )
+
+
+def receipt(id: UUID) -> Record:
+    fields = {"door": "g", "proof": "none", "signature": "", "holes": []}
+    return record("receipt", fields, id=id, tenant="", conversation="", sequence=0, raw=b"{}")
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +63,10 @@ def provider() -> Iterator[Provider]:
 
 @pytest.fixture
 def run(table: str, provider: Provider, tmp_path: Path) -> Run:
-    """The commands, in a database of two municipalities. `groups` are those of a token."""
+    """The commands, in a database of two municipalities. `groups` are those of a token; `is_alone`
+    is for a configuration of one."""
+    alone = tmp_path / "alone.toml"
+    alone.write_text(EXAMPLE.read_text() + identity_tables(provider))
     config = tmp_path / "postkamer.toml"
     config.write_text(TOML + identity_tables(provider).replace("burgerzaken", "groen"))
     given = {"POSTKAMER_DATABASE_URL": table, "POSTKAMER_CONFIG": str(config)}
@@ -62,9 +74,9 @@ def run(table: str, provider: Provider, tmp_path: Path) -> Run:
     env = SETTINGS | given | store | {"POSTKAMER_ARCHIVE_KEY": KEY, "POSTKAMER_WORKING_KEY": KEY}
 
     async def fill(pool: Pool) -> None:
-        await (await writer_of(pool)).add(
-            [HERE, THERE, *map(view, ("almelo", "borne"), ("een", "twee"))]
-        )
+        records = receipt(RECEIPT), receipt(OWN_RECEIPT), HERE, THERE
+        views = view("almelo", "een"), view("borne", "twee")
+        await (await writer_of(pool)).add([*records, *views])
         await Quarantine(pool, await keys_of(pool)).add("unreadable", b"\xc1")
         sql = "insert into router.quarantine (id, reason, raw, refusal) values ($1, 'x', '', '')"
         await pool.execute(sql, UNIT)
@@ -73,10 +85,11 @@ def run(table: str, provider: Provider, tmp_path: Path) -> Run:
 
     on(table, fill)
 
-    def call(*arguments: object, groups: tuple[str, ...] = ()) -> Result:
-        roles = ["every-role", *groups]
+    def call(*arguments: object, groups: tuple[str, ...] = (), is_alone: bool = False) -> Result:
+        roles = [*groups] if groups == NO_ROLE else ["every-role", *groups]
         token = {"POSTKAMER_PERSON_TOKEN": provider.token(roles=roles)} if groups else {}
-        return postkamer(*arguments, env=env | token)
+        path = {"POSTKAMER_CONFIG": str(alone)} if is_alone else {}
+        return postkamer(*arguments, env=env | token | path)
 
     return call
 
@@ -91,7 +104,6 @@ def rows(url: str, sql: str) -> list[tuple[Any, ...]]:
 def test_token_of_one_municipality_neither_opens_nor_changes_what_is_anothers(
     run: Run, table: str, tmp_path: Path
 ) -> None:
-    all_of_town = ("person-for-all",)
     [(aside,)] = rows(table, "select id from archiver.quarantine")
     [theirs] = ids(2)
     out = ("--out", tmp_path / "out")
@@ -115,7 +127,7 @@ def test_token_of_one_municipality_neither_opens_nor_changes_what_is_anothers(
         (NO_GUEST, "guests", "remove", GUEST, *WHY),
         (UNKNOWN, "trace", THERE.message, *WHY),
     ):
-        done = run(*line, groups=all_of_town)
+        done = run(*line, groups=ALL)
         assert (done.exit_code, done.stdout) == (1, ""), (line, done.output)
         assert words in done.stderr, line
     assert not (tmp_path / "out").exists()
@@ -128,7 +140,7 @@ def test_token_of_one_municipality_neither_opens_nor_changes_what_is_anothers(
 def test_token_of_one_municipality_limits_what_is_listed_and_changed_to_it(
     run: Run, table: str
 ) -> None:
-    def lines(*line: object, groups: tuple[str, ...] = ("person-for-all",)) -> list[Any]:
+    def lines(*line: object, groups: tuple[str, ...] = ALL) -> list[Any]:
         done = run(*line, "--json", groups=groups)
         assert done.exit_code == 0, done.output
         return [msgspec.json.decode(each) for each in done.stdout.splitlines()]
@@ -150,9 +162,57 @@ def test_token_of_one_municipality_limits_what_is_listed_and_changed_to_it(
     assert dropped == [{"count": 3, "dryRun": False}]
     kept = rows(table, "select tenant from deliverer.delivery where state = 'parked'")
     assert [tenant for (tenant,) in kept if tenant] == ["borne"] * 3
-    assert run("parked", "replay", *ids(2), groups=("person-for-all",)).exit_code == 0
+    assert run("parked", "replay", *ids(2), groups=ALL).exit_code == 0
     states = rows(table, "select distinct state from deliverer.delivery where tenant = 'borne'")
     assert ("replay",) not in states
+
+
+def test_content_is_within_reach_of_a_token_for_its_department(run: Run, tmp_path: Path) -> None:
+    [ours] = ids(1)
+    assert run("archive", "checkpoint").exit_code == 0
+    out = ("--out", tmp_path / "out")
+    subject = ("archive", "subject", "--tenant", "almelo", "--phone", "+31600000011")
+    whole = (  # of the department kcc, or of all
+        (ABSENT.format(ours), "parked", "show", ours, "--content"),
+        (person.NOT_ALL, *subject, "--out", tmp_path / "subject.json", *WHY),
+        (person.NOT_ALL, "archive", "exposure", "--token", "crm", *PERIOD, *WHY),
+        (person.NOT_ALL, "route", "replay", *PERIOD, "--examples", "1"),
+    )
+    green = (  # of the department groen
+        (NO_ENTRY, "archive", "prove", HERE.message, "--open", *WHY),
+        (NO_RECEIPT, "archive", "receipt", OWN_RECEIPT, *out, *WHY),
+    )
+    for groups, refused, admitted in (
+        (NONE, (*whole, *green), ()),
+        (GREEN, whole, green),
+        (ALL, (), (*whole, *green)),
+    ):
+        for words, *line in refused:
+            done = run(*line, groups=groups)
+            assert (done.exit_code, done.stdout, done.stderr.strip()) == (1, "", words), line
+        for _, *line in admitted:
+            done = run(*line, groups=groups)
+            assert done.exit_code == 0, (line, done.output)
+        done = run("archive", "search", "--tenant", "almelo", "--json", *WHY, groups=groups)
+        assert msgspec.json.decode(done.stdout)["total"] == (groups != NONE), done.output
+        assert run("parked", "show", ours, groups=groups).exit_code == 0, "it has no content"
+    for line in (("archive", "prove", HERE.message, "--open", *WHY), ("balance", "--begin", *WHY)):
+        assert "has not the role" in run(*line, groups=NO_ROLE).stderr
+
+
+def test_content_of_no_department_yet_is_within_reach_of_a_token_for_all(
+    run: Run, table: str, tmp_path: Path
+) -> None:
+    [(aside,)] = rows(table, "select id from archiver.quarantine")
+    for line in (
+        ("quarantine", "show", UNIT, "--content", *WHY),
+        ("archive", "aside", "open", aside, "--out", tmp_path / "out", *WHY),
+    ):
+        refused = run(*line, groups=GREEN, is_alone=True)
+        said = (refused.exit_code, refused.stdout, refused.stderr.strip())
+        assert said == (1, "", person.NOT_ALL)
+        done = run(*line, groups=ALL, is_alone=True)
+        assert done.exit_code == 0, done.output
 
 
 STATE = """
