@@ -15,7 +15,7 @@ from services import clock
 from services.config import loader, settings
 from services.contract import Identified
 from services.http.key_sets import KeysUnavailable
-from services.http.person_tokens import PersonTokens
+from services.http.person_tokens import PersonTokens, TokenProof
 from services.postgres.database import Connection, Pool
 from services.roles import Role
 
@@ -88,6 +88,8 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     identified: Identified
+    proof: TokenProof | None = None
+    """Issuer and key of the person's token, for the record; None without one."""
     reach: PersonReach | None = None
     """Reach of the person's token; None without one: the database says what a login reaches."""
 
@@ -214,8 +216,9 @@ async def _person_of_token(token: str) -> Person:
     if path is None:
         raise CommandRefused(NO_CONFIG)
     config = loader.load(path, patterns=False).config
+    tokens = PersonTokens(config)
     try:
-        rights = await PersonTokens(config).find(token, clock.now())
+        rights = await tokens.find(token, clock.now())
     except KeysUnavailable:
         raise CommandRefused(NO_KEYS) from None
     if rights is None:
@@ -223,7 +226,12 @@ async def _person_of_token(token: str) -> Person:
     role = (PERSONAL | BY_OPTION).get(running_command())
     if role and not rights.may(role):
         raise CommandRefused(f"{TOKEN}: {rights.person} has not the role {role!r}")
-    return Person(name=rights.person, identified="proven", reach=reach_of(rights, config))
+    return Person(
+        name=rights.person,
+        identified="proven",
+        proof=await tokens.find_proof(token),
+        reach=reach_of(rights, config),
+    )
 
 
 _LOGIN = """

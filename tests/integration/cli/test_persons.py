@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import Result
 
@@ -85,6 +86,12 @@ def test_token_of_a_provider_proves_its_person(
     assert postkamer(*LIVE, PERSON, env=proven).exit_code == 0
     assert recorded(fresh) == [("number trial", PERSON, "proven")]
     assert provider.asked == 2, "once for each command"
+
+    async def proof(pool: Pool) -> Any:
+        return await pool.fetchval("select data->'proof' from access.operation")
+
+    key = provider.keys[-1].thumbprint()
+    assert msgspec.json.decode(on(fresh, proof)) == {"issuer": provider.issuer, "key": key}
 
 
 def test_login_of_one_person_proves_them_and_that_of_the_owner_nobody(
