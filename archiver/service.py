@@ -46,7 +46,7 @@ from services.drained_queues import drained_queue_reports
 from services.files.clamd import configured_scanner
 from services.files.object_store import ObjectStore
 from services.files.volume import VolumeWatch
-from services.http.application import api_app, operations_app
+from services.http.application import Route, api_app, operations_app
 from services.http.server import serve
 from services.http.service_status import ServiceParts
 from services.http.token_store import TokenStore, environment_tokens, run_token_store
@@ -95,15 +95,15 @@ async def archiver(
         )
         search_routes = SearchRoutes(Search(pool, keys, store), store, views, ring)
         record_routes = RecordRoutes(store, views, ring, lambda: intake.lag)
-        routes = [
-            *record_routes.routes(),
-            *search_routes.routes(),
-            *media_routes.routes(),
-            *docs_page.routes(document),
-        ]
+        routes = all_routes(record_routes, search_routes, media_routes)
         await enter(serve(api_app(routes), settings.bind, settings.archiver_port))
         tasks = (connection.task, working, ring.task, watch, views.task, consumer.task, report)
         yield first_failure(*tasks, *maintenance_tasks, *media_tasks)
+
+
+def all_routes(record: RecordRoutes, search: SearchRoutes, media: MediaRoutes) -> list[Route]:
+    """Return all that the archiver serves; the document describes each."""
+    return [*record.routes(), *search.routes(), *media.routes(), *docs_page.routes(document)]
 
 
 @asynccontextmanager

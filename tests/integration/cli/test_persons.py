@@ -130,6 +130,24 @@ def wrong_tokens(provider: Provider) -> dict[str, dict[str, str]]:
     }
 
 
+def test_each_command_of_a_person_is_refused_to_a_token_without_its_role(
+    env: dict[str, str], fresh: str, provider: Provider, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    token = with_token(provider, roles=[]) | {"POSTKAMER_GATEWAY_URL": "http://127.0.0.1:9"}
+    wrong = {}
+    for command, role in person.PERSONAL.items():
+        line = EXAMPLES[command].partition(" >")[0].replace("new/postkamer.toml", str(EXAMPLE))
+        line = line.replace('--by "S. Jansen"', "")
+        done = postkamer(*shlex.split(line), env=env | REQUIRED | token, stdin="+31600000011")
+        said = f"{person.TOKEN}: {PERSON} has not the role {role!r}"
+        if (done.exit_code, done.stdout, done.stderr.strip()) != (1, "", said):
+            wrong[command] = done.output
+    assert wrong == {}
+    assert recorded(fresh) == []
+
+
 @pytest.mark.parametrize("required", [{}, REQUIRED])
 def test_wrong_token_is_refused_and_never_taken_for_a_stated_name(
     env: dict[str, str], fresh: str, provider: Provider, required: dict[str, str]
