@@ -15,8 +15,8 @@ QUEUED_BEFORE = """select from deliverer.ledger b
 
 # Messages that may be held until their citizen writes again, and then hold back others like them. A
 # template may go at any time and overtakes them, above all the reopen request. A reaction is no
-# answer.
-MAY_BE_HELD = "{0}.content ->> 'type' not in ('template', 'reaction')"
+# answer, and a test is not held: its citizen is asked nothing for its sake.
+MAY_BE_HELD = "not {0}.test and {0}.content ->> 'type' not in ('template', 'reaction')"
 HELD_BEFORE = f"""{MAY_BE_HELD.format("q")} and exists (select from deliverer.ledger h
         where h.person = q.person and h.number = q.number and h.position < q.position
             and h.state = 'held')"""
