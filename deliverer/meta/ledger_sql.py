@@ -55,7 +55,8 @@ CONSENT = """select from router.consent c
 
 ENTRY = f"""
 l.id, l.number, l.conversation, l.address_kind, l.address, l.content, l.attempt, l.about, l.media,
-l.code, l.purpose, l.traceparent, (l.purpose = '' or exists ({CONSENT})) as consented,
+l.code, l.purpose, l.traceparent,
+(l.purpose = '' or l.test or exists ({CONSENT})) as consented,
 extract(epoch from l.claimed_at - l.first_at)::float8 as tried,
 coalesce(nullif(l.about_wamid, ''), (select a.wamid from deliverer.ledger a
     where a.id = l.about and a.person = l.person and a.number = l.number), '') as about_wamid,

@@ -53,7 +53,7 @@ async def test_message_of_a_test_token_fails_at_once_behind_a_held_answer(late: 
     async with late.working():
         held = await late.hold()
         test = await late.answer()
-        await late.office.pool.execute("update deliverer.ledger set test = true where id = $1", test)
+        await late.office.pool.execute(_TEST, test)
         await late.office.until(test, "failed")
         await late.sweep()
     assert await late.state(held) == "held"
@@ -169,3 +169,6 @@ async def test_deliverer_may_sweep_and_defer_held_answers(late: Late, empty: str
         await ledger.defer_for_quiet_hours({NUMBER: (clock.now(), "night")})
         assert [line.id for line in await ledger.claim(1, set())]
     assert await late.state(first) in ("queued", "sending")
+
+
+_TEST = "update deliverer.ledger set test = true where id = $1"

@@ -112,6 +112,7 @@ async def test_trial_reaches_its_guests_and_nobody_else(office: Office, empty: s
     for person in (guest, stranger, tester):
         await person.is_known()
         await person.gets_everything(test=person is tester)
+    await tester.gets(TEMPLATE, test=True, purpose="nieuws")  # consent that is not on record
     await office.wrote(1, guest.id)
     await office.wrote(30, stranger.id)
     account = msgspec.structs.replace(
