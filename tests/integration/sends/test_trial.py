@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import pytest
 
 from deliverer.meta.graph_api import Sent
 from deliverer.meta.guest_list import REFUSED, TEST_WAMID
@@ -49,11 +50,12 @@ class Person:
         self.office, self.phone, self.bsuid, self.id = office, phone, bsuid, clock.new_id()
         self.lines: list[UUID] = []
 
-    async def is_known(self, *more: str) -> None:
+    async def is_known(self, *more: str, merged: bool = False) -> None:
+        """`merged`: an employee put the telephone number and the BSUID together."""
         names = [("phone", self.phone, ""), *(("bsuid", b, "p") for b in (self.bsuid, *more))]
         for kind, value, scope in names:
             row = "almelo", kind, value.encode(), sealed(value), self.id, scope
-            await self.office.pool.execute(_KNOWN, *row)
+            await self.office.pool.execute(_KNOWN, *row, merged and kind == "phone")
 
     async def gets(self, content: dict[str, Any], kind: str = "phone", **more: Any) -> None:
         is_test = more.pop("test", False)
@@ -137,11 +139,14 @@ async def test_trial_reaches_its_guests_and_nobody_else(office: Office, empty: s
         assert [each.reported for each in statuses] == [status for status, _ in TEST_STATUSES]
 
 
-async def test_person_whom_an_employee_merged_is_no_guest(office: Office, empty: str) -> None:
+@pytest.mark.parametrize("more", [[STRANGER_BSUID], []], ids=["two of one kind", "one of each"])
+async def test_person_whom_an_employee_merged_is_no_guest(
+    office: Office, empty: str, more: list[str]
+) -> None:
     """One of the two names may be a stranger's."""
     guest = Person(office, GUEST, GUEST_BSUID)
     await office.pool.execute(_GUEST, clock.new_id(), NUMBER, sealed(GUEST))
-    await guest.is_known(STRANGER_BSUID)
+    await guest.is_known(*more, merged=not more)
     for content, kind in ((TEMPLATE, "bsuid"), (TEXT, "phone")):
         await guest.gets(content, kind)
     await guest.gets_mark()
@@ -190,8 +195,8 @@ def _none(count: int) -> bool:
 
 
 _KNOWN = """
-insert into router.identity (tenant, kind, hash, value, person, valid_from, scope)
-values ($1, $2, $3, $4, $5, now(), $6)
+insert into router.identity (tenant, kind, hash, value, person, valid_from, scope, merged)
+values ($1, $2, $3, $4, $5, now(), $6, $7)
 """
 _ADDRESS = """
 update deliverer.ledger set address_kind = $2, address = $3, test = $4 where id = $1
