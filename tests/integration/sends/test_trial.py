@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from deliverer.meta.ledger import Ledger
 from deliverer.meta.read_receipt_store import ReadReceiptStore
 from deliverer.meta.read_receipts import ReadReceiptSender
 from deliverer.meta.send_outcomes import TEST_STATUSES, outcome_outbox
-from deliverer.meta.trial_store import record_trials
+from deliverer.meta.trial_store import record_trials, refuse_waiting
 from deliverer.transport.http_client import http_client
 from router.store.save import UPSERT_MARK
 from services import clock
@@ -159,6 +160,35 @@ async def test_person_whom_an_employee_merged_is_no_guest(
     assert people_reached(office) == {f"+{GUEST}"}
 
 
+async def test_going_live_sends_nothing_that_waited_for_a_stranger(
+    office: Office, empty: str
+) -> None:
+    guest, stranger = Person(office, GUEST, GUEST_BSUID), Person(office, STRANGER, STRANGER_BSUID)
+    tester = Person(office, "31688888888", "NL.tester")
+    await office.pool.execute(_GUEST, clock.new_id(), NUMBER, sealed(GUEST))
+    await office.pool.execute("insert into deliverer.trial (number) values ($1)", NUMBER)
+    for person in (guest, stranger, tester):
+        await person.is_known()
+        await person.gets_mark()
+        for state in ("queued", "held", "sending", "unknown"):
+            await person.gets(TEXT, test=person is tester)
+            await office.pool.execute(_CLAIMED, person.lines[-1], state)
+    states = partial(office.pool.fetch, "select id, state, reason from deliverer.ledger")
+    before = {row["id"]: row["state"] for row in await states()}
+    async with office.pool.acquire() as connection, connection.transaction():
+        refused = await refuse_waiting(connection, NUMBER, clock.now())
+    assert refused == len(stranger.lines)
+    for row in await states():
+        told = [each.reason for each in await outcomes(office, row["id"])]
+        if row["id"] in stranger.lines:
+            assert (row["state"], row["reason"]) == ("failed", REFUSED.reason)
+            assert told == [REFUSED.reason]
+        else:
+            assert (row["state"], told) == (before[row["id"]], [])
+    marks = await office.pool.fetch("select person from deliverer.mark")
+    assert [row["person"] for row in marks] == [guest.id]
+
+
 async def test_only_the_record_ends_a_trial_and_no_line_that_is_deleted_from_a_file(
     office: Office, empty: str
 ) -> None:
@@ -201,6 +231,7 @@ values ($1, $2, $3, $4, $5, now(), $6, $7)
 _ADDRESS = """
 update deliverer.ledger set address_kind = $2, address = $3, test = $4 where id = $1
 """
+_CLAIMED = "update deliverer.ledger set state = $2, claimed_at = now() where id = $1"
 _DUE = """
 select extract(epoch from due_at - min(due_at) over ())::float8 as seconds
 from deliverer.outcome order by due_at
