@@ -88,6 +88,8 @@ class Kind(msgspec.Struct, frozen=True):
     is_old: bool = False
     """True for a token without departments, from the time in which that meant all of them."""
     destinations: tuple[str, ...] = ()
+    is_for_people: bool = False
+    """True for the token of a desk, whose requests name the employee."""
     is_person: bool = False
     """True for the token of a person, issued by the municipality's identity provider."""
 
@@ -103,6 +105,7 @@ KINDS = {
     "owner": Kind(BOTH, every=True, confidential=True, destinations=("crm",)),
     # The events of other departments go to it too.
     "owner-of-a-part": Kind(ORDINARY, ("burgerzaken",), destinations=("crm",)),
+    "people": Kind(ORDINARY, ("burgerzaken",), is_for_people=True),
     "person": Kind(ORDINARY, ("burgerzaken",), is_person=True),
     "person-for-all": Kind(BOTH, every=True, confidential=True, is_person=True),
     "person-for-none": Kind(NONE, is_person=True),

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from archiver.api.viewer import EMPLOYEE
 from services import clock
 from services.http.rights import ROLES, Role
 from tests.support.access_matrix import (
@@ -25,7 +26,7 @@ from tests.support.access_matrix import (
 from tests.support.access_town import Part, Parts
 from tests.support.api_operations import Operation, operations
 from tests.support.e2e.isolation import more_of, url_of
-from tests.support.identity_provider import Provider, key_for
+from tests.support.identity_provider import PERSON, Provider, key_for
 from tests.support.observer import until
 from tests.support.tokens import admitted, made
 
@@ -57,6 +58,8 @@ class MatrixTown(msgspec.Struct, frozen=True):
         operation = BY_NAME[name]
         more = self._more(operation, subject)
         url = url_of(operation, subject, self.parts.town)
+        if token == self.tokens["people"]:
+            more["headers"] = more.get("headers", {}) | {EMPLOYEE: PERSON}
         async with self.turns:
             status, said, _ = await self.parts.ask(operation.method, url, token, **more)
         return Answer(status, without_ids(said, subject))
@@ -182,6 +185,7 @@ async def make_matrix_tokens(parts: Parts, provider: Provider) -> dict[str, str]
                 all_departments=kind.every,
                 confidential=kind.confidential,
                 destinations=kind.destinations,
+                people=kind.is_for_people,
             )
         )
     tokens["revoked"] = await made(url, f"{PREFIX}revoked", "almelo")
