@@ -109,7 +109,7 @@ async def refresh(pool: Pool, masters: Sequence[bytes], today: date, ring: KeyRi
         newest = next(iter(keys))
         for kind, day in missing:
             id, key = os.urandom(ID_BYTES), os.urandom(KEY_BYTES)
-            wrapped = wrap(keys[newest], key, _name(kind, day), os.urandom(NONCE_BYTES))
+            wrapped = wrap_key(WorkingKey(id, kind, day, key), keys[newest])
             await pool.execute(_ADD, id, kind, day, wrapped, newest)
         rows = await pool.fetch(_ROWS)
     ring.install([_open(dict(row), keys) for row in rows if row["wrapped"] is not None], today)
@@ -123,10 +123,14 @@ async def rewrap(pool: Pool, masters: Sequence[bytes]) -> int:
     newest = next(iter(keys))
     older = [row for row in await pool.fetch(_ROWS) if row["wrapped"] and row["master"] != newest]
     for row in older:
-        name, key = _name(row["kind"], row["day"]), _open(dict(row), keys).key
-        wrapped = wrap(keys[newest], key, name, os.urandom(NONCE_BYTES))
+        wrapped = wrap_key(_open(dict(row), keys), keys[newest])
         await pool.execute(_REWRAP, row["id"], wrapped, newest, row["master"])
     return len(older)
+
+
+def wrap_key(key: WorkingKey, master: bytes) -> bytes:
+    """Return the key as its row has it: wrapped for its kind and day."""
+    return wrap(master, key.key, _name(key.kind, key.day), os.urandom(NONCE_BYTES))
 
 
 def _missing(existing: set[tuple[Kind, date]], today: date) -> list[tuple[Kind, date]]:
