@@ -22,6 +22,7 @@ from cli.support.options import (
 from cli.support.output import TO_FETCH, CommandRefused, count, fail, print_list, print_result
 from cli.support.person_options import BSUID, NO_BSUID, NO_PERSON, parse_phones, phone_file
 from cli.support.working_keys import load_working_keys
+from deliverer.meta.trial_store import refuse_waiting
 from services import clock
 from services.config.numbers import Number
 from services.postgres.database import Connection, Pool
@@ -49,13 +50,19 @@ def _read_guest(row: dict[str, Any]) -> Guest:
     return Guest(**row, ends_with=ends_with)
 
 
-async def go_live(connection: Connection, number: Number, reason: str) -> tuple[int, Operation]:
-    """End the trial of a number and delete its guests; return how many there were."""
+async def go_live(
+    connection: Connection, number: Number, reason: str
+) -> tuple[dict[str, int], Operation]:
+    """End the trial of a number, fail its messages that wait for others, and delete its guests.
+    Return the numbers of both."""
     await _require_trial(connection, number)
+    await load_working_keys(connection)
+    refused = await refuse_waiting(connection, number.id, clock.now())
     await connection.execute(_GO_LIVE, number.id)
     guests = int(await connection.fetchval(_EMPTY, number.id))
-    data = {"reason": reason, "guests": guests}
-    return guests, Operation(what="number live", about=number.id, tenant=number.tenant, data=data)
+    counts = {"guests": guests, "refused": refused}
+    data = {"reason": reason} | counts
+    return counts, Operation(what="number live", about=number.id, tenant=number.tenant, data=data)
 
 
 async def _require_trial(connection: Connection, number: Number) -> None:
@@ -156,12 +163,15 @@ _recorded_step = combine_options(
 def live_command(id: str, reason: str, by: str, path: Path | None, as_json: bool) -> None:
     """End the trial of number ID: from now on it sends to everyone.
 
-    The guest list is deleted. Needs POSTKAMER_DATABASE_URL, as its owner.
+    Messages that wait for others than its guests fail, and the guest list is deleted. Needs
+    POSTKAMER_DATABASE_URL, as its owner, and POSTKAMER_WORKING_KEY.
     """
     number, reason, by = _find_number(path, id), parse_reason(reason), parse_name(by)
-    guests = run_audited("number", lambda connection: go_live(connection, number, reason), by)
-    line = f"{id} is live; {count(guests, 'guest|guests')} removed from its list"
-    print_result({"id": id, "trial": False, "guests": guests}, [line], as_json=as_json)
+    counts = run_audited("number", lambda connection: go_live(connection, number, reason), by)
+    line = f"{id} is live; {count(counts['guests'], 'guest|guests')} removed from its list"
+    if refused := counts["refused"]:
+        line += f"; {count(refused, 'waiting message|waiting messages')} to others failed"
+    print_result({"id": id, "trial": False} | counts, [line], as_json=as_json)
 
 
 @click.command("trial")

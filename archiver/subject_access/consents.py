@@ -32,6 +32,7 @@ class ConsentFields(ConsentEvidence, frozen=True, rename="camel"):
     status: str = ""
     consent: ConsentEvidence | None = None
     consent_ended: tuple[str, ...] = ()
+    test: bool = False
 
 
 _decode = msgspec.json.Decoder(ConsentFields).decode
@@ -59,6 +60,8 @@ def _read_events(row: Mapping[str, Any]) -> Iterator[ConsentEvent]:
     try:
         fields = _decode(row["data"])
     except msgspec.DecodeError:
+        return
+    if fields.test:  # consent that a test token brings has no effect
         return
     if row["kind"] == "consent" and fields.status not in REFUSED_STATUSES:
         is_given = fields.event == "given"

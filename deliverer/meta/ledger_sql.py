@@ -15,8 +15,8 @@ QUEUED_BEFORE = """select from deliverer.ledger b
 
 # Messages that may be held until their citizen writes again, and then hold back others like them. A
 # template may go at any time and overtakes them, above all the reopen request. A reaction is no
-# answer.
-MAY_BE_HELD = "{0}.content ->> 'type' not in ('template', 'reaction')"
+# answer, and a test is not held: its citizen is asked nothing for its sake.
+MAY_BE_HELD = "not {0}.test and {0}.content ->> 'type' not in ('template', 'reaction')"
 HELD_BEFORE = f"""{MAY_BE_HELD.format("q")} and exists (select from deliverer.ledger h
         where h.person = q.person and h.number = q.number and h.position < q.position
             and h.state = 'held')"""
@@ -55,7 +55,8 @@ CONSENT = """select from router.consent c
 
 ENTRY = f"""
 l.id, l.number, l.conversation, l.address_kind, l.address, l.content, l.attempt, l.about, l.media,
-l.code, l.purpose, l.traceparent, (l.purpose = '' or exists ({CONSENT})) as consented,
+l.code, l.purpose, l.traceparent,
+(l.purpose = '' or l.test or exists ({CONSENT})) as consented,
 extract(epoch from l.claimed_at - l.first_at)::float8 as tried,
 coalesce(nullif(l.about_wamid, ''), (select a.wamid from deliverer.ledger a
     where a.id = l.about and a.person = l.person and a.number = l.number), '') as about_wamid,

@@ -15,6 +15,8 @@ from gateway.commands import builder
 from gateway.requests import changes
 from services import clock
 from services.config.model import Configuration
+from services.http.problems import problem_response
+from services.http.rights import Rights
 
 
 class ConsentRoutes:
@@ -36,8 +38,9 @@ class ConsentRoutes:
         async def accept(_: web.Request, command: CommandRequest) -> web.Response:
             body = self._commands.parse_command(command, kind)
             faults = builder.consent_faults(body, command.rights, self._config, clock.now())
-            if ordered := sorted(faults):
-                refusal = validation_problem(ordered)
+            ordered = sorted(faults)
+            refusal = validation_problem(ordered) if ordered else _test_refusal(command.rights)
+            if refusal:
                 await self._commands.raise_unless_accepted(command, refusal)
             return await self._commands.accept(
                 command,
@@ -46,3 +49,11 @@ class ConsentRoutes:
             )
 
         return self._commands.handler(accept, "send")
+
+
+def _test_refusal(rights: Rights) -> web.Response | None:
+    """Return the refusal of a test token: real messages would go by the consent that it records."""
+    if not rights.test:
+        return None
+    detail = "a test token records and ends no consent"
+    return problem_response(422, "Unprocessable Content", detail, code="test_token")

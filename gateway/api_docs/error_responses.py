@@ -45,6 +45,11 @@ NOT_ON_GUEST_LIST = ProblemExample(
     "`not_on_guest_list`: the number is on trial, and the addressee is not on its guest list.",
     {"code": "not_on_guest_list"},
 )
+TEST_TOKEN = ProblemExample(
+    "a test token records and ends no consent",
+    "`test_token`: consent is real, and a test token records and ends none.",
+    {"code": "test_token"},
+)
 NO_MESSAGE = ProblemExample(
     "there is no such message", "There is no such message, or another token sent it."
 )

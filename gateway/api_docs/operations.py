@@ -15,6 +15,7 @@ from gateway.api_docs.error_responses import (
     NO_MESSAGE,
     NO_NUMBER,
     NOT_ON_GUEST_LIST,
+    TEST_TOKEN,
     TRANSFERRED,
     UNFIT_TEXT,
 )
@@ -55,7 +56,8 @@ SEND = Operation(
     " a template is sent by day: at night it waits for the morning."
     "\n\nA number on trial sends only to its guest list; a message to anyone else is refused with"
     " 422. With a test token nothing is sent: the statuses `sent`, `delivered` and `read` come all"
-    " the same."
+    " the same. Consent that comes with such a message is for that message alone, and is not"
+    " recorded."
     "\n\nAn accepted message is not sent yet: read its status at `Location`, or wait for an event.",
     roles=["send"],
     parameters=[KEY],
@@ -248,7 +250,7 @@ def _consent_operation(
         parameters=[KEY],
         content=content,
         answers=_accepted("The command is safe and applies to later commands."),
-        refusals=BODY_REFUSALS | {409: [KEY_USED]},
+        refusals=BODY_REFUSALS | {409: [KEY_USED], 422: [TEST_TOKEN]},
     )
 
 

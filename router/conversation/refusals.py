@@ -51,7 +51,10 @@ NOT_IN_DOUBT = Refusal(
     "de status van dit bericht is niet unknown: het wacht nog, of het is al bekend",
 )
 PERSON_NEEDED = Refusal("person_needed", "alleen een medewerker kan een zorgalarm bevestigen")
-TEST_TOKEN = Refusal("test_token", "een testtoken laat geen echt bericht opnieuw gaan")
+TEST_TOKEN = Refusal(
+    "test_token",
+    "een testtoken verandert geen toestemming en laat geen echt bericht opnieuw gaan",
+)
 OPTED_OUT = Refusal("opted_out", "de inwoner wil deze berichten niet meer krijgen")
 
 BLOCKED = {

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from router.conversation import refusals
+from router.conversation import refusals, timers
 from router.handlers.conversation_commands import CONVERSATION_COMMANDS
 from router.handlers.message_commands import MESSAGE_COMMANDS
 from router.handlers.municipal_commands import MUNICIPAL_COMMANDS
@@ -27,7 +27,16 @@ from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
 from router.output.archive_records import KindAndData
 from router.output.crm_events import AddressedEvent
-from services.contract import Action, Command, Delivery, SendMessage, SettleSend, UnknownAction
+from services.contract import (
+    Action,
+    Command,
+    Delivery,
+    EndConsent,
+    RecordConsent,
+    SendMessage,
+    SettleSend,
+    UnknownAction,
+)
 from services.event_types import COMMAND_REFUSED
 from services.ids import CONVERSATION
 from services.whatsapp.identities import address
@@ -38,6 +47,8 @@ COMMANDS: dict[type[Action], CommandHandler] = {
     **MUNICIPAL_COMMANDS,
 }
 """Action -> its handler."""
+REAL_ACTIONS = (SettleSend, RecordConsent, EndConsent)
+"""Actions that a test token may not give: there is nothing of a test in their effect."""
 
 
 def needs(unit: WorkUnit, command: Command, context: RoutingContext) -> Needs:
@@ -60,16 +71,18 @@ def decide_command(
     if number is None:
         return refuse(unit, command, refusals.NO_NUMBER, context)
     pending = PendingCommand(unit, command, number, snapshot, context)
-    if command.test and isinstance(command.action, SettleSend):
+    if command.test and isinstance(command.action, REAL_ACTIONS):
         return pending.refuse(refusals.TEST_TOKEN)
     decision, changes = COMMANDS[type(command.action)].decide(pending, command.action)
     return decision, _keep_from_meta(changes) if command.test else changes
 
 
 def _keep_from_meta(changes: Changes) -> Changes:
-    """Return the changes by a command of a test token, of which nothing reaches Meta."""
+    """Return the changes by a command of a test token, of which nothing reaches Meta: no text for a
+    long wait either, and no message by consent that a test brought."""
     send = msgspec.structs.replace(changes.send, test=True) if changes.send else None
-    return msgspec.structs.replace(changes, send=send, read_receipt=None)
+    kept = tuple(timer for timer in changes.timers if timer.kind != timers.WAITING)
+    return msgspec.structs.replace(changes, send=send, read_receipt=None, consent=None, timers=kept)
 
 
 def events(unit: WorkUnit, command: Command, decision: Decision) -> Iterator[AddressedEvent]:
@@ -111,7 +124,8 @@ def _build_refusal(unit: WorkUnit, command: Command, refusal: RefusalEvent) -> A
 
 
 def record(unit: WorkUnit, command: Command, decision: Decision) -> KindAndData:
-    return COMMANDS[type(command.action)].record(command, command.action, decision)
+    kind, data = COMMANDS[type(command.action)].record(command, command.action, decision)
+    return kind, data | ({"test": True} if command.test else {})
 
 
 def failed_command(unit: WorkUnit, command: Command, context: RoutingContext) -> OutgoingStatus:

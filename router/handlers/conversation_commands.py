@@ -299,7 +299,7 @@ def _merge(pending: PendingCommand, action: MergeConversation, previous: Convers
     if refusal := merge.merge_refusal(pending.command, previous, other):
         return refusal
     identities = tuple(
-        msgspec.structs.replace(identity, person=previous.person, valid_from=unit.at)
+        msgspec.structs.replace(identity, person=previous.person, valid_from=unit.at, merged=True)
         for identity in snapshot.identities_of(other.person)
     )
     after = previous.with_next_sequence().with_state(**merge.merge_state(previous, other))

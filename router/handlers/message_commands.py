@@ -221,8 +221,7 @@ def _record(command: Command, message: SendMessage, decision: Decision) -> KindA
         "quoted": message.reply_to_message,
         "media": message.media,
     }
-    test = {"test": True} if command.test else {}
-    return "message", data | test | _consent_data(message, decision) | case_json(decision)
+    return "message", data | _consent_data(message, decision) | case_json(decision)
 
 
 def _consent_data(message: SendMessage, decision: Decision) -> Data:

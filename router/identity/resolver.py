@@ -80,8 +80,16 @@ def resolve_person(
         owner, is_phone_match = _find_owner(becomes, lookup)
     if owner is None:
         owner = unit.id("person")
+    merged = any(identity.merged for identity in snapshot.identities_of(owner))
     added = tuple(
-        Identity(*keys[i], value=i.value, person=owner, valid_from=sender.at, scope=_scope(i, unit))
+        Identity(
+            *keys[i],
+            value=i.value,
+            person=owner,
+            valid_from=sender.at,
+            scope=_scope(i, unit),
+            merged=merged,
+        )
         for i in becomes or names
         if _is_news(i, owner, lookup)
     )

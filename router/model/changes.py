@@ -55,7 +55,8 @@ class Template(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 class Identity(msgspec.Struct, frozen=True, gc=False):
     """An identifier of a person from `valid_from` on; `valid_to` is set once it has ended. `scope`
-    is the portfolio in which a BSUID was seen."""
+    is the portfolio in which a BSUID was seen. `merged` is True if it came by a merge of people, or
+    later to a person with such an identifier."""
 
     tenant: str
     kind: str
@@ -64,6 +65,7 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
     person: UUID
     valid_from: datetime
     scope: str = ""
+    merged: bool = False
     valid_to: datetime | None = None
 
     @property

@@ -181,7 +181,7 @@ from router.charge where id = any($1::uuid[])
 """
 
 _PEOPLE = """
-select tenant, kind, hash, value, person, valid_from, scope from router.identity
+select tenant, kind, hash, value, person, valid_from, scope, merged from router.identity
 where valid_to is null and person in (
     select person from router.identity where valid_to is null and hash = any($1::bytea[])
     union select person from router.conversation where id = any($2::text[])

@@ -130,7 +130,7 @@ async def _save_identities(connection: Connection, identities: Sequence[Identity
     await connection.execute(END_IDENTITY, *columns(ended, 4))
     rows = [_identity_row(i) for i in last if i.valid_to is None]
     if rows:
-        await connection.execute(INSERT_IDENTITY, *columns(rows, 7))
+        await connection.execute(INSERT_IDENTITY, *columns(rows, 8))
 
 
 def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
@@ -151,7 +151,7 @@ def _conversation_row(conversation: Conversation) -> tuple[Any, ...]:
 
 def _identity_row(identity: Identity) -> tuple[Any, ...]:
     value = RING.seal_name(identity.value, ADDRESS)
-    return msgspec.structs.astuple(msgspec.structs.replace(identity, value=value))[:7]
+    return msgspec.structs.astuple(msgspec.structs.replace(identity, value=value))[:8]
 
 
 def _send_row(send: LedgerInsert) -> tuple[Any, ...]:
@@ -182,9 +182,9 @@ where (i.tenant, i.kind, i.hash) = (n.tenant, n.kind, n.hash) and i.valid_to is 
 """
 
 INSERT_IDENTITY = """
-insert into router.identity (tenant, kind, hash, value, person, valid_from, scope)
+insert into router.identity (tenant, kind, hash, value, person, valid_from, scope, merged)
 select * from unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::uuid[],
-    $6::timestamptz[], $7::text[])
+    $6::timestamptz[], $7::text[], $8::boolean[])
 """
 
 UPSERT_CONVERSATION = """

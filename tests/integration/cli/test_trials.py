@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.postgres.database import Pool
+from services.trial import NOT_ON_GUEST_LIST
 from tests.support.integration.parked_deliveries import Command, commands, on
 
 NUMBER = "106540352242922"
@@ -47,7 +48,7 @@ def test_guests_are_listed_without_their_addresses_and_leave_at_going_live(
     assert run("guests", "remove", *second, *WHY).exit_code == 0
     assert run("guests", "remove", *second, *WHY).exit_code == 1
     live = run("number", "live", NUMBER, *WHY, *BY, "--json")
-    assert json.loads(live.stdout) == {"id": NUMBER, "trial": False, "guests": 1}
+    assert json.loads(live.stdout) == {"id": NUMBER, "trial": False, "guests": 1, "refused": 0}
     assert json.loads(run("guests", "list", "--json").stdout) == []
     again = run("number", "live", NUMBER, *WHY, *BY)
     late = run("guests", "add", "--number", NUMBER, *WHY, "--phone", "+31612345678")
@@ -59,8 +60,28 @@ def test_guests_are_listed_without_their_addresses_and_leave_at_going_live(
         ("guests add", NUMBER, "almelo", "beheer", reason | {"guests": first}),
         ("guests add", NUMBER, "almelo", "beheer", reason | {"guests": second}),
         ("guests remove", NUMBER, "", "beheer", reason | {"guests": second}),
-        ("number live", NUMBER, "almelo", "S. Jansen", reason | {"guests": 1}),
+        ("number live", NUMBER, "almelo", "S. Jansen", reason | {"guests": 1, "refused": 0}),
     ]
+
+
+def test_message_that_waits_for_a_stranger_fails_at_going_live_and_the_record_counts_it(
+    run: Command, fresh: str
+) -> None:
+    async def wait(pool: Pool) -> None:
+        await pool.execute(_WAITING, NUMBER)
+
+    async def states(pool: Pool) -> list[str]:
+        rows = await pool.fetch("select state || ' ' || reason as said from deliverer.ledger")
+        return [row["said"] for row in rows]
+
+    run("number", "trial", NUMBER, *WHY, *BY)
+    on(fresh, wait)
+    live = run("number", "live", NUMBER, *WHY, *BY)
+    assert live.stdout == (
+        f"{NUMBER} is live; 0 guests removed from its list; 1 waiting message to others failed\n"
+    )
+    assert on(fresh, states) == [f"failed {NOT_ON_GUEST_LIST}"]
+    assert operations(fresh)[-1][-1] == {"reason": WHY[1], "guests": 0, "refused": 1}
 
 
 def test_trial_of_an_unknown_number_or_of_nobody_changes_nothing(run: Command, fresh: str) -> None:
@@ -73,3 +94,10 @@ def test_trial_of_an_unknown_number_or_of_nobody_changes_nothing(run: Command, f
         refused = run(*add, NUMBER, option, value)
         assert refused.exit_code == 2 and value not in refused.stderr
     assert operations(fresh) == []
+
+
+_WAITING = """
+insert into deliverer.ledger (id, number, conversation, place, person, address_kind, address,
+    content, created_at, due_at)
+values (gen_random_uuid(), $1, 'c', 1, gen_random_uuid(), 'phone', 'x', '{}', now(), now())
+"""

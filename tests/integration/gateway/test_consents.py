@@ -133,3 +133,12 @@ async def test_consent_is_the_whole_municipalitys_and_needs_the_role_to_send(
         assert pointers(told) == ["/author"]
     async with desk_of(gateways, tenant="elsewhere") as desk:
         assert pointers((await desk.ask("POST", "consents", AGREED))[1]) == ["/number"]
+
+
+async def test_test_token_changes_no_consent(gateways: Pool) -> None:
+    async with desk_of(gateways, roles=frozenset(["send"]), test=True) as desk:
+        for path, body in (("consents", AGREED), ("consents/_end", ENDED)):
+            status, told = await desk.ask("POST", path, body, [("Idempotency-Key", path)])
+            assert (status, told["code"]) == (422, "test_token")
+        assert desk.commands == []
+        assert (await desk.ask("POST", "messages", TEMPLATE | {"consent": PROOF}))[0] == 202

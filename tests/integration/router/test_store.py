@@ -17,7 +17,7 @@ from services.postgres.database import Pool, connection_pool
 from services.sealing.columns import ADDRESS, WAMID
 from services.sealing.key_ring import RING
 from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
-from tests.support.citizens import text, webhook
+from tests.support.citizens import phone, text, webhook
 from tests.support.integration.crm_desk import marking
 from tests.support.router.batch_office import GROUND, NUMBER, WABA, Office, consent, template
 
@@ -181,6 +181,20 @@ async def test_an_identifier_that_ended_is_kept_with_its_end_and_found_no_more(
     assert other.conversation != anna.conversation
     [(_, same, _)] = await office.takes(office.order(text="dag", to="31699999999"))
     assert same.conversation == anna.conversation
+
+
+async def test_names_that_a_merge_put_together_are_marked(office: Office, pool: Pool) -> None:
+    anna, bert = [
+        (await office.takes(office.came(webhook(text("hoi", f"wamid.{n}", n)))))[0][1].conversation
+        for n in (1, 2)
+    ]
+    await office.takes(office.order("merge", conversation=anna, other=bert))
+    query = "select value, merged from router.identity where valid_to is null"
+    marked = {
+        RING.unseal_text(row["value"], ADDRESS): row["merged"] for row in await pool.fetch(query)
+    }
+    names = [(phone(n), f"NL.citizen{n}") for n in (1, 2)]
+    assert marked == dict.fromkeys(names[0], False) | dict.fromkeys(names[1], True)
 
 
 async def test_a_template_and_an_opt_out_are_known_to_the_next_batch(

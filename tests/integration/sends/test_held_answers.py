@@ -48,6 +48,19 @@ async def test_template_overtakes_held_answers_and_a_text_does_not(late: Late) -
     assert late.office.sent_types == ["template"] * 3
 
 
+async def test_message_of_a_test_token_fails_at_once_behind_a_held_answer(late: Late) -> None:
+    """Held, it would have the citizen asked to write."""
+    async with late.working():
+        held = await late.hold()
+        test = await late.answer()
+        await late.office.pool.execute(_TEST, test)
+        await late.office.until(test, "failed")
+        await late.sweep()
+    assert await late.state(held) == "held"
+    assert [state for state, _ in await late.told(test)] == ["failed"]
+    assert late.office.provider.messages == []
+
+
 async def test_held_answers_go_in_order_before_newer_ones_when_the_citizen_writes(
     late: Late,
 ) -> None:
@@ -156,3 +169,6 @@ async def test_deliverer_may_sweep_and_defer_held_answers(late: Late, empty: str
         await ledger.defer_for_quiet_hours({NUMBER: (clock.now(), "night")})
         assert [line.id for line in await ledger.claim(1, set())]
     assert await late.state(first) in ("queued", "sending")
+
+
+_TEST = "update deliverer.ledger set test = true where id = $1"

@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import msgspec
+import pytest
 
 from deliverer.meta.graph_api import Sent
 from deliverer.meta.guest_list import REFUSED, TEST_WAMID
@@ -13,7 +15,7 @@ from deliverer.meta.ledger import Ledger
 from deliverer.meta.read_receipt_store import ReadReceiptStore
 from deliverer.meta.read_receipts import ReadReceiptSender
 from deliverer.meta.send_outcomes import TEST_STATUSES, outcome_outbox
-from deliverer.meta.trial_store import record_trials
+from deliverer.meta.trial_store import record_trials, refuse_waiting
 from deliverer.transport.http_client import http_client
 from router.store.save import UPSERT_MARK
 from services import clock
@@ -49,11 +51,12 @@ class Person:
         self.office, self.phone, self.bsuid, self.id = office, phone, bsuid, clock.new_id()
         self.lines: list[UUID] = []
 
-    async def is_known(self, *more: str) -> None:
+    async def is_known(self, *more: str, merged: bool = False) -> None:
+        """`merged`: an employee put the telephone number and the BSUID together."""
         names = [("phone", self.phone, ""), *(("bsuid", b, "p") for b in (self.bsuid, *more))]
         for kind, value, scope in names:
             row = "almelo", kind, value.encode(), sealed(value), self.id, scope
-            await self.office.pool.execute(_KNOWN, *row)
+            await self.office.pool.execute(_KNOWN, *row, merged and kind == "phone")
 
     async def gets(self, content: dict[str, Any], kind: str = "phone", **more: Any) -> None:
         is_test = more.pop("test", False)
@@ -112,6 +115,7 @@ async def test_trial_reaches_its_guests_and_nobody_else(office: Office, empty: s
     for person in (guest, stranger, tester):
         await person.is_known()
         await person.gets_everything(test=person is tester)
+    await tester.gets(TEMPLATE, test=True, purpose="nieuws")  # consent that is not on record
     await office.wrote(1, guest.id)
     await office.wrote(30, stranger.id)
     account = msgspec.structs.replace(
@@ -136,11 +140,14 @@ async def test_trial_reaches_its_guests_and_nobody_else(office: Office, empty: s
         assert [each.reported for each in statuses] == [status for status, _ in TEST_STATUSES]
 
 
-async def test_person_whom_an_employee_merged_is_no_guest(office: Office, empty: str) -> None:
+@pytest.mark.parametrize("more", [[STRANGER_BSUID], []], ids=["two of one kind", "one of each"])
+async def test_person_whom_an_employee_merged_is_no_guest(
+    office: Office, empty: str, more: list[str]
+) -> None:
     """One of the two names may be a stranger's."""
     guest = Person(office, GUEST, GUEST_BSUID)
     await office.pool.execute(_GUEST, clock.new_id(), NUMBER, sealed(GUEST))
-    await guest.is_known(STRANGER_BSUID)
+    await guest.is_known(*more, merged=not more)
     for content, kind in ((TEMPLATE, "bsuid"), (TEXT, "phone")):
         await guest.gets(content, kind)
     await guest.gets_mark()
@@ -151,6 +158,35 @@ async def test_person_whom_an_employee_merged_is_no_guest(office: Office, empty:
         await until(lambda: office.pool.fetchval("select count(*) from deliverer.mark"), _none, 10)
     assert line["reason"] == REFUSED.reason
     assert people_reached(office) == {f"+{GUEST}"}
+
+
+async def test_going_live_sends_nothing_that_waited_for_a_stranger(
+    office: Office, empty: str
+) -> None:
+    guest, stranger = Person(office, GUEST, GUEST_BSUID), Person(office, STRANGER, STRANGER_BSUID)
+    tester = Person(office, "31688888888", "NL.tester")
+    await office.pool.execute(_GUEST, clock.new_id(), NUMBER, sealed(GUEST))
+    await office.pool.execute("insert into deliverer.trial (number) values ($1)", NUMBER)
+    for person in (guest, stranger, tester):
+        await person.is_known()
+        await person.gets_mark()
+        for state in ("queued", "held", "sending", "unknown"):
+            await person.gets(TEXT, test=person is tester)
+            await office.pool.execute(_CLAIMED, person.lines[-1], state)
+    states = partial(office.pool.fetch, "select id, state, reason from deliverer.ledger")
+    before = {row["id"]: row["state"] for row in await states()}
+    async with office.pool.acquire() as connection, connection.transaction():
+        refused = await refuse_waiting(connection, NUMBER, clock.now())
+    assert refused == len(stranger.lines)
+    for row in await states():
+        told = [each.reason for each in await outcomes(office, row["id"])]
+        if row["id"] in stranger.lines:
+            assert (row["state"], row["reason"]) == ("failed", REFUSED.reason)
+            assert told == [REFUSED.reason]
+        else:
+            assert (row["state"], told) == (before[row["id"]], [])
+    marks = await office.pool.fetch("select person from deliverer.mark")
+    assert [row["person"] for row in marks] == [guest.id]
 
 
 async def test_only_the_record_ends_a_trial_and_no_line_that_is_deleted_from_a_file(
@@ -189,12 +225,13 @@ def _none(count: int) -> bool:
 
 
 _KNOWN = """
-insert into router.identity (tenant, kind, hash, value, person, valid_from, scope)
-values ($1, $2, $3, $4, $5, now(), $6)
+insert into router.identity (tenant, kind, hash, value, person, valid_from, scope, merged)
+values ($1, $2, $3, $4, $5, now(), $6, $7)
 """
 _ADDRESS = """
 update deliverer.ledger set address_kind = $2, address = $3, test = $4 where id = $1
 """
+_CLAIMED = "update deliverer.ledger set state = $2, claimed_at = now() where id = $1"
 _DUE = """
 select extract(epoch from due_at - min(due_at) over ())::float8 as seconds
 from deliverer.outcome order by due_at

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from router.conversation.consent import PURPOSES
+from router.conversation.refusals import TEST_TOKEN
 from router.model.changes import Changes
 from services.whatsapp.delivery_status import WITHDRAWN
 from tests.support.router.commands import command
@@ -156,6 +157,23 @@ def test_consent_is_stored_with_its_evidence_and_named_by_the_message() -> None:
     [consent] = router.consents.values()
     assert (consent.purpose, consent.source, consent.given_at) == ("nieuws", "formulier 12", at(0))
     assert (consent.recorded_at, consent.recorded_by, consent.ended_at) == (at(1), "crm", None)
+
+
+@pytest.mark.parametrize("type", ["consent", "withdraw"])
+def test_test_token_changes_no_consent(type: str) -> None:
+    router = Router()
+    send(router, **NEWS)
+    order = command("test", type, second=2, to=PHONE, test=True, **NEWS | {"given_at": at(1)})
+    decision, changes = decide_one(router, order)
+    assert (decision.reason, changes.consent) == (str(TEST_TOKEN), None)
+
+
+def test_consent_that_comes_with_a_test_is_for_that_message_alone() -> None:
+    router = Router()
+    decision, changes = send(router, test=True, **NEWS)
+    assert decision.purpose == "nieuws" and changes.send and changes.send.test
+    assert changes.consent is None and router.consents == {}
+    assert code(send(router, 2, purpose="nieuws")[0]) == MISSING
 
 
 def test_answer_names_no_consent_though_it_brings_one() -> None:

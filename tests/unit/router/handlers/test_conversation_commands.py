@@ -42,6 +42,18 @@ def test_transfer_is_published_to_both_departments_each_under_its_own_id() -> No
     assert (desk.now.since, desk.now.sequence) == (at(2), 2)
 
 
+def test_record_of_a_change_says_that_a_test_token_made_it() -> None:
+    desk = Desk()
+    orders: list[dict[str, Any]] = [
+        {"type": "note", "text": "belde terug"},
+        {"type": "transfer", "to_department": "groen"},
+    ]
+    for order in orders:
+        [real] = records_of(desk.orders(**order))
+        [test] = records_of(desk.orders(test=True, **order))
+        assert data(test)["test"] is True and "test" not in data(real)
+
+
 def test_transfer_within_one_destination_is_published_once() -> None:
     desk = Desk()
     [(destination, event)] = addressed_events(desk.orders("transfer", to_department="belastingen"))

@@ -14,7 +14,7 @@ from services.event_types import RECEIVED, TRANSFERRED, WAITING
 from tests.support.router.commands import MACHINE, SANNE
 from tests.support.router.config_full import BORNE, DESK, config
 from tests.support.router.decisions import data, records_of
-from tests.support.router.names import BERT
+from tests.support.router.names import ANNA, BERT
 from tests.support.router.script import play
 from tests.support.router.simulation import Stadhuis
 from tests.support.router.webhooks import status, statuses
@@ -165,6 +165,19 @@ def test_merged_people_continue_in_one_conversation() -> None:
     assert people == {hall.conversation.person}
     hall.after(days=1)
     assert hall.orders("text", conversation="", to=BERT["phone"]).conversation == anna
+
+
+def test_name_that_came_by_a_merge_is_marked_and_so_is_one_gained_later() -> None:
+    """A number on trial sends to no one who is a guest by such a name alone."""
+    hall, bert = with_bert()
+    hall.orders("merge", other=bert)
+    new = {"bsuid": BERT["bsuid"], "phone": "31600000099"}
+    assert hall.hears("mijn nieuwe nummer", who=new).conversation == hall.id
+    merged = {each.value: each.merged for each in hall.router.identities.values()}
+    assert merged == {
+        **dict.fromkeys(ANNA.values(), False),
+        **dict.fromkeys((*BERT.values(), "31600000099"), True),
+    }
 
 
 @pytest.mark.parametrize(

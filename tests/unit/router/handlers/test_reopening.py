@@ -68,6 +68,13 @@ def test_citizen_of_a_reopened_conversation_waits_and_is_not_forgotten(answered:
     assert hall.conversation.closed_at is None
 
 
+def test_citizen_gets_no_text_because_a_test_token_reopened() -> None:
+    hall = closed()
+    assert hall.orders("reopen", test=True).kind == "accepted"
+    hall.after(days=1)
+    assert "waiting" not in hall.happened
+
+
 def test_reopened_conversation_that_is_answered_closes_after_a_long_silence() -> None:
     hall = closed()
     hall.after(days=100).orders("reopen")
