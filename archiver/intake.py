@@ -21,7 +21,7 @@ from archiver.quarantine import Quarantine
 from services import clock, metrics, tracing
 from services.amqp.consumer import ConsumerStopping, Inbox
 from services.amqp.incoming_message import IncomingMessage
-from services.amqp.sealed_batch import open_batch
+from services.amqp.sealed_batch import open_batch, open_body
 from services.contract import ArchiveBatch, Record
 from services.postgres.database import retry_while_unavailable
 from services.tasks import background_task, first_or_watchdog
@@ -107,7 +107,8 @@ class Intake:
             batch = None
         if isinstance(batch, ArchiveBatch):
             return batch.records
-        await self._put_aside("an envelope that cannot be read", message.body)
+        body = open_body(message.type, message.body)
+        await self._put_aside("an envelope that cannot be read", body)
         return []
 
     async def _write_batches(self, inbox: Inbox, ready: "asyncio.Queue[Batch]") -> None:

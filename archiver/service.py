@@ -55,7 +55,7 @@ from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.outbox import Relay
 from services.published_batches import published_batch_reports
 from services.tasks import background_task
-from services.working_keys import sealing_pool
+from services.working_keys import sealing_pool, working_masters
 
 POOL_SIZE = 16
 """PostgreSQL connections: one for the writer, one per file in progress, the rest for answers."""
@@ -80,7 +80,7 @@ async def archiver(
         objects, media_store = ObjectStore(settings.object_store), MediaStore(pool, keys)
         ring, watch = await enter(run_tokens(settings, version, pool))
         archive = Archive(pool, keys, writer, ring)
-        maintenance_tasks = await enter(_maintenance_tasks(settings, config, archive, objects))
+        maintenance_tasks = await enter(_maintenance_tasks(settings, version, archive, objects))
         intake = Intake(writer, Quarantine(pool, keys))
         consumer = await enter(run_consumer(connection, queue, PREFETCH, intake.work))
         report = await enter(drained_queue_reports(pool, [consumer]))
@@ -122,7 +122,8 @@ async def run_tokens(
             yield ring, watch
 
 
-def _queues(config: Configuration) -> list[str]:
+def _queues(version: ActiveVersion) -> list[str]:
+    config = version.loaded.config
     table = topology.queues(config.partitions, [each.id for each in config.destinations])
     return [queue.name for queue in table]
 
@@ -143,11 +144,12 @@ class Archive(NamedTuple):
 
 @asynccontextmanager
 async def _maintenance_tasks(
-    settings: ArchiverSettings, config: Configuration, archive: Archive, objects: ObjectStore
+    settings: ArchiverSettings, version: ActiveVersion, archive: Archive, objects: ObjectStore
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """Run the maintenance of the record: table partitions, operator actions, checkpoints, the
     counts of open subject access requests and of the quarantine, the free space of the object
     store, and the balance."""
+    config = version.loaded.config
     pool, tenants = archive.pool, [tenant.id for tenant in config.tenants]
     signer = Signer(config.log, derive_key(settings.archive_key, checkpoint_signer.PURPOSE))
     works = [
@@ -157,7 +159,7 @@ async def _maintenance_tasks(
         request_metrics.count(pool, tenants),
         objects.volume.run(),
         keep_balance(pool),
-        keep_working_keys(pool, [key_bytes(key) for key in settings.working_key], _queues(config)),
+        keep_working_keys(pool, working_masters(settings), partial(_queues, version)),
         count_entries(pool),
     ]
     async with AsyncExitStack() as stack:

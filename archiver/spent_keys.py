@@ -6,7 +6,7 @@ a table once no row is sealed under it.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 
@@ -15,7 +15,7 @@ import structlog
 from services import clock
 from services.postgres.database import Pool, retry_while_unavailable
 from services.sealing.key_ring import SEALS_DAYS
-from services.working_keys import rewrap
+from services.working_keys import log_wrong_clock, rewrap
 
 LOOK_SECONDS = 6 * 3600.0
 """Pause between looks: each reads all sealed columns once, as long as a key may go."""
@@ -23,13 +23,15 @@ LOOK_SECONDS = 6 * 3600.0
 log = structlog.get_logger()
 
 
-async def keep_working_keys(pool: Pool, masters: Sequence[bytes], queues: Collection[str]) -> None:
+async def keep_working_keys(
+    pool: Pool, masters: Sequence[bytes], queues: Callable[[], Collection[str]]
+) -> None:
     """Put all keys under the newest master, and destroy spent ones, for as long as the service
-    runs. `queues` are all that hold messages."""
+    runs. `queues` returns all that hold messages by the configuration in force."""
     while True:
         if count := await retry_while_unavailable(partial(rewrap, pool, masters), "working keys"):
             log.info("keys.rewrapped", count=count)
-        look = partial(destroy_spent_keys, pool, queues, clock.now().date())
+        look = partial(destroy_spent_keys, pool, queues(), clock.now().date())
         await retry_while_unavailable(look, "spent keys")
         await asyncio.sleep(LOOK_SECONDS)
 
@@ -47,9 +49,11 @@ async def destroy_spent_keys(pool: Pool, queues: Collection[str], today: date) -
         used = {row["id"] for row in await pool.fetch("select id from sealing.keys_in_use() id")}
         spent += [row["id"] for row in old["table"] if row["id"] not in used]
     if spent:
-        await pool.execute(_DESTROY, spent)
-        log.info("keys.destroyed", count=len(spent))
-    return len(spent)
+        with log_wrong_clock():
+            await pool.execute(_DESTROY, spent)
+            log.info("keys.destroyed", count=len(spent))
+            return len(spent)
+    return 0
 
 
 def _last_use(day: date) -> datetime:

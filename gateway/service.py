@@ -30,9 +30,11 @@ from services.http.token_store import TokenStore, environment_tokens, run_token_
 from services.lifecycle import first_failure
 from services.postgres.database import Pool
 from services.published_batches import published_batch_reports
+from services.sealing.key_ring import RING
 from services.tasks import background_task
 from services.working_keys import sealing_pool
 
+NO_KEYS = "the working keys were not read: the database has not answered since the start"
 POOL_SIZE = 8
 """Connections to PostgreSQL. Only /v1/ uses them."""
 
@@ -64,7 +66,7 @@ async def gateway(
         api, tasks = await enter(_api(settings, version, pool, intake))
 
         async def obstacles() -> list[str]:
-            return link.obstacles()
+            return link.obstacles() + ([] if RING.ready.is_set() else [NO_KEYS])
 
         operations = operations_app(obstacles, lambda: version.status)
         await enter(serve(operations, settings.bind, settings.gateway_ops_port))

@@ -6,8 +6,8 @@ seals nothing: the gateway answers 503, and the others wait for the database any
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
@@ -15,9 +15,9 @@ from typing import Any
 import structlog
 
 from services import clock
-from services.config.settings import Settings, key_bytes
+from services.config.settings import Settings, WorkingKeySettings, key_bytes
 from services.instance import session_name
-from services.postgres.database import Pool, connection_pool, retry_while_unavailable
+from services.postgres.database import RAISED, Pool, connection_pool, retry_while_unavailable
 from services.sealing.key_ring import DAILY, ID_BYTES, RING, KeyRing, Kind, WorkingKey
 from services.sealing.wrapping import (
     KEY_BYTES,
@@ -55,9 +55,14 @@ async def sealing_pool(
     url = settings.database_url.get_secret_value()
     async with (
         connection_pool(url, session_name(name), size) as pool,
-        working_keys(pool, [key_bytes(key) for key in settings.working_key]) as task,
+        working_keys(pool, working_masters(settings)) as task,
     ):
         yield pool, task
+
+
+def working_masters(settings: WorkingKeySettings) -> list[bytes]:
+    """Return the master keys that were given, the newest first."""
+    return [key_bytes(key) for key in settings.working_key]
 
 
 @asynccontextmanager
@@ -85,10 +90,11 @@ async def working_keys(
 
 
 async def _wait_for_next_read(ring: KeyRing) -> None:
-    """Return after REFRESH_SECONDS, or as soon as keys of today or tomorrow are missing."""
+    """Return after REFRESH_SECONDS, or as soon as keys of today or tomorrow are missing, or a value
+    asked for one that another process has made."""
     for _ in range(round(REFRESH_SECONDS / LOOK_SECONDS)):
         await asyncio.sleep(LOOK_SECONDS)
-        if not ring.covers(clock.now().date()):
+        if ring.misses or not ring.covers(clock.now().date()):
             return
 
 
@@ -109,10 +115,12 @@ async def refresh(pool: Pool, masters: Sequence[bytes], today: date, ring: KeyRi
         newest = next(iter(keys))
         for kind, day in missing:
             id, key = os.urandom(ID_BYTES), os.urandom(KEY_BYTES)
-            wrapped = wrap(keys[newest], key, _name(kind, day), os.urandom(NONCE_BYTES))
-            await pool.execute(_ADD, id, kind, day, wrapped, newest)
+            wrapped = wrap_key(WorkingKey(id, kind, day, key), keys[newest])
+            with log_wrong_clock():
+                await pool.execute(_ADD, id, kind, day, wrapped, newest)
         rows = await pool.fetch(_ROWS)
-    ring.install([_open(dict(row), keys) for row in rows if row["wrapped"] is not None], today)
+    ring.misses = False
+    ring.install(_open_all([dict(row) for row in rows if row["wrapped"] is not None], keys), today)
     ring.forget([row["id"] for row in rows if row["wrapped"] is None])
 
 
@@ -123,10 +131,39 @@ async def rewrap(pool: Pool, masters: Sequence[bytes]) -> int:
     newest = next(iter(keys))
     older = [row for row in await pool.fetch(_ROWS) if row["wrapped"] and row["master"] != newest]
     for row in older:
-        name, key = _name(row["kind"], row["day"]), _open(dict(row), keys).key
-        wrapped = wrap(keys[newest], key, name, os.urandom(NONCE_BYTES))
+        wrapped = wrap_key(_open(dict(row), keys), keys[newest])
         await pool.execute(_REWRAP, row["id"], wrapped, newest, row["master"])
     return len(older)
+
+
+def _open_all(rows: Sequence[Mapping[str, Any]], keys: Mapping[str, bytes]) -> list[WorkingKey]:
+    """Open these keys. One that does not open is left out, so that a bad row stops nobody; raises
+    WrongWorkingKey if none opens: then it is the master key that is wrong."""
+    opened, faults = [], list[WrongWorkingKey]()
+    for row in rows:
+        try:
+            opened.append(_open(row, keys))
+        except WrongWorkingKey as error:
+            faults.append(error)
+    if faults and not opened:
+        raise faults[0]
+    if faults:
+        log.error("keys.shut", count=len(faults), reason=str(faults[0]))
+    return opened
+
+
+@contextmanager
+def log_wrong_clock() -> Iterator[None]:
+    """Go on if the database refuses what only a wrong clock asks for."""
+    try:
+        yield
+    except RAISED as error:
+        log.error("keys.refused", reason=str(error))
+
+
+def wrap_key(key: WorkingKey, master: bytes) -> bytes:
+    """Return the key as its row has it: wrapped for its kind and day."""
+    return wrap(master, key.key, _name(key.kind, key.day), os.urandom(NONCE_BYTES))
 
 
 def _missing(existing: set[tuple[Kind, date]], today: date) -> list[tuple[Kind, date]]:

@@ -26,7 +26,7 @@ from deliverer.transport.response import Response
 from services import clock, metrics, tracing
 from services.amqp.batcher import Batcher
 from services.amqp.incoming_message import IncomingMessage
-from services.amqp.sealed_batch import open_batch
+from services.amqp.sealed_batch import open_batch, open_body
 from services.config.organisation import Destination
 from services.contract import Delivery, DeliveryBatch
 from services.event_types import RECEIVED
@@ -137,7 +137,7 @@ class DeliveryAttempt:
             status=0,
             at=now,
             reason="an envelope that cannot be read",
-            body=RING.seal(incoming.body, DELIVERY),
+            body=RING.seal(open_body(incoming.type, incoming.body), DELIVERY),
         )
         await self._batcher.put(settlement, len(incoming.body))
 

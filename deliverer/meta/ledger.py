@@ -1,20 +1,24 @@
 """Ledger of messages to Meta, in PostgreSQL: a queue per citizen, oldest first."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from deliverer.meta import ledger_sql, shared_pacing
 from deliverer.meta.graph_api import Failed, HoldForReply, RetryLater, Sent, Unknown, Verdict
 from deliverer.meta.ledger_entry import LedgerEntry
 from deliverer.meta.send_outcomes import enqueue_outcome, enqueue_test_statuses, send_outcome
+from services import clock
 from services.contract import AUTOMATED_AUTHOR, SendOutcome
 from services.postgres.database import Connection, Pool
 from services.sealing.columns import ADDRESS, EMPLOYEE, UPLOAD, WAMID, unseal_content
-from services.sealing.key_ring import RING
+from services.sealing.key_ring import RING, KeyUnknown, Unsealable
+
+log = structlog.get_logger()
 
 SENDING_SECONDS = 45
 """Time after which a message that is still `sending` becomes `unknown`. Longer than an attempt
@@ -31,6 +35,8 @@ that new ones fit in between."""
 EXPLAIN_LIMIT = 1000
 """Messages that get the reason of their wait in one statement, first ones first. The others follow
 when the next try of the number fails."""
+SHUT = "het bericht kon niet meer worden gelezen"
+"""Reason of a message whose row does not open: its key was destroyed, or the row was altered."""
 UNCONFIRMED = "Meta heeft niet bevestigd of dit bericht is verstuurd"
 
 
@@ -70,7 +76,7 @@ class Ledger:
             await shared_pacing.consume_shared(
                 connection, [row["number"] for row in rows], rates or {}
             )
-        return [_read_entry(dict(row)) for row in rows]
+            return await _open_entries(connection, [dict(row) for row in rows])
 
     async def defer_for_quiet_hours(self, nights: Mapping[str, tuple[datetime, str]]) -> None:
         """Defer business-initiated messages of these numbers to the end of the quiet hours, with
@@ -147,6 +153,25 @@ class Ledger:
                 )
                 await enqueue_outcome(connection, outcome)
         return len(rows)
+
+
+async def _open_entries(
+    connection: Connection, rows: Sequence[dict[str, Any]]
+) -> list[LedgerEntry]:
+    """Return the entries that open. One that does not has failed, or it would end every process
+    that claims it."""
+    entries = []
+    for row in rows:
+        try:
+            entries.append(_read_entry(dict(row)))
+        except (KeyUnknown, Unsealable):
+            log.error("send.shut", number=row["number"], message=row["id"])
+            async with connection.transaction():
+                parameters = (row["id"], row["attempt"], "failed", "", 0, SHUT)
+                await connection.fetchval(ledger_sql.SET_STATE, *parameters)
+                outcome = send_outcome(row, "failed", clock.now(), reason=SHUT)
+                await enqueue_outcome(connection, outcome)
+    return entries
 
 
 def _read_entry(row: dict[str, Any]) -> LedgerEntry:

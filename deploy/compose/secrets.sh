@@ -22,4 +22,4 @@ while IFS= read -r line; do
     esac
 done <.env.example >.env.new
 mv .env.new .env
-echo "deploy/.env is made. Nobody else should read it, and a backup should."
+echo "deploy/.env is made. Nobody else should read it, and it is backed up apart from the volumes."

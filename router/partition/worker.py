@@ -42,7 +42,7 @@ from services.amqp.consumer import Inbox
 from services.amqp.incoming_message import IncomingMessage
 from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher, publish_until_confirmed
-from services.amqp.sealed_batch import open_batch
+from services.amqp.sealed_batch import open_batch, open_body
 from services.contract import ArchiveBatch, Entry, PartitionBatch, Record
 from services.event_types import CARE_ALARM
 from services.postgres.database import retry_while_unavailable
@@ -171,8 +171,9 @@ class Partition:
             log.error("frame.unreadable", partition=self.number, reason=reason)
             metrics.quarantined.labels(reason="frame unreadable").inc()
             id = UUID(bytes=current.routing.hash("frame", message.body.hex()))
+            body = open_body(message.type, message.body)
             await retry_while_unavailable(
-                lambda: self._store.quarantine_message(id, reason, message.body), "aside"
+                lambda: self._store.quarantine_message(id, reason, body), "aside"
             )
             return []
         self._gaps.record(batch.source, batch.number, clock.now())

@@ -96,17 +96,9 @@ class Publisher:
 
     async def _publish(self, key: str, batch: contract.Batch) -> None:
         try:
-            name, body = seal_batch(batch)
+            message = _message(batch)
         except NoWorkingKey:
             raise self._unconfirmed(key, "no working key", rejected=True) from None
-        message = aio_pika.Message(
-            body,
-            type=name,
-            content_type="application/msgpack",
-            delivery_mode=DeliveryMode.PERSISTENT,
-            # Returns are matched to publishes by this id: a duplicate in flight hides a return.
-            message_id=secrets.token_hex(8),
-        )
         try:
             exchange = await self._channel_for(key)
             confirm = await exchange.publish(message, routing_key=key, mandatory=True)
@@ -145,6 +137,19 @@ class Publisher:
                 self._timeouts = 0
                 self._broker.reconnect()
         return PublishUnconfirmed(reason, rejected=rejected)
+
+
+def _message(batch: contract.Batch) -> aio_pika.Message:
+    """Return the message of a batch. Nothing else refers to its body, which may be large."""
+    name, body = seal_batch(batch)
+    return aio_pika.Message(
+        bytes(body),
+        type=name,
+        content_type="application/msgpack",
+        delivery_mode=DeliveryMode.PERSISTENT,
+        # Returns are matched to publishes by this id: a duplicate in flight hides a return.
+        message_id=secrets.token_hex(8),
+    )
 
 
 def _blocked_error(*, rejected: bool) -> PublishUnconfirmed:

@@ -39,6 +39,10 @@ DATABASE_ERRORS = (
 )
 """Errors that asyncpg raises for a statement or for the connection; and the want of the working
 keys, which are in the database."""
+RAISED = asyncpg.RaiseError
+"""Error of a trigger of ours that refuses."""
+READ_ONLY = "25006"
+"""SQLSTATE of a write to a server that is read-only for now: a stand-by that is being promoted."""
 LOCKED = asyncpg.LockNotAvailableError
 """Error of a statement that waited for a lock longer than its session allows."""
 
@@ -141,7 +145,8 @@ def is_transient(error: BaseException) -> bool:
     57 operator intervention, 58 system.
     """
     if isinstance(error, asyncpg.PostgresError):
-        return (error.sqlstate or "")[:2] in {"08", "40", "53", "55", "57", "58"}
+        state = error.sqlstate or ""
+        return state[:2] in {"08", "40", "53", "55", "57", "58"} or state == READ_ONLY
     # InternalClientError: raised by asyncpg if a connection breaks in the middle of a rollback.
     lost = OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError
     lost |= NoWorkingKey  # the keys are in the database

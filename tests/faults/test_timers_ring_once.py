@@ -8,6 +8,7 @@ import shutil
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ from services.contract import ArchiveBatch, DeliveryBatch, Timeout
 from tests.support.citizens import phone, post, text, webhook
 from tests.support.example_town import FOLDER
 from tests.support.faults.event_recorder import Witness, listening
-from tests.support.faults.short_hours import passes, with_short_hours
+from tests.support.faults.short_hours import passes, states_of, with_short_hours
 from tests.support.installation import Installation
 from tests.support.observer import BEARER, Watch, until
 
@@ -150,10 +151,12 @@ class Citizens:
     async def wait(self) -> None:
         """Time passes in which they say nothing more, once all of them wait."""
         ids = list(self.conversations.values())
-        quoted = ", ".join(f"'{id}'" for id in ids)
-        waiting = f"select count(*) from router.conversation where id in ({quoted})"
-        waiting += f" and state ? '{self.kind.since}'"
-        await until(lambda: self._watch.count(waiting), lambda n: n == CITIZENS, SETTLE_SECONDS)
+        look = partial(asyncio.to_thread, states_of, self._watch.town, ids)
+
+        def all_wait(states: dict[str, dict[str, Any]]) -> bool:
+            return sum(self.kind.since in each for each in states.values()) == CITIZENS
+
+        await until(look, all_wait, SETTLE_SECONDS)
         await asyncio.to_thread(passes, self._watch.town, self.kind.time, ids)
 
 

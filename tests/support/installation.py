@@ -27,6 +27,7 @@ from deploy.local.state import free_port, token
 from tests.support.decrypted_record import KEY, Readable
 from tests.support.installed_tables import copy_tables
 from tests.support.service_forks import fork, start_servers
+from tests.support.working_keys import insert_test_keys
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "tests" / "examples" / "almelo.toml"
@@ -109,7 +110,7 @@ class Installation:
             f"alter role postkamer_{name} login password '{password}';"
             for name, password in self._passwords.items()
         )
-        self.database.execute("".join(roles))
+        self.database.execute("".join(roles) + insert_test_keys())
         self.broker.wait()
         for service in SERVICES:
             self.services[service.name] = Process(self._program(service.name), fork)

@@ -1,27 +1,48 @@
-"""Working keys of the process that runs the tests, which stands in for services."""
+"""Working keys that the process of the tests shares with every installation, so that it can stand
+in for a service, and read what one has sealed."""
 
 from base64 import b64decode
+from datetime import date, timedelta
 
 from services import clock
 from services.postgres.database import connection_pool
 from services.sealing.key_ring import DAILY, RING, KeyRing, WorkingKey
-from services.working_keys import refresh
+from services.sealing.wrapping import fingerprint
+from services.working_keys import STANDING_DAY, refresh, wrap_key
 from tests.support.decrypted_record import KEY
+
+MASTER = b64decode(KEY)
+
+
+def shared_keys(today: date) -> list[WorkingKey]:
+    """Keys of today, of tomorrow, and the standing one."""
+    days = today, today + timedelta(1)
+    daily = [(kind, day) for kind in DAILY for day in days]
+    return [
+        WorkingKey(bytes([n]) * 8, kind, day, bytes([n]) * 32)
+        for n, (kind, day) in enumerate([("standing", STANDING_DAY), *daily], 1)
+    ]
 
 
 def install_test_keys() -> None:
     """Let this process seal before it has read the keys of a database."""
-    kinds = (*DAILY, "standing")
     today = clock.now().date()
-    keys = [
-        WorkingKey(bytes([n]) * 8, kind, today, bytes([n]) * 32) for n, kind in enumerate(kinds, 1)
-    ]
-    RING.install(keys, today)
+    RING.install(shared_keys(today), today)
+
+
+def insert_test_keys() -> str:
+    """Return the statement that gives an installation these keys, before its services start."""
+    rows = ", ".join(
+        f"('\\x{key.id.hex()}', '{key.kind}', '{key.day}',"
+        f" '\\x{wrap_key(key, MASTER).hex()}', '{fingerprint(MASTER)}')"
+        for key in shared_keys(clock.now().date())
+    )
+    return f"insert into sealing.working_key (id, kind, day, wrapped, master) values {rows};"
 
 
 async def keys_at(url: str) -> KeyRing:
     """Return the working keys of an installation."""
     ring = KeyRing()
     async with connection_pool(url, "test", 1) as pool:
-        await refresh(pool, [b64decode(KEY)], clock.now().date(), ring)
+        await refresh(pool, [MASTER], clock.now().date(), ring)
     return ring

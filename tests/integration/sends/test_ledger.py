@@ -3,17 +3,19 @@
 import re
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from deliverer.meta.graph_api import RetryLater, Sent
-from deliverer.meta.ledger import PACE_SECONDS, Ledger
+from deliverer.meta.ledger import PACE_SECONDS, SHUT, Ledger
 from deliverer.meta.ledger_sql import CLAIM, PAIR_MESSAGES, PAIR_SECONDS
 from deliverer.meta.shared_pacing import TICKS, consume_shared, shared_capacity
 from router.model.changes import Changes
 from router.store.save import save_changes
 from services import clock
+from services.contract import SendOutcome
 from services.postgres.database import Pool
-from services.sealing.columns import WAMID
+from services.sealing.columns import OUTCOME, WAMID
 from services.sealing.key_ring import RING
 
 _INSERT = """
@@ -296,3 +298,21 @@ async def test_settled_send_still_learns_its_wamid_and_only_a_doubtful_one_goes_
         lost: ("queued", "", True),
         sent: ("sent", "wamid.known", False),
     }
+
+
+@pytest.mark.parametrize("column", ["address", "author", "wamid_of_another"])
+async def test_row_that_does_not_open_fails_and_holds_back_no_other(
+    pool: Pool, column: str
+) -> None:
+    shut, fine = await _queue(pool, 2)
+    value = f"~1{'0' * 16}{'A' * 60}" if column != "address" else f"~2{'0' * 16}{'A' * 60}"
+    name = "about_wamid" if column == "wamid_of_another" else column
+    await pool.execute(f"update deliverer.ledger set {name} = $2 where id = $1", shut, value)
+    ledger = Ledger(pool, clock.new_id(), {})
+    claimed = await ledger.claim(5, ())
+    assert [entry.id for entry in claimed] == [fine]
+    row = await pool.fetchrow("select state, reason from deliverer.ledger where id = $1", shut)
+    assert row and tuple(row) == ("failed", SHUT)
+    body = await pool.fetchval("select body from deliverer.outcome")
+    told = msgspec.msgpack.decode(RING.unseal(body, OUTCOME), type=SendOutcome)
+    assert (told.message, told.state, told.reason) == (shut, "failed", SHUT)

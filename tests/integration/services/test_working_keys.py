@@ -102,11 +102,37 @@ async def test_key_of_a_table_stays_for_as_long_as_a_row_needs_it(pool: Pool, em
         "insert into router.quarantine (id, reason, raw) values (gen_random_uuid(), 'f', $1)",
         ring.seal(b"hallo", columns.QUARANTINE),
     )
+    assert await destroy_spent_keys(pool, QUEUES, END.date()) == 0
     async with connection_pool(f"{empty}?role=postkamer_archiver", "test", 1) as own:
-        assert await destroy_spent_keys(own, QUEUES, END.date()) == 0
-        await pool.execute("delete from router.quarantine")
-        assert await destroy_spent_keys(own, QUEUES, END.date()) == 1
-        assert await destroy_spent_keys(own, QUEUES, END.date()) == 0
+        assert await destroy_spent_keys(own, QUEUES, END.date()) == 0  # it may look
+    await pool.execute("delete from router.quarantine")
+    assert await destroy_spent_keys(pool, QUEUES, END.date()) == 1
+    assert await destroy_spent_keys(pool, QUEUES, END.date()) == 0
+
+
+async def test_clock_that_is_wrong_makes_and_destroys_no_key(pool: Pool, empty: str) -> None:
+    """The database goes by its own."""
+    await made(pool)
+    late, early = TODAY - timedelta(5), END.date() + timedelta(10)
+    async with connection_pool(f"{empty}?role=postkamer_archiver", "test", 1) as own:
+        ring = KeyRing()
+        await working_keys.refresh(own, [MASTER], late, ring)
+        assert not ring.ready.is_set()
+        assert await destroy_spent_keys(own, QUEUES, early) == 0
+    assert (
+        await pool.fetchval("select count(*) from sealing.working_key where wrapped is null") == 0
+    )
+    assert (await made(pool)).ready.is_set()
+
+
+async def test_key_that_does_not_open_stops_nobody(pool: Pool) -> None:
+    await made(pool)
+    await pool.execute(
+        "insert into sealing.working_key (id, kind, day, wrapped, master)"
+        " values ('\\x0909090909090909', 'queue', '2020-01-01', '\\x00', $1)",
+        fingerprint(MASTER),
+    )
+    assert (await made(pool)).ready.is_set()
 
 
 async def test_every_sealed_column_is_looked_at_before_a_key_goes(pool: Pool) -> None:

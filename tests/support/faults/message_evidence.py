@@ -10,13 +10,15 @@ import msgspec
 
 from router.model.decision import AnyDecision, Decision
 from router.output.crm_events import decision_json
+from services.sealing.columns import DECISION, WAMID
+from services.sealing.key_ring import RING
 from tests.support.observer import Watch, until
 from tests.support.router.decisions import DecisionView
 
 RECEIVED = "nl.postkamer.message-received.v1"
 _decode = msgspec.msgpack.Decoder(AnyDecision).decode
 
-DECIDED = "select wamid, decision from router.inbox where wamid like $1"
+DECIDED = "select wamid, decision from router.inbox where wamid <> ''"
 ALL = "select decision from router.inbox"
 ARCHIVED = """
 select id::text, conversation, sequence, data from opened.record
@@ -121,13 +123,21 @@ async def rows(watch: Watch, sql: str, *arguments: Any) -> list[Any]:
 
 async def decided(watch: Watch, run: str) -> list[tuple[str, Decision]]:
     """(wamid, decision) of what was committed until now."""
-    found = await rows(watch, DECIDED, f"wamid.{run}.%")
-    return [(row["wamid"], _decode(row["decision"])) for row in found]
+    found = [(_wamid(row), _decision(row)) for row in await rows(watch, DECIDED)]
+    return [each for each in found if each[0].startswith(f"wamid.{run}.")]
+
+
+def _wamid(row: Any) -> str:
+    return RING.unseal_text(row["wamid"], WAMID)
+
+
+def _decision(row: Any) -> Decision:
+    return _decode(RING.unseal(row["decision"], DECISION))
 
 
 async def of_conversation(watch: Watch, conversation: str, kind: str) -> list[DecisionView]:
     """Decisions of one kind in a conversation."""
-    found = [_decode(row["decision"]) for row in await rows(watch, ALL)]
+    found = [_decision(row) for row in await rows(watch, ALL)]
     views = [DecisionView(decision) for decision in found]
     return [view for view in views if (view.conversation, view.kind) == (conversation, kind)]
 

@@ -12,6 +12,8 @@ import msgspec
 
 from deliverer.meta.ledger import SENDING_SECONDS, UNKNOWN_SECONDS
 from services.contract import SendOutcome
+from services.sealing.columns import OUTCOME
+from services.sealing.key_ring import RING
 from tests.support.citizens import post, text, webhook
 from tests.support.faults.event_recorder import Witness
 from tests.support.faults.flaky_link import Road
@@ -36,7 +38,11 @@ the outcome is stored; the outcome is published too, which is not noted; it is s
 Left = dict[str, tuple[int, str]]
 """Message -> its attempt, and the outcome that is not known to be published; '': it is underway."""
 
-_outcome = msgspec.msgpack.Decoder(SendOutcome).decode
+_decode_outcome = msgspec.msgpack.Decoder(SendOutcome).decode
+
+
+def _outcome(body: bytes) -> SendOutcome:
+    return _decode_outcome(RING.unseal(body, OUTCOME))
 
 
 class Letters:

@@ -1,7 +1,11 @@
 """A municipality in which every kind of wait is short, and time that passes when a test says so."""
 
+import json
 import re
+from datetime import datetime, timedelta
+from typing import Any
 
+from services.sealing.columns import CONVERSATION, seal_json, unseal_json
 from tests.support.citizens import NUMBER
 from tests.support.example_town import VALUES
 from tests.support.installation import NEIGHBOUR, Installation
@@ -98,16 +102,41 @@ update router.conversation set
     opened_at = opened_at - interval '{time}',
     last_inbound_at = last_inbound_at - interval '{time}',
     said_at = said_at - interval '{time}',
-    state = state || (
-        select coalesce(jsonb_object_agg(key, value::timestamptz - interval '{time}'), '{{}}')
-        from jsonb_each_text(state)
-        where key in ('menu_at', 'waiting_since', 'answered_at', 'care_at', 'burst_at'))
+    state = (select state::jsonb from (values {states}) s (of, state) where of = id)
     where id in (select id from passed);
 commit;
 """
+MOMENTS = frozenset(["menu_at", "waiting_since", "answered_at", "care_at", "burst_at"])
+"""Times in the state of a conversation."""
 
 
 def passes(town: Installation, time: str, conversations: list[str]) -> None:
     """Move all that happened in the conversations back in time, so that their timers are due."""
+    seconds = float(town.database.execute(f"select extract(epoch from interval '{time}')"))
+    states = {id: _earlier(each, seconds) for id, each in states_of(town, conversations).items()}
+    quoted = ", ".join(f"('{id}', '{_sealed(state)}')" for id, state in states.items())
     ids = ", ".join(f"'{id}'" for id in conversations)
-    town.database.execute(PASS.format(ids=ids, time=time))
+    town.database.execute(PASS.format(ids=ids, time=time, states=quoted))
+
+
+def states_of(town: Installation, conversations: list[str]) -> dict[str, dict[str, Any]]:
+    """Return the state of each of these conversations."""
+    ids = ", ".join(f"'{id}'" for id in conversations)
+    rows = town.database.execute(
+        f"select id, state from router.conversation where id in ({ids})"
+    ).splitlines()
+    found = (row.split("|", 1) for row in rows)
+    return {id: json.loads(unseal_json(state, CONVERSATION)) for id, state in found}
+
+
+def _earlier(state: dict[str, Any], seconds: float) -> dict[str, Any]:
+    moved = {
+        key: (datetime.fromisoformat(value) - timedelta(seconds=seconds)).isoformat()
+        for key, value in state.items()
+        if key in MOMENTS and value
+    }
+    return state | moved
+
+
+def _sealed(state: dict[str, Any]) -> str:
+    return seal_json(json.dumps(state), CONVERSATION)
