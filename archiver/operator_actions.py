@@ -5,6 +5,7 @@ process ends in between, the action is added again, which changes nothing.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -12,31 +13,36 @@ import msgspec
 import structlog
 
 from services import metrics
-from services.contract import Record
+from services.contract import Identified, Record
+from services.http.person_tokens import TokenProof
 from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.outbox import Outbox, Relay
 
 REFUSED_SECONDS = 60.0
 """Pause for an action that was refused: a person must inspect it, and finds it in the log."""
 
+HasKey = Callable[[TokenProof], Awaitable[bool]]
+"""Function that says if an identity provider of the archiver's own configuration has a key."""
 AddRecords = Callable[[Sequence[Record]], Awaitable[object]]
 """Function that adds the records that are new, all of them or none."""
 
 log = structlog.get_logger()
 
 
-async def record_operator_actions(pool: Pool, tenants: Collection[str], add: AddRecords) -> None:
+async def record_operator_actions(
+    pool: Pool, tenants: Collection[str], add: AddRecords, has_key: HasKey
+) -> None:
     """Record actions for as long as the service runs. Those refused stay in the table."""
-    outbox = operation_outbox(pool, tenants)
+    outbox = operation_outbox(pool, tenants, has_key)
     await Relay(outbox, partial(_add_records, add=add), REFUSED_SECONDS).run()
 
 
-def operation_outbox(pool: Pool, tenants: Collection[str]) -> Outbox[Record]:
+def operation_outbox(pool: Pool, tenants: Collection[str], has_key: HasKey) -> Outbox[Record]:
     """Return the actions that wait. `tenants` are the municipalities in the configuration."""
 
     async def fetch(limit: int, suspended: Sequence[str]) -> list[Record]:
         rows = await pool.fetch(_UNRECORDED, limit, suspended)
-        return [_record_of_row(row, tenants) for row in rows]
+        return [_record_of_row(row, tenants, await _identified(row, has_key)) for row in rows]
 
     async def delete(records: Sequence[Record]) -> None:
         await pool.execute(_DELETE_RECORDED, [record.id for record in records])
@@ -57,10 +63,24 @@ async def _add_records(records: Sequence[Record], add: AddRecords) -> Sequence[R
     return records
 
 
-def _record_of_row(row: Any, tenants: Collection[str]) -> Record:
+async def _identified(row: Any, has_key: HasKey) -> Identified:
+    """Return `proven` only for a token of a provider that is the archiver's too. The command
+    verified it with a configuration that its caller names, who may have made a provider."""
+    proof = msgspec.json.decode(row["data"]).get("proof")
+    identified: Identified = row["identified"]
+    if identified == "stated" or proof is None:  # without a token: a login of the database
+        return identified
+    with suppress(msgspec.ValidationError):
+        if await has_key(msgspec.convert(proof, TokenProof)):
+            return "proven"
+    log.error("operation.unproven", record=row["id"])
+    return "stated"
+
+
+def _record_of_row(row: Any, tenants: Collection[str], identified: Identified) -> Record:
     """Return the record of an action. A municipality that is neither in the configuration nor on
     the record is only named in it: its own record would make keys for a typing error."""
-    fields = {name: row[name] for name in ("what", "about", "by", "identified")}
+    fields = {name: row[name] for name in ("what", "about", "by")} | {"identified": identified}
     is_known = row["has_keys"] or row["tenant"] in ("", *tenants)
     if not is_known:
         fields["tenant"] = row["tenant"]

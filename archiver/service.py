@@ -46,7 +46,7 @@ from services.drained_queues import drained_queue_reports
 from services.files.clamd import configured_scanner
 from services.files.object_store import ObjectStore
 from services.files.volume import VolumeWatch
-from services.http.application import api_app, operations_app
+from services.http.application import Route, api_app, operations_app
 from services.http.server import serve
 from services.http.service_status import ServiceParts
 from services.http.token_store import TokenStore, environment_tokens, run_token_store
@@ -78,13 +78,12 @@ async def archiver(
         activities = Activities({t.id: t.processing_activity for t in config.tenants})
         writer, store = Writer(pool, keys, activities), RecordReader(pool, keys)
         objects, media_store = ObjectStore(settings.object_store), MediaStore(pool, keys)
-        maintenance_tasks = await enter(
-            _maintenance_tasks(settings, version, Archive(pool, keys, writer), objects)
-        )
+        ring, watch = await enter(run_tokens(settings, version, pool))
+        archive = Archive(pool, keys, writer, ring)
+        maintenance_tasks = await enter(_maintenance_tasks(settings, version, archive, objects))
         intake = Intake(writer, Quarantine(pool, keys))
         consumer = await enter(run_consumer(connection, queue, PREFETCH, intake.work))
         report = await enter(drained_queue_reports(pool, [consumer]))
-        ring, watch = await enter(run_tokens(settings, version, pool))
         parts = partial(_parts, consumer, intake, objects.volume)
         app = operations_app(partial(readiness_problems, pool, [consumer]), parts=parts)
         await enter(serve(app, settings.bind, settings.archiver_ops_port))
@@ -96,15 +95,15 @@ async def archiver(
         )
         search_routes = SearchRoutes(Search(pool, keys, store), store, views, ring)
         record_routes = RecordRoutes(store, views, ring, lambda: intake.lag)
-        routes = [
-            *record_routes.routes(),
-            *search_routes.routes(),
-            *media_routes.routes(),
-            *docs_page.routes(document),
-        ]
+        routes = all_routes(record_routes, search_routes, media_routes)
         await enter(serve(api_app(routes), settings.bind, settings.archiver_port))
         tasks = (connection.task, working, ring.task, watch, views.task, consumer.task, report)
         yield first_failure(*tasks, *maintenance_tasks, *media_tasks)
+
+
+def all_routes(record: RecordRoutes, search: SearchRoutes, media: MediaRoutes) -> list[Route]:
+    """Return all that the archiver serves; the document describes each."""
+    return [*record.routes(), *search.routes(), *media.routes(), *docs_page.routes(document)]
 
 
 @asynccontextmanager
@@ -135,11 +134,12 @@ def _parts(consumer: Consumer, intake: Intake, volume: VolumeWatch) -> ServicePa
 
 
 class Archive(NamedTuple):
-    """The record: its database, its keys and its writer."""
+    """The record: its database, its keys, its writer, and the tokens that prove persons."""
 
     pool: Pool
     keys: KeyStore
     writer: Writer
+    tokens: TokenStore
 
 
 @asynccontextmanager
@@ -154,7 +154,7 @@ async def _maintenance_tasks(
     signer = Signer(config.log, derive_key(settings.archive_key, checkpoint_signer.PURPOSE))
     works = [
         _prepare_and_maintain(archive, config.processing_months),
-        record_operator_actions(pool, tenants, archive.writer.add),
+        record_operator_actions(pool, tenants, archive.writer.add, archive.tokens.has_key),
         checkpoint_signer.sign_periodically(pool, signer, objects),
         request_metrics.count(pool, tenants),
         objects.volume.run(),
@@ -197,7 +197,7 @@ async def _media_tasks(
 async def _prepare_and_maintain(archive: Archive, retained_months: int) -> None:
     """Check the keys and create partitions before anything else, then maintain partitions for as
     long as the service runs."""
-    pool, keys, _ = archive
+    pool, keys = archive.pool, archive.keys
     await retry_while_unavailable(keys.check, "keys")
     await retry_while_unavailable(
         lambda: table_partitions.create_partitions(pool, clock.now().date()), "months"

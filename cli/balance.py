@@ -20,6 +20,7 @@ from cli.support.audit import Operation, parse_reason, run_audited
 from cli.support.database import with_database
 from cli.support.options import json_option
 from cli.support.output import CommandRefused, count, fail, format_table, print_result
+from cli.support.person import require_town
 from services.amqp import topology
 from services.amqp.connection import BROKER_ERRORS
 from services.amqp.queue_lengths import asking_connection, read_queue_lengths
@@ -125,6 +126,7 @@ def _in_words() -> Iterator[None]:
 
 def _accept(ids: tuple[str, ...], reason: str) -> None:
     async def accept(connection: Connection) -> tuple[None, Operation]:
+        await require_town(connection)
         with _in_words():
             accepted = await accept_missing(connection, ids)
         if not accepted:
@@ -137,6 +139,7 @@ def _accept(ids: tuple[str, ...], reason: str) -> None:
 
 def _begin(reason: str) -> None:
     async def begin(connection: Connection) -> tuple[None, Operation]:
+        await require_town(connection)
         with _in_words():
             await begin_anew(connection)
         return None, Operation(what="balance begin", data={"why": reason})

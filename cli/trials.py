@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from cli.support.audit import Operation, parse_name, parse_reason, run_audited
-from cli.support.configuration import load_config, require_known
+from cli.support.configuration import load_config, path_in_environment, require_known
 from cli.support.database import with_database
 from cli.support.options import (
     by_option,
@@ -20,10 +20,13 @@ from cli.support.options import (
     reason_option,
 )
 from cli.support.output import TO_FETCH, CommandRefused, count, fail, print_list, print_result
+from cli.support.person import require_reach
 from cli.support.person_options import BSUID, NO_BSUID, NO_PERSON, parse_phones, phone_file
+from cli.support.reach import Subject
 from cli.support.working_keys import load_working_keys
 from deliverer.meta.trial_store import refuse_waiting
 from services import clock
+from services.config.model import Configuration
 from services.config.numbers import Number
 from services.postgres.database import Connection, Pool
 from services.sealing.columns import ADDRESS
@@ -31,6 +34,7 @@ from services.sealing.key_ring import RING
 from services.trial import is_on_trial
 from services.whatsapp.identities import address
 
+NO_GUEST = "there is no such guest"
 SHOWN_DIGITS = 2
 """Last characters of an address in the list: enough to tell colleagues apart."""
 
@@ -100,13 +104,16 @@ async def add_guests(
 
 
 async def remove_guest(
-    connection: Connection, id: UUID, reason: str
+    connection: Connection, id: UUID, reason: str, config: Configuration | None
 ) -> tuple[None, Operation | None]:
-    """Remove a guest by its id."""
-    number = await connection.fetchval(_REMOVE, id)
-    if number is None:
-        raise CommandRefused("there is no such guest")
-    return None, _guest_change("guests remove", number, "", [id], reason)
+    """Remove a guest by its id. The configuration tells whose number it is."""
+    name = await connection.fetchval(_REMOVE, id)
+    if name is None:
+        raise CommandRefused(NO_GUEST)
+    number = config.number(name) if config else None
+    tenant = number.tenant if number else ""
+    await require_reach(connection, [Subject(tenant)], NO_GUEST)
+    return None, _guest_change("guests remove", name, tenant, [id], reason)
 
 
 def _guest_change(
@@ -255,9 +262,11 @@ def _format(guests: Sequence[Guest]) -> Iterator[str]:
 @group.command("remove")
 @click.argument("guest", type=click.UUID)
 @reason_option
+@config_option
 @json_option
-def remove_command(guest: UUID, reason: str, as_json: bool) -> None:
+def remove_command(guest: UUID, reason: str, path: Path | None, as_json: bool) -> None:
     """Remove GUEST, an id of the list."""
-    reason = parse_reason(reason)
-    run_audited("guests", lambda connection: remove_guest(connection, guest, reason))
+    reason, path = parse_reason(reason), path or path_in_environment()
+    config = load_config(path) if path else None
+    run_audited("guests", lambda connection: remove_guest(connection, guest, reason, config))
     print_result({"id": guest}, [f"{guest} is no guest any more"], as_json=as_json)

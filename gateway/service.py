@@ -1,7 +1,7 @@
 """The gateway process: a broker connection, a database pool for the API, and two ports."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from gateway.api.command_store import CommandStore
@@ -26,7 +26,7 @@ from services.config.settings import GatewaySettings
 from services.files.object_store import ObjectStore
 from services.http.application import Route, api_app, operations_app
 from services.http.server import POST_HANDLERS, PUBLIC_CONNECTIONS, serve
-from services.http.token_store import environment_tokens, run_token_store
+from services.http.token_store import TokenStore, environment_tokens, run_token_store
 from services.lifecycle import first_failure
 from services.postgres.database import Pool
 from services.published_batches import published_batch_reports
@@ -70,13 +70,25 @@ async def gateway(
 
         operations = operations_app(obstacles, lambda: version.status)
         await enter(serve(operations, settings.bind, settings.gateway_ops_port))
-        app = api_app([*webhook.routes(), *api, *docs_page.routes(document)])
+        app = api_app(all_routes(webhook, api))
         app[POST_HANDLERS] = {PATH: webhook.receive}
         # The operations port opens first and is not shared, so a second gateway that was started by
         # mistake fails there.
         address = settings.bind, settings.gateway_port
         await enter(serve(app, *address, connections=PUBLIC_CONNECTIONS, shared=True))
         yield first_failure(link.task, keys, report, *tasks, *intake.tasks)
+
+
+def all_routes(webhook: Webhook, api: Sequence[Route]) -> list[Route]:
+    """Return all that the gateway serves; the document describes each."""
+    return [*webhook.routes(), *api, *docs_page.routes(document)]
+
+
+def api_routes(
+    messages: MessageRoutes, media: MediaRoutes, owners: DestinationRoutes, tokens: TokenStore
+) -> list[Route]:
+    """Return what CRMs call."""
+    return [*messages.routes(), *media.routes(tokens), *owners.routes()]
 
 
 @asynccontextmanager
@@ -101,5 +113,4 @@ async def _api(
             ring.reload(new.config)
 
         async with background_task(watch_config(settings.config, version, load, apply)) as watch:
-            routes = [*api.routes(), *media.routes(ring), *owners.routes()]
-            yield routes, [ring.task, sweep, clear, watch]
+            yield api_routes(api, media, owners, ring), [ring.task, sweep, clear, watch]

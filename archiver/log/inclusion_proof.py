@@ -24,6 +24,8 @@ from archiver.log.merkle import (
 )
 from services.postgres.database import Connection
 
+NO_ENTRY = "there is no entry or message of this id"
+
 
 class InclusionProof(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Inclusion proof, verified as docs/municipality/archive.md describes. Bytes are in base64."""
@@ -51,7 +53,7 @@ async def prove_inclusion(connection: Connection, id: UUID, verifier: str) -> In
     """Prove that a message, or any entry, is in the log. Raises NotProvable."""
     row = await connection.fetchrow(_ENTRY, id)
     if row is None:
-        raise NotProvable("there is no entry or message of this id")
+        raise NotProvable(NO_ENTRY)
     checkpoint = await connection.fetchrow(_SIGNED, row["position"])
     if checkpoint is None:
         raise NotProvable("no checkpoint covers it yet: make one with postkamer archive checkpoint")
@@ -74,6 +76,14 @@ async def prove_inclusion(connection: Connection, id: UUID, verifier: str) -> In
     if not is_right:
         raise NotProvable("the log is not what was signed: see postkamer archive verify")
     return proof
+
+
+async def find_place(connection: Connection, id: UUID) -> tuple[str, str]:
+    """Return the municipality and department of the entry that is proved. Raises NotProvable."""
+    row = await connection.fetchrow(_ENTRY, id)
+    if row is None:
+        raise NotProvable(NO_ENTRY)
+    return row["tenant"], row["department"]
 
 
 def verify_proof(proof: InclusionProof, leaf_hash: bytes) -> bool:

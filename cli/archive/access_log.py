@@ -32,6 +32,7 @@ class ViewFilter(msgspec.Struct, frozen=True):
     conversation: str = ""
     employee: str = ""
     token: str = ""
+    tenant: str = ""
 
     def matches(self, view: "View") -> bool:
         return self.employee in ("", view.employee) and self.token in ("", view.token)
@@ -88,21 +89,23 @@ async def find_views(
         query = (_ALL,)
     sql, *arguments = query
     async for batch in decrypt_batches(
-        connection, keys, sql, criteria.since, criteria.until, *arguments
+        connection, keys, sql, criteria.since, criteria.until, criteria.tenant, *arguments
     ):
         for view in map(parse_view, batch.rows):
             if criteria.matches(view):
                 yield view
 
 
-_VIEWS = f"{RECORDS} where e.kind = 'view' and e.at >= $1 and e.at < $2"
+_VIEWS = f"""{RECORDS}
+where e.kind = 'view' and e.at >= $1 and e.at < $2 and $3 in ('', e.tenant)
+"""
 _ALL = f"{_VIEWS} order by e.at, e.id"
 _BY_CONVERSATION = f"""{_VIEWS}
-and e.conversation <> '' and e.conversation = any($3::text[]) order by e.at, e.id
+and e.conversation <> '' and e.conversation = any($4::text[]) order by e.at, e.id
 """
 _BY_PERSON = f"""{_VIEWS}
 and e.conversation <> '' and e.conversation = any(array(
-    select distinct conversation from archiver.subject where hash = any($3::bytea[])))
+    select distinct conversation from archiver.subject where hash = any($4::bytea[])))
 order by e.at, e.id
 """
 
@@ -124,8 +127,9 @@ def command(since: datetime | None, until: datetime | None, as_json: bool, **fie
     criteria = ViewFilter(since or BEGINNING, until or clock.now(), **fields)
     require_period(criteria.since, criteria.until)
 
-    async def lines(connection: Connection, keys: KeyStore) -> AsyncIterator[str]:
-        async for view in find_views(connection, keys, criteria):
+    async def lines(connection: Connection, keys: KeyStore, tenant: str) -> AsyncIterator[str]:
+        narrowed = msgspec.structs.replace(criteria, tenant=tenant)
+        async for view in find_views(connection, keys, narrowed):
             yield msgspec.json.encode(view).decode() if as_json else view.line()
 
     print_rows("views", _operation(criteria), lines, "" if as_json else "no view matches")

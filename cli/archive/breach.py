@@ -27,6 +27,7 @@ from cli.support.archive_rows import RowBatch, decrypt_batches
 from cli.support.audit import Operation, parse_reason
 from cli.support.options import Time, json_option, reason_option, renamed_option
 from cli.support.output import CommandRefused, count, fail, print_result
+from cli.support.person import narrow_tenant, require_all_departments
 from services import clock
 from services.postgres.database import Connection
 
@@ -45,6 +46,8 @@ class ExposureFilter(msgspec.Struct, frozen=True, kw_only=True):
     employee: str = ""
     destination: str = ""
     reason: str = ""
+    tenant: str = ""
+    """Municipality that it is limited to; '' for all."""
 
     @property
     def subject(self) -> dict[str, str]:
@@ -89,8 +92,8 @@ async def find_exposure(
     totals, destroyed = ExposureTotals(), 0
     kind = "delivery" if criteria.destination else "view"
     for since, until in time_slices(criteria.since, criteria.until):
-        query = _BY_KIND.format(kind)
-        async for batch in decrypt_batches(connection, keys, query, since, until):
+        arguments = _BY_KIND.format(kind), since, until, criteria.tenant
+        async for batch in decrypt_batches(connection, keys, *arguments):
             criteria.collect(totals, batch)
             destroyed += batch.destroyed
         progress(until)
@@ -121,7 +124,9 @@ async def _persons(
     return persons
 
 
-_BY_KIND = f"{RECORDS} where e.kind = '{{}}' and e.at >= $1 and e.at < $2"
+_BY_KIND = f"""{RECORDS}
+where e.kind = '{{}}' and e.at >= $1 and e.at < $2 and $3 in ('', e.tenant)
+"""
 _MESSAGES = f"""{RECORDS}
 where e.conversation <> '' and e.conversation = any($1::text[]) and e.kind = 'message'
 """
@@ -150,11 +155,14 @@ def command(as_json: bool, **fields: Any) -> None:
     criteria = msgspec.structs.replace(criteria, reason=reason)
 
     async def look_up(connection: Connection, keys: KeyStore) -> tuple[Exposure, Operation]:
+        await require_all_departments(connection)
+        tenant = await narrow_tenant(connection, None)
+        narrowed = msgspec.structs.replace(criteria, tenant=tenant)
         try:
-            exposure = await find_exposure(connection, keys, criteria, _progress(criteria))
+            exposure = await find_exposure(connection, keys, narrowed, _progress(criteria))
         except TooManyConversations as error:
             raise CommandRefused(str(error)) from None
-        return exposure, _operation(criteria, exposure)
+        return exposure, _operation(narrowed, exposure)
 
     exposure = change_archive(look_up)
     print_result(
@@ -179,7 +187,7 @@ def _operation(criteria: ExposureFilter, exposure: Exposure) -> Operation:
         "until": criteria.until,
         "conversations": exposure.conversations,
     }
-    return Operation(what="archive exposure", about=about, data=data)
+    return Operation(what="archive exposure", about=about, tenant=criteria.tenant, data=data)
 
 
 def format_exposure(exposure: Exposure) -> Iterator[str]:

@@ -20,10 +20,13 @@ from cli.support.audit import Operation, parse_name, record_access, run_audited
 from cli.support.database import with_database
 from cli.support.options import by_option, json_option, renamed_option
 from cli.support.output import TO_FETCH, CommandRefused, count, fail, print_list, print_result
+from cli.support.person import require_reach
+from cli.support.reach import Subject
 from services.files.object_store import ObjectNotFound
 from services.postgres.database import Connection, Pool
 from services.sealing.wrapping import CannotDecrypt
 
+NO_FILE = "no stored file has this id"
 STATES = ("waiting", "fetched", "quarantined", "lost")
 
 
@@ -122,7 +125,8 @@ async def _open_file(pool: Pool, keys: KeyStore, file: UUID, out: Path, by: str)
     row = await pool.fetchrow(_OPEN, file)
     stored = await MediaStore(pool, keys).find(file) if row else None
     if row is None or stored is None:
-        raise CommandRefused("no stored file has this id")
+        raise CommandRefused(NO_FILE)
+    await require_reach(pool, [Subject(row["tenant"], row["department"])], NO_FILE)
     objects = load_object_store()
     data = {name: row[name] for name in ("department", "conversation")}
     operation = Operation(what="files open", about=str(file), tenant=row["tenant"], data=data)

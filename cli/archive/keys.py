@@ -12,6 +12,7 @@ from cli.support.audit import Operation, record_access, write_operation
 from cli.support.database import snapshot
 from cli.support.options import json_option, renamed_option
 from cli.support.output import CommandRefused, count, fail, print_result
+from cli.support.person import require_town
 from services.postgres.database import Connection, Pool
 
 
@@ -32,6 +33,7 @@ def rotate(master: bool, tenant: str | None, as_json: bool) -> None:
     progress = Progress("keys")
 
     async def work(pool: Pool, keys: KeyStore) -> int:
+        await require_town(pool, tenant or "")
         if tenant is None:
             rotated = await key_rotation.rewrap_municipality_keys(pool, keys)
         else:
@@ -67,6 +69,7 @@ def reindex(as_json: bool) -> None:
     progress = Progress("entries")
 
     async def work(pool: Pool, keys: KeyStore) -> dict[str, int]:
+        await require_town(pool)
         counts = {"laid": await _rebuild_index(pool, keys, progress)}
         async with pool.acquire() as connection, connection.transaction():
             counts["taken"] = await search_index.delete_orphans(connection)

@@ -51,7 +51,7 @@ def command(
     require_period(since, until)
     criteria = {"since": since, "until": until, "of one citizen": bool(numbers)}
 
-    async def lines(connection: Connection, keys: KeyStore) -> AsyncIterator[str]:
+    async def lines(connection: Connection, keys: KeyStore, tenant: str) -> AsyncIterator[str]:
         subjects = await pseudonyms(connection, keys, numbers) if numbers else None
         arguments = since, until, tenant, subjects
         async for row in connection.cursor(_ROWS, *arguments, prefetch=BATCH):

@@ -16,6 +16,7 @@ from cli.support.audit import Operation, parse_reason
 from cli.support.database import with_database
 from cli.support.options import json_option, reason_option
 from cli.support.output import TO_FETCH, CommandRefused, count, print_list, print_result
+from cli.support.person import require_all_departments, require_town
 from services.postgres.database import Connection
 from services.sealing.wrapping import CannotDecrypt
 
@@ -59,6 +60,7 @@ def open_command(id: UUID, out: Path, reason: str, as_json: bool) -> None:
     reason = parse_reason(reason)
 
     async def look_up(connection: Connection, keys: KeyStore) -> tuple[bytes, Operation]:
+        await require_all_departments(connection)
         body = await _open_body(connection, keys, id)
         return body, Operation(what="archive aside open", about=str(id), data={"why": reason})
 
@@ -106,6 +108,7 @@ async def _archive_again(connection: Connection, keys: KeyStore, id: UUID) -> in
 
 
 async def _open_body(connection: Connection, keys: KeyStore, id: UUID) -> bytes:
+    await require_town(connection)  # it may have records of several municipalities
     try:
         body = await quarantine.open_entry(connection, keys, id)
     except CannotDecrypt as error:

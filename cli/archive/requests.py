@@ -273,7 +273,7 @@ def _change(
 
 
 async def _store_of(
-    connection: Connection, keys: KeyStore, by: str, tenant: str = ""
+    connection: Connection, keys: KeyStore, by: str, tenant: str | None = None
 ) -> RequestStore:
     """Return the store for steps by this person."""
     person = await identify_person(connection, by, tenant)

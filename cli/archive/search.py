@@ -23,6 +23,7 @@ from cli.support.archive_rows import require_tenant
 from cli.support.audit import Operation, parse_reason
 from cli.support.options import Time, json_option, reason_option
 from cli.support.output import CommandRefused, fail, format_table, print_result
+from cli.support.person import find_reach, narrow_tenant
 from cli.support.person_options import parse_phones, phone_file
 from services.api.json_body import parse_body
 from services.calendar.opening_hours import AMSTERDAM
@@ -118,9 +119,9 @@ class AuditedSearch(msgspec.Struct, frozen=True):
     async def run(self, connection: Connection, keys: KeyStore) -> tuple[SearchPage, Operation]:
         """Return the result and the audit entry."""
         try:
-            tenant = await require_tenant(connection, self.tenant)
-            roles: frozenset[Role] = frozenset(["read"])
-            rights = Rights(name="cli", tenant=tenant, roles=roles, departments=None)
+            limited = await narrow_tenant(connection, self.tenant)
+            tenant = await require_tenant(connection, limited or None)
+            rights = await _find_rights(connection, tenant)
             key = await keys.hash_key(tenant)
             hits = await SearchTransaction(connection, key, BOUNDS).find_hits(self.request, rights)
         except CursorFromOtherSearch as error:
@@ -145,6 +146,14 @@ class AuditedSearch(msgspec.Struct, frozen=True):
             "asOf": result.hits.as_of,
         }
         return Operation(what="archive search", tenant=tenant, data=data)
+
+
+async def _find_rights(connection: Connection, tenant: str) -> Rights:
+    """Return the rights of the search: the departments of the person's token, or all."""
+    reach = await find_reach(connection)
+    departments = reach.departments if reach else None
+    roles: frozenset[Role] = frozenset(["read"])
+    return Rights(name="cli", tenant=tenant, roles=roles, departments=departments)
 
 
 def result_json(result: SearchPage, *, count: bool) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from cli.support.archive_access import change_archive, write_private_file
 from cli.support.audit import Operation, parse_name, parse_reason
 from cli.support.options import by_option, json_option, reason_option, renamed_option
 from cli.support.output import CommandRefused, count, fail, print_note, print_result
-from cli.support.person import identify_person
+from cli.support.person import identify_person, require_all_departments
 from cli.support.person_options import PersonFilter, find_person, parse_person, person_options
 from services import clock
 from services.calendar.opening_hours import AMSTERDAM
@@ -146,6 +146,7 @@ def _day(at: datetime | None) -> date | None:
 async def _make_report(
     connection: Connection, keys: KeyStore, options: ReportOptions
 ) -> tuple[MadeReport, Operation]:
+    await require_all_departments(connection, options.person.tenant)
     match = await find_person(connection, keys, options.person)
     request = await _load_request(connection, options, match)
     config, tenant = options.person.config, options.person.tenant

@@ -19,12 +19,20 @@ from archiver.audit.log_walk import Finding
 from archiver.encryption.key_store import KeyStore
 from archiver.log.checkpoint_signer import sign_checkpoint
 from archiver.log.inclusion_proof import (
+    NO_ENTRY,
     InclusionProof,
     NotProvable,
+    find_place,
     prove_inclusion,
     with_entry_key,
 )
-from archiver.receipt_assembly import AssembledBody, SegmentsDestroyed, assemble_body
+from archiver.receipt_assembly import (
+    NO_RECEIPT,
+    AssembledBody,
+    SegmentsDestroyed,
+    assemble_body,
+    find_places,
+)
 from cli.support.archive_access import (
     Progress,
     find_object_store,
@@ -41,9 +49,11 @@ from cli.support.audit import Operation, parse_reason, write_operation
 from cli.support.database import run_or_fail, snapshot, with_database
 from cli.support.options import Time, json_option, reason_option, renamed_option
 from cli.support.output import CommandRefused, count, print_result
+from cli.support.person import require_reach
+from cli.support.reach import Subject
 from services.config import settings
 from services.files.object_store import ObjectStore
-from services.postgres.database import Pool
+from services.postgres.database import Connection, Pool
 
 T = TypeVar("T")
 MAX_PRINTED = 20
@@ -187,8 +197,8 @@ def prove(message: UUID, out: Path | None, opens: bool, reason: str | None) -> N
             try:
                 result = await prove_inclusion(connection, message, signer.verifier)
                 if opens:
+                    await _record_opening(connection, message, reason)
                     result = await with_entry_key(connection, keys, result)
-                    await write_operation(connection, _access("archive prove", message, reason))
             except NotProvable as error:
                 raise CommandRefused(str(error)) from None
         return result
@@ -199,6 +209,13 @@ def prove(message: UUID, out: Path | None, opens: bool, reason: str | None) -> N
         click.echo(f"written to {out}")
     else:
         click.echo(text, nl=False)
+
+
+async def _record_opening(connection: Connection, message: UUID, reason: str) -> None:
+    """Write the audit entry of a proof with its key. CommandRefused out of the person's reach."""
+    tenant, department = await find_place(connection, message)
+    await require_reach(connection, [Subject(tenant, department)], NO_ENTRY)
+    await write_operation(connection, _access("archive prove", message, reason, tenant))
 
 
 @click.command()
@@ -246,10 +263,15 @@ def receipt(receipt: UUID, out: Path, reason: str, as_json: bool) -> None:
     async def work(pool: Pool, keys: KeyStore) -> AssembledBody:
         async with pool.acquire() as connection, connection.transaction():
             try:
+                places = await find_places(connection, receipt) or [("", "")]
+                subjects = [Subject(*place) for place in places]
+                await require_reach(connection, subjects, NO_RECEIPT)
                 assembled = await assemble_body(connection, keys, receipt)
             except SegmentsDestroyed as error:
                 raise CommandRefused(str(error)) from None
-            await write_operation(connection, _access("archive receipt", receipt, reason))
+            tenants = {tenant for tenant, _ in places}
+            tenant = tenants.pop() if len(tenants) == 1 else ""
+            await write_operation(connection, _access("archive receipt", receipt, reason, tenant))
         return assembled
 
     assembled = with_archive("receipt", work)
@@ -262,8 +284,8 @@ def receipt(receipt: UUID, out: Path, reason: str, as_json: bool) -> None:
     raise SystemExit(1 if is_valid is False else 0)
 
 
-def _access(what: str, id: UUID, reason: str) -> Operation:
-    return Operation(what=what, about=str(id), data={"why": reason})
+def _access(what: str, id: UUID, reason: str, tenant: str) -> Operation:
+    return Operation(what=what, about=str(id), tenant=tenant, data={"why": reason})
 
 
 def _is_signature_valid(assembled: AssembledBody) -> bool | None:

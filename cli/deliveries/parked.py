@@ -22,6 +22,8 @@ from cli.support.options import (
     require_period,
 )
 from cli.support.output import count, fail, print_changed, print_list, print_result
+from cli.support.person import narrow_tenant, require_reach
+from cli.support.reach import Subject
 from cli.support.working_keys import load_working_keys
 from services.postgres.database import Connection, Pool
 
@@ -93,8 +95,16 @@ def show_command(event: UUID, content: bool, as_json: bool) -> None:
     async def work(pool: Pool) -> list[tuple[Parked, StoredDelivery]]:
         await load_working_keys(pool)
         found = await parked_store.find_parked(pool, event)
+        subjects = [
+            Subject(each.tenant, stored.delivery.department if content else None)
+            for each, stored in found
+        ]
+        await require_reach(pool, subjects, parked_store.ABSENT.format(event))
         if content:
-            await record_access(pool, Operation(what="parked show", about=str(event)))
+            tenant = found[0][0].tenant
+            await record_access(
+                pool, Operation(what="parked show", about=str(event), tenant=tenant)
+            )
         return found
 
     deliveries = [_delivery_json(*each, content) for each in with_database("parked", work)]
@@ -137,7 +147,7 @@ def replay_command(as_json: bool, everything: bool, cancel: bool, **fields: Any)
     criteria = _require_criteria(ParkedFilter(**fields), everything)
     to = [] if cancel else load_destination_ids(path)
 
-    async def work(connection: Connection) -> int:
+    async def work(connection: Connection, criteria: ParkedFilter) -> int:
         if cancel:
             change = parked_store.count_waiting if dry_run else parked_store.cancel_replay
             return await change(connection, criteria)
@@ -171,7 +181,7 @@ def drop_command(
     criteria = _require_criteria(ParkedFilter(**fields), everything)
     reason = parse_reason(reason)
 
-    async def work(connection: Connection) -> int:
+    async def work(connection: Connection, criteria: ParkedFilter) -> int:
         if dry_run:
             return await parked_store.count_parked(connection, criteria)
         return await parked_store.drop(connection, criteria, reason)
@@ -181,7 +191,7 @@ def drop_command(
 
 
 def _change(
-    work: Callable[[Connection], Awaitable[int]],
+    work: Callable[[Connection, ParkedFilter], Awaitable[int]],
     criteria: ParkedFilter,
     operation: Operation,
     result: str,
@@ -190,10 +200,13 @@ def _change(
     as_json: bool,
 ) -> None:
     """Change deliveries, or count them, and print their number. The audit entry has the criteria;
-    there is none if nothing was changed."""
+    there is none if nothing was changed. A person's token changes those of its municipality."""
+    given = criteria
 
     async def change(connection: Connection) -> tuple[int, Operation | None]:
-        number = await work(connection)
+        tenant = await narrow_tenant(connection, given.tenant)
+        criteria = msgspec.structs.replace(given, tenant=tenant or None)
+        number = await work(connection, criteria)
         entry = msgspec.structs.replace(
             operation,
             about=criteria.destination or "",

@@ -15,6 +15,7 @@ from services.sealing.key_ring import RING
 
 MAX_EVENT_IDS = 100
 """Most event ids in one audit entry, 4 kB; the entry also has their number."""
+ABSENT = "there is no parked delivery {}"
 GIVEN_UP = "{} was given up: what was said is in the archive, and not here to be tried again"
 NOBODY = (
     "{0!r} is not in the configuration, so nobody would deliver its {1}: put it back there, or say "
@@ -122,7 +123,7 @@ async def find_parked(pool: Pool, event: UUID) -> list[tuple[Parked, StoredDeliv
     """Return the delivery of an event at each destination that refused it."""
     rows = await pool.fetch(_SHOW, *ParkedFilter(events=(event,)).arguments())
     if not rows:
-        raise CommandRefused(f"there is no parked delivery {event}")
+        raise CommandRefused(ABSENT.format(event))
     return [
         (
             Parked(**{name: row[name] for name in Parked.__struct_fields__}),
@@ -146,7 +147,7 @@ async def require_destinations(
     connection: Connection, criteria: ParkedFilter, to: Sequence[str]
 ) -> None:
     """Raise CommandRefused if a delivery was dropped or its destination is not configured."""
-    await require_not_dropped(connection, criteria.events)
+    await require_not_dropped(connection, criteria)
     if others := await connection.fetch(_UNCONFIGURED, *criteria.arguments(), list(to)):
         raise CommandRefused(
             "\n".join(NOBODY.format(row["destination"], row["n"]) for row in others)
@@ -158,9 +159,9 @@ async def drop(connection: Connection, criteria: ParkedFilter, reason: str) -> i
     return len(await connection.fetch(_DROP, *criteria.arguments(), reason))
 
 
-async def require_not_dropped(connection: Connection, events: Sequence[UUID]) -> None:
+async def require_not_dropped(connection: Connection, criteria: ParkedFilter) -> None:
     """Raise CommandRefused if one of these events was dropped: nothing is left to replay."""
-    if dropped := await connection.fetch(_DROPPED, list(events)):
+    if dropped := await connection.fetch(_DROPPED, list(criteria.events), criteria.tenant):
         raise CommandRefused("\n".join(GIVEN_UP.format(row["event"]) for row in dropped))
 
 
@@ -203,6 +204,7 @@ where {PARKED} returning event
 """
 _DROPPED = """
 select distinct event from deliverer.delivery d where event = any($1) and state = 'dropped'
+    and ($2::text is null or tenant = $2)
     and not exists (select from deliverer.delivery o where o.event = d.event and o.state = 'parked')
 order by event
 """

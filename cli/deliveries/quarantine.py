@@ -20,6 +20,7 @@ from cli.support.audit import Operation, parse_reason, record_access, run_audite
 from cli.support.database import with_database
 from cli.support.options import Time, combine_options, json_option, reason_option, require_period
 from cli.support.output import fail, print_changed, print_list, print_note, print_result
+from cli.support.person import require_all_departments, require_town
 from cli.support.working_keys import load_working_keys
 from services.postgres.database import Connection, Pool
 
@@ -92,6 +93,9 @@ def show_command(id: UUID, content: bool, reason: str | None, as_json: bool) -> 
     why = parse_reason(reason) if content else ""
 
     async def work(pool: Pool) -> dict[str, Any]:
+        await require_town(pool)  # it was not decided, so it is of no municipality yet
+        if content:
+            await require_all_departments(pool)
         unit = await quarantine_store.find_unit(pool, id)
         await load_working_keys(pool)
         members: dict[str, Any] = msgspec.to_builtins(unit)
@@ -127,6 +131,7 @@ def again_command(as_json: bool, everything: bool, dry_run: bool, **fields: Any)
     criteria = _require_criteria(QuarantineFilter(**fields), everything)
 
     async def work(connection: Connection) -> tuple[int, int]:
+        await require_town(connection)
         await quarantine_store.require_waiting(connection, criteria.ids, to_retry=True)
         waiting = await quarantine_store.count_waiting(connection, criteria, to_retry=False)
         if dry_run:
@@ -164,6 +169,7 @@ def drop_command(
     reason = parse_reason(reason)
 
     async def change(connection: Connection) -> tuple[int, Operation | None]:
+        await require_town(connection)
         await quarantine_store.require_waiting(connection, criteria.ids)
         if dry_run:
             number = await quarantine_store.count_waiting(connection, criteria, to_retry=False)

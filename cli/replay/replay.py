@@ -21,6 +21,7 @@ from cli.support.database import snapshot
 from cli.support.language import lang_option
 from cli.support.options import Time, json_option, require_period
 from cli.support.output import CommandRefused, fail, print_result
+from cli.support.person import narrow_tenant, require_all_departments
 from router.handlers.units import keyed_hash
 from router.model.work import RoutingContext
 from router.rules.reasons import REASONS
@@ -48,6 +49,13 @@ class ReplayFilter(msgspec.Struct, frozen=True):
     """Version of rules to compare with; '': the version that decided the last message."""
     examples: int = 0
     """Most texts that are shown."""
+    tenant: str = ""
+    """Municipality that it is limited to; '' for all."""
+
+    @property
+    def arguments(self) -> tuple[datetime, datetime, str]:
+        """Values of the parameters of `_MESSAGES`."""
+        return self.since, self.until, self.tenant
 
 
 async def compare_rules(
@@ -57,6 +65,9 @@ async def compare_rules(
 
     CommandRefused if the version to compare with is not stored.
     """
+    if criteria.examples:
+        await require_all_departments(pool)
+    criteria = msgspec.structs.replace(criteria, tenant=await narrow_tenant(pool, None))
     async with snapshot(pool) as connection:
         version = criteria.before or await _last_version(connection, keys, criteria)
         before = after
@@ -76,7 +87,7 @@ async def compare_rules(
     }
     if criteria.examples:
         data = members | {"number": criteria.number, "examples": len(differences.examples)}
-        await record_access(pool, Operation(what="route replay", data=data))
+        await record_access(pool, Operation(what="route replay", tenant=criteria.tenant, data=data))
     return members | differences.to_json()
 
 
@@ -90,7 +101,7 @@ def _first_file(version: str, files: Mapping[str, str], path: Path) -> str:
 
 async def _last_version(connection: Connection, keys: KeyStore, criteria: ReplayFilter) -> str:
     """Return the version that decided the last message, or ''."""
-    rows = await connection.fetch(f"{_MESSAGES} desc limit {BATCH}", criteria.since, criteria.until)
+    rows = await connection.fetch(f"{_MESSAGES} desc limit {BATCH}", *criteria.arguments)
     decoded = (row.data for row in map(read_row, decrypt_rows(rows, keys)))
     versions = (data.decision.version for data in decoded if data and data.direction == "in")
     return next(filter(None, versions), "")
@@ -104,7 +115,7 @@ async def _messages(
     A batch ends at the end of a millisecond, so that it has all messages of a body.
     """
     rows: list[Any] = []
-    async for each in connection.cursor(_MESSAGES, criteria.since, criteria.until, prefetch=BATCH):
+    async for each in connection.cursor(_MESSAGES, *criteria.arguments, prefetch=BATCH):
         if len(rows) >= BATCH and created_at(each["id"]) > created_at(rows[-1]["id"]):
             yield _read_batch(rows, keys, criteria.number)
             rows = []
@@ -123,6 +134,7 @@ def _read_batch(rows: list[Any], keys: KeyStore, number: str) -> list[MessageRec
 
 _MESSAGES = f"""{RECORDS}
 where e.id >= archiver.first_id($1) and e.id < archiver.first_id($2) and e.kind = 'message'
+    and $3 in ('', e.tenant)
 order by e.id"""
 
 

@@ -1,6 +1,7 @@
 """Restore an earlier version of rules and texts: write its files over the present ones.
 
-The version is loaded in a temporary folder first. Running services reload it, as any change.
+The version is loaded in a temporary folder first. Running services reload it, as any change. Tables
+that give rights are no rules: those of the present first file stay.
 """
 
 import os
@@ -12,11 +13,12 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
+from cli.routing.identity_tables import CannotKeep, keep_identity_tables
 from cli.support.output import CommandRefused
 from router.ruleset.validation import validate
 from services.config import loader
 from services.config.loader import LoadedConfig
-from services.config.model import ConfigError
+from services.config.model import FIRST_FILE_ALONE, ConfigError
 from services.config.reload import included_patterns, matching_files, non_reloadable_changes
 from services.toml.errors import ConfigFault, toml
 
@@ -36,6 +38,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     same: list[str]
     restart: list[str]
     """Tables that differ and that services read only when they start."""
+    kept: list[str] = []
+    """Tables of rights that differ, and stay as they are now."""
 
     def list_replaced(self) -> list[str]:
         """List the files of which a backup is kept."""
@@ -55,18 +59,30 @@ def plan_rollback(version: str, files: Mapping[str, str], path: Path) -> Plan:
         raise CommandRefused(
             f"{version} has no {path.name}: what POSTKAMER_CONFIG names had another name"
         )
+    restored, files = files, with_present_rights(files, path)
     aside = sorted(_other_files(path, files))
     _require_inside(path, aside)
     same = [name for name, text in files.items() if _read_text(path.parent / name) == text]
     written = sorted(name for name in files if name not in same)
-    loaded = _load_with_backups(version, files, path, [*written, *aside])
+    loaded = _load_with_backups(loader.version(dict(files)), files, path, [*written, *aside])
     return Plan(
         version=version,
         written=written,
         aside=aside,
         same=same,
         restart=_restart_tables(path, loaded),
+        kept=[*FIRST_FILE_ALONE] if files[path.name] != restored[path.name] else [],
     )
+
+
+def with_present_rights(files: Mapping[str, str], path: Path) -> dict[str, str]:
+    """Return the files of a version with the identity tables of the present first file. A role that
+    may restore rules must not bring back rights that were taken away."""
+    try:
+        first = keep_identity_tables(files[path.name], _read_text(path), path.name)
+    except CannotKeep as error:
+        raise CommandRefused(str(error)) from None
+    return {**files, path.name: first}
 
 
 def _require_inside(path: Path, names: Mapping[str, str] | list[str]) -> None:
@@ -140,6 +156,7 @@ def apply_plan(plan: Plan, files: Mapping[str, str], path: Path) -> None:
 
     After an OSError the files that were not renamed are unchanged.
     """
+    files = with_present_rights(files, path)
     staged: list[tuple[Path, Path]] = []
     try:
         for name in sorted(plan.list_replaced(), key=lambda name: name == path.name):

@@ -33,6 +33,7 @@ WORDS = {
         "aside": "{} is opzijgezet als {}",
         "to set aside": "{} zou opzijgezet worden als {}",
         "same": "{} is hetzelfde",
+        "kept": "{} blijft zoals het nu is: het geeft rechten",
         "restart": "let op: {} verschilt: diensten die draaien weigeren dat tot ze opnieuw starten",
     },
     "en": {
@@ -46,6 +47,7 @@ WORDS = {
         "aside": "{} is set aside as {}",
         "to set aside": "{} would be set aside as {}",
         "same": "{} is the same",
+        "kept": "{} stays as it is now: it gives rights",
         "restart": "warning: {} differs: running services refuse that until they are restarted",
     },
 }
@@ -201,7 +203,8 @@ def rollback_command(
 ) -> None:
     """Restore the files of VERSION in the folder of POSTKAMER_CONFIG.
 
-    Running services reload them. The replaced files are kept beside them.
+    Running services reload them. The replaced files are kept beside them. Tables that give rights
+    to people stay as they are now.
     """
     plan = _roll_back(version, configured_path(path), dry_run=dry_run)
     result = msgspec.to_builtins(plan) | {"dryRun": dry_run}
@@ -241,4 +244,5 @@ def _format_plan(plan: Plan, words: Mapping[str, str], *, dry_run: bool) -> Iter
     yield from map(words[written].format, plan.written)
     yield from (words[aside].format(name, f"{name}{BACKUP_SUFFIX}") for name in plan.aside)
     yield from map(words["same"].format, plan.same)
+    yield from map(words["kept"].format, plan.kept)
     yield from map(words["restart"].format, plan.restart)

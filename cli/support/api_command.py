@@ -8,10 +8,11 @@ import click
 import msgspec
 
 from cli.support.gateway_client import Gateway, GatewayRefused
-from cli.support.output import fail
+from cli.support.output import CommandRefused, fail
 from cli.support.person import token_for_gateway
 from services import clock
 from services.config import settings
+from services.config.model import ConfigError
 
 SUCCESSFUL = ("done", "accepted")
 """Status of a command without faults."""
@@ -83,7 +84,7 @@ def run_with_gateway(work: Callable[[Gateway], T]) -> T:
     """Return the result of `work`; print a refusal and exit with code 1."""
     try:
         return work(load_gateway(os.environ))
-    except (GatewayRefused, settings.SettingsError) as error:
+    except (GatewayRefused, CommandRefused, settings.SettingsError, ConfigError) as error:
         fail(str(error))
 
 

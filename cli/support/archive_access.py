@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 import click
+import msgspec
 
 from archiver.audit.checkpoints import Trust
 from archiver.encryption.key_store import KeyStore, WrongMasterKey
@@ -19,6 +20,7 @@ from cli.support.audit import Operation, record_access, run_audited
 from cli.support.configuration import path_in_environment
 from cli.support.database import with_database
 from cli.support.output import CommandRefused, fail
+from cli.support.person import narrow_tenant
 from services.config import loader, settings
 from services.files.object_store import ObjectStore, StoreUnavailable
 from services.postgres.database import Connection, Pool
@@ -80,20 +82,22 @@ def change_archive(
 def print_rows(
     command: str,
     operation: Operation,
-    lines: Callable[[Connection, KeyStore], AsyncIterator[str]],
+    lines: Callable[[Connection, KeyStore, str], AsyncIterator[str]],
     empty: str,
 ) -> None:
     """Archive the access, then print the lines as they are read from the archive; `empty` is the
-    sentence if there are none. A municipality that is not in the archive is refused first."""
+    sentence if there are none. They are those of the operation's municipality, or of all; a
+    person's token limits them to its own. One that is not in the archive is refused first."""
 
     async def work(pool: Pool, keys: KeyStore) -> None:
-        if operation.tenant:
+        tenant = await narrow_tenant(pool, operation.tenant)
+        if tenant:
             async with pool.acquire() as connection:
-                await require_tenant(connection, operation.tenant)
-        await record_access(pool, operation)
+                await require_tenant(connection, tenant)
+        await record_access(pool, msgspec.structs.replace(operation, tenant=tenant))
         is_empty = True
         async with pool.acquire() as connection, connection.transaction(readonly=True):
-            async for line in lines(connection, keys):
+            async for line in lines(connection, keys, tenant):
                 is_empty = False
                 click.echo(line)
         if is_empty and empty:

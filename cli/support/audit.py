@@ -60,7 +60,8 @@ async def write_operation(connection: Connection, operation: Operation, by: str 
     `by` names a person who is not proven.
     """
     person = await identify_person(connection, by, operation.tenant)
-    data = msgspec.json.encode(operation.data).decode()
+    proof = {"proof": person.proof} if person.proof else {}
+    data = msgspec.json.encode(operation.data | proof).decode()
     fields = operation.what, operation.about, data, person.identified
     await connection.execute(_WRITE, clock.new_id(), operation.tenant, person.name, *fields)
 

@@ -1,20 +1,21 @@
 """The person who runs a command: proven by a token or by a login of the database, or stated."""
 
+import asyncio
 import getpass
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import click
 import msgspec
 
 from cli.support.configuration import path_in_environment
 from cli.support.output import CommandRefused
+from cli.support.reach import EVERY_TOWN, PersonReach, Subject, reach_of
 from services import clock
 from services.config import loader, settings
 from services.contract import Identified
 from services.http.key_sets import KeysUnavailable
-from services.http.person_tokens import PersonTokens
-from services.http.rights import Rights
+from services.http.person_tokens import PersonTokens, TokenProof
 from services.postgres.database import Connection, Pool
 from services.roles import Role
 
@@ -67,6 +68,8 @@ PERSONAL: dict[str, Role] = {
 }
 """Command that shows content, changes what holds, or destroys -> the role that a token of its
 person needs. The rights of a login are those that the database gives it."""
+BY_OPTION: dict[str, Role] = {"archive prove": "archivist", "balance": "operator"}
+"""Command that needs a person for some of its options alone -> the role that their token needs."""
 FOUND = "postkamer.person"
 """Key in the context of a command: its person, once proven."""
 NO_PERSON = (
@@ -76,6 +79,7 @@ NO_PERSON = (
 NO_TOKEN = f"nobody is proven: give a token of your identity provider in {TOKEN}_FILE"
 NO_CONFIG = f"{TOKEN}: needs POSTKAMER_CONFIG, which names the identity provider"
 NOT_VALID = f"{TOKEN}: it is not valid, or not any more"
+NOT_ALL = f"{TOKEN}: it does not reach every department, confidential ones too"
 NO_KEYS = f"{TOKEN}: the identity provider gives no keys, so nobody can be proven now"
 
 
@@ -84,8 +88,10 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     identified: Identified
-    rights: Rights | None = None
-    """Rights of the person's token; None without one."""
+    proof: TokenProof | None = None
+    """Issuer and key of the person's token, for the record; None without one."""
+    reach: PersonReach | None = None
+    """Reach of the person's token; None without one: the database says what a login reaches."""
 
 
 def is_proof_required(environ: Mapping[str, str]) -> bool:
@@ -119,17 +125,25 @@ async def require_person(pool: Pool) -> None:
 
 def token_for_gateway(environ: Mapping[str, str]) -> str | None:
     """Return the token with which a command of a person calls the gateway; None to use that of the
-    settings. The gateway knows no login of the database."""
+    settings. The gateway knows no login of the database.
+
+    Where proof is required it is verified here: the gateway takes API tokens too, which prove
+    nobody.
+    """
     token = person_token(environ)
-    if token is None and running_command() in PERSONAL and is_proof_required(environ):
-        raise settings.SettingsError([NO_TOKEN])
+    if running_command() in PERSONAL and is_proof_required(environ):
+        if token is None:
+            raise CommandRefused(NO_TOKEN)
+        asyncio.run(_person_of_token(token))
     return token
 
 
-async def identify_person(connection: Connection, by: str = "", tenant: str = "") -> Person:
+async def identify_person(
+    connection: Connection, by: str = "", tenant: str | None = None
+) -> Person:
     """Return the person who runs the command. `by` is the name in an option, which a proven person
     may repeat. CommandRefused for another one, without a required proof, or for another
-    municipality than that of the person's token."""
+    municipality than that of the person's token; '' is what is of all or none of them."""
     proven = await _proven_person(connection)
     if proven is None:
         if is_proof_required(os.environ):
@@ -137,12 +151,53 @@ async def identify_person(connection: Connection, by: str = "", tenant: str = ""
         return Person(name=by or operator(os.environ), identified="stated")
     if by not in ("", proven.name):
         raise CommandRefused(f"--by: you are {proven.name}, and act for nobody else")
-    if proven.rights and tenant not in ("", proven.rights.tenant):
-        raise CommandRefused(f"{TOKEN}: it is of {proven.rights.tenant}, not of {tenant}")
+    if tenant is not None:
+        _require_town(proven.reach, tenant)
     return proven
 
 
-async def _proven_person(connection: Connection) -> Person | None:
+def _require_town(reach: PersonReach | None, tenant: str) -> None:
+    if reach and not reach.has_town(tenant):
+        raise CommandRefused(f"{TOKEN}: it is of {reach.tenant}, not of {tenant or EVERY_TOWN}")
+
+
+async def narrow_tenant(connection: "Connection | Pool", tenant: str | None) -> str:
+    """Return the municipality that a command is limited to: that of its option, else that of the
+    person's token if there are others; '' for all. CommandRefused for another than the token's."""
+    reach = await find_reach(connection)
+    if tenant:
+        _require_town(reach, tenant)
+    return tenant or ("" if reach is None or reach.is_only else reach.tenant)
+
+
+async def require_town(connection: "Connection | Pool", tenant: str = "") -> None:
+    """Refuse the token of another municipality; without one, of any if there are several."""
+    _require_town(await find_reach(connection), tenant)
+
+
+async def require_reach(
+    connection: "Connection | Pool", subjects: Iterable[Subject], absent: str
+) -> None:
+    """Refuse with the words for what is absent, unless the person's token reaches all of these."""
+    reach = await find_reach(connection)
+    if reach and not all(map(reach.has, subjects)):
+        raise CommandRefused(absent)
+
+
+async def require_all_departments(connection: "Connection | Pool", tenant: str = "") -> None:
+    """Refuse the token of a person who does not reach every department of a municipality: what is
+    of no department yet, or a report that is only right as a whole, is of all of them."""
+    whole = Subject(tenant or await narrow_tenant(connection, None), "")
+    await require_reach(connection, [whole], NOT_ALL)
+
+
+async def find_reach(connection: "Connection | Pool") -> PersonReach | None:
+    """Return the reach of the person's token; None without one."""
+    person = await _proven_person(connection)
+    return person.reach if person else None
+
+
+async def _proven_person(connection: "Connection | Pool") -> Person | None:
     context = click.get_current_context(silent=True)
     known = context.meta if context else {}
     if FOUND not in known:
@@ -160,25 +215,34 @@ async def _person_of_token(token: str) -> Person:
     path = path_in_environment()
     if path is None:
         raise CommandRefused(NO_CONFIG)
-    tokens = PersonTokens(loader.load(path, patterns=False).config)
+    config = loader.load(path, patterns=False).config
+    tokens = PersonTokens(config)
     try:
         rights = await tokens.find(token, clock.now())
     except KeysUnavailable:
         raise CommandRefused(NO_KEYS) from None
     if rights is None:
         raise CommandRefused(NOT_VALID)
-    role = PERSONAL.get(running_command())
+    role = (PERSONAL | BY_OPTION).get(running_command())
     if role and not rights.may(role):
         raise CommandRefused(f"{TOKEN}: {rights.person} has not the role {role!r}")
-    return Person(name=rights.person, identified="proven", rights=rights)
+    return Person(
+        name=rights.person,
+        identified="proven",
+        proof=await tokens.find_proof(token),
+        reach=reach_of(rights, config),
+    )
 
 
 _LOGIN = """
-select session_user::text where exists (
-    select from pg_auth_members m join pg_roles login on login.oid = m.member
-    where m.roleid = to_regrole('postkamer_person') and login.rolname = session_user)
+select session_user::pg_catalog.text where exists (
+    select from pg_catalog.pg_auth_members m
+    join pg_catalog.pg_roles login on login.oid operator(pg_catalog.=) m.member
+    where m.roleid operator(pg_catalog.=) pg_catalog.to_regrole('postkamer_person')::pg_catalog.oid
+        and login.rolname operator(pg_catalog.=) session_user)
 """
-"""The login if it is one person's. Membership alone counts: a superuser has every role's rights."""
+"""The login if it is one person's. Membership alone counts: a superuser has every role's rights.
+Each name says its schema: whoever may make tables could put others of that name before these."""
 
 
 def operator(environ: Mapping[str, str]) -> str:

@@ -17,6 +17,7 @@ from cli.support.audit import Operation, parse_reason, record_access
 from cli.support.configuration import load_config
 from cli.support.options import config_option, json_option, reason_option
 from cli.support.output import CommandRefused, fail, print_note, print_result
+from cli.support.person import narrow_tenant
 from cli.trace.evidence import Evidence, Subject
 from cli.trace.rows import MAX_ENTRIES, load_evidence
 from cli.trace.search import WAMID, find_subject
@@ -83,11 +84,14 @@ def command(id: str, path: Path | None, reason: str, as_json: bool) -> None:
         ):
             subject = await find_subject(connection, id, hash, numbers)
             evidence = await load_evidence(connection, keys, subject or Subject())
+        home = await narrow_tenant(pool, None)
+        if home not in ("", make_trace(evidence).tenant):
+            evidence = Evidence(ended_before=evidence.ended_before)
         trace = make_trace(evidence)
         data = {"reason": reason, "found": not evidence.is_empty}
-        await record_access(
-            pool, Operation(what="trace", about=_about(id, trace), tenant=trace.tenant, data=data)
-        )
+        tenant = trace.tenant or home
+        operation = Operation(what="trace", about=_about(id, trace), tenant=tenant, data=data)
+        await record_access(pool, operation)
         if evidence.is_empty:
             raise CommandRefused(unknown(evidence.ended_before))
         return trace

@@ -57,6 +57,15 @@ class KeySet:
             raise KeysUnavailable
         return self._keys.get(key_id)
 
+    async def has_thumbprint(self, thumbprint: str) -> bool:
+        """Return True if a key has this thumbprint (RFC 7638); ask the provider if none has."""
+        if not self._has(thumbprint):
+            await self.refresh()
+        return self._is_usable() and self._has(thumbprint)
+
+    def _has(self, thumbprint: str) -> bool:
+        return any(key.thumbprint() == thumbprint for key in self._keys.values())
+
     @property
     def age(self) -> float:
         """Seconds since the provider gave its keys, or since it was first asked."""

@@ -3,6 +3,8 @@
 import asyncio
 from datetime import datetime
 
+import msgspec
+
 from services import metrics
 from services.config.identity import IdentityProvider
 from services.config.model import Configuration
@@ -14,6 +16,13 @@ from services.http.rights import Rights
 
 LOOK_SECONDS = 20.0
 """Interval of looking for key sets that are old."""
+
+
+class TokenProof(msgspec.Struct, frozen=True):
+    """Issuer of a token and the RFC 7638 thumbprint of the key that signed it. They name nobody."""
+
+    issuer: str
+    key: str
 
 
 class PersonTokens:
@@ -43,17 +52,32 @@ class PersonTokens:
         Raises KeysUnavailable.
         """
         try:
-            stated = parse_token(token)
-            for provider, keys in self._keys.items():
-                if provider.issuer == stated.issuer and provider.audience in stated.audiences:
-                    key = await keys.find(stated.key_id)
-                    return self._rights(token, key, provider, now) if key else None
+            found = await self._find_key(token)
+            return self._rights(token, *found, now) if found else None
         except InvalidToken:
             return None
+
+    async def find_proof(self, token: str) -> TokenProof | None:
+        """Return the proof of a token that is valid. Raises KeysUnavailable."""
+        found = await self._find_key(token)
+        return TokenProof(issuer=found[0].issuer, key=found[1].thumbprint()) if found else None
+
+    async def _find_key(self, token: str) -> tuple[IdentityProvider, VerifyingKey] | None:
+        """Return the provider that a token names, and the key that it says it is signed with."""
+        stated = parse_token(token)
+        for provider, keys in self._keys.items():
+            if provider.issuer == stated.issuer and provider.audience in stated.audiences:
+                key = await keys.find(stated.key_id)
+                return (provider, key) if key else None
         return None
 
+    async def has_key(self, proof: TokenProof) -> bool:
+        """Return True if a provider has this issuer and, now, a key with this thumbprint."""
+        sets = [keys for each, keys in self._keys.items() if each.issuer == proof.issuer]
+        return any([await keys.has_thumbprint(proof.key) for keys in sets])
+
     def _rights(
-        self, token: str, key: VerifyingKey, provider: IdentityProvider, now: datetime
+        self, token: str, provider: IdentityProvider, key: VerifyingKey, now: datetime
     ) -> Rights | None:
         claims = verify_token(token, key, provider, now)
         grant = grant_of(claims, provider, self._config.identity_grants)

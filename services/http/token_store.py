@@ -19,7 +19,7 @@ from services.config.model import Configuration
 from services.config.settings import SettingsError, TokenSettings
 from services.http.access_tokens import is_access_token
 from services.http.grants import Grant, Label, Reach, parse_label, rights_of
-from services.http.person_tokens import PersonTokens
+from services.http.person_tokens import PersonTokens, TokenProof
 from services.http.rate_limit import SECOND, RateLimitState, limit
 from services.http.rights import ROLES, Rights, Role
 from services.postgres.database import ANSWER_SECONDS, Pool
@@ -136,6 +136,10 @@ class TokenStore:
         self._config = config
         if self._persons:
             self._persons.reload(config)
+
+    async def has_key(self, proof: TokenProof) -> bool:
+        """Return True if an identity provider of the configuration has this key."""
+        return self._persons is not None and await self._persons.has_key(proof)
 
     def is_confidential(self, tenant: str, department: str) -> bool:
         """Return True if the configuration calls this department confidential now."""

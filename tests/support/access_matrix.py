@@ -31,13 +31,15 @@ class Entry(msgspec.Struct, frozen=True):
     hidden: int = 404
     confidential: int = 0
     """Answer to a token that may, where the department is confidential; 0 if it is the same."""
+    test: int = 0
+    """Answer to a test token that may, if it is another: its effect would be real."""
 
 
 MATRIX = {
     "gateway POST /v1/messages": Entry(("send",), "department", 202, 400),
     "gateway GET /v1/messages/{id}": Entry(("send", "care", "kcc"), "sender", 200),
-    "gateway POST /v1/consents": Entry(("send",), "municipality", 202, 400),
-    "gateway POST /v1/consents/_end": Entry(("send",), "municipality", 202, 400),
+    "gateway POST /v1/consents": Entry(("send",), "municipality", 202, 400, test=422),
+    "gateway POST /v1/consents/_end": Entry(("send",), "municipality", 202, 400, test=422),
     "gateway POST /v1/conversations/{id}/_transfer": Entry(("send",), "department", 202),
     "gateway POST /v1/conversations/{id}/_note": Entry(("send",), "department", 202),
     "gateway POST /v1/conversations/{id}/_link": Entry(("send",), "department", 202),
@@ -88,6 +90,11 @@ class Kind(msgspec.Struct, frozen=True):
     is_old: bool = False
     """True for a token without departments, from the time in which that meant all of them."""
     destinations: tuple[str, ...] = ()
+    is_for_people: bool = False
+    """True for the token of a desk, whose requests name the employee."""
+    is_test: bool = False
+    is_in_environment: bool = False
+    """True for a token of POSTKAMER_API_TOKENS."""
     is_person: bool = False
     """True for the token of a person, issued by the municipality's identity provider."""
 
@@ -103,9 +110,13 @@ KINDS = {
     "owner": Kind(BOTH, every=True, confidential=True, destinations=("crm",)),
     # The events of other departments go to it too.
     "owner-of-a-part": Kind(ORDINARY, ("burgerzaken",), destinations=("crm",)),
+    "people": Kind(ORDINARY, ("burgerzaken",), is_for_people=True),
+    "test": Kind(ORDINARY, ("burgerzaken",), is_test=True),
+    "environment": Kind(BOTH, every=True, confidential=True, is_in_environment=True),
     "person": Kind(ORDINARY, ("burgerzaken",), is_person=True),
     "person-for-all": Kind(BOTH, every=True, confidential=True, is_person=True),
     "person-for-none": Kind(NONE, is_person=True),
+    "person-next-door": Kind(NONE, every=True, confidential=True, tenant="hengelo", is_person=True),
     "neighbour": Kind(NONE, every=True, confidential=True, tenant="hengelo"),
 }
 """Name -> a token with every role. The last one is made last."""
@@ -136,6 +147,8 @@ def admitted_subjects(entry: Entry, name: str) -> frozenset[Subject]:
 def expected_status(entry: Entry, name: str, subject: Subject) -> int:
     if subject not in admitted_subjects(entry, name):
         return entry.hidden
+    if KINDS[name].is_test and entry.test:
+        return entry.test
     return (subject == "confidential" and entry.confidential) or entry.admitted
 
 

@@ -21,6 +21,7 @@ from services.config.organisation import Department, Tenant
 from services.roles import ROLES
 
 AUDIENCE, ID = "postkamer", "matrix-idp"
+NEIGHBOUR = "matrix-neighbour"
 PERSON = "s.jansen"
 ALGORITHMS = sorted(JWSRegistry.algorithms)
 
@@ -106,6 +107,27 @@ def town(provider: IdentityProvider, grants: Iterable[dict[str, Any]]) -> Config
         identity_providers=(provider,),
         identity_grants=tuple(IdentityGrant(provider=ID, **each) for each in grants),
     )
+
+
+def neighbour_tables(provider: Provider) -> str:
+    """Tables of the same provider for another municipality, by an audience of its own."""
+    return f"""
+[[identity_providers]]
+id = "{NEIGHBOUR}"
+tenant = "hengelo"
+issuer = "{provider.issuer}"
+audience = "{NEIGHBOUR}"
+keys_url = "{provider.keys_url}"
+[[identity_grants]]
+provider = "{NEIGHBOUR}"
+value = "every-role"
+roles = {msgspec.json.encode(ROLES).decode()}
+[[identity_grants]]
+provider = "{NEIGHBOUR}"
+value = "person-next-door"
+all_departments = true
+confidential = true
+"""
 
 
 def identity_tables(provider: Provider) -> str:

@@ -32,7 +32,14 @@ from tests.support.e2e.isolation import (
 )
 from tests.support.e2e.matrix_town import MatrixTown, make_matrix_tokens
 from tests.support.example_count import example_count
-from tests.support.identity_provider import ID, PERSON, Provider, identity_tables, running_provider
+from tests.support.identity_provider import (
+    ID,
+    PERSON,
+    Provider,
+    identity_tables,
+    neighbour_tables,
+    running_provider,
+)
 from tests.support.installation import Installation, installed
 
 DRAWN = settings(
@@ -75,7 +82,7 @@ def town(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterat
     def change(text: str) -> str:
         assert department in text
         text = text.replace(department, f"{department}confidential = true\n")
-        return text + identity_tables(provider)
+        return text + identity_tables(provider) + neighbour_tables(provider)
 
     with installed(tmp_path_factory.mktemp("town"), change) as installation:
         yield installation
@@ -300,4 +307,5 @@ _DONE = """select distinct coalesce(data->>'token', data->'by'->>'token'), tenan
     coalesce(data->>'from', data->>'department')
 from opened.record
 where conversation <> '' and kind <> 'view'
-    and coalesce(data->>'token', data->'by'->>'token') not like 'matrix-%'"""
+    and coalesce(data->>'token', data->'by'->>'token') not like 'matrix-%'
+    and coalesce(data->>'token', data->'by'->>'token') <> 'sandbox'"""

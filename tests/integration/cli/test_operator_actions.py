@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 from click.testing import Result
+from structlog.testing import capture_logs
 
 from archiver.operator_actions import record_operator_actions
 from cli.routing.rollback import BACKUP_SUFFIX
@@ -15,6 +17,7 @@ from cli.support.audit import LONGEST_NAME
 from services import clock
 from services.config import loader
 from services.contract import Record
+from services.http.person_tokens import TokenProof
 from services.http.rights import ROLES
 from services.ids import created_at
 from services.postgres.database import Pool, connection_pool
@@ -34,6 +37,13 @@ TOKEN = (
     *("token", "add", "desk", "--tenant", "almelo", "--role", ROLES[0]),
     *("--department", "burgerzaken"),
 )
+
+OURS = TokenProof(issuer="https://idp.almelo.example", key="thumbprint-of-its-key")
+
+
+async def has_key(proof: TokenProof) -> bool:
+    """Answer of an archiver whose provider has one key."""
+    return proof == OURS
 
 
 def run(url: str, *arguments: str, by: str = "sanne") -> Result:
@@ -200,7 +210,7 @@ async def wait_for_rows(pool: Pool, count: int) -> None:
 async def record_all(pool: Pool, add: Any = None, left: int = 0) -> list[Any]:
     """Record actions until so many rows are left, and return all records."""
     add = add or (await writer_of(pool)).add
-    async with background_task(record_operator_actions(pool, KNOWN, add)):
+    async with background_task(record_operator_actions(pool, KNOWN, add, has_key)):
         await wait_for_rows(pool, left)
     return await records(pool)
 
@@ -209,7 +219,7 @@ async def test_action_is_recorded_once(pool: Pool, empty: str) -> None:
     url = f"{empty}?role=postkamer_archiver"  # with its rights and no more
     async with (
         connection_pool(url, "test", 2) as own,
-        background_task(record_operator_actions(own, KNOWN, (await writer_of(own)).add)),
+        background_task(record_operator_actions(own, KNOWN, (await writer_of(own)).add, has_key)),
     ):
         await wait_for_rows(pool, 0)
         await insert(pool)  # while it runs
@@ -234,9 +244,34 @@ async def test_action_of_an_unknown_municipality_makes_no_keys_of_it(pool: Pool)
     owners = await pool.fetch("select distinct tenant from archiver.municipality_key order by 1")
     assert [row["tenant"] for row in owners] == ["", "almelo"]
     await insert(pool)  # whose record has keys, though no configuration has it any more
-    async with background_task(record_operator_actions(pool, (), (await writer_of(pool)).add)):
+    async with background_task(
+        record_operator_actions(pool, (), (await writer_of(pool)).add, has_key)
+    ):
         await wait_for_rows(pool, 0)
     assert (await records(pool))[-1]["tenant"] == "almelo"
+
+
+async def test_proof_by_a_key_that_is_none_of_the_archivers_providers_is_recorded_as_stated(
+    pool: Pool,
+) -> None:
+    """A command verifies the token with a configuration that its caller names."""
+    other_key = TokenProof(issuer=OURS.issuer, key="of-the-callers-own")
+    for proof in (OURS, other_key, {"issuer": OURS.issuer}, None):
+        await insert(pool)
+        data = json.dumps({"proof": msgspec.to_builtins(proof)} if proof else {})
+        await pool.execute(_PROVE, data)
+    with capture_logs() as logs:
+        recorded = [json.loads(each["data"]) for each in await record_all(pool)]
+    assert [each["identified"] for each in recorded] == ["proven", "stated", "stated", "proven"]
+    unproven = [each for each in logs if each["event"] == "operation.unproven"]
+    assert len(unproven) == 2 and OURS.issuer not in str(unproven)
+    assert recorded[1]["proof"] == msgspec.to_builtins(other_key)
+
+
+_PROVE = """
+update access.operation set identified = 'proven', data = $1::jsonb
+where id = (select max(id::text)::uuid from access.operation)
+"""
 
 
 async def test_archiver_that_dies_after_adding_records_an_action_once(pool: Pool) -> None:
@@ -248,7 +283,7 @@ async def test_archiver_that_dies_after_adding_records_an_action_once(pool: Pool
         is_added.set()
         await never.wait()
 
-    dying = asyncio.create_task(record_operator_actions(pool, KNOWN, add))
+    dying = asyncio.create_task(record_operator_actions(pool, KNOWN, add, has_key))
     async with asyncio.timeout(SECONDS):
         await is_added.wait()
     dying.cancel()
@@ -264,7 +299,7 @@ async def test_refused_action_stays_and_holds_up_no_other(pool: Pool) -> None:
     id = next(row["id"] for row in await rows(pool) if row["what"] == "x")
     await pool.execute(f"alter table archiver.entry add check (id <> '{id}')")
     add = (await writer_of(pool)).add
-    async with background_task(record_operator_actions(pool, KNOWN, add)):
+    async with background_task(record_operator_actions(pool, KNOWN, add, has_key)):
         await until(lambda: rows(pool), lambda left: len(left) == 1, SECONDS)
         await insert(pool)  # while that one is suspended
         recorded = await until(lambda: records(pool), lambda added: len(added) == 3, SECONDS)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import Result
 
@@ -21,6 +22,17 @@ from tests.support.integration.parked_deliveries import on
 
 LIVE = ("number", "trial", "106540352242922", "--reason", "eerste week", "--by")
 REQUIRED = {"POSTKAMER_REQUIRE_PROVEN": "true"}
+
+FORGED = """
+create schema forged;
+create view forged.pg_auth_members as
+    select r.oid as member, to_regrole('postkamer_person')::oid as roleid
+    from pg_catalog.pg_roles r where rolname = 'shared';
+grant usage on schema forged to public;
+grant select on all tables in schema forged to public;
+alter role "shared" set search_path = forged, pg_catalog;
+"""
+"""Tables of a login of its own, before those of the catalogue."""
 
 
 @pytest.fixture
@@ -75,6 +87,12 @@ def test_token_of_a_provider_proves_its_person(
     assert recorded(fresh) == [("number trial", PERSON, "proven")]
     assert provider.asked == 2, "once for each command"
 
+    async def proof(pool: Pool) -> Any:
+        return await pool.fetchval("select data->'proof' from access.operation")
+
+    key = provider.keys[-1].thumbprint()
+    assert msgspec.json.decode(on(fresh, proof)) == {"issuer": provider.issuer, "key": key}
+
 
 def test_login_of_one_person_proves_them_and_that_of_the_owner_nobody(
     env: dict[str, str], fresh: str, server: Database
@@ -93,7 +111,12 @@ def test_login_of_one_person_proves_them_and_that_of_the_owner_nobody(
             done = postkamer(*LIVE, login, env=env | REQUIRED | own)
             assert done.exit_code == exit_code, done.output
         assert recorded(fresh) == [("number trial", login, "proven")]
+        server.execute(FORGED, database)
+        own["POSTKAMER_DATABASE_URL"] += "?search_path=forged,pg_catalog"
+        refused = postkamer(*LIVE, "shared", env=env | REQUIRED | own)
+        assert (refused.exit_code, refused.stderr.strip()) == (1, person.NO_PERSON)
     finally:
+        server.execute("drop schema if exists forged cascade", database)
         server.execute(f'drop role "{login}", "shared"', "postgres")
 
 
@@ -105,6 +128,24 @@ def wrong_tokens(provider: Provider) -> dict[str, dict[str, str]]:
         f"{person.TOKEN}: {PERSON} has not the role 'operator'": with_token(provider, roles=[]),
         person.NO_CONFIG: with_token(provider) | {"POSTKAMER_CONFIG": ""},
     }
+
+
+def test_each_command_of_a_person_is_refused_to_a_token_without_its_role(
+    env: dict[str, str], fresh: str, provider: Provider, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    token = with_token(provider, roles=[]) | {"POSTKAMER_GATEWAY_URL": "http://127.0.0.1:9"}
+    wrong = {}
+    for command, role in person.PERSONAL.items():
+        line = EXAMPLES[command].partition(" >")[0].replace("new/postkamer.toml", str(EXAMPLE))
+        line = line.replace('--by "S. Jansen"', "")
+        done = postkamer(*shlex.split(line), env=env | REQUIRED | token, stdin="+31600000011")
+        said = f"{person.TOKEN}: {PERSON} has not the role {role!r}"
+        if (done.exit_code, done.stdout, done.stderr.strip()) != (1, "", said):
+            wrong[command] = done.output
+    assert wrong == {}
+    assert recorded(fresh) == []
 
 
 @pytest.mark.parametrize("required", [{}, REQUIRED])
@@ -137,6 +178,23 @@ def test_token_of_one_municipality_is_refused_for_another(
     done = postkamer(*new, env=env | with_token(provider))
     assert done.stderr.strip() == f"{person.TOKEN}: it is of almelo, not of hengelo"
     assert recorded(fresh) == []
+
+
+def test_token_for_the_gateway_is_a_persons_where_proof_is_required(
+    env: dict[str, str], provider: Provider
+) -> None:
+    """The gateway would take an API token in its place, and record a stated name."""
+    clear = ("notice", "clear", "--number", "106540352242922")
+    away = {"POSTKAMER_GATEWAY_URL": "http://127.0.0.1:9"}
+    for words, given in {
+        person.NOT_VALID: {"POSTKAMER_PERSON_TOKEN": "pk_of_a_system"},
+        f"{person.TOKEN}: {PERSON} has not the role 'kcc'": with_token(provider, roles=[]),
+        person.NO_CONFIG: with_token(provider) | {"POSTKAMER_CONFIG": ""},
+    }.items():
+        done = postkamer(*clear, env=env | REQUIRED | away | given)
+        assert (done.exit_code, done.stdout, done.stderr.strip()) == (1, "", words)
+    done = postkamer(*clear, env=env | REQUIRED | away | with_token(provider))
+    assert (done.exit_code, "http://127.0.0.1:9 does not answer" in done.stderr) == (1, True)
 
 
 def test_check_says_if_names_may_be_stated_and_if_a_provider_gives_keys(

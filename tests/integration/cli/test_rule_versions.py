@@ -78,6 +78,7 @@ def test_rollback_restores_the_version_and_keeps_the_replaced_file(rules: Town) 
         "written": ["postkamer.toml"],
         "aside": [],
         "same": [],
+        "kept": [],
         "restart": [],
         "dryRun": False,
     }

@@ -59,7 +59,7 @@ def test_guests_are_listed_without_their_addresses_and_leave_at_going_live(
         ("number trial", NUMBER, "almelo", "S. Jansen", reason),
         ("guests add", NUMBER, "almelo", "beheer", reason | {"guests": first}),
         ("guests add", NUMBER, "almelo", "beheer", reason | {"guests": second}),
-        ("guests remove", NUMBER, "", "beheer", reason | {"guests": second}),
+        ("guests remove", NUMBER, "almelo", "beheer", reason | {"guests": second}),
         ("number live", NUMBER, "almelo", "S. Jansen", reason | {"guests": 1, "refused": 0}),
     ]
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from archiver.api.viewer import EMPLOYEE
 from services import clock
 from services.http.rights import ROLES, Role
 from tests.support.access_matrix import (
@@ -25,11 +26,13 @@ from tests.support.access_matrix import (
 from tests.support.access_town import Part, Parts
 from tests.support.api_operations import Operation, operations
 from tests.support.e2e.isolation import more_of, url_of
-from tests.support.identity_provider import Provider, key_for
+from tests.support.identity_provider import AUDIENCE, NEIGHBOUR, PERSON, Provider, key_for
 from tests.support.observer import until
 from tests.support.tokens import admitted, made
 
 PREFIX = "matrix-"
+ENVIRONMENT = "sandbox-api-token"
+"""Token of the installation's environment, with every role."""
 NO_TENANT = "nergens"
 """Municipality that is not there; its number is none of ours."""
 BY_NAME = {name_of(operation): operation for operation in operations()}
@@ -57,6 +60,8 @@ class MatrixTown(msgspec.Struct, frozen=True):
         operation = BY_NAME[name]
         more = self._more(operation, subject)
         url = url_of(operation, subject, self.parts.town)
+        if token == self.tokens["people"]:
+            more["headers"] = more.get("headers", {}) | {EMPLOYEE: PERSON}
         async with self.turns:
             status, said, _ = await self.parts.ask(operation.method, url, token, **more)
         return Answer(status, without_ids(said, subject))
@@ -148,7 +153,12 @@ def person_tokens(provider: Provider) -> dict[str, str]:
     """A token for each kind of person, and some that are wrong."""
     another = key_for("RS256", provider.keys[0].kid)
     right = {
-        name: provider.token(sub=name, roles=["every-role", name], exp=_in_hours(12))
+        name: provider.token(
+            sub=name,
+            roles=["every-role", name],
+            exp=_in_hours(12),
+            aud=AUDIENCE if kind.tenant == "almelo" else NEIGHBOUR,
+        )
         for name, kind in KINDS.items()
         if kind.is_person
     }
@@ -170,6 +180,9 @@ async def make_matrix_tokens(parts: Parts, provider: Provider) -> dict[str, str]
     for name, kind in KINDS.items():
         if kind.is_person:
             continue
+        if kind.is_in_environment:
+            tokens[name] = ENVIRONMENT
+            continue
         tokens[name] = (
             await _old_token(parts, name)
             if kind.is_old
@@ -182,6 +195,8 @@ async def make_matrix_tokens(parts: Parts, provider: Provider) -> dict[str, str]
                 all_departments=kind.every,
                 confidential=kind.confidential,
                 destinations=kind.destinations,
+                people=kind.is_for_people,
+                test=kind.is_test,
             )
         )
     tokens["revoked"] = await made(url, f"{PREFIX}revoked", "almelo")

@@ -13,7 +13,9 @@ from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import archiver.openapi
+import archiver.service
 import gateway.api_docs.document
+import gateway.service
 from archiver.api.access_log import AccessLog
 from archiver.api.routes import RecordRoutes as Archive
 from archiver.media.routes import MediaRoutes
@@ -23,7 +25,7 @@ from gateway.api_docs import examples
 from gateway.destinations.routes import DestinationRoutes
 from gateway.media.routes import MediaRoutes as UploadRoutes
 from gateway.webhook.handler import Webhook
-from services.api.docs_page import METHODS, routes
+from services.api.docs_page import METHODS
 from services.http.application import api_app
 from services.http.problems import VERSION
 from services.http.rights import ROLES
@@ -206,7 +208,7 @@ def test_every_schema_is_used_and_every_reference_resolves(document: Json) -> No
     assert used == schemas | headers
 
 
-def served(*defined: web.RouteDef) -> set[tuple[str, str]]:
+def served(*defined: Any) -> set[tuple[str, str]]:
     plain = {(route.method.lower(), re.sub(r":.+?}", "}", route.path)) for route in defined}
     return plain - {("get", PAGE)}
 
@@ -222,23 +224,19 @@ PAGE = "/v1/openapi.html"
 NONE: Any = None
 
 
-def routes_of(name: str) -> list[web.RouteDef]:
-    """Every route of a service, but the webhooks of one municipality."""
+def routes_of(name: str) -> list[Any]:
+    """Every route that a service serves, but the webhooks of one municipality."""
     if name == "gateway":
-        return [
-            *(r for r in Webhook.routes(none_of(Webhook)) if "{tenant}" not in r.path),
-            *Orders(NONE, NONE, NONE, NONE, NONE).routes(),
-            *UploadRoutes(NONE, NONE).routes(NONE),
-            *DestinationRoutes(NONE, NONE, NONE).routes(),
-            *routes(DOCUMENTS[name]),
-        ]
+        orders, owners = Orders(NONE, NONE, NONE, NONE, NONE), DestinationRoutes(NONE, NONE, NONE)
+        api = gateway.service.api_routes(orders, UploadRoutes(NONE, NONE), owners, NONE)
+        served = gateway.service.all_routes(none_of(Webhook), api)
+        return [route for route in served if "{tenant}" not in route.path]
     log = AccessLog(NONE)
-    return [
-        *Archive(NONE, log, NONE, timedelta).routes(),
-        *SearchRoutes(NONE, NONE, log, NONE).routes(),
-        *MediaRoutes(NONE, NONE, NONE, log, NONE, scanned_only=True).routes(),
-        *routes(DOCUMENTS[name]),
-    ]
+    return archiver.service.all_routes(
+        Archive(NONE, log, NONE, timedelta),
+        SearchRoutes(NONE, NONE, log, NONE),
+        MediaRoutes(NONE, NONE, NONE, log, NONE, scanned_only=True),
+    )
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

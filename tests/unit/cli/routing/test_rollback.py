@@ -171,3 +171,60 @@ def test_differences_are_a_patch_for_each_file_that_differs() -> None:
         "c.toml": ["--- /dev/null", "+++ b/c.toml", "@@ -0,0 +1 @@", "+w = 4"],
     }
     assert list(diff_files(one, one)) == []
+
+
+PROVIDER = """
+[[identity_providers]]
+id = "idp"
+tenant = "almelo"
+issuer = "https://idp.example"
+audience = "postkamer"
+keys_url = "https://idp.example/keys"
+[[identity_grants]]
+provider = "idp"
+value = "medewerker"
+roles = ["read"]
+"""
+WIDE = """
+[[identity_grants]]
+provider = "idp"
+value = "beheer"
+roles = ["operator", "privacy"]
+"""
+MIDDLE = MAIN.replace("[[rules]]", PROVIDER + WIDE + "[[rules]]")
+"""Rights of then, between other tables."""
+
+
+@pytest.mark.parametrize("present", [MAIN, MAIN + PROVIDER, MIDDLE])
+def test_tables_that_give_rights_stay_as_they_are_now(path: Path, present: str) -> None:
+    path.write_text(present)
+    files = FILES | {"postkamer.toml": MIDDLE}
+    now = loader.load(path).config
+    planned = plan(path, files)
+    is_same = present == MIDDLE
+    assert planned.kept == ([] if is_same else ["identity_providers", "identity_grants"])
+    apply_plan(planned, files, path)
+    restored = loader.load(path).config
+    assert restored.identity_grants == now.identity_grants
+    assert restored.identity_providers == now.identity_providers
+    then = path.with_name("then.toml")
+    then.write_text(MIDDLE)
+    assert restored.rules == loader.load(then).config.rules
+    assert (loader.load(path).version == loader.version(files)) is is_same
+    again = plan(path, files)
+    assert (again.written, again.aside) == ([], [])
+
+
+def test_rights_of_a_first_file_that_cannot_be_read_or_split_are_not_brought_back(
+    path: Path,
+) -> None:
+    files = FILES | {"postkamer.toml": MAIN + PROVIDER}
+    inline = 'identity_grants = [{provider = "idp", value = "x", roles = ["read"]}]\n'
+    for present, words in (
+        ("nonsense = [", "cannot be read, so its rights"),
+        (inline + MAIN + PROVIDER.partition("[[identity_grants")[0], "as tables of their own"),
+    ):
+        path.write_text(present)
+        with pytest.raises(CommandRefused, match=words):
+            plan(path, files)
+        assert path.read_text() == present
