@@ -94,7 +94,7 @@ async def _wait_for_next_read(ring: KeyRing) -> None:
     asked for one that another process has made."""
     for _ in range(round(REFRESH_SECONDS / LOOK_SECONDS)):
         await asyncio.sleep(LOOK_SECONDS)
-        if ring.misses or not ring.covers(clock.now().date()):
+        if not ring.complete.is_set() or not ring.covers(clock.now().date()):
             return
 
 
@@ -119,9 +119,9 @@ async def refresh(pool: Pool, masters: Sequence[bytes], today: date, ring: KeyRi
             with log_wrong_clock():
                 await pool.execute(_ADD, id, kind, day, wrapped, newest)
         rows = await pool.fetch(_ROWS)
-    ring.misses = False
     ring.install(_open_all([dict(row) for row in rows if row["wrapped"] is not None], keys), today)
     ring.forget([row["id"] for row in rows if row["wrapped"] is None])
+    ring.complete.set()
 
 
 async def rewrap(pool: Pool, masters: Sequence[bytes]) -> int:

@@ -73,8 +73,9 @@ class KeyRing:
         self._hashing = b""
         self.ready = asyncio.Event()
         """Set once there is a key of each kind."""
-        self.misses = False
-        """A value asked for a key that is not here; reset when the keys are read again."""
+        self.complete = asyncio.Event()
+        """Cleared when a value asks for a key that is not here, set when the keys are read."""
+        self.complete.set()
 
     def install(self, keys: Iterable[WorkingKey], today: date) -> None:
         """Add these keys, and seal with those of today."""
@@ -193,7 +194,7 @@ class KeyRing:
     def _open(self, id: bytes, rest: bytes, use: str) -> bytes:
         cipher = self._ciphers.get(id)
         if cipher is None:
-            self.misses = True
+            self.complete.clear()
             raise KeyUnknown(f"a value of {use} is sealed under the working key {id.hex()}")
         try:
             return cipher.decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], use.encode())
@@ -203,6 +204,7 @@ class KeyRing:
     def _open_name(self, id: bytes, sealed: bytes, use: str) -> bytes:
         cipher = self._standing.get(id)
         if cipher is None:
+            self.complete.clear()
             raise KeyUnknown(f"a name of {use} is sealed under the standing key {id.hex()}")
         try:
             return cipher.decrypt(sealed, [use.encode()])

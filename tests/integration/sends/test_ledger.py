@@ -17,6 +17,8 @@ from services.contract import SendOutcome
 from services.postgres.database import Pool
 from services.sealing.columns import OUTCOME, WAMID
 from services.sealing.key_ring import RING
+from services.working_keys import working_keys
+from tests.support.working_keys import MASTER
 
 _INSERT = """
 insert into deliverer.ledger (id, number, conversation, place, person, address_kind, address,
@@ -309,7 +311,8 @@ async def test_row_that_does_not_open_fails_and_holds_back_no_other(
     name = "about_wamid" if column == "wamid_of_another" else column
     await pool.execute(f"update deliverer.ledger set {name} = $2 where id = $1", shut, value)
     ledger = Ledger(pool, clock.new_id(), {})
-    claimed = await ledger.claim(5, ())
+    async with working_keys(pool, [MASTER]):  # as in a service, it looks for the key first
+        claimed = await ledger.claim(5, ())
     assert [entry.id for entry in claimed] == [fine]
     row = await pool.fetchrow("select state, reason from deliverer.ledger where id = $1", shut)
     assert row and tuple(row) == ("failed", SHUT)
