@@ -31,6 +31,8 @@ ROUTER = Need("database", ("router",))
 ROUTER_PERSON = Need("database", ("router",), is_personal=True)
 DELIVERER = Need("database", ("deliverer",))
 DELIVERER_PERSON = Need("database", ("deliverer",), is_personal=True)
+COUNTED = Need("database", ("gateway", "deliverer"), is_personal=True)
+"""Its example counts parked deliveries and changes none, which the gateway may for their owners."""
 NONE, SERVICE, BROKER = Need("none"), Need("service"), Need("broker")
 
 COMMANDS = {
@@ -79,9 +81,9 @@ COMMANDS = {
     "number live": OWN_PERSON,
     "number state": Need("token", is_personal=True, operation=STATE),
     "number trial": OWN_PERSON,
-    "parked drop": DELIVERER_PERSON,
+    "parked drop": COUNTED,
     "parked list": DELIVERER,
-    "parked replay": DELIVERER_PERSON,
+    "parked replay": COUNTED,
     "parked show": DELIVERER_PERSON,
     "quarantine again": ROUTER_PERSON,
     "quarantine drop": ROUTER_PERSON,
