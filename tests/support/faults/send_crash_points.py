@@ -26,6 +26,8 @@ from tests.support.faults.send_crash_scenario import (
 )
 from tests.support.observer import until
 
+SEALED_CONTENT = b'"sealed": "'
+"""What the answer to a claim has, and no other answer to the deliverer."""
 Reached = Callable[[list[str]], Awaitable[None]]
 Hold = Callable[[Letters], AbstractAsyncContextManager[Reached]]
 QUEUE = topology.partition_queue(topology.partition_of(NUMBER, PARTITIONS))
@@ -49,7 +51,7 @@ async def _waiting(letters: Letters, statement: str, count: int) -> None:
 @asynccontextmanager
 async def _claimed(letters: Letters) -> AsyncIterator[Reached]:
     """The claim is committed and its answer does not come: the messages are in it."""
-    letters.road.keep_back(letters.words.encode())
+    letters.road.keep_back(SEALED_CONTENT)
     try:
         yield partial(_in_state, letters, "sending")
     finally:
