@@ -7,7 +7,7 @@ seals nothing: the gateway answers 503, and the others wait for the database any
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
@@ -125,15 +125,18 @@ async def refresh(pool: Pool, masters: Sequence[bytes], today: date, ring: KeyRi
 
 
 async def rewrap(pool: Pool, masters: Sequence[bytes]) -> int:
-    """Put every key under the first of `masters`, and return how many were under another. Raises
-    WrongWorkingKey."""
+    """Put every key that opens under the first of `masters`, and return how many were under
+    another. One that does not open stays as it is, so that a bad row stops nobody."""
     keys = {fingerprint(master): master for master in masters}
-    newest = next(iter(keys))
-    older = [row for row in await pool.fetch(_ROWS) if row["wrapped"] and row["master"] != newest]
-    for row in older:
-        wrapped = wrap_key(_open(dict(row), keys), keys[newest])
-        await pool.execute(_REWRAP, row["id"], wrapped, newest, row["master"])
-    return len(older)
+    newest, count = next(iter(keys)), 0
+    for row in await pool.fetch(_ROWS):
+        if row["wrapped"] is None or row["master"] == newest or row["master"] not in keys:
+            continue
+        with suppress(WrongWorkingKey):
+            wrapped = wrap_key(_open(dict(row), keys), keys[newest])
+            await pool.execute(_REWRAP, row["id"], wrapped, newest, row["master"])
+            count += 1
+    return count
 
 
 def _open_all(rows: Sequence[Mapping[str, Any]], keys: Mapping[str, bytes]) -> list[WorkingKey]:

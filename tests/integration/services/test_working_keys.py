@@ -125,14 +125,18 @@ async def test_clock_that_is_wrong_makes_and_destroys_no_key(pool: Pool, empty: 
     assert (await made(pool)).ready.is_set()
 
 
-async def test_key_that_does_not_open_stops_nobody(pool: Pool) -> None:
+@pytest.mark.parametrize("master", [MASTER, NEWER])
+async def test_key_that_does_not_open_stops_nobody(pool: Pool, master: bytes) -> None:
+    """Neither who reads the keys, nor the archiver, which puts them under a new master."""
     await made(pool)
     await pool.execute(
         "insert into sealing.working_key (id, kind, day, wrapped, master)"
         " values ('\\x0909090909090909', 'queue', '2020-01-01', '\\x00', $1)",
-        fingerprint(MASTER),
+        fingerprint(master),
     )
     assert (await made(pool)).ready.is_set()
+    assert await working_keys.rewrap(pool, [MASTER]) == 0
+    assert await working_keys.rewrap(pool, [bytes([2]) * 32, MASTER]) == 5
 
 
 async def test_every_sealed_column_is_looked_at_before_a_key_goes(pool: Pool) -> None:
