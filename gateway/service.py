@@ -34,7 +34,7 @@ from services.sealing.key_ring import RING
 from services.tasks import background_task
 from services.working_keys import sealing_pool
 
-NO_KEYS = "the working keys were not read: the database has not answered since the start"
+NO_KEYS = "there is no working key to seal with: the database has not answered for too long"
 POOL_SIZE = 8
 """Connections to PostgreSQL. Only /v1/ uses them."""
 

@@ -118,10 +118,15 @@ class CommandStore:
         return await with_timeout(ANSWER_SECONDS, self._accept(new))
 
     async def _accept(self, new: NewCommand) -> StoredCommand:
+        keyed = RING.hash(new.fingerprint, FINGERPRINT)
+
+        def is_same(fingerprint: bytes) -> bool:
+            # A version that did not seal stored the fingerprint itself.
+            return fingerprint in (keyed, new.fingerprint)
+
         async with self._pool.acquire() as connection, connection.transaction():
             if new.last is not UNSET:
                 await connection.execute(_LOCK, new.conversation)
-            keyed = RING.hash(new.fingerprint, FINGERPRINT)
             place = (new.conversation, new.department) if new.is_answer else ("", "")
             row = await connection.fetchrow(
                 _INSERT, new.id, new.tenant, new.token, keyed, new.at, *place
@@ -131,12 +136,11 @@ class CommandStore:
             else:  # an earlier or a simultaneous request
                 row = await connection.fetchrow(_SELECT, new.id)
                 assert row is not None  # rows are not deleted while they can be asked for
-                # A version that did not seal stored the fingerprint itself.
-                is_same = row["fingerprint"] in (keyed, new.fingerprint)
-                if row["confirmed_at"] is None and is_same:
+                if row["confirmed_at"] is None and is_same(row["fingerprint"]):
                     await _retry(connection, new)
-        is_same = row["fingerprint"] in (keyed, new.fingerprint)
-        return StoredCommand(is_same, row["accepted_at"], row["confirmed_at"] is not None)
+        return StoredCommand(
+            is_same(row["fingerprint"]), row["accepted_at"], row["confirmed_at"] is not None
+        )
 
     async def is_accepted(self, id: UUID) -> bool:
         """Return True if this command was accepted before: then it gets the same answer again."""

@@ -72,7 +72,7 @@ class KeyRing:
         self._names: tuple[bytes, AESSIV] | None = None
         self._hashing = b""
         self.ready = asyncio.Event()
-        """Set once there is a key of each kind."""
+        """Set while there is a key of each kind to seal with."""
         self.complete = asyncio.Event()
         """Cleared when a value asks for a key that is not here, set when the keys are read."""
         self.complete.set()
@@ -97,6 +97,8 @@ class KeyRing:
         self._current = {kind: (id, self._ciphers[id]) for _, id, kind in sorted(begun)}
         if self._names and len(self._current) == len(DAILY):
             self.ready.set()
+        else:
+            self.ready.clear()
 
     def _install_standing(self, standing: WorkingKey) -> None:
         names = AESSIV(blake2b(b"names", key=standing.key, digest_size=64).digest())

@@ -101,6 +101,7 @@ def test_process_that_reads_no_newer_keys_stops_sealing_and_still_opens() -> Non
     own.advance(TODAY + timedelta(SEALS_DAYS + 1))
     with pytest.raises(NoWorkingKey):
         own.seal(b"", "a")
+    assert not own.ready.is_set()
     assert own.unseal(sealed, "a") == b"hallo"
 
 
