@@ -9,33 +9,23 @@ grant delete on deliverer.delivery, deliverer.ledger, deliverer.outcome, deliver
 -- A file stays while a message with it waits.
 grant select (media) on deliverer.ledger to postkamer_gateway;
 
--- A service deletes no row before the lowest term that can be set, nor one that is needed: the
--- holder of its password cannot remove the tracks of yesterday. The owner may.
-create function deliverer.keep_row() returns trigger
-    language plpgsql set search_path = pg_catalog
-    as $$ begin
-        if pg_has_role(current_user, (select relowner from pg_class where oid = tg_relid), 'MEMBER')
-        then
-            return old;
-        end if;
-        raise insufficient_privilege using message = 'this row may not be deleted before its term';
-    end $$;
+-- No row goes before the lowest term that can be set, nor one that is needed: access.keep_row.
 create trigger keep before delete on deliverer.delivery for each row
     when (old.state not in ('settled', 'dropped') or old.at > now() - interval '8 days')
-    execute function deliverer.keep_row();
+    execute function access.keep_row();
 create trigger keep before delete on deliverer.ledger for each row
     when (old.state not in ('sent', 'failed')
         or greatest(old.created_at, old.claimed_at) > now() - interval '8 days')
-    execute function deliverer.keep_row();
+    execute function access.keep_row();
 create trigger keep before delete on deliverer.outcome for each row
     when (coalesce(old.published_at, now()) > now() - interval '1 day')
-    execute function deliverer.keep_row();
+    execute function access.keep_row();
 create trigger keep before delete on deliverer.internetaak for each row
     when (not old.ended or coalesce(old.ended_at, now()) > now() - interval '366 days')
-    execute function deliverer.keep_row();
+    execute function access.keep_row();
 create trigger keep before delete on deliverer.klantcontact for each row
     when (old.heard_at > now() - interval '366 days')
-    execute function deliverer.keep_row();
+    execute function access.keep_row();
 create trigger keep before delete on deliverer.registration for each row
     when (old.found_at > now() - interval '366 days')
-    execute function deliverer.keep_row();
+    execute function access.keep_row();

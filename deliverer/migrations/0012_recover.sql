@@ -62,7 +62,7 @@ create table deliverer.owner_action (
 
 create trigger keep before delete on deliverer.resend for each row
     when (coalesce(old.finished_at, now()) > now() - interval '30 days')
-    execute function deliverer.keep_row();
+    execute function access.keep_row();
 
 grant select, insert, update, delete on deliverer.sent to postkamer_deliverer;
 grant select, update, delete on deliverer.resend to postkamer_deliverer;
@@ -76,8 +76,8 @@ grant select, insert on deliverer.resend to postkamer_gateway;
 grant select, insert, update (ends_at) on deliverer.secret to postkamer_gateway;
 grant insert on deliverer.owner_action to postkamer_gateway;
 
--- The keys under which these are sealed stay as long as they do.
-create or replace function sealing.keys_in_use() returns setof bytea security definer language sql
+-- Keys under which rows are sealed (services.sealing.columns). The archiver may not read the rows.
+create function sealing.keys_in_use() returns setof bytea security definer language sql
 set search_path = pg_catalog
 begin atomic
 select distinct id from (
@@ -106,3 +106,6 @@ select distinct id from (
     union select sealing.key_of(filename) as id from gateway.media
 ) used where id is not null;
 end;
+
+revoke all on function sealing.keys_in_use() from public;
+grant execute on function sealing.keys_in_use() to postkamer_archiver;

@@ -26,41 +26,31 @@ grant select (send) on router.inbox to postkamer_deliverer;
 grant delete on router.inbox, router.quarantine, router.conversation, router.outgoing, router.charge,
     router.consent, router.withdrawal, router.opt_out, router.identity to postkamer_router;
 
--- A service deletes no row before the lowest term that can be set, nor one that is needed: the
--- holder of its password cannot remove the tracks of yesterday. The owner may.
-create function router.keep_row() returns trigger
-    language plpgsql set search_path = pg_catalog
-    as $$ begin
-        if pg_has_role(current_user, (select relowner from pg_class where oid = tg_relid), 'MEMBER')
-        then
-            return old;
-        end if;
-        raise insufficient_privilege using message = 'this row may not be deleted before its term';
-    end $$;
+-- No row goes before the lowest term that can be set, nor one that is needed: access.keep_row.
 create trigger keep before delete on router.inbox for each row
     when (old.decided_at > now() - interval '8 days')
-    execute function router.keep_row();
+    execute function access.keep_row();
 create trigger keep before delete on router.quarantine for each row
     when (coalesce(old.dropped_at, old.published_at, now()) > now() - interval '8 days')
-    execute function router.keep_row();
+    execute function access.keep_row();
 create trigger keep before delete on router.conversation for each row
     when (coalesce(old.closed_at, now()) > now() - interval '366 days')
-    execute function router.keep_row();
+    execute function access.keep_row();
 create trigger keep before delete on router.outgoing for each row
     when (old.changed_at > now() - interval '366 days')
-    execute function router.keep_row();
+    execute function access.keep_row();
 create trigger keep before delete on router.charge for each row
     when (old.delivered_at > now() - interval '2557 days')
-    execute function router.keep_row();
+    execute function access.keep_row();
 create trigger keep before delete on router.consent for each row
     when (coalesce(old.ended_at, now()) > now() - interval '366 days')
-    execute function router.keep_row();
+    execute function access.keep_row();
 create trigger keep before delete on router.withdrawal for each row
     when (old.at > now() - interval '366 days')
-    execute function router.keep_row();
+    execute function access.keep_row();
 create trigger keep before delete on router.opt_out for each row
     when (old.at > now() - interval '366 days')
-    execute function router.keep_row();
+    execute function access.keep_row();
 create trigger keep before delete on router.identity for each row
     when (coalesce(old.valid_to, old.valid_from) > now() - interval '366 days')
-    execute function router.keep_row();
+    execute function access.keep_row();
