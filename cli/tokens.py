@@ -289,7 +289,10 @@ def group() -> None:
 @click.option("--role", "roles", multiple=True, required=True, type=click.Choice(ROLES))
 @with_reach
 @click.option(
-    "--destination", "destinations", multiple=True, help="It is the owner of; may be repeated."
+    "--destination",
+    "destinations",
+    multiple=True,
+    help="A destination that it owns; may be repeated.",
 )
 @click.option("--people", is_flag=True, help="People use it, so a message must name its author.")
 @renamed_option(
