@@ -163,15 +163,18 @@ from due
 order by due_at, event
 """
 
-# An accepted event that was to be sent again, and whose term ended meanwhile.
+# An accepted event that was to be sent again, and whose term ended meanwhile. It leaves its order,
+# which would count it as delivered.
 _END = """
-with ended as (
-    update deliverer.delivery set state = 'settled', due_at = null, claimed_by = null,
-        claimed_until = null
-    where destination = $1 and event = $2 and state = 'replay' and body is null
-    returning resend
+with of_order as (
+    select resend from deliverer.delivery
+    where destination = $1 and event = $2 and state = 'replay' and body is null for update
+), ended as (
+    update deliverer.delivery set state = 'settled', resend = null, due_at = null,
+        claimed_by = null, claimed_until = null
+    where destination = $1 and event = $2 and exists (select from of_order)
 )
-update deliverer.resend r set ended = r.ended + 1 from ended e where r.id = e.resend
+update deliverer.resend r set ended = r.ended + 1 from of_order o where r.id = o.resend
 """
 
 _UNPUBLISHED = """
