@@ -247,7 +247,7 @@ Each name says its schema: whoever may make tables could put others of that name
 
 def operator(environ: Mapping[str, str]) -> str:
     """Return the name of the operator from POSTKAMER_OPERATOR, else of the user of this machine."""
-    name = (environ.get(OPERATOR) or _login()).strip()
+    name = (environ.get(OPERATOR) or _user_of_machine()).strip()
     if not is_line(name, LONGEST_NAME):
         raise CommandRefused(f"{OPERATOR}: {NAME}")
     return name
@@ -264,7 +264,7 @@ def is_line(text: str, longest: int) -> bool:
     return 0 < len(text) <= longest and text.isprintable()
 
 
-def _login() -> str:
+def _user_of_machine() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # in a container a user may have a number and no name
