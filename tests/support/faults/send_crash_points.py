@@ -27,7 +27,7 @@ from tests.support.faults.send_crash_scenario import (
 from tests.support.observer import until
 
 SEALED_CONTENT = b'"sealed": "'
-"""What the answer to a claim has, and no other answer to the deliverer."""
+"""Bytes in the answer to a claim, and in no other answer to this deliverer."""
 Reached = Callable[[list[str]], Awaitable[None]]
 Hold = Callable[[Letters], AbstractAsyncContextManager[Reached]]
 QUEUE = topology.partition_queue(topology.partition_of(NUMBER, PARTITIONS))
