@@ -8,6 +8,7 @@ through the socket of that number, each with the log of the new process and a so
 pid and, at its end, its exit code. The server ends when the other side has closed.
 """
 
+import contextlib
 import ctypes
 import importlib
 import json
@@ -34,10 +35,24 @@ class Child(msgspec.Struct):
     end: int
     """Descriptor that can be read when the process has ended."""
     answer: socket.socket
+    """Its other side is closed when the exit code was read."""
 
-    def tell_exit_code(self) -> None:
-        _, status = os.waitpid(self.pid, 0)
-        self.answer.send(str(os.waitstatus_to_exitcode(status)).encode())
+    def go_on(self, ready: int) -> int | None:
+        """Tell its exit code once it has ended, and free its pid once the code was read: until then
+        a signal still finds it, as with `Popen`. Return what to wait for next."""
+        if ready == self.end:
+            self._tell_exit_code()
+            return self.answer.fileno()
+        os.waitpid(self.pid, 0)
+        self.close()
+        return None
+
+    def _tell_exit_code(self) -> None:
+        found = os.waitid(os.P_PIDFD, self.end, os.WEXITED | os.WNOWAIT)
+        assert found
+        code = found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
+        with contextlib.suppress(BrokenPipeError):  # nobody waits for it any more
+            self.answer.send(str(code).encode())
 
     def close(self) -> None:
         os.close(self.end)
@@ -52,9 +67,10 @@ def serve(control: socket.socket) -> dict[str, Any] | None:
         while True:
             for key, _ in selector.select():
                 if child := children.pop(key.fd, None):
-                    selector.unregister(child.end)
-                    child.tell_exit_code()
-                    child.close()
+                    selector.unregister(key.fd)
+                    if next_end := child.go_on(key.fd):
+                        children[next_end] = child
+                        selector.register(next_end, selectors.EVENT_READ)
                     continue
                 message, files, _, _ = socket.recv_fds(control, MOST_BYTES, 2)
                 if not message:

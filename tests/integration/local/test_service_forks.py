@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.process import Process, Program
+from deploy.local.process_tree import identity, runs
 from deploy.local.state import free_port
 from tests.support.fork_server import COMMAND
 from tests.support.installation import answers
@@ -55,6 +56,18 @@ async def test_fork_that_is_asked_to_stop_exits_with_0_and_one_that_is_killed_sa
     sandbox.start()
     sandbox.kill()
     assert sandbox.exit_code == -signal.SIGKILL
+
+
+async def test_fork_that_has_ended_can_be_killed_until_its_exit_code_was_read(
+    sandbox: Process,
+) -> None:
+    for _ in range(20):
+        os.kill(sandbox.pid, signal.SIGKILL)
+        await until_true(lambda: not runs(sandbox.pid))
+        os.killpg(sandbox.pid, signal.SIGKILL)  # a pid that was freed would be nobody's
+        sandbox.kill()
+        await until_true(lambda: not identity(sandbox.pid))
+        sandbox.start()
 
 
 async def test_fork_with_a_wrong_setting_names_it_and_exits_with_1(
