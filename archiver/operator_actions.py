@@ -30,14 +30,25 @@ log = structlog.get_logger()
 
 
 async def record_operator_actions(
-    pool: Pool, tenants: Collection[str], add: AddRecords, has_key: HasKey
+    pool: Pool,
+    tenants: Collection[str],
+    add: AddRecords,
+    has_key: HasKey,
+    *,
+    must_prove: bool = False,
 ) -> None:
-    """Record actions for as long as the service runs. Those refused stay in the table."""
-    outbox = operation_outbox(pool, tenants, has_key)
+    """Record actions for as long as the service runs. Those refused stay in the table.
+
+    With `must_prove` those of persons who are not proven are reported too: a command refuses them
+    in production, but goes by the configuration that its caller names.
+    """
+    outbox = operation_outbox(pool, tenants, has_key, must_prove=must_prove)
     await Relay(outbox, partial(_add_records, add=add), REFUSED_SECONDS).run()
 
 
-def operation_outbox(pool: Pool, tenants: Collection[str], has_key: HasKey) -> Outbox[Record]:
+def operation_outbox(
+    pool: Pool, tenants: Collection[str], has_key: HasKey, *, must_prove: bool = False
+) -> Outbox[Record]:
     """Return the actions that wait. `tenants` are the municipalities in the configuration."""
 
     async def fetch(limit: int, suspended: Sequence[str]) -> list[Record]:
@@ -47,6 +58,8 @@ def operation_outbox(pool: Pool, tenants: Collection[str], has_key: HasKey) -> O
     async def delete(records: Sequence[Record]) -> None:
         await pool.execute(_DELETE_RECORDED, [record.id for record in records])
         metrics.archive_records.labels(kind="operation").inc(len(records))
+        if must_prove:
+            _report_stated(records)
 
     return Outbox("operations", fetch, delete, lambda record: str(record.id))
 
@@ -75,6 +88,13 @@ async def _identified(row: Any, has_key: HasKey) -> Identified:
             return "proven"
     log.error("operation.unproven", record=row["id"])
     return "stated"
+
+
+def _report_stated(records: Sequence[Record]) -> None:
+    for record in records:
+        if msgspec.json.decode(record.data)["identified"] == "stated":
+            metrics.operations_unproven.inc()
+            log.error("operation.stated", record=record.id)
 
 
 def _record_of_row(row: Any, tenants: Collection[str], identified: Identified) -> Record:

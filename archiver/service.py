@@ -154,7 +154,13 @@ async def _maintenance_tasks(
     signer = Signer(config.log, derive_key(settings.archive_key, checkpoint_signer.PURPOSE))
     works = [
         _prepare_and_maintain(archive, config.processing_months),
-        record_operator_actions(pool, tenants, archive.writer.add, archive.tokens.has_key),
+        record_operator_actions(
+            pool,
+            tenants,
+            archive.writer.add,
+            archive.tokens.has_key,
+            must_prove=config.environment == "production",
+        ),
         checkpoint_signer.sign_periodically(pool, signer, objects),
         request_metrics.count(pool, tenants),
         objects.volume.run(),

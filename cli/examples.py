@@ -11,6 +11,7 @@ EXAMPLES = {
     "rules list": "rules list",
     "rules show": "rules show 3f9c2a7b10de",
     "rules diff": "rules diff 3f9c2a7b10de 8b11e04c77aa",
+    "rules approve": 'rules approve --config new/postkamer.toml --by "S. Jansen"',
     "rules rollback": "rules rollback 3f9c2a7b10de --dry-run",
     "number list": "number list",
     "number state": "number state closed --text 'Wij zijn verhuisd.' --by s.jansen",

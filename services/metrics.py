@@ -80,6 +80,10 @@ answers_held = _gauge(
     "postkamer_answers_held", "Answers that wait until their citizen writes again", "number"
 )
 archive_records = _counter("postkamer_archive_records_total", "Records written", "kind")
+operations_unproven = _counter(
+    "postkamer_operations_unproven_total",
+    "Operators' actions in production of persons whom nothing proves",
+)
 attempts_unrecorded = _counter(
     "postkamer_attempts_unrecorded_total", "Failed attempts that did not come on the record"
 )

@@ -1,19 +1,20 @@
-"""`postkamer rules`: list, show, compare and restore the versions of rules and texts."""
+"""`postkamer rules`: list, show, compare, approve and restore the versions of rules and texts."""
 
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import click
 import msgspec
 
+from cli.routing.approvals import Approval, approve_version, list_approvals
 from cli.routing.rollback import BACKUP_SUFFIX, Plan, apply_plan, plan_rollback
-from cli.support.audit import Operation, run_audited
-from cli.support.configuration import configured_path, path_in_environment
+from cli.support.audit import Operation, parse_name, run_audited
+from cli.support.configuration import configured_path, load_valid_config, path_in_environment
 from cli.support.database import with_database
 from cli.support.language import lang_option
 from cli.support.options import config_option, json_option
@@ -34,6 +35,9 @@ WORDS = {
         "to set aside": "{} zou opzijgezet worden als {}",
         "same": "{} is hetzelfde",
         "kept": "{} blijft zoals het nu is: het geeft rechten",
+        "approved": "{by} staat in voor versie {version} ({identified})",
+        "proven": "bewezen",
+        "stated": "opgegeven",
         "restart": "let op: {} verschilt: diensten die draaien weigeren dat tot ze opnieuw starten",
     },
     "en": {
@@ -48,25 +52,30 @@ WORDS = {
         "to set aside": "{} would be set aside as {}",
         "same": "{} is the same",
         "kept": "{} stays as it is now: it gives rights",
+        "approved": "{by} stands for version {version} ({identified})",
+        "proven": "proven",
+        "stated": "stated",
         "restart": "warning: {} differs: running services refuse that until they are restarted",
     },
 }
 MAX_VERSIONS = 1000
 """Most versions in one list, the newest first: four years with a new one each working day."""
 T = TypeVar("T")
+Words = Mapping[str, str]
 
 
 class VersionSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A version without its files.
 
     `record` is its id in the archive. `in_force`: the files of POSTKAMER_CONFIG are this version;
-    unset if that setting is missing or its files cannot be read.
+    unset if that setting is missing or its files cannot be read. A name in the files themselves
+    (`approved_by`) is the first of the approvals, stated.
     """
 
     version: str
     record: UUID
     first_at: datetime
-    approved_by: str
+    approvals: list[Approval]
     in_force: bool | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -84,10 +93,22 @@ async def list_versions(pool: Pool, current: str = "") -> list[VersionSummary]:
         " order by first_at desc, version limit $1",
         MAX_VERSIONS,
     )
-    return [
-        VersionSummary(**row, **({"in_force": row["version"] == current} if current else {}))
-        for row in rows
-    ]
+    approvals = await list_approvals(pool, [row["version"] for row in rows])
+    return [_summary(row, approvals.get(row["version"], []), current) for row in rows]
+
+
+def _summary(row: Any, approvals: list[Approval], current: str) -> VersionSummary:
+    version, first_at = row["version"], row["first_at"]
+    if row["approved_by"]:
+        in_files = Approval(by=row["approved_by"], identified="stated", at=first_at)
+        approvals = [in_files, *approvals]
+    return VersionSummary(
+        version=version,
+        record=row["record"],
+        first_at=first_at,
+        approvals=approvals,
+        in_force=version == current if current else msgspec.UNSET,
+    )
 
 
 def current_version(path: Path) -> str:
@@ -150,7 +171,7 @@ def list_command(lang: str, as_json: bool) -> None:
     current = current_version(path) if path else ""
     versions = with_database("rules", lambda pool: list_versions(pool, current))
     words = WORDS[lang]
-    lines = (_line(each, words["in force"]) for each in versions)
+    lines = (_line(each, words) for each in versions)
     print_result(versions, lines, as_json=as_json, empty=words["none"])
     if path and not current:
         print_note(words["unreadable"], as_json=as_json)
@@ -158,9 +179,14 @@ def list_command(lang: str, as_json: bool) -> None:
         print_note(words["undecided"].format(current), as_json=as_json)
 
 
-def _line(each: VersionSummary, in_force: str) -> str:
-    line = f"{each.version}  {each.first_at:%Y-%m-%d %H:%M:%S}Z  {each.approved_by or '-'}"
-    return f"{line}  ({in_force})" if each.in_force is True else line
+def _line(each: VersionSummary, words: Words) -> str:
+    approvals = ", ".join(_format_approval(approval, words) for approval in each.approvals)
+    line = f"{each.version}  {each.first_at:%Y-%m-%d %H:%M:%S}Z  {approvals or '-'}"
+    return f"{line}  ({words['in force']})" if each.in_force is True else line
+
+
+def _format_approval(approval: Approval, words: Words) -> str:
+    return f"{approval.by}, {words[approval.identified]}"
 
 
 @group.command("show")
@@ -190,6 +216,35 @@ def diff_command(one: str, other: str, lang: str, as_json: bool) -> None:
     print_result(result, lines, as_json=as_json)
     if not files:
         print_note(WORDS[lang]["no difference"].format(one, other), as_json=as_json)
+
+
+@group.command("approve")
+@click.argument("version", required=False)
+@click.option("--by", default="", help="The person who stands for it, if no token or login says.")
+@config_option
+@lang_option
+@json_option
+def approve_command(
+    version: str | None, by: str, path: Path | None, lang: str, as_json: bool
+) -> None:
+    """Stand for VERSION; without one, for the files of POSTKAMER_CONFIG.
+
+    Name the files that are to come by --config. Nothing is changed or put in force.
+    """
+    name = parse_name(by) if by else ""
+    files = None if version else load_valid_config(configured_path(path)).version
+
+    async def approve(connection: Connection) -> tuple[Approval, Operation | None]:
+        if version:
+            await load_files(connection, version)
+        return await approve_version(connection, version or files or "", name)
+
+    approval = run_audited("rules", approve, name)
+    words = WORDS[lang]
+    result = {"version": version or files} | msgspec.to_builtins(approval)
+    shown = {"by": approval.by, "identified": words[approval.identified]}
+    line = words["approved"].format(version=version or files, **shown)
+    print_result(result, [line], as_json=as_json)
 
 
 @group.command("rollback")
@@ -239,7 +294,7 @@ def _refuse_file_errors(first: Path, work: Callable[[], T]) -> T:
         raise CommandRefused(message) from None
 
 
-def _format_plan(plan: Plan, words: Mapping[str, str], *, dry_run: bool) -> Iterator[str]:
+def _format_plan(plan: Plan, words: Words, *, dry_run: bool) -> Iterator[str]:
     written, aside = ("to write", "to set aside") if dry_run else ("written", "aside")
     yield from map(words[written].format, plan.written)
     yield from (words[aside].format(name, f"{name}{BACKUP_SUFFIX}") for name in plan.aside)

@@ -53,9 +53,18 @@ def build_snapshot(answers: Answers, at: datetime) -> Snapshot:
         disk=tuple(_disk(answers)),
         balance=tuple(_balance(answers)),
         unlimited_tokens=tuple(row["name"] for row in answers.rows.get("unlimited_tokens", [])),
+        unapproved_rules=tuple(_unapproved_rules(answers)),
         faults=tuple(answers.faults),
         not_asked=tuple(answers.not_asked),
     )
+
+
+def _unapproved_rules(answers: Answers) -> Iterator[str]:
+    rules = [answer.status.rules for answer in answers.services if answer.status]
+    in_force = {each.version: None for each in rules if each and each.production}
+    if "approved" in answers.rows:
+        approved = {row["version"] for row in answers.rows["approved"]}
+        yield from (version for version in in_force if version not in approved)
 
 
 def _services(answers: Answers) -> Iterator[Service]:

@@ -98,6 +98,9 @@ def _rules(snapshot: Snapshot) -> Iterator[Problem]:
     if len({each.version for each in rules}) > 1:
         text = "Not all services go by the same version of the rules."
         yield Problem("rules", text, "postkamer rules list")
+    for version in snapshot.unapproved_rules:
+        text = f"No proven person stands for version {version} of the rules."
+        yield Problem("rules", text, f"postkamer rules approve {version}", "warning")
 
 
 def _partitions(snapshot: Snapshot) -> Iterator[Problem]:

@@ -137,6 +137,9 @@ select equation, count(*) as missing from (
     (select 'entry' from balance.lost_entry where accepted_at is null limit {CAP + 1})
 ) missing group by equation
 """
+APPROVED = f"""
+select version from router.approval where identified = 'proven' order by at desc limit {CAP}
+"""
 BALANCE = "select begun_at, round_at from balance.progress"
 
 
@@ -148,6 +151,7 @@ def list_queries(scope: Scope) -> Mapping[str, Query]:
         "health": Query(HEALTH),
         "silence": Query(SILENCE),
         "trials": Query(TRIALS),
+        "approved": Query(APPROVED),
         "balance": Query(BALANCE),
         "missing": Query(MISSING, (GAP_SECONDS,)),
         "destinations": Query(DESTINATIONS, (list(scope.destinations),)),

@@ -11,6 +11,7 @@ from cli.support.output import fail
 from router.ruleset.validation import validate
 from services.config import loader
 from services.config.model import ConfigError, Configuration
+from services.toml.errors import toml
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "deploy" / "examples" / "voorbeeldstad" / "postkamer.toml"
@@ -24,6 +25,16 @@ def configured_path(path: Path | None) -> Path:
 def path_in_environment() -> Path | None:
     name = os.environ.get("POSTKAMER_CONFIG")
     return Path(name) if name else None
+
+
+def is_production(path: Path | None) -> bool:
+    """Return True if this file says so. One that cannot be read says nothing: a rollback must be
+    possible then, and the archiver goes by its own file."""
+    try:
+        tables = toml(path.read_text(), path.name) if path else {}
+    except (OSError, ValueError):
+        return False
+    return isinstance(tables, dict) and tables.get("environment") == "production"
 
 
 def load_config(path: Path | None) -> Configuration:

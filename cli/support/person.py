@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import click
 import msgspec
 
-from cli.support.configuration import path_in_environment
+from cli.support.configuration import is_production, path_in_environment
 from cli.support.output import CommandRefused
 from cli.support.reach import EVERY_TOWN, PersonReach, Subject, reach_of
 from services import clock
@@ -59,6 +59,7 @@ PERSONAL: dict[str, Role] = {
     "quarantine drop": "operator",
     "quarantine show": "operator",
     "route replay": "rules",
+    "rules approve": "rules",
     "rules rollback": "rules",
     "sends settle": "kcc",
     "token add": "operator",
@@ -95,8 +96,9 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_proof_required(environ: Mapping[str, str]) -> bool:
-    """Return True if a name that is only stated is refused."""
-    return settings.load(settings.PersonSettings, environ).require_proven
+    """Return True if a name that is only stated is refused: always in production."""
+    options = settings.load(settings.PersonSettings, environ)
+    return options.require_proven or is_production(options.config)
 
 
 def person_token(environ: Mapping[str, str]) -> str | None:

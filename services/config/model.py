@@ -57,12 +57,13 @@ class Configuration(ConfigModel):
     """Further files, relative to the folder of this one; `*` matches any name. Their tables are
     appended to the tables of this file."""
     environment: Literal["test", "production"] = "test"
-    """Kind of installation; in production no file is shown that a malware scanner has not
-    scanned."""
+    """Kind of installation; in production no file is shown that a malware scanner has not scanned,
+    and no command believes a name that is only stated."""
     texts: str = ""
     """Folder with the texts for citizens, one file per language; '' sends no texts."""
     approved_by: str = Field(default="", max_length=200)
-    """Person who approved this version, for the record."""
+    """Name of a person who approved this version, as the files state it. `postkamer rules approve`
+    proves one."""
     log: str = Field(default="postkamer", pattern=r"^[A-Za-z0-9./-]{1,100}$")
     """Name of the archive's log on its checkpoints, such as your domain. It must never change."""
     processing_months: int = Field(default=24, ge=13, le=240)

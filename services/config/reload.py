@@ -130,7 +130,8 @@ class ActiveVersion:
 
     @property
     def status(self) -> RulesStatus:
-        return RulesStatus(self.loaded.version, self._refused)
+        is_production = self.loaded.config.environment == "production"
+        return RulesStatus(self.loaded.version, self._refused, is_production)
 
     def activate(self, loaded: LoadedConfig) -> None:
         """Show the version that is in force from now on."""

@@ -25,6 +25,8 @@ class RulesStatus(msgspec.Struct, frozen=True):
     """Version of the rules and texts in force."""
     refused: RefusedChange | None = None
     """A change that is in the files and not in force."""
+    production: bool = False
+    """True if citizens are helped by it, so that a proven person must stand for it."""
 
 
 def refused_change(faults: list[ConfigFault]) -> RefusedChange:

@@ -241,7 +241,8 @@ class PersonSettings(BaseModel):
     person_token: SecretStr | None = None
     """Access token of the person, from the municipality's identity provider."""
     require_proven: bool = False
-    """True if a name that is only stated is refused."""
+    """True if a name that is only stated is refused in a test installation too."""
+    config: Path | None = None
 
 
 class StatusSettings(BaseModel):

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from archiver.operator_actions import record_operator_actions
 from cli.routing.rollback import BACKUP_SUFFIX
 from cli.support.audit import LONGEST_NAME
-from services import clock
+from services import clock, metrics
 from services.config import loader
 from services.contract import Record
 from services.http.person_tokens import TokenProof
@@ -268,6 +268,27 @@ async def test_proof_by_a_key_that_is_none_of_the_archivers_providers_is_recorde
     assert recorded[1]["proof"] == msgspec.to_builtins(other_key)
 
 
+async def test_action_that_nothing_proves_is_reported_in_production(pool: Pool) -> None:
+    def counted() -> float:
+        return metrics.REGISTRY.get_sample_value("postkamer_operations_unproven_total") or 0.0
+
+    writer, before = await writer_of(pool), counted()
+    for identified, data in (("stated", {}), ("proven", {}), ("proven", {"proof": {"key": "k"}})):
+        await insert(pool)
+        await pool.execute(_IDENTIFY, identified, json.dumps(data))
+    waiting = [row["id"] for row in await rows(pool)]
+    recording = record_operator_actions(pool, KNOWN, writer.add, has_key, must_prove=True)
+    with capture_logs() as logs:
+        async with background_task(recording):
+            await wait_for_rows(pool, 0)
+    stated = [each["record"] for each in logs if each["event"] == "operation.stated"]
+    assert (stated, counted() - before) == ([waiting[0], waiting[2]], 2)
+
+
+_IDENTIFY = """
+update access.operation set identified = $1, data = $2::jsonb
+where id = (select max(id::text)::uuid from access.operation)
+"""
 _PROVE = """
 update access.operation set identified = 'proven', data = $1::jsonb
 where id = (select max(id::text)::uuid from access.operation)

@@ -160,6 +160,23 @@ def test_wrong_token_is_refused_and_never_taken_for_a_stated_name(
     assert recorded(fresh) == []
 
 
+def test_production_believes_no_name_that_is_only_stated(
+    env: dict[str, str], fresh: str, provider: Provider
+) -> None:
+    config = Path(env["POSTKAMER_CONFIG"])
+    config.write_text(f'environment = "production"\n{config.read_text()}')
+    for lifted in ({}, {"POSTKAMER_REQUIRE_PROVEN": "false"}):
+        done = revoked(env | lifted)
+        assert (done.exit_code, done.stdout, done.stderr.strip()) == (1, "", person.NO_PERSON)
+    scanned = {"POSTKAMER_SCANNER_URL": "tcp://127.0.0.1:9", "CRM_SECRET": "e"}
+    said = postkamer("check", env=env | scanned | {"POSTKAMER_LANG": "en"}).output.splitlines()
+    assert "commands: only of persons who are proven" in said
+    assert recorded(fresh) == []
+    approved = postkamer("rules", "approve", env=env | with_token(provider))
+    assert approved.exit_code == 0, approved.output
+    assert recorded(fresh) == [("rules approve", PERSON, "proven")]
+
+
 def test_option_that_is_recorded_needs_a_proof_where_its_command_alone_does_not(
     env: dict[str, str], fresh: str
 ) -> None:

@@ -1,10 +1,13 @@
 """`postkamer rules` on a real PostgreSQL."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from services.config import loader
+from services.postgres.database import Pool
 from tests.support.config_files import approved_rules
 from tests.support.integration.parked_deliveries import on
 from tests.support.integration.rule_versions import Town
@@ -23,14 +26,16 @@ def test_versions_are_listed_the_newest_first(rules: Town) -> None:
     assert (done.exit_code, done.stdout) == (
         0,
         f"{rules.second.version}  2026-11-26 12:00:00Z  -  (geldt nu)\n"
-        f"{rules.first.version}  2026-11-25 12:00:00Z  De secretaris\n",
+        f"{rules.first.version}  2026-11-25 12:00:00Z  De secretaris, opgegeven\n",
     )
     second, first = json.loads(rules("list", "--json").stdout)
     assert first.pop("record") != second.pop("record")
     assert first == {
         "version": rules.first.version,
         "firstAt": "2026-11-25T12:00:00Z",
-        "approvedBy": "De secretaris",
+        "approvals": [
+            {"by": "De secretaris", "identified": "stated", "at": "2026-11-25T12:00:00Z"}
+        ],
         "inForce": False,
     }
     assert second["inForce"] is True
@@ -65,6 +70,54 @@ def test_difference_between_two_versions_is_shown(rules: Town) -> None:
     assert (file["name"], file["diff"]) == ("postkamer.toml", done.stdout.splitlines())
     same = rules("diff", *versions[:1], *versions[:1])
     assert (same.stdout, same.stderr[:23]) == ("", f"de versies {versions[0]}")
+
+
+def approved(rules: Town, version: str) -> list[tuple[str, str]]:
+    shown = {each["version"]: each for each in json.loads(rules("list", "--json").stdout)}
+    return [(each["by"], each["identified"]) for each in shown[version]["approvals"]]
+
+
+def test_person_stands_for_a_version_once_and_on_the_record(rules: Town) -> None:
+    version = rules.second.version
+    for _ in range(2):
+        done = rules("approve", "--by", "S. Jansen", "--lang", "en")
+        assert (done.exit_code, done.stdout) == (
+            0,
+            f"S. Jansen stands for version {version} (stated)\n",
+        )
+    shown = json.loads(rules("approve", rules.first.version, "--by", "A. Arts", "--json").stdout)
+    assert shown.pop("at")
+    first = {"version": rules.first.version, "by": "A. Arts", "identified": "stated"}
+    assert shown == first
+    assert approved(rules, version) == [("S. Jansen", "stated")]
+    assert approved(rules, rules.first.version) == [
+        ("De secretaris", "stated"),
+        ("A. Arts", "stated"),
+    ]
+    assert operations(rules) == [
+        ("rules approve", version, "S. Jansen"),
+        ("rules approve", rules.first.version, "A. Arts"),
+    ]
+
+
+def operations(rules: Town) -> list[tuple[str, str, str]]:
+    async def rows(pool: Pool) -> Any:
+        return await pool.fetch("select what, about, by from access.operation order by id")
+
+    return [tuple(row) for row in on(rules.url, rows)]
+
+
+def test_files_that_are_to_come_are_approved_before_they_decide_anything(
+    rules: Town, tmp_path: Path
+) -> None:
+    files = tmp_path / "new.toml"
+    files.write_text(approved_rules("").replace("Klantcontact", "Burgerzaken"))
+    said = rules("approve", "--config", str(files), "--by", "A. Arts", "--json").stdout
+    assert json.loads(said)["version"] == loader.load(files).version
+    files.write_text(approved_rules("").replace('fallback = "kcc"', 'fallback = "none"'))
+    done = rules("approve", "--config", str(files), "--by", "A. Arts")
+    assert done.exit_code == 1 and "new.toml" in done.stderr
+    assert len(operations(rules)) == 1
 
 
 def test_rollback_restores_the_version_and_keeps_the_replaced_file(rules: Town) -> None:
@@ -109,6 +162,9 @@ AWAY = {"POSTKAMER_DATABASE_URL": "postgresql://127.0.0.1:1/postkamer"}
         (("show", FIRST), {}, 1, "there is no version '000000000000'"),
         (("diff", FIRST, "1" * 12), {}, 1, "there is no version '000000000000'"),
         (("rollback", FIRST), {}, 1, "there is no version '000000000000'"),
+        (("approve", FIRST), {}, 1, "there is no version '000000000000'"),
+        (("approve", "--by", "a\nb"), {}, 2, "--by: expected a name"),
+        (("approve",), {"POSTKAMER_CONFIG": ""}, 2, "POSTKAMER_CONFIG: is missing\n"),
         (("show",), {}, 2, "Missing argument 'VERSION'"),
         (("rollback", "x", "--force"), {}, 2, "No such option"),
         (("rollback", "x"), {"POSTKAMER_CONFIG": ""}, 2, "POSTKAMER_CONFIG: is missing\n"),

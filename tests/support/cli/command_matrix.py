@@ -94,6 +94,7 @@ COMMANDS = {
     "router": SERVICE,
     "rules diff": ROUTER,
     "rules list": ROUTER,
+    "rules approve": OWN_PERSON,
     "rules rollback": ROUTER_PERSON,
     "rules show": ROUTER,
     "sandbox": SERVICE,

@@ -61,6 +61,7 @@ IN_PARTITION = 'rabbitmq_queue_messages{queue="router.partition.0",vhost="postka
 BLOCKED = 'postkamer_broker_blocked{service="gateway",link="%s"}'
 FREE, LIMIT = OF_THE_BROKER
 WEBHOOKS = 'postkamer_webhook_requests_total{service="gateway",status="%s"}'
+UNPROVEN_OPERATOR = "postkamer_operations_unproven_total"
 UNPROVEN_WEBHOOKS = 'postkamer_webhooks_unproven_total{service="gateway"}'
 UNCONFIRMED_PUBLISHES = 'postkamer_unconfirmed_publishes_total{service="router",reason="full"}'
 UNUSABLE = 'postkamer_destination_certificate_refused{destination="crm"}'
@@ -192,6 +193,8 @@ CASES = [
          {LAG: "0 1263x30", IN_QUEUE % "": "0 1 0x30", RECORDED: "700 701x30"}, 20),
     one("a record that cannot be opened", SHUT, "0 0 0 1x9", "ArchiveShut"),
     one("a record that could not be opened once", SHUT, "2x30"),
+    one("an operator whom nothing proves", UNPROVEN_OPERATOR, "0 0 0 1x9", "OperationUnproven"),
+    one("an operator of the day before", UNPROVEN_OPERATOR, "2x30"),
     one("something the router could not decide", UNDECIDED, "0 1x9", "Quarantined"),
     one("a person had it decided again", UNDECIDED, "1x5 0x9"),
     one("records wait aside", UNDECIDED.replace("router", "archiver"), "2x9", "Quarantined"),

@@ -12,6 +12,7 @@ from cli.status.problems import NOUNS, list_problems
 from cli.status.snapshot import Check, OtherInstance, Queue, Waiting
 from cli.status.words import format_bytes, format_count, format_span
 from services.amqp.queue_status import ConsumerStatus, QueueLength
+from services.config.rules_status import RulesStatus
 from services.disk_space import DiskSpace
 from services.http.service_status import (
     DestinationStatus,
@@ -263,3 +264,18 @@ def test_balance_has_all_equations_and_the_time_of_its_last_round() -> None:
     assert {each.name for each in balance} == set(NOUNS)
     assert [each.name for each in balance if not each.closes] == ["delivery"]
     assert {each.drawn_up_at for each in balance} == {ago(seconds=9)}
+
+
+@pytest.mark.parametrize(
+    ("rows", "unapproved"),
+    [({"approved": []}, ("a1",)), ({"approved": [{"version": "a1"}]}, ()), ({}, ())],
+)
+def test_rules_in_production_without_a_proven_person_are_told_if_the_database_tells(
+    rows: dict[str, Any], unapproved: tuple[str, ...]
+) -> None:
+    services = [
+        ServiceAnswer("router", "http://router", ServiceStatus(True, rules=rules))
+        for rules in (RulesStatus("a1", production=True), RulesStatus("b2"), None)
+    ]
+    answers = Answers(services=services, scope=SCOPE, rows=rows)
+    assert build_snapshot(answers, AT).unapproved_rules == unapproved

@@ -67,6 +67,11 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
         "postkamer rules list",
     ),
     (
+        {"unapproved_rules": ("a1",)},
+        "No proven person stands for version a1 of the rules.",
+        "postkamer rules approve a1",
+    ),
+    (
         {"partitions": [Partition(partition=1, queue=Queue(ready=812, consumers=0))]},
         "No process reads the queue of partition 1 (812 wait).",
         "read the log of that service, and start it again",
