@@ -92,6 +92,7 @@ def _start_server(name: str) -> socket.socket:
     with theirs:
         server.start()
     atexit.register(server.kill)
+    atexit.register(ours.close)
     return ours
 
 
