@@ -185,6 +185,8 @@ async def test_key_stays_for_a_row_wherever_and_whenever_it_was_written(
         "select holder from sealing.key_holders(array(select id from sealing.working_key))"
     )
     assert [row["holder"] for row in found] == [table]
+    older = "select id from sealing.keys_in_use() id"  # asked by an archiver of before
+    assert len(await pool.fetch(older)) == 1
 
 
 @pytest.mark.parametrize("table", NEEDED_BY)
