@@ -165,7 +165,7 @@ async def _maintenance_tasks(
         request_metrics.count(pool, tenants),
         objects.volume.run(),
         keep_balance(pool),
-        keep_working_keys(pool, working_masters(settings), partial(_queues, version)),
+        keep_working_keys(pool, working_masters(settings), partial(_queues, version), config.terms),
         count_entries(pool),
     ]
     async with AsyncExitStack() as stack:

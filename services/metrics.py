@@ -285,3 +285,16 @@ rows_over_term = _gauge(
     "How long the oldest row is over its term that nothing needs any more",
     "rows",
 )
+working_key_oldest = _gauge(
+    "postkamer_working_key_oldest_timestamp_seconds",
+    "Day of the oldest working key that is not destroyed",
+    "kind",
+)
+working_key_due = _gauge(
+    "postkamer_working_key_due_timestamp_seconds",
+    "When the first of these is to be destroyed at the latest, without those of rows in force",
+    "kind",
+)
+working_key_failures = _counter(
+    "postkamer_working_key_failures_total", "Looks for working keys to destroy that failed"
+)

@@ -116,7 +116,7 @@ async def refresh(pool: Pool, masters: Sequence[bytes], today: date, ring: KeyRi
         for kind, day in missing:
             id, key = os.urandom(ID_BYTES), os.urandom(KEY_BYTES)
             wrapped = wrap_key(WorkingKey(id, kind, day, key), keys[newest])
-            with log_wrong_clock():
+            with _log_wrong_clock():
                 await pool.execute(_ADD, id, kind, day, wrapped, newest)
         rows = await pool.fetch(_ROWS)
     ring.install(_open_all([dict(row) for row in rows if row["wrapped"] is not None], keys), today)
@@ -156,7 +156,7 @@ def _open_all(rows: Sequence[Mapping[str, Any]], keys: Mapping[str, bytes]) -> l
 
 
 @contextmanager
-def log_wrong_clock() -> Iterator[None]:
+def _log_wrong_clock() -> Iterator[None]:
     """Go on if the database refuses what only a wrong clock asks for."""
     try:
         yield

@@ -20,6 +20,10 @@ from deliverer.meta.graph_api import (
 from deliverer.transport.response import Response
 
 GONE = "upload_unknown: dit bestand is er niet meer"
+DAMAGED = (
+    "upload_damaged: in de opslag ligt iets anders dan wat er bewaard is; voeg het bestand"
+    " opnieuw toe"
+)
 UPLOAD_FAILED = "upload_failed: dit bestand kon niet naar Meta worden gebracht"
 MALWARE = "upload_malware: de virusscanner vond {}"
 UNSCANNABLE = "upload_unscannable: de virusscanner kijkt niet naar een bestand van deze grootte"

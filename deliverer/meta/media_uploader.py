@@ -14,6 +14,7 @@ from deliverer.meta.attempt import upload_attempt
 from deliverer.meta.graph_api import STOPPED, Failed, RetryLater
 from deliverer.meta.ledger import Ledger
 from deliverer.meta.media_upload import (
+    DAMAGED,
     GONE,
     MALWARE,
     UNSCANNABLE,
@@ -114,17 +115,29 @@ class MediaUploader:
             if refusal := await self._scan(file):
                 return Failed(0, refusal)
             pieces = await self._read(file)
-        except (ObjectNotFound, CannotDecrypt):
+        except ObjectNotFound:
             return Failed(0, GONE)
+        except CannotDecrypt:
+            return self._damaged(account)
         except (object_store.StoreUnavailable, clamd.ScannerUnavailable) as error:
             log.error("upload.not_read", what=type(error).__module__, reason=str(error))
             return self._record(job, account, None, retry_later(job.attempt, job.tried))
         before, after, content_type = multipart_form(file.mime_type, file.object)
         size = len(before) + file.size + len(after)
         headers = {"Content-Type": content_type, "Content-Length": str(size)}
-        body = _form_body(before, pieces, after)
-        answer = await self._poster.post(account.media_url, body, {**account.headers, **headers})
+        form = Form(before, pieces, after)
+        answer = await self._poster.post(
+            account.media_url, form.read(), {**account.headers, **headers}
+        )
+        if form.is_damaged:  # the provider got a part of it
+            return self._damaged(account)
         return self._record(job, account, answer, judge_upload(answer, job.attempt, job.tried))
+
+    def _damaged(self, account: Account) -> Failed:
+        """Tell that the stored bytes were altered: no other attempt finds others."""
+        metrics.media_damaged.inc()
+        log.error("upload.damaged", number=account.number)
+        return Failed(0, DAMAGED)
 
     def _record(
         self, job: UploadJob, account: Account, answer: Response | None, verdict: UploadVerdict
@@ -176,10 +189,21 @@ class MediaUploader:
                 metrics.sends.labels(number=account.number, outcome=STOPPED).inc()
 
 
-async def _form_body(
-    before: bytes, pieces: AsyncIterator[bytes], after: bytes
-) -> AsyncIterator[bytes]:
-    yield before
-    async for piece in pieces:
-        yield piece
-    yield after
+class Form:
+    """Form of a file, while it is sent."""
+
+    def __init__(self, before: bytes, pieces: AsyncIterator[bytes], after: bytes) -> None:
+        self._before, self._pieces, self._after = before, pieces, after
+        self.is_damaged = False
+        """True once stored bytes did not open. The HTTP client knows only of a request that broke
+        off."""
+
+    async def read(self) -> AsyncIterator[bytes]:
+        yield self._before
+        try:
+            async for piece in self._pieces:
+                yield piece
+        except CannotDecrypt:
+            self.is_damaged = True
+            raise
+        yield self._after

@@ -14,8 +14,9 @@ from aiohttp import StreamReader, web
 from gateway.commands import idempotency
 from gateway.media import media_types
 from gateway.media.filenames import HEADER_CHARACTERS, parse_filename
-from gateway.media.upload_store import Upload, UploadStore
+from gateway.media.upload_store import SWEEP_LIMIT, Upload, UploadStore
 from services import clock
+from services.clearing import PACE
 from services.files import object_store
 from services.files.file_signatures import HEAD_BYTES
 from services.files.object_store import ObjectStore, StoreUnavailable
@@ -37,7 +38,8 @@ UPLOAD_SECONDS = 600.0
 IDLE_SECONDS = 20.0
 """Longest time without a byte: a stalled upload takes the place of another."""
 SWEEP_SECONDS = 300.0
-"""Interval between two sweeps of unfinished uploads."""
+"""Pause after a sweep that found all there was. A full one is followed by the next as batches of
+clearing are, so that more uploads may end in a day than this pause has room for."""
 
 TITLES = {
     400: "Bad Request",
@@ -142,18 +144,26 @@ class MediaRoutes:
         return await self._uploads.complete(new)
 
     async def sweep(self) -> None:
-        """Delete unfinished uploads, as long as the service runs.
+        """Delete unfinished and ended uploads, as long as the service runs.
 
         No failure of the database or the object store ends it, so that webhooks are still received.
         """
         while True:
+            began, is_full = clock.monotonic(), False
             try:
-                for object in await self._uploads.stale(clock.now()):
-                    await self._store.delete(object_store.upload_key(object))
-                    await self._uploads.delete(object)
+                is_full = await self._sweep_batch()
             except Exception as error:
                 log.warning("uploads.not_swept", exc_info=error)
-            await asyncio.sleep(SWEEP_SECONDS)
+            pause = PACE * (clock.monotonic() - began) if is_full else SWEEP_SECONDS
+            await asyncio.sleep(min(pause, SWEEP_SECONDS))
+
+    async def _sweep_batch(self) -> bool:
+        """Delete some uploads; return True if there may be more."""
+        stale = await self._uploads.stale(clock.now())
+        for object in stale:
+            await self._store.delete(object_store.upload_key(object))
+            await self._uploads.delete(object)
+        return len(stale) == SWEEP_LIMIT
 
 
 class UploadStream:

@@ -18,6 +18,7 @@ ABANDONED_SECONDS = 3600
 """An upload takes ten minutes at most, so one that began earlier belongs to a process that ended.
 """
 SWEEP_LIMIT = 100
+"""Objects of one batch: some seconds in a bucket, after which what is stale is asked again."""
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,7 +39,7 @@ SEALED_COLUMNS = {
     "deliverer.found_command.employee": EMPLOYEE,
     "deliverer.internetaak.employee": EMPLOYEE,
 }
-"""Column -> use, under the key of a day. The function sealing.keys_in_use() reads each of them."""
+"""Column -> use, under the key of a day. The function sealing.key_holders() reads each of them."""
 NAME_COLUMNS = {
     "router.identity.value": ADDRESS,
     "deliverer.ledger.address": ADDRESS,

@@ -20,7 +20,7 @@ from gateway.media import routes
 from gateway.media.filenames import HEADER_CHARACTERS
 from gateway.media.media_types import KIB, MIB
 from gateway.media.routes import UPLOADS_PER_TOKEN, MediaRoutes
-from gateway.media.upload_store import UploadStore
+from gateway.media.upload_store import SWEEP_LIMIT, UploadStore
 from services import clock
 from services.files import object_store
 from services.files.object_store import ObjectStore
@@ -257,6 +257,20 @@ async def test_upload_of_a_killed_process_is_swept_after_an_hour(
                 await asyncio.sleep(0.01)
         assert sorted(desk.files()) == [b"half", PNG]
         assert await pool.fetchval("select object from gateway.upload") == fresh
+
+
+async def test_full_sweep_is_followed_by_the_next(pool: Pool, tmp_path: Path) -> None:
+    async with opened(pool, tmp_path) as (desk, media):
+        objects = [clock.new_id() for _ in range(2 * SWEEP_LIMIT + 1)]
+        begin = "insert into gateway.upload select each, 'epoch' from unnest($1::uuid[]) each"
+        await pool.execute(begin, objects)
+        folder = tmp_path / "upload"
+        folder.mkdir(exist_ok=True)
+        for object in objects:
+            (folder / str(object)).write_bytes(PNG)
+        async with background_task(media.sweep()):
+            await until_nobody_uploads(desk)
+        assert desk.files() == []
 
 
 def memory(field: str) -> float:

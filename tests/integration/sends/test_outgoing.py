@@ -1,17 +1,23 @@
 """Messages with a file or about another message, from the ledger to a provider."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
 import msgspec
+import pytest
 from structlog.testing import capture_logs
 
 from deliverer.meta import media_uploader
 from deliverer.meta.graph_api import STOPPED, UNREACHABLE
-from deliverer.meta.media_upload import GONE, UPLOAD_FAILED, WAITING
+from deliverer.meta.media_upload import DAMAGED, GONE, UPLOAD_FAILED, WAITING
 from deliverer.meta.send_loop import MESSAGE_UNKNOWN, NUMBER_UNKNOWN
 from services import clock, metrics
+from services.files import object_store
+from services.files.clamd import ScanResult
 from services.postgres.lease import LEASE_SECONDS
+from services.sealing.key_ring import RING
+from services.sealing.stream_sealing import CHUNK_BYTES, SealingStream
 from tests.support.integration.message_provider import (
     ACCOUNT,
     NUMBER,
@@ -30,6 +36,14 @@ def outcome_count(outcome: str) -> float:
     """Attempts with this outcome, as an alarm sees them."""
     labels = {"number": NUMBER, "outcome": outcome}
     return metrics.REGISTRY.get_sample_value("postkamer_sends_total", labels) or 0
+
+
+def damage_count() -> float:
+    return metrics.REGISTRY.get_sample_value("postkamer_media_damaged_total") or 0
+
+
+async def bytes_of(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
 async def make_due(office: Office, media: UUID, days: int = 0) -> None:
@@ -156,6 +170,38 @@ async def test_missing_file_or_one_of_another_municipality_fails_its_message(
         for media in (unknown, theirs, lost):
             assert (await office.send(IMAGE, media=media, end="failed"))["reason"] == GONE
     assert office.provider.files == []
+
+
+class Reader:
+    """Scanner that reads a file whole, and finds nothing."""
+
+    async def scan(self, pieces: AsyncIterator[bytes]) -> ScanResult:
+        async for _ in pieces:
+            pass
+        return ScanResult()
+
+
+@pytest.mark.parametrize("scanner", [None, Reader()])
+async def test_file_whose_stored_bytes_were_altered_fails_its_message_at_once(
+    office: Office, scanner: Any
+) -> None:
+    content = PNG + bytes(CHUNK_BYTES)
+    media, damaged = await office.uploaded(content), damage_count()
+    object = await office.pool.fetchval(
+        "update gateway.media set is_sealed = true where id = $1 returning object", media
+    )
+    sealed = bytearray()
+    async for piece in SealingStream(RING.stream_key(object.bytes), bytes_of(content)).pieces():
+        sealed += piece
+    sealed[-1] ^= 1
+    await office.store.put(object_store.upload_key(object), bytes_of(bytes(sealed)))
+    office.scanner = scanner
+    async with office.working():
+        assert (await office.send(IMAGE, media=media, end="failed"))["reason"] == DAMAGED
+        await office.send(IMAGE, media=await office.uploaded(PNG))
+    assert office.attempts == []
+    assert office.provider.files == [("image/png", PNG)]
+    assert damage_count() == damaged + 1
 
 
 async def test_file_of_a_process_that_stops_is_uploaded_by_the_next(

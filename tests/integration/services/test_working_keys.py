@@ -2,22 +2,29 @@
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 
 import pytest
 
-from archiver.spent_keys import destroy_spent_keys
-from services import clock, working_keys
+from archiver import spent_keys
+from services import clock, metrics, working_keys
+from services.config.terms import Terms
 from services.postgres.database import Pool, connection_pool
 from services.sealing import columns
 from services.sealing.key_ring import DAILY, SEALS_DAYS, KeyRing, KeyUnknown
 from services.sealing.wrapping import fingerprint
+from services.tasks import background_task
 from services.working_keys import WrongWorkingKey
+from tests.support.observer import until
 
 MASTER, NEWER = bytes(32), bytes([1]) * 32
 TODAY = clock.now().date()
 END = datetime.combine(TODAY + timedelta(SEALS_DAYS + 1), time(), UTC)
 """From when no process seals with a key of today."""
 QUEUES = ["partition.0", "archive"]
+DAY = 86_400.0
+
+destroy_spent_keys = partial(spent_keys.destroy_spent_keys, terms=Terms())
 
 
 async def made(pool: Pool) -> KeyRing:
@@ -140,7 +147,128 @@ async def test_key_that_does_not_open_stops_nobody(pool: Pool, master: bytes) ->
 
 
 async def test_every_sealed_column_is_looked_at_before_a_key_goes(pool: Pool) -> None:
-    body = await pool.fetchval("select pg_get_functiondef('sealing.keys_in_use'::regproc)")
+    body = await pool.fetchval("select pg_get_functiondef('sealing.key_holders'::regproc)")
     for column in columns.SEALED_COLUMNS:
-        _, _, column_of_table = column.partition(".")
-        assert re.search(rf"key_of\(+{re.escape(column_of_table)}\b", body), column
+        table, _, name = column.rpartition(".")
+        read = rf"key_of\(+{table.partition('.')[2]}\.{name}\b"
+        assert re.search(rf"{read}[^,]*,\s+'{table}'::text[^,]*?FROM {table}\b", body), column
+
+
+NEEDED_BY = {
+    "router.conversation": """
+insert into router.conversation (id, tenant, number, person, department, departments, rule, reason,
+    since, opened_at, sequence, state, closed_at)
+values ('c', 't', 'n', gen_random_uuid(), 'd', '{d}', '', '', $2, $2, 1, to_jsonb($1::text), $2)
+""",
+    "router.inbox": """
+insert into router.inbox (key, receipt, decision, decided_at, wamid)
+values ('', gen_random_uuid(), '', $2, $1)
+""",
+    "router.consent": """
+insert into router.consent (tenant, person, purpose, source, given_at, recorded_at, recorded_by)
+values ('t', gen_random_uuid(), 'p', $1, $2, $2, 'crm')
+""",
+}
+"""Table -> statement that adds a row whose text $1 is sealed, of the time $2."""
+
+
+@pytest.mark.parametrize("table", NEEDED_BY)
+@pytest.mark.parametrize("days", [0, 40])
+async def test_key_stays_for_a_row_wherever_and_whenever_it_was_written(
+    pool: Pool, table: str, days: int
+) -> None:
+    """One of another day than its key's is found by reading all."""
+    ring, at = await made(pool), clock.now() + timedelta(days)
+    await pool.execute(NEEDED_BY[table], ring.seal_text("hallo", columns.WAMID), at)
+    assert await destroy_spent_keys(pool, QUEUES, END.date()) == 0
+    found = await pool.fetch(
+        "select holder from sealing.key_holders(array(select id from sealing.working_key))"
+    )
+    assert [row["holder"] for row in found] == [table]
+    older = "select id from sealing.keys_in_use() id"  # asked by an archiver of before
+    assert len(await pool.fetch(older)) == 1
+
+
+@pytest.mark.parametrize("table", NEEDED_BY)
+async def test_all_columns_are_read_only_for_a_key_that_is_not_found_at_once(
+    pool: Pool, table: str
+) -> None:
+    ring = await made(pool)
+    await pool.execute(NEEDED_BY[table], ring.seal_text("hallo", columns.WAMID), clock.now())
+    await pool.execute("update router.inbox set decision = $1", ring.seal(b"", columns.DECISION))
+    await pool.execute("drop function sealing.keys_in_use, sealing.key_holders")
+    assert await destroy_spent_keys(pool, QUEUES, END.date()) == 0
+
+
+def told(name: str, kind: str) -> float:
+    """A time that the metrics tell of the keys of a kind, in days from today."""
+    value = metrics.REGISTRY.get_sample_value(
+        f"postkamer_working_key_{name}_timestamp_seconds", {"kind": kind}
+    )
+    assert value is not None
+    return (value - datetime.combine(TODAY, time(), UTC).timestamp()) / DAY
+
+
+async def make_older(pool: Pool, kind: str, days: int) -> None:
+    await pool.execute(
+        "update sealing.working_key set day = day - $2::int where kind = $1 and day = $3",
+        kind,
+        days,
+        TODAY,
+    )
+
+
+@pytest.mark.parametrize("kind", DAILY)
+async def test_metrics_tell_the_oldest_key_and_when_it_is_due(pool: Pool, kind: str) -> None:
+    ring, terms = await made(pool), Terms()
+    await pool.execute(
+        NEEDED_BY["router.inbox"], ring.seal_text("hallo", columns.WAMID), clock.now()
+    )
+    await make_older(pool, kind, 500)
+    term = terms.conversation_days + spent_keys.STATUS_DAYS if kind == "table" else 0
+    assert await destroy_spent_keys(pool, QUEUES, TODAY) == 0
+    assert told("oldest", kind) == -500
+    assert told("due", kind) == -500 + SEALS_DAYS + 1 + term
+    await drain(pool, END, *QUEUES)
+    await pool.execute("delete from router.inbox")
+    assert await destroy_spent_keys(pool, QUEUES, TODAY) == 1
+    assert told("oldest", kind) == 1  # tomorrow's: today's was made older
+    assert told("due", kind) == 1 + SEALS_DAYS + 1 + term
+
+
+async def test_key_of_a_consent_in_force_is_not_due(pool: Pool) -> None:
+    ring = await made(pool)
+    text = ring.seal_text("folder op het stadhuis", columns.CONSENT)
+    await pool.execute(NEEDED_BY["router.consent"], text, clock.now())
+    await make_older(pool, "table", 5000)
+    assert await destroy_spent_keys(pool, QUEUES, TODAY) == 0
+    assert told("oldest", "table") == -5000
+    assert told("due", "table") > 0
+
+
+async def test_look_that_fails_is_counted_and_repeated(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spent_keys, "AGAIN_SECONDS", 0.0)
+    calls = iter([ValueError])
+
+    def queues() -> list[str]:
+        if error := next(calls, None):
+            raise error
+        return QUEUES
+
+    def failures() -> float:
+        return metrics.REGISTRY.get_sample_value("postkamer_working_key_failures_total") or 0
+
+    await made(pool)
+    await make_older(pool, "table", 500)
+    before = failures()
+    look = spent_keys.keep_working_keys(pool, [MASTER], queues, Terms())
+    gone = "select exists (select from sealing.working_key where wrapped is null)"
+
+    async def is_gone() -> bool:
+        return bool(await pool.fetchval(gone))
+
+    async with background_task(look):
+        await until(is_gone, bool, 10)
+    assert failures() == before + 1

@@ -65,6 +65,9 @@ ENDINGS = {
     "DataOutlivesItsTerm": (
         'postkamer_rows_over_term_seconds{rows="router.inbox"}', "90000x20 0x90"
     ),
+    "KeysOutliveTheirTerm": (
+        'postkamer_working_key_due_timestamp_seconds{kind="queue"}', f"-{4 * DAY}x20 {DAY}x90"
+    ),
     "Quarantined": ('postkamer_quarantine{service="router"}', RAISED),
     "FilesWait": ('postkamer_media_waiting_seconds{state="fetched"}', "86500+60x20 0x90"),
     "FilesAreLost": (

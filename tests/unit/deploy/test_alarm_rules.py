@@ -35,6 +35,7 @@ UNSEEN = 'postkamer_openklant_unseen_seconds{destination="openklant"}'
 PARKED = 'postkamer_parked{queue="crm"}'
 PARKED_ENDS = 'postkamer_parked_ends_seconds{queue="crm"}'
 OVER_TERM = 'postkamer_rows_over_term_seconds{rows="router.inbox"}'
+KEY_DUE = 'postkamer_working_key_due_timestamp_seconds{kind="queue"}'
 SPENT = 'postkamer_budget_used_ratio{tenant="almelo"}'
 REQUESTS = 'postkamer_requests{tenant="almelo",state="%s"}'
 WAITS_FOR_DATABASE = 'postkamer_database_waits{service="router"}'
@@ -171,6 +172,8 @@ CASES = [
     one("a parked delivery with a week left", PARKED_ENDS, f"{7 * DAY}x30"),
     one("rows that are over their term", OVER_TERM, f"{DAY}+60x30", "DataOutlivesItsTerm"),
     one("rows that the next round clears", OVER_TERM, f"{DAY}x30"),
+    one("a key that is due for four days", KEY_DUE, f"-{4 * DAY}x30", "KeysOutliveTheirTerm"),
+    one("a key of a destination that was down for days", KEY_DUE, f"-{4 * DAY - 3600}x30"),
     one("an archive queue over a quarter", IN_QUEUE % "_ready_bytes", f"{QUARTER + 1}x30",
         "ArchiveQueueGrows"),
     one("an archive queue after a night", IN_QUEUE % "_ready_bytes", f"{QUARTER - 1}x30"),
