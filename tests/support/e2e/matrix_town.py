@@ -211,7 +211,7 @@ async def _old_token(parts: Parts, name: str) -> str:
     token = secrets.token_hex(32)
     hash = hashlib.sha256(token.encode()).hexdigest()
     await parts.rows(_OLD, PREFIX + name, hash, ",".join(ROLES))
-    parts.town.says("token", "confirm", PREFIX + name)
+    await asyncio.to_thread(parts.town.says, "token", "confirm", PREFIX + name)
     return token
 
 
