@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from services import metrics
+from services import clock, metrics
 from services.contract import Identified, Record
 from services.http.person_tokens import TokenProof
 from services.postgres.database import Pool, retry_while_unavailable
@@ -65,9 +65,11 @@ def operation_outbox(
 
 
 async def _add_records(records: Sequence[Record], add: AddRecords) -> Sequence[Record]:
-    """Return those that are on the record. A refused record does not hold up the others."""
+    """Return those that are on the record, at the time of this process: a row states its own. A
+    refused record does not hold up the others."""
+    stamped = [msgspec.structs.replace(record, at=clock.now()) for record in records]
     try:
-        await retry_while_unavailable(lambda: add(records), "operations")
+        await retry_while_unavailable(lambda: add(stamped), "operations")
     except Exception as error:
         if len(records) == 1:
             log.error("operation.refused", record=records[0].id, exc_info=error)
@@ -100,7 +102,8 @@ def _report_stated(records: Sequence[Record]) -> None:
 def _record_of_row(row: Any, tenants: Collection[str], identified: Identified) -> Record:
     """Return the record of an action. A municipality that is neither in the configuration nor on
     the record is only named in it: its own record would make keys for a typing error."""
-    fields = {name: row[name] for name in ("what", "about", "by")} | {"identified": identified}
+    fields = {name: row[name] for name in ("what", "about", "by", "session")}
+    fields |= {"identified": identified, "statedAt": row["at"]}
     is_known = row["has_keys"] or row["tenant"] in ("", *tenants)
     if not is_known:
         fields["tenant"] = row["tenant"]
@@ -114,7 +117,7 @@ def _record_of_row(row: Any, tenants: Collection[str], identified: Identified) -
 
 
 _UNRECORDED = """
-select id, at, tenant, by, identified, what, about, data, exists (
+select id, at, tenant, by, session, identified, what, about, data, exists (
     select from archiver.municipality_key k where k.tenant = operation.tenant) as has_keys
 from access.operation
 where id <> all($2::text[]::uuid[]) order by id limit $1

@@ -41,6 +41,7 @@ EXAMPLES = {
     "destination resume": "destination resume crm",
     "token add": "token add desk --tenant almelo --role send --role read --department burgerzaken",
     "token list": "token list",
+    "token confirm": "token confirm crm",
     "token narrow": "token narrow crm --all-departments",
     "token revoke": "token revoke desk",
     "archive search": "archive search zwembad sluiting --since 2026-11-01 --reason 'Woo 17'",

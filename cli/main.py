@@ -49,6 +49,8 @@ HEADINGS = {
     "Services": ("gateway", "router", "deliverer", "archiver", "sandbox"),
 }
 """Heading in the help -> its commands, the most wanted first."""
+OWN_PROCESS = "postkamer.process"
+"""Object of the context of a command line that is a process of its own."""
 ROUTE_COMMANDS = {
     "explain": "cli.routing.explain:command",
     "replay": "cli.replay.replay:command",
@@ -62,11 +64,16 @@ ROUTE_COMMANDS = {
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="postkamer")
-def main() -> None:
+@click.pass_obj
+def main(process: str | None) -> None:
     """Postkamer, the WhatsApp mailroom of a Dutch town hall.
 
     `postkamer COMMAND --help` shows the options of a command, and an example.
     """
+    if process == OWN_PROCESS:  # and not a part of another one, whose log it is
+        from services.logs import log_to_stderr
+
+        log_to_stderr()
 
 
 @click.group(cls=LazyGroup, places=ROUTE_COMMANDS, path="route")
@@ -74,5 +81,10 @@ def route() -> None:
     """Explain where messages go, by these rules or by others."""
 
 
+def run() -> None:
+    """Run the command line of this process."""
+    main(obj=OWN_PROCESS)
+
+
 if __name__ == "__main__":
-    main()
+    run()

@@ -17,13 +17,16 @@ from cli.support.configuration import load_config
 from cli.support.database import with_database
 from cli.support.options import Time, config_option, json_option, renamed_option
 from cli.support.output import CommandMisused, CommandRefused, fail, print_result
+from cli.support.working_keys import load_working_keys
 from services import clock
 from services.config import settings
 from services.config.model import Configuration
 from services.http.grants import Reach, is_wider, parse_label, reached_departments
 from services.http.rights import BURST, REQUESTS_PER_SECOND, ROLES, Role
+from services.http.token_mac import COLUMNS, compute_mac, is_genuine
 from services.http.token_store import MAX_TOKENS, REAL_ROLES, digest
 from services.postgres.database import Connection, Pool
+from services.sealing.key_ring import RING
 
 PREFIX = "pk_"
 """Prefix by which scanners for leaked secrets recognise a token; 43 characters of base64url follow.
@@ -33,6 +36,7 @@ MOST_PER_SECOND, LARGEST_BURST = 1000, 10_000
 """More than a gateway answers; the table has the same limits."""
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 CONFIDENTIAL_ALONE = "--confidential: goes with --all-departments; name each with --department"
+UNCONFIRMED = "is refused, because no command of this installation made it: postkamer token confirm"
 T = TypeVar("T")
 
 
@@ -72,6 +76,8 @@ class TokenSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     expires_at: datetime | None
     revoked_at: datetime | None
     note: str
+    is_confirmed: bool
+    """False for one that an earlier version made, or a hand: the services refuse it."""
 
 
 def reach_of(fields: TokenRequest | TokenSummary) -> Reach:
@@ -169,6 +175,7 @@ async def add_token(connection: Connection, request: TokenRequest) -> str:
         raise CommandRefused(
             f"{request.name} is or was a token's name: messages go by it, take another"
         )
+    await _authenticate(connection, request.name)
     return token
 
 
@@ -179,9 +186,7 @@ async def list_tokens(pool: Pool) -> list[TokenSummary]:
 
 async def revoke_token(connection: Connection, name: str) -> tuple[datetime, Operation | None]:
     """Revoke a token and return the time of its first revocation."""
-    row = await connection.fetchrow(_OF_NAME, name)
-    if row is None:
-        raise CommandRefused(f"there is no token {name!r}")
+    row = await _find_row(connection, name)
     if row["revoked_at"]:
         return row["revoked_at"], None
     at: datetime = await connection.fetchval(_REVOKE, name)
@@ -192,12 +197,10 @@ async def narrow_token(
     connection: Connection, name: str, reach: Reach, config: Configuration
 ) -> Operation | None:
     """Give a token fewer departments; None if it had exactly these."""
-    row = await connection.fetchrow(_OF_NAME, name)
-    if row is None:
-        raise CommandRefused(f"there is no token {name!r}")
-    if row["revoked_at"]:
-        raise CommandRefused(f"{name} is revoked")
-    tenant, given = row["tenant"], msgspec.convert(dict(row), Reach, strict=False)
+    row = await _find_valid_row(connection, name)
+    if not is_genuine(row, RING):
+        raise CommandRefused(f"{name} {UNCONFIRMED}")
+    tenant, given = row["tenant"], reach_of(_request_of(row))
     if faults := reach_faults(reach, tenant, config):
         raise CommandMisused("\n".join(faults))
     if is_wider(reach, given, config.ordinary_departments(tenant)):
@@ -206,7 +209,43 @@ async def narrow_token(
         return None
     data = {"before": _reach_data(given), "after": _reach_data(reach)}
     await connection.execute(_NARROW, name, *data["after"].values())
+    await _authenticate(connection, name)
     return Operation(what="token narrow", tenant=tenant, about=name, data=data)
+
+
+async def confirm_token(connection: Connection, name: str) -> tuple[TokenRequest, Operation | None]:
+    """Let a token count that an earlier version made, with the rights that its row has; no
+    operation if it counts already."""
+    row = await _find_valid_row(connection, name)
+    request = _request_of(row)
+    if is_genuine(row, RING):
+        return request, None
+    await _authenticate(connection, name)
+    return request, msgspec.structs.replace(addition(request), what="token confirm")
+
+
+async def _find_row(connection: Connection, name: str) -> dict[str, Any]:
+    row = await connection.fetchrow(_OF_NAME, name)
+    if row is None:
+        raise CommandRefused(f"there is no token {name!r}")
+    return dict(row)
+
+
+async def _find_valid_row(connection: Connection, name: str) -> dict[str, Any]:
+    row = await _find_row(connection, name)
+    if row["revoked_at"]:
+        raise CommandRefused(f"{name} is revoked")
+    return row
+
+
+def _request_of(row: Mapping[str, Any]) -> TokenRequest:
+    return TokenRequest(**{name: row[name] for name in TokenRequest.__struct_fields__})
+
+
+async def _authenticate(connection: "Connection | Pool", name: str) -> None:
+    """Give a row the keyed hash of what it says, so that the services believe it."""
+    row = dict(await connection.fetchrow(_OF_NAME, name) or {})
+    await connection.execute(_SET_MAC, name, compute_mac(row, RING))
 
 
 def _reach_data(reach: Reach) -> dict[str, Any]:
@@ -246,14 +285,12 @@ on conflict (name) do nothing returning name
 
 _LIST = """
 select name, tenant, roles, departments, all_departments, confidential, destinations, people, test,
-    per_second, burst, created_at, expires_at, revoked_at, note
+    per_second, burst, created_at, expires_at, revoked_at, note, mac is not null as is_confirmed
 from access.token order by tenant, name
 """
 
-_OF_NAME = """
-select tenant, revoked_at, departments, all_departments as "allDepartments", confidential
-from access.token where name = $1 for update
-"""
+_OF_NAME = f"select {COLUMNS}, note, revoked_at from access.token where name = $1 for update"
+_SET_MAC = "update access.token set mac = $2 where name = $1"
 _NARROW = """
 update access.token set departments = $2, all_departments = $3, confidential = $4 where name = $1
 """
@@ -279,7 +316,8 @@ def with_reach(command: Callable[..., None]) -> Callable[..., None]:
 def group() -> None:
     """Tokens for the APIs.
 
-    Needs POSTKAMER_DATABASE_URL, as its owner.
+    Needs POSTKAMER_DATABASE_URL, as its owner, and POSTKAMER_WORKING_KEY but for `list` and
+    `revoke`.
     """
 
 
@@ -308,6 +346,7 @@ def add_command(path: Path | None, as_json: bool, **fields: Any) -> None:
     """Make the token NAME and print it. It is shown only once."""
 
     async def work(connection: Connection) -> tuple[str, Operation]:
+        await load_working_keys(connection)
         return await add_token(connection, request), addition(request)
 
     request = TokenRequest(**fields)
@@ -344,6 +383,7 @@ def _line(token: TokenSummary) -> str:
         "for tests" if token.test else "",
         f"until {token.expires_at:%Y-%m-%d %H:%M}Z" if token.expires_at else "",
         f"revoked {token.revoked_at:%Y-%m-%d %H:%M}Z" if token.revoked_at else "",
+        "" if token.is_confirmed or token.revoked_at else UNCONFIRMED,
         token.note,
     ]
     return f"{token.name} of {token.tenant}: {'; '.join(filter(None, parts))}"
@@ -379,11 +419,31 @@ def narrow_command(
     config = load_config(path)
 
     async def work(connection: Connection) -> tuple[None, Operation | None]:
+        await load_working_keys(connection)
         return None, await narrow_token(connection, name, reach, config)
 
     run_audited("token", work)
     result = {"name": name} | _reach_data(reach)
     print_result(result, [f"{name} reaches {describe_reach(reach)}"], as_json=as_json)
+
+
+@group.command("confirm")
+@click.argument("name")
+@json_option
+def confirm_command(name: str, as_json: bool) -> None:
+    """Let the token NAME count, which an earlier version made.
+
+    The services refuse a token of which the table alone says what it may. Look at its rights in
+    `postkamer token list` first: if nobody remembers it, somebody made it by hand.
+    """
+
+    async def work(connection: Connection) -> tuple[TokenRequest, Operation | None]:
+        await load_working_keys(connection)
+        return await confirm_token(connection, name)
+
+    request = run_audited("token", work)
+    line = f"{name} of {request.tenant} counts: {describe_reach(reach_of(request))}"
+    print_result({"name": name, "isConfirmed": True}, [line], as_json=as_json)
 
 
 @group.command("revoke")

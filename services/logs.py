@@ -8,7 +8,7 @@ import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 import structlog
@@ -92,7 +92,17 @@ def _exception(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMappi
 
 
 def log_to_stdout(service: str, level: str) -> None:
-    """Send this process's log to standard output, one JSON object a line."""
+    """Send the log of a service to standard output, one JSON object a line."""
+    _configure(level, sys.stdout.buffer)
+    structlog.contextvars.bind_contextvars(service=service)
+
+
+def log_to_stderr() -> None:
+    """Send the log of a command to standard error: its standard output is its result."""
+    _configure("warning", sys.stderr.buffer)
+
+
+def _configure(level: str, output: BinaryIO) -> None:
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[
@@ -104,10 +114,9 @@ def log_to_stdout(service: str, level: str) -> None:
             structlog.processors.JSONRenderer(serializer=_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.BytesLoggerFactory(),
+        logger_factory=structlog.BytesLoggerFactory(output),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(service=service)
     # Libraries log through the standard library and may quote their data: only the name of the
     # logger and the level are passed on.
     logging.basicConfig(handlers=[_Library()], level=logging.WARNING, force=True)

@@ -80,6 +80,9 @@ answers_held = _gauge(
     "postkamer_answers_held", "Answers that wait until their citizen writes again", "number"
 )
 archive_records = _counter("postkamer_archive_records_total", "Records written", "kind")
+tokens_refused = _gauge(
+    "postkamer_tokens_refused", "Tokens in the table that no command of this installation made"
+)
 operations_unproven = _counter(
     "postkamer_operations_unproven_total",
     "Operators' actions in production of persons whom nothing proves",

@@ -2,11 +2,13 @@
 
 import gc
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import aiohttp
 import pytest
+import structlog
 from hypothesis import settings
 
 from tests.support.example_count import THOROUGH
@@ -16,6 +18,8 @@ from tests.support.published_openapi import META, OPEN_KLANT, require
 from tests.support.working_keys import install_test_keys
 
 install_test_keys()
+# As in a process of its own, so that a command's result is all of its standard output.
+structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
 os.environ["LC_ALL"] = "C.UTF-8"  # a command speaks the language of the locale
 # No deadline: the time that an example takes says something about the machine.
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=25)

@@ -52,11 +52,16 @@ def build_snapshot(answers: Answers, at: datetime) -> Snapshot:
         archive=_archive(answers),
         disk=tuple(_disk(answers)),
         balance=tuple(_balance(answers)),
-        unlimited_tokens=tuple(row["name"] for row in answers.rows.get("unlimited_tokens", [])),
+        unlimited_tokens=_names(answers, "unlimited_tokens"),
+        unconfirmed_tokens=_names(answers, "unconfirmed_tokens"),
         unapproved_rules=tuple(_unapproved_rules(answers)),
         faults=tuple(answers.faults),
         not_asked=tuple(answers.not_asked),
     )
+
+
+def _names(answers: Answers, query: str) -> tuple[str, ...]:
+    return tuple(row["name"] for row in answers.rows.get(query, []))
 
 
 def _unapproved_rules(answers: Answers) -> Iterator[str]:

@@ -241,6 +241,9 @@ def _balance(snapshot: Snapshot) -> Iterator[Problem]:
 def _tokens(snapshot: Snapshot) -> Iterator[Problem]:
     if names := snapshot.unlimited_tokens:
         yield unlimited_problem(names, narrowing_command(names[0]))
+    for name in snapshot.unconfirmed_tokens:
+        text = f"Token {name} is refused: no command of this installation made it."
+        yield Problem("tokens", text, f"postkamer token confirm {name}")
 
 
 def unlimited_problem(names: Sequence[str], command: str) -> Problem:

@@ -140,6 +140,11 @@ select equation, count(*) as missing from (
 APPROVED = f"""
 select version from router.approval where identified = 'proven' order by at desc limit {CAP}
 """
+UNCONFIRMED = """
+select name from access.token where mac is null
+    and revoked_at is null and (expires_at is null or expires_at > now())
+order by name
+"""
 BALANCE = "select begun_at, round_at from balance.progress"
 
 
@@ -164,6 +169,7 @@ def list_queries(scope: Scope) -> Mapping[str, Query]:
         "files": Query(FILES),
         "quarantine": Query(QUARANTINE),
         "unlimited_tokens": Query(UNLIMITED),
+        "unconfirmed_tokens": Query(UNCONFIRMED),
         "archive": Query(ARCHIVE),
         "sessions": Query(SESSIONS),
         "database": Query(DATABASE),

@@ -176,6 +176,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     balance: tuple[Balance, ...] = ()
     unlimited_tokens: tuple[str, ...] = ()
     """Names of tokens that name no department, and so read all, confidential ones too."""
+    unconfirmed_tokens: tuple[str, ...] = ()
+    """Names of tokens that no command of this installation made, and the services refuse."""
     unapproved_rules: tuple[str, ...] = ()
     """Versions in force in production for which no proven person stands."""
     faults: tuple[str, ...] = ()

@@ -10,12 +10,17 @@ from typing import Any, TypeVar
 import msgspec
 
 from cli.support.database import with_database
-from cli.support.output import fail
+from cli.support.output import CommandRefused, fail
 from cli.support.person import LONGEST_NAME, NAME, identify_person, is_line
+from cli.support.recorded import note_written, require_recorded
 from services import clock
 from services.postgres.database import Connection, Pool
 
 LONGEST_REASON = 200
+SWALLOWED = (
+    "the entry for the record was not written although the database says so: somebody put a trigger"
+    " or a rule on access.operation. Nothing was done"
+)
 T = TypeVar("T")
 
 
@@ -63,15 +68,21 @@ async def write_operation(connection: Connection, operation: Operation, by: str 
     proof = {"proof": person.proof} if person.proof else {}
     data = msgspec.json.encode(operation.data | proof).decode()
     fields = operation.what, operation.about, data, person.identified
-    await connection.execute(_WRITE, clock.new_id(), operation.tenant, person.name, *fields)
+    id = clock.new_id()
+    await connection.execute(_WRITE, id, operation.tenant, person.name, *fields)
+    if not await connection.fetchval(_STANDS, id):
+        raise CommandRefused(SWALLOWED)
+    note_written(id)
 
 
 async def record_access(pool: Pool, operation: Operation, by: str = "") -> None:
     """Write the audit entry of an access. Call it before anything is shown."""
     async with pool.acquire() as connection:
         await write_operation(connection, operation, by)
+    await require_recorded(pool)
 
 
+_STANDS = "select exists (select from access.operation where id = $1)"
 _WRITE = """
 insert into access.operation (id, tenant, by, what, about, data, identified)
 values ($1, $2, $3, $4, $5, $6::jsonb, $7)

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from cli.support.output import CommandRefused, fail
 from cli.support.person import require_person
+from cli.support.recorded import require_recorded
 from services.config import model, settings
 from services.config.settings import DatabaseSettings
 from services.postgres.database import DATABASE_ERRORS, Connection, Pool, connection_pool
@@ -21,13 +22,18 @@ def with_database(
     connections: int = 1,
     kind: type[DatabaseSettings] = DatabaseSettings,
 ) -> T:
-    """Return the result of `work`; print a failure, a line for each fault, and exit with code 1."""
+    """Return the result of `work`; print a failure, a line for each fault, and exit with code 1.
+
+    In production there is no result before the entries that it wrote are on the record.
+    """
 
     async def run() -> T:
         url = settings.load(kind, os.environ).database_url.get_secret_value()
         async with connection_pool(url, f"postkamer-{command}", connections) as pool:
             await require_person(pool)
-            return await work(pool)
+            result = await work(pool)
+            await require_recorded(pool)
+            return result
 
     return run_or_fail(command, run)
 

@@ -63,6 +63,7 @@ PERSONAL: dict[str, Role] = {
     "rules rollback": "rules",
     "sends settle": "kcc",
     "token add": "operator",
+    "token confirm": "operator",
     "token narrow": "operator",
     "token revoke": "operator",
     "trace": "operator",

@@ -15,6 +15,7 @@ from typing import Any, cast
 import msgspec
 import structlog
 
+from services import metrics
 from services.config.model import Configuration
 from services.config.settings import SettingsError, TokenSettings
 from services.http.access_tokens import is_access_token
@@ -22,7 +23,9 @@ from services.http.grants import Grant, Label, Reach, parse_label, rights_of
 from services.http.person_tokens import PersonTokens, TokenProof
 from services.http.rate_limit import SECOND, RateLimitState, limit
 from services.http.rights import ROLES, Rights, Role
+from services.http.token_mac import COLUMNS, is_genuine
 from services.postgres.database import ANSWER_SECONDS, Pool
+from services.sealing.key_ring import RING
 from services.tasks import background_task, with_timeout
 
 REFRESH_SECONDS = 2.0
@@ -129,6 +132,8 @@ class TokenStore:
         self._environment = {key.hash: key for key in environment}
         self._table: Mapping[bytes, TokenHash] = {}
         self._read_at: float | None = None
+        self._refused = 0
+        """Tokens of the table that are refused, because no command of ours made them."""
         self._refused_until: dict[str, float] = {}
 
     def reload(self, config: Configuration) -> None:
@@ -183,10 +188,18 @@ class TokenStore:
         if len(rows) > MAX_TOKENS:
             log.error("tokens.too_many", count=MAX_TOKENS, reason="the newest are refused")
         names = {key.grant.name for key in self._environment.values()}
-        keys = [_key(dict(row)) for row in rows[:MAX_TOKENS] if row["name"] not in names]
-        if len(keys) < min(len(rows), MAX_TOKENS):
+        own = [dict(row) for row in rows[:MAX_TOKENS] if row["name"] not in names]
+        if len(own) < min(len(rows), MAX_TOKENS):
             log.error("tokens.taken", reason="a name of the environment stands in the table too")
+        keys = [_key(row) for row in own if is_genuine(row, RING)]
+        self._report_refused(len(own) - len(keys))
         self._table, self._read_at = {key.hash: key for key in keys}, started
+
+    def _report_refused(self, count: int) -> None:
+        if count > self._refused:
+            log.error("tokens.refused", count=count, reason="no command of ours made these rows")
+        self._refused = count
+        metrics.tokens_refused.set(count)
 
     async def refresh_forever(self) -> None:
         """Refresh until cancelled. No fault of the table ends this, so that webhooks stay
@@ -267,10 +280,9 @@ async def run_token_store(
         yield store
 
 
-_TOKENS = """
-select name, hash, tenant, roles, departments, all_departments, confidential, destinations, people,
-    test, per_second, burst, expires_at
-from access.token where revoked_at is null and (expires_at is null or expires_at > now())
+_TOKENS = f"""
+select {COLUMNS} from access.token
+where revoked_at is null and (expires_at is null or expires_at > now())
 order by created_at, name limit $1
 """
 

@@ -88,6 +88,7 @@ def known(town: Installation) -> Known:
         f" burst) values ('fuzz', '\\x{hash}', 'almelo', '{{send,read,kcc,care}}', '{{}}', false,"
         " 1000, 10000)"
     )
+    town.says("token", "confirm", "fuzz")
     for n in range(CITIZENS):
         body = webhook(text(f"{WORD} grofvuil", f"wamid.{WORD}.{n}", n))
         headers = {"X-Hub-Signature-256": signature(body)}

@@ -5,15 +5,20 @@ import getpass
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from click.testing import Result
 from structlog.testing import capture_logs
 
 from archiver.operator_actions import record_operator_actions
 from cli.routing.rollback import BACKUP_SUFFIX
-from cli.support.audit import LONGEST_NAME
+from cli.support.audit import LONGEST_NAME, SWALLOWED
+from cli.support.recorded import NOT_RECORDED
+from deploy.local.postgresql import Database
 from services import clock, metrics
 from services.config import loader
 from services.contract import Record
@@ -22,7 +27,7 @@ from services.http.rights import ROLES
 from services.ids import created_at
 from services.postgres.database import Pool, connection_pool
 from services.tasks import background_task
-from tests.support.cli.command_line import postkamer
+from tests.support.cli.command_line import SETTINGS, postkamer
 from tests.support.config_files import approved_rules
 from tests.support.decrypted_record import rows_of, writer_of
 from tests.support.installation import EXAMPLE
@@ -48,7 +53,7 @@ async def has_key(proof: TokenProof) -> bool:
 
 def run(url: str, *arguments: str, by: str = "sanne") -> Result:
     env = {"POSTKAMER_DATABASE_URL": url, "POSTKAMER_CONFIG": str(EXAMPLE)}
-    return postkamer(*arguments, env=env | {"POSTKAMER_OPERATOR": by})
+    return postkamer(*arguments, env=SETTINGS | env | {"POSTKAMER_OPERATOR": by})
 
 
 async def rows(pool: Pool) -> list[dict[str, Any]]:
@@ -227,10 +232,12 @@ async def test_action_is_recorded_once(pool: Pool, empty: str) -> None:
     await insert(pool)
     [row] = await rows(pool)
     _, record = await record_all(pool)
-    assert [record[name] for name in ("id", "at", "tenant")] == [row["id"], row["at"], "almelo"]
+    assert [record[name] for name in ("id", "tenant")] == [row["id"], "almelo"]
     data = {"what": "token revoke", "about": "desk", "by": "sanne", "count": 3}
-    data |= {"identified": "stated"}
-    assert json.loads(record["data"]) == data
+    data |= {"identified": "stated", "session": "postkamer"}
+    kept = json.loads(record["data"])
+    assert datetime.fromisoformat(kept.pop("statedAt")) == row["at"]
+    assert kept == data
     assert (clock.now() - created_at(record["id"])).total_seconds() < SECONDS
 
 
@@ -266,6 +273,76 @@ async def test_proof_by_a_key_that_is_none_of_the_archivers_providers_is_recorde
     unproven = [each for each in logs if each["event"] == "operation.unproven"]
     assert len(unproven) == 2 and OURS.issuer not in str(unproven)
     assert recorded[1]["proof"] == msgspec.to_builtins(other_key)
+
+
+async def test_row_that_is_dated_back_in_another_name_says_when_it_was_seen_and_who_connected(
+    pool: Pool,
+) -> None:
+    before = clock.now()
+    await insert(pool)
+    await pool.execute(
+        "update access.operation set at = now() - interval '90 days', session = session"
+    )
+    await pool.execute(_BY_HAND, clock.new_id())
+    for record in await record_all(pool):
+        data = json.loads(record["data"])
+        assert record["at"] >= before > datetime.fromisoformat(data["statedAt"]) + timedelta(80)
+        assert data["session"] == "postkamer"
+
+
+_BY_HAND = """
+insert into access.operation (id, at, by, what, session)
+values ($1, now() - interval '90 days', 'de secretaris', 'token add', 'de secretaris')
+"""
+
+
+SWALLOWERS = {
+    "a trigger that returns nothing": "before insert",
+    "a trigger that deletes the row": "after insert",
+}
+
+
+@pytest.mark.parametrize("when", SWALLOWERS.values(), ids=list(SWALLOWERS))
+def test_command_without_its_entry_does_and_shows_nothing(fresh: str, when: str) -> None:
+    on(fresh, lambda pool: pool.execute(_SWALLOW.format(when)))
+    done = run(fresh, *TOKEN)
+    assert (done.exit_code, done.stdout, done.stderr.strip()) == (1, "", SWALLOWED)
+    assert on(fresh, lambda pool: pool.fetchval("select count(*) from access.token")) == 0
+
+
+_SWALLOW = """
+create function public.swallow() returns trigger language plpgsql as $$
+    begin delete from access.operation where id = new.id; return null; end $$;
+create trigger swallow {} on access.operation for each row execute function public.swallow()
+"""
+
+
+async def test_command_in_production_shows_nothing_before_its_entry_is_archived(
+    fresh: str, tmp_path: Path, server: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town = tmp_path / "postkamer.toml"
+    town.write_text(f'environment = "production"\n{EXAMPLE.read_text()}')
+    login = f"a.arts.{tmp_path.name}"
+    server.execute(_PERSON.format(login), "postgres")
+    url = server.url_for(login, "x", fresh.rpartition("/")[2])
+    env = SETTINGS | {"POSTKAMER_DATABASE_URL": url, "POSTKAMER_CONFIG": str(town)}
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr("cli.support.recorded.RECORD_SECONDS", 0.2)
+            done = await asyncio.to_thread(postkamer, *TOKEN, env=env)
+        assert (done.exit_code, done.stdout, done.stderr.strip()) == (1, "", NOT_RECORDED)
+        async with connection_pool(fresh, "test", 4) as pool:
+            writer = await writer_of(pool)
+            async with background_task(record_operator_actions(pool, KNOWN, writer.add, has_key)):
+                shown = await asyncio.to_thread(postkamer, "token", "revoke", "desk", env=env)
+            assert "desk is revoked since" in shown.stdout
+    finally:
+        server.execute(f'drop role "{login}"', "postgres")
+
+
+_PERSON = """
+create role "{}" login password 'x' in role postkamer, postkamer_person
+"""
 
 
 async def test_action_that_nothing_proves_is_reported_in_production(pool: Pool) -> None:

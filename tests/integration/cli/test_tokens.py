@@ -6,6 +6,7 @@ import shlex
 import pytest
 
 from cli.support.unlimited_tokens import READS_ALL, narrowing_command
+from cli.tokens import UNCONFIRMED
 from tests.support.installation import EXAMPLE
 from tests.support.integration.parked_deliveries import Command, commands, on
 
@@ -44,6 +45,7 @@ def test_token_is_shown_once_and_its_hash_never(run: Command) -> None:
         "expiresAt": "2098-12-31T23:00:00Z",
         "revokedAt": None,
         "note": "",
+        "isConfirmed": True,
     }
     assert run("token", "list").stdout == (
         "desk of almelo: read, send; burgerzaken; 5/s, 7 at once; people; until 2098-12-31 23:00Z\n"
@@ -76,6 +78,12 @@ values ('old', sha256('old'), 'almelo', '{read}', '{}', false, 1, 1)
 
 def test_token_without_departments_is_named_until_it_is_narrowed(run: Command, fresh: str) -> None:
     on(fresh, lambda pool: pool.execute(OLD_KIND))
+    refused = run("token", "narrow", "old", "--all-departments")
+    assert (refused.exit_code, refused.stderr.strip()) == (1, f"old {UNCONFIRMED}")
+    assert UNCONFIRMED in run("token", "list").stdout
+    assert json.loads(run("status", "--json").stdout)["unconfirmedTokens"] == ["old"]
+    assert run("token", "confirm", "old").stdout.startswith("old of almelo counts: all departments")
+    assert json.loads(run("status", "--json").stdout)["unconfirmedTokens"] == []
     assert "the confidential ones, because it names none" in run("token", "list").stdout
     check = ("check", "--live", "--config", str(EXAMPLE), "--lang", "en")
     warning = f"token old: {READS_ALL}; {narrowing_command('old')}"
@@ -92,7 +100,7 @@ def test_token_without_departments_is_named_until_it_is_narrowed(run: Command, f
     assert "token old" not in run(*check).stdout
     assert '"about":"tokens"' not in run("status", "--json").stdout
     on_record = on(fresh, lambda pool: pool.fetch("select what, about from access.operation"))
-    assert [tuple(row) for row in on_record] == [("token narrow", "old")]
+    assert [tuple(row) for row in on_record] == [("token confirm", "old"), ("token narrow", "old")]
 
 
 def test_token_is_never_widened(run: Command) -> None:

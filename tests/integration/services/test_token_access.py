@@ -4,16 +4,18 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
 import asyncpg
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
-from cli.tokens import TokenRequest, add_token, revoke_token
+from cli.tokens import TokenRequest, add_token, confirm_token, revoke_token
 from deploy.local.postgresql import Database
-from services import clock
+from services import clock, metrics
 from services.http.application import api_app
 from services.http.bearer_auth import require_token
 from services.http.rate_limit import limit, remaining
@@ -70,12 +72,74 @@ async def words(url: str, token: str | None) -> tuple[int, str, str]:
 
 
 async def test_expiry_of_a_token_is_read_from_the_table(pool: Pool) -> None:
-    token = await add_token(pool, TokenRequest(name="old", tenant="almelo", roles=["read"]))
     store = TokenStore(pool, ())
-    for expires, found in (("1 hour", True), ("-1 second", False)):
-        await pool.execute(f"update access.token set expires_at = now() + interval '{expires}'")
+    for name, seconds, found in (("new", 3600, True), ("old", -1, False)):
+        ends = clock.now() + timedelta(seconds=seconds)
+        request = TokenRequest(name=name, tenant="almelo", roles=["read"], expires_at=ends)
+        token = await add_token(pool, request)
         await store.refresh()
         assert (store.find(token, clock.now()) is not None) is found
+
+
+FORGERIES = [
+    "update access.token set roles = '{read,send}'",
+    "update access.token set departments = '{burgerzaken,werk}'",
+    "update access.token set all_departments = true",
+    "update access.token set tenant = 'hengelo'",
+    "update access.token set destinations = '{crm}'",
+    "update access.token set expires_at = null",
+    "update access.token set test = false",
+    "update access.token set hash = sha256('pk_by_hand')",
+    "update access.token set mac = null",
+    "insert into access.token (name, hash, tenant, roles, departments, people, per_second, burst,"
+    " mac) select 'own', sha256('pk_by_hand'), tenant, roles, departments, people, per_second,"
+    " burst, mac from access.token",
+]
+
+
+@pytest.mark.parametrize("statement", FORGERIES)
+async def test_token_that_was_made_or_changed_by_hand_is_refused_and_told(
+    pool: Pool, statement: str
+) -> None:
+    request = TokenRequest(
+        name="desk",
+        tenant="almelo",
+        roles=["read"],
+        departments=["burgerzaken"],
+        test=True,
+        expires_at=clock.now() + timedelta(days=1),
+    )
+    token, store = await add_token(pool, request), TokenStore(pool, ())
+    await store.refresh()
+    assert store.find(token, clock.now()) and refused() == 0
+    await pool.execute(statement)
+    with capture_logs() as logs:
+        await store.refresh()
+        await store.refresh()
+    assert [each["event"] for each in logs] == ["tokens.refused"], "once"
+    assert store.find("pk_by_hand", clock.now()) is None
+    is_changed = statement.startswith("update")
+    assert (store.find(token, clock.now()) is None) is is_changed
+    assert refused() == 1
+
+
+def refused() -> float | None:
+    return metrics.REGISTRY.get_sample_value("postkamer_tokens_refused")
+
+
+async def test_token_of_before_counts_once_it_is_confirmed(pool: Pool) -> None:
+    token = await add_token(pool, TokenRequest(name="desk", tenant="almelo", roles=["read"]))
+    await pool.execute("update access.token set mac = null")
+    store = TokenStore(pool, ())
+    await store.refresh()
+    assert store.find(token, clock.now()) is None
+    async with pool.acquire() as connection:
+        _, operation = await confirm_token(connection, "desk")
+        assert operation and (operation.what, operation.about) == ("token confirm", "desk")
+        assert operation.data["roles"] == ["read"]
+        assert (await confirm_token(connection, "desk"))[1] is None
+    await store.refresh()
+    assert store.find(token, clock.now())
 
 
 async def test_missing_role_is_403_and_counts_for_the_rate(pool: Pool) -> None:

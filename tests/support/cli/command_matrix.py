@@ -105,6 +105,7 @@ COMMANDS = {
     "status": Need("database", SERVICES),
     "token add": OWN_PERSON,
     "token list": Need("database", ("gateway", "archiver")),
+    "token confirm": OWN_PERSON,
     "token narrow": OWN_PERSON,
     "token revoke": OWN_PERSON,
     "topology declare": BROKER,

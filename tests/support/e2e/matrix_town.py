@@ -211,6 +211,7 @@ async def _old_token(parts: Parts, name: str) -> str:
     token = secrets.token_hex(32)
     hash = hashlib.sha256(token.encode()).hexdigest()
     await parts.rows(_OLD, PREFIX + name, hash, ",".join(ROLES))
+    await asyncio.to_thread(parts.town.says, "token", "confirm", PREFIX + name)
     return token
 
 

@@ -33,6 +33,7 @@ ENDINGS = {
         'postkamer_waiting_bytes{destination="crm",partition="0"}',
         "6000000000x20 1000x90",
     ),
+    "TokenRefused": ('postkamer_tokens_refused{service="gateway"}', RAISED),
     "IdentityKeysOld": ('postkamer_identity_keys_age_seconds{provider="x"}', "4000+60x20 20x90"),
     "OwnerUnreached": ('postkamer_owner_unreached_seconds{destination="crm"}', "950x20 0x90"),
     "NumberSilent": ('postkamer_number_silent{number="1"}', RAISED),

@@ -330,6 +330,8 @@ CASES = [
     one("a queue that takes everything again", WAITING % ("seconds", 0), "900x5 0x30"),
     case("one queue of two partitions",
          {WAITING % ("seconds", 0): "900x30", WAITING % ("seconds", 1): "900x30"}, 7, "Waiting"),
+    one("a token that was made by hand", "postkamer_tokens_refused", "0 0 1x30", "TokenRefused"),
+    one("tokens of ours", "postkamer_tokens_refused", "0x30"),
     one("a provider that gives no keys", KEYS, "3500+60x30", "IdentityKeysOld"),
     one("a provider that gave keys again", KEYS, "3500+60x3 0x30"),
     one("an owner who does not hear", UNREACHED, "880+60x30", "OwnerUnreached"),

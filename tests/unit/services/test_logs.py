@@ -156,3 +156,18 @@ def test_every_field_that_is_logged_is_one_that_a_line_may_carry() -> None:
     fields = {field for path in modules for field in logged_fields(path.read_text())}
     assert len(fields) > 20
     assert fields - ALLOWED <= {"exc_info"}
+
+
+def test_command_logs_beside_its_result() -> None:
+    code = f"""
+    import structlog
+    from cli.main import OWN_PROCESS, main
+    main(["route", "explain", "kliko", "--json"], obj=OWN_PROCESS, standalone_mode=False)
+    structlog.get_logger().info("silent")
+    structlog.get_logger().warning("spoken", text={SECRET!r}, count=1)
+    """
+    command = [sys.executable, "-c", dedent(code)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    assert json.loads(done.stdout)["department"]
+    line = json.loads(done.stderr)
+    assert line.pop("at") and line == {"event": "spoken", "level": "warning", "count": 1}

@@ -67,6 +67,11 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
         "postkamer rules list",
     ),
     (
+        {"unconfirmed_tokens": ("crm",)},
+        "Token crm is refused: no command of this installation made it.",
+        "postkamer token confirm crm",
+    ),
+    (
         {"unapproved_rules": ("a1",)},
         "No proven person stands for version a1 of the rules.",
         "postkamer rules approve a1",
