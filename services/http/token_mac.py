@@ -1,4 +1,4 @@
-"""The keyed hash of a token's row: rights that were written by hand are found, and refused. Pure.
+"""The keyed hash of a token's row: rights that were written by hand are found, and refused.
 
 The key is derived from the standing working key, which lies in the database only under
 POSTKAMER_WORKING_KEY: whoever can write the table and has not that cannot make a row that counts.

@@ -163,7 +163,7 @@ async def test_unexpected_error_is_a_problem_that_says_nothing_more(
         for path in (b"/broken", b"/late"):
             (answer,) = await said(port, b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"\r\n")
             refused(answer, 500)
-    assert capsys.readouterr().out.count("http.failed") == 2
+    assert capsys.readouterr().err.count("http.failed") == 2
 
 
 @on_both_loops
