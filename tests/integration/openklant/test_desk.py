@@ -67,7 +67,7 @@ async def test_a_task_of_an_unknown_actor_is_kept_and_told_once(
     await desk.forward("griffie")
     for _ in range(2):
         assert await actions_after(register) == []
-    assert capfd.readouterr().out.count("openklant.actor") == 1
+    assert capfd.readouterr().err.count("openklant.actor") == 1
     await desk.close()
     [closing] = await actions_after(register)
     assert isinstance(closing, CloseConversation)

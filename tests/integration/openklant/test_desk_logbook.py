@@ -52,7 +52,7 @@ async def test_a_change_made_there_has_its_author_and_the_note(
     assert reopened.action == ReopenConversation(reason="heropend in Open Klant: toch niet klaar")
     authors = [one.author for one in (taken, forwarded, reopened)]
     assert [(one.kind, one.id) for one in authors if one] == [("employee", SANNE)] * 3
-    out = capfd.readouterr().out
+    out = capfd.readouterr().err
     assert NOTE not in out and SANNE not in out and "openklant.logbook" not in out
 
 
@@ -71,4 +71,4 @@ async def test_a_logbook_that_may_not_be_read_is_asked_for_once_a_round(
     plain = TransferConversation(to_department="burgerzaken", reason="doorgestuurd in Open Klant")
     assert await actions_after(register) == [plain, plain]
     assert [status for *_, status in register.link.answers].count(401) == 1
-    assert capfd.readouterr().out.count("openklant.logbook") == 1
+    assert capfd.readouterr().err.count("openklant.logbook") == 1

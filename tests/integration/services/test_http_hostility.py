@@ -192,7 +192,7 @@ async def test_body_that_becomes_malformed_is_one_problem_and_no_error(
         (answer,) = await said(port, CHUNKED, b"3\r\nabc\r\n", rest)
         refused(answer, 400, 408)
     assert seen.bodies == []
-    assert "http.failed" not in capsys.readouterr().out
+    assert "http.failed" not in capsys.readouterr().err
 
 
 @on_both_loops
@@ -210,4 +210,4 @@ async def test_sender_that_leaves_in_the_middle_of_a_body_is_no_error(
             writer.close()
         await closing(port, POST + THREE)
     assert seen.bodies == [b"abc", b""]
-    assert "http.failed" not in capsys.readouterr().out
+    assert "http.failed" not in capsys.readouterr().err
