@@ -13,7 +13,7 @@ import msgspec
 from archiver.audit.log_walk import Finding, entry_finding
 from archiver.encryption.decrypt_rows import JOIN_KEYS, SELECT_COLUMNS
 from archiver.encryption.key_store import ALL_KEYS, MUNICIPAL_KEYS, KeyStore, Row
-from archiver.encryption.sealing import Content, unseal_content
+from archiver.encryption.sealing import Content, unseal_entry
 from archiver.index.record_fields import Destruction
 from services.postgres.database import Connection
 from services.sealing.wrapping import CannotDecrypt
@@ -85,7 +85,7 @@ def _open_content(row: Row, keys: KeyStore) -> Content | Literal[False] | None:
     except CannotDecrypt:
         return None
     try:
-        return unseal_content(key, row["salt"], row["sealed"], row["id"].bytes)
+        return unseal_entry(key, row)
     except CannotDecrypt:
         return False
 

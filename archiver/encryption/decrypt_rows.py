@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 
 from archiver.encryption.key_store import KeyStore, Row
-from archiver.encryption.sealing import unseal_content
+from archiver.encryption.sealing import unseal_entry
 from services import metrics
 from services.sealing.wrapping import CannotDecrypt
 
@@ -21,7 +21,7 @@ def decrypt_rows(rows: Iterable[Row], keys: KeyStore) -> Iterable[dict[str, Any]
             continue
         try:
             conversation_key = keys.key_of_row(row)
-            content = unseal_content(conversation_key, row["salt"], row["sealed"], row["id"].bytes)
+            content = unseal_entry(conversation_key, row)
         except CannotDecrypt as error:
             metrics.archive_shut.inc()
             log.error("entry.shut", record=row["id"], reason=str(error))

@@ -7,7 +7,9 @@ conversation key and the item's salt, so the item cannot be opened without the s
 of the keys above. Random bytes are arguments.
 """
 
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b, sha256
+from typing import Any
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -26,6 +28,14 @@ class Content(msgspec.Struct, frozen=True, array_like=True):
     contact: bytes = b""
 
 
+LEAF_VERSION = 1
+"""Version of the encoding of a leaf."""
+PLAIN = (
+    *("id", "kind", "at", "tenant", "conversation"),
+    *("department", "message", "receipt", "item", "sequence"),
+)
+"""Columns of an entry that are not sealed, in the order of its leaf."""
+_json = msgspec.json.Encoder().encode
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Content).decode
 
@@ -59,13 +69,25 @@ def unseal(parent_key: bytes, salt: bytes, sealed: bytes, context: bytes) -> byt
         raise CannotDecrypt("it was altered, or its key was") from None
 
 
-def seal_content(parent_key: bytes, salt: bytes, content: Content, context: bytes) -> bytes:
-    return seal(parent_key, salt, _encode(content), context)
+def encode_columns(columns: Sequence[Any]) -> bytes:
+    """Encode the plain columns of an entry as its leaf begins: a JSON array without its end."""
+    return _json((LEAF_VERSION, *columns))[:-1]
 
 
-def unseal_content(parent_key: bytes, salt: bytes, sealed: bytes, context: bytes) -> Content:
+def seal_content(parent_key: bytes, salt: bytes, content: Content, columns: Sequence[Any]) -> bytes:
+    """Seal the content of an entry, bound to its PLAIN columns: with others it does not open."""
+    return seal(parent_key, salt, _encode(content), encode_columns(columns))
+
+
+def unseal_entry(parent_key: bytes, row: Mapping[str, Any]) -> Content:
+    """Open the content of an entry. Raises CannotDecrypt, also if a plain column was changed."""
+    salt, sealed = row["salt"], row["sealed"]
     try:
-        return _decode(unseal(parent_key, salt, sealed, context))
+        plain = unseal(parent_key, salt, sealed, encode_columns([row[name] for name in PLAIN]))
+    except CannotDecrypt:  # before the columns were bound, only the id was
+        plain = unseal(parent_key, salt, sealed, row["id"].bytes)
+    try:
+        return _decode(plain)
     except msgspec.DecodeError:
         raise CannotDecrypt("what was sealed is no entry") from None
 

@@ -6,15 +6,13 @@ from uuid import UUID
 
 import msgspec
 
+from archiver.encryption.sealing import encode_columns
 from archiver.log.merkle import leaf_hash
 from services.contract import Record
 
-VERSION = 1
-"""Version of the leaf encoding."""
-
 
 class PlainColumns(msgspec.Struct, frozen=True, kw_only=True):
-    """Columns that are not sealed. None of them tells who a person is or what was said."""
+    """PLAIN columns, which are not sealed. None of them tells who a person is or what was said."""
 
     id: UUID
     kind: str
@@ -43,28 +41,11 @@ def plain_columns(record: Record, department: str) -> PlainColumns:
     )
 
 
-_json = msgspec.json.Encoder().encode
-
-
 def encode_leaf(entry: PlainColumns, sealed: bytes) -> bytes:
-    """Encode the leaf that is hashed, a JSON array: the version, the plain columns in this order,
-    and the SHA-256 of the sealed content in hex."""
-    return _json(
-        (
-            VERSION,
-            entry.id,
-            entry.kind,
-            entry.at,
-            entry.tenant,
-            entry.conversation,
-            entry.department,
-            entry.message,
-            entry.receipt,
-            entry.item,
-            entry.sequence,
-            sha256(sealed).hexdigest(),
-        )
-    )
+    """Encode the leaf that is hashed, a JSON array: the version, the plain columns, and the SHA-256
+    of the sealed content in hex."""
+    columns = encode_columns(msgspec.structs.astuple(entry))
+    return columns + b',"' + sha256(sealed).hexdigest().encode() + b'"]'
 
 
 def entry_leaf_hash(entry: PlainColumns, sealed: bytes) -> bytes:

@@ -124,7 +124,7 @@ class Writer:
             raise CannotSeal("the key of its conversation or municipality cannot be opened")
         columns, salt = plain_columns(record, fields.department or ""), os.urandom(SALT_BYTES)
         content = Content(record.data, record.raw, record.contact)
-        sealed = seal_content(conversation_key, salt, content, record.id.bytes)
+        sealed = seal_content(conversation_key, salt, content, msgspec.structs.astuple(columns))
         return Entry(
             columns=columns,
             salt=salt,

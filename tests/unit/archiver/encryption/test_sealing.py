@@ -1,25 +1,58 @@
 """Sealed data opens with its own key in its own place only."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.encryption import sealing
-from archiver.encryption.sealing import Content, seal, unseal
+from archiver.encryption.sealing import PLAIN, Content, encode_columns, seal, unseal
 from services.sealing import wrapping
 from services.sealing.wrapping import CannotDecrypt
 
 KEY, SALT, ABOUT = bytes(range(32)), bytes(range(16)), b"about"
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 SEALED = seal(KEY, SALT, b"hallo", ABOUT)
 
 
 @given(st.binary(max_size=2000), st.binary(max_size=2000), st.binary(max_size=200))
 def test_sealed_content_opens_as_it_was(data: bytes, raw: bytes, contact: bytes) -> None:
     content = Content(data, raw, contact)
-    sealed = sealing.seal_content(KEY, SALT, content, ABOUT)
-    assert sealing.unseal_content(KEY, SALT, sealed, ABOUT) == content
+    assert sealing.unseal_entry(KEY, row(content)) == content
+
+
+def row(content: Content) -> dict[str, Any]:
+    sealed = sealing.seal_content(KEY, SALT, content, list(COLUMNS.values()))
+    return COLUMNS | {"salt": SALT, "sealed": sealed}
+
+
+COLUMNS = {name: name for name in PLAIN} | {"id": UUID(int=7), "at": NOON, "sequence": 3}
+CHANGES = {name: "other" for name in PLAIN} | {
+    "id": UUID(int=8),
+    "at": NOON + timedelta(microseconds=1),
+    "sequence": 4,
+}
+
+
+@pytest.mark.parametrize("column", PLAIN)
+def test_entry_with_another_plain_column_does_not_open(column: str) -> None:
+    entry = row(Content(b"hallo"))
+    assert entry[column] != CHANGES[column]
+    with pytest.raises(CannotDecrypt):
+        sealing.unseal_entry(KEY, entry | {column: CHANGES[column]})
+
+
+def test_entry_of_before_is_bound_to_its_id_alone() -> None:
+    content = msgspec.msgpack.encode(Content(b"hallo"))
+    sealed = seal(KEY, SALT, content, COLUMNS["id"].bytes)
+    entry = COLUMNS | {"salt": SALT, "sealed": sealed}
+    assert sealing.unseal_entry(KEY, entry).data == b"hallo"
+    with pytest.raises(CannotDecrypt):
+        sealing.unseal_entry(KEY, entry | {"id": UUID(int=8)})
 
 
 @pytest.mark.parametrize(
@@ -41,8 +74,9 @@ def test_changed_data_key_salt_or_place_does_not_open(change: dict[str, Any]) ->
 
 
 def test_sealed_bytes_that_are_no_content_do_not_open_as_content() -> None:
-    with pytest.raises(CannotDecrypt):
-        sealing.unseal_content(KEY, SALT, seal(KEY, SALT, b"\xff", ABOUT), ABOUT)
+    sealed = seal(KEY, SALT, b"\xff", encode_columns(list(COLUMNS.values())))
+    with pytest.raises(CannotDecrypt, match="no entry"):
+        sealing.unseal_entry(KEY, COLUMNS | {"salt": SALT, "sealed": sealed})
 
 
 def test_key_is_wrapped_for_one_name_and_one_key() -> None:
