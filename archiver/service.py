@@ -161,7 +161,7 @@ async def _maintenance_tasks(
             archive.tokens.has_key,
             must_prove=config.environment == "production",
         ),
-        checkpoint_signer.sign_periodically(pool, signer, objects),
+        checkpoint_signer.sign_periodically(pool, signer, objects, archive.writer.known),
         request_metrics.count(pool, tenants),
         objects.volume.run(),
         keep_balance(pool),

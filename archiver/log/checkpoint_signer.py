@@ -9,7 +9,8 @@ import structlog
 
 from archiver.encryption import signed_note
 from archiver.encryption.signed_note import Checkpoint, InvalidNote
-from archiver.log.merkle import load_tree
+from archiver.log.known_head import KnownHead
+from archiver.log.merkle import Tree, load_tree
 from services import clock, metrics
 from services.files import object_store
 from services.files.object_store import ObjectExists, ObjectStore, StoreUnavailable
@@ -40,16 +41,30 @@ class Signer(msgspec.Struct, frozen=True):
         return signed_note.encode_verifier(self.origin, self.public_key)
 
 
-async def sign_checkpoint(pool: Pool, signer: Signer, store: ObjectStore) -> Checkpoint:
+async def sign_checkpoint(
+    pool: Pool, signer: Signer, store: ObjectStore, known: KnownHead | None = None
+) -> Checkpoint:
     """Return the newest checkpoint, signing one if the log has a new size. Raises StoreUnavailable
-    if it is in the table and could not be copied outside."""
-    async with pool.acquire() as connection:
-        head = await connection.fetchrow("select size, peaks from archiver.head")
+    if it is in the table and could not be copied outside.
+
+    With what this process knows of the log, it first signs what the database has lost of it.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        head = await connection.fetchrow(_HEAD)
         assert head is not None  # the table was created with this row
-        tree, now = load_tree(head["size"], head["peaks"]), clock.now()
-        checkpoint = Checkpoint(signer.origin, tree.size, tree.root(), now)
-        signed = signed_note.sign_note(checkpoint, signer.seed)
-        await connection.execute(_ADD, checkpoint.size, now, signed)
+        tree = load_tree(head["size"], head["peaks"])
+        if known:
+            await known.check(connection, tree)
+    while known and known.lost:
+        await _sign(pool, signer, store, known.lost[0])
+        del known.lost[0]
+    return await _sign(pool, signer, store, tree)
+
+
+async def _sign(pool: Pool, signer: Signer, store: ObjectStore, tree: Tree) -> Checkpoint:
+    checkpoint = Checkpoint(signer.origin, tree.size, tree.root(), clock.now())
+    signed = signed_note.sign_note(checkpoint, signer.seed)
+    await pool.execute(_ADD, checkpoint.size, checkpoint.at, signed)
     for size in reversed(await _sizes_not_outside(pool, store, checkpoint.size)):
         note = await pool.fetchval(_OF_SIZE, size)
         if _is_signed_by(note, signer):
@@ -92,12 +107,14 @@ async def _copy_outside(store: ObjectStore, size: int, note: str) -> None:
         return  # another archiver did
 
 
-async def sign_periodically(pool: Pool, signer: Signer, store: ObjectStore) -> None:
+async def sign_periodically(
+    pool: Pool, signer: Signer, store: ObjectStore, known: KnownHead
+) -> None:
     """Sign for as long as the service runs."""
     while True:
         try:
             checkpoint = await retry_while_unavailable(
-                partial(sign_checkpoint, pool, signer, store), "checkpoint"
+                partial(sign_checkpoint, pool, signer, store, known), "checkpoint"
             )
             metrics.archive_size.set(checkpoint.size)
             metrics.archive_checkpoint.set(checkpoint.at.timestamp())
@@ -106,6 +123,8 @@ async def sign_periodically(pool: Pool, signer: Signer, store: ObjectStore) -> N
         await asyncio.sleep(SIGN_SECONDS)
 
 
+# Locked, so that no batch is between its commit and the note of its process.
+_HEAD = "select size, peaks from archiver.head for update"
 _ADD = """
 insert into archiver.checkpoint (size, at, note) values ($1, $2, $3) on conflict do nothing
 """

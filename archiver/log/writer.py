@@ -26,6 +26,7 @@ from archiver.index.processing_log import (
 from archiver.index.record_fields import RecordFields, read_fields, subject_identities
 from archiver.log.append import Entry, PendingMedia, append_entries
 from archiver.log.entry import entry_leaf_hash, plain_columns
+from archiver.log.known_head import KnownHead
 from archiver.log.merkle import load_tree
 from services.contract import Record
 from services.postgres.database import Connection, Pool
@@ -66,6 +67,7 @@ class Writer:
         self, pool: Pool, keys: KeyStore, activities: Activities = DEFAULT_ACTIVITIES
     ) -> None:
         self._pool, self._keys, self._activities = pool, keys, activities
+        self.known = KnownHead()
         self._destructions, self._hash_keys = -1, dict[str, bytes]()
         """Cached until the number of destructions changes, since a destruction may have deleted the
         key of a municipality."""
@@ -174,8 +176,11 @@ class Writer:
                 raise SealedBeforeErasure
             existing = await _existing_ids(connection, entries) if has_known else set()
             new = list({e.columns.id: e for e in entries if e.columns.id not in existing}.values())
+            tree = load_tree(head["size"], head["peaks"])
+            await self.known.check(connection, tree)
             if new:
-                await append_entries(connection, load_tree(head["size"], head["peaks"]), new)
+                await append_entries(connection, tree, new)
+        self.known.note_written(tree)
         return new
 
 

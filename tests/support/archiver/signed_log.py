@@ -11,6 +11,7 @@ from archiver.audit.log_walk import Finding
 from archiver.encryption.key_store import KeyStore
 from archiver.log.checkpoint_signer import Signer, sign_checkpoint
 from archiver.log.erasure import Eraser
+from archiver.log.known_head import KnownHead
 from archiver.log.writer import Writer
 from services import clock
 from services.contract import Record
@@ -58,8 +59,8 @@ class Log:
         self.records += made
         await self.writer.add(made)
 
-    async def sign(self) -> int:
-        return (await sign_checkpoint(self.pool, self.signer, self.outside)).size
+    async def sign(self, known: KnownHead | None = None) -> int:
+        return (await sign_checkpoint(self.pool, self.signer, self.outside, known)).size
 
     async def erase(self, nth: int) -> None:
         await self.eraser.erase_conversation("almelo", conversation(nth), "test")

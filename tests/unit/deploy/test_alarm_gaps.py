@@ -19,6 +19,7 @@ EVENTS = {
     "FileQuarantined": 'postkamer_media_total{outcome="quarantined",%s}',
     "FileDamaged": "postkamer_media_damaged_total{%s}",
     "ArchiveShut": "postkamer_archive_shut_total{%s}",
+    "ArchiveForked": "postkamer_archive_forks_total{%s}",
     "OperationUnproven": "postkamer_operations_unproven_total{%s}",
     "AttemptsUnrecorded": "postkamer_attempts_unrecorded_total{%s}",
 }

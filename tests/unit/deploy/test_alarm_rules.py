@@ -196,6 +196,8 @@ CASES = [
          {LAG: "0 1263x30", IN_QUEUE % "": "0 1 0x30", RECORDED: "700 701x30"}, 20),
     one("a record that cannot be opened", SHUT, "0 0 0 1x9", "ArchiveShut"),
     one("a record that could not be opened once", SHUT, "2x30"),
+    one("a log that was bent", "postkamer_archive_forks_total", "0 0 0 1x9", "ArchiveForked"),
+    one("a log that was bent the day before", "postkamer_archive_forks_total", "2x30"),
     one("an operator whom nothing proves", UNPROVEN_OPERATOR, "0 0 0 1x9", "OperationUnproven"),
     one("an operator of the day before", UNPROVEN_OPERATOR, "2x30"),
     one("something the router could not decide", UNDECIDED, "0 1x9", "Quarantined"),

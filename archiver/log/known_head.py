@@ -1,0 +1,60 @@
+"""Head of the log as this process wrote it, held against what the database says.
+
+Between two checkpoints nothing outside the database says what the log was, but the process that
+wrote it knows. A head that does not continue the known one was bent by somebody. The known one is
+then signed all the same, so that `archive verify` names it from then on.
+"""
+
+import structlog
+
+from archiver.log.merkle import Tree
+from services import metrics
+from services.postgres.database import Connection
+
+MOST_LOST = 10
+"""Most heads that are kept to be signed. Each is one bending, and ten name it as well as more."""
+AT_ONCE = 10_000
+"""Leaves that are read at once, 32 bytes each."""
+
+log = structlog.get_logger()
+
+
+class KnownHead:
+    """Newest head that this process wrote, or saw to continue what it wrote."""
+
+    def __init__(self) -> None:
+        self._tree: Tree | None = None
+        self.lost: list[Tree] = []
+        """Heads that the log no longer continues, to be signed."""
+
+    async def check(self, connection: Connection, found: Tree) -> None:
+        """Hold the head of the database against the known one. The caller must hold its lock."""
+        known = self._tree
+        if known is not None and not await _continues(connection, known, found):
+            metrics.archive_forks.inc()
+            log.error("log.forked", size=known.size, count=found.size)
+            self.lost = [*self.lost, known][:MOST_LOST]
+        self._tree = Tree(found.size, found.peaks)
+
+    def note_written(self, tree: Tree) -> None:
+        """Note the head of a batch that is committed."""
+        if self._tree is None or tree.size >= self._tree.size:
+            self._tree = Tree(tree.size, tree.peaks)
+
+
+async def _continues(connection: Connection, known: Tree, found: Tree) -> bool:
+    """Return True if the entries between the two lead from the one to the other."""
+    grown = Tree(known.size, known.peaks)
+    while grown.size < found.size:
+        end = min(grown.size + AT_ONCE, found.size)
+        rows = await connection.fetch(_LEAVES, grown.size, end)
+        if len(rows) != end - grown.size:
+            return False
+        for row in rows:
+            grown.append(row["leaf"])
+    return (grown.size, grown.edge_bytes()) == (found.size, found.edge_bytes())
+
+
+_LEAVES = """
+select leaf from archiver.entry where position >= $1 and position < $2 order by position
+"""
