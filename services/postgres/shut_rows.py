@@ -36,9 +36,9 @@ log = structlog.get_logger()
 class RowShut(Exception):
     """A row does not open that the work at hand cannot do without."""
 
-    def __init__(self, table: str, *, lacks_key: bool = False) -> None:
+    def __init__(self, table: str, key: object, *, lacks_key: bool = False) -> None:
         super().__init__(table)
-        self.table, self.lacks_key = table, lacks_key
+        self.table, self.key, self.lacks_key = table, key, lacks_key
 
 
 class ShutRows:
@@ -93,7 +93,8 @@ def _open(
 
 
 async def wait_for_keys() -> None:
-    """Return when the keys were read after a miss. Raises NoWorkingKey if they are not in time."""
+    """Return when the keys were read after a miss; at once if that read did not find the key.
+    Raises NoWorkingKey if they are not read in time."""
     try:
         async with asyncio.timeout(READ_SECONDS):
             await RING.complete.wait()
@@ -102,12 +103,12 @@ async def wait_for_keys() -> None:
 
 
 @contextmanager
-def opening(table: str) -> Iterator[None]:
-    """Raise RowShut for a row of this table that does not open."""
+def opening(table: str, key: object) -> Iterator[None]:
+    """Raise RowShut if this row of a table does not open."""
     try:
         yield
     except SHUT as error:
-        raise RowShut(table, lacks_key=isinstance(error, KeyUnknown)) from error
+        raise RowShut(table, key, lacks_key=isinstance(error, KeyUnknown)) from error
 
 
 def report_shut(table: str, *keys: object) -> None:

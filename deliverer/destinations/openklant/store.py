@@ -160,7 +160,7 @@ class SagaStore:
         opened, shut = await retry_while_unavailable(open_all, "register")
         if shut:
             report_shut("deliverer.ledger", message)
-            raise RowShut("deliverer.ledger")
+            raise RowShut("deliverer.ledger", message)
         return opened[0] if opened else None
 
     async def find_question(self, conversation: str, before: int) -> Contact | None:

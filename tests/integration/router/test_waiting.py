@@ -181,11 +181,11 @@ async def test_router_that_stood_still_removes_nothing_of_a_later_line(
     """It published its first events and stood still before it removed them."""
     async with holder.lines() as old:
         await old.deliver("crm", make_events(3))
-        last = await pool.fetchval("select max(n) from router.waiting")
+        places = await pool.fetchval("select array_agg(n) from router.waiting")
     await pool.execute("delete from router.waiting")  # its successor has removed them
     async with holder.lines() as lines:
         await lines.deliver("crm", make_events(3, first=3))
-        await holder.store.waiting.remove(0, "crm", last)
+        await holder.store.waiting.remove(0, "crm", places)
         assert await count_waiting(pool) == 3
 
 
