@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-import structlog
 
 from deliverer.meta import ledger_sql, shared_pacing
 from deliverer.meta.graph_api import Failed, HoldForReply, RetryLater, Sent, Unknown, Verdict
@@ -18,8 +17,6 @@ from services.postgres.database import Connection, Pool
 from services.postgres.shut_rows import open_rows, report_shut
 from services.sealing.columns import ADDRESS, EMPLOYEE, UPLOAD, WAMID, unseal_content
 from services.sealing.key_ring import RING
-
-log = structlog.get_logger()
 
 SENDING_SECONDS = 45
 """Time after which a message that is still `sending` becomes `unknown`. Longer than an attempt
@@ -164,7 +161,6 @@ async def _open_entries(
     entries, shut = await open_rows(rows, lambda row: _read_entry(dict(row)))
     for row in shut:
         report_shut("deliverer.ledger", row["id"])
-        log.error("send.shut", number=row["number"], message=row["id"])
         async with connection.transaction():
             parameters = (row["id"], row["attempt"], "failed", "", 0, SHUT)
             await connection.fetchval(ledger_sql.SET_STATE, *parameters)

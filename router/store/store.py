@@ -24,7 +24,7 @@ from router.store.waiting import WaitingTable
 from services.contract import Delivery, Entry, Receipt, Timeout
 from services.ids import created_at
 from services.postgres.database import Connection, Pool
-from services.postgres.shut_rows import RowShut, ShutRows, wait_for_keys
+from services.postgres.shut_rows import RowShut, ShutRows, open_rows, report_shut, wait_for_keys
 from services.sealing.columns import DECISION, DELIVERY, QUARANTINE, WAMID
 from services.sealing.key_ring import RING
 
@@ -82,7 +82,6 @@ class Store:
         self.waiting = WaitingTable(pool)
         self._seen: set[Sighting] = set()
         self._held = ShutRows("router.held")
-        self._retries = ShutRows("router.quarantine")
 
     async def take_epoch(self, partition: int) -> int:
         """Become the only writer of a partition, and return the fencing epoch.
@@ -283,11 +282,13 @@ class Store:
     ) -> list[tuple[UUID, Entry | None]]:
         """Return the quarantined entries that a person wants decided again, except `suspended`.
         None stands for an entry that a newer version wrote, and this one cannot read. One that
-        does not open is passed over."""
-        others = [*suspended, *map(str, self._retries.passed_over())]
-        rows = await self._pool.fetch(SELECT_RETRIES, limit, others)
-        read = lambda row: (row["id"], _read_entry(row["entry"]))  # noqa: E731
-        return await self._retries.open_others(rows, read)
+        does not open waits for a person again."""
+        rows = await self._pool.fetch(SELECT_RETRIES, limit, suspended)
+        opened, shut = await open_rows(rows, lambda row: (row["id"], _read_entry(row["entry"])))
+        if shut:
+            report_shut("router.quarantine", *(row["id"] for row in shut))
+            await self._pool.execute(CANCEL_RETRIES, [row["id"] for row in shut])
+        return opened
 
     async def mark_retries_published(self, ids: Sequence[UUID]) -> None:
         await self._pool.execute(MARK_RETRIES_PUBLISHED, ids)
@@ -459,6 +460,10 @@ SELECT_RETRIES = """
 select id, entry from router.quarantine
 where again_at is not null and published_at is null and id <> all($2::text[]::uuid[])
 order by again_at, id limit $1
+"""
+
+CANCEL_RETRIES = """
+update router.quarantine set again_at = null where id = any($1::uuid[]) and published_at is null
 """
 
 MARK_RETRIES_PUBLISHED = """

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 
-from services import clock, metrics
+from services import metrics
 from services.sealing.key_ring import RING, KeyUnknown, NoWorkingKey, Unsealable
 
 PASS_OVER_SECONDS = 600.0
@@ -50,17 +50,18 @@ class ShutRows:
 
     def passed_over(self) -> list[Any]:
         """Return the keys of the rows that the next query leaves out."""
-        now = clock.monotonic()
+        now = asyncio.get_running_loop().time()
         self._until = {key: until for key, until in self._until.items() if until > now}
         return list(self._until)
 
     async def open_others(self, rows: Sequence[Row], read: Callable[[Row], T]) -> list[T]:
         """Return what `read` makes of the rows that open, and pass over the others from now on."""
         opened, shut = await open_rows(rows, read)
+        now = asyncio.get_running_loop().time()
         for key in map(self._key, shut):
-            if self._until.get(key, 0.0) <= clock.monotonic():
+            if self._until.get(key, 0.0) <= now:
                 report_shut(self._table, key)
-                self._until[key] = clock.monotonic() + PASS_OVER_SECONDS
+                self._until[key] = now + PASS_OVER_SECONDS
         for key in list(self._until)[:-PASSED_OVER]:
             del self._until[key]
         return opened

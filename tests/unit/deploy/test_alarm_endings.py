@@ -65,6 +65,7 @@ ENDINGS = {
     "DataOutlivesItsTerm": (
         'postkamer_rows_over_term_seconds{rows="router.inbox"}', "90000x20 0x90"
     ),
+    "RowsShut": ('postkamer_rows_shut_total{table="router.held"}', ONCE),
     "Quarantined": ('postkamer_quarantine{service="router"}', RAISED),
     "FilesWait": ('postkamer_media_waiting_seconds{state="fetched"}', "86500+60x20 0x90"),
     "FilesAreLost": (

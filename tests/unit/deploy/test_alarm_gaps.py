@@ -19,6 +19,7 @@ EVENTS = {
     "FileQuarantined": 'postkamer_media_total{outcome="quarantined",%s}',
     "FileDamaged": "postkamer_media_damaged_total{%s}",
     "ArchiveShut": "postkamer_archive_shut_total{%s}",
+    "RowsShut": 'postkamer_rows_shut_total{table="router.held",%s}',
     "AttemptsUnrecorded": "postkamer_attempts_unrecorded_total{%s}",
 }
 """Alarm -> its counter."""
