@@ -164,11 +164,11 @@ class Settlements:
             self._archive, topology.ARCHIVE_QUEUE, batch, may_stop=lambda: False
         )
 
-    async def count_parked(self, destination: str) -> tuple[int, timedelta]:
-        """Return the number of parked deliveries, and the age of the oldest; 0 without one."""
-        row = await self._pool.fetchrow(_COUNT_PARKED, destination)
-        assert row
-        return row["count"], row["age"]
+    async def count_parked(self) -> dict[str, tuple[int, timedelta]]:
+        """Return the number of parked deliveries of each destination that has any, and the age of
+        the oldest."""
+        rows = await self._pool.fetch(_COUNT_PARKED)
+        return {row["destination"]: (row["count"], row["age"]) for row in rows}
 
 
 # An event is kept as of its first delivery, so that its term cannot be prolonged.
@@ -206,8 +206,8 @@ where destination = $1 and event = any($2::uuid[]) and state in ('aside', 'repla
 """
 
 _COUNT_PARKED = """
-select count(*) as count, coalesce(now() - min(at), interval '0') as age
-from deliverer.delivery where destination = $1 and state = 'parked'
+select destination, count(*) as count, now() - min(at) as age
+from deliverer.delivery where state = 'parked' group by destination
 """
 
 _SELECT = """
