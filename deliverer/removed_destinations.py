@@ -10,6 +10,7 @@ from functools import partial
 
 import structlog
 
+from deliverer.crm.resends import SET_FINISHED
 from services.config.organisation import Destination
 from services.postgres.database import Pool, retry_while_unavailable
 
@@ -46,21 +47,21 @@ async def end_work(pool: Pool, configured: Collection[str]) -> None:
 # A row without a body is an accepted event that was to be sent again: it was delivered once, and
 # there is nothing to park.
 _PARK = """
-with ended as (
-    update deliverer.delivery
-    set state = case when body is null then 'settled' else 'parked' end,
-        reason = case when body is null then reason else $3 end,
-        at = case when body is null then at else now() end, told = told and body is null,
-        due_at = null, claimed_by = null, claimed_until = null
+with waiting as materialized (
+    select destination, event, body is null as is_over from deliverer.delivery
     where destination <> all($1::text[]) and state in ('aside', 'replay')
         and due_at < now() - make_interval(hours => $2)
-    returning destination, resend, state
-), counted as (
-    update deliverer.resend r set ended = ended + n.count
-    from (select resend, count(*) from ended where state = 'settled' group by resend) n
-    where r.id = n.resend
+    for update
+), ended as (
+    update deliverer.delivery d
+    set state = case when is_over then 'settled' else 'parked' end,
+        reason = case when is_over then reason else $3 end,
+        at = case when is_over then at else now() end, told = told and is_over,
+        resend = case when is_over then null else resend end,
+        due_at = null, claimed_by = null, claimed_until = null
+    from waiting w where (d.destination, d.event) = (w.destination, w.event)
 )
-select destination, count(*) from ended group by destination
+select destination, count(*) from waiting group by destination
 """
 
 # The objects stay in the register of Open Klant, where the task is not touched.
@@ -78,8 +79,8 @@ where destination <> all($1::text[]) and waits_for is not null
     and found_at < now() - make_interval(hours => $2)
 """
 
-_END_ORDERS = """
-update deliverer.resend set finished_at = now()
+_END_ORDERS = f"""
+update deliverer.resend r {SET_FINISHED}
 where destination <> all($1::text[]) and finished_at is null
     and greatest(ordered_at, next_at) < now() - make_interval(hours => $2)
 """

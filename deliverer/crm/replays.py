@@ -158,7 +158,7 @@ order by due_at, event
 """
 
 # An accepted event that was to be sent again, and whose term ended meanwhile. It leaves its order,
-# which would count it as delivered.
+# which would count it as delivered, or once more at its end.
 _END = """
 with of_order as (
     select resend from deliverer.delivery
@@ -168,7 +168,8 @@ with of_order as (
         claimed_by = null, claimed_until = null
     where destination = $1 and event = $2 and exists (select from of_order)
 )
-update deliverer.resend r set ended = r.ended + 1 from of_order o where r.id = o.resend
+update deliverer.resend r set ended = r.ended + 1, events = array_remove(r.events, $2)
+from of_order o where r.id = o.resend
 """
 
 _UNPUBLISHED = """

@@ -85,15 +85,14 @@ class _Nowhere:
 
 
 async def test_order_to_send_again_ends_with_its_destination(pool: Pool) -> None:
-    order = clock.new_id()
+    order, taken = clock.new_id(), await wait_aside(pool, GONE, 1)
     await pool.execute(
         "insert into deliverer.resend (id, destination, tenant, token, fingerprint, since, until,"
-        " per_second, ordered_at, taken_at, next_at)"
-        " select $1, $2, 'almelo', 'crm', '', t, t, 1, t, t, t"
+        " events, per_second, ordered_at, taken_at, next_at)"
+        " select $1, $2, 'almelo', 'crm', '', t, t, array[$3::uuid], 1, t, t, t"
         f" from (select now() - {TWO_DAYS}) n (t)",
-        order, GONE,
+        order, GONE, taken,
     )  # fmt: skip
-    taken = await wait_aside(pool, GONE, 1)
     replay = "update deliverer.delivery set state = 'replay', body = null, resend = $1"
     await pool.execute(replay, order)
     await end_work(pool, [CONFIGURED])
