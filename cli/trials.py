@@ -29,12 +29,15 @@ from services import clock
 from services.config.model import Configuration
 from services.config.numbers import Number
 from services.postgres.database import Connection, Pool
+from services.postgres.shut_rows import SHUT
 from services.sealing.columns import ADDRESS
 from services.sealing.key_ring import RING
 from services.trial import is_on_trial
 from services.whatsapp.identities import address
 
 NO_GUEST = "there is no such guest"
+NOT_SHOWN = "?"
+"""End of an address that does not open; the guest can still be removed by its id."""
 SHOWN_DIGITS = 2
 """Last characters of an address in the list: enough to tell colleagues apart."""
 
@@ -50,7 +53,10 @@ class Guest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def _read_guest(row: dict[str, Any]) -> Guest:
-    ends_with = RING.unseal_text(row.pop("value"), ADDRESS)[-SHOWN_DIGITS:]
+    try:
+        ends_with = RING.unseal_text(row.pop("value"), ADDRESS)[-SHOWN_DIGITS:]
+    except SHUT:
+        ends_with = NOT_SHOWN
     return Guest(**row, ends_with=ends_with)
 
 

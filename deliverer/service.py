@@ -45,6 +45,7 @@ from deliverer.owners.actions import owner_action_outbox
 from deliverer.owners.notice_delivery import EndedNotice, notice_record
 from deliverer.owners.notice_sender import OwnedDestination, OwnerNotices
 from deliverer.owners.notice_store import NoticeStore
+from deliverer.removed_destinations import end_removed_destinations
 from deliverer.transport.connection_reuse import ConnectionReuse
 from deliverer.transport.http_client import http_client
 from deliverer.transport.server_certificate import fetch_certificate
@@ -319,12 +320,14 @@ async def _run_health(
 async def _run_upkeep(
     pool: Pool, settlements: Settlements, config: Configuration
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """Count parked deliveries, send again what owners ordered, and clear rows at their term."""
+    """Count parked deliveries, send again what owners ordered, clear rows at their term, and end
+    what removed destinations leave."""
     works = (
         _measure_parked(settlements, config),
         run_resends(pool, config.destinations),
         clear_sent_events(pool, config.destinations),
         clear_periodically(pool, CLEARINGS, config.terms.model_dump()),
+        end_removed_destinations(pool, config.destinations),
     )
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(background_task(work)) for work in works]
@@ -335,13 +338,14 @@ COUNT_SECONDS = 30.0
 
 
 async def _measure_parked(settlements: Settlements, config: Configuration) -> None:
+    """Measure the parked deliveries of each destination, also of one that was removed."""
     kept = timedelta(days=config.terms.parked_days)
+    shown = {each.id for each in config.destinations}
     while True:
-        for destination in config.destinations:
-            count, age = await retry_while_unavailable(
-                partial(settlements.count_parked, destination.id), "parked"
-            )
-            metrics.parked.labels(queue=destination.id).set(count)
-            left = (kept - age).total_seconds()
-            metrics.parked_ends.labels(queue=destination.id).set(left)
+        parked = await retry_while_unavailable(settlements.count_parked, "parked")
+        shown |= parked.keys()
+        for destination in shown:
+            count, age = parked.get(destination, (0, timedelta(0)))
+            metrics.parked.labels(queue=destination).set(count)
+            metrics.parked_ends.labels(queue=destination).set((kept - age).total_seconds())
         await asyncio.sleep(COUNT_SECONDS)

@@ -4,7 +4,10 @@ The balance looks again at decisions of the past. `router.cleared` tells it whic
 because their term is over, and it tells here how far it has come.
 """
 
+from collections.abc import Sequence
+
 from services.clearing import Clearing
+from services.config.numbers import Number
 
 _INBOX = Clearing(
     "router.inbox",
@@ -64,6 +67,34 @@ _PEOPLE = Clearing(
         and not exists (select from router.withdrawal w where w.person = identity.person)
         and not exists (select from router.opt_out o where o.person = identity.person)""",
 )
+# As if it had been closed at its last message: nobody can answer or close it. The rows that were
+# closed, and what follows them, end with it.
+_LAST_MOVED = "greatest(opened_at, since, last_inbound_at)"
+
+
+def _abandoned(numbers: Sequence[Number]) -> Clearing:
+    """Return the open conversations of a number that is not configured, or that has passed to
+    another municipality."""
+    known = ", ".join(f"('{each.id}', '{each.tenant}')" for each in numbers)
+    return Clearing(
+        "router.conversation",
+        "conversation_days",
+        since=_LAST_MOVED,
+        ended=f"closed_at is null and (number, tenant) not in (values {known})",
+        action="update",
+        setting=f"set closed_at = {_LAST_MOVED}",
+        also=""", timers as (
+    delete from router.timer t using gone g where t.conversation = g.id
+)""",
+        state="of no number",
+    )
+
+
+def clearings(numbers: Sequence[Number]) -> tuple[Clearing, ...]:
+    """Return what ends where these numbers are configured, in the order in which it does."""
+    return (_abandoned(numbers), *CLEARINGS)
+
+
 CLEARINGS = (
     _INBOX, _SUSPECTS, _QUARANTINE, _EARLY_STATUSES, _CONVERSATIONS, _REFUSED, _CHARGES, _CONSENTS,
     _WITHDRAWALS, _OPT_OUTS, _PEOPLE,

@@ -7,7 +7,7 @@ from functools import partial
 
 from router.active_rules import ActiveRules
 from router.budget_monitor import BudgetMonitor
-from router.ended_rows import CLEARINGS
+from router.ended_rows import clearings
 from router.handlers.units import keyed_hash
 from router.partition.worker import FRAMES, Partition
 from router.retry_relay import run_retries
@@ -102,7 +102,7 @@ async def _side_tasks(
             run_retries(store, retries, rules.context),
             BudgetMonitor(pool, rules.context).run(),
             SilenceMonitor(pool, rules.context).run(),
-            clear_periodically(pool, CLEARINGS, config.terms.model_dump()),
+            clear_periodically(pool, clearings(config.numbers), config.terms.model_dump()),
         )
         yield [link.task, report, *[await enter(background_task(work)) for work in works]]
 

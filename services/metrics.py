@@ -285,6 +285,9 @@ waiting_seconds = _gauge(
     "partition",
 )
 quarantine = _gauge("postkamer_quarantine", "Units or records in quarantine that wait for a person")
+rows_shut = _counter(
+    "postkamer_rows_shut_total", "Rows that did not open, each time one was met", "table"
+)
 rows_cleared = _counter("postkamer_rows_cleared_total", "Rows that ended at their term", "rows")
 rows_over_term = _gauge(
     "postkamer_rows_over_term_seconds",

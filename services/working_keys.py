@@ -110,6 +110,7 @@ async def refresh(pool: Pool, masters: Sequence[bytes], today: date, ring: KeyRi
     """Make the keys of today and tomorrow unless they exist, and read those that this process
     does not have. Raises WrongWorkingKey."""
     keys = {fingerprint(master): master for master in masters}
+    missed = ring.begin_read()
     rows = await pool.fetch(_ROWS)
     if missing := _missing({(row["kind"], row["day"]) for row in rows}, today):
         newest = next(iter(keys))
@@ -121,7 +122,7 @@ async def refresh(pool: Pool, masters: Sequence[bytes], today: date, ring: KeyRi
         rows = await pool.fetch(_ROWS)
     ring.install(_open_all([dict(row) for row in rows if row["wrapped"] is not None], keys), today)
     ring.forget([row["id"] for row in rows if row["wrapped"] is None])
-    ring.complete.set()
+    ring.end_read(missed)
 
 
 async def rewrap(pool: Pool, masters: Sequence[bytes]) -> int:

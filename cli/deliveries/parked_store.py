@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from cli.support.output import TO_FETCH, CommandRefused
+from cli.support.working_keys import opening
 from services.contract import Delivery
 from services.postgres.database import Connection, Pool
 from services.sealing.columns import DELIVERY
@@ -124,13 +125,14 @@ async def find_parked(pool: Pool, event: UUID) -> list[tuple[Parked, StoredDeliv
     rows = await pool.fetch(_SHOW, *ParkedFilter(events=(event,)).arguments())
     if not rows:
         raise CommandRefused(ABSENT.format(event))
-    return [
-        (
-            Parked(**{name: row[name] for name in Parked.__struct_fields__}),
-            msgspec.msgpack.decode(RING.unseal(row["body"], DELIVERY), type=StoredDelivery),
-        )
-        for row in rows
-    ]
+    with opening(f"the delivery {event}"):
+        return [
+            (
+                Parked(**{name: row[name] for name in Parked.__struct_fields__}),
+                msgspec.msgpack.decode(RING.unseal(row["body"], DELIVERY), type=StoredDelivery),
+            )
+            for row in rows
+        ]
 
 
 async def replay(

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from cli.support.output import TO_FETCH, CommandRefused
+from cli.support.working_keys import opening
 from services.postgres.database import Connection, Pool
 from services.sealing.columns import QUARANTINE
 from services.sealing.key_ring import RING
@@ -79,7 +80,8 @@ async def find_unit(pool: Pool, id: UUID) -> QuarantinedUnit:
 async def load_content(pool: Pool, id: UUID) -> bytes:
     """Return the bytes of a unit, as they came in; empty once it went again or was dropped."""
     content: bytes = await pool.fetchval("select raw from router.quarantine where id = $1", id)
-    return RING.unseal(content, QUARANTINE)
+    with opening(f"the unit {id}"):
+        return RING.unseal(content, QUARANTINE)
 
 
 async def require_waiting(

@@ -3,19 +3,19 @@ destinations."""
 
 from collections.abc import Collection, Sequence
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-import structlog
 
 from deliverer.crm.lanes import Job
-from deliverer.crm.settlements import Settlement
+from deliverer.crm.settlements import Settlement, park_shut
 from services.contract import Delivery
 from services.postgres.database import Pool
 from services.postgres.outbox import Outbox
+from services.postgres.shut_rows import open_rows, report_shut
 from services.sealing.columns import DELIVERY, SENT
-from services.sealing.key_ring import RING, KeyUnknown, Unsealable
+from services.sealing.key_ring import RING
 
 IN_HAND = 400
 """Replays of one destination in hand; they go between new deliveries. Twice the number that falls
@@ -23,9 +23,6 @@ due between two polls at the fastest rate an operator may set (`cli.parked.FASTE
 so that a slow answer delays nothing. An event is at most 64 KiB: 25 MiB, and seldom half of it."""
 CLAIM_SECONDS = 60.0
 """Lease of one process on its replays, renewed at half time."""
-
-
-log = structlog.get_logger()
 
 
 class _ParkedBody(msgspec.Struct):
@@ -59,16 +56,17 @@ _decode = msgspec.msgpack.Decoder(_ParkedBody).decode
 _decode_event = msgspec.msgpack.Decoder(Delivery).decode
 
 
-def _delivery(body: bytes | None, sealed: bytes | None) -> Delivery | None:
-    """Return the delivery of a parked or of an accepted event; None if it is kept no more. Raises
-    KeyUnknown."""
-    if body:
-        return _decode(RING.unseal(body, DELIVERY)).delivery
-    try:
-        return _decode_event(RING.unseal(sealed, SENT)) if sealed else None
-    except Unsealable as error:
-        log.error("sent.unreadable", exc_info=error)
-        return None
+def _is_kept(row: Any) -> bool:
+    return bool(row["body"] or row["sealed"])
+
+
+def _read_row(row: Any) -> ReplayJob:
+    """Return the replay of a parked or of an accepted event."""
+    if row["body"]:
+        delivery = _decode(RING.unseal(row["body"], DELIVERY)).delivery
+    else:
+        delivery = _decode_event(RING.unseal(row["sealed"], SENT))
+    return ReplayJob(delivery, row["replays"], row["failed"], row["attempts"])
 
 
 class ReplayScan(NamedTuple):
@@ -89,27 +87,23 @@ class Replays:
         self, destination: str, in_hand: Collection[UUID], *, is_paused: bool
     ) -> ReplayScan:
         """Claim the replays that are due, and tell which of those in hand are over. For a paused
-        destination, only renew the claims on those in hand."""
-        in_hand_before = list(in_hand)  # a copy: one may be settled while the query runs
+        destination, only renew the claims on those in hand. One that does not open is
+        parked."""
+        in_hand_before = frozenset(in_hand)  # a copy: one may be settled while the query runs
         limit = len(in_hand_before) if is_paused else IN_HAND
         rows = await self._pool.fetch(
-            _CLAIM, self._process, destination, CLAIM_SECONDS, limit, in_hand_before
+            _CLAIM, self._process, destination, CLAIM_SECONDS, limit, list(in_hand_before)
         )
-        due: list[ReplayJob] = []
-        held = set(in_hand_before)
-        for row in rows:
-            if row["event"] in held:
-                continue
-            try:
-                delivery = _delivery(row["body"], row["sealed"])
-            except KeyUnknown as error:  # made a moment ago: the next look has it
-                log.warning("replay.key_unknown", record=row["event"], exc_info=error)
-                continue
-            if delivery:
-                due.append(ReplayJob(delivery, row["replays"], row["failed"], row["attempts"]))
-            else:
-                await self._pool.execute(_END, destination, row["event"])
-        return ReplayScan(due, frozenset(in_hand_before).difference(row["event"] for row in rows))
+        over = in_hand_before.difference(row["event"] for row in rows)
+        new = [row for row in rows if row["event"] not in in_hand_before]
+        due, shut = await open_rows([row for row in new if _is_kept(row)], _read_row)
+        if parked := [row["event"] for row in shut if row["body"]]:
+            await park_shut(self._pool, destination, parked)
+        sent = [row["event"] for row in shut if not row["body"]]
+        report_shut("deliverer.sent", *sent)
+        for event in (*sent, *(row["event"] for row in new if not _is_kept(row))):
+            await self._pool.execute(_END, destination, event)
+        return ReplayScan(due, over)
 
     async def is_paused_by_operator(self, destination: str) -> bool:
         """True if an operator has paused the destination."""
@@ -164,7 +158,7 @@ order by due_at, event
 """
 
 # An accepted event that was to be sent again, and whose term ended meanwhile. It leaves its order,
-# which would count it as delivered.
+# which would count it as delivered, or once more at its end.
 _END = """
 with of_order as (
     select resend from deliverer.delivery
@@ -174,7 +168,8 @@ with of_order as (
         claimed_by = null, claimed_until = null
     where destination = $1 and event = $2 and exists (select from of_order)
 )
-update deliverer.resend r set ended = r.ended + 1 from of_order o where r.id = o.resend
+update deliverer.resend r set ended = r.ended + 1, events = array_remove(r.events, $2)
+from of_order o where r.id = o.resend
 """
 
 _UNPUBLISHED = """

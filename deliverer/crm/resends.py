@@ -87,8 +87,20 @@ with job as (
 select (select count(*) from job) as looked, (select count(*) from placed) as found
 """
 
-_FINISH = """
-update deliverer.resend r set finished_at = now()
+# A named event that was not taken and is not there any more ended before its turn.
+SET_FINISHED = """
+set finished_at = now(), ended = ended + (
+    select count(*) from unnest(r.events) as named (event)
+    where not exists (
+        select from deliverer.delivery d
+        where d.destination = r.destination and d.event = named.event
+            and (d.resend = r.id or d.state in ('parked', 'replay')
+                or d.state = 'settled' and exists (
+                    select from deliverer.sent s
+                    where s.destination = d.destination and s.event = d.event))))
+"""
+_FINISH = f"""
+update deliverer.resend r {SET_FINISHED}
 where id = $1 and not exists (
     select from deliverer.delivery d where d.resend = r.id and d.state = 'replay')
 returning destination

@@ -12,6 +12,7 @@ from services.amqp.publisher import Publisher, publish_until_confirmed
 from services.contract import ArchiveBatch, Delivery, Record
 from services.ids import created_at, uuid7
 from services.postgres.database import Pool, retry_while_unavailable
+from services.postgres.shut_rows import report_shut
 from services.sealing.columns import DELIVERY, SENT
 from services.sealing.key_ring import RING
 
@@ -21,6 +22,10 @@ ASIDE = "aside"
 """State of a sidelined delivery, see `deliverer.crm.sidelined_store`."""
 STORED_ANSWER_BYTES = 1024
 """Part of the refusing answer that is stored with a parked delivery."""
+
+
+SHUT = "it does not open: its row was altered, or its working key is gone"
+"""Reason of a delivery that is parked unopened. Its body is kept, since a key may come back."""
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +114,13 @@ def settlement_record(settlement: Settlement) -> Record:
     )
 
 
+async def park_shut(pool: Pool, destination: str, events: Sequence[UUID]) -> None:
+    """Park deliveries that wait in the table and do not open. `Replays.outbox` has their records
+    made."""
+    report_shut("deliverer.delivery", *events)
+    await pool.execute(_PARK_SHUT, destination, list(events), SHUT)
+
+
 class Settlements:
     def __init__(self, pool: Pool, archive: Publisher) -> None:
         self._pool, self._archive = pool, archive
@@ -152,11 +164,11 @@ class Settlements:
             self._archive, topology.ARCHIVE_QUEUE, batch, may_stop=lambda: False
         )
 
-    async def count_parked(self, destination: str) -> tuple[int, timedelta]:
-        """Return the number of parked deliveries, and the age of the oldest; 0 without one."""
-        row = await self._pool.fetchrow(_COUNT_PARKED, destination)
-        assert row
-        return row["count"], row["age"]
+    async def count_parked(self) -> dict[str, tuple[int, timedelta]]:
+        """Return the number of parked deliveries of each destination that has any, and the age of
+        the oldest."""
+        rows = await self._pool.fetch(_COUNT_PARKED)
+        return {row["destination"]: (row["count"], row["age"]) for row in rows}
 
 
 # An event is kept as of its first delivery, so that its term cannot be prolonged.
@@ -187,9 +199,15 @@ where d.state = 'aside' or d.replays = excluded.replays and (
         d.state = 'parked' or d.state = 'dropped' and excluded.state = 'settled'))
 """
 
+_PARK_SHUT = """
+update deliverer.delivery set state = 'parked', reason = $3, at = now(), told = false,
+    owner_told = false, due_at = null, claimed_by = null, claimed_until = null
+where destination = $1 and event = any($2::uuid[]) and state in ('aside', 'replay')
+"""
+
 _COUNT_PARKED = """
-select count(*) as count, coalesce(now() - min(at), interval '0') as age
-from deliverer.delivery where destination = $1 and state = 'parked'
+select destination, count(*) as count, now() - min(at) as age
+from deliverer.delivery where state = 'parked' group by destination
 """
 
 _SELECT = """

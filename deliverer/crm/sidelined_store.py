@@ -6,9 +6,11 @@ from typing import Any
 import msgspec
 
 from deliverer.crm.lanes import Job
+from deliverer.crm.settlements import park_shut
 from deliverer.crm.sidelined import PER_CONVERSATION, SidelinedDelivery
 from services.contract import Delivery
 from services.postgres.database import Pool
+from services.postgres.shut_rows import open_rows
 from services.sealing.columns import DELIVERY
 from services.sealing.key_ring import RING
 
@@ -44,16 +46,19 @@ class SidelinedStore:
         self, destination: str, conversations: Collection[str], limit: int
     ) -> list[SidelinedDelivery]:
         """Return the deliveries of at most `limit` conversations whose first delivery is due, in
-        order."""
+        order. One that does not open is parked."""
         rows = await self._pool.fetch(
             _DUE, destination, list(conversations), limit, PER_CONVERSATION
         )
-        return [
-            SidelinedDelivery(
-                _decode(RING.unseal(row["body"], DELIVERY)).delivery, row["failed"], row["attempts"]
-            )
-            for row in rows
-        ]
+        opened, shut = await open_rows(rows, _read_row)
+        if shut:
+            await park_shut(self._pool, destination, [row["event"] for row in shut])
+        return opened
+
+
+def _read_row(row: Any) -> SidelinedDelivery:
+    delivery = _decode(RING.unseal(row["body"], DELIVERY)).delivery
+    return SidelinedDelivery(delivery, row["failed"], row["attempts"])
 
 
 def _as_row(destination: str, job: Job) -> tuple[Any, ...]:
@@ -82,7 +87,7 @@ where d.state in ('aside', 'replay')
 """
 
 _DUE = """
-select d.body, d.failed, d.attempts from (
+select d.event, d.body, d.failed, d.attempts from (
     select c.conversation, head.due_at from unnest($2::text[]) as c (conversation)
     cross join lateral (
         select due_at from deliverer.delivery

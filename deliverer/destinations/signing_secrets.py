@@ -7,18 +7,15 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-import structlog
-
 from deliverer.crm.destination_kind import Keys
 from deliverer.destinations.cloudevents import key_of
 from services import clock
 from services.postgres.database import Pool, retry_while_unavailable
+from services.postgres.shut_rows import ShutRows
 from services.sealing.columns import SECRET
-from services.sealing.key_ring import RING, KeyUnknown, Unsealable
+from services.sealing.key_ring import RING
 
 REFRESH_SECONDS = 2.0
-
-log = structlog.get_logger()
 
 
 class StoredSecret(NamedTuple):
@@ -37,6 +34,7 @@ class SigningSecrets:
         self._pool, self._destination = pool, destination
         self._configured = {configured_id(destination, key): key for key in configured}
         self._stored: Sequence[StoredSecret] = ()
+        self._shut = ShutRows("deliverer.secret")
 
     def keys(self) -> Keys:
         """Return the keys that sign now."""
@@ -53,24 +51,18 @@ class SigningSecrets:
         """Read the secrets, and erase those that have ended."""
         await self._pool.execute(_ERASE, self._destination)
         rows = await self._pool.fetch(_SELECT, self._destination)
-        self._stored = [each for row in rows if (each := self._read(*row))]
+        self._stored = await self._shut.open_others(rows, lambda row: _read(*row.values()))
 
     async def refresh_forever(self) -> None:
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
             await retry_while_unavailable(self.refresh, "secrets")
 
-    def _read(
-        self, id: UUID, ends_at: datetime | None, sealed: bytes | None
-    ) -> StoredSecret | None:
-        if sealed is None:
-            return StoredSecret(id, b"", ends_at)
-        try:
-            secret = RING.unseal(sealed, SECRET).decode()
-        except (KeyUnknown, Unsealable) as error:
-            log.error("secret.unreadable", destination=self._destination, exc_info=error)
-            return None
-        return StoredSecret(id, key_of(secret), ends_at)
+
+def _read(id: UUID, ends_at: datetime | None, sealed: bytes | None) -> StoredSecret:
+    if sealed is None:
+        return StoredSecret(id, b"", ends_at)
+    return StoredSecret(id, key_of(RING.unseal(sealed, SECRET).decode()), ends_at)
 
 
 def configured_id(destination: str, key: bytes) -> UUID:

@@ -1,13 +1,11 @@
 """Ledger of messages to Meta, in PostgreSQL: a queue per citizen, oldest first."""
 
-import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
-import structlog
 
 from deliverer.meta import ledger_sql, shared_pacing
 from deliverer.meta.graph_api import Failed, HoldForReply, RetryLater, Sent, Unknown, Verdict
@@ -16,10 +14,9 @@ from deliverer.meta.send_outcomes import enqueue_outcome, enqueue_test_statuses,
 from services import clock
 from services.contract import AUTOMATED_AUTHOR, SendOutcome
 from services.postgres.database import Connection, Pool
+from services.postgres.shut_rows import open_rows, report_shut
 from services.sealing.columns import ADDRESS, EMPLOYEE, UPLOAD, WAMID, unseal_content
-from services.sealing.key_ring import RING, KeyUnknown, NoWorkingKey, Unsealable
-
-log = structlog.get_logger()
+from services.sealing.key_ring import RING
 
 SENDING_SECONDS = 45
 """Time after which a message that is still `sending` becomes `unknown`. Longer than an attempt
@@ -36,8 +33,6 @@ that new ones fit in between."""
 EXPLAIN_LIMIT = 1000
 """Messages that get the reason of their wait in one statement, first ones first. The others follow
 when the next try of the number fails."""
-READ_SECONDS = 10.0
-"""Longest wait for the next read of the keys, which follows within a second of the first miss."""
 SHUT = "het bericht kon niet meer worden gelezen"
 """Reason of a message whose row does not open: its key was destroyed, or the row was altered."""
 UNCONFIRMED = "Meta heeft niet bevestigd of dit bericht is verstuurd"
@@ -163,32 +158,15 @@ async def _open_entries(
 ) -> list[LedgerEntry]:
     """Return the entries that open. One that does not has failed, or it would end every process
     that claims it."""
-    entries = []
-    for row in rows:
-        try:
-            entries.append(await _read_entry_in_time(row))
-        except (KeyUnknown, Unsealable):
-            log.error("send.shut", number=row["number"], message=row["id"])
-            async with connection.transaction():
-                parameters = (row["id"], row["attempt"], "failed", "", 0, SHUT)
-                await connection.fetchval(ledger_sql.SET_STATE, *parameters)
-                outcome = send_outcome(row, "failed", clock.now(), reason=SHUT)
-                await enqueue_outcome(connection, outcome)
+    entries, shut = await open_rows(rows, lambda row: _read_entry(dict(row)))
+    for row in shut:
+        report_shut("deliverer.ledger", row["id"])
+        async with connection.transaction():
+            parameters = (row["id"], row["attempt"], "failed", "", 0, SHUT)
+            await connection.fetchval(ledger_sql.SET_STATE, *parameters)
+            outcome = send_outcome(row, "failed", clock.now(), reason=SHUT)
+            await enqueue_outcome(connection, outcome)
     return entries
-
-
-async def _read_entry_in_time(row: dict[str, Any]) -> LedgerEntry:
-    """Return the entry, if need be after the next read of the keys: another process may have made
-    its key a moment ago. Raises KeyUnknown and Unsealable; NoWorkingKey while none are read."""
-    try:
-        return _read_entry(dict(row))
-    except KeyUnknown:
-        try:
-            async with asyncio.timeout(READ_SECONDS):
-                await RING.complete.wait()
-        except TimeoutError:
-            raise NoWorkingKey("the keys are not read again yet") from None
-        return _read_entry(dict(row))
 
 
 def _read_entry(row: dict[str, Any]) -> LedgerEntry:

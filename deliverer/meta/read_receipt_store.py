@@ -1,12 +1,14 @@
 """Read receipts to send, in PostgreSQL: the newest of each citizen of a number."""
 
 from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from deliverer.meta import ledger_sql
 from services.postgres.database import Pool
+from services.postgres.shut_rows import ShutRows
 from services.sealing.columns import WAMID
 from services.sealing.key_ring import RING
 from services.trial import TrialState
@@ -37,16 +39,16 @@ class ReadReceipt(msgspec.Struct, frozen=True, kw_only=True):
 class ReadReceiptStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._shut = ShutRows("deliverer.mark")
 
     async def claim(self, rooms: Mapping[str, int], limit: int) -> list[ReadReceipt]:
-        """Claim receipts that are due; `rooms` limits those of each number."""
+        """Claim receipts that are due; `rooms` limits those of each number. One that does not open
+        stays until it expires."""
         capacities = list(rooms), list(rooms.values())
         rows = await self._pool.fetch(
             ledger_sql.CLAIM_READ_RECEIPTS, *capacities, LEASE_SECONDS, TYPING_SECONDS, limit
         )
-        return [
-            ReadReceipt(**{**row, "wamid": RING.unseal_text(row["wamid"], WAMID)}) for row in rows
-        ]
+        return await self._shut.open_others(rows, _read_row)
 
     async def reschedule(self, receipt: ReadReceipt, seconds: float) -> None:
         """Retry the receipt later, unless a newer one has replaced it."""
@@ -64,3 +66,7 @@ class ReadReceiptStore:
         """Delete expired receipts; return the number of each."""
         rows = await self._pool.fetch(ledger_sql.DELETE_OVERDUE_READ_RECEIPTS, EXPIRY_SECONDS)
         return [row["number"] for row in rows]
+
+
+def _read_row(row: Any) -> ReadReceipt:
+    return ReadReceipt(**{**row, "wamid": RING.unseal_text(row["wamid"], WAMID)})

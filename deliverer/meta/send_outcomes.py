@@ -10,6 +10,7 @@ from services import clock
 from services.contract import ReportedStatus, SendOutcome
 from services.postgres.database import Connection, Pool
 from services.postgres.outbox import Outbox
+from services.postgres.shut_rows import ShutRows
 from services.sealing.columns import OUTCOME
 from services.sealing.key_ring import RING
 
@@ -59,9 +60,11 @@ async def enqueue_test_statuses(
 
 
 def outcome_outbox(pool: Pool) -> Outbox[SendOutcome]:
+    shut = ShutRows("deliverer.outcome")
+
     async def fetch(limit: int, suspended: Sequence[str]) -> list[SendOutcome]:
-        rows = await pool.fetch(_UNPUBLISHED, limit, suspended)
-        return [_decode(RING.unseal(row["body"], OUTCOME)) for row in rows]
+        rows = await pool.fetch(_UNPUBLISHED, limit, suspended, shut.passed_over())
+        return await shut.open_others(rows, lambda row: _decode(RING.unseal(row["body"], OUTCOME)))
 
     async def mark(outcomes: Sequence[SendOutcome]) -> None:
         await pool.execute(_MARK_PUBLISHED, [outcome.id for outcome in outcomes])
@@ -74,8 +77,8 @@ insert into deliverer.outcome (id, number, body, due_at)
 values ($1, $2, $3, now() + make_interval(secs => $4))
 """
 _UNPUBLISHED = """
-select body from deliverer.outcome where published_at is null and number <> all($2::text[])
-    and due_at <= now()
+select id, body from deliverer.outcome where published_at is null and number <> all($2::text[])
+    and due_at <= now() and id <> all($3::uuid[])
 order by position limit $1
 """
 _MARK_PUBLISHED = "update deliverer.outcome set published_at = now() where id = any($1::uuid[])"

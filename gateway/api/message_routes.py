@@ -36,6 +36,7 @@ from services.http.problems import json_response, problem_response
 from services.http.rights import Rights
 from services.http.token_store import TokenStore
 from services.ids import CONVERSATION, parse_uuid
+from services.postgres.shut_rows import RowShut
 from services.trial import NOT_ON_GUEST_LIST, is_on_trial
 
 
@@ -184,7 +185,10 @@ class MessageRoutes:
         reference = upload_of(body)
         if reference is None:
             return []
-        upload = await self._uploads.find(reference.id, rights)
+        try:
+            upload = await self._uploads.find(reference.id, rights)
+        except RowShut:
+            return [FieldError(reference.pointer, "cannot be opened any more: upload it again")]
         if upload is None:
             return [FieldError(reference.pointer, "is no upload of this token")]
         if reference.kind not in (possible := dict.fromkeys((upload.kind, "document"))):

@@ -25,6 +25,7 @@ from services.http.problems import json_response, problem_response, service_unav
 from services.http.rights import Rights
 from services.http.token_store import TokenStore
 from services.postgres.database import DATABASE_ERRORS
+from services.postgres.shut_rows import RowShut
 from services.sealing.key_ring import RING
 from services.sealing.stream_sealing import SealingStream
 
@@ -64,6 +65,11 @@ class UploadRequest(msgspec.Struct, frozen=True, kw_only=True):
     filename: str
 
 
+UPLOAD_SHUT = (
+    "the file of this Idempotency-Key cannot be opened any more: send it under another one"
+)
+
+
 class UploadRejected(Exception):
     """The file is refused; `answer` says why."""
 
@@ -92,6 +98,8 @@ class MediaRoutes:
                 return await self._receive(request, rights)
         except UploadRejected as refused:
             return _close_connection(refused.answer)
+        except RowShut:
+            return _close_connection(UploadRejected(409, UPLOAD_SHUT).answer)
         except StoreUnavailable as error:
             log.error("objects.away", reason=str(error))
             return _close_connection(service_unavailable("the object store does not answer"))

@@ -10,6 +10,7 @@ import msgspec
 from gateway.media.media_types import Kind, kind_of
 from services.http.rights import Rights
 from services.postgres.database import ANSWER_SECONDS, Pool
+from services.postgres.shut_rows import RowShut, open_rows, report_shut
 from services.sealing.columns import UPLOAD
 from services.sealing.key_ring import RING
 from services.tasks import with_timeout
@@ -48,11 +49,11 @@ class UploadStore:
 
     async def find(self, id: UUID, rights: Rights) -> Upload | None:
         """Return an upload of this token only: its id follows from the token's name and the key,
-        so others can guess it."""
+        so others can guess it. Raises RowShut."""
         row = await with_timeout(
             ANSWER_SECONDS, self._pool.fetchrow(_FIND, id, rights.tenant, rights.name)
         )
-        return _read_row(dict(row)) if row else None
+        return await _open_row(row) if row else None
 
     async def start(self, object: UUID, at: datetime) -> None:
         """Register an object before its first byte, so that the sweep finds an abandoned one."""
@@ -61,7 +62,7 @@ class UploadStore:
 
     async def complete(self, new: Upload) -> Upload:
         """Store the row of an upload whose bytes are all safe, and return the row for its key: that
-        of an earlier request if there is one."""
+        of an earlier request if there is one. Raises RowShut."""
         return await with_timeout(ANSWER_SECONDS, self._complete(new))
 
     async def _complete(self, new: Upload) -> Upload:
@@ -76,7 +77,7 @@ class UploadStore:
             row = await connection.fetchrow(_FIND, new.id, new.tenant, new.token)
         if row is None:
             raise LookupError("the id belongs to another municipality")
-        return _read_row(dict(row))
+        return await _open_row(row)
 
     async def stale(self, at: datetime) -> list[UUID]:
         """Return objects whose upload began long ago and never finished."""
@@ -86,6 +87,14 @@ class UploadStore:
     async def delete(self, object: UUID) -> None:
         """Forget an object that is no longer in the object store."""
         await with_timeout(ANSWER_SECONDS, self._pool.execute(_DELETE, object))
+
+
+async def _open_row(row: Any) -> Upload:
+    opened, shut = await with_timeout(ANSWER_SECONDS, open_rows([row], _read_row))
+    if shut:
+        report_shut("gateway.media", row["id"])
+        raise RowShut("gateway.media", row["id"])
+    return opened[0]
 
 
 def _read_row(row: Mapping[str, Any]) -> Upload:

@@ -188,10 +188,10 @@ class DestinationLines:
                 count = 1
                 await asyncio.sleep(backoff.next_delay())
             else:
-                last = head[-1].n
-                remove = partial(self._table.remove, self._partition, line.destination, last)
+                places = [each.n for each in head]
+                remove = partial(self._table.remove, self._partition, line.destination, places)
                 await retry_while_unavailable(remove, "waiting")
-                line.removed, count = last, ITEMS
+                line.removed, count = places[-1], ITEMS
                 backoff.reset()
         log.info("waiting.ended", **self._names(line))
 

@@ -46,6 +46,7 @@ from services.amqp.sealed_batch import open_batch, open_body
 from services.contract import ArchiveBatch, Entry, PartitionBatch, Record
 from services.event_types import CARE_ALARM
 from services.postgres.database import retry_while_unavailable
+from services.postgres.shut_rows import RowShut, report_shut
 from services.tasks import background_task, first_or_watchdog
 
 FRAMES = 16
@@ -216,18 +217,19 @@ class Partition:
         quarantined = (unit, *quarantine_unit(unit, reason, current.routing))
 
         async def commit() -> None:
-            if unit.key not in (await self._store.load([unit], current.routing)).decided:
+            if not await self._store.is_decided(unit):
                 await self._write([quarantined], make_outputs([quarantined]), current)
 
         await retry_while_unavailable(commit, "item")
         return quarantined
 
     async def _commit(self, units: Sequence[WorkUnit], current: BatchContext) -> CommittedBatch:
-        """Decide and commit units: all at once, or one by one when the database refuses them."""
+        """Decide and commit units: all at once, or one by one when the database refuses them or a
+        row that they need does not open."""
         try:
             return await retry_while_unavailable(lambda: self._decide(units, current), "batch")
         except Exception as error:
-            if not _is_data_error(error):
+            if not _data_fault(error):
                 raise
             log.warning("batch.refused", partition=self.number, count=len(units), exc_info=error)
         together = CommittedBatch([], [], {})
@@ -242,11 +244,12 @@ class Partition:
         try:
             return await retry_while_unavailable(lambda: self._decide([unit], current), "item")
         except Exception as error:
-            if not _is_data_error(error):
+            reason = _data_fault(error)
+            if not reason:
                 raise
-        return CommittedBatch(
-            [await self._quarantine(unit, "the database refused it", current)], []
-        )
+            if isinstance(error, RowShut):
+                report_shut(error.table, error.key)
+        return CommittedBatch([await self._quarantine(unit, reason, current)], [])
 
     async def _decide(self, units: Sequence[WorkUnit], current: BatchContext) -> CommittedBatch:
         snapshot = await self._store.load(units, current.routing)
@@ -333,6 +336,10 @@ def _record_size(record: Record) -> int:
     return len(record.raw) + len(record.data) + len(record.contact) + OVERHEAD
 
 
-def _is_data_error(error: Exception) -> bool:
-    """SQLSTATE classes 22 (data) and 23 (constraint): the values that we write are refused."""
-    return (getattr(error, "sqlstate", None) or "")[:2] in {"22", "23"}
+def _data_fault(error: Exception) -> str:
+    """Return the reason why a unit fails alone, or ''. SQLSTATE classes 22 (data) and 23
+    (constraint): the values that we write are refused."""
+    if isinstance(error, RowShut):
+        return f"a row of {error.table} does not open"
+    is_refused = (getattr(error, "sqlstate", None) or "")[:2] in {"22", "23"}
+    return "the database refused it" if is_refused else ""

@@ -22,6 +22,7 @@ from router.model.needs import Needs, union
 from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
 from services.postgres.database import Connection
+from services.postgres.shut_rows import opening
 from services.sealing.columns import ADDRESS, CONSENT, CONVERSATION, DECISION, WAMID, unseal_json
 from services.sealing.key_ring import RING
 
@@ -32,7 +33,8 @@ _decode_state = msgspec.json.Decoder(ConversationState).decode
 async def load_snapshot(
     connection: Connection, units: Sequence[WorkUnit], context: RoutingContext
 ) -> Snapshot:
-    """Load what the decisions on these units read, and what was decided on them before."""
+    """Load what the decisions on these units read, and what was decided on them before.
+    Raises RowShut."""
     decided = await _decided(connection, units)
     # A known unit is published again from its row: nothing else is read for it.
     needs = union(needs_of(unit, context) for unit in units if unit.key not in decided)
@@ -59,10 +61,12 @@ async def _decided(
 ) -> dict[bytes, tuple[UUID, Decision]]:
     """Decisions on these units that were made before, with their receipts, by key."""
     rows = await connection.fetch(_INBOX, [unit.key for unit in units])
-    return {
-        row["key"]: (row["receipt"], _decode(RING.unseal(row["decision"], DECISION)))
-        for row in rows
-    }
+    decided: dict[bytes, tuple[UUID, Decision]] = {}
+    for row in rows:
+        with opening("router.inbox", row["record"]):
+            decision = _decode(RING.unseal(row["decision"], DECISION))
+        decided[row["key"]] = row["receipt"], decision
+    return decided
 
 
 async def _quoted(connection: Connection, needs: Needs, snapshot: Snapshot) -> None:
@@ -70,8 +74,9 @@ async def _quoted(connection: Connection, needs: Needs, snapshot: Snapshot) -> N
     if not needs.quoted:
         return
     for row in await connection.fetch(_QUOTED, list(needs.quoted)):
-        conversation = _decode(RING.unseal(row["decision"], DECISION)).conversation
-        wamid = RING.unseal_text(row["wamid"], WAMID)
+        with opening("router.inbox", row["record"]):
+            conversation = _decode(RING.unseal(row["decision"], DECISION)).conversation
+            wamid = RING.unseal_text(row["wamid"], WAMID)
         snapshot.inbound[row["message"]] = InboundRef(row["message"], wamid, conversation)
 
 
@@ -98,7 +103,8 @@ async def _people(
     """Every identity of the people who are known by one of these, or are in a conversation."""
     if needs.identities or conversations:
         for row in await connection.fetch(_PEOPLE, list(needs.identities), conversations):
-            value = RING.unseal_text(row["value"], ADDRESS)
+            with opening("router.identity", row["person"]):
+                value = RING.unseal_text(row["value"], ADDRESS)
             snapshot.add_identity(Identity(**{**row, "value": value}))
 
 
@@ -110,8 +116,9 @@ async def _conversations(
         for row in await connection.fetch(_CONVERSATIONS, conversations, people):
             fields = dict(row)
             departments = tuple(fields.pop("departments"))
-            state = _decode_state(unseal_json(fields.pop("state"), CONVERSATION))
-            fields["reason"] = RING.unseal_text(fields["reason"], CONVERSATION)
+            with opening("router.conversation", row["id"]):
+                state = _decode_state(unseal_json(fields.pop("state"), CONVERSATION))
+                fields["reason"] = RING.unseal_text(fields["reason"], CONVERSATION)
             snapshot.add_conversation(Conversation(**fields, departments=departments, state=state))
 
 
@@ -133,7 +140,9 @@ async def _consents(connection: Connection, needs: Needs, snapshot: Snapshot) ->
     if not (people and needs.consents):
         return
     for row in await connection.fetch(_CONSENTS, people):
-        consent = Consent(**{**row, "source": RING.unseal_text(row["source"], CONSENT)})
+        with opening("router.consent", row["person"]):
+            source = RING.unseal_text(row["source"], CONSENT)
+        consent = Consent(**{**row, "source": source})
         snapshot.consents[consent.key] = consent
     for row in await connection.fetch(_WITHDRAWALS, people):
         snapshot.add_withdrawal(Withdrawal(**row))
@@ -155,11 +164,11 @@ async def _numbers(connection: Connection, needs: Needs, snapshot: Snapshot) -> 
 
 
 _INBOX = """
-select key, receipt, decision from router.inbox where key = any($1::bytea[])
+select key, receipt, decision, record from router.inbox where key = any($1::bytea[])
 """
 
 _QUOTED = """
-select decision, message, wamid from router.inbox where message = any($1::uuid[])
+select decision, message, wamid, record from router.inbox where message = any($1::uuid[])
 """
 
 _OUTGOING = """

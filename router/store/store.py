@@ -24,6 +24,7 @@ from router.store.waiting import WaitingTable
 from services.contract import Delivery, Entry, Receipt, Timeout
 from services.ids import created_at
 from services.postgres.database import Connection, Pool
+from services.postgres.shut_rows import RowShut, ShutRows, open_rows, report_shut, wait_for_keys
 from services.sealing.columns import DECISION, DELIVERY, QUARANTINE, WAMID
 from services.sealing.key_ring import RING
 
@@ -80,6 +81,7 @@ class Store:
         self._pool = pool
         self.waiting = WaitingTable(pool)
         self._seen: set[Sighting] = set()
+        self._held = ShutRows("router.held")
 
     async def take_epoch(self, partition: int) -> int:
         """Become the only writer of a partition, and return the fencing epoch.
@@ -102,9 +104,21 @@ class Store:
         return epoch
 
     async def load(self, units: Sequence[WorkUnit], context: RoutingContext) -> Snapshot:
-        """Load everything that deciding these units takes."""
+        """Load everything that deciding these units takes. Raises RowShut."""
+        try:
+            async with self._pool.acquire() as connection:
+                return await load_snapshot(connection, units, context)
+        except RowShut as shut:
+            if not shut.lacks_key:
+                raise
+        await wait_for_keys()
         async with self._pool.acquire() as connection:
             return await load_snapshot(connection, units, context)
+
+    async def is_decided(self, unit: WorkUnit) -> bool:
+        """Return whether a unit was decided, also if that decision does not open."""
+        query = "select exists (select from router.inbox where key = $1)"
+        return bool(await self._pool.fetchval(query, unit.key))
 
     async def commit(
         self,
@@ -200,12 +214,14 @@ class Store:
         await self._pool.execute(INSERT_HELD, *columns(rows, 4))
 
     async def withheld_events(self, conversation: str, most: int) -> list[tuple[str, Delivery]]:
-        """Return the first `most` withheld events of a conversation, in order."""
-        rows = await self._pool.fetch(SELECT_HELD, conversation, most)
-        return [
-            (row["destination"], _decode_delivery(RING.unseal(row["delivery"], DELIVERY)))
-            for row in rows
-        ]
+        """Return the first withheld events of a conversation in order, at most `most`. One that
+        does not open stays, and those behind it pass."""
+        after = 0
+        while rows := await self._pool.fetch(SELECT_HELD, conversation, most, after):
+            if events := await self._held.open_others(rows, _read_withheld):
+                return events
+            after = rows[-1]["n"]
+        return []
 
     async def withheld_since(self) -> datetime | None:
         """Return the time of the oldest withheld event: its id sorts by time."""
@@ -265,9 +281,14 @@ class Store:
         self, limit: int, suspended: Sequence[str]
     ) -> list[tuple[UUID, Entry | None]]:
         """Return the quarantined entries that a person wants decided again, except `suspended`.
-        None stands for an entry that a newer version wrote, and this one cannot read."""
+        None stands for an entry that a newer version wrote, and this one cannot read. One that
+        does not open waits for a person again."""
         rows = await self._pool.fetch(SELECT_RETRIES, limit, suspended)
-        return [(row["id"], _read_entry(row["entry"])) for row in rows]
+        opened, shut = await open_rows(rows, lambda row: (row["id"], _read_entry(row["entry"])))
+        if shut:
+            report_shut("router.quarantine", *(row["id"] for row in shut))
+            await self._pool.execute(CANCEL_RETRIES, [row["id"] for row in shut])
+        return opened
 
     async def mark_retries_published(self, ids: Sequence[UUID]) -> None:
         await self._pool.execute(MARK_RETRIES_PUBLISHED, ids)
@@ -312,6 +333,10 @@ def _record_ids(unit: WorkUnit, output: Output) -> list[UUID]:
     """Return the ids of the records of a decision, and of the body with its first item."""
     ids = [record.id for record in output.records]
     return [unit.receipt, *ids] if unit.receipt and not unit.item_index else ids
+
+
+def _read_withheld(row: Any) -> tuple[str, Delivery]:
+    return row["destination"], _decode_delivery(RING.unseal(row["delivery"], DELIVERY))
 
 
 def _read_entry(body: bytes) -> Entry | None:
@@ -417,7 +442,8 @@ select * from unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[]) on conflic
 """
 
 SELECT_HELD = """
-select destination, delivery from router.held where conversation = $1 order by n limit $2
+select id, n, destination, delivery from router.held
+where conversation = $1 and n > $3 order by n limit $2
 """
 
 INSERT_QUARANTINE = """
@@ -434,6 +460,10 @@ SELECT_RETRIES = """
 select id, entry from router.quarantine
 where again_at is not null and published_at is null and id <> all($2::text[]::uuid[])
 order by again_at, id limit $1
+"""
+
+CANCEL_RETRIES = """
+update router.quarantine set again_at = null where id = any($1::uuid[]) and published_at is null
 """
 
 MARK_RETRIES_PUBLISHED = """

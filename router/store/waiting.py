@@ -8,12 +8,15 @@ the last row tell how much waits.
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import accumulate
+from operator import itemgetter
+from typing import Any
 
 import msgspec
 
 from router.store.fencing import PartitionFenced
 from services.contract import Delivery
 from services.postgres.database import Pool
+from services.postgres.shut_rows import ShutRows
 from services.sealing.columns import DELIVERY
 from services.sealing.key_ring import RING
 
@@ -42,6 +45,9 @@ class WaitingEvent(msgspec.Struct, frozen=True):
 class WaitingTable:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._shut = ShutRows("router.waiting", itemgetter("event"))
+        self._passed: dict[tuple[int, str], int] = {}
+        """Line -> place up to which nothing opens that is still in it."""
 
     async def is_empty(self, partition: int) -> bool:
         """Return whether nothing of a partition waits."""
@@ -49,7 +55,9 @@ class WaitingTable:
         return bool(await self._pool.fetchval(query, partition))
 
     async def lines(self, partition: int) -> dict[str, LineEnd]:
-        """Return the destinations for which something of a partition waits, and each line's end."""
+        """Return the destinations for which something of a partition waits, and each line's end.
+        From here on, the events that did not open are tried again."""
+        self._passed = {line: n for line, n in self._passed.items() if line[0] != partition}
         rows = await self._pool.fetch(SELECT_LINES, partition)
         return {row["destination"]: LineEnd(row["n"], row["total"]) for row in rows}
 
@@ -77,22 +85,24 @@ class WaitingTable:
     async def head(
         self, partition: int, destination: str, after: int, count: int
     ) -> list[WaitingEvent]:
-        """Return the first events behind the place `after`."""
-        rows = await self._pool.fetch(SELECT_HEAD, partition, destination, after, count)
-        return [
-            WaitingEvent(
-                _decode(RING.unseal(row["delivery"], DELIVERY)),
-                row["n"],
-                row["size"],
-                row["total"],
-                row["at"],
-            )
-            for row in rows
-        ]
+        """Return the first events behind the place `after`. One that does not open stays in line,
+        and those behind it pass."""
+        line = partition, destination
+        after = max(after, self._passed.get(line, 0))
+        while rows := await self._pool.fetch(SELECT_HEAD, *line, after, count):
+            if events := await self._shut.open_others(rows, _read_row):
+                return events
+            after = self._passed[line] = rows[-1]["n"]
+        return []
 
-    async def remove(self, partition: int, destination: str, last: int) -> None:
-        """Remove the first events of a line, up to the place `last`."""
-        await self._pool.execute(REMOVE, partition, destination, last)
+    async def remove(self, partition: int, destination: str, places: Sequence[int]) -> None:
+        """Remove the events at these places of a line."""
+        await self._pool.execute(REMOVE, partition, destination, places)
+
+
+def _read_row(row: Any) -> WaitingEvent:
+    event = _decode(RING.unseal(row["delivery"], DELIVERY))
+    return WaitingEvent(event, row["n"], row["size"], row["total"], row["at"])
 
 
 # Steps over the rows of each destination, of which there may be millions.
@@ -126,8 +136,10 @@ select exists (select from lease)
 """
 
 SELECT_HEAD = """
-select delivery, n, size, total, at from router.waiting
+select event, delivery, n, size, total, at from router.waiting
 where partition = $1 and destination = $2 and n > $3 order by n limit $4
 """
 
-REMOVE = "delete from router.waiting where partition = $1 and destination = $2 and n <= $3"
+REMOVE = """
+delete from router.waiting where partition = $1 and destination = $2 and n = any($3::bigint[])
+"""

@@ -31,6 +31,8 @@ SEALS_DAYS = 2
 """Days after its own on which a key may still seal, in a process that cannot read newer ones. After
 that nothing new lies under it, so that it can be destroyed."""
 ID_BYTES = 8
+MOST_ABSENT = 1000
+"""Ids of absent keys that are remembered: a key a day for years. Altered values name others."""
 MARK = b"\xc1PK1"
 """Start of sealed bytes. MessagePack never uses the byte C1, and no JSON begins with it."""
 TEXT_MARK, NAME_MARK = "~1", "~2"
@@ -76,6 +78,10 @@ class KeyRing:
         self.complete = asyncio.Event()
         """Cleared when a value asks for a key that is not here, set when the keys are read."""
         self.complete.set()
+        self._missed: set[bytes] = set()
+        """Keys that a value asked for since the last read."""
+        self._absent: set[bytes] = set()
+        """Keys that a read did not find: nobody waits for them again."""
 
     def install(self, keys: Iterable[WorkingKey], today: date) -> None:
         """Add these keys, and seal with those of today."""
@@ -105,6 +111,22 @@ class KeyRing:
         self._standing[standing.id] = names
         self._names = standing.id, names
         self._hashing = blake2b(b"hashes", key=standing.key, digest_size=32).digest()
+
+    def begin_read(self) -> set[bytes]:
+        """Return the keys that are missed. Give them to `end_read` when the keys were read."""
+        return set(self._missed)
+
+    def end_read(self, missed: set[bytes]) -> None:
+        """The keys were read after these were missed."""
+        self._absent = (self._absent | missed) if len(self._absent) < MOST_ABSENT else missed
+        self._missed -= missed
+        if not self._missed:
+            self.complete.set()
+
+    def _miss(self, id: bytes) -> None:
+        if id not in self._absent:
+            self._missed.add(id)
+            self.complete.clear()
 
     def covers(self, today: date) -> bool:
         """Return True if there are keys of today and of tomorrow."""
@@ -196,7 +218,7 @@ class KeyRing:
     def _open(self, id: bytes, rest: bytes, use: str) -> bytes:
         cipher = self._ciphers.get(id)
         if cipher is None:
-            self.complete.clear()
+            self._miss(id)
             raise KeyUnknown(f"a value of {use} is sealed under the working key {id.hex()}")
         try:
             return cipher.decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], use.encode())
@@ -206,7 +228,7 @@ class KeyRing:
     def _open_name(self, id: bytes, sealed: bytes, use: str) -> bytes:
         cipher = self._standing.get(id)
         if cipher is None:
-            self.complete.clear()
+            self._miss(id)
             raise KeyUnknown(f"a name of {use} is sealed under the standing key {id.hex()}")
         try:
             return cipher.decrypt(sealed, [use.encode()])

@@ -16,6 +16,7 @@ from deliverer.crm.response_policy import Verdict
 from deliverer.destinations.openklant import events, found_commands
 from deliverer.destinations.openklant.actors import Actors
 from deliverer.destinations.openklant.client import (
+    LEDGER_SHUT,
     ODD_SHAPES,
     UNEXPECTED_RESPONSE,
     OpenKlantClient,
@@ -31,6 +32,7 @@ from deliverer.transport.response import Response
 from services import event_types
 from services.config.organisation import Department, OpenKlantDestination
 from services.contract import Delivery
+from services.postgres.shut_rows import RowShut
 
 DONE = 200
 UNREADABLE = Response(status=422, calls=0, body=b"{}")
@@ -98,6 +100,8 @@ class OpenKlantReceiver:
                 await step(context)
         except RequestRefused as refused:
             return msgspec.structs.replace(refused.answer, calls=context.calls.count)
+        except RowShut:
+            return msgspec.structs.replace(LEDGER_SHUT, calls=context.calls.count)
         except ODD_SHAPES as error:
             kind = type(error).__name__  # its text quotes an answer of another shape
             log.error("openklant.strange", destination=self._id, record=delivery.id, reason=kind)

@@ -14,6 +14,7 @@ from deliverer.destinations.openklant import found_commands
 from services import clock
 from services.contract import Delivery
 from services.postgres.database import Pool, retry_while_unavailable
+from services.postgres.shut_rows import RowShut, open_rows, report_shut
 from services.sealing.columns import ACTION, EMPLOYEE, seal_json, unseal_content
 from services.sealing.key_ring import RING
 
@@ -153,12 +154,14 @@ class SagaStore:
         return Contact(**row)
 
     async def outgoing_message(self, message: UUID) -> OutgoingRef | None:
-        """Return an outgoing message of an employee or of Postkamer."""
-        for row in await self._rows(_OUTGOING_MESSAGE, message):
-            author = RING.unseal_text(row["author"], EMPLOYEE)
-            content = unseal_content(row["content"])
-            return OutgoingRef(**row | {"content": content, "author": author})
-        return None
+        """Return an outgoing message of an employee or of Postkamer. Raises RowShut."""
+        rows = await self._rows(_OUTGOING_MESSAGE, message)
+        open_all = partial(open_rows, rows, _read_outgoing)
+        opened, shut = await retry_while_unavailable(open_all, "register")
+        if shut:
+            report_shut("deliverer.ledger", message)
+            raise RowShut("deliverer.ledger", message)
+        return opened[0] if opened else None
 
     async def find_question(self, conversation: str, before: int) -> Contact | None:
         """Return the newest contact of a citizen that Open Klant has and that began before this
@@ -256,6 +259,11 @@ class SagaStore:
     async def _fetch(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
         async with self._semaphore:
             return [dict(row) for row in await self._pool.fetch(statement, *parameters)]
+
+
+def _read_outgoing(row: dict[str, Any]) -> OutgoingRef:
+    author = RING.unseal_text(row["author"], EMPLOYEE)
+    return OutgoingRef(**row | {"content": unseal_content(row["content"]), "author": author})
 
 
 MAX_MESSAGES = 200

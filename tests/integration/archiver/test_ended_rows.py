@@ -19,11 +19,11 @@ from services.clearing import Clearing, clear_ended_rows
 from services.config.terms import Terms
 from services.postgres.database import Pool, connection_pool
 from tests.support.archiver.desk import ANNA, BERT, CORA, Desk
-from tests.support.router.batch_office import consent
+from tests.support.router.batch_office import CONFIG, consent
 
 CLEARINGS: dict[str, tuple[Clearing, ...]] = {
     "gateway": gateway.ended_rows.CLEARINGS,
-    "router": router.ended_rows.CLEARINGS,
+    "router": router.ended_rows.clearings(CONFIG.numbers),
     "deliverer": deliverer.ended_rows.CLEARINGS,
 }
 TABLES = sorted({rows.table for service in CLEARINGS.values() for rows in service})
@@ -198,6 +198,29 @@ async def test_row_that_is_still_needed_stays(town: Town) -> None:
     parked = await pool.fetch("select state, reason, body, told from deliverer.delivery")
     assert {tuple(row) for row in parked} == {("dropped", "ended at its term", None, False)}
     assert await town.missing() == []
+
+
+@pytest.mark.parametrize("change", [{"id": "99999999"}, {"tenant": "elsewhere"}])
+async def test_conversation_of_a_number_that_left_ends_a_term_after_its_last_message(
+    town: Town, change: dict[str, str]
+) -> None:
+    await town.desk.heard((ANNA, "er ligt afval"))
+    assert await town.pool.fetchval("select count(*) from router.timer")
+    await town.pool.execute(SETTLE, "settled")
+    assert await town.missing() == []
+    left = router.ended_rows.clearings([each.model_copy(update=change) for each in CONFIG.numbers])
+    before_its_term = clock.now() + timedelta(days=DAYS["conversation_days"] - 1)
+    for numbers, now, is_there in (
+        (CLEARINGS["router"], clock.now() + TEN_YEARS, True),
+        (left, before_its_term, True),
+        (left, clock.now() + TEN_YEARS, False),
+    ):
+        await clear_ended_rows(town.roles["router"], numbers, DAYS, now)
+        counts = await town.counts()
+        counts["router.timer"] = await town.pool.fetchval("select count(*) from router.timer")
+        for table in ("router.conversation", "router.identity", "router.timer"):
+            assert bool(counts[table]) == is_there, table
+    assert over_term("router.conversation of no number") == 0
 
 
 async def test_balance_still_names_a_row_that_is_deleted_by_hand(town: Town) -> None:

@@ -20,6 +20,7 @@ from tests.support.integration.parked_deliveries import (
     on,
     refused,
 )
+from tests.support.integration.shut_rows import alter
 
 UNREADABLE = str(UUID(int=99))
 
@@ -72,6 +73,17 @@ def test_contents_are_shown_only_if_asked_for_and_on_record(command: Command, ta
     unknown = command("parked", "show", str(UUID(int=7)))
     fault = f"there is no parked delivery {UUID(int=7)}\n"
     assert (unknown.exit_code, unknown.stderr) == (1, fault)
+
+
+def test_delivery_that_does_not_open_is_listed_and_said_to_be_shut(
+    command: Command, table: str
+) -> None:
+    event = UUID(ids(1)[0])
+    on(table, lambda pool: alter(pool, "deliverer.delivery", "body", event, "event"))
+    assert parked(command, "--until", "2026-11-25T13:02") == ids(1)
+    shown = command("parked", "show", *ids(1))
+    fault = f"the delivery {event} does not open: it was altered, or its working key is gone\n"
+    assert (shown.exit_code, shown.stderr) == (1, fault)
 
 
 def test_command_without_criteria_changes_nothing(command: Command) -> None:

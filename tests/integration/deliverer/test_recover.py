@@ -198,6 +198,28 @@ async def test_event_that_ended_at_its_term_is_not_sent_again_and_says_so(
     assert len(crm.taken) == 4
 
 
+async def test_named_event_that_ended_before_the_order_took_it_counts_as_ended(
+    broker: Broker, pool: Pool, gateway: Pool
+) -> None:
+    crm, post, given = LosingCrm(events(3)[2].sequence), Post(broker, pool), events(3)
+    async with (
+        serving(crm.handle) as url,
+        post.works({"url": url, "secret": "x"}),
+        owner_desk(gateway) as desk,
+    ):
+        await post.receives_each(*given)
+        await post.until_states(settled=2, parked=1)
+        ids = [str(each.id) for each in given]
+        status, order = await desk.post("_resend", {"events": ids})
+        assert (status, order["ended"]) == (202, 0)
+        await pool.execute("delete from deliverer.sent where event = $1", given[0].id)
+        drop = "update deliverer.delivery set state = 'dropped', body = null where event = $1"
+        await pool.execute(drop, given[2].id)
+        async with background_task(run_resends(pool, [DESTINATION])):
+            order = await done(desk, order["id"])
+        assert (order["delivered"], order["parked"], order["ended"]) == (1, 0, 2)
+
+
 ORDERED = "select count(*) from deliverer.delivery where state = 'replay'"
 KEPT = "select count(*) from deliverer.sent"
 

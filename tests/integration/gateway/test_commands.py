@@ -12,6 +12,7 @@ from gateway.requests.changes import VERBS
 from services import clock
 from services.postgres.database import Pool
 from tests.support.integration.crm_desk import CONVERSATION, NUMBER, Desk, desk_of
+from tests.support.integration.shut_rows import alter
 
 CHANGE = f"conversations/{CONVERSATION}"
 ORDER = {"number": NUMBER, "to": "+31600000011", "type": "text", "text": {"body": "Goedemiddag"}}
@@ -123,6 +124,20 @@ async def test_a_body_is_json_in_utf_8_as_it_is(
     assert len(desk.commands) == (status == 202)
 
 
+def _upload(mime_type: str) -> Upload:
+    return Upload(
+        id=clock.new_id(),
+        token="crm",
+        tenant="almelo",
+        object=clock.new_id(),
+        mime_type=mime_type,
+        size=1,
+        sha256=bytes(32),
+        filename="",
+        created_at=clock.now(),
+    )
+
+
 @pytest.mark.parametrize(
     ("mime_type", "kind", "refusal"),
     [
@@ -136,21 +151,24 @@ async def test_a_body_is_json_in_utf_8_as_it_is(
 async def test_an_upload_is_sent_as_what_it_is_or_as_a_document(
     desk: Desk, mime_type: str, kind: str, refusal: str
 ) -> None:
-    id = clock.new_id()
-    await desk.uploads.complete(
-        Upload(
-            id=id,
-            token="crm",
-            tenant="almelo",
-            object=clock.new_id(),
-            mime_type=mime_type,
-            size=1,
-            sha256=bytes(32),
-            filename="",
-            created_at=clock.now(),
-        )
-    )
+    upload = _upload(mime_type)
+    await desk.uploads.complete(upload)
     order = {"number": NUMBER, "to": "+31600000011", "type": "media"}
-    status, said = await desk.post("messages", order | {"media": {"kind": kind, "id": str(id)}})
+    status, said = await desk.post(
+        "messages", order | {"media": {"kind": kind, "id": str(upload.id)}}
+    )
     told = [fault["detail"] for fault in said.get("errors", ())]
     assert (status, told) == ((400, [refusal]) if refusal else (202, []))
+
+
+async def test_an_upload_that_does_not_open_cannot_be_sent(desk: Desk, pool: Pool) -> None:
+    stored = _upload("image/png")
+    await desk.uploads.complete(stored)
+    await alter(pool, "gateway.media", "sha256", stored.id)
+    media = {"kind": "image", "id": str(stored.id)}
+    order = {"number": NUMBER, "to": "+31600000011", "type": "media", "media": media}
+    status, said = await desk.post("messages", order)
+    assert (status, [fault["detail"] for fault in said["errors"]]) == (
+        400,
+        ["cannot be opened any more: upload it again"],
+    )

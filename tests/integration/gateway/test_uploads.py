@@ -31,6 +31,7 @@ from services.postgres.database import Pool
 from services.sealing.key_ring import RING
 from services.sealing.stream_sealing import CHUNK_BYTES, TAG_BYTES
 from services.tasks import background_task
+from tests.support.integration.shut_rows import alter, shut_rows
 
 RIGHTS = Rights(name="crm", tenant="almelo", roles=frozenset({"send"}))
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -128,6 +129,18 @@ async def test_the_same_key_and_bytes_are_one_upload_and_other_bytes_are_refused
     assert (await desk.post(b"\xff\xd8\xff1", Content_Type="image/jpeg"))[0] == 409
     assert (await desk.post(PNG + b"2", key="another"))[0] == 201
     assert sorted(desk.files()) == [PNG + b"1", PNG + b"2"]
+
+
+async def test_upload_that_does_not_open_is_refused_alone(desk: Desk, pool: Pool) -> None:
+    _, stored = await desk.post(PNG + b"1", "k1", Content_Disposition="attachment; filename=a.png")
+    await desk.post(PNG + b"2", "k2")
+    await alter(pool, "gateway.media", "sha256", UUID(stored["id"]))
+    before = shut_rows("gateway.media")
+    status, problem = await desk.post(PNG + b"1", "k1")
+    assert (status, problem["detail"]) == (409, routes.UPLOAD_SHUT)
+    assert (await desk.post(PNG + b"2", "k2"))[0] == 201
+    assert (await desk.post(PNG + b"1", "k3"))[0] == 201
+    assert shut_rows("gateway.media") == before + 1
 
 
 async def test_repeated_upload_gets_the_same_answer_when_both_come_at_once(desk: Desk) -> None:

@@ -4,9 +4,16 @@ import json
 
 import pytest
 
+from deliverer.crm.response_policy import Verdict
+from deliverer.destinations.openklant.client import NO_TEXT
 from router.conversation.reopen_request import ASKED
+from services.postgres.database import Pool
+from services.sealing.columns import EMPLOYEE
+from services.sealing.key_ring import RING
 from tests.contract.openklant.test_payloads import faults
+from tests.support.integration.shut_rows import shut_rows
 from tests.support.openklant.register import (
+    ANSWER,
     SECOND_ANSWER,
     STEPS,
     Register,
@@ -176,3 +183,16 @@ async def test_every_request_is_as_the_document_says(register: Register) -> None
     for method, path, body in written:
         operation = f"/{path.split('/')[1]}" + ("/{uuid}" if method == "PATCH" else "")
         assert faults(operation, json.loads(body), method.lower()) == []
+
+
+async def test_an_answer_that_does_not_open_in_the_ledger_is_parked_alone(
+    pool: Pool, register: Register, asked: Scene
+) -> None:
+    before = shut_rows("deliverer.ledger")
+    sealed = RING.seal_text("sanne@almelo.nl", EMPLOYEE)
+    await pool.execute("update deliverer.ledger set author = $1", sealed[:-8] + "AAAAAAA=")
+    receiver = register.deliverer()
+    answer = await receiver.deliver(asked.talk.status("sent", 7260, ANSWER))
+    assert receiver.judge(answer) == Verdict("parked", NO_TEXT)
+    assert shut_rows("deliverer.ledger") == before + 1
+    await asked.ask("En nu?", after=BURST)  # the destination goes on

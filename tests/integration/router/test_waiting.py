@@ -26,6 +26,7 @@ from tests.support.integration.destination_queue import (
     make_event,
 )
 from tests.support.integration.running_partition import Standing
+from tests.support.integration.shut_rows import alter, shut_rows
 from tests.support.observer import until
 from tests.support.small_queues import small_queues
 
@@ -181,11 +182,11 @@ async def test_router_that_stood_still_removes_nothing_of_a_later_line(
     """It published its first events and stood still before it removed them."""
     async with holder.lines() as old:
         await old.deliver("crm", make_events(3))
-        last = await pool.fetchval("select max(n) from router.waiting")
+        places = await pool.fetchval("select array_agg(n) from router.waiting")
     await pool.execute("delete from router.waiting")  # its successor has removed them
     async with holder.lines() as lines:
         await lines.deliver("crm", make_events(3, first=3))
-        await holder.store.waiting.remove(0, "crm", last)
+        await holder.store.waiting.remove(0, "crm", places)
         assert await count_waiting(pool) == 3
 
 
@@ -227,3 +228,25 @@ async def test_partition_without_messages_drains_what_waits(
     async with Standing(broker, pool):
         await full.arrived(events)
         await until(lambda: count_waiting(pool), lambda n: n == 0, SECONDS)
+
+
+async def test_event_that_does_not_open_stays_in_line_and_the_others_pass(
+    holder: Holder, pool: Pool, queues: list[DestinationQueue]
+) -> None:
+    full, _ = queues
+    events, before = make_events(5), shut_rows("router.waiting")
+    shut, others = events[1], [events[0], *events[2:]]
+    async with holder.lines() as lines:
+        await lines.deliver("crm", events)
+        kept = await pool.fetchval("select delivery from router.waiting where event = $1", shut.id)
+        await alter(pool, "router.waiting", "delivery", shut.id, "event")
+        await full.open()
+        await full.arrived(others)
+        await until(lambda: asyncio.sleep(0, waiting_metric()), lambda n: n == 0, SECONDS)
+        assert await pool.fetchval("select array_agg(event) from router.waiting") == [shut.id]
+        await lines.deliver("crm", [straight := make_event(9)])
+        assert await count_waiting(pool) == 1
+    assert shut_rows("router.waiting") == before + 1
+    await pool.execute("update router.waiting set delivery = $1", kept)
+    async with holder.lines():  # the next holder tries it again
+        await full.arrived([*others, straight, shut])

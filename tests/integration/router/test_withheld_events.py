@@ -4,6 +4,7 @@ On a real broker and database, with more events than are let go at once.
 """
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from tests.support.citizens import NUMBER, text, webhook
 from tests.support.installation import EXAMPLE
 from tests.support.integration.crm_queue import crm_queue
 from tests.support.integration.running_partition import Standing, receipt
+from tests.support.integration.shut_rows import alter, shut_rows
 from tests.support.observer import until
 from tests.support.router.commands import build_command
 
@@ -70,3 +72,25 @@ async def test_held_events_are_told_once_and_in_order_when_they_are_released(
     sequence = [delivery.sequence for delivery in told]
     assert sequence == sorted(sequence)
     assert len({delivery.id for delivery in told}) == len(told) == kept
+
+
+async def test_withheld_event_that_does_not_open_stays_and_the_others_are_told(
+    broker: Broker, pool: Pool, ground: RoutingContext
+) -> None:
+    texts = [text("vasthouden a.u.b.", f"wamid.h{n}", 1, FIRST + n) for n in range(3)]
+    async with Standing(broker, pool, ground) as standing, crm_queue(broker) as so_far:
+        await standing.put(receipt(webhook(*texts)))
+        kept = await until(
+            lambda: pool.fetch("select id, conversation from router.held order by n"), bool, 15
+        )
+        before = shut_rows("router.held")
+        await alter(pool, "router.held", "delivery", kept[0]["id"])
+        release = build_command(
+            "release", clock.new_id(), clock.now(), number=NUMBER, conversation=kept[0][1]
+        )
+        await standing.put(release)
+        wanted = {row["id"] for row in kept[1:]}
+        await until(so_far, lambda told: wanted <= {each.id for each in told}, 15)
+        left = partial(pool.fetch, "select id from router.held")
+        await until(left, lambda rows: [row["id"] for row in rows] == [kept[0]["id"]], 15)
+    assert shut_rows("router.held") == before + 1

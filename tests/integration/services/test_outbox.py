@@ -54,7 +54,8 @@ async def no_key(proof: object) -> bool:
 
 
 class Case(NamedTuple):
-    """`insert` takes $1 id, $2 key to suspend by, $3 time; `query` is checked for its index."""
+    """`insert` takes $1 id, $2 key to suspend by, $3 time; `query` is checked for its index. It
+    takes a limit, keys that are suspended, and `more`."""
 
     role: str
     outbox: Callable[[Pool, Any], Outbox[Any]]
@@ -63,6 +64,7 @@ class Case(NamedTuple):
     id_of: str = "id"
     query: str = ""
     index: str = ""
+    more: tuple[object, ...] = ()
 
 
 def timer_outbox(pool: Pool, _: Any) -> Outbox[Any]:
@@ -77,6 +79,7 @@ CASES = {
         "",
         query=send_outcomes._UNPUBLISHED,
         index="outcome_waiting",
+        more=([UUID(int=1)],),
     ),
     "found commands": Case(
         "deliverer",
@@ -85,6 +88,7 @@ CASES = {
         " found_at) values ($1, 'crm', $2 || '-x', 'afval', '{\"action\": \"reopen\"}', $3)",
         query=desk_store._UNPUBLISHED,
         index="found_command_position",
+        more=([UUID(int=1)],),
     ),
     "settlements": Case(
         "deliverer",
@@ -113,6 +117,7 @@ CASES = {
         " values ($1, $1::uuid::text, $2, 'quiet', $3)",
         query=router_store.SELECT_DUE,
         index="timer_due",
+        more=(NOON, NOON),
     ),
     "operations": Case(
         "archiver",
@@ -180,11 +185,10 @@ WITH_INDEX = {name: case for name, case in CASES.items() if case.index}
 async def test_outbox_query_reads_the_index_of_its_table(case: Case, pool: Pool) -> None:
     for n in range(3):
         await insert_row(pool, case, FIRST, n)
-    given = [LIMIT, [SECOND], NOON, NOON][: 4 if case.role == "router" else 2]
     async with pool.acquire() as connection, connection.transaction():
         for scan in ("seqscan", "bitmapscan"):  # which few rows would make cheaper
             await connection.execute(f"set local enable_{scan} = off")
-        plan = await connection.fetch(f"explain {case.query}", *given)
+        plan = await connection.fetch(f"explain {case.query}", LIMIT, [SECOND], *case.more)
     assert any(f"using {case.index} on" in row[0] for row in plan)
 
 

@@ -69,6 +69,7 @@ ENDINGS = {
     "KeysOutliveTheirTerm": (
         'postkamer_working_key_due_timestamp_seconds{kind="queue"}', f"-{4 * DAY}x20 {DAY}x90"
     ),
+    "RowsShut": ('postkamer_rows_shut_total{table="router.held"}', ONCE),
     "Quarantined": ('postkamer_quarantine{service="router"}', RAISED),
     "FilesWait": ('postkamer_media_waiting_seconds{state="fetched"}', "86500+60x20 0x90"),
     "FilesAreLost": (

@@ -21,6 +21,7 @@ EVENTS = {
     "ArchiveShut": "postkamer_archive_shut_total{%s}",
     "ArchiveForked": "postkamer_archive_forks_total{%s}",
     "OperationUnproven": "postkamer_operations_unproven_total{%s}",
+    "RowsShut": 'postkamer_rows_shut_total{table="router.held",%s}',
     "AttemptsUnrecorded": "postkamer_attempts_unrecorded_total{%s}",
 }
 """Alarm -> its counter."""

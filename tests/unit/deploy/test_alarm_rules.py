@@ -49,6 +49,7 @@ DAMAGED = "postkamer_media_damaged_total"
 IN_QUEUE = 'rabbitmq_queue_messages%s{queue="archiver.records",vhost="postkamer"}'
 RECORDED = 'postkamer_archive_records_total{kind="message"}'
 SIGNED = "postkamer_archive_checkpoint_timestamp_seconds"
+ROWS_SHUT = 'postkamer_rows_shut_total{table="router.waiting"}'
 LAG, SHUT = "postkamer_archive_lag_seconds", "postkamer_archive_shut_total"
 UNDECIDED = 'postkamer_quarantine{service="router"}'
 QUARANTINED = 'postkamer_quarantined_total{service="router",reason="%s"}'
@@ -200,6 +201,9 @@ CASES = [
     one("a log that was bent the day before", "postkamer_archive_forks_total", "2x30"),
     one("an operator whom nothing proves", UNPROVEN_OPERATOR, "0 0 0 1x9", "OperationUnproven"),
     one("an operator of the day before", UNPROVEN_OPERATOR, "2x30"),
+    one("a row that does not open", ROWS_SHUT, "0 0 0 1x9", "RowsShut"),
+    one("a row that stays and is met again", ROWS_SHUT, "0 1x9 2x9 3x9", "RowsShut"),
+    one("a row that did not open once", ROWS_SHUT, "2x30"),
     one("something the router could not decide", UNDECIDED, "0 1x9", "Quarantined"),
     one("a person had it decided again", UNDECIDED, "1x5 0x9"),
     one("records wait aside", UNDECIDED.replace("router", "archiver"), "2x9", "Quarantined"),

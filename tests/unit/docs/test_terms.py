@@ -11,12 +11,14 @@ import router.ended_rows
 from services.clearing import Clearing
 from services.config.model import ConfigError, parse
 from services.config.terms import Terms
+from tests.support.router.batch_office import CONFIG
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/operators/terms.md").read_text()
 PLACES = PAGE.partition("## Every place")[2]
 CLEARINGS = (
-    *gateway.ended_rows.CLEARINGS, *router.ended_rows.CLEARINGS, *deliverer.ended_rows.CLEARINGS,
+    *gateway.ended_rows.CLEARINGS, *router.ended_rows.clearings(CONFIG.numbers),
+    *deliverer.ended_rows.CLEARINGS,
 )  # fmt: skip
 TABLE = r"([a-z]+\.[a-z_]+)"
 

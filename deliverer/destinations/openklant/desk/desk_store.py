@@ -1,9 +1,10 @@
 """Work of employees on our tasks, in PostgreSQL: each finding together with its command for the
 router, in one transaction, so that it is found once."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from deliverer.destinations.openklant.store import MARK_REMOVED
 from services.contract import AnyAction, Command, TransferConversation
 from services.postgres.database import Connection, Pool, retry_while_unavailable
 from services.postgres.outbox import Outbox
+from services.postgres.shut_rows import ShutRows
 from services.sealing.columns import ACTION, EMPLOYEE, seal_json, unseal_json
 from services.sealing.key_ring import RING
 
@@ -52,6 +54,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
 class DeskStore:
     def __init__(self, pool: Pool, destination: str) -> None:
         self._pool, self._destination = pool, destination
+        self._shut = ShutRows("deliverer.internetaak", itemgetter("event"))
 
     async def claim_round(self, every: float) -> datetime | None:
         """Claim a round and return its start. One process has a round, once in `every` seconds;
@@ -77,10 +80,11 @@ class DeskStore:
         """Return our open tasks, and those of the listed ones that had ended before the round."""
         ids = list(map(UUID, listed))
         rows = await self._rows(_KNOWN_TASKS, started, ids)
-        return [
-            KnownTask(**{**row, "employee": RING.unseal_text(row["employee"], EMPLOYEE)})
-            for row in rows
-        ]
+        opened = await self._shut.open_others(rows, _read_task)
+        known = {task.event for task in opened}
+        # Without its employee a task that moved is told once more, and nothing else changes.
+        others = [{**row, "employee": ""} for row in rows if row["event"] not in known]
+        return [*opened, *(KnownTask(**row) for row in others)]
 
     async def mark_listed(self, started: datetime) -> None:
         """Store that the whole list of open tasks was read, and those that it lacks were polled."""
@@ -230,9 +234,11 @@ class DeskStore:
 def command_outbox(pool: Pool) -> Outbox[Command]:
     """Return the commands for the router, in order. Those published are deleted."""
 
+    shut = ShutRows("deliverer.found_command")
+
     async def fetch_unpublished(limit: int, suspended: Sequence[str]) -> list[Command]:
-        rows = await pool.fetch(_UNPUBLISHED, limit, suspended)
-        return [build_command(_read_command(dict(row))) for row in rows]
+        rows = await pool.fetch(_UNPUBLISHED, limit, suspended, shut.passed_over())
+        return await shut.open_others(rows, lambda row: build_command(_read_command(dict(row))))
 
     async def delete_published(commands: Sequence[Command]) -> None:
         await pool.execute(_DELETE_PUBLISHED, [command.id for command in commands])
@@ -242,6 +248,10 @@ def command_outbox(pool: Pool) -> Outbox[Command]:
 
 def _encode(action: AnyAction) -> str:
     return seal_json(msgspec.json.encode(action).decode(), ACTION)
+
+
+def _read_task(row: Mapping[str, Any]) -> KnownTask:
+    return KnownTask(**{**row, "employee": RING.unseal_text(row["employee"], EMPLOYEE)})
 
 
 def _read_command(row: dict[str, Any]) -> FoundCommand:
@@ -411,7 +421,8 @@ where t.destination = $1 and not ended and not ending and internetaak is not nul
 _UNPUBLISHED = """
 select id, destination, conversation, department, employee, action, waits_for, found_at
 from deliverer.found_command
-where split_part(conversation, '-', 1) <> all($2::text[]) and (waits_for is null or exists (
+where split_part(conversation, '-', 1) <> all($2::text[]) and id <> all($3::uuid[])
+    and (waits_for is null or exists (
     select from deliverer.registration where message = waits_for and settled = 'sent'))
 order by position limit $1
 """

@@ -82,9 +82,9 @@ class Table:
         await asyncio.sleep(0.001)
         return [row for row in self.rows.get(destination, []) if row.n > after][:count]
 
-    async def remove(self, partition: int, destination: str, last: int) -> None:
+    async def remove(self, partition: int, destination: str, places: list[int]) -> None:
         await asyncio.sleep(0.001)
-        self.rows[destination] = [row for row in self.rows[destination] if row.n > last]
+        self.rows[destination] = [row for row in self.rows[destination] if row.n not in places]
 
 
 class Queue:

@@ -113,6 +113,27 @@ def test_destroyed_key_opens_nothing() -> None:
         own.unseal(sealed, "a")
 
 
+def test_key_that_a_read_did_not_find_is_asked_for_once() -> None:
+    mine, other = ring(), ring(key("table", 9, TODAY + timedelta(1)))
+    other.advance(TODAY + timedelta(1))
+    sealed = other.seal(b"hallo", "decision")
+
+    def misses() -> bool:
+        with pytest.raises(KeyUnknown):
+            mine.unseal(sealed, "decision")
+        return not mine.complete.is_set()
+
+    before = mine.begin_read()  # this read began before anything was missed
+    assert misses()
+    mine.end_read(before)
+    assert not mine.complete.is_set()
+    mine.end_read(mine.begin_read())
+    assert mine.complete.is_set()
+    assert not misses()
+    mine.install([key("table", 9, TODAY + timedelta(1))], TODAY)  # it was given again
+    assert mine.unseal(sealed, "decision") == b"hallo"
+
+
 def test_ring_without_keys_seals_nothing() -> None:
     empty = KeyRing()
     for seal in (

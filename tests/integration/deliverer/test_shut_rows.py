@@ -1,0 +1,219 @@
+"""A row of the deliverer that does not open fails alone: the others pass, and the metric tells."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from cli.deliveries.parked_store import ParkedFilter, replay
+from deliverer.crm.lanes import Job
+from deliverer.crm.replays import Replays
+from deliverer.crm.settlements import SHUT
+from deliverer.crm.sidelined_store import SidelinedStore
+from deliverer.destinations.openklant.desk.desk_store import DeskStore, command_outbox
+from deliverer.destinations.signing_secrets import SigningSecrets
+from deliverer.meta.read_receipt_store import ReadReceiptStore
+from deliverer.meta.send_outcomes import enqueue_outcome, outcome_outbox, send_outcome
+from router.store.save import UPSERT_MARK
+from services import clock
+from services.contract import CloseConversation
+from services.postgres.database import Pool
+from services.postgres.outbox import Outbox, Relay
+from services.sealing.columns import ACTION, EMPLOYEE, SECRET, SENT, WAMID, seal_json
+from services.sealing.key_ring import RING
+from services.tasks import background_task
+from services.working_keys import working_keys
+from tests.integration.deliverer.test_replays import park
+from tests.support.integration.destination_harness import delivery
+from tests.support.integration.shut_rows import alter, shut_rows
+from tests.support.observer import until_true
+from tests.support.working_keys import MASTER
+
+NUMBER = "10000001"
+
+
+async def published_by(outbox: Outbox[Any], count: int) -> list[Any]:
+    """Return the first `count` entries that a relay of this outbox publishes; it goes on."""
+    published: list[Any] = []
+
+    async def publish(entries: Sequence[Any]) -> Sequence[Any]:
+        published.extend(entries)
+        return entries
+
+    async with background_task(Relay(outbox, publish).run()) as relay:
+        await until_true(lambda: len(published) >= count or relay.done(), 10)
+        assert not relay.done()
+    return published
+
+
+async def outcomes(pool: Pool, count: int) -> list[UUID]:
+    ids = []
+    for _ in range(count):
+        message = {"id": clock.new_id(), "number": NUMBER, "conversation": "c", "traceparent": ""}
+        outcome = send_outcome(message, "sent", clock.now())
+        async with pool.acquire() as connection:
+            await enqueue_outcome(connection, outcome)
+        ids.append(outcome.id)
+    return ids
+
+
+async def test_outcome_that_does_not_open_waits_and_the_others_are_published(pool: Pool) -> None:
+    first, shut, last = await outcomes(pool, 3)
+    before, body = (
+        shut_rows("deliverer.outcome"),
+        "select body from deliverer.outcome where id = $1",
+    )
+    kept = await pool.fetchval(body, shut)
+    await alter(pool, "deliverer.outcome", "body", shut)
+    outbox = outcome_outbox(pool)
+    assert [each.id for each in await published_by(outbox, 2)] == [first, last]
+    assert await outbox.fetch_unpublished(9, []) == []
+    assert shut_rows("deliverer.outcome") == before + 1  # once, however often it is met
+    await pool.execute("update deliverer.outcome set body = $2 where id = $1", shut, kept)
+    assert [each.id for each in await published_by(outcome_outbox(pool), 1)] == [shut]
+
+
+async def test_outcome_whose_mark_is_damaged_stops_no_other(pool: Pool) -> None:
+    shut, other = await outcomes(pool, 2)
+    damage = "update deliverer.outcome set body = set_byte(body, 0, 0) where id = $1"
+    await pool.execute(damage, shut)
+    assert [each.id for each in await published_by(outcome_outbox(pool), 1)] == [other]
+
+
+async def test_outcome_whose_key_is_gone_stops_no_other(pool: Pool) -> None:
+    shut, other = await outcomes(pool, 2)
+    unknown = (
+        "update deliverer.outcome set body = overlay(body placing '\\x00' from 5) where id = $1"
+    )
+    await pool.execute(unknown, shut)
+    async with working_keys(pool, [MASTER]):  # as in a service, it looks for the key first
+        assert [each.id for each in await published_by(outcome_outbox(pool), 1)] == [other]
+
+
+async def test_found_command_that_does_not_open_waits_and_the_others_are_published(
+    pool: Pool,
+) -> None:
+    shut, other = clock.new_id(), clock.new_id()
+    action = seal_json(msgspec.json.encode(CloseConversation()).decode(), ACTION)
+    for id in (shut, other):
+        await pool.execute(
+            "insert into deliverer.found_command (id, destination, conversation, department,"
+            " employee, action) values ($1, 'ok', $2, 'kcc', '', $3)",
+            id, f"{NUMBER}-{id}", action,
+        )  # fmt: skip
+    before = shut_rows("deliverer.found_command")
+    await alter(pool, "deliverer.found_command", "action", shut)
+    assert [each.id for each in await published_by(command_outbox(pool), 1)] == [other]
+    assert await pool.fetchval("select id from deliverer.found_command") == shut
+    assert shut_rows("deliverer.found_command") == before + 1
+
+
+async def test_task_whose_employee_does_not_open_is_polled_without(pool: Pool) -> None:
+    shut, other = clock.new_id(), clock.new_id()
+    for id in (shut, other):
+        await pool.execute(
+            "insert into deliverer.internetaak (destination, event, conversation, contact,"
+            " internetaak, department, employee, covers)"
+            " values ('ok', $1, 'c', $1, $1, 'kcc', $2, 1)",
+            id, RING.seal_text("sanne@almelo.nl", EMPLOYEE),
+        )  # fmt: skip
+    await alter(pool, "deliverer.internetaak", "employee", shut, "event")
+    store, before = DeskStore(pool, "ok"), shut_rows("deliverer.internetaak")
+    for _ in range(2):
+        tasks = await store.known_tasks([], clock.now())
+        assert {task.event: task.employee for task in tasks} == {shut: "", other: "sanne@almelo.nl"}
+    assert shut_rows("deliverer.internetaak") == before + 1
+
+
+async def test_read_receipt_that_does_not_open_stops_no_other(pool: Pool) -> None:
+    shut, other = clock.new_id(), clock.new_id()
+    for id in (shut, other):
+        row = (NUMBER, id, id, RING.seal_text("wamid.citizen", WAMID), clock.now(), False)
+        await pool.execute(UPSERT_MARK, *([value] for value in (*row, clock.now())))
+    before = shut_rows("deliverer.mark")
+    await alter(pool, "deliverer.mark", "wamid", shut)
+    claimed = await ReadReceiptStore(pool).claim({NUMBER: 4}, 4)
+    assert [(each.id, each.wamid) for each in claimed] == [(other, "wamid.citizen")]
+    assert shut_rows("deliverer.mark") == before + 1
+
+
+async def parked_unopened(pool: Pool) -> list[UUID]:
+    """Return the deliveries that are parked with that reason, and whose records are to be made."""
+    settlements = await Replays(pool, clock.new_id()).outbox.fetch_unpublished(9, [])
+    parked = [each for each in settlements if (each.state, each.reason) == ("parked", SHUT)]
+    kept = "select count(*) from deliverer.delivery where state = 'parked' and body is not null"
+    assert await pool.fetchval(kept) == len(parked)
+    return [each.event for each in parked]
+
+
+async def test_sidelined_delivery_that_does_not_open_is_parked_and_the_next_goes_on(
+    pool: Pool,
+) -> None:
+    jobs = [Job(msgspec.structs.replace(delivery(n), conversation="c"), None) for n in range(3)]
+    store, before = SidelinedStore(pool), shut_rows("deliverer.delivery")
+    await store.insert("crm", jobs, 0.0)
+    first, shut, last = (job.delivery for job in jobs)
+    await alter(pool, "deliverer.delivery", "body", shut.id, "event")
+    due = await store.due("crm", ["c"], 5)
+    assert [each.delivery for each in due] == [first, last]
+    assert await parked_unopened(pool) == [shut.id]
+    assert shut_rows("deliverer.delivery") == before + 1
+
+
+async def test_replay_that_does_not_open_is_parked_again_and_the_others_go(pool: Pool) -> None:
+    await park(pool, 3)
+    ids = [row["event"] for row in await pool.fetch("select event from deliverer.delivery")]
+    await alter(pool, "deliverer.delivery", "body", ids[0], "event")
+    assert await replay(pool, ParkedFilter(destination="crm"), 1000, ["crm"]) == 3
+    await pool.execute("update deliverer.delivery set due_at = now()")
+    before = shut_rows("deliverer.delivery")
+    scan = await Replays(pool, clock.new_id()).claim_due("crm", (), is_paused=False)
+    assert {each.delivery.id for each in scan.due} == set(ids[1:])
+    assert await parked_unopened(pool) == ids[:1]
+    assert shut_rows("deliverer.delivery") == before + 1
+
+
+async def test_resend_of_an_event_that_does_not_open_ends(pool: Pool) -> None:
+    shut, other = delivery(1), delivery(2)
+    for each in (shut, other):
+        await pool.execute(
+            "insert into deliverer.sent (destination, event, at, sealed)"
+            " values ('crm', $1, now(), $2)",
+            each.id, RING.seal(msgspec.msgpack.encode(each), SENT),
+        )  # fmt: skip
+        await pool.execute(
+            "insert into deliverer.delivery (destination, event, conversation, tenant, state,"
+            " attempts, status, at, replays, due_at)"
+            " values ('crm', $1, 'c', 'almelo', 'replay', 1, 204, now(), 1, now())",
+            each.id,
+        )
+    await alter(pool, "deliverer.sent", "sealed", shut.id, "event")
+    before = shut_rows("deliverer.sent")
+    scan = await Replays(pool, clock.new_id()).claim_due("crm", (), is_paused=False)
+    assert [each.delivery for each in scan.due] == [other]
+    state = "select state from deliverer.delivery where event = $1"
+    assert await pool.fetchval(state, shut.id) == "settled"
+    assert shut_rows("deliverer.sent") == before + 1
+
+
+@pytest.mark.parametrize("damage", ["altered", "mark"])
+async def test_secret_that_does_not_open_leaves_the_others_to_sign(pool: Pool, damage: str) -> None:
+    shut, other = clock.new_id(), clock.new_id()
+    for id, key in ((shut, b"one"), (other, b"two")):
+        await pool.execute(
+            "insert into deliverer.secret (id, destination, source, sealed)"
+            " values ($1, 'crm', 'api', $2)",
+            id, RING.seal(key, SECRET),
+        )  # fmt: skip
+    if damage == "altered":
+        await alter(pool, "deliverer.secret", "sealed", shut)
+    else:
+        sql = "update deliverer.secret set sealed = set_byte(sealed, 0, 255) where id = $1"
+        await pool.execute(sql, shut)
+    secrets, before = SigningSecrets(pool, "crm", ()), shut_rows("deliverer.secret")
+    for _ in range(2):
+        await secrets.refresh()
+    assert secrets.keys() == (b"two",)
+    assert shut_rows("deliverer.secret") == before + 1
