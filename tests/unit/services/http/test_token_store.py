@@ -12,6 +12,7 @@ from services.config.model import Configuration
 from services.config.organisation import Department, Tenant
 from services.config.settings import SettingsError, TokenSettings, load
 from services.http.grants import reached_departments
+from services.http.token_mac import compute_mac
 from services.http.token_store import (
     MAX_TOKENS,
     TRUST_SECONDS,
@@ -21,6 +22,7 @@ from services.http.token_store import (
     environment_tokens,
 )
 from services.postgres.database import Pool
+from services.sealing.key_ring import RING
 from services.tasks import background_task
 from tests.support.tokens import key
 from tests.support.virtual_clock import on_virtual_clock
@@ -109,7 +111,8 @@ DEFAULTS |= {"per_second": 1, "burst": 1, "expires_at": None}
 
 
 def row(name: str, token: str, **fields: Any) -> dict[str, Any]:
-    return DEFAULTS | {"name": name, "hash": digest(token)} | fields
+    made = DEFAULTS | {"name": name, "hash": digest(token)} | fields
+    return made | {"mac": compute_mac(made, RING)}
 
 
 class Table:
