@@ -13,6 +13,8 @@ import click
 import msgspec
 
 from archiver.audit import media, search_index
+from archiver.audit.file_faults import FileFinding
+from archiver.audit.file_rows import verify_file_rows
 from archiver.audit.keys import MAX_FINDINGS
 from archiver.audit.log import VerifyOptions, verify_log
 from archiver.audit.log_walk import Finding
@@ -69,7 +71,8 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
     """True if the checkpoints outside the database were verified."""
     findings: list[Finding]
     files: int | None = None
-    file_findings: list[media.FileFinding] = []
+    """Number of files that were read; None if they were not."""
+    file_findings: list[FileFinding] = []
     index: bool = False
     """True if the search index was verified."""
     index_findings: list[Finding] = []
@@ -84,7 +87,7 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
     "--since", type=Time(), help="Only entries after the last checkpoint before this time."
 )
 @click.option("--public-key", help="The published key; left out: that of POSTKAMER_ARCHIVE_KEY.")
-@click.option("--media", is_flag=True, help="Also verify every file in the object store.")
+@click.option("--media", is_flag=True, help="Also read and open every file in the object store.")
 @click.option("--index", is_flag=True, help="Also verify the search index.")
 @json_option
 def verify(
@@ -106,6 +109,9 @@ def verify(
             result = await _verify_index(pool, keys, result)
         if media and outside:
             result = await _verify_files(pool, outside, keys, result)
+        elif keys:
+            found = await _collect(verify_file_rows(pool, keys))
+            result = msgspec.structs.replace(result, file_findings=found)
         return result
 
     result = with_database("verify", lambda pool: refuse_archive_errors(work(pool)), 2)
@@ -152,9 +158,10 @@ def _format_verification(result: Verification) -> list[str]:
     if result.index:
         of_index = [_format_finding(each) for each in result.index_findings]
         lines += _format_findings("What things are found by", of_index)
-    if result.files is not None:
-        of_files = [f"{each.object}: {each.sentence}" for each in result.file_findings]
-        lines += _format_findings(count(result.files, "file|files"), of_files)
+    if result.files is not None or result.file_findings:
+        of_files = [_format_file_finding(each) for each in result.file_findings]
+        read = "Files" if result.files is None else count(result.files, "file|files")
+        lines += _format_findings(read, of_files)
     return lines
 
 
@@ -173,6 +180,11 @@ def _format_findings(subject: str, findings: list[str]) -> list[str]:
 def _format_finding(finding: Finding) -> str:
     place = "" if finding.position is None else f"{finding.position}: "
     return f"{place}{finding.sentence}" + (f" (entry {finding.entry})" if finding.entry else "")
+
+
+def _format_file_finding(finding: FileFinding) -> str:
+    message = f" (message {finding.message})" if finding.message else ""
+    return f"{finding.object or 'a file'}: {finding.sentence}{message}"
 
 
 @click.command()
