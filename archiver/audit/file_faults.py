@@ -37,8 +37,8 @@ SENTENCES: dict[What, str] = {
     "damaged": "what lies there is not what was kept",
     "unnamed": "no message has this file",
     "another": "the record says that this file came with the message, and its table does not",
-    "shut": "it does not open: its salt, its hash or its name was changed or is gone, and no erasure"
-    " is on the record",
+    "shut": "it does not open: its salt, its hash or its name was changed or is gone, and no"
+    " erasure is on the record",
     "moved": "its table gives it another place than its message has: {}",
     "announced": "its table does not say of it what its message said",
     "forged": "its table and the record do not agree: {}",

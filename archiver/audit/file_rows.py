@@ -20,6 +20,7 @@ from archiver.audit.file_faults import (
     file_finding,
     find_faults,
 )
+from archiver.audit.service_role import read_as_service
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore, Row
 from archiver.encryption.sealing import unseal
@@ -56,6 +57,7 @@ async def verify_file_rows(pool: Pool, keys: KeyStore) -> AsyncIterator[FileFind
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
+        await read_as_service(connection)
         now, after = clock.now(), UUID(int=0)
         released = await _load_released(connection, keys)
         while ids := [row["id"] for row in await connection.fetch(_FILES, after, FILES)]:

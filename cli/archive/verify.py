@@ -13,11 +13,13 @@ import click
 import msgspec
 
 from archiver.audit import media, search_index
+from archiver.audit.catalogue import verify_catalogue
 from archiver.audit.file_faults import FileFinding
 from archiver.audit.file_rows import verify_file_rows
 from archiver.audit.keys import MAX_FINDINGS
 from archiver.audit.log import VerifyOptions, verify_log
 from archiver.audit.log_walk import Finding
+from archiver.audit.service_role import read_as_service
 from archiver.encryption.key_store import KeyStore
 from archiver.log.checkpoint_signer import sign_checkpoint
 from archiver.log.inclusion_proof import (
@@ -70,6 +72,8 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
     outside: bool
     """True if the checkpoints outside the database were verified."""
     findings: list[Finding]
+    table_findings: list[Finding] = []
+    """Differences between the tables and what the migrations made."""
     files: int | None = None
     """Number of files that were read; None if they were not."""
     file_findings: list[FileFinding] = []
@@ -79,7 +83,9 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def is_right(self) -> bool:
-        return not (self.findings or self.file_findings or self.index_findings)
+        return not (
+            self.findings or self.table_findings or self.file_findings or self.index_findings
+        )
 
 
 @click.command()
@@ -122,13 +128,17 @@ def verify(
 async def _verify_log(pool: Pool, options: VerifyOptions) -> Verification:
     progress = Progress("entries")
     async with snapshot(pool) as connection:
+        tables = (await verify_catalogue(connection))[:MAX_FINDINGS]
+        await read_as_service(connection)
         found = await _collect(verify_log(connection, options, progress))
-    return Verification(progress.done, progress.seconds, options.outside is not None, found)
+    is_outside = options.outside is not None
+    return Verification(progress.done, progress.seconds, is_outside, found, tables)
 
 
 async def _verify_index(pool: Pool, keys: KeyStore, result: Verification) -> Verification:
     progress = Progress("entries")
     async with snapshot(pool) as connection:
+        await read_as_service(connection)
         found = await _collect(search_index.verify_index(connection, keys, progress))
     return msgspec.structs.replace(result, index=True, index_findings=found)
 
@@ -154,6 +164,9 @@ def _format_verification(result: Verification) -> list[str]:
     per_second = f"{result.entries / result.seconds:,.0f}/s"
     rate = f"{count(result.entries, 'entry|entries')} in {result.seconds:.1f} s, {per_second}"
     lines = [] if result.outside else ["Checkpoints outside were not looked at: no object store."]
+    if result.table_findings:
+        of_tables = [_format_finding(each) for each in result.table_findings]
+        lines += _format_findings("The tables themselves", of_tables)
     lines += _format_findings(rate, [_format_finding(each) for each in result.findings])
     if result.index:
         of_index = [_format_finding(each) for each in result.index_findings]
