@@ -70,6 +70,16 @@ class Place(msgspec.Struct, frozen=True):
     department: str
 
 
+class Announcement(msgspec.Struct, frozen=True):
+    """A file as its message announced it, and what decides where and how long it is looked for."""
+
+    file: AnnouncedFile
+    mime_type: str
+    """The type again, in the open."""
+    number: str
+    sent_at: datetime
+
+
 class Result(msgspec.Struct, frozen=True, rename="camel"):
     """Result of a file: as its media record has it, or as its row does."""
 
@@ -87,7 +97,7 @@ class FileRow(msgspec.Struct, frozen=True, kw_only=True):
     """Row of a file, with its sealed columns opened as far as they open."""
 
     place: Place
-    announced: AnnouncedFile | None
+    announced: Announcement | None
     result: Result
     has_result: bool
     """True if the row says that the file has come to its end."""
@@ -101,7 +111,7 @@ class FileHistory(msgspec.Struct, frozen=True, kw_only=True):
     """Place of its message; None if no message has the file."""
     is_erased: bool
     """True if the message has no salt or no key. `check_keys` compares that with the erasures."""
-    announced: AnnouncedFile | None
+    announced: Announcement | None
     results: Sequence[Result] = ()
     """Results, the oldest first."""
     is_released: bool = False

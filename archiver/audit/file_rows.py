@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from archiver.audit.file_faults import (
+    Announcement,
     FileFinding,
     FileHistory,
     FileRow,
@@ -38,10 +39,12 @@ RELEASE = "files release"
 """Command of the operator that releases a file, as its entry names it."""
 
 
-class _Message(msgspec.Struct, frozen=True):
+class _Message(msgspec.Struct, frozen=True, rename="camel"):
     """Part of a message's record: its file as Meta announced it."""
 
     medium: AnnouncedFile | None = None
+    number: str | None = None
+    sent_at: datetime | None = None
 
 
 class _Operation(msgspec.Struct, frozen=True):
@@ -125,8 +128,8 @@ def _read_history(entries: Sequence[Row], keys: KeyStore, *, is_released: bool) 
     messages = [entry for entry in entries if entry["kind"] == "message"]
     opened = list(decrypt_rows(entries, keys))
     media = [_decode(Result, row) for row in opened if row["kind"] == "media"]
-    announced = [_decode(_Message, row) for row in opened if row["kind"] == "message"]
-    files = [message.medium for message in announced if message and message.medium]
+    announced = [_announcement(row) for row in opened if row["kind"] == "message"]
+    files = [announcement for announcement in announced if announcement]
     return FileHistory(
         place=_place(messages[0]) if messages else None,
         is_erased=not announced,
@@ -134,6 +137,16 @@ def _read_history(entries: Sequence[Row], keys: KeyStore, *, is_released: bool) 
         results=[result for result in media if result],
         is_released=is_released,
     )
+
+
+def _announcement(row: Mapping[str, Any]) -> Announcement | None:
+    """Return the announcement as the writer took it from the record."""
+    message = _decode(_Message, row)
+    if message is None or message.medium is None:
+        return None
+    sent_at = min(row["at"], message.sent_at or row["at"])
+    file = message.medium
+    return Announcement(file, file.mime_type, message.number or "", sent_at)
 
 
 def _decode(type: Any, row: Mapping[str, Any]) -> Any:
@@ -167,12 +180,13 @@ def _open_row(row: Row, key: bytes | None) -> FileRow:
     )
 
 
-def _open_announced(row: Row, key: bytes | None) -> AnnouncedFile | None:
+def _open_announced(row: Row, key: bytes | None) -> Announcement | None:
     if key is None or row["salt"] is None:
         return None
     with suppress(CannotDecrypt, msgspec.DecodeError):
         plain = unseal(key, row["salt"], row["sealed"], row["about"].bytes)
-        return msgspec.json.decode(plain, type=AnnouncedFile)
+        file = msgspec.json.decode(plain, type=AnnouncedFile)
+        return Announcement(file, row["announced_type"] or "", row["number"], row["sent_at"])
     return None
 
 
@@ -183,8 +197,8 @@ order by id limit $2
 """
 
 _ROWS = """
-select id as about, tenant, conversation, department, announced->>'mimeType' as announced_type,
-    salt, sealed, state, file_salt, ciphertext_sha256, mime_type, size, digest, scanned,
+select id as about, tenant, number, conversation, department, sent_at,
+    announced->>'mimeType' as announced_type, salt, sealed, state, file_salt, ciphertext_sha256, mime_type, size, digest, scanned,
     released_by, reason, ended_at
 from archiver.media where id = any($1::uuid[])
 """

@@ -24,6 +24,9 @@ FORGED_COLUMNS = {
     "digest = null": ("shut", ""),
     "salt = null": ("announced", ""),
     "salt = decode(repeat('00', 16), 'hex')": ("announced", ""),
+    "number = '20000002'": ("announced", ""),
+    "sent_at = sent_at - interval '8 days'": ("announced", ""),
+    """announced = '{"mimeType": "text/html"}'""": ("announced", ""),
     "conversation = conversation || 'x'": ("moved", "conversation"),
     "department = 'jeugd'": ("moved", "department"),
     "state = 'available'": ("forged", "state"),
@@ -79,6 +82,17 @@ async def test_deleted_row_of_a_file_is_named(pool: Pool, tmp_path: Path, scanne
     id = await quarantine(pool, tmp_path, scanner)
     await pool.execute("delete from archiver.media where id = $1", id)
     assert [(kind, message) for kind, _, message in await faults(pool)] == [("another", id)]
+
+
+async def test_deleted_row_of_a_file_that_waits_is_named(
+    pool: Pool, empty: str, tmp_path: Path
+) -> None:
+    """Nothing would fetch the file, and Meta keeps it for a week."""
+    ids, archive = [await came(pool, f"{n}") for n in range(3)], Archive(empty)
+    assert "not as it was" not in (await archive("verify")).stdout
+    await pool.execute("delete from archiver.media where id = $1", ids[1])
+    [finding] = (await archive.json("verify", code=1))["findings"]
+    assert (finding["what"], finding["position"]) == ("file", 1)
 
 
 async def test_forged_release_is_named_although_postkamer_reported_it(
