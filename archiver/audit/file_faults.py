@@ -23,6 +23,7 @@ DATE_BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
 What = Literal[
     "missing",
     "damaged",
+    "unreadable",
     "unnamed",
     "another",
     "shut",
@@ -35,9 +36,10 @@ What = Literal[
 SENTENCES: dict[What, str] = {
     "missing": "there is nothing of this name in the object store",
     "damaged": "what lies there is not what was kept",
+    "unreadable": "what lies there is what was kept, and does not open with the key of its row",
     "unnamed": "no message has this file",
     "another": "the record says that this file came with the message, and its table does not",
-    "shut": "it does not open: its salt, its hash or its name was changed or is gone, and no"
+    "shut": "it does not open: its salt or its hash was changed or is gone, and no"
     " erasure is on the record",
     "moved": "its table gives it another place than its message has: {}",
     "announced": "its table does not say of it what its message said",

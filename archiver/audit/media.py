@@ -82,7 +82,7 @@ async def _check_file(
         return None
     if not await pool.fetchval(_EXISTS, row["about"], row["object"], row["file_salt"]):
         return None  # deleted or erased since its row was read
-    fault: What = "shut" if actual == name else "damaged" if actual else "missing"
+    fault: What = "unreadable" if actual == name else "damaged" if actual else "missing"
     return file_finding(fault, key, row["about"])
 
 

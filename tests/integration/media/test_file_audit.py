@@ -137,6 +137,6 @@ async def test_removed_and_replaced_files_are_found_with_the_master_key(
     change = "update archiver.media set ciphertext_sha256 = $2 where id = $1"
     await pool.execute(change, second, other)
     assert await found(pool, tmp_path) == []
-    wrong: Found = [("shut", f"sealed/{other}", second)]
+    wrong: Found = [("unreadable", f"sealed/{other}", second)]
     wrong += [("another", removed, first), ("another", replaced, second)]
     assert await found(pool, tmp_path, keys=keys) == wrong
