@@ -154,7 +154,8 @@ def _faults_of_result(
             yield "unrecorded", ()
     elif is_final and last:
         yield from _faults_of_recorded(row, last)
-        if _is_shown_unreleased(row, history):
+        # The release may still be on its way when the result has come.
+        if now - result.at > IN_FLIGHT and _is_shown_unreleased(row, history):
             yield "released", ()
 
 

@@ -197,9 +197,9 @@ order by id limit $2
 """
 
 _ROWS = """
-select id as about, tenant, number, conversation, department, sent_at,
-    announced->>'mimeType' as announced_type, salt, sealed, state, file_salt, ciphertext_sha256, mime_type, size, digest, scanned,
-    released_by, reason, ended_at
+select id as about, tenant, number, conversation, department, sent_at, salt, sealed, state,
+    announced->>'mimeType' as announced_type, file_salt, ciphertext_sha256, mime_type, size,
+    digest, scanned, released_by, reason, ended_at
 from archiver.media where id = any($1::uuid[])
 """
 

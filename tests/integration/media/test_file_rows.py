@@ -101,7 +101,8 @@ async def test_forged_release_is_named_although_postkamer_reported_it(
     id = await quarantine(pool, tmp_path, scanner)
     await pool.execute(
         "update archiver.media set state = 'available', released_by = 'A. Arts', told = false,"
-        " reason = 'media_released: vrijgegeven door A. Arts', ended_at = now() where id = $1",
+        " reason = 'media_released: vrijgegeven door A. Arts',"
+        " ended_at = now() - interval '2 hours' where id = $1",
         id,
     )
     await recorded(pool)
@@ -115,6 +116,10 @@ async def test_real_release_is_right(
     release = ("files", "release", str(id), "--by", "A. Arts")
     done = await asyncio.to_thread(commands(empty), *release)
     assert done.exit_code == 0, done.output
+    await recorded(pool)
+    assert await faults(pool) == []
+    older = "update archiver.media set ended_at = ended_at - interval '2 hours', told = false"
+    await pool.execute(older)
     await recorded(pool)
     assert await faults(pool) == []
 
