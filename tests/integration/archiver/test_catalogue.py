@@ -8,6 +8,7 @@ import pytest
 
 from archiver.audit import catalogue
 from archiver.audit.catalogue import format_catalogue, load_catalogue, verify_catalogue
+from archiver.audit.service_role import read_as_service
 from services.postgres.database import Connection, Pool, connection_pool
 from tests.support.archiver.commands import Archive
 from tests.support.archiver.signed_log import Log
@@ -141,3 +142,13 @@ async def test_verify_reads_on_when_a_right_of_the_archiver_is_gone(
     ]
     # The log itself is whole; its signer is another one than the command's.
     assert {each["what"] for each in report["findings"]} <= {"checkpoint", "outside"}
+
+
+async def test_login_that_may_not_be_the_archiver_reads_as_itself(pool: Pool) -> None:
+    async with pool.acquire() as connection, undone(connection):
+        await connection.execute("set local session authorization postkamer_router")
+        assert not await read_as_service(connection)
+        assert await connection.fetchval("select current_user") == "postkamer_router"
+    async with pool.acquire() as connection, undone(connection):
+        assert await read_as_service(connection)
+        assert await connection.fetchval("select current_user") == "postkamer_archiver"
