@@ -78,7 +78,7 @@ async def differences(connection: Connection) -> list[str]:
 
 
 async def test_catalogue_file_is_what_the_migrations_make(migrated: str) -> None:
-    """After a new migration: `python -m archiver.audit.catalogue URL > archiver/audit/...`."""
+    """After a new migration: `python -m archiver.audit.catalogue URL`."""
     async with (
         connection_pool(migrated, "test", 1) as pool,
         pool.acquire() as connection,
