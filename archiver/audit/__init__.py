@@ -1,1 +1,1 @@
-"""Verification of the log, its keys, the search index and the files."""
+"""Verification of the log, its keys, the search index, the files and the tables."""

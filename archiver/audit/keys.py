@@ -5,8 +5,9 @@ Without the master key only missing keys and salts can be found. With it, it is 
 what exists opens, and that destruction records were sealed by this archive.
 """
 
-from collections.abc import AsyncIterator
-from typing import Literal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from typing import Any, Literal
 
 import msgspec
 
@@ -20,6 +21,8 @@ from services.sealing.wrapping import CannotDecrypt
 
 AT_ONCE = 2000
 """Entries in memory, some 1 KB each."""
+FILE_KEY = b'"medium"'
+"""Key in the JSON of a message that came with a file."""
 MAX_FINDINGS = 1000
 """Maximum number of findings per kind; more would not help the reader."""
 
@@ -46,15 +49,47 @@ async def _missing_municipality_keys(connection: Connection) -> AsyncIterator[Fi
 async def _check_with_keys(connection: Connection, keys: KeyStore) -> AsyncIterator[Finding]:
     async for finding in _check_keys_open(connection, keys):
         yield finding
-    async for row in connection.cursor(_ENTRIES, prefetch=AT_ONCE):
-        if fault := _entry_fault(row, keys):
-            yield entry_finding(row, *fault)
+    cursor = await connection.cursor(_ENTRIES)
+    while rows := await cursor.fetch(AT_ONCE):
+        opened = [(row, _open_content(row, keys)) for row in rows]
+        for row, content in opened:
+            if fault := _entry_fault(row, content):
+                yield entry_finding(row, *fault)
+        for row in await _without_file_row(connection, opened):
+            yield entry_finding(row, "file", "this message had a file, and its table has no row")
 
 
-def _entry_fault(row: Row, keys: KeyStore) -> tuple[str, str] | None:
+async def _without_file_row(
+    connection: Connection, opened: Sequence[tuple[Row, Content | Literal[False] | None]]
+) -> list[Row]:
+    """Return the messages whose file has no row, so that it is neither fetched nor shown."""
+    files = {
+        row["message"] or row["id"]: row
+        for row, content in opened
+        if row["kind"] == "message" and isinstance(content, Content) and _has_file(content.data)
+    }
+    missing = await connection.fetch(_FILES_WITHOUT_ROW, list(files)) if files else []
+    return [files[each["id"]] for each in missing]
+
+
+def _has_file(data: bytes) -> bool:
+    if FILE_KEY not in data:  # most messages; and decoding takes longer than looking
+        return False
+    with suppress(msgspec.DecodeError):
+        return _read_file(data).medium is not None
+    return False
+
+
+class _File(msgspec.Struct, frozen=True):
+    medium: dict[str, Any] | None = None
+
+
+_read_file = msgspec.json.Decoder(_File).decode
+
+
+def _entry_fault(row: Row, content: Content | Literal[False] | None) -> tuple[str, str] | None:
     """Return what is wrong with an entry. A key that does not open is reported once, not per
     entry."""
-    content = _open_content(row, keys)
     if row["kind"] == "destruction":
         is_genuine = isinstance(content, Content) and _matches_destruction(row, content)
         return None if is_genuine else ("destruction", "this destruction was not sealed here")
@@ -140,6 +175,11 @@ _UNRECORDED = (
     ),
 )
 """Missing keys and missing salts without a destruction on the record."""
+
+_FILES_WITHOUT_ROW = """
+select id from unnest($1::uuid[]) as file (id)
+where not exists (select from archiver.media m where m.id = file.id)
+"""
 
 # Destructions are few, so they are selected once and not for each entry.
 _ENTRIES = f"""

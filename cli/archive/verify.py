@@ -13,9 +13,13 @@ import click
 import msgspec
 
 from archiver.audit import media, search_index
+from archiver.audit.catalogue import verify_catalogue
+from archiver.audit.file_faults import FileFinding
+from archiver.audit.file_rows import verify_file_rows
 from archiver.audit.keys import MAX_FINDINGS
 from archiver.audit.log import VerifyOptions, verify_log
 from archiver.audit.log_walk import Finding
+from archiver.audit.service_role import read_as_service
 from archiver.encryption.key_store import KeyStore
 from archiver.log.checkpoint_signer import sign_checkpoint
 from archiver.log.inclusion_proof import (
@@ -68,15 +72,20 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
     outside: bool
     """True if the checkpoints outside the database were verified."""
     findings: list[Finding]
+    table_findings: list[Finding] = []
+    """Differences between the tables and what the migrations made."""
     files: int | None = None
-    file_findings: list[media.FileFinding] = []
+    """Number of files that were read; None if they were not."""
+    file_findings: list[FileFinding] = []
     index: bool = False
     """True if the search index was verified."""
     index_findings: list[Finding] = []
 
     @property
     def is_right(self) -> bool:
-        return not (self.findings or self.file_findings or self.index_findings)
+        return not (
+            self.findings or self.table_findings or self.file_findings or self.index_findings
+        )
 
 
 @click.command()
@@ -84,7 +93,7 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
     "--since", type=Time(), help="Only entries after the last checkpoint before this time."
 )
 @click.option("--public-key", help="The published key; left out: that of POSTKAMER_ARCHIVE_KEY.")
-@click.option("--media", is_flag=True, help="Also verify every file in the object store.")
+@click.option("--media", is_flag=True, help="Also read and open every file in the object store.")
 @click.option("--index", is_flag=True, help="Also verify the search index.")
 @json_option
 def verify(
@@ -106,6 +115,9 @@ def verify(
             result = await _verify_index(pool, keys, result)
         if media and outside:
             result = await _verify_files(pool, outside, keys, result)
+        elif keys:
+            found = await _collect(verify_file_rows(pool, keys))
+            result = msgspec.structs.replace(result, file_findings=found)
         return result
 
     result = with_database("verify", lambda pool: refuse_archive_errors(work(pool)), 2)
@@ -116,13 +128,17 @@ def verify(
 async def _verify_log(pool: Pool, options: VerifyOptions) -> Verification:
     progress = Progress("entries")
     async with snapshot(pool) as connection:
+        tables = (await verify_catalogue(connection))[:MAX_FINDINGS]
+        await read_as_service(connection)
         found = await _collect(verify_log(connection, options, progress))
-    return Verification(progress.done, progress.seconds, options.outside is not None, found)
+    is_outside = options.outside is not None
+    return Verification(progress.done, progress.seconds, is_outside, found, tables)
 
 
 async def _verify_index(pool: Pool, keys: KeyStore, result: Verification) -> Verification:
     progress = Progress("entries")
     async with snapshot(pool) as connection:
+        await read_as_service(connection)
         found = await _collect(search_index.verify_index(connection, keys, progress))
     return msgspec.structs.replace(result, index=True, index_findings=found)
 
@@ -148,13 +164,17 @@ def _format_verification(result: Verification) -> list[str]:
     per_second = f"{result.entries / result.seconds:,.0f}/s"
     rate = f"{count(result.entries, 'entry|entries')} in {result.seconds:.1f} s, {per_second}"
     lines = [] if result.outside else ["Checkpoints outside were not looked at: no object store."]
+    if result.table_findings:
+        of_tables = [_format_finding(each) for each in result.table_findings]
+        lines += _format_findings("The tables themselves", of_tables)
     lines += _format_findings(rate, [_format_finding(each) for each in result.findings])
     if result.index:
         of_index = [_format_finding(each) for each in result.index_findings]
         lines += _format_findings("What things are found by", of_index)
-    if result.files is not None:
-        of_files = [f"{each.object}: {each.sentence}" for each in result.file_findings]
-        lines += _format_findings(count(result.files, "file|files"), of_files)
+    if result.files is not None or result.file_findings:
+        of_files = [_format_file_finding(each) for each in result.file_findings]
+        read = "Files" if result.files is None else count(result.files, "file|files")
+        lines += _format_findings(read, of_files)
     return lines
 
 
@@ -173,6 +193,11 @@ def _format_findings(subject: str, findings: list[str]) -> list[str]:
 def _format_finding(finding: Finding) -> str:
     place = "" if finding.position is None else f"{finding.position}: "
     return f"{place}{finding.sentence}" + (f" (entry {finding.entry})" if finding.entry else "")
+
+
+def _format_file_finding(finding: FileFinding) -> str:
+    message = f" (message {finding.message})" if finding.message else ""
+    return f"{finding.object or 'a file'}: {finding.sentence}{message}"
 
 
 @click.command()

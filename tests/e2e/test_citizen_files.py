@@ -9,8 +9,13 @@ from typing import Any
 
 import pytest
 
+from archiver.audit.catalogue import verify_catalogue
+from archiver.audit.media import verify_files
+from services.files.object_store import ObjectStore
+from services.postgres.database import connection_pool
 from tests.support.citizens import NUMBER, phone
 from tests.support.clamav import EICAR, FOUND, Clamd, clamd
+from tests.support.decrypted_record import keys_of
 from tests.support.installation import Installation
 from tests.support.observer import BEARER, Watch, until
 
@@ -19,6 +24,8 @@ LARGEST = 100 * 1024 * 1024
 HELD_KIB = 90 * 1024
 """More than this the archiver may not grow by while files of 100 MB pass: each holds up to 15 MiB
 (`objects.PIECE_BYTES`), and a process keeps what it had."""
+
+ON_THEIR_WAY = "select count(*) from archiver.media where state in ('waiting', 'fetched')"
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +150,17 @@ async def test_killed_archiver_loses_no_file_and_reports_each_once(
     records = "select count(*) from opened.record where kind = 'media' and message = any('{%s}')"
     ids = ",".join(message["messageId"] for message in messages)
     await until(lambda: watch.count(records % ids), lambda n: n == len(messages), 10)
+
+
+async def test_archive_has_nothing_to_say_of_these_files_and_its_tables(watch: Watch) -> None:
+    await sends(watch, JPEG, 423)
+    await until(lambda: watch.count(ON_THEIR_WAY), lambda n: n == 0, 20)
+    async with connection_pool(watch.town.database.url, "test", 3) as pool:
+        store = ObjectStore(watch.town.objects.as_uri())
+        findings = verify_files(pool, store, lambda *_: None, await keys_of(pool))
+        assert [one async for one in findings] == []
+        async with pool.acquire() as connection, connection.transaction():
+            assert await verify_catalogue(connection) == []
 
 
 def highest_kib(town: Installation) -> int:

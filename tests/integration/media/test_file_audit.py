@@ -7,14 +7,12 @@ from uuid import UUID
 
 import pytest
 
-from archiver.audit import media
+from archiver.audit import file_rows, media
 from archiver.audit.media import verify_files
 from archiver.encryption.key_store import KeyStore
-from services import clock
 from services.files.object_store import ObjectStore, StoreUnavailable
 from services.postgres.database import Pool
-from tests.support.archiver.records import record
-from tests.support.decrypted_record import keys_of, writer_of
+from tests.support.decrypted_record import keys_of
 from tests.support.integration.media_provider import (
     JPEG,
     came,
@@ -23,6 +21,7 @@ from tests.support.integration.media_provider import (
     flipped,
     got,
     lying,
+    recorded,
     room,
 )
 
@@ -123,17 +122,9 @@ async def test_removed_and_replaced_files_are_found_with_the_master_key(
 ) -> None:
     """The rows that name them are changed as well."""
     monkeypatch.setattr(media, "ROWS", 3)
-    files = await stored(pool, tmp_path, 8)
-    writer, keys = await writer_of(pool), await keys_of(pool)
-
-    async def add(name: str, id: UUID) -> None:
-        data = {"state": "available" if name else "lost", "object": name.rpartition("/")[2]}
-        await writer.add([record("media", data, at=clock.now(), conversation="", message=id)])
-
-    for name, id in files:
-        await add("", id)
-        await add(name, id)
-    await add("", clock.new_id())
+    monkeypatch.setattr(file_rows, "FILES", 3)
+    files, keys = await stored(pool, tmp_path, 8), await keys_of(pool)
+    await recorded(pool)
     assert await found(pool, tmp_path, keys=keys) == []
     (removed, first), (replaced, second) = files[2], files[6]
     lying(tmp_path)[removed].unlink()
@@ -146,5 +137,6 @@ async def test_removed_and_replaced_files_are_found_with_the_master_key(
     change = "update archiver.media set ciphertext_sha256 = $2 where id = $1"
     await pool.execute(change, second, other)
     assert await found(pool, tmp_path) == []
-    wrong = [("another", removed, first), ("another", replaced, second)]
+    wrong: Found = [("unreadable", f"sealed/{other}", second)]
+    wrong += [("another", removed, first), ("another", replaced, second)]
     assert await found(pool, tmp_path, keys=keys) == wrong

@@ -23,6 +23,8 @@ from archiver.media.provider_client import media_client
 from archiver.media.routes import MediaRoutes
 from archiver.media.scan_worker import ScanWorker
 from archiver.media.store import File, MediaStore
+from archiver.operator_actions import operation_outbox
+from router.handlers.media import record as media_record
 from services import clock
 from services.config.accounts import ProviderAccount
 from services.contract import MediaOutcome, Record
@@ -37,6 +39,7 @@ from services.postgres.outbox import LIMIT
 from services.sealing.stream_sealing import SealingStream
 from services.tasks import background_task
 from tests.support.archiver.records import NUMBER, message
+from tests.support.archiver.records import record as archive_record
 from tests.support.decrypted_record import keys_of, reader_of, writer_of
 from tests.support.observer import until
 from tests.support.tokens import bearer, key
@@ -222,6 +225,26 @@ async def room(
         await enter(background_task(fetcher.run()))
         await enter(background_task(looker.run()))
         yield Room(book, pool, provider, fetcher, f"http://127.0.0.1:{door}/v1/media")
+
+
+async def recorded(pool: Pool) -> None:
+    """Write the outcomes that wait to the record, as the router does, and what operators did."""
+    book, writer = await book_of(pool), await writer_of(pool)
+    outcomes = await book.outbox.fetch_unpublished(LIMIT, [])
+    for outcome in outcomes:
+        # A router's record needs neither the unit nor the decision.
+        kind, data = media_record(None, outcome, None)  # type: ignore[arg-type]
+        one = archive_record(
+            kind, data, at=outcome.at, conversation=outcome.conversation, message=outcome.message
+        )
+        await writer.add([one])
+    await book.outbox.mark_published(outcomes)
+    operations = operation_outbox(pool, ["almelo"], _has_no_key)
+    await writer.add(await operations.fetch_unpublished(LIMIT, []))
+
+
+async def _has_no_key(_: object) -> bool:
+    return False
 
 
 def lying(folder: Path) -> dict[str, Path]:

@@ -1,0 +1,199 @@
+"""Compare the schemas of the record with what the migrations made of them.
+
+Somebody with all rights on the database can make a table show other rows to a service than to its
+owner, or let what is written not arrive: by a policy, a view in its place, a trigger, a rule, a
+table that inherits. Their traces are in the system catalogue, which is compared with
+`catalogue.toml`. `python -m archiver.audit.catalogue URL` prints that file for a database that has
+all migrations and nothing else; a test fails when a migration changes it.
+"""
+
+import asyncio
+import json
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Mapping
+
+from archiver.audit.log_walk import Finding
+from services.package_data import load_table
+from services.postgres.database import Connection, connection_pool
+
+SCHEMAS = ("access", "archiver", "sealing")
+MONTH = re.compile(r"\b(entry|searchable|processing)_[0-9]{4}_[0-9]{2}\b")
+"""Name of the table of a month. All months of a table are alike."""
+MAX_NAMED = 3
+"""Differences named in the sentence of an object: the first show what was done."""
+
+Catalogue = Mapping[str, frozenset[str]]
+"""Facts by object: a table, a function, a schema, or a role."""
+
+
+async def verify_catalogue(connection: Connection) -> list[Finding]:
+    """Return a finding for each object that is not as the migrations made it. Call it in a
+    transaction: the search path of that is changed."""
+    return compare(load_expected(), await load_catalogue(connection))
+
+
+def load_expected() -> Catalogue:
+    table = load_table("archiver.audit", "catalogue.toml", dict[str, list[str]])
+    return {name: frozenset(facts) for name, facts in table.items()}
+
+
+async def load_catalogue(connection: Connection) -> Catalogue:
+    """Load the facts. An empty search path makes PostgreSQL print every name in full."""
+    await connection.execute("set local search_path = pg_catalog")
+    facts = defaultdict[str, set[str]](set)
+    for row in await connection.fetch(_FACTS, SCHEMAS):
+        facts[row["object"]].add(row["fact"])
+    return {name: frozenset(each) for name, each in facts.items()}
+
+
+def compare(expected: Catalogue, actual: Catalogue) -> list[Finding]:
+    """Return what differs, by object."""
+    findings = []
+    for name, facts in sorted(actual.items()):
+        made = expected.get(_without_month(name))
+        if made is None:
+            findings.append(_finding(f"{name}: no migration made it ({min(facts)})"))
+        elif sentence := _difference(made, frozenset(map(_without_month, facts))):
+            findings.append(_finding(f"{name} is not as the migrations made it: {sentence}"))
+    gone = expected.keys() - set(map(_without_month, actual))
+    return findings + [_finding(f"{name} is gone") for name in sorted(gone)]
+
+
+def _finding(sentence: str) -> Finding:
+    return Finding("catalogue", sentence)
+
+
+def _difference(made: frozenset[str], facts: frozenset[str]) -> str:
+    parts = [_name("it has", facts - made), _name("it lacks", made - facts)]
+    return "; ".join(filter(None, parts))
+
+
+def _name(verb: str, facts: frozenset[str]) -> str:
+    """Name the first facts. Indexes and constraints come last: they follow from other changes."""
+    if not facts:
+        return ""
+    ordered = sorted(facts, key=lambda fact: (fact.startswith(_CONSEQUENCES), fact))
+    more = f" and {len(facts) - MAX_NAMED} more" if len(facts) > MAX_NAMED else ""
+    return f"{verb} {', '.join(ordered[:MAX_NAMED])}{more}"
+
+
+_CONSEQUENCES = ("CREATE INDEX", "CREATE UNIQUE INDEX", "constraint")
+
+
+def _without_month(text: str) -> str:
+    return MONTH.sub(r"\1_MONTH", text)
+
+
+def format_catalogue(catalogue: Catalogue) -> str:
+    """Return the text of `catalogue.toml`. A JSON string is a string of TOML too."""
+    merged = defaultdict[str, set[str]](set)
+    for name, facts in catalogue.items():
+        merged[_without_month(name)].update(map(_without_month, facts))
+    lines = ["# Made by `python -m archiver.audit.catalogue URL`; archiver/audit/catalogue.py."]
+    for name, texts in sorted(merged.items()):
+        lines += [f"{json.dumps(name)} = ["]
+        lines += [*(f"    {json.dumps(text)}," for text in sorted(texts)), "]"]
+    return "\n".join(lines) + "\n"
+
+
+_FACTS = r"""
+with s as materialized (
+    select oid, nspname, nspowner, nspacl from pg_catalog.pg_namespace
+    where nspname = any($1::text[])
+), r as materialized (
+    select c.*, nspname, nspowner, nspname || '.' || relname as object from pg_catalog.pg_class c
+    join s on s.oid = relnamespace where relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+), f as materialized (
+    select p.*, nspowner,
+        format('%s.%s(%s)', nspname, proname, pg_get_function_identity_arguments(p.oid)) as object
+    from pg_catalog.pg_proc p join s on s.oid = pronamespace
+), owned (object, owner, schema_owner) as (
+    select object, relowner, nspowner from r union all select object, proowner, nspowner from f
+), granted (object, owner, acl, what) as (
+    select 'schema ' || nspname, nspowner, coalesce(nspacl, acldefault('n', nspowner)), '' from s
+    union all select object, relowner,
+        coalesce(relacl, acldefault(case relkind when 'S' then 's' else 'r' end::"char", relowner)),
+        '' from r
+    union all select object, proowner, coalesce(proacl, acldefault('f', proowner)), '' from f
+    union all select object, relowner, attacl, format(' (%s)', attname)
+        from r join pg_catalog.pg_attribute on attrelid = r.oid where attacl is not null
+)
+select object, 'a ' || case relkind when 'r' then 'table' when 'p' then 'partitioned table'
+    when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table'
+    else 'sequence' end || case relpersistence when 'u' then ', unlogged' else '' end as fact
+from r
+union all select 'schema ' || nspname, 'a schema' || case
+    when pg_get_userbyid(nspowner) like 'postkamer\_%'
+    then ', owned by ' || pg_get_userbyid(nspowner) else '' end from s
+union all select object, 'the owner ' || pg_get_userbyid(owner) from owned
+    where owner <> schema_owner
+union all select object, 'row-level security' from r where relrowsecurity
+union all select object, 'row-level security for the owner too' from r where relforcerowsecurity
+union all select object, concat('column ', attname, ' ', format_type(atttypid, atttypmod),
+    case when attnotnull then ' not null' end,
+    ' default ' || pg_get_expr(adbin, adrelid),
+    case when attidentity <> '' then ' identity ' || attidentity::text end,
+    case when attgenerated <> '' then ' generated' end,
+    case when attcollation <> typcollation
+        then ' collation ' || (attcollation::regcollation)::text end)
+from r join pg_catalog.pg_attribute a on attrelid = r.oid and attnum > 0 and not attisdropped
+join pg_catalog.pg_type t on t.oid = atttypid
+left join pg_catalog.pg_attrdef on adrelid = r.oid and adnum = attnum
+where relkind <> 'S'
+union all select object, concat('constraint ', case when not relispartition then conname || ' ' end,
+    pg_get_constraintdef(c.oid), case when not convalidated then ' NOT VALID' end)
+from r join pg_catalog.pg_constraint c on conrelid = r.oid and contype <> 'n'
+union all select object, concat(case when relispartition
+    then regexp_replace(pg_get_indexdef(indexrelid), ' INDEX \S+ ON ', ' INDEX ON ')
+    else pg_get_indexdef(indexrelid) end,
+    case when not (indisvalid and indisready) then ' INVALID' end)
+from r join pg_catalog.pg_index on indrelid = r.oid
+union all select object, pg_get_triggerdef(t.oid) || case tgenabled when 'O' then ''
+    else ' (enabled: ' || tgenabled::text || ')' end
+from r join pg_catalog.pg_trigger t on tgrelid = r.oid and not tgisinternal
+union all select object, 'a disabled trigger of the constraint ' || coalesce(conname, '?')
+from r join pg_catalog.pg_trigger t on tgrelid = r.oid and tgisinternal and tgenabled <> 'O'
+left join pg_catalog.pg_constraint c on c.oid = tgconstraint
+union all select object, concat('policy ', polname, ' for ', polcmd::text, ' using ',
+    pg_get_expr(polqual, polrelid), ' check ', pg_get_expr(polwithcheck, polrelid))
+from r join pg_catalog.pg_policy on polrelid = r.oid
+union all select object, pg_get_ruledef(w.oid) || case ev_enabled when 'O' then ''
+    else ' (enabled: ' || ev_enabled::text || ')' end
+from r join pg_catalog.pg_rewrite w on ev_class = r.oid and rulename <> '_RETURN'
+union all select object, case when relispartition then 'its place as partition of '
+    else 'what it inherits from ' end || (inhparent::regclass)::text
+from r join pg_catalog.pg_inherits on inhrelid = r.oid
+union all select object, 'rows of ' || (inhrelid::regclass)::text
+from r join pg_catalog.pg_inherits on inhparent = r.oid
+join pg_catalog.pg_class c on c.oid = inhrelid and c.relnamespace not in (select oid from s)
+union all select object, concat('body ', md5(concat(prosrc, pg_get_function_sqlbody(f.oid))),
+    ' in ', lanname, ' returning ', pg_get_function_result(f.oid), ', ', provolatile::text,
+    case when prosecdef then ', as its owner' end, ', ' || array_to_string(proconfig, ', '))
+from f join pg_catalog.pg_language l on l.oid = prolang
+union all select object, format('grant of %s%s to %s', lower(privilege_type), what,
+    case grantee when 0 then 'everybody' else pg_get_userbyid(grantee) end)
+from granted cross join lateral aclexplode(acl)
+where grantee <> owner and (grantee = 0 or pg_get_userbyid(grantee) like 'postkamer\_%')
+union all select 'role ' || case setrole when 0 then 'of everybody'
+    else pg_get_userbyid(setrole) end, 'the setting ' || setting
+from pg_catalog.pg_db_role_setting cross join lateral unnest(setconfig) setting
+where setting ~ '^(session_replication_role|row_security)='
+    and setdatabase in (0, (select oid from pg_catalog.pg_database
+        where datname = current_database()))
+"""
+"""Grants to others than everybody and the roles of the services are the operator's own matter."""
+
+
+async def _print(url: str) -> None:
+    async with (
+        connection_pool(url, "catalogue", 1) as pool,
+        pool.acquire() as connection,
+        connection.transaction(readonly=True),
+    ):
+        sys.stdout.write(format_catalogue(await load_catalogue(connection)))
+
+
+if __name__ == "__main__":
+    asyncio.run(_print(sys.argv[1]))
