@@ -21,6 +21,8 @@ from services.postgres.outbox import Outbox, Relay
 REFUSED_SECONDS = 60.0
 """Pause for an action that was refused: a person must inspect it, and finds it in the log."""
 
+APPROVAL = "rules approve"
+"""Action of a person who stands for a version of the rules."""
 HasKey = Callable[[TokenProof], Awaitable[bool]]
 """Function that says if an identity provider of the archiver's own configuration has a key."""
 AddRecords = Callable[[Sequence[Record]], Awaitable[object]]
@@ -39,9 +41,11 @@ async def record_operator_actions(
 ) -> None:
     """Record actions for as long as the service runs. Those refused stay in the table.
 
-    With `must_prove` those of persons who are not proven are reported too: a command refuses them
-    in production, but goes by the configuration that its caller names.
+    With `must_prove` this is production: commands are told so, and what a person did who is not
+    proven all the same is reported.
     """
+    say = partial(pool.execute, _SAY_INSTALLATION, must_prove)
+    await retry_while_unavailable(say, "installation")
     outbox = operation_outbox(pool, tenants, has_key, must_prove=must_prove)
     await Relay(outbox, partial(_add_records, add=add), REFUSED_SECONDS).run()
 
@@ -56,12 +60,28 @@ def operation_outbox(
         return [_record_of_row(row, tenants, await _identified(row, has_key)) for row in rows]
 
     async def delete(records: Sequence[Record]) -> None:
+        actions = {each.id: msgspec.json.decode(each.data, type=_Action) for each in records}
+        stated = {id: each for id, each in actions.items() if each.identified == "stated"}
+        for action in stated.values():
+            if action.what == APPROVAL:
+                await pool.execute(_LOWER_APPROVAL, action.about, action.by)
         await pool.execute(_DELETE_RECORDED, [record.id for record in records])
         metrics.archive_records.labels(kind="operation").inc(len(records))
         if must_prove:
-            _report_stated(records)
+            metrics.operations_unproven.inc(len(stated))
+            for id in stated:
+                log.error("operation.stated", record=id)
 
     return Outbox("operations", fetch, delete, lambda record: str(record.id))
+
+
+class _Action(msgspec.Struct, frozen=True):
+    """Action as its record has it."""
+
+    what: str
+    about: str
+    by: str
+    identified: Identified
 
 
 async def _add_records(records: Sequence[Record], add: AddRecords) -> Sequence[Record]:
@@ -79,24 +99,19 @@ async def _add_records(records: Sequence[Record], add: AddRecords) -> Sequence[R
 
 
 async def _identified(row: Any, has_key: HasKey) -> Identified:
-    """Return `proven` only for a token of a provider that is the archiver's too. The command
-    verified it with a configuration that its caller names, who may have made a provider."""
+    """Return `proven` only for a token of a provider that is the archiver's too, or for the login
+    that wrote the row. The command verified a token with a configuration that its caller names, who
+    may have made a provider."""
     proof = msgspec.json.decode(row["data"]).get("proof")
-    identified: Identified = row["identified"]
-    if identified == "stated" or proof is None:  # without a token: a login of the database
-        return identified
+    if row["identified"] == "stated":
+        return "stated"
+    if proof is None and row["session"] == row["by"]:
+        return "proven"
     with suppress(msgspec.ValidationError):
         if await has_key(msgspec.convert(proof, TokenProof)):
             return "proven"
     log.error("operation.unproven", record=row["id"])
     return "stated"
-
-
-def _report_stated(records: Sequence[Record]) -> None:
-    for record in records:
-        if msgspec.json.decode(record.data)["identified"] == "stated":
-            metrics.operations_unproven.inc()
-            log.error("operation.stated", record=record.id)
 
 
 def _record_of_row(row: Any, tenants: Collection[str], identified: Identified) -> Record:
@@ -121,5 +136,15 @@ select id, at, tenant, by, session, identified, what, about, data, exists (
     select from archiver.municipality_key k where k.tenant = operation.tenant) as has_keys
 from access.operation
 where id <> all($2::text[]::uuid[]) order by id limit $1
+"""
+_SAY_INSTALLATION = """
+insert into access.installation (production) values ($1)
+on conflict (only_one) do update set production = excluded.production
+"""
+_LOWER_APPROVAL = """
+with proven as (delete from router.approval
+    where version = $1 and by = $2 and identified = 'proven' returning version, by, at)
+insert into router.approval (version, by, identified, at)
+select version, by, 'stated', at from proven on conflict do nothing
 """
 _DELETE_RECORDED = "select archiver.operations_moved($1::uuid[])"

@@ -17,6 +17,7 @@ from cli.support.configuration import load_config
 from cli.support.database import with_database
 from cli.support.options import Time, config_option, json_option, renamed_option
 from cli.support.output import CommandMisused, CommandRefused, fail, print_result
+from cli.support.person import find_reach
 from cli.support.working_keys import load_working_keys
 from services import clock
 from services.config import settings
@@ -37,6 +38,7 @@ MOST_PER_SECOND, LARGEST_BURST = 1000, 10_000
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 CONFIDENTIAL_ALONE = "--confidential: goes with --all-departments; name each with --department"
 UNCONFIRMED = "is refused, because no command of this installation made it: postkamer token confirm"
+BEYOND = "nobody gives a token more departments than they have; you do not have"
 T = TypeVar("T")
 
 
@@ -180,8 +182,18 @@ async def add_token(connection: Connection, request: TokenRequest) -> str:
 
 
 async def list_tokens(pool: Pool) -> list[TokenSummary]:
-    """Return all tokens, also revoked and expired ones."""
-    return [TokenSummary(**row) for row in await pool.fetch(_LIST)]
+    """Return all tokens, also revoked and expired ones. Without POSTKAMER_WORKING_KEY only those
+    without a keyed hash are known to be refused."""
+    has_keys = settings.read("POSTKAMER_WORKING_KEY", os.environ) is not None
+    if has_keys:
+        await load_working_keys(pool)
+    return [_summary(row, has_keys=has_keys) for row in await pool.fetch(_LIST)]
+
+
+def _summary(row: Any, *, has_keys: bool) -> TokenSummary:
+    is_confirmed = is_genuine(row, RING) if has_keys else row["mac"] is not None
+    names = (name for name in TokenSummary.__struct_fields__ if name != "is_confirmed")
+    return TokenSummary(**{name: row[name] for name in names}, is_confirmed=is_confirmed)
 
 
 async def revoke_token(connection: Connection, name: str) -> tuple[datetime, Operation | None]:
@@ -225,10 +237,23 @@ async def confirm_token(connection: Connection, name: str) -> tuple[TokenRequest
 
 
 async def _find_row(connection: Connection, name: str) -> dict[str, Any]:
-    row = await connection.fetchrow(_OF_NAME, name)
-    if row is None:
+    row, reach = await connection.fetchrow(_OF_NAME, name), await find_reach(connection)
+    if row is None or (reach and not reach.has_town(row["tenant"])):
         raise CommandRefused(f"there is no token {name!r}")
     return dict(row)
+
+
+async def require_reach_of_token(
+    connection: Connection, request: TokenRequest, config: Configuration
+) -> None:
+    """Refuse a token that reaches a department which the person's own token does not."""
+    reach = await find_reach(connection)
+    if reach is None or reach.departments is None or reach.has_all:
+        return
+    reached = reached_departments(reach_of(request), config.ordinary_departments(request.tenant))
+    beyond = ["all"] if reached is None else sorted(reached - reach.departments)
+    if beyond:
+        raise CommandRefused(f"{BEYOND}: {', '.join(beyond)}")
 
 
 async def _find_valid_row(connection: Connection, name: str) -> dict[str, Any]:
@@ -283,10 +308,8 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 on conflict (name) do nothing returning name
 """
 
-_LIST = """
-select name, tenant, roles, departments, all_departments, confidential, destinations, people, test,
-    per_second, burst, created_at, expires_at, revoked_at, note, mac is not null as is_confirmed
-from access.token order by tenant, name
+_LIST = f"""
+select {COLUMNS}, created_at, revoked_at, note from access.token order by tenant, name
 """
 
 _OF_NAME = f"select {COLUMNS}, note, revoked_at from access.token where name = $1 for update"
@@ -347,11 +370,12 @@ def add_command(path: Path | None, as_json: bool, **fields: Any) -> None:
 
     async def work(connection: Connection) -> tuple[str, Operation]:
         await load_working_keys(connection)
+        await require_reach_of_token(connection, request, config)
         return await add_token(connection, request), addition(request)
 
-    request = TokenRequest(**fields)
+    request, config = TokenRequest(**fields), load_config(path)
     names = environment_names(os.environ)
-    if faults := request_faults(request, load_config(path), clock.now(), names):
+    if faults := request_faults(request, config, clock.now(), names):
         fail("\n".join(faults), 2)
     token = run_audited("token", work)
     print_result({"name": request.name, "token": token}, [token], as_json=as_json)

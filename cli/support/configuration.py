@@ -28,10 +28,10 @@ def path_in_environment() -> Path | None:
 
 
 def is_production(path: Path | None) -> bool:
-    """Return True if this file says so. One that cannot be read says nothing: a rollback must be
-    possible then, and the archiver goes by its own file."""
+    """Return True if this file says so. One that cannot be read says nothing; the archiver says in
+    the database what it goes by itself."""
     try:
-        tables = toml(path.read_text(), path.name) if path else {}
+        tables = toml(path.read_text("utf-8-sig"), path.name) if path else {}
     except (OSError, ValueError):
         return False
     return isinstance(tables, dict) and tables.get("environment") == "production"

@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from cli.support.configuration import is_production, path_in_environment
+from cli.support.installation import says_production
 from cli.support.output import CommandRefused
 from cli.support.reach import EVERY_TOWN, PersonReach, Subject, reach_of
 from services import clock
@@ -97,9 +98,15 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_proof_required(environ: Mapping[str, str]) -> bool:
-    """Return True if a name that is only stated is refused: always in production."""
+    """Return True if the settings say that a name is refused that is only stated."""
     options = settings.load(settings.PersonSettings, environ)
     return options.require_proven or is_production(options.config)
+
+
+async def must_prove(connection: "Connection | Pool") -> bool:
+    """Return True if a name is refused that is only stated: by the settings, or because the
+    archiver says that this is production, whatever configuration the caller names."""
+    return is_proof_required(os.environ) or await says_production(connection)
 
 
 def person_token(environ: Mapping[str, str]) -> str | None:
@@ -119,9 +126,7 @@ def running_command() -> str:
 
 async def require_person(pool: Pool) -> None:
     """Refuse a command that needs a person before it sees or changes anything."""
-    if running_command() in PERSONAL and (
-        is_proof_required(os.environ) or person_token(os.environ)
-    ):
+    if running_command() in PERSONAL and (person_token(os.environ) or await must_prove(pool)):
         async with pool.acquire() as connection:
             await identify_person(connection)
 
@@ -149,7 +154,7 @@ async def identify_person(
     municipality than that of the person's token; '' is what is of all or none of them."""
     proven = await _proven_person(connection)
     if proven is None:
-        if is_proof_required(os.environ):
+        if await must_prove(connection):
             raise CommandRefused(NO_PERSON)
         return Person(name=by or operator(os.environ), identified="stated")
     if by not in ("", proven.name):

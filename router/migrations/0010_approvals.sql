@@ -8,3 +8,5 @@ create table router.approval (
     primary key (version, by, identified)
 );
 grant select on router.approval to postkamer_router;
+-- The archiver, which knows the identity providers, lowers one that it records as stated.
+grant select, insert, delete on router.approval to postkamer_archiver;

@@ -106,6 +106,7 @@ def matching_files(path: Path, patterns: tuple[str, ...]) -> set[Path]:
 
 FIXED: dict[str, Callable[[Configuration], object]] = {
     "partitions": lambda config: config.partitions,
+    "environment": lambda config: config.environment,
     "tenants": lambda config: {tenant.id for tenant in config.tenants},
     "numbers": lambda config: {
         number.id: number.model_copy(update={"fallback": ""}) for number in config.numbers
@@ -113,7 +114,8 @@ FIXED: dict[str, Callable[[Configuration], object]] = {
     "destinations": lambda config: {each.id: each for each in config.destinations},
 }
 """Table -> its part that services read only at their start, to make queues, endpoints, keys and
-accounts. The `fallback` of a number is left out: it works as a rule."""
+accounts, and to know what may be shown and done. The `fallback` of a number is left out: it works
+as a rule."""
 
 
 def non_reloadable_changes(active: Configuration, new: Configuration) -> list[str]:

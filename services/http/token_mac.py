@@ -29,7 +29,8 @@ _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 def compute_mac(row: Mapping[str, Any], ring: KeyRing) -> bytes:
     """Return the keyed hash of a row of access.token, 32 bytes. Raises NoWorkingKey."""
     ends: datetime | None = row["expires_at"]
-    fields = {name: row[name] for name in PLAIN} | {name: sorted(row[name]) for name in LISTS}
+    lists = {name: row[name] and sorted(row[name], key=str) for name in LISTS}
+    fields = {name: row[name] for name in PLAIN} | lists
     fields["expires_at"] = None if ends is None else ends.timestamp()
     return ring.hash(_encode(fields), USE)
 

@@ -7,7 +7,7 @@ read. While the table cannot be read, all of its tokens are refused after TRUST_
 import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Set
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, cast
@@ -44,6 +44,9 @@ ENVIRONMENT_ROLES: frozenset[Role] = frozenset(("send", "read", "kcc", "care"))
 the table can have fewer."""
 REAL_ROLES: frozenset[Role] = frozenset(("kcc",))
 """Roles that a test token cannot have: a notice of a number is sent to every citizen."""
+MADE_BY_HAND = "no command of this installation made these rows"
+MOST_NAMED = 10
+"""Tokens that are named in a line of the log: each has at most 63 characters."""
 API_TOKENS, TEST_TOKENS = "POSTKAMER_API_TOKENS", "POSTKAMER_TEST_TOKENS"
 
 log = structlog.get_logger()
@@ -132,8 +135,8 @@ class TokenStore:
         self._environment = {key.hash: key for key in environment}
         self._table: Mapping[bytes, TokenHash] = {}
         self._read_at: float | None = None
-        self._refused = 0
-        """Tokens of the table that are refused, because no command of ours made them."""
+        self._refused: Set[str] = frozenset()
+        """Names of tokens of the table that are refused, because no command of ours made them."""
         self._refused_until: dict[str, float] = {}
 
     def reload(self, config: Configuration) -> None:
@@ -192,14 +195,15 @@ class TokenStore:
         if len(own) < min(len(rows), MAX_TOKENS):
             log.error("tokens.taken", reason="a name of the environment stands in the table too")
         keys = [_key(row) for row in own if is_genuine(row, RING)]
-        self._report_refused(len(own) - len(keys))
+        self._report_refused({row["name"] for row in own} - {key.grant.name for key in keys})
         self._table, self._read_at = {key.hash: key for key in keys}, started
 
-    def _report_refused(self, count: int) -> None:
-        if count > self._refused:
-            log.error("tokens.refused", count=count, reason="no command of ours made these rows")
-        self._refused = count
-        metrics.tokens_refused.set(count)
+    def _report_refused(self, names: Set[str]) -> None:
+        if names - self._refused:
+            first = ", ".join(sorted(names)[:MOST_NAMED])
+            log.error("tokens.refused", count=len(names), what=first, reason=MADE_BY_HAND)
+        self._refused = names
+        metrics.tokens_refused.set(len(names))
 
     async def refresh_forever(self) -> None:
         """Refresh until cancelled. No fault of the table ends this, so that webhooks stay

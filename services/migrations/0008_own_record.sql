@@ -15,3 +15,14 @@ create trigger stamp before insert on access.operation for each row
 -- Keyed hash of the token's row under the standing key, which is in no table: services.http.token_mac.
 -- A row without it, of before or made by hand, is refused until `postkamer token confirm`.
 alter table access.token add column mac bytea check (length(mac) = 32);
+
+-- What installation this is, as the archiver reads it from its own configuration at each start: a command
+-- goes by the configuration that its caller names.
+create table access.installation (
+    only_one boolean primary key default true check (only_one),
+    production boolean not null
+);
+grant usage on schema access to postkamer_router, postkamer_deliverer;
+grant select on access.installation
+    to postkamer_gateway, postkamer_router, postkamer_deliverer, postkamer_archiver;
+grant insert, update on access.installation to postkamer_archiver;

@@ -269,9 +269,9 @@ async def test_proof_by_a_key_that_is_none_of_the_archivers_providers_is_recorde
         await pool.execute(_PROVE, data)
     with capture_logs() as logs:
         recorded = [json.loads(each["data"]) for each in await record_all(pool)]
-    assert [each["identified"] for each in recorded] == ["proven", "stated", "stated", "proven"]
+    assert [each["identified"] for each in recorded] == ["proven", "stated", "stated", "stated"]
     unproven = [each for each in logs if each["event"] == "operation.unproven"]
-    assert len(unproven) == 2 and OURS.issuer not in str(unproven)
+    assert len(unproven) == 3 and OURS.issuer not in str(unproven)
     assert recorded[1]["proof"] == msgspec.to_builtins(other_key)
 
 
@@ -296,25 +296,48 @@ values ($1, now() - interval '90 days', 'de secretaris', 'token add', 'de secret
 """
 
 
+NOTHING, DELETES = "return null", "delete from access.operation where id = new.id; return null"
 SWALLOWERS = {
-    "a trigger that returns nothing": "before insert",
-    "a trigger that deletes the row": "after insert",
+    "returns nothing": ("trigger swallow before insert", "", NOTHING),
+    "deletes the row": ("trigger swallow after insert", "", DELETES),
+    "deletes it before the commit": (
+        "constraint trigger swallow after insert",
+        "deferrable initially deferred",
+        DELETES,
+    ),
+    "names another": ("trigger swallow before insert", "", "new.by := 'x'; return new"),
+    "names another deed": ("trigger swallow before insert", "", "new.what := 'x'; return new"),
+    "takes the rights out": ("trigger swallow before insert", "", "new.data := '{}'; return new"),
 }
 
 
-@pytest.mark.parametrize("when", SWALLOWERS.values(), ids=list(SWALLOWERS))
-def test_command_without_its_entry_does_and_shows_nothing(fresh: str, when: str) -> None:
-    on(fresh, lambda pool: pool.execute(_SWALLOW.format(when)))
+@pytest.mark.parametrize("swallower", SWALLOWERS.values(), ids=list(SWALLOWERS))
+def test_command_without_its_entry_does_and_shows_nothing(
+    fresh: str, swallower: tuple[str, str, str]
+) -> None:
+    on(fresh, lambda pool: pool.execute(_SWALLOW.format(*swallower)))
     done = run(fresh, *TOKEN)
     assert (done.exit_code, done.stdout, done.stderr.strip()) == (1, "", SWALLOWED)
     assert on(fresh, lambda pool: pool.fetchval("select count(*) from access.token")) == 0
 
 
 _SWALLOW = """
-create function public.swallow() returns trigger language plpgsql as $$
-    begin delete from access.operation where id = new.id; return null; end $$;
-create trigger swallow {} on access.operation for each row execute function public.swallow()
+create function public.swallow() returns trigger language plpgsql as $$ begin {2}; end $$;
+create {0} on access.operation {1} for each row execute function public.swallow()
 """
+
+
+async def test_approval_that_the_record_calls_stated_is_no_proven_one(pool: Pool) -> None:
+    for by in ("postkamer", "de burgemeester"):
+        await insert(pool, what="rules approve")
+        await pool.execute(_IDENTIFY, "proven", "{}", by)
+        await pool.execute(
+            "insert into router.approval (version, by, identified) values ('desk', $1, 'proven')",
+            by,
+        )
+    await record_all(pool)
+    rows = await pool.fetch("select by, identified from router.approval order by by")
+    assert [tuple(row) for row in rows] == [("de burgemeester", "stated"), ("postkamer", "proven")]
 
 
 async def test_command_in_production_shows_nothing_before_its_entry_is_archived(
@@ -350,9 +373,10 @@ async def test_action_that_nothing_proves_is_reported_in_production(pool: Pool) 
         return metrics.REGISTRY.get_sample_value("postkamer_operations_unproven_total") or 0.0
 
     writer, before = await writer_of(pool), counted()
-    for identified, data in (("stated", {}), ("proven", {}), ("proven", {"proof": {"key": "k"}})):
+    own = {"by": "postkamer"}
+    for identified, data in (("stated", {}), ("proven", own), ("proven", {"proof": {"key": "k"}})):
         await insert(pool)
-        await pool.execute(_IDENTIFY, identified, json.dumps(data))
+        await pool.execute(_IDENTIFY, identified, json.dumps(data), data.get("by", "sanne"))
     waiting = [row["id"] for row in await rows(pool)]
     recording = record_operator_actions(pool, KNOWN, writer.add, has_key, must_prove=True)
     with capture_logs() as logs:
@@ -363,7 +387,7 @@ async def test_action_that_nothing_proves_is_reported_in_production(pool: Pool) 
 
 
 _IDENTIFY = """
-update access.operation set identified = $1, data = $2::jsonb
+update access.operation set identified = $1, data = $2::jsonb, by = $3
 where id = (select max(id::text)::uuid from access.operation)
 """
 _PROVE = """

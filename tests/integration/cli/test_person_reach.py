@@ -15,6 +15,7 @@ from archiver.quarantine import Quarantine
 from archiver.receipt_assembly import NO_RECEIPT
 from cli.deliveries.parked_store import ABSENT
 from cli.support import person
+from cli.tokens import BEYOND
 from cli.trace.command import UNKNOWN
 from cli.trials import NO_GUEST
 from services import clock
@@ -223,3 +224,41 @@ select 'guest', id::text, '' from deliverer.guest union all
 select 'pause', destination, '' from deliverer.pause union all
 select 'operation', id::text, what from access.operation where what <> 'trace' order by 1, 2
 """
+
+
+MINE = ("token", "add", "mine", "--tenant", "almelo", "--role", "read")
+
+
+@pytest.mark.parametrize(
+    ("groups", "reach", "beyond"),
+    [
+        (GREEN, ("--department", "groen"), ""),
+        (GREEN, ("--department", "kcc"), "kcc"),
+        (GREEN, ("--all-departments",), "kcc"),
+        (GREEN, ("--all-departments", "--confidential"), "all"),
+        (NONE, ("--department", "groen"), "groen"),
+        (ALL, ("--all-departments", "--confidential"), ""),
+    ],
+)
+def test_nobody_gives_a_token_more_departments_than_they_have(
+    run: Run, table: str, groups: tuple[str, ...], reach: tuple[str, ...], beyond: str
+) -> None:
+    done = run(*MINE, *reach, groups=groups)
+    assert done.exit_code == (1 if beyond else 0), done.output
+    if beyond:
+        assert done.stderr.strip().startswith(BEYOND) and beyond in done.stderr
+    assert rows(table, "select count(*) from access.token") == [(0 if beyond else 1,)]
+
+
+def test_token_of_another_municipality_is_as_one_that_is_not_there(run: Run) -> None:
+    theirs = ("token", "add", "theirs", "--tenant", "borne", "--role", "read")
+    assert run(*theirs, "--all-departments").exit_code == 0
+    for name in ("theirs", "nobody"):
+        for command in (
+            ("token", "revoke", name),
+            ("token", "confirm", name),
+            ("token", "narrow", name, "--department", "kcc"),
+        ):
+            done = run(*command, groups=ALL)
+            said = (done.exit_code, done.stdout, done.stderr.strip())
+            assert said == (1, "", f"there is no token {name!r}")

@@ -179,6 +179,23 @@ def test_production_believes_no_name_that_is_only_stated(
     assert recorded(fresh) == [("rules approve", PERSON, "proven")]
 
 
+@pytest.mark.parametrize("config", ["", "broken", "of a test", "with a byte order mark"])
+def test_production_is_so_whatever_configuration_the_caller_names(
+    env: dict[str, str], fresh: str, tmp_path: Path, config: str
+) -> None:
+    own = tmp_path / "own.toml"
+    town = EXAMPLE.read_text()
+    own.write_text(f"{town}[[rules" if config == "broken" else town)
+    if config == "with a byte order mark":
+        own.write_text(f'environment = "production"\n{town}', "utf-8-sig")
+    else:
+        on(fresh, lambda pool: pool.execute("insert into access.installation values (true, true)"))
+    given = {"POSTKAMER_CONFIG": str(own) if config else ""}
+    done = revoked(env | given)
+    assert (done.exit_code, done.stdout, done.stderr.strip()) == (1, "", person.NO_PERSON)
+    assert recorded(fresh) == []
+
+
 def test_option_that_is_recorded_needs_a_proof_where_its_command_alone_does_not(
     env: dict[str, str], fresh: str
 ) -> None:

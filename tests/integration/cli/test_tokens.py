@@ -113,3 +113,10 @@ def test_token_is_never_widened(run: Command) -> None:
     assert run("token", "narrow", "desk", "--department", "x").exit_code == 2
     assert run("token", "revoke", "desk").exit_code == 0
     assert run("token", "narrow", "desk", "--department", "burgerzaken").exit_code == 1
+
+
+def test_token_that_was_changed_by_hand_is_marked_in_the_list(run: Command, fresh: str) -> None:
+    assert run(*ADD).exit_code == 0
+    on(fresh, lambda pool: pool.execute("update access.token set roles = '{read,send,kcc}'"))
+    assert UNCONFIRMED in run("token", "list").stdout
+    assert not json.loads(run("token", "list", "--json").stdout)[0]["isConfirmed"]

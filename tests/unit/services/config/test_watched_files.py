@@ -102,6 +102,7 @@ def test_included_patterns_are_read_from_a_partly_wrong_file(
 
 CHANGES: dict[str, Callable[[str], str]] = {
     "partitions": lambda toml: "partitions = 4\n" + toml,
+    "environment": lambda toml: 'environment = "production"\n' + toml,
     "tenants": lambda toml: toml + '[[tenants]]\nid = "borne"\nname = "Borne"\n',
     "numbers": lambda toml: toml.replace('id = "10000001"\n', 'id = "10000001"\nwaba = "12345"\n'),
     "destinations": lambda toml: toml.replace("crm.example", "crm2.example"),

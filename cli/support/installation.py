@@ -1,0 +1,8 @@
+"""What installation a database is of, as its archiver says."""
+
+from services.postgres.database import Connection, Pool
+
+
+async def says_production(connection: "Connection | Pool") -> bool:
+    """Return True if the archiver said at its last start that this is production."""
+    return bool(await connection.fetchval("select production from access.installation"))
