@@ -1,6 +1,7 @@
 """Proofs pass the recipe in docs/municipality/archive.md without our code; and their commands."""
 
 import asyncio
+import base64
 import json
 import re
 import subprocess
@@ -126,9 +127,7 @@ async def test_verify_reports_what_is_wrong_and_needs_a_key(log: Log, archive: A
     keyless = {"POSTKAMER_ARCHIVE_KEY": None}
     assert "nothing is wrong" in (await archive("verify")).stdout
     assert "nothing is wrong" in (await archive("verify", "--public-key", key, **keyless)).stdout
-    missing = await archive("verify", code=1, **keyless)
-    assert "POSTKAMER_ARCHIVE_KEY: is missing" in missing.output
-    assert "expected a public key" in (await archive("verify", "--public-key", "x", code=1)).output
+    assert "expected a public key" in await archive.fails("verify", "--public-key", "x", code=2)
     await log.pool.execute("update archiver.entry set department = 'x' where position = 7")
     assert "7: this entry is not what it was" in (await archive("verify", code=1)).stdout
     report = await archive.json("verify", code=1)
@@ -137,3 +136,19 @@ async def test_verify_reports_what_is_wrong_and_needs_a_key(log: Log, archive: A
     assert "0 files: nothing is wrong" in (await archive("verify", "--media", code=1)).stdout
     refused = (await archive("verify", "--public-key", OTHER, code=1)).stdout
     assert "no signature on it is of this key" in refused
+
+
+async def test_verify_tells_that_it_could_not_look_from_an_archive_found_wrong(
+    log: Log, archive: Archive
+) -> None:
+    absent = {"POSTKAMER_DATABASE_URL": "postgresql://127.0.0.1:1/none"}
+    other = {"POSTKAMER_ARCHIVE_KEY": base64.b64encode(bytes(32)).decode()}
+    await log.pool.execute("update archiver.entry set department = 'x' where position = 7")
+    assert "verify: " in await archive.fails("verify", code=3, **absent)
+    missing = await archive.fails("verify", code=3, POSTKAMER_ARCHIVE_KEY=None)
+    assert missing == "POSTKAMER_ARCHIVE_KEY: is missing\n"
+    assert "does not open this archive" in await archive.fails("verify", code=3, **other)
+    assert "POSTKAMER_OBJECT_STORE: is missing" in await archive.fails(
+        "verify", "--media", code=3, POSTKAMER_OBJECT_STORE=None
+    )
+    assert "not what it was" in (await archive("verify", code=1)).stdout
