@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from pydantic import SecretStr
 
+from archiver.encryption import signed_note
 from archiver.log import checkpoint_signer
 from archiver.log.checkpoint_signer import Signer
 from services import clock
@@ -101,6 +103,22 @@ async def test_changed_proof_or_another_key_is_refused_by_the_recipe(
     for change in wrong:
         recipe.proof.write_text(json.dumps(proof | change))
         assert (await recipe.run()).returncode != 0, change
+
+
+async def test_proof_is_refused_if_its_checkpoint_is_not_signed_with_our_key(
+    log: Log, archive: Archive
+) -> None:
+    right = await log.pool.fetchval("select note from archiver.checkpoint where size = 700")
+    root = signed_note.read_note(right)
+    forged = signed_note.sign_note(root, bytes(32))
+    half = signed_note.sign_note(msgspec.structs.replace(root, size=699), log.signer.seed)
+    for note in (forged, right.partition("\n\n")[0] + "\n\n", half, "nothing"):
+        await log.pool.execute("update archiver.checkpoint set note = $1 where size = 700", note)
+        error = await archive.fails("prove", log.records[300].message)
+        assert "the checkpoint of 700 entries" in error
+        assert "archive verify" in error
+    await log.pool.execute("update archiver.checkpoint set note = $1 where size = 700", right)
+    await archive("prove", log.records[300].message)
 
 
 async def test_erased_entry_is_proved_but_not_opened(
