@@ -105,6 +105,29 @@ async def test_changed_proof_or_another_key_is_refused_by_the_recipe(
         assert (await recipe.run()).returncode != 0, change
 
 
+async def test_recipe_ignores_signatures_of_keys_that_it_does_not_know(
+    log: Log, archive: Archive, recipe: Recipe
+) -> None:
+    note = await log.pool.fetchval("select note from archiver.checkpoint where size = 700")
+    text, _, ours = note.partition("\n\n")
+    checkpoint = signed_note.read_note(note)
+    same_name = signed_note.sign_note(checkpoint, bytes(32)).splitlines()[-1] + "\n"
+    witness = same_name.replace("postkamer", "witness.example.org/1")
+    for signatures in (witness + ours, same_name + ours, ours + witness + same_name):
+        whole = f"{text}\n\n{signatures}"
+        await log.pool.execute("update archiver.checkpoint set note = $1 where size = 700", whole)
+        await archive("prove", log.records[300].message, "--out", recipe.proof)
+        checked = await recipe.run()
+        assert checked.returncode == 0, checked.stderr
+    proof = json.loads(recipe.proof.read_text())
+    failing = signed_note.sign_note(
+        msgspec.structs.replace(checkpoint, size=1), log.signer.seed
+    ).splitlines()[-1]
+    for signatures in ("", witness, same_name, f"{failing}\n{ours}"):
+        recipe.proof.write_text(json.dumps(proof | {"checkpoint": f"{text}\n\n{signatures}"}))
+        assert (await recipe.run()).returncode != 0, signatures
+
+
 async def test_proof_is_refused_if_its_checkpoint_is_not_signed_with_our_key(
     log: Log, archive: Archive
 ) -> None:
