@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from services.files.filenames import sanitise_filename
 from services.whatsapp.delivery_status import STATUS_RANK
 
 Row = Mapping[str, Any]
@@ -142,7 +143,7 @@ def _media_json(
             "id": id,
             "link": f"/v1/media/{id}",
             "mimeType": last.get("mimeType") or medium["mimeType"],
-            "filename": medium["filename"],
+            "filename": sanitise_filename(medium["filename"]),
             "state": last.get("state", "waiting"),
             "reason": last.get("reason", ""),
             "size": last.get("size"),
