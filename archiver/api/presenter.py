@@ -1,14 +1,15 @@
 """JSON of the archiver's API: a message with its decision, its outcomes and its original. Pure."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from services.files.filenames import sanitise_filename
 from services.whatsapp.delivery_status import STATUS_RANK
 
 Row = Mapping[str, Any]
-ANNOTATION = "annotation"
+ANNOTATION, LINKED = "annotation", "linked"
 CITIZEN: dict[str, Any] = {"kind": "citizen", "id": "", "identified": None}
 
 
@@ -142,7 +143,7 @@ def _media_json(
             "id": id,
             "link": f"/v1/media/{id}",
             "mimeType": last.get("mimeType") or medium["mimeType"],
-            "filename": medium["filename"],
+            "filename": sanitise_filename(medium["filename"]),
             "state": last.get("state", "waiting"),
             "reason": last.get("reason", ""),
             "size": last.get("size"),
@@ -217,10 +218,11 @@ def conversation_json(
     """Return a conversation from its events and notes, both oldest first.
 
     The department is null if the conversation has moved to one that these rights do not cover. The
-    former department of a transfer, its author and its reason are left out unless `may_know` allows
-    that department.
+    former department of a transfer, its author, its reason and its zaak are left out unless
+    `may_know` allows that department.
     """
-    steps = [(row, msgspec.json.decode(row["data"])) for row in rows]
+    read = [(row, msgspec.json.decode(row["data"])) for row in rows]
+    steps = list(_without_carried_zaken(read, may_know))
     zaken = [step["zaak"] for _, step in steps if step.get("zaak")]
     return {
         "id": id,
@@ -231,6 +233,26 @@ def conversation_json(
         "history": [_history_json(row, step, may_know) for row, step in steps],
         "notes": notes_json(note_rows),
     }
+
+
+def _without_carried_zaken(
+    steps: Sequence[tuple[Row, dict[str, Any]]], may_know: Callable[[str], bool]
+) -> Iterator[tuple[Row, dict[str, Any]]]:
+    """Yield the steps without a zaak that came along from a department that `may_know` does not
+    allow, until it is linked here too: each later step carries it."""
+    known: set[str] = set()
+    carried: set[str] = set()
+    for row, step in steps:
+        zaak, former = step.get("zaak") or "", step.get("from")
+        if former and not may_know(former) and zaak not in known:
+            carried.add(zaak)
+        elif step["event"] == LINKED:
+            carried.discard(zaak)
+        if zaak in carried:
+            yield row, step | {"zaak": None}
+        else:
+            known.add(zaak)
+            yield row, step
 
 
 def _history_json(

@@ -96,27 +96,38 @@ def read_note(note: str) -> Checkpoint:
 
 
 def verify_note(note: str, origin: str, public_key: bytes) -> Checkpoint:
-    """Read a note that must be signed with this key. Raises InvalidNote."""
+    """Read a note that must be signed with this key. Raises InvalidNote.
+
+    Lines of other keys are ignored. The first line of this key decides, as C2SP says, so that all
+    programs come to the same result.
+    """
     text, _, signatures = note.partition("\n\n")
     checkpoint, lines = read_note(note), signatures.split("\n")
     if checkpoint.origin != origin:
         raise InvalidNote("it is of another log")
     if lines.pop() or not all(map(SIGNATURE.fullmatch, lines)):
         raise InvalidNote("something stands below it that is no signature")
+    signature = next(filter(None, (_signature(line, origin, public_key) for line in lines)), b"")
+    if not _is_valid(signature, public_key, text):
+        raise InvalidNote("no signature on it is of this key")
+    return checkpoint
+
+
+def _signature(line: str, origin: str, public_key: bytes) -> bytes:
+    """Return the signature in a line if that names this key, or b""."""
     start = f"{DASH} {origin} "
-    for line in lines:
-        if line.startswith(start) and _is_valid(line.removeprefix(start), origin, public_key, text):
-            return checkpoint
-    raise InvalidNote("no signature on it is of this key")
-
-
-def _is_valid(signature: str, origin: str, public_key: bytes, text: str) -> bool:
     try:
-        raw = base64.b64decode(signature, validate=True)
-        if raw[:ID_BYTES] != key_id(origin, public_key):
-            return False
-        key = Ed25519PublicKey.from_public_bytes(public_key)
-        key.verify(raw[ID_BYTES:], text.encode() + b"\n")
-    except (binascii.Error, ValueError, InvalidSignature):
+        raw = base64.b64decode(line.removeprefix(start), validate=True)
+    except ValueError:  # another origin, or no base64
+        return b""
+    is_ours = line.startswith(start) and raw[:ID_BYTES] == key_id(origin, public_key)
+    return raw[ID_BYTES:] if is_ours else b""
+
+
+def _is_valid(signature: bytes, public_key: bytes, text: str) -> bool:
+    key = Ed25519PublicKey.from_public_bytes(public_key)
+    try:
+        key.verify(signature, text.encode() + b"\n")
+    except InvalidSignature:
         return False
     return True

@@ -71,8 +71,10 @@ async def prove_inclusion(connection: Connection, id: UUID, verifier: str) -> In
     )
     try:
         is_right = verify_proof(proof, row["leaf"])
-    except InvalidNote:
-        is_right = False
+    except InvalidNote as error:
+        raise NotProvable(
+            f"the checkpoint of {proof.size} entries: {error}: see postkamer archive verify"
+        ) from None
     if not is_right:
         raise NotProvable("the log is not what was signed: see postkamer archive verify")
     return proof
@@ -87,10 +89,16 @@ async def find_place(connection: Connection, id: UUID) -> tuple[str, str]:
 
 
 def verify_proof(proof: InclusionProof, leaf_hash: bytes) -> bool:
-    """Return whether the proof leads to the root of its checkpoint."""
+    """Return whether the proof leads to the root of its checkpoint. Raises InvalidNote if that is
+    not signed with the key of the proof, or is of another size."""
+    checkpoint = signed_note.verify_note(
+        proof.checkpoint, *signed_note.read_verifier(proof.verifier)
+    )
+    if checkpoint.size != proof.size:
+        raise InvalidNote(f"it is one of {checkpoint.size}")
     root = merkle.root_from_path(leaf_hash, proof.position, proof.size, proof.path)
     expected = merkle.leaf_hash(proof.leaf.encode())
-    return leaf_hash == expected and root == signed_note.read_note(proof.checkpoint).root
+    return leaf_hash == expected and root == checkpoint.root
 
 
 async def with_entry_key(

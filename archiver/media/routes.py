@@ -13,6 +13,7 @@ from archiver.api.viewer import Row
 from archiver.media.reader import read, report_damage
 from archiver.media.store import MediaStore, StoredFile
 from services.files.file_signatures import SIGNATURES, strip_parameters
+from services.files.filenames import sanitise_filename
 from services.files.object_store import ObjectNotFound, ObjectStore, StoreUnavailable
 from services.http.bearer_auth import require_token
 from services.http.problems import json_response, problem_response, service_unavailable
@@ -29,9 +30,6 @@ LOST = "this file is not there: {}"
 MISSING = "this file is not where it should be"
 DAMAGED = "this file is not what was kept"
 WITHOUT_A_TYPE = "application/octet-stream"
-NAME_LENGTH, ENDING_LENGTH = 150, 12
-"""Characters of a file name in the header, and of its end among these; a character takes up to 12
-bytes there."""
 HEADERS = {
     # The file comes from a stranger: a browser must neither run it nor guess its type.
     "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
@@ -131,19 +129,12 @@ def _abort(request: web.Request) -> None:
 
 
 def response_headers(file: StoredFile) -> dict[str, str]:
-    """Return the response headers: a type that no browser runs, to be saved under the file's name.
-    Pure."""
+    """Return the response headers: a type that no browser runs, to be saved under a
+    harmless name. Pure."""
     type = strip_parameters(file.mime_type)
-    name = quote(shorten_name(file.announced.filename) or "bestand", safe="")
+    name = quote(sanitise_filename(file.announced.filename) or "bestand", safe="")
     return HEADERS | {
         "Content-Type": type if type in SIGNATURES else WITHOUT_A_TYPE,
         "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
         "ETag": f'"{file.sha256}"',
     }
-
-
-def shorten_name(name: str) -> str:
-    """Shorten a file name to fit a header of 8 KiB; its end, which shows the type, stays. Pure."""
-    if len(name) <= NAME_LENGTH:
-        return name
-    return f"{name[: NAME_LENGTH - ENDING_LENGTH - 1]}…{name[-ENDING_LENGTH:]}"

@@ -14,6 +14,7 @@ import msgspec
 
 from archiver.audit import media, search_index
 from archiver.audit.catalogue import verify_catalogue
+from archiver.audit.checkpoints import Trust
 from archiver.audit.file_faults import FileFinding
 from archiver.audit.file_rows import verify_file_rows
 from archiver.audit.keys import MAX_FINDINGS
@@ -21,6 +22,7 @@ from archiver.audit.log import VerifyOptions, verify_log
 from archiver.audit.log_walk import Finding
 from archiver.audit.service_role import read_as_service
 from archiver.encryption.key_store import KeyStore
+from archiver.encryption.signed_note import InvalidNote, read_verifier
 from archiver.log.checkpoint_signer import sign_checkpoint
 from archiver.log.inclusion_proof import (
     NO_ENTRY,
@@ -52,7 +54,14 @@ from cli.support.archive_access import (
 from cli.support.audit import Operation, parse_reason, write_operation
 from cli.support.database import run_or_fail, snapshot, with_database
 from cli.support.options import Time, json_option, reason_option, renamed_option
-from cli.support.output import CommandRefused, count, print_result
+from cli.support.output import (
+    CommandMisused,
+    CommandRefused,
+    count,
+    fail,
+    fail_as_unable,
+    print_result,
+)
 from cli.support.person import require_reach
 from cli.support.reach import Subject
 from services.config import settings
@@ -103,13 +112,14 @@ def verify(
 
     The first entry that was changed or is missing is named. With --public-key the master key is not
     needed. Checkpoints in POSTKAMER_OBJECT_STORE are verified too. Exit code 1 if there is any
-    finding.
+    finding, 3 if it could not look: the database is away, or the key is missing.
     """
+    trust = _read_trust(public_key) if public_key is not None else None
 
     async def work(pool: Pool) -> Verification:
         outside = load_object_store() if media else find_object_store()
         keys = await load_keys(pool) if index else await keys_if_given(pool)
-        options = VerifyOptions(load_trust(public_key), since, outside, keys)
+        options = VerifyOptions(trust or load_trust(), since, outside, keys)
         result = await _verify_log(pool, options)
         if index and keys:
             result = await _verify_index(pool, keys, result)
@@ -120,9 +130,17 @@ def verify(
             result = msgspec.structs.replace(result, file_findings=found)
         return result
 
-    result = with_database("verify", lambda pool: refuse_archive_errors(work(pool)), 2)
+    with fail_as_unable():
+        result = with_database("verify", lambda pool: refuse_archive_errors(work(pool)), 2)
     print_result(result, _format_verification(result), as_json=as_json)
     raise SystemExit(0 if result.is_right else 1)
+
+
+def _read_trust(public_key: str) -> Trust:
+    try:
+        return Trust(*read_verifier(public_key))
+    except InvalidNote as error:
+        fail(f"--public-key: {error}", CommandMisused.exit_code)
 
 
 async def _verify_log(pool: Pool, options: VerifyOptions) -> Verification:

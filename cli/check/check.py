@@ -11,6 +11,7 @@ import msgspec
 
 from cli.check.certificates import check_certificates
 from cli.check.coverage import WORDS, describe_coverage
+from cli.check.secret_purposes import check_names, check_values
 from cli.check.servers import ServerCheck, check_servers
 from cli.check.trials import check_trials
 from cli.check.warnings import find_warnings, format_warning
@@ -63,11 +64,13 @@ def check(
         config = Configuration.model_construct(destinations=destinations, numbers=(), tenants=())
     else:
         result.warnings += [*loaded.warnings, *map(format_warning, find_warnings(loaded, now))]
+        result.faults += check_names(config, sources)
         target = result.faults if settings_too else result.warnings
         target += _scanner_faults(config, environ)
     if settings_too:
         result.faults += _token_faults(config, environ) if config.tenants else []
         result.faults += _secret_faults(config, environ)
+        result.faults += check_values(config, environ)
         faults, warnings = check_certificates(config, sources, path.parent, environ, now)
         result.faults += faults
         result.warnings += warnings

@@ -12,7 +12,6 @@ import msgspec
 
 from archiver.audit.checkpoints import Trust
 from archiver.encryption.key_store import KeyStore, WrongMasterKey
-from archiver.encryption.signed_note import InvalidNote, read_verifier
 from archiver.log import checkpoint_signer
 from archiver.log.checkpoint_signer import Signer
 from cli.support.archive_rows import require_tenant
@@ -128,15 +127,10 @@ def load_signer() -> Signer:
     return Signer(log_name(), settings.derive_key(options.archive_key, checkpoint_signer.PURPOSE))
 
 
-def load_trust(public_key: str | None) -> Trust:
-    """Return the key that signatures are checked with: the published one, else our own."""
-    if public_key is None:
-        signer = load_signer()
-        return Trust(signer.origin, signer.public_key)
-    try:
-        return Trust(*read_verifier(public_key))
-    except InvalidNote as error:
-        raise CommandRefused(f"--public-key: {error}") from None
+def load_trust() -> Trust:
+    """Return our own key, with which signatures are checked. SettingsError without a master key."""
+    signer = load_signer()
+    return Trust(signer.origin, signer.public_key)
 
 
 def find_object_store() -> ObjectStore | None:

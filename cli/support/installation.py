@@ -1,4 +1,4 @@
-"""What installation a database is of, as its archiver says."""
+"""Test or production: the installation of a database, as its archiver says."""
 
 from services.postgres.database import Connection, Pool
 

@@ -1,6 +1,7 @@
 """Print the result of a command, or the reason why it failed; and exit codes."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import IO, Any, NoReturn, TypeVar
 
 import click
@@ -30,9 +31,28 @@ class CommandMisused(CommandFailed):
     exit_code = 2
 
 
+class CommandUnable(CommandFailed):
+    """Ends the command with exit code 3: it could not look, so it has found nothing right or
+    wrong."""
+
+    exit_code = 3
+
+
 def fail(message: str, code: int = 1) -> NoReturn:
     """Print the message and exit. Code 1: refused. Code 2: misused."""
     raise (CommandMisused if code == CommandMisused.exit_code else CommandFailed)(message)
+
+
+@contextmanager
+def fail_as_unable() -> Iterator[None]:
+    """End with exit code 3 where a command would end with 1 without a result. For a command whose 1
+    means that it found something wrong."""
+    try:
+        yield
+    except CommandFailed as error:
+        if error.exit_code != CommandFailed.exit_code:
+            raise
+        raise CommandUnable(error.message) from None
 
 
 def print_result(result: Any, lines: Iterable[str], *, as_json: bool, empty: str = "") -> None:

@@ -52,6 +52,7 @@ from gateway.requests.templates import (
 )
 from services.api.field_types import Body
 from services.api.json_body import FieldError
+from services.files.filenames import sanitise_filename
 from services.language.readability import length
 
 Json = dict[str, Any]
@@ -150,7 +151,8 @@ def _content(message: Message, disclosure: str) -> tuple[str, Any]:
             return "text", {"body": body, "preview_url": text.preview_url}
         case MediaMessage(media=media):
             words = caption(media, disclosure) or None
-            return media.kind, _medium(media) | _present(caption=words, filename=media.filename)
+            filename = sanitise_filename(media.filename or "") or None
+            return media.kind, _medium(media) | _present(caption=words, filename=filename)
 
         case InteractiveMessage(interactive=interactive):
             return "interactive", _interactive(interactive, disclosure)
@@ -269,6 +271,8 @@ def _header_parameter(parameter: HeaderParameter) -> Json:
             return _dump(parameter)
     members = _dump(parameter)
     members[parameter.type].pop("id", None)
+    if name := members[parameter.type].pop("filename", ""):
+        members[parameter.type] |= _present(filename=sanitise_filename(name) or None)
     return members
 
 

@@ -3,7 +3,16 @@ large. The receiver fetches it from the archive. Pure."""
 
 import msgspec
 
-from router.model.decision import CommandAccepted, Decision, FormerOwner
+from router.conversation.refusals import OFFICIAL
+from router.model.changes import Changes
+from router.model.decision import (
+    CommandAccepted,
+    Decision,
+    FormerOwner,
+    MessageDecision,
+    TimerDecision,
+)
+from router.model.snapshot import Snapshot
 from services.config.model import Configuration
 from services.contract import Delivery
 
@@ -36,6 +45,28 @@ def flag_confidential(decision: Decision, config: Configuration) -> Decision:
         merged = msgspec.structs.replace(decision.merged, owner=owner)
         decision = msgspec.structs.replace(decision, merged=merged)
     return decision
+
+
+def leave_behind(
+    decision: Decision, changes: Changes, snapshot: Snapshot
+) -> tuple[Decision, Changes]:
+    """Leave the zaak and the labels of a conversation with the confidential department that it
+    leaves: else each later event and record would show them to the next one.
+
+    The label of an official request goes along, since whoever closes it must give its outcome.
+    """
+    former, after = decision.former, changes.conversation
+    if not (former and former.confidential and after) or decision.confidential:
+        return decision, changes
+    if (previous := snapshot.conversations.get(after.id)) is None:
+        return decision, changes
+    secret = set(previous.state.tags) - {OFFICIAL}
+    tags = tuple(tag for tag in after.state.tags if tag not in secret)
+    after = msgspec.structs.replace(after, zaak="").with_state(tags=tags)
+    decision = msgspec.structs.replace(decision, zaak="")
+    if isinstance(decision, MessageDecision | CommandAccepted | TimerDecision):
+        decision = msgspec.structs.replace(decision, labels=after.labels())
+    return decision, msgspec.structs.replace(changes, conversation=after)
 
 
 def _flag_owner(owner: FormerOwner, tenant: str, config: Configuration) -> FormerOwner:

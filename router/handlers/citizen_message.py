@@ -52,6 +52,7 @@ from router.text.pii import mask_pii
 from services.config.numbers import Number
 from services.contract import REACTION
 from services.event_types import RECEIVED
+from services.files.filenames import sanitise_filename
 from services.whatsapp import items
 from services.whatsapp.parser import words
 
@@ -293,7 +294,7 @@ def events(unit: WorkUnit, message: items.Message, decision: Decision) -> Iterat
 
 def _event_data(unit: WorkUnit, message: items.Message, decision: MessageDecision) -> Data:
     content = message.content
-    filename = _mask(content.filename, decision)
+    filename = sanitise_filename(_mask(content.filename, decision))
     media = {"id": decision.message, "mimeType": content.mime_type, "filename": filename}
     media["link"] = LINK.format(decision.message)
     return (

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from router.conversation.confidentiality import flag_confidential
+from router.conversation.confidentiality import flag_confidential, leave_behind
 from router.conversation.refusals import FAULT
 from router.handlers import (
     account_event,
@@ -41,7 +41,7 @@ def decide(unit: WorkUnit, snapshot: Snapshot, context: RoutingContext) -> tuple
     """Decide a unit. Input from a citizen, Meta or a CRM never makes this raise."""
     decision, changes = _decide_entry(unit, snapshot, context)
     decision = add_identity_changes(unit, decision, changes, snapshot)
-    return flag_confidential(decision, context.config), changes
+    return leave_behind(flag_confidential(decision, context.config), changes, snapshot)
 
 
 def _decide_entry(

@@ -37,7 +37,7 @@ from router.output.crm_events import (
     labels_json,
     reply_json,
 )
-from router.rules.engine import Verdict, higher_priority
+from router.rules.engine import ESCALATED, Verdict, higher_priority
 from services.config.organisation import Tenant
 from services.contract import Timeout
 from services.event_types import CLOSED, DECIDED, TEXT_SENT, WAITING, WINDOW_CLOSING
@@ -178,7 +178,9 @@ def _waiting_too_long(timer: TimerContext) -> TimerOutcome:
         escalated=True, priority=higher_priority(state.priority, "high")
     )
     if department and department.escalate_to:
-        verdict = Verdict(department.escalate_to, conversation.rule, WAITED)
+        # Without a rule, words may still place it; the rule of before has another reason.
+        rule = ESCALATED if conversation.rule else ""
+        verdict = Verdict(department.escalate_to, rule, WAITED)
         after = (
             after.moved_to(verdict, timer.entry.at)
             .with_next_sequence()
@@ -300,6 +302,7 @@ def _decision(
         destination=destination,
         rule=after.rule,
         reason=REASONS.get(outcome.effect, after.reason),
+        placed=after.reason if outcome.effect in REASONS else "",
         sequence=after.sequence - (reply is not None),
         event=unit.id("event") if has_event else None,
         zaak=after.zaak,
@@ -342,6 +345,9 @@ def record(unit: WorkUnit, entry: Timeout, decision: Decision) -> KindAndData | 
     if not isinstance(decision, TimerDecision) or not decision.effect:
         return None
     data = conversation_event_data(decision.effect, decision)
+    if decision.placed:  # beside the rule stands the reason of the rule
+        data["decision"]["reason"] = decision.placed
+        data["reason"] = decision.reason
     if decision.alarm:
         data |= alarm_data(decision.alarm)
     return "conversation", data

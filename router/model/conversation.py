@@ -110,7 +110,7 @@ class ReadReceipt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 class Conversation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A conversation between one number and one person. `rule` is '' while only the number's
     fallback decided; otherwise a rule's id, or a constant of `router.rules.engine` for a person's
-    choice."""
+    choice or an escalation."""
 
     id: str
     tenant: str

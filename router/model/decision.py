@@ -197,6 +197,8 @@ class TimerDecision(Decision, frozen=True, gc=False, kw_only=True, omit_defaults
     effect: str = ""
     """said, decided, waiting, closed, returned, window, alarmed or unconfirmed; '' if the timer no
     longer applied."""
+    placed: str = ""
+    """Reason why the conversation is at its department, if `reason` is that of the effect."""
     labels: Labels = Labels()
     alarm: Alarm | None = None
     window_until: datetime | None = None

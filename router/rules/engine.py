@@ -15,9 +15,9 @@ from router.rules.reasons import DUTCH, Reasons
 from services.config.model import Configuration
 from services.config.routing_rules import Mask, Rule, SafetyRule
 
-TRANSFER, OPENED, MENU = "_transfer", "_opened", "_menu"
-"""Values of `rule` if a person chose the department; no rule has such an id. Like a rule's choice,
-it sticks."""
+TRANSFER, OPENED, MENU, ESCALATED = "_transfer", "_opened", "_menu", "_escalated"
+"""Values of `rule` if a person chose the department, or waiting too long did; no rule has such an
+id. Like a rule's choice, it sticks."""
 PRIORITIES = ("low", "normal", "high", "urgent")
 
 R = TypeVar("R", Rule, SafetyRule)

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from services.config.numbers import OptionalUrl
 from services.config.routing_rules import Id
 from services.roles import Role
 from services.toml.model import ConfigModel
@@ -27,9 +28,7 @@ def _check_keys_url(url: str) -> str:
     return url
 
 
-KeysUrl = Annotated[
-    str, Field(max_length=500, pattern=r"^(https?://[^\s]+)?$"), AfterValidator(_check_keys_url)
-]
+KeysUrl = Annotated[OptionalUrl, AfterValidator(_check_keys_url)]
 
 
 def _as_path(value: Any) -> Any:

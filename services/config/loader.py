@@ -93,9 +93,20 @@ def _load_texts(
         return None, []
     if not name:
         return Texts({}, {}), []
-    if "\0" in name or not (path.parent / name).is_relative_to(path.parent):
+    if "\0" in name or not _is_beside(path, path.parent / name):
         return None, [locate_error(sources, ("texts",), BESIDE.format(name))]
     return load_texts(path.parent / name), []
+
+
+def _is_beside(path: Path, file: Path) -> bool:
+    """Return whether a file is in the folder of `path`, by its name and after its links: else
+    whoever may write the configuration could have any file of this machine read."""
+    folder = path.parent
+    return (
+        file.is_relative_to(folder)
+        and ".." not in file.relative_to(folder).parts
+        and file.resolve().is_relative_to(folder.resolve())
+    )
 
 
 def version(files: dict[str, str]) -> str:
@@ -137,7 +148,7 @@ def _included(
         if not names:
             faults.append(locate_error(sources, ("include",), f"there is no file {pattern!r}"))
         for file in (path.parent / name for name in names):
-            if not file.is_relative_to(path.parent):
+            if not _is_beside(path, file):
                 faults.append(locate_error(sources, ("include",), BESIDE.format(pattern)))
                 break
             if file.resolve() not in seen:

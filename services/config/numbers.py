@@ -1,8 +1,9 @@
 """Our numbers: each has our own lasting id, and its current and earlier registrations."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.config.providers import ProviderId
@@ -11,7 +12,24 @@ from services.toml.model import ConfigModel
 MetaId = Annotated[str, Field(pattern=r"^[0-9]{5,32}$")]
 EnvName = Annotated[str, Field(pattern=r"^env:[A-Za-z_][A-Za-z0-9_]*$")]
 """Name of the variable with a secret, never the secret itself."""
-Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
+
+
+def refuse_user_info(url: str) -> str:
+    """Refuse an address with a user name or password: many read the file, and a log of requests
+    shows the address."""
+    if re.match(r"[^/?#]*//[^/?#]*@", url):
+        raise PydanticCustomError(
+            "user_info",
+            "An address has no user name or password: name a variable with it in a secret",
+        )
+    return url
+
+
+WithoutUserInfo = AfterValidator(refuse_user_info)
+Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$"), WithoutUserInfo]
+OptionalUrl = Annotated[
+    str, Field(max_length=500, pattern=r"^(https?://[^\s]+)?$"), WithoutUserInfo
+]
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,253}$", to_lower=True)]
 """Host name in lower case, as in a parsed URL."""
 ReadMarks = Literal["never", "asked", "answered"]

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.calendar.quiet_hours import NightHours
-from services.config.numbers import Url
+from services.config.numbers import OptionalUrl, Url, WithoutUserInfo
 from services.config.pricing import Amount
 from services.config.routing_rules import Id, Mask, OpeningHours, Tag, TextId
 from services.toml.model import ConfigModel
@@ -278,15 +278,15 @@ class OpenKlantDestination(HttpDestination):
     """Longest gap, in minutes, between two messages of the same contact."""
     look_seconds: int = Field(default=60, ge=5, le=3600)
     """Interval of polling for tasks that were completed in Open Klant."""
-    link: str = Field(default="", max_length=500, pattern=r"^(https?://[^\s]+)?$")
+    link: OptionalUrl = ""
     """URL of a conversation for employees, with '{conversation}' for its id."""
     answer_channel: str = Field(default="", max_length=50)
     """Value of `kanaal` with which an employee registers an answer that goes to the citizen's
     phone; '' sends none."""
-    cases_url: str = Field(default="", max_length=500, pattern=r"^(https?://[^\s]+)?$")
+    cases_url: OptionalUrl = ""
     """Root of the Zaken API that employees' front end reads. Contacts are linked to its zaken
     alone; '' links to none."""
-    objects_url: str = Field(default="", max_length=500, pattern=r"^(https?://[^\s]+)?$")
+    objects_url: OptionalUrl = ""
     """Root of the Objecten API with the departments and ITA's logbooks; '' if it may not be
     read."""
     objects_secret: str = Field(default="", pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*)?$")
@@ -315,7 +315,7 @@ class MailDestination(Destination):
     alarms_only: ClassVar[bool] = True
 
     kind: Literal["mail"]
-    url: Annotated[str, Field(pattern=r"^smtps?://[^\s]+$")]
+    url: Annotated[str, Field(pattern=r"^smtps?://[^\s]+$"), WithoutUserInfo]
     to: tuple[Mail, ...] = Field(min_length=1, max_length=20)
     sender: Mail
 

@@ -1,6 +1,7 @@
 """Proofs pass the recipe in docs/municipality/archive.md without our code; and their commands."""
 
 import asyncio
+import base64
 import json
 import re
 import subprocess
@@ -8,9 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from pydantic import SecretStr
 
+from archiver.encryption import signed_note
 from archiver.log import checkpoint_signer
 from archiver.log.checkpoint_signer import Signer
 from services import clock
@@ -102,6 +105,45 @@ async def test_changed_proof_or_another_key_is_refused_by_the_recipe(
         assert (await recipe.run()).returncode != 0, change
 
 
+async def test_recipe_ignores_signatures_of_keys_that_it_does_not_know(
+    log: Log, archive: Archive, recipe: Recipe
+) -> None:
+    note = await log.pool.fetchval("select note from archiver.checkpoint where size = 700")
+    text, _, ours = note.partition("\n\n")
+    checkpoint = signed_note.read_note(note)
+    same_name = signed_note.sign_note(checkpoint, bytes(32)).splitlines()[-1] + "\n"
+    witness = same_name.replace("postkamer", "witness.example.org/1")
+    for signatures in (witness + ours, same_name + ours, ours + witness + same_name):
+        whole = f"{text}\n\n{signatures}"
+        await log.pool.execute("update archiver.checkpoint set note = $1 where size = 700", whole)
+        await archive("prove", log.records[300].message, "--out", recipe.proof)
+        checked = await recipe.run()
+        assert checked.returncode == 0, checked.stderr
+    proof = json.loads(recipe.proof.read_text())
+    failing = signed_note.sign_note(
+        msgspec.structs.replace(checkpoint, size=1), log.signer.seed
+    ).splitlines()[-1]
+    for signatures in ("", witness, same_name, f"{failing}\n{ours}"):
+        recipe.proof.write_text(json.dumps(proof | {"checkpoint": f"{text}\n\n{signatures}"}))
+        assert (await recipe.run()).returncode != 0, signatures
+
+
+async def test_proof_is_refused_if_its_checkpoint_is_not_signed_with_our_key(
+    log: Log, archive: Archive
+) -> None:
+    right = await log.pool.fetchval("select note from archiver.checkpoint where size = 700")
+    root = signed_note.read_note(right)
+    forged = signed_note.sign_note(root, bytes(32))
+    half = signed_note.sign_note(msgspec.structs.replace(root, size=699), log.signer.seed)
+    for note in (forged, right.partition("\n\n")[0] + "\n\n", half, "nothing"):
+        await log.pool.execute("update archiver.checkpoint set note = $1 where size = 700", note)
+        error = await archive.fails("prove", log.records[300].message)
+        assert "the checkpoint of 700 entries" in error
+        assert "archive verify" in error
+    await log.pool.execute("update archiver.checkpoint set note = $1 where size = 700", right)
+    await archive("prove", log.records[300].message)
+
+
 async def test_erased_entry_is_proved_but_not_opened(
     log: Log, archive: Archive, recipe: Recipe
 ) -> None:
@@ -126,9 +168,7 @@ async def test_verify_reports_what_is_wrong_and_needs_a_key(log: Log, archive: A
     keyless = {"POSTKAMER_ARCHIVE_KEY": None}
     assert "nothing is wrong" in (await archive("verify")).stdout
     assert "nothing is wrong" in (await archive("verify", "--public-key", key, **keyless)).stdout
-    missing = await archive("verify", code=1, **keyless)
-    assert "POSTKAMER_ARCHIVE_KEY: is missing" in missing.output
-    assert "expected a public key" in (await archive("verify", "--public-key", "x", code=1)).output
+    assert "expected a public key" in await archive.fails("verify", "--public-key", "x", code=2)
     await log.pool.execute("update archiver.entry set department = 'x' where position = 7")
     assert "7: this entry is not what it was" in (await archive("verify", code=1)).stdout
     report = await archive.json("verify", code=1)
@@ -137,3 +177,19 @@ async def test_verify_reports_what_is_wrong_and_needs_a_key(log: Log, archive: A
     assert "0 files: nothing is wrong" in (await archive("verify", "--media", code=1)).stdout
     refused = (await archive("verify", "--public-key", OTHER, code=1)).stdout
     assert "no signature on it is of this key" in refused
+
+
+async def test_verify_tells_that_it_could_not_look_from_an_archive_found_wrong(
+    log: Log, archive: Archive
+) -> None:
+    absent = {"POSTKAMER_DATABASE_URL": "postgresql://127.0.0.1:1/none"}
+    other = {"POSTKAMER_ARCHIVE_KEY": base64.b64encode(bytes(32)).decode()}
+    await log.pool.execute("update archiver.entry set department = 'x' where position = 7")
+    assert "verify: " in await archive.fails("verify", code=3, **absent)
+    missing = await archive.fails("verify", code=3, POSTKAMER_ARCHIVE_KEY=None)
+    assert missing == "POSTKAMER_ARCHIVE_KEY: is missing\n"
+    assert "does not open this archive" in await archive.fails("verify", code=3, **other)
+    assert "POSTKAMER_OBJECT_STORE: is missing" in await archive.fails(
+        "verify", "--media", code=3, POSTKAMER_OBJECT_STORE=None
+    )
+    assert "not what it was" in (await archive("verify", code=1)).stdout

@@ -90,7 +90,7 @@ async def test_complete_index_is_not_changed(world: Pool, archive: Archive) -> N
     assert (await archive("reindex")).stdout == "0 rows added, 0 removed\n"
     shown = (await archive("verify", "--index")).stdout
     assert "What things are found by: nothing is wrong." in shown
-    error = (await archive("verify", "--index", code=1, POSTKAMER_ARCHIVE_KEY="")).stderr
+    error = (await archive("verify", "--index", code=3, POSTKAMER_ARCHIVE_KEY="")).stderr
     assert "POSTKAMER_ARCHIVE_KEY" in error
 
 

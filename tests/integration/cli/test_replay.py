@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import json
+import shutil
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ SECRET = "mijn container bij Sannes huis"
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    (tmp_path / "texts").symlink_to(FOLDER)
+    shutil.copytree(FOLDER, tmp_path / "texts")
     file = tmp_path / "town.toml"
     file.write_text(TOWN)
     return file

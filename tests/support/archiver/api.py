@@ -16,6 +16,7 @@ from archiver.api.routes import RecordRoutes
 from archiver.log.writer import Writer
 from archiver.search.routes import PATH, SearchRoutes
 from archiver.search.search import Search
+from services.config.model import Configuration
 from services.http.application import api_app
 from services.http.bearer_auth import Handler, require_token
 from services.http.problems import json_response
@@ -74,9 +75,11 @@ def _show_anything(views: AccessLog) -> Handler:
 
 
 @asynccontextmanager
-async def archive_api(pool: Pool, **rights: Any) -> AsyncIterator[ArchiveApi]:
+async def archive_api(
+    pool: Pool, config: Configuration | None = None, **rights: Any
+) -> AsyncIterator[ArchiveApi]:
     given = {"roles": frozenset(["read"])} | GENEROUS | rights
-    tokens, keys = TokenStore(pool, [key("t", **given)]), await keys_of(pool)
+    tokens, keys = TokenStore(pool, [key("t", **given)], config), await keys_of(pool)
     reader = RecordReader(pool, keys)
     async with access_log(Writer(pool, keys)) as views:
         anything = require_token(views.identified(_show_anything(views)), tokens, "read")

@@ -58,7 +58,7 @@ SETTINGS = {
     "POSTKAMER_META_GRAPH_URL": "https://graph.facebook.com/v26.0",
     "POSTKAMER_API_TOKENS": "crm@almelo/*:d",
     "POSTKAMER_WORKING_KEY": base64.b64encode(bytes(32)).decode(),
-    "POSTKAMER_ARCHIVE_KEY": base64.b64encode(bytes(32)).decode(),
+    "POSTKAMER_ARCHIVE_KEY": base64.b64encode(b"a" * 32).decode(),
     "POSTKAMER_OBJECT_STORE": "file:///var/lib/postkamer",
     "CRM_SECRET": "e",
 }

@@ -1,4 +1,4 @@
-"""Exit codes 0, 1 and 2, and errors as JSON."""
+"""Exit codes, and errors as JSON."""
 
 import json
 import shlex
@@ -19,7 +19,7 @@ WITH_JSON = [
     if any("--json" in parameter.opts for parameter in command.params)
 ]
 EXITS = {
-    "archive": ("", "archive verify", "archive views"),
+    "archive": ("", "archive checkpoint", "archive views"),
     "care": ("", "care confirm 10000001-a2a2a2a2a2a2a2a2a2a2a2a2a2", "care confirm x"),
     "check": ("check --config good.toml", "check --config wrong.toml", "check x"),
     "costs": ("", "costs", "costs --month x"),
@@ -84,6 +84,12 @@ def test_command_ends_with_the_documented_exit_code(folder: Path, code: int, lin
     done = postkamer(*shlex.split(line))
     assert done.exit_code == code, done.output
     assert bool(done.stderr) == (code > 0 and not line.startswith("check --config"))
+
+
+def test_verification_that_could_not_look_is_no_archive_found_wrong(folder: Path) -> None:
+    done = postkamer("archive", "verify", "--json")
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert json.loads(done.stderr)["error"]["exit"] == 3
 
 
 @pytest.mark.slow

@@ -183,6 +183,12 @@ def test_file_waits_until_the_record_has_its_outcome() -> None:
     assert shown(SENT | {"media": str(MESSAGE)})["media"] == [], "a file that was sent"
 
 
+def test_file_is_shown_under_a_harmless_name() -> None:
+    named = {"id": "900", "sha256": "x", "mimeType": "application/pdf", "filename": "../a.pdf.exe"}
+    [file] = shown(RECEIVED | {"medium": named})["media"]
+    assert file["filename"] == "a.pdf_exe"
+
+
 def test_note_has_the_id_that_its_writer_was_given() -> None:
     rows = [row("note", NOTED | {"author": None}, 2), row("note", NOTED, 5)]
     listed = {"id": str(UUID(int=8)), "text": "Belt morgen terug"}

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from archiver.encryption.signed_note import (
@@ -20,6 +21,10 @@ PUBLIC = derive_public_key(SEED)
 PUBLISHED = encode_verifier(ORIGIN, PUBLIC)
 NOTE = sign_note(MADE, SEED)
 OTHERS = sign_note(MADE, bytes(32))
+TEXT, SIGNATURES = NOTE[: -len(NOTE.splitlines()[-1]) - 1], NOTE.splitlines()[-1] + "\n"
+OF_OTHERS = OTHERS.splitlines()[-1] + "\n"
+FAILING = sign_note(msgspec.structs.replace(MADE, size=1), SEED).splitlines()[-1] + "\n"
+"""Line of our key for another checkpoint."""
 SIGNED_BY = "\N{EM DASH} example.org/log "
 
 
@@ -31,7 +36,7 @@ def test_note_has_the_published_form() -> None:
     assert signature.endswith("\n")
 
 
-@pytest.mark.parametrize("note", [NOTE, NOTE + OTHERS.splitlines()[-1] + "\n"])
+@pytest.mark.parametrize("note", [NOTE, NOTE + OF_OTHERS, TEXT + OF_OTHERS + SIGNATURES])
 def test_note_passes_with_the_published_key_also_beside_signatures_of_others(note: str) -> None:
     assert read_verifier(PUBLISHED) == (ORIGIN, PUBLIC)
     assert verify_note(note, ORIGIN, PUBLIC) == MADE
@@ -42,6 +47,7 @@ def test_note_passes_with_the_published_key_also_beside_signatures_of_others(not
     [
         (NOTE.replace("700", "701"), "no signature on it is of this key"),
         (NOTE.replace("12:00", "13:00"), "no signature on it is of this key"),
+        (TEXT + FAILING + SIGNATURES, "no signature on it is of this key"),
         (OTHERS, "no signature on it is of this key"),
         (NOTE.replace(ORIGIN, "example.org/other"), "it is of another log"),
         (NOTE.partition("\n\n")[0], "no signature on it is of this key"),

@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
+from urllib.parse import unquote
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from archiver.media import fetch_policy
@@ -22,6 +23,7 @@ from archiver.media.store import StoredFile
 from services.config.accounts import ProviderAccount
 from services.config.numbers import Number
 from services.files.file_signatures import SIGNATURES
+from services.files.filenames import sanitise_filename
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 META = ProviderAccount(
@@ -196,6 +198,7 @@ def test_file_with_another_signature_than_its_types_is_quarantined(
 
 
 @given(st.text(max_size=80), st.text(max_size=40))
+@example("..\\brief\u202e.pdf.exe", "application/pdf")
 def test_file_name_of_a_citizen_breaks_no_header(filename: str, mime_type: str) -> None:
     announced = AnnouncedFile(id="1", filename=filename.encode(errors="replace").decode())
     file = StoredFile(
@@ -203,5 +206,7 @@ def test_file_name_of_a_citizen_breaks_no_header(filename: str, mime_type: str) 
         sha256="00", scanned=True, object=None, ciphertext_sha256="", stream_key=None,
     )  # fmt: skip
     headers = response_headers(file)
+    name = unquote(headers["Content-Disposition"].partition("UTF-8''")[2])
+    assert name == (sanitise_filename(announced.filename) or "bestand")
     assert all(value.isascii() and value.isprintable() for value in headers.values())
     assert headers["Content-Type"] in {*SIGNATURES, "application/octet-stream"}

@@ -187,6 +187,15 @@ def test_an_upload_has_its_place_without_an_id(
     assert json.dumps(place, separators=(",", ":"), ensure_ascii=False)[1:-1] in text
 
 
+def test_citizen_gets_a_file_under_a_harmless_name() -> None:
+    named = examples.MESSAGES["upload"]["media"] | {"filename": "brief\u202efdp.exe"}
+    template = json.loads(json.dumps(WITH_PARAMETER))
+    [header] = template["template"]["components"]
+    header["parameters"][0]["document"]["filename"] = "brief\u202efdp.exe"
+    assert content("upload", media=named)["document"]["filename"] == "brieffdp_exe"
+    assert "brieffdp_exe" in graph_payload(message("template", **template)).decode()
+
+
 def test_a_file_that_is_elsewhere_is_found_where_an_upload_would_be() -> None:
     def linked(members: dict[str, Any]) -> Any:
         upload, link = f'"id": "{examples.UPLOAD}"', '"link": "https://www.almelo.nl/a.pdf"'

@@ -111,6 +111,13 @@ def test_pii_in_the_name_of_a_file_is_found_and_masked(
     assert filename in inbound_record(hall).raw.decode()
 
 
+def test_department_gets_a_harmless_name_and_the_record_keeps_that_of_the_citizen() -> None:
+    hall = Stadhuis()
+    hall.hears(type="document", content=document("../brief.pdf.exe", "hier over jeugdzorg"))
+    assert data(hall.told[-1])["media"][0]["filename"] == "brief.pdf_exe"
+    assert "../brief.pdf.exe" in inbound_record(hall).raw.decode()
+
+
 def test_bsn_in_words_and_in_the_name_of_a_file_is_named_once() -> None:
     hall = Stadhuis()
     both = document("111222333 en NL91ABNA0417164300.pdf", f"mijn container, {BSN}")

@@ -12,7 +12,7 @@ from services.config.model import parse
 from services.contract import Delivery
 from services.event_types import CARE_ALARM, CLOSED, RECEIVED, STATUS_CHANGED, TRANSFERRED
 from tests.support.router.config_full import CONFIG, DISCREET, TOML
-from tests.support.router.decisions import data
+from tests.support.router.decisions import data, records_of
 from tests.support.router.simulation import Stadhuis
 from tests.support.router.webhooks import status
 
@@ -116,6 +116,45 @@ def test_danger_and_deadline_go_along_out_of_a_confidential_department(hall: Sta
         hall.orders("transfer", to_department=to, reason="reden")
     taken = data(events_of(hall, TRANSFERRED)[2])
     assert taken["care"] and taken["due"] and not taken.keys() & {"reason", "tags", "by", "from"}
+
+
+LABELLING = TOML.replace(
+    'public_name = "een collega"', 'public_name = "een collega"\nconfidential = true'
+).replace('words = ["jeugdzorg"]', 'words = ["jeugdzorg"], tag = ["gezin"]')
+TAGGED = parse(LABELLING, "postkamer.toml")
+"""Youth care is confidential, and its rule sets a label."""
+ESCALATING = parse(
+    LABELLING.replace('mask = ["bsn"]', 'mask = ["bsn"]\nescalate_to = "groen"'), "postkamer.toml"
+)
+
+
+def test_case_and_labels_of_a_confidential_department_stay_behind() -> None:
+    hall = Stadhuis(given=TAGGED)
+    hall.hears("ik maak bezwaar tegen jeugdzorg")
+    hall.orders("link", zaak="ZAAK-1")
+    assert (hall.state.tags, hall.conversation.zaak) == (("officieel", "gezin"), "ZAAK-1")
+    hall.orders("transfer", to_department="zorg", employee="piet")
+    assert (hall.state.tags, hall.conversation.zaak) == (("officieel", "gezin"), "ZAAK-1")
+    told, done = len(hall.told), len(hall.done)
+    hall.orders("transfer", to_department="groen")
+    hall.hears("dank u")
+    hall.orders("transfer", to_department="teamleider")
+    later = [event for event in hall.told[told:] if event.department in ("groen", "teamleider")]
+    said = [event.data for event in later] + [each.data for each in records_of(hall.done[done:])]
+    assert not any(b"gezin" in each or b"ZAAK-1" in each for each in said)
+    # An official request is closed with its outcome, whoever closes it.
+    assert (hall.state.tags, hall.conversation.zaak) == (("officieel",), "")
+
+
+def test_escalation_out_of_a_confidential_department_leaves_its_labels_too() -> None:
+    hall = Stadhuis(given=ESCALATING)
+    hall.hears("jeugdzorg")
+    hall.after(minutes=61)
+    assert (hall.conversation.department, hall.state.tags) == ("groen", ())
+    told = [event for event in hall.told if event.department == "groen"]
+    assert told and not any(b"gezin" in event.data or b"jeugd" in event.data for event in told)
+    hall.hears("nu over mijn container")
+    assert "jeugd" not in hall.told[-1].data.decode()
 
 
 @pytest.mark.slow

@@ -5,9 +5,11 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from router.rules.engine import TRANSFER
 from services.event_types import CLOSED, TRANSFERRED, WAITING
-from tests.support.router.decisions import data
+from tests.support.router.decisions import data, records_of
 from tests.support.router.script import give_command, play
+from tests.support.router.simulation import Stadhuis
 from tests.support.router.timer_delivery import timeout
 
 WAITING_SINCE_ONE = "= 2026-11-25 13:00 menu=\n er is iets met de buren\n"
@@ -138,6 +140,44 @@ def test_idle_conversation_is_closed_with_its_reason() -> None:
     closed = hall.told[-1]
     assert (closed.type, data(closed)["reason"]) == (CLOSED, "er is lang niets meer gezegd")
     assert hall.conversation.closed_at == hall.now
+
+
+def decisions_by_event(hall: Stadhuis) -> dict[str, tuple[str, str, str]]:
+    """Rule and reason of the placement, and the reason of the event itself."""
+    entries = [data(each) for each in records_of(hall.done) if each.kind == "conversation"]
+    return {
+        each["event"]: (*map(each["decision"].get, ("rule", "reason")), each.get("reason", ""))
+        for each in entries
+    }
+
+
+def test_record_of_a_timer_keeps_the_reason_of_the_rule_apart_from_its_own() -> None:
+    hall = play("= 2026-11-25 13:00 menu=\n mijn container")
+    opened = decisions_by_event(hall)["opened"]
+    play("+1h -> duurt_langer, ~waiting, @groen, #afval\n /text; +14d -> ~closed", hall)
+    entries = decisions_by_event(hall)
+    assert opened[0] == "afval" and "afval" in opened[1]
+    assert entries["waiting"] == (*opened[:2], "er is te lang geen antwoord gegeven")
+    assert entries["closed"] == (*opened[:2], "er is lang niets meer gezegd")
+
+
+def test_no_choice_of_a_person_stands_beside_the_reason_of_an_escalation() -> None:
+    hall = play("= 2026-11-25 13:00 menu=\n mijn container; /transfer klantcontact -> doorgestuurd")
+    assert hall.conversation.rule == TRANSFER
+    play("+1h -> duurt_langer, ~waiting, @teamleider\n nog iets over mijn paspoort", hall)
+    assert hall.conversation.department == "teamleider"
+    waited = ("_escalated", "er is te lang geen antwoord gegeven")
+    entries = [data(each) for each in records_of(hall.done) if each.kind == "conversation"]
+    places = [(each["decision"]["rule"], each["decision"]["reason"]) for each in entries]
+    assert [each["event"] for each in entries[-2:]] == ["transferred", "waiting"]
+    assert places[-2:] == [waited, waited]
+    assert data(hall.told[-1])["decision"]["rule"] == "_escalated"
+
+
+def test_escalation_of_what_no_rule_placed_leaves_it_to_the_rules() -> None:
+    hall = play(f"{WAITING_SINCE_ONE} +1h -> duurt_langer, ~waiting, @teamleider")
+    assert hall.conversation.rule == ""
+    play("mijn container -> @groen, #afval", hall)
 
 
 def test_timers_of_a_closed_conversation_do_nothing() -> None:

@@ -87,6 +87,84 @@ def test_check_reports_every_fault_of_all_files_and_no_consequence_of_one(
     assert got and (want is None or sorted(got) == sorted(want))
 
 
+@pytest.mark.parametrize(
+    ("setting", "name"),
+    [
+        ("include", "../*.toml"),
+        ("include", "rules/../../other/x.toml"),
+        ("include", "../other/x.toml"),
+        ("include", "link.toml"),
+        ("texts", "../other/texts"),
+        ("texts", "rules/../../other/texts"),
+        ("texts", "linked"),
+    ],
+)
+def test_nothing_is_read_from_outside_the_folder_of_the_configuration(
+    tmp_path: Path, setting: str, name: str
+) -> None:
+    town, other = tmp_path / "town", tmp_path / "other"
+    for folder in (town / "rules", other / "texts"):
+        folder.mkdir(parents=True)
+    for file in (tmp_path / "x.toml", other / "x.toml"):
+        file.write_text("")
+    (other / "texts" / "nl.toml").write_text((FOLDER / "nl.toml").read_text())
+    (town / "link.toml").symlink_to(other / "x.toml")
+    (town / "linked").symlink_to(other / "texts")
+    value = f'["{name}"]' if setting == "include" else f'"{name}"'
+    [fault] = faults_of(town, f"{setting} = {value}\n{TOML}")
+    assert fault == f"postkamer.toml:1: {setting}: {name!r} {NOT_BESIDE}"
+
+
+def test_folder_that_is_reached_by_links_is_one_place(tmp_path: Path) -> None:
+    """Kubernetes mounts a ConfigMap so."""
+    (tmp_path / "..2026").mkdir()
+    (tmp_path / "..2026" / "x.toml").write_text("")
+    (tmp_path / "..2026" / "postkamer.toml").write_text(f'include = ["*x.toml"]\n{TOML}')
+    (tmp_path / "..data").symlink_to("..2026")
+    for name in ("x.toml", "postkamer.toml"):
+        (tmp_path / name).symlink_to(f"..data/{name}")
+    assert load(tmp_path / "postkamer.toml").files.keys() == {"postkamer.toml", "x.toml"}
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://crm:hunter2@crm.example/events", "https://hunter2@crm.example/", "http://:@x/"],
+)
+@pytest.mark.parametrize(
+    ("before", "setting"),
+    [
+        ("https://crm.example/events", "{}"),
+        (
+            'secret = "env:CRM_SECRET"',
+            'secret = "env:CRM_SECRET"\noauth = {{token_url = "{}", client_id = "x",'
+            ' client_secret = "env:A"}}',
+        ),
+        ('[[destinations]]', '[[destinations]]\nid = "ok"\nkind = "openklant"\nurl ='
+         ' "https://ok.example"\nlink = "{}"\n[[destinations]]'),
+        ('[[destinations]]', '[[destinations]]\nid = "ok"\nkind = "openklant"\nurl ='
+         ' "https://ok.example"\ncases_url = "{}"\n[[destinations]]'),
+        ('[[destinations]]', '[[destinations]]\nid = "ok"\nkind = "openklant"\nurl ='
+         ' "https://ok.example"\nobjects_url = "{}"\nobjects_secret = "env:B"\n[[destinations]]'),
+        ('[[numbers]]', '[[numbers]]\ngraph_url = "{}"'),
+    ],
+)  # fmt: skip
+def test_address_with_a_password_is_refused_and_not_repeated(
+    tmp_path: Path, address: str, before: str, setting: str
+) -> None:
+    found = faults_of(tmp_path, TOML.replace(before, setting.format(address), 1))
+    assert any("no user name or password" in fault for fault in found), found
+    assert "hunter2" not in "".join(found)
+
+
+def test_mail_server_with_a_password_is_refused(tmp_path: Path) -> None:
+    mail = (
+        '\n[[destinations]]\nid = "m"\nkind = "mail"\nurl = "smtps://u:hunter2@mail.example"\n'
+        'to = ["a@x.example"]\nsender = "b@x.example"\n'
+    )
+    [fault] = faults_of(tmp_path, TOML + mail)
+    assert "no user name or password" in fault and "hunter2" not in fault
+
+
 def test_missing_file_hides_no_fault_of_the_texts(tmp_path: Path) -> None:
     (tmp_path / "texts").mkdir()
     nl = (FOLDER / "nl.toml").read_text()

@@ -1,0 +1,69 @@
+"""Names of files that go out hide nothing, and lead nowhere."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.files.filenames import NAME_BYTES, PROGRAMS, sanitise_filename
+
+PDF = "brief.pdf"
+
+
+@pytest.mark.parametrize("name", ["brief.pdf", "Uw besluit (2).docx", "café €5.tar.gz", "zonder"])
+def test_ordinary_name_stays(name: str) -> None:
+    assert sanitise_filename(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "harmless"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("..\\..\\brief.pdf", PDF),
+        ("C:\\Temp\\brief.pdf", PDF),
+        ("/", ""),
+        ("..", ""),
+        ("  .hidden. ", "hidden"),
+        ("brief\r\n\0\x7f\x85.pdf", PDF),
+        ("brief\N{RIGHT-TO-LEFT OVERRIDE}fdp.exe", "brieffdp_exe"),
+        ("bri\N{RIGHT-TO-LEFT ISOLATE}ef\N{ZERO WIDTH SPACE}.p\N{SOFT HYPHEN}df", PDF),
+        ("brief.pdf.exe", "brief.pdf_exe"),
+        ("brief.pdf          .SCR", "brief.pdf _SCR"),
+        ("brief.pdf. exe", "brief.pdf_ exe"),
+        ("brief.pdf.exe. .", "brief.pdf_exe"),
+        ("brief.pdf.e\N{ZERO WIDTH JOINER}xe", "brief.pdf_exe"),
+        ("brief.exe::$DATA", "brief.exe__$DATA"),
+        ("setup.exe", "setup_exe"),
+        ("brief.exe.pdf", "brief.exe.pdf"),
+        ("a\udcff.pdf", "a.pdf"),
+    ],
+)
+def test_name_loses_its_path_its_invisible_characters_and_the_extension_of_a_program(
+    name: str, harmless: str
+) -> None:
+    assert sanitise_filename(name) == harmless
+
+
+def test_long_name_keeps_its_extension() -> None:
+    assert sanitise_filename("x" * 300 + ".docx") == "x" * 235 + ".docx"
+    assert sanitise_filename("x" * 300) == "x" * NAME_BYTES
+    assert sanitise_filename("x." + "y" * 300) == ("x." + "y" * 300)[:NAME_BYTES]
+    assert sanitise_filename("é" * 300 + ".pdf") == "é" * 118 + ".pdf"
+    assert sanitise_filename("x" * 236 + ".exe" + "y" * 10) == "x" * 236 + "_exe"
+
+
+NAMES = st.lists(
+    st.sampled_from([*PROGRAMS, ".", " ", "/", "\\", ":", "\u202e", "pdf"]) | st.text()
+)
+
+
+@given(NAMES.map("".join))
+def test_any_name_becomes_harmless_and_stays_as_it_is_then(given_name: str) -> None:
+    name = sanitise_filename(given_name)
+    assert len(name.encode()) <= NAME_BYTES
+    assert not set(name) & {"/", "\\", ":"}
+    assert all(c == " " or unicodedata.category(c)[0] not in "CZ" for c in name)
+    assert not name.startswith(".") and not name.endswith(".")
+    assert "." not in name or name.rpartition(".")[2].strip().lower() not in PROGRAMS
+    assert sanitise_filename(name) == name
