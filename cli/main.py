@@ -71,9 +71,11 @@ def main(process: str | None) -> None:
     `postkamer COMMAND --help` shows the options of a command, and an example.
     """
     if process == OWN_PROCESS:  # and not a part of another one, whose log it is
+        from services.instance import forbid_core_dumps
         from services.logs import log_to_stderr
 
         log_to_stderr()
+        forbid_core_dumps()
 
 
 @click.group(cls=LazyGroup, places=ROUTE_COMMANDS, path="route")

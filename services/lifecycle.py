@@ -1,19 +1,19 @@
 """The lifecycle of every service: start, serve, drain, stop."""
 
 import asyncio
-import ctypes
 import gc
 import os
 import resource
 import signal
 import threading
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
 import structlog
 
 from services.amqp.consumer import Consumer
+from services.instance import forbid_core_dumps
 from services.postgres.database import Pool, is_available
 
 T = TypeVar("T")
@@ -26,9 +26,6 @@ HARD_EXIT_SECONDS = DRAIN_SECONDS + 5
 OPEN_FILES = 5120
 """Files open at once: the connections of the gateway and of its operations port, those just
 accepted (`services.http.server`: some 3,200 in all), and the process's own files."""
-
-PR_SET_DUMPABLE = 4
-"""Number of the option in Linux, prctl(2)."""
 
 GC_THRESHOLD = 10_000
 """Objects made and not yet freed before Python looks for cycles among them: more than a batch holds
@@ -95,17 +92,6 @@ async def run(service: Service) -> int:
         return 1
     log.info("service.stopped")
     return 0
-
-
-def forbid_core_dumps() -> None:
-    """Leave no memory on a disk when this process crashes: it holds open text and keys.
-
-    The limit of a size is not enough where the kernel pipes dumps to a program, so the process is
-    also marked as not to be dumped (PR_SET_DUMPABLE), as far as the kernel has that.
-    """
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def raise_open_file_limit(files: int) -> None:
