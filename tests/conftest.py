@@ -18,8 +18,8 @@ from tests.support.published_openapi import META, OPEN_KLANT, require
 from tests.support.working_keys import install_test_keys
 
 install_test_keys()
-# As in a process of its own, so that a command's result is all of its standard output.
-structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+# Not among what a command prints that runs in this process.
+structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.__stderr__))
 os.environ["LC_ALL"] = "C.UTF-8"  # a command speaks the language of the locale
 # No deadline: the time that an example takes says something about the machine.
 settings.register_profile("ci", deadline=None, derandomize=True, max_examples=25)

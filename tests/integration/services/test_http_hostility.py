@@ -150,7 +150,7 @@ async def test_request_without_a_handler_is_a_problem_and_the_connection_goes_on
 
 @on_both_loops
 async def test_unexpected_error_is_a_problem_that_says_nothing_more(
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     async def broken(_: web.Request) -> web.Response:
         raise ValueError(SECRET.decode())
@@ -163,7 +163,7 @@ async def test_unexpected_error_is_a_problem_that_says_nothing_more(
         for path in (b"/broken", b"/late"):
             (answer,) = await said(port, b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"\r\n")
             refused(answer, 500)
-    assert capsys.readouterr().err.count("http.failed") == 2
+    assert capfd.readouterr().err.count("http.failed") == 2
 
 
 @on_both_loops
@@ -186,18 +186,18 @@ async def test_request_in_small_pieces_is_one_request() -> None:
 @pytest.mark.parametrize("rest", [b"geheim\r\n", b"3\r\nabcgeheim\r\n"])
 @on_both_loops
 async def test_body_that_becomes_malformed_is_one_problem_and_no_error(
-    rest: bytes, capsys: pytest.CaptureFixture[str]
+    rest: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
     async with seeing() as (seen, port):
         (answer,) = await said(port, CHUNKED, b"3\r\nabc\r\n", rest)
         refused(answer, 400, 408)
     assert seen.bodies == []
-    assert "http.failed" not in capsys.readouterr().err
+    assert "http.failed" not in capfd.readouterr().err
 
 
 @on_both_loops
 async def test_sender_that_leaves_in_the_middle_of_a_body_is_no_error(
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     async with seeing() as (seen, port):
         for begun in (CHUNKED + b"3\r\na", POST + b"Content-Length: 9\r\n\r\nabc"):
@@ -210,4 +210,4 @@ async def test_sender_that_leaves_in_the_middle_of_a_body_is_no_error(
             writer.close()
         await closing(port, POST + THREE)
     assert seen.bodies == [b"abc", b""]
-    assert "http.failed" not in capsys.readouterr().err
+    assert "http.failed" not in capfd.readouterr().err
