@@ -20,7 +20,7 @@ from cli.support.audit import Operation, parse_name, record_access, run_audited
 from cli.support.database import with_database
 from cli.support.options import by_option, json_option, renamed_option
 from cli.support.output import TO_FETCH, CommandRefused, count, print_list, print_result
-from cli.support.person import require_reach
+from cli.support.person import narrow_tenant, require_reach
 from cli.support.reach import Subject
 from services.files.object_store import ObjectNotFound
 from services.postgres.database import Connection, Pool
@@ -67,8 +67,12 @@ def list_command(state: str | None, as_json: bool) -> None:
     could not be fetched.
     """
     states = [state] if state else list(STATES)
-    rows = with_database("files", lambda pool: pool.fetch(_LIST, states, TO_FETCH))
-    files = [File(**row) for row in rows]
+
+    async def work(pool: Pool) -> list[File]:
+        tenant = await narrow_tenant(pool, None)
+        return [File(**row) for row in await pool.fetch(_LIST, states, TO_FETCH, tenant)]
+
+    files = with_database("files", work)
     none = f"no file is in the state {state}" if state else "no file needs attention"
     print_list(files, _format_files, as_json=as_json, empty=none)
 
@@ -170,7 +174,8 @@ select id, tenant, department, conversation, state, reason,
     coalesce(nullif(mime_type, ''), announced->>'mimeType', '') as mime_type, size, sent_at,
     attempts, case when ciphertext_sha256 <> '' then 'sealed/' || ciphertext_sha256
         else coalesce('media/' || object, '') end as object
-from archiver.media where state = any($1::text[]) order by sent_at limit $2
+from archiver.media where state = any($1::text[]) and ($3 = '' or tenant = $3)
+order by sent_at limit $2
 """
 
 _OPEN = """

@@ -2,6 +2,7 @@
 token."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -38,8 +39,8 @@ PERIOD = ("--since", "2026-11-01", "--until", "2027-01-01")
 NO_ROLE, ALL, GREEN, NONE = (("person-for-all",), ("person-for-all", "x"), ("person",), ("x",))
 """Groups of tokens; all but the first have every role."""
 TEXT = ("--text", "een correctie")
-FAR = "20000001"
-"""Number of the neighbour."""
+NEAR, FAR = "10000001", "20000001"
+"""Numbers of this municipality and of the neighbour."""
 
 
 def view(tenant: str, within: str) -> Record:
@@ -146,14 +147,39 @@ def test_token_of_one_municipality_neither_opens_nor_changes_what_is_anothers(
     assert operations == [("guests remove", "borne")]
 
 
+def test_lists_are_limited_to_the_municipality_of_a_token(run: Run, table: str) -> None:
+    def fill(pool: Pool) -> Any:
+        return pool.execute(_LISTED)
+
+    def tenants(*line: str, groups: tuple[str, ...] = ALL) -> set[str]:
+        [listed] = read(run, *line, groups=groups)
+        return {each["tenant"] for each in listed}
+
+    def numbers(*more: str, groups: tuple[str, ...] = ALL) -> list[str]:
+        [guests] = read(run, "guests", "list", *more, groups=groups)
+        return [each["number"] for each in guests]
+
+    on(table, fill)
+    for each in (("parked",), ("files",), ("sends",), ("archive", "request")):
+        assert tenants(*each, "list") == {"almelo"}, each
+        assert tenants(*each, "list", groups=()) >= {"almelo", "borne"}, each
+    assert (numbers(), numbers(groups=())) == ([NEAR], [NEAR, FAR])
+    assert (numbers("--number", FAR), numbers("--number", NEAR)) == ([], [NEAR])
+    refused = run("parked", "list", "--tenant", "borne", groups=ALL)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+
+
+def read(run: Run, *line: object, groups: tuple[str, ...] = ALL) -> list[Any]:
+    """The lines of a command that prints JSON."""
+    done = run(*line, "--json", groups=groups)
+    assert done.exit_code == 0, done.output
+    return [msgspec.json.decode(each) for each in done.stdout.splitlines()]
+
+
 def test_token_of_one_municipality_limits_what_is_listed_and_changed_to_it(
     run: Run, table: str
 ) -> None:
-    def lines(*line: object, groups: tuple[str, ...] = ALL) -> list[Any]:
-        done = run(*line, "--json", groups=groups)
-        assert done.exit_code == 0, done.output
-        return [msgspec.json.decode(each) for each in done.stdout.splitlines()]
-
+    lines = partial(read, run)
     views = ("archive", "views", "--employee", "m.devries")
     assert [each["tenant"] for each in lines(*views)] == ["almelo"]
     assert sorted(each["tenant"] for each in lines(*views, groups=())) == ["almelo", "borne"]
@@ -245,6 +271,22 @@ select 'pause', destination, '' from deliverer.pause union all
 select 'operation', id::text, what from access.operation where what <> 'trace' order by 1, 2
 """
 
+_LISTED = f"""
+insert into deliverer.guest (id, number, kind, value)
+values (gen_random_uuid(), '{NEAR}', 'phone', '');
+insert into archiver.request (id, tenant, kind, received_on, due_on, hashes, conversations)
+select 'AVG-' || tenant, tenant, 'access', '2026-11-01', '2026-12-01', '{{}}', '{{}}'
+from unnest(array['almelo', 'borne']) tenant;
+insert into router.outgoing (id, tenant, number, conversation, department, status, changed_at)
+select gen_random_uuid(), tenant, '1', '1-a', 'kcc', 'accepted', now()
+from unnest(array['almelo', 'borne']) tenant;
+insert into deliverer.ledger (id, number, conversation, place, person, address_kind, address,
+    content, state, due_at, claimed_at, created_at)
+select id, number, conversation, 1, gen_random_uuid(), 'phone', '', '{{}}', 'unconfirmed', now(),
+    now(), now()
+from router.outgoing;
+"""
+"""A guest of this municipality, and of both a request and a message in doubt."""
 _FILE = """
 insert into archiver.media (id, tenant, number, conversation, department, announced, sealed,
     sent_at, state) values ($1, $2, '', $3, $4, '{}', '', now(), 'quarantined')
