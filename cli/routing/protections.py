@@ -1,4 +1,4 @@
-"""Protections that a rollback must not take away: production, confidential departments. Pure."""
+"""Protections that a rollback must not take away: production, and what is confidential. Pure."""
 
 from collections.abc import Iterator
 
@@ -15,3 +15,7 @@ def lifted_protections(present: Configuration, restored: Configuration) -> Itera
     for each in present.departments:
         if each.confidential and not restored.confidential(each.tenant, [each.id]):
             yield f"{each.id} of {each.tenant} is not confidential"
+    for target in present.destinations:
+        then = restored.destination(target.id)
+        if target.confidential and then and not then.confidential:
+            yield f"destination {target.id} is not confidential"

@@ -148,6 +148,7 @@ def test_changed_or_renamed_version_is_refused(path: Path) -> None:
 
 
 KCC, GROEN = 'name = "Klantcontact"\n', 'name = "Openbare ruimte"\n'
+CRM = 'id = "crm"\n'
 HIDDEN = "confidential = true\n"
 WITHOUT_GROEN = TOML.replace('"groen"\ntenant', '"water"\ntenant').replace('"groen"', '"water"')
 
@@ -162,6 +163,7 @@ WITHOUT_GROEN = TOML.replace('"groen"\ntenant', '"water"\ntenant').replace('"gro
             " kcc of borne is not confidential",
         ),
         (TOML.replace(GROEN, GROEN + HIDDEN), WITHOUT_GROEN, "groen of almelo is not confidential"),
+        (TOML.replace(CRM, CRM + HIDDEN), TOML, "destination crm is not confidential"),
         (TOML, 'environment = "production"\n' + TOML.replace(KCC, KCC + HIDDEN), None),
     ],
 )
