@@ -136,12 +136,12 @@ def reach_faults(reach: Reach, tenant: str, config: Configuration) -> list[str]:
 def destination_faults(request: TokenRequest, config: Configuration) -> Iterator[str]:
     """Yield the faults of the destinations of which a token shall be the owner. Pure."""
     reached = reached_departments(reach_of(request), config.ordinary_departments(request.tenant))
+    own = [d.id for d in config.destinations if config.departments_of(request.tenant, d.id)]
     for id in sorted(set(request.destinations)):
         departments = [each.id for each in config.departments_of(request.tenant, id)]
         beyond = [each for each in departments if reached is not None and each not in reached]
-        if config.destination(id) is None:
-            listed = ", ".join(each.id for each in config.destinations)
-            yield f"--destination: there is no {id!r}; there is {listed}"
+        if id not in own:
+            yield f"--destination: there is no {id!r}; there is {', '.join(own) or 'none'}"
         elif beyond:
             yield (
                 f"--destination: events of {', '.join(beyond)} go to {id} too, so its owner needs"

@@ -20,7 +20,7 @@ from cli.support.options import (
     reason_option,
 )
 from cli.support.output import TO_FETCH, CommandRefused, count, fail, print_list, print_result
-from cli.support.person import require_reach
+from cli.support.person import narrow_tenant, require_reach
 from cli.support.person_options import BSUID, NO_BSUID, NO_PERSON, parse_phones, phone_file
 from cli.support.reach import Subject
 from cli.support.working_keys import load_working_keys
@@ -153,7 +153,7 @@ on conflict (number, kind, value) do nothing returning id
 _REMOVE = "delete from deliverer.guest where id = $1 returning number"
 _LIST = """
 select id, number, kind, value, added_at from deliverer.guest
-where $1::text is null or number = $1 order by number, added_at, id limit $2
+where $1::text[] is null or number = any($1) order by number, added_at, id limit $2
 """
 
 
@@ -251,13 +251,22 @@ def list_command(number: str | None, as_json: bool) -> None:
 
     async def work(pool: Pool) -> list[Guest]:
         await load_working_keys(pool)
-        rows = await pool.fetch(_LIST, number, TO_FETCH)
+        rows = await pool.fetch(_LIST, await _numbers_within_reach(pool, number), TO_FETCH)
         return [_read_guest(dict(row)) for row in rows]
 
     guests = with_database("guests", work)
     if not guests:
         require_known(number=number)
     print_list(guests, _format, as_json=as_json, empty="no number has a guest")
+
+
+async def _numbers_within_reach(pool: Pool, number: str | None) -> list[str] | None:
+    """Return the numbers of which the guests are shown; None for all."""
+    tenant = await narrow_tenant(pool, None)
+    if not tenant:
+        return [number] if number else None
+    own = [each.id for each in load_config(None).numbers if each.tenant == tenant]
+    return [each for each in own if number in (None, each)]
 
 
 def _format(guests: Sequence[Guest]) -> Iterator[str]:

@@ -19,14 +19,16 @@ from cli.support.archive_access import load_object_store, with_archive
 from cli.support.audit import Operation, parse_name, record_access, run_audited
 from cli.support.database import with_database
 from cli.support.options import by_option, json_option, renamed_option
-from cli.support.output import TO_FETCH, CommandRefused, count, fail, print_list, print_result
-from cli.support.person import require_reach
+from cli.support.output import TO_FETCH, CommandRefused, count, print_list, print_result
+from cli.support.person import narrow_tenant, require_reach
 from cli.support.reach import Subject
 from services.files.object_store import ObjectNotFound
 from services.postgres.database import Connection, Pool
 from services.sealing.wrapping import CannotDecrypt
 
 NO_FILE = "no stored file has this id"
+NOT_KEPT = "this file is not what was kept, or not there"
+NOT_QUARANTINED = "no quarantined file has this id"
 STATES = ("waiting", "fetched", "quarantined", "lost")
 
 
@@ -65,8 +67,12 @@ def list_command(state: str | None, as_json: bool) -> None:
     could not be fetched.
     """
     states = [state] if state else list(STATES)
-    rows = with_database("files", lambda pool: pool.fetch(_LIST, states, TO_FETCH))
-    files = [File(**row) for row in rows]
+
+    async def work(pool: Pool) -> list[File]:
+        tenant = await narrow_tenant(pool, None)
+        return [File(**row) for row in await pool.fetch(_LIST, states, TO_FETCH, tenant)]
+
+    files = with_database("files", work)
     none = f"no file is in the state {state}" if state else "no file needs attention"
     print_list(files, _format_files, as_json=as_json, empty=none)
 
@@ -94,8 +100,7 @@ def release_command(file: UUID, by: str, as_json: bool) -> None:
     The department gets an event, and the archive records who released the file.
     """
     name = parse_name(by)
-    if not run_audited("files", lambda connection: _release(connection, file, name), name):
-        fail("no quarantined file has this id")
+    run_audited("files", lambda connection: _release(connection, file, name), name)
     lines = ["released; the department is told within seconds"]
     print_result({"id": file, "state": "available"}, lines, as_json=as_json)
 
@@ -137,7 +142,7 @@ async def _open_file(pool: Pool, keys: KeyStore, file: UUID, out: Path, by: str)
                 target.write(piece)
             return target.tell()
     except (CannotDecrypt, ObjectNotFound):
-        raise CommandRefused("this file is not what was kept, or not there") from None
+        raise CommandRefused(NOT_KEPT) from None
 
 
 @contextmanager
@@ -155,12 +160,13 @@ def _create_private_file(path: Path) -> Iterator[BinaryIO]:
             raise
 
 
-async def _release(connection: Connection, file: UUID, by: str) -> tuple[bool, Operation | None]:
+async def _release(connection: Connection, file: UUID, by: str) -> tuple[None, Operation]:
     row = await connection.fetchrow(_RELEASE, file, by, RELEASED.format(by))
     if row is None:
-        return False, None
+        raise CommandRefused(NOT_QUARANTINED)
+    await require_reach(connection, [Subject(row["tenant"])], NOT_QUARANTINED)
     data = {name: row[name] for name in ("department", "conversation")}
-    return True, Operation(what="files release", about=str(file), tenant=row["tenant"], data=data)
+    return None, Operation(what="files release", about=str(file), tenant=row["tenant"], data=data)
 
 
 _LIST = """
@@ -168,7 +174,8 @@ select id, tenant, department, conversation, state, reason,
     coalesce(nullif(mime_type, ''), announced->>'mimeType', '') as mime_type, size, sent_at,
     attempts, case when ciphertext_sha256 <> '' then 'sealed/' || ciphertext_sha256
         else coalesce('media/' || object, '') end as object
-from archiver.media where state = any($1::text[]) order by sent_at limit $2
+from archiver.media where state = any($1::text[]) and ($3 = '' or tenant = $3)
+order by sent_at limit $2
 """
 
 _OPEN = """

@@ -31,7 +31,7 @@ from cli.support.configuration import load_config
 from cli.support.database import with_database
 from cli.support.options import by_option, config_option, json_option
 from cli.support.output import CommandRefused, fail, print_result
-from cli.support.person import identify_person
+from cli.support.person import identify_person, narrow_tenant
 from cli.support.person_options import find_person, parse_person, person_options
 from services import clock
 from services.calendar.opening_hours import AMSTERDAM
@@ -163,7 +163,9 @@ def list_command(only_open: bool, overdue: bool, as_json: bool) -> None:
     async def work(pool: Pool) -> list[Request]:
         async with pool.acquire() as connection:
             store = RequestStore(connection, await load_keys(connection))
-            return await store.list_requests(open=only_open, before=today() if overdue else None)
+            tenant = await narrow_tenant(connection, None)
+            before = today() if overdue else None
+            return await store.list_requests(tenant, open=only_open, before=before)
 
     requests = [summarise(each) for each in with_database("archive", work)]
     print_result(requests, map(str, requests), as_json=as_json, empty="no request matches")

@@ -30,8 +30,9 @@ from cli.support.archive_access import change_archive, write_private_file
 from cli.support.audit import Operation, parse_name, parse_reason
 from cli.support.options import by_option, json_option, reason_option, renamed_option
 from cli.support.output import CommandRefused, count, fail, print_note, print_result
-from cli.support.person import identify_person, require_all_departments
+from cli.support.person import identify_person, require_all_departments, require_reach
 from cli.support.person_options import PersonFilter, find_person, parse_person, person_options
+from cli.support.reach import Subject
 from services import clock
 from services.calendar.opening_hours import AMSTERDAM
 from services.config.model import Configuration
@@ -39,6 +40,7 @@ from services.contract import Record
 from services.postgres.database import Connection
 
 MADE_BY = "Gemeente"
+NO_MESSAGE = "there is no message {}, or it was destroyed"
 NO_OUTPUT = "--out: say where it goes: a file .json, a file .pdf or both"
 LONGEST_REASON, LONGEST_TEXT = 500, 4_000
 OTHERS = (
@@ -275,7 +277,8 @@ async def _annotate(
 ) -> tuple[UUID, Operation]:
     row = await connection.fetchrow(_MESSAGE, message)
     if row is None:
-        raise CommandRefused(f"there is no message {message}, or it was destroyed")
+        raise CommandRefused(NO_MESSAGE.format(message))
+    await require_reach(connection, [Subject(row["tenant"])], NO_MESSAGE.format(message))
     tenant, now = row["tenant"], clock.now()
     if id := data["request"]:
         request = await _find_request(connection, id, tenant)

@@ -64,7 +64,12 @@ def list_command(as_json: bool, **fields: Any) -> None:
     """
     criteria = ParkedFilter(**fields)
     require_period(criteria.since, criteria.until)
-    deliveries = with_database("parked", lambda pool: parked_store.list_parked(pool, criteria))
+
+    async def work(pool: Pool) -> list[Parked]:
+        limited = await _limit(pool, criteria)
+        return await parked_store.list_parked(pool, limited)
+
+    deliveries = with_database("parked", work)
     if not deliveries:
         require_known(destination=criteria.destination, tenant=criteria.tenant)
     none = "no delivery is parked, sidelined or waiting for a replay"
@@ -204,8 +209,7 @@ def _change(
     given = criteria
 
     async def change(connection: Connection) -> tuple[int, Operation | None]:
-        tenant = await narrow_tenant(connection, given.tenant)
-        criteria = msgspec.structs.replace(given, tenant=tenant or None)
+        criteria = await _limit(connection, given)
         number = await work(connection, criteria)
         entry = msgspec.structs.replace(
             operation,
@@ -219,6 +223,12 @@ def _change(
     if not number:
         require_known(destination=criteria.destination, tenant=criteria.tenant)
     print_changed(number, "delivery|deliveries", result, dry_run=dry_run, as_json=as_json)
+
+
+async def _limit(connection: "Connection | Pool", criteria: ParkedFilter) -> ParkedFilter:
+    """Return the criteria, limited to the municipality of a person's token."""
+    tenant = await narrow_tenant(connection, criteria.tenant)
+    return msgspec.structs.replace(criteria, tenant=tenant or None)
 
 
 def _require_criteria(criteria: ParkedFilter, everything: bool) -> ParkedFilter:

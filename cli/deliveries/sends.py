@@ -18,6 +18,7 @@ from cli.support.configuration import require_known
 from cli.support.database import with_database
 from cli.support.options import by_option, json_option, reason_option
 from cli.support.output import TO_FETCH, print_list
+from cli.support.person import narrow_tenant
 from deliverer.meta.ledger import UNKNOWN_SECONDS
 from services.ids import CONVERSATION
 from services.postgres.database import Pool
@@ -75,7 +76,8 @@ def list_command(tenant: str | None, number: str | None, as_json: bool) -> None:
     """
 
     async def work(pool: Pool) -> list[UnconfirmedSend]:
-        rows = await pool.fetch(_LIST, tenant, number, TO_FETCH, UNKNOWN_SECONDS)
+        limited = await narrow_tenant(pool, tenant) or None
+        rows = await pool.fetch(_LIST, limited, number, TO_FETCH, UNKNOWN_SECONDS)
         return [UnconfirmedSend(**row) for row in rows]
 
     sends = with_database("sends", work)

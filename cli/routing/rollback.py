@@ -1,7 +1,8 @@
 """Restore an earlier version of rules and texts: write its files over the present ones.
 
 The version is loaded in a temporary folder first. Running services reload it, as any change. Tables
-that give rights are no rules: those of the present first file stay.
+that give rights are no rules: those of the present first file stay. A version that protects less
+than the present one is put back by hand.
 """
 
 import os
@@ -14,11 +15,12 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from cli.routing.identity_tables import CannotKeep, keep_identity_tables
+from cli.routing.protections import LIFTED, lifted_protections
 from cli.support.output import CommandRefused
 from router.ruleset.validation import validate
 from services.config import loader
 from services.config.loader import LoadedConfig
-from services.config.model import FIRST_FILE_ALONE, ConfigError
+from services.config.model import FIRST_FILE_ALONE, ConfigError, Configuration
 from services.config.reload import included_patterns, matching_files, non_reloadable_changes
 from services.toml.errors import ConfigFault, toml
 
@@ -46,12 +48,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return [*self.written, *self.aside]
 
 
-def plan_rollback(version: str, files: Mapping[str, str], path: Path) -> Plan:
-    """Return the changes that restore `files` in the folder of `path`.
+def plan_rollback(
+    version: str, files: Mapping[str, str], path: Path, present: Configuration | None
+) -> Plan:
+    """Return the changes that restore `files` in the folder of `path`. `present` is the
+    configuration of now, if any is known.
 
-    CommandRefused if that is not possible.
+    CommandRefused if that is not possible, or takes protection away.
     """
-
     _require_inside(path, files)
     if loader.version(dict(files)) != version:
         raise CommandRefused(f"what is kept of {version} is not what it was: its hash is another")
@@ -65,6 +69,8 @@ def plan_rollback(version: str, files: Mapping[str, str], path: Path) -> Plan:
     same = [name for name, text in files.items() if _read_text(path.parent / name) == text]
     written = sorted(name for name in files if name not in same)
     loaded = _load_with_backups(loader.version(dict(files)), files, path, [*written, *aside])
+    if present and (lifted := [*lifted_protections(present, loaded.config)]):
+        raise CommandRefused(LIFTED.format(version, ", ".join(lifted)))
     return Plan(
         version=version,
         written=written,

@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ import click
 import msgspec
 
 from cli.routing.approvals import Approval, approve_version, list_approvals
-from cli.routing.rollback import BACKUP_SUFFIX, Plan, apply_plan, plan_rollback
+from cli.routing.rollback import BACKUP_SUFFIX, Plan, apply_plan, load_version, plan_rollback
 from cli.support.audit import Operation, parse_name, run_audited
 from cli.support.configuration import configured_path, load_valid_config, path_in_environment
 from cli.support.database import with_database
@@ -20,6 +21,7 @@ from cli.support.language import lang_option
 from cli.support.options import config_option, json_option
 from cli.support.output import CommandRefused, print_note, print_result
 from services.config import loader
+from services.config.model import Configuration
 from services.postgres.database import Connection, Pool
 
 WORDS = {
@@ -125,6 +127,21 @@ async def load_files(tables: "Pool | Connection", version: str) -> dict[str, str
     if files is None:
         raise CommandRefused(f"there is no version {version!r}: see postkamer rules list")
     return msgspec.msgpack.decode(files, type=dict[str, str])
+
+
+async def present_config(connection: Connection, path: Path) -> Configuration | None:
+    """Return the configuration of now. If its files cannot be read, which is mostly why there is a
+    rollback, that of the newest version that can be."""
+    with suppress(OSError, ValueError):
+        return loader.load(path, patterns=False).config
+    for row in await connection.fetch(_NEWEST_FIRST, MAX_VERSIONS):
+        with suppress(CommandRefused):
+            files = await load_files(connection, row["version"])
+            return load_version(row["version"], files, path.name).config
+    return None
+
+
+_NEWEST_FIRST = "select version from router.version order by first_at desc, version limit $1"
 
 
 def diff_files(one: dict[str, str], other: dict[str, str]) -> Iterator[FileDiff]:
@@ -259,7 +276,7 @@ def rollback_command(
     """Restore the files of VERSION in the folder of POSTKAMER_CONFIG.
 
     Running services reload them. The replaced files are kept beside them. Tables that give rights
-    to people stay as they are now.
+    to people stay as they are now. A version that protects less than now is refused.
     """
     plan = _roll_back(version, configured_path(path), dry_run=dry_run)
     result = msgspec.to_builtins(plan) | {"dryRun": dry_run}
@@ -273,7 +290,8 @@ def _roll_back(version: str, first: Path, *, dry_run: bool) -> Plan:
 
     async def change(connection: Connection) -> tuple[Plan, Operation | None]:
         files.update(await load_files(connection, version))
-        plan = _refuse_file_errors(first, lambda: plan_rollback(version, files, first))
+        present = await present_config(connection, first)
+        plan = _refuse_file_errors(first, lambda: plan_rollback(version, files, first, present))
         data = {"written": plan.written, "aside": plan.aside}
         operation = Operation(what="rules rollback", about=version, data=data)
         return plan, operation if plan.list_replaced() and not dry_run else None

@@ -35,11 +35,12 @@ _RECORD = """
 insert into deliverer.trial (number) select unnest($1::text[]) on conflict (number) do nothing
 """
 
-# Those that were claimed on trial never reached Meta, and would go once their process has ended.
+# Those that were claimed on trial never reached Meta, and would go once their process has ended. An
+# unknown one may have reached a guest who was removed since, and is never sent again: it stays so.
 _REFUSE = f"""
 update deliverer.ledger l set state = 'failed', code = 0, reason = $2
 where l.number = $1 and not l.test and not {IS_GUEST.format("l")}
-    and (l.state in ('queued', 'held') or l.state in ('sending', 'unknown')
+    and (l.state in ('queued', 'held') or l.state = 'sending'
         and l.claimed_at >= (select since from deliverer.trial where number = $1))
 returning l.id, l.number, l.conversation, l.traceparent
 """

@@ -9,9 +9,11 @@ def find_owned(id: str, rights: Rights, config: Configuration) -> Destination | 
     """Return a destination of which the token is the owner.
 
     None if there is no such destination, and also if the token does not name it, or does not reach
-    a department whose events go there: what it repeats and reads about is theirs.
+    a department whose events go there: what it repeats and reads about is theirs. A destination of
+    no department of the token's municipality is a neighbour's.
     """
     destination = config.destination(id)
     departments = config.departments_of(rights.tenant, id)
-    is_owner = id in rights.destinations and all(rights.handles(each.id) for each in departments)
+    is_reached = bool(departments) and all(rights.handles(each.id) for each in departments)
+    is_owner = id in rights.destinations and is_reached
     return destination if is_owner else None

@@ -18,7 +18,7 @@ from services import clock
 from services.config.identity import IdentityGrant, IdentityProvider
 from services.config.model import Configuration
 from services.config.organisation import Department, Tenant
-from services.roles import ROLES
+from services.roles import ROLES, Role
 
 AUDIENCE, ID = "postkamer", "matrix-idp"
 NEIGHBOUR = "matrix-neighbour"
@@ -134,6 +134,7 @@ def identity_tables(provider: Provider) -> str:
     """Tables of a configuration with this provider, and a grant for each kind of person."""
     roles = msgspec.json.encode(ROLES).decode()
     settings = provider.settings()
+    grants = "".join(map(_all_but_table, ROLES))
     return f"""
 [[identity_providers]]
 id = "{settings.id}"
@@ -154,6 +155,21 @@ provider = "{settings.id}"
 value = "person-for-all"
 all_departments = true
 confidential = true
+{grants}"""
+
+
+def all_but(role: Role) -> str:
+    """The group of a person with every role but this one."""
+    return f"all-but-{role}"
+
+
+def _all_but_table(role: Role) -> str:
+    roles = msgspec.json.encode([each for each in ROLES if each != role]).decode()
+    return f"""\
+[[identity_grants]]
+provider = "{ID}"
+value = "{all_but(role)}"
+roles = {roles}
 """
 
 

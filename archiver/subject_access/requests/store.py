@@ -91,8 +91,9 @@ class RequestStore:
         row = await self._connection.fetchrow(f"{_SELECT} where id = $1 for update", id)
         return _read_request(row) if row else None
 
-    async def list_requests(self, *, open: bool, before: date | None) -> list[Request]:
-        rows = await self._connection.fetch(_LIST, open, before, MAX_LISTED)
+    async def list_requests(self, tenant: str, *, open: bool, before: date | None) -> list[Request]:
+        """Return the requests of a municipality; '' for all."""
+        rows = await self._connection.fetch(_LIST, open, before, MAX_LISTED, tenant)
         return [_read_request(row) for row in rows]
 
     async def extend(
@@ -162,6 +163,7 @@ from archiver.request
 """
 _LIST = f"""{_SELECT}
 where (not $1 or decision is null) and ($2::date is null or (decision is null and due_on < $2))
+    and ($4 = '' or tenant = $4)
 order by decision is not null, due_on, id limit $3
 """
 _OPEN = """

@@ -2,6 +2,7 @@
 token."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,8 @@ from click.testing import Result
 from archiver.log.inclusion_proof import NO_ENTRY
 from archiver.quarantine import Quarantine
 from archiver.receipt_assembly import NO_RECEIPT
+from cli.archive.files import NO_FILE, NOT_KEPT, NOT_QUARANTINED
+from cli.archive.subject_access import NO_MESSAGE
 from cli.deliveries.parked_store import ABSENT
 from cli.support import person
 from cli.tokens import BEYOND
@@ -24,19 +27,21 @@ from services.postgres.database import Pool
 from tests.support.archiver.records import id_of, message, record
 from tests.support.cli.command_line import SETTINGS, TOML, postkamer
 from tests.support.decrypted_record import KEY, keys_of, writer_of
-from tests.support.identity_provider import Provider, identity_tables, running_provider
+from tests.support.identity_provider import PERSON, Provider, identity_tables, running_provider
 from tests.support.installation import EXAMPLE
 from tests.support.integration.parked_deliveries import ids, on
 
 Run = Callable[..., Result]
 WHY = ("--reason", "ernaar gevraagd")
 EVERY = f"{person.TOKEN}: it is of almelo, not of every municipality"
-UNIT, RECEIPT, OWN_RECEIPT, GUEST = (clock.new_id() for _ in range(4))
+UNIT, RECEIPT, OWN_RECEIPT, GUEST, FILE, FAR_FILE = (clock.new_id() for _ in range(6))
+BY = ("--by", PERSON)
 PERIOD = ("--since", "2026-11-01", "--until", "2027-01-01")
 NO_ROLE, ALL, GREEN, NONE = (("person-for-all",), ("person-for-all", "x"), ("person",), ("x",))
 """Groups of tokens; all but the first have every role."""
-FAR = "20000001"
-"""Number of the neighbour."""
+TEXT = ("--text", "een correctie")
+NEAR, FAR = "10000001", "20000001"
+"""Numbers of this municipality and of the neighbour."""
 
 
 def view(tenant: str, within: str) -> Record:
@@ -83,6 +88,8 @@ def run(table: str, provider: Provider, tmp_path: Path) -> Run:
         await pool.execute(sql, UNIT)
         guest = "insert into deliverer.guest (id, number, kind, value) values ($1, $2, 'phone', '')"
         await pool.execute(guest, GUEST, FAR)
+        await pool.execute(_FILE, FILE, "almelo", id_of("een"), "groen")
+        await pool.execute(_FILE, FAR_FILE, "borne", id_of("twee"), "kcc")
 
     on(table, fill)
 
@@ -126,6 +133,9 @@ def test_token_of_one_municipality_neither_opens_nor_changes_what_is_anothers(
         (NO_RECEIPT, "archive", "receipt", RECEIPT, *out, *WHY),
         (NO_ENTRY, "archive", "prove", THERE.message, "--open", *WHY),
         (NO_GUEST, "guests", "remove", GUEST, *WHY),
+        (NO_FILE, "files", "open", FAR_FILE, *out, *BY),
+        (NOT_QUARANTINED, "files", "release", FAR_FILE, *BY),
+        (NO_MESSAGE.format(THERE.message), "archive", "annotate", THERE.message, *TEXT, *BY),
         (UNKNOWN, "trace", THERE.message, *WHY),
     ):
         done = run(*line, groups=ALL)
@@ -138,14 +148,39 @@ def test_token_of_one_municipality_neither_opens_nor_changes_what_is_anothers(
     assert operations == [("guests remove", "borne")]
 
 
+def test_lists_are_limited_to_the_municipality_of_a_token(run: Run, table: str) -> None:
+    def fill(pool: Pool) -> Any:
+        return pool.execute(_LISTED)
+
+    def tenants(*line: str, groups: tuple[str, ...] = ALL) -> set[str]:
+        [listed] = read(run, *line, groups=groups)
+        return {each["tenant"] for each in listed}
+
+    def numbers(*more: str, groups: tuple[str, ...] = ALL) -> list[str]:
+        [guests] = read(run, "guests", "list", *more, groups=groups)
+        return [each["number"] for each in guests]
+
+    on(table, fill)
+    for each in (("parked",), ("files",), ("sends",), ("archive", "request")):
+        assert tenants(*each, "list") == {"almelo"}, each
+        assert tenants(*each, "list", groups=()) >= {"almelo", "borne"}, each
+    assert (numbers(), numbers(groups=())) == ([NEAR], [NEAR, FAR])
+    assert (numbers("--number", FAR), numbers("--number", NEAR)) == ([], [NEAR])
+    refused = run("parked", "list", "--tenant", "borne", groups=ALL)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+
+
+def read(run: Run, *line: object, groups: tuple[str, ...] = ALL) -> list[Any]:
+    """The lines of a command that prints JSON."""
+    done = run(*line, "--json", groups=groups)
+    assert done.exit_code == 0, done.output
+    return [msgspec.json.decode(each) for each in done.stdout.splitlines()]
+
+
 def test_token_of_one_municipality_limits_what_is_listed_and_changed_to_it(
     run: Run, table: str
 ) -> None:
-    def lines(*line: object, groups: tuple[str, ...] = ALL) -> list[Any]:
-        done = run(*line, "--json", groups=groups)
-        assert done.exit_code == 0, done.output
-        return [msgspec.json.decode(each) for each in done.stdout.splitlines()]
-
+    lines = partial(read, run)
     views = ("archive", "views", "--employee", "m.devries")
     assert [each["tenant"] for each in lines(*views)] == ["almelo"]
     assert sorted(each["tenant"] for each in lines(*views, groups=())) == ["almelo", "borne"]
@@ -201,6 +236,17 @@ def test_content_is_within_reach_of_a_token_for_its_department(run: Run, tmp_pat
         assert "has not the role" in run(*line, groups=NO_ROLE).stderr
 
 
+def test_file_of_a_department_out_of_reach_is_as_if_it_were_not_there(
+    run: Run, table: str, tmp_path: Path
+) -> None:
+    line = ("files", "open", FILE, "--out", tmp_path / "file", *BY)
+    for groups, words in ((NONE, NO_FILE), (GREEN, NOT_KEPT), (ALL, NOT_KEPT)):
+        done = run(*line, groups=groups)
+        assert (done.exit_code, done.stdout, done.stderr.strip()) == (1, "", words)
+    opened = rows(table, "select what from access.operation")
+    assert opened == [("files open",)] * 2
+
+
 def test_content_of_no_department_yet_is_within_reach_of_a_token_for_all(
     run: Run, table: str, tmp_path: Path
 ) -> None:
@@ -221,9 +267,32 @@ select 'parked', event::text, state from deliverer.delivery union all
 select 'unit', id::text, coalesce(again_at, dropped_at)::text from router.quarantine union all
 select 'aside', id::text, '' from archiver.quarantine union all
 select 'guest', id::text, '' from deliverer.guest union all
+select 'file', id::text, state from archiver.media union all
 select 'pause', destination, '' from deliverer.pause union all
 select 'operation', id::text, what from access.operation where what <> 'trace' order by 1, 2
 """
+
+_LISTED = f"""
+insert into deliverer.guest (id, number, kind, value)
+values (gen_random_uuid(), '{NEAR}', 'phone', '');
+insert into archiver.request (id, tenant, kind, received_on, due_on, hashes, conversations)
+select 'AVG-' || tenant, tenant, 'access', '2026-11-01', '2026-12-01', '{{}}', '{{}}'
+from unnest(array['almelo', 'borne']) tenant;
+insert into router.outgoing (id, tenant, number, conversation, department, status, changed_at)
+select gen_random_uuid(), tenant, '1', '1-a', 'kcc', 'accepted', now()
+from unnest(array['almelo', 'borne']) tenant;
+insert into deliverer.ledger (id, number, conversation, place, person, address_kind, address,
+    content, state, due_at, claimed_at, created_at)
+select id, number, conversation, 1, gen_random_uuid(), 'phone', '', '{{}}', 'unconfirmed', now(),
+    now(), now()
+from router.outgoing;
+"""
+"""A guest of this municipality, and of both a request and a message in doubt."""
+_FILE = """
+insert into archiver.media (id, tenant, number, conversation, department, announced, sealed,
+    sent_at, state) values ($1, $2, '', $3, $4, '{}', '', now(), 'quarantined')
+"""
+"""A file of which nothing is in the object store."""
 
 
 MINE = ("token", "add", "mine", "--tenant", "almelo", "--role", "read")

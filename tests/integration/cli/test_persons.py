@@ -17,7 +17,14 @@ from services import clock
 from services.postgres.database import Pool
 from tests.support.cli.command_line import SETTINGS, postkamer
 from tests.support.cli.command_matrix import COMMANDS
-from tests.support.identity_provider import ID, PERSON, Provider, identity_tables, running_provider
+from tests.support.identity_provider import (
+    ID,
+    PERSON,
+    Provider,
+    all_but,
+    identity_tables,
+    running_provider,
+)
 from tests.support.installation import EXAMPLE
 from tests.support.integration.parked_deliveries import on
 
@@ -136,9 +143,10 @@ def test_each_command_of_a_person_is_refused_to_a_token_without_its_role(
     tmp_path: Path,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    token = with_token(provider, roles=[]) | {"POSTKAMER_GATEWAY_URL": "http://127.0.0.1:9"}
+    gateway = {"POSTKAMER_GATEWAY_URL": "http://127.0.0.1:9"}
     wrong = {}
     for command, role in person.PERSONAL.items():
+        token = with_token(provider, roles=[all_but(role)]) | gateway
         line = EXAMPLES[command].partition(" >")[0].replace("new/postkamer.toml", str(EXAMPLE))
         line = line.replace('--by "S. Jansen"', "")
         done = postkamer(*shlex.split(line), env=env | REQUIRED | token, stdin="+31600000011")

@@ -1,16 +1,19 @@
 """`postkamer rules` on a real PostgreSQL."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from cli.routing.protections import LIFTED
 from services.config import loader
 from services.postgres.database import Pool
 from tests.support.config_files import approved_rules
 from tests.support.integration.parked_deliveries import on
-from tests.support.integration.rule_versions import Town
+from tests.support.integration.rule_versions import NOON, Town
 
 
 def versions_in_force(rules: Town, **env: str) -> tuple[list[bool | None], str]:
@@ -152,6 +155,25 @@ def test_rollback_warns_of_tables_that_need_a_restart(rules: Town) -> None:
     assert done.stdout.splitlines()[1] == warning
 
 
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_rollback_takes_no_protection_away_also_when_the_files_of_now_cannot_be_read(
+    rules: Town, is_readable: bool
+) -> None:
+    name = 'name = "Klantcontact"\n'
+    text = approved_rules("").replace(name, f"{name}confidential = true\n")
+    rules.path.write_text(text)
+    rules.store(loader.load(rules.path), NOON + timedelta(days=2))
+    on(rules.url, lambda pool: pool.execute(_UNREADABLE, msgspec.msgpack.encode({"other": "["})))
+    present = text if is_readable else "nonsense = ["
+    rules.path.write_text(present)
+    said = LIFTED.format(rules.first.version, "kcc of almelo is not confidential")
+    for options in (("--dry-run",), ()):
+        done = rules("rollback", rules.first.version, *options)
+        assert (done.exit_code, done.stdout, done.stderr.strip()) == (1, "", said)
+    assert rules.path.read_text() == present
+    assert operations(rules) == []
+
+
 FIRST = "0" * 12
 AWAY = {"POSTKAMER_DATABASE_URL": "postgresql://127.0.0.1:1/postkamer"}
 
@@ -189,3 +211,11 @@ def test_changed_row_is_not_restored(rules: Town) -> None:
     done = rules("rollback", rules.first.version)
     assert done.exit_code == 1 and "its hash is another" in done.stderr
     assert loader.load(rules.path).version == rules.second.version
+
+
+_UNREADABLE = """
+insert into router.version (version, record, first_at, approved_by, files)
+select 'unreadable', gen_random_uuid(), max(first_at) + interval '1 day', '', $1
+from router.version
+"""
+"""A version that is the newest, and that this Postkamer cannot read."""

@@ -37,6 +37,7 @@ DESTINATION = CloudEventsDestination.model_validate(PLACE)
 def with_second_destination() -> Configuration:
     given = TOWN.model_dump(mode="json", by_alias=True)
     given["destinations"].append(PLACE | {"id": "crm-2"})
+    given["departments"][-1]["destination"] = "crm-2"
     return Configuration.model_validate_json(msgspec.json.encode(given))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from deliverer.meta.graph_api import Sent
 from deliverer.meta.guest_list import REFUSED, TEST_WAMID
-from deliverer.meta.ledger import Ledger
+from deliverer.meta.ledger import UNKNOWN_SECONDS, Ledger
 from deliverer.meta.read_receipt_store import ReadReceiptStore
 from deliverer.meta.read_receipts import ReadReceiptSender
 from deliverer.meta.send_outcomes import TEST_STATUSES, outcome_outbox
@@ -177,16 +177,34 @@ async def test_going_live_sends_nothing_that_waited_for_a_stranger(
     before = {row["id"]: row["state"] for row in await states()}
     async with office.pool.acquire() as connection, connection.transaction():
         refused = await refuse_waiting(connection, NUMBER, clock.now())
-    assert refused == len(stranger.lines)
+    assert refused == len(stranger.lines) - 1
     for row in await states():
         told = [each.reason for each in await outcomes(office, row["id"])]
-        if row["id"] in stranger.lines:
+        if row["id"] in stranger.lines and before[row["id"]] != "unknown":
             assert (row["state"], row["reason"]) == ("failed", REFUSED.reason)
             assert told == [REFUSED.reason]
         else:
             assert (row["state"], told) == (before[row["id"]], [])
     marks = await office.pool.fetch("select person from deliverer.mark")
     assert [row["person"] for row in marks] == [guest.id]
+
+
+async def test_going_live_settles_no_message_that_may_have_reached_a_guest_of_before(
+    office: Office, empty: str
+) -> None:
+    guest = Person(office, GUEST, GUEST_BSUID)
+    await guest.is_known()
+    await record_trials(office.pool, [msgspec.structs.replace(office.account, trial=True)])
+    await office.pool.execute(_GUEST, clock.new_id(), NUMBER, sealed(GUEST))
+    await guest.gets(TEXT)
+    await office.pool.execute(_CLAIMED, guest.lines[0], "unknown")
+    await office.pool.execute("delete from deliverer.guest")
+    async with office.pool.acquire() as connection, connection.transaction():
+        assert await refuse_waiting(connection, NUMBER, clock.now()) == 0
+    assert (await office.line(guest.lines[0]))["state"] == "unknown"
+    await office.pool.execute(_AGED, UNKNOWN_SECONDS)
+    assert await Ledger(office.pool, clock.new_id(), {}).sweep(clock.now()) == 1
+    assert [each.state for each in await outcomes(office, guest.lines[0])] == ["unknown"]
 
 
 async def test_only_the_record_ends_a_trial_and_no_line_that_is_deleted_from_a_file(
@@ -232,6 +250,9 @@ _ADDRESS = """
 update deliverer.ledger set address_kind = $2, address = $3, test = $4 where id = $1
 """
 _CLAIMED = "update deliverer.ledger set state = $2, claimed_at = now() where id = $1"
+_AGED = """
+update deliverer.ledger set claimed_at = now() - make_interval(secs => $1::int + 1)
+"""
 _DUE = """
 select extract(epoch from due_at - min(due_at) over ())::float8 as seconds
 from deliverer.outcome order by due_at

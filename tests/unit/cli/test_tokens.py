@@ -53,6 +53,15 @@ def test_fault_of_a_request_says_what_is_possible(change: dict[str, Any], fault:
     assert all(each.startswith(fault) for each in faults)
 
 
+def test_destination_of_another_municipality_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "postkamer.toml"
+    path.write_text(EXAMPLE.read_text() + '[[tenants]]\nid = "hengelo"\nname = "Hengelo"\n')
+    request = replace(GOOD, tenant="hengelo", departments=(), all_departments=True)
+    for id in ("crm", "absent"):
+        faults = request_faults(replace(request, destinations=[id]), loader.load(path).config, NOW)
+        assert faults == [f"--destination: there is no {id!r}; there is none"]
+
+
 @pytest.mark.parametrize(
     ("tokens", "names"),
     [

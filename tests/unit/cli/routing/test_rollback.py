@@ -1,15 +1,18 @@
 """A rollback to an earlier version of rules and texts: its files, and reasons for a refusal."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from cli.routing import rollback
+from cli.routing.protections import LIFTED
 from cli.routing.rollback import BACKUP_SUFFIX, Plan, apply_plan, plan_rollback
 from cli.routing.rule_versions import diff_files
 from cli.support.output import CommandRefused
 from services.config import loader
+from services.config.model import ConfigError
 from tests.support.cli.command_line import TOML
 from tests.support.cli.rule_texts import rules_toml
 
@@ -32,7 +35,10 @@ def path(tmp_path: Path) -> Path:
 
 
 def plan(path: Path, files: dict[str, str] = FILES) -> Plan:
-    return plan_rollback(loader.version(files), files, path)
+    present = None
+    with suppress(ConfigError):
+        present = loader.load(path).config
+    return plan_rollback(loader.version(files), files, path, present)
 
 
 def present_files(path: Path) -> dict[str, str]:
@@ -136,9 +142,42 @@ def test_version_that_a_service_would_refuse_is_refused(
 
 def test_changed_or_renamed_version_is_refused(path: Path) -> None:
     with pytest.raises(CommandRefused, match="its hash is another"):
-        plan_rollback("0" * 12, FILES, path)
+        plan_rollback("0" * 12, FILES, path, None)
     with pytest.raises(CommandRefused, match=r"has no postkamer\.toml"):
         plan(path, {"other.toml": TOML})
+
+
+KCC, GROEN = 'name = "Klantcontact"\n', 'name = "Openbare ruimte"\n'
+CRM = 'id = "crm"\n'
+HIDDEN = "confidential = true\n"
+WITHOUT_GROEN = TOML.replace('"groen"\ntenant', '"water"\ntenant').replace('"groen"', '"water"')
+
+
+@pytest.mark.parametrize(
+    ("present", "restored", "lifted"),
+    [
+        (
+            'environment = "production"\n' + TOML.replace(KCC, KCC + HIDDEN),
+            TOML,
+            'environment becomes "test", kcc of almelo is not confidential,'
+            " kcc of borne is not confidential",
+        ),
+        (TOML.replace(GROEN, GROEN + HIDDEN), WITHOUT_GROEN, "groen of almelo is not confidential"),
+        (TOML.replace(CRM, CRM + HIDDEN), TOML, "destination crm is not confidential"),
+        (TOML, 'environment = "production"\n' + TOML.replace(KCC, KCC + HIDDEN), None),
+    ],
+)
+def test_version_that_protects_less_is_refused(
+    path: Path, present: str, restored: str, lifted: str | None
+) -> None:
+    path.write_text(present)
+    files = {"postkamer.toml": restored}
+    if lifted is None:
+        assert plan(path, files).written == ["postkamer.toml"]
+        return
+    with pytest.raises(CommandRefused) as refused:
+        plan(path, files)
+    assert str(refused.value) == LIFTED.format(loader.version(files), lifted)
 
 
 def test_tables_that_need_a_restart_are_named(path: Path) -> None:

@@ -1,5 +1,7 @@
 """A token owns a destination that it names, if it reaches all that is sent there."""
 
+from typing import Any
+
 import pytest
 
 from gateway.destinations.ownership import find_owned
@@ -20,11 +22,12 @@ CRM = frozenset(("crm",))
         ("crm", {"destinations": CRM, "departments": ALL - {"belastingen"}}, False),
         ("crm", {"destinations": frozenset(("other",))}, False),
         ("crm", {}, False),
+        ("crm", {"destinations": CRM, "tenant": "hengelo"}, False),
         ("absent", {"destinations": frozenset(("absent",))}, False),
     ],
 )
 def test_owner_names_the_destination_and_reaches_its_departments(
-    id: str, given: dict[str, frozenset[str]], owned: bool
+    id: str, given: dict[str, Any], owned: bool
 ) -> None:
     found = find_owned(id, rights(**given), TOWN)
     assert (found is not None) is owned
