@@ -17,7 +17,7 @@ from cli.support.configuration import load_config
 from cli.support.database import with_database
 from cli.support.options import Time, config_option, json_option, renamed_option
 from cli.support.output import CommandMisused, CommandRefused, fail, print_result
-from cli.support.person import find_reach
+from cli.support.person import find_reach, narrow_tenant
 from cli.support.working_keys import load_working_keys
 from services import clock
 from services.config import settings
@@ -182,12 +182,14 @@ async def add_token(connection: Connection, request: TokenRequest) -> str:
 
 
 async def list_tokens(pool: Pool) -> list[TokenSummary]:
-    """Return all tokens, also revoked and expired ones. Without POSTKAMER_WORKING_KEY only those
+    """Return all tokens, also revoked and expired ones; of a person's token those of its
+    municipality. Without POSTKAMER_WORKING_KEY only those
     without a keyed hash are known to be refused."""
     has_keys = settings.read("POSTKAMER_WORKING_KEY", os.environ) is not None
     if has_keys:
         await load_working_keys(pool)
-    return [_summary(row, has_keys=has_keys) for row in await pool.fetch(_LIST)]
+    rows = await pool.fetch(_LIST, await narrow_tenant(pool, None))
+    return [_summary(row, has_keys=has_keys) for row in rows]
 
 
 def _summary(row: Any, *, has_keys: bool) -> TokenSummary:
@@ -309,7 +311,8 @@ on conflict (name) do nothing returning name
 """
 
 _LIST = f"""
-select {COLUMNS}, created_at, revoked_at, note from access.token order by tenant, name
+select {COLUMNS}, created_at, revoked_at, note from access.token
+where $1 in ('', tenant) order by tenant, name
 """
 
 _OF_NAME = f"select {COLUMNS}, note, revoked_at from access.token where name = $1 for update"

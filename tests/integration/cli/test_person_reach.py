@@ -322,6 +322,8 @@ def test_nobody_gives_a_token_more_departments_than_they_have(
 def test_token_of_another_municipality_is_as_one_that_is_not_there(run: Run) -> None:
     theirs = ("token", "add", "theirs", "--tenant", "borne", "--role", "read")
     assert run(*theirs, "--all-departments").exit_code == 0
+    assert "theirs" in run("token", "list").stdout
+    assert run("token", "list", groups=ALL).stdout == "there is no token\n"
     for name in ("theirs", "nobody"):
         for command in (
             ("token", "revoke", name),
