@@ -21,7 +21,7 @@ from archiver.quarantine import Quarantine
 from services import clock, metrics, tracing
 from services.amqp.consumer import ConsumerStopping, Inbox
 from services.amqp.incoming_message import IncomingMessage
-from services.amqp.sealed_batch import open_batch, open_body
+from services.amqp.sealed_batch import open_body, read_batch
 from services.contract import ArchiveBatch, Record
 from services.postgres.database import retry_while_unavailable
 from services.tasks import background_task, first_or_watchdog
@@ -102,7 +102,7 @@ class Intake:
         """Return the records of a message. A type of a newer version raises KeyError, and the
         message stays in the queue."""
         try:
-            batch = open_batch(message.type, message.body)
+            batch = await read_batch(message.type, message.body)
         except msgspec.DecodeError:
             batch = None
         if isinstance(batch, ArchiveBatch):

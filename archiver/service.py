@@ -1,7 +1,7 @@
 """The archiver process: it consumes the archive queue and serves the record API."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import NamedTuple
@@ -33,9 +33,11 @@ from archiver.spent_keys import keep_working_keys
 from archiver.subject_access.requests import request_metrics
 from services import clock
 from services.amqp import topology
-from services.amqp.connection import broker_connection
+from services.amqp.connection import BrokerConnection, broker_connection
 from services.amqp.consumer import Consumer, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
+from services.amqp.queue_lengths import read_queue_lengths
+from services.amqp.queue_status import QueueLength
 from services.api import docs_page
 from services.config.accounts import ProviderAccount
 from services.config.loader import LoadedConfig, load
@@ -59,6 +61,8 @@ from services.working_keys import sealing_pool, working_masters
 
 POOL_SIZE = 16
 """PostgreSQL connections: one for the writer, one per file in progress, the rest for answers."""
+ASK_SECONDS = 10.0
+"""Longest wait for the lengths of queues, which come in milliseconds; a look is repeated."""
 
 
 @asynccontextmanager
@@ -80,7 +84,9 @@ async def archiver(
         objects, media_store = ObjectStore(settings.object_store), MediaStore(pool, keys)
         ring, watch = await enter(run_tokens(settings, version, pool))
         archive = Archive(pool, keys, writer, ring)
-        maintenance_tasks = await enter(_maintenance_tasks(settings, version, archive, objects))
+        maintenance_tasks = await enter(
+            _maintenance_tasks(settings, version, archive, objects, connection)
+        )
         intake = Intake(writer, Quarantine(pool, keys))
         consumer = await enter(run_consumer(connection, queue, PREFETCH, intake.work))
         report = await enter(drained_queue_reports(pool, [consumer]))
@@ -128,6 +134,11 @@ def _queues(version: ActiveVersion) -> list[str]:
     return [queue.name for queue in table]
 
 
+async def _ask_lengths(broker: BrokerConnection, queues: Sequence[str]) -> list[QueueLength]:
+    async with asyncio.timeout(ASK_SECONDS):
+        return await read_queue_lengths(await broker.connection(), queues)
+
+
 def _parts(consumer: Consumer, intake: Intake, volume: VolumeWatch) -> ServiceParts:
     lag = intake.lag.total_seconds()
     return ServiceParts((consumer.status,), lag_seconds=lag, object_store=volume.space)
@@ -144,7 +155,11 @@ class Archive(NamedTuple):
 
 @asynccontextmanager
 async def _maintenance_tasks(
-    settings: ArchiverSettings, version: ActiveVersion, archive: Archive, objects: ObjectStore
+    settings: ArchiverSettings,
+    version: ActiveVersion,
+    archive: Archive,
+    objects: ObjectStore,
+    connection: BrokerConnection,
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """Run the maintenance of the record: table partitions, operator actions, checkpoints, the
     counts of open subject access requests and of the quarantine, the free space of the object
@@ -165,7 +180,13 @@ async def _maintenance_tasks(
         request_metrics.count(pool, tenants),
         objects.volume.run(),
         keep_balance(pool),
-        keep_working_keys(pool, working_masters(settings), partial(_queues, version), config.terms),
+        keep_working_keys(
+            pool,
+            working_masters(settings),
+            partial(_queues, version),
+            partial(_ask_lengths, connection),
+            config.terms,
+        ),
         count_entries(pool),
     ]
     async with AsyncExitStack() as stack:

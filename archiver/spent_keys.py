@@ -2,11 +2,13 @@
 
 The broker's files and the back-ups of the database have what was sealed under them for longer. The
 key of a queue goes once every queue was empty after the last day on which it could seal, the key of
-a table once no row is sealed under it.
+a table once no row is sealed under it. Every queue is one of the configuration, or one that
+reported before: messages stay in the queue of a removed destination, and a new destination may not
+be known here.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 
@@ -14,6 +16,7 @@ import msgspec
 import structlog
 
 from services import clock, metrics
+from services.amqp.queue_status import QueueLength
 from services.config.terms import Terms
 from services.postgres.database import RAISED, Pool, retry_while_unavailable
 from services.sealing.key_ring import DAILY, SEALS_DAYS, Kind
@@ -43,12 +46,18 @@ class Key(msgspec.Struct, frozen=True):
     day: date
 
 
+AskLengths = Callable[[Sequence[str]], Awaitable[Sequence[QueueLength]]]
+"""Asks the broker for the lengths of these queues."""
 Holders = Mapping[bytes, Collection[str]]
 """Tables by the id of the key of which they have rows."""
 
 
 async def keep_working_keys(
-    pool: Pool, masters: Sequence[bytes], queues: Callable[[], Collection[str]], terms: Terms
+    pool: Pool,
+    masters: Sequence[bytes],
+    queues: Callable[[], Collection[str]],
+    ask_lengths: AskLengths,
+    terms: Terms,
 ) -> None:
     """Put all keys under the newest master, and destroy spent ones, for as long as the service
     runs. `queues` returns all that hold messages by the configuration in force. A look that
@@ -57,6 +66,7 @@ async def keep_working_keys(
         if count := await retry_while_unavailable(partial(rewrap, pool, masters), "working keys"):
             log.info("keys.rewrapped", count=count)
         try:
+            await look_at_removed_queues(pool, queues(), ask_lengths)
             await destroy_spent_keys(pool, queues(), clock.now().date(), terms)
         except Exception as error:
             metrics.working_key_failures.inc()
@@ -64,6 +74,21 @@ async def keep_working_keys(
             await asyncio.sleep(AGAIN_SECONDS)
         else:
             await asyncio.sleep(LOOK_SECONDS)
+
+
+async def look_at_removed_queues(
+    pool: Pool, configured: Collection[str], ask_lengths: AskLengths
+) -> None:
+    """Note which of the queues that are not in the configuration are empty, and forget those that
+    the broker does not have. Nobody else may report them, and they would hold keys for ever."""
+    now = await pool.fetchval("select now()")  # before the broker is asked
+    names = [row["queue"] for row in await pool.fetch(_REMOVED, list(configured))]
+    lengths = await ask_lengths(names) if names else []
+    gone = [each.name for each in lengths if each.fault]
+    # Without a consumer no message is in hand.
+    empty = [each.name for each in lengths if not (each.fault or each.ready or each.consumers)]
+    await pool.execute(_FORGET, gone, now)
+    await pool.execute(_NOTE_EMPTY, empty, now)
 
 
 async def destroy_spent_keys(pool: Pool, queues: Collection[str], today: date, terms: Terms) -> int:
@@ -148,9 +173,13 @@ select id, kind, day from sealing.working_key where kind <> 'standing' and wrapp
 _DRAINED = """
 select case when bool_and(drained is not null) then min(drained) end from (
     select max(c.drained_at) as drained
-    from unnest($1::text[]) q (name) left join balance.consumer c on c.queue = q.name
-    group by q.name) each
+    from unnest($1::text[]) q (name) full join balance.consumer c on c.queue = q.name
+    group by coalesce(q.name, c.queue)) each
 """
+
+_REMOVED = "select distinct queue from balance.consumer where queue <> all($1::text[])"
+_FORGET = "delete from balance.consumer where queue = any($1::text[]) and seen_at < $2"
+_NOTE_EMPTY = "update balance.consumer set drained_at = $2 where queue = any($1::text[])"
 
 _NEAR_HOLDERS = "select id, holder from sealing.near_key_holders($1)"
 _HOLDERS = "select id, holder from sealing.key_holders($1)"

@@ -33,7 +33,8 @@ async def drained_queue_reports(
 
 async def _report(pool: Pool, consumers: Sequence[Consumer], process: UUID) -> None:
     """Write by the clock of the database. It is read first, so that no delay of ours makes a queue
-    drained later than it was."""
+    drained later than it was. The last report of each queue stays, since messages may wait there:
+    the archiver deletes it once the broker does not have the queue any more."""
     now = await pool.fetchval("select now()")
     read_at = clock.monotonic()
     ages = [read_at - at if (at := c.drain.drained_at) is not None else None for c in consumers]
@@ -42,7 +43,8 @@ async def _report(pool: Pool, consumers: Sequence[Consumer], process: UUID) -> N
 
 _REPORT = """
 with gone as (
-    delete from balance.consumer where seen_at < now() - interval '1 day'
+    delete from balance.consumer c where seen_at < now() - interval '1 day' and exists (
+        select from balance.consumer n where n.queue = c.queue and n.seen_at > c.seen_at)
 )
 insert into balance.consumer (queue, instance, drained_at)
 select queue, $1::uuid, $4::timestamptz - make_interval(secs => age)

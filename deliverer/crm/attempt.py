@@ -26,7 +26,7 @@ from deliverer.transport.response import Response
 from services import clock, metrics, tracing
 from services.amqp.batcher import Batcher
 from services.amqp.incoming_message import IncomingMessage
-from services.amqp.sealed_batch import open_batch, open_body
+from services.amqp.sealed_batch import open_body, read_batch
 from services.config.organisation import Destination
 from services.contract import Delivery, DeliveryBatch
 from services.event_types import RECEIVED
@@ -113,7 +113,7 @@ class DeliveryAttempt:
     async def read_batch(self, incoming: IncomingMessage) -> tuple[list[Job], set[str]]:
         """Return the jobs of a batch that are not settled, and the conversations of its
         sidelined deliveries. KeyError if a newer version wrote the batch."""
-        batch = open_batch(incoming.type, incoming.body)
+        batch = await read_batch(incoming.type, incoming.body)
         if not isinstance(batch, DeliveryBatch):
             raise TypeError("not a batch of deliveries")
         ids = [delivery.id for delivery in batch.deliveries]

@@ -42,7 +42,7 @@ from services.amqp.consumer import Inbox
 from services.amqp.incoming_message import IncomingMessage
 from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher, publish_until_confirmed
-from services.amqp.sealed_batch import open_batch, open_body
+from services.amqp.sealed_batch import open_body, read_batch
 from services.contract import ArchiveBatch, Entry, PartitionBatch, Record
 from services.event_types import CARE_ALARM
 from services.postgres.database import retry_while_unavailable
@@ -164,7 +164,7 @@ class Partition:
         Raises KeyError for a type of a newer version: the message stays in the queue.
         """
         try:
-            batch = open_batch(message.type, message.body)
+            batch = await read_batch(message.type, message.body)
         except msgspec.DecodeError:
             batch = None
         if not isinstance(batch, PartitionBatch):

@@ -60,4 +60,6 @@ async def read_queue_lengths(
             continue
         ready, consumers = declared.message_count or 0, declared.consumer_count or 0
         lengths.append(QueueLength(name, ready, consumers))
+    if channel:
+        await channel.close()
     return lengths

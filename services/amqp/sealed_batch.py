@@ -4,9 +4,13 @@ The broker keeps what was acknowledged in its files for a while. An older versio
 name, so it leaves the message in its queue.
 """
 
+from contextlib import suppress
+
 import msgspec
 
 from services import contract
+from services.postgres.database import retry_while_unavailable
+from services.postgres.shut_rows import report_shut, wait_for_keys
 from services.sealing.key_ring import RING, KeyUnknown, Unsealable
 
 SEALED = ".sealed"
@@ -28,6 +32,25 @@ def open_body(name: str, body: bytes) -> bytes:
         return RING.unseal(body, USE)
     except (KeyUnknown, Unsealable):
         return body
+
+
+async def read_batch(name: str, body: bytes) -> contract.Batch:
+    """Return the batch of a message as `open_batch` does. If its key is unknown, wait for the next
+    read of the keys: another process may have made it a moment ago. The database may be away, and
+    nothing is given up before that read succeeds.
+
+    Raises KeyError for a name that this process does not know, so that the message stays in its
+    queue, and msgspec.DecodeError for a body that cannot be read, also if its key is gone: it would
+    hold up for ever all that are behind it.
+    """
+    with suppress(KeyUnknown):
+        return open_batch(name, body)
+    await retry_while_unavailable(wait_for_keys, "keys")
+    try:
+        return open_batch(name, body)
+    except KeyUnknown as error:
+        report_shut("queue", error.id.hex())
+        raise msgspec.DecodeError("its key is gone") from None
 
 
 def open_batch(name: str, body: bytes) -> contract.Batch:

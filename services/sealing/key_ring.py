@@ -50,6 +50,10 @@ class KeyUnknown(KeyError):
     """A value is sealed under a key that this process does not have: another process made it a
     moment ago, or it was destroyed."""
 
+    def __init__(self, reason: str, id: bytes = b"") -> None:
+        super().__init__(reason)
+        self.id = id
+
 
 class Unsealable(ValueError):
     """A sealed value was altered, or is not of this use."""
@@ -219,7 +223,7 @@ class KeyRing:
         cipher = self._ciphers.get(id)
         if cipher is None:
             self._miss(id)
-            raise KeyUnknown(f"a value of {use} is sealed under the working key {id.hex()}")
+            raise KeyUnknown(f"a value of {use} is sealed under the working key {id.hex()}", id)
         try:
             return cipher.decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], use.encode())
         except (InvalidTag, ValueError):
@@ -229,7 +233,7 @@ class KeyRing:
         cipher = self._standing.get(id)
         if cipher is None:
             self._miss(id)
-            raise KeyUnknown(f"a name of {use} is sealed under the standing key {id.hex()}")
+            raise KeyUnknown(f"a name of {use} is sealed under the standing key {id.hex()}", id)
         try:
             return cipher.decrypt(sealed, [use.encode()])
         except (InvalidTag, ValueError):

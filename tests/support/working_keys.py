@@ -1,10 +1,12 @@
 """Working keys that the process of the tests shares with every installation, so that it can stand
 in for a service, and read what one has sealed."""
 
+import asyncio
 from base64 import b64decode
 from datetime import date, timedelta
 
-from services import clock
+from services import clock, contract
+from services.amqp.sealed_batch import seal_batch
 from services.postgres.database import connection_pool
 from services.sealing.key_ring import DAILY, RING, KeyRing, WorkingKey
 from services.sealing.wrapping import fingerprint
@@ -29,6 +31,29 @@ def install_test_keys() -> None:
     vars(RING).update(vars(KeyRing()))
     today = clock.now().date()
     RING.install(shared_keys(today), today)
+
+
+LOST = bytes([9]) * 8
+"""Id of a key that no process can read."""
+
+
+def seal_under_lost_key(batch: contract.Batch) -> tuple[str, bytes]:
+    """Return the name and the body of a message whose key is gone."""
+    name, body = seal_batch(batch)
+    return name, bytes(body).replace(shared_key_id("queue"), LOST, 1)
+
+
+def shared_key_id(kind: str) -> bytes:
+    """Return the id of the key of today with which values of this kind are sealed."""
+    today = clock.now().date()
+    return next(key.id for key in shared_keys(today) if (key.kind, key.day) == (kind, today))
+
+
+async def read_keys() -> None:
+    """Stand in for the task that reads the keys of a process: it finds no others."""
+    while True:
+        await asyncio.sleep(0.1)
+        RING.end_read(RING.begin_read())
 
 
 def insert_test_keys() -> str:

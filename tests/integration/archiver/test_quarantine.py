@@ -9,13 +9,16 @@ import msgspec
 import pytest
 
 from archiver.intake import Batch, Intake
-from archiver.quarantine import Quarantine
+from archiver.quarantine import Quarantine, open_entry
 from services import contract, metrics
+from services.amqp.incoming_message import IncomingMessage
 from services.contract import ArchiveBatch, Record
 from services.postgres.database import Pool
+from services.tasks import background_task
 from tests.support.archiver.commands import OPERATOR, Archive
 from tests.support.archiver.signed_log import ENTRIES, Log, entry
 from tests.support.decrypted_record import keys_of, rows_of, writer_of
+from tests.support.working_keys import read_keys, seal_under_lost_key
 
 GOOD, BAD = entry(1), entry(2, text=5)
 OTHERS = [entry(n) for n in (3, 4)]
@@ -58,6 +61,23 @@ async def test_record_with_an_impossible_time_is_quarantined_alone(pool: Pool) -
     await _take_in(pool, [msgspec.structs.replace(entry(2), at=never), GOOD])
     assert await pool.fetchval(QUARANTINED) == 1
     assert await pool.fetchval("select id from archiver.entry") == GOOD.id
+
+
+async def test_message_whose_key_is_gone_is_quarantined_sealed(pool: Pool) -> None:
+    name, body = seal_under_lost_key(ArchiveBatch(records=[GOOD]))
+    keys = await keys_of(pool)
+    intake = Intake(await writer_of(pool), Quarantine(pool, keys))
+    good = contract.encode(ArchiveBatch(records=OTHERS))
+    messages = [
+        IncomingMessage(name, body, 1, 0),
+        IncomingMessage(contract.ARCHIVE_BATCH, good, 2, 0),
+    ]
+    async with background_task(read_keys()):
+        batch = await intake._seal_batch(messages)
+    assert batch.records == OTHERS
+    id = await pool.fetchval("select id from archiver.quarantine")
+    async with pool.acquire() as connection:
+        assert await open_entry(connection, keys, id) == body
 
 
 async def test_repeat_does_not_count_and_makes_no_archive_late(pool: Pool) -> None:

@@ -23,11 +23,13 @@ from services.contract import Command, Entry, PartitionBatch, encode
 from services.postgres.database import Pool
 from services.sealing.columns import QUARANTINE
 from services.sealing.key_ring import RING
+from services.tasks import background_task
 from tests.support.citizens import text, webhook
 from tests.support.integration.running_partition import CONFIG, GROUND, QUEUE, Standing, receipt
 from tests.support.integration.sealed_rows import refusing
 from tests.support.observer import until
 from tests.support.router.commands import build_command
+from tests.support.working_keys import read_keys, seal_under_lost_key
 
 
 async def is_handed_again(standing: Standing, *entries: Entry) -> None:
@@ -207,24 +209,29 @@ async def test_an_order_that_was_decided_before_the_crashes_stays_as_it_was_deci
     assert await _fates(pool) == {order.id: ("accepted", "")}
 
 
+RUBBISH = "partition-batch.v1", b"\xc1rubbish"
+SHUT = seal_under_lost_key(PartitionBatch(source=clock.new_id(), number=0, entries=[]))
+
+
+@pytest.mark.parametrize(("name", "body"), [RUBBISH, SHUT], ids=["rubbish", "shut"])
 async def test_a_message_that_cannot_be_read_is_kept_and_the_next_one_is_decided(
-    broker: Broker, pool: Pool
+    broker: Broker, pool: Pool, name: str, body: bytes
 ) -> None:
+    """Also one that is sealed under a key that is gone: it stays sealed."""
     import aio_pika
 
-    async with Standing(broker, pool) as standing:
+    async with Standing(broker, pool) as standing, background_task(read_keys()):
         admin = await aio_pika.connect(broker.url)
         channel = await admin.channel()
         exchange = await channel.get_exchange(topology.PARTITIONS, ensure=False)
-        rubbish = aio_pika.Message(b"\xc1rubbish", type="partition-batch.v1")
-        await exchange.publish(rubbish, routing_key=QUEUE.name)
+        await exchange.publish(aio_pika.Message(body, type=name), routing_key=QUEUE.name)
         await standing.put(receipt(webhook(text("after", "wamid.after", 1))))
         await until(
             lambda: pool.fetchval("select count(*) from router.conversation"), lambda n: n == 1, 15
         )
         await admin.close()
     raw = await pool.fetchval("select raw from router.quarantine")
-    assert RING.unseal(raw, QUARANTINE) == b"\xc1rubbish" != raw
+    assert RING.unseal(raw, QUARANTINE) == body != raw
 
 
 async def test_a_kind_of_a_newer_version_stays_in_the_queue(broker: Broker, pool: Pool) -> None:

@@ -1,6 +1,7 @@
 """Working keys are made once, known to every process, and destroyed when nothing needs them."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 
@@ -8,7 +9,10 @@ import pytest
 
 from archiver import spent_keys
 from services import clock, metrics, working_keys
+from services.amqp.queue_lengths import NO_QUEUE
+from services.amqp.queue_status import QueueLength
 from services.config.terms import Terms
+from services.drained_queues import drained_queue_reports
 from services.postgres.database import Pool, connection_pool
 from services.sealing import columns
 from services.sealing.key_ring import DAILY, SEALS_DAYS, KeyRing, KeyUnknown
@@ -101,6 +105,58 @@ async def test_key_of_a_queue_goes_once_every_queue_was_empty_after_its_last_use
     await drain(pool, END + second, QUEUES[1])
     assert await opens(END.date() - timedelta(1))  # a process may still seal with it
     assert not await opens(END.date())
+
+
+def lengths(*found: QueueLength) -> spent_keys.AskLengths:
+    """Broker that has these queues."""
+
+    async def ask(names: Sequence[str]) -> list[QueueLength]:
+        known = {each.name: each for each in found}
+        return [known.get(name, QueueLength(name, fault=NO_QUEUE)) for name in names]
+
+    return ask
+
+
+REMOVED = "deliverer.destination.oud"
+
+
+@pytest.mark.parametrize(
+    ("length", "destroyed"),
+    [
+        (QueueLength(REMOVED, ready=1), 0),
+        (QueueLength(REMOVED, consumers=1), 0),  # it may have a message in hand
+        (QueueLength(REMOVED), 1),
+        (QueueLength(REMOVED, fault=NO_QUEUE), 1),
+    ],
+)
+async def test_key_stays_while_messages_may_wait_in_a_queue_that_is_not_configured(
+    pool: Pool, length: QueueLength, destroyed: int
+) -> None:
+    """One of a removed destination, or of a new one that the archiver does not know."""
+    await made(pool)
+    await make_older(pool, "queue", 5)
+    await drain(pool, END, *QUEUES)
+    await pool.execute(
+        "insert into balance.consumer (queue, instance) values ($1, $2)", REMOVED, clock.new_id()
+    )
+
+    await spent_keys.look_at_removed_queues(pool, QUEUES, lengths(length))
+    assert await destroy_spent_keys(pool, QUEUES, TODAY) == destroyed
+    known = await pool.fetch("select from balance.consumer where queue = $1", REMOVED)
+    assert bool(known) != bool(length.fault)
+
+
+async def test_last_report_of_a_queue_stays(pool: Pool) -> None:
+    """Else the keys of its messages would go a day after its consumer."""
+    await pool.execute(
+        "insert into balance.consumer (queue, instance, seen_at)"
+        " select $1, gen_random_uuid(), now() - make_interval(days => n)"
+        " from generate_series(2, 4) n",
+        REMOVED,
+    )
+    async with drained_queue_reports(pool, []):
+        ages = "select extract(day from now() - seen_at)::int as days from balance.consumer"
+        await until(lambda: pool.fetch(ages), lambda rows: [r["days"] for r in rows] == [2], 10)
 
 
 async def test_key_of_a_table_stays_for_as_long_as_a_row_needs_it(pool: Pool, empty: str) -> None:
@@ -263,7 +319,7 @@ async def test_look_that_fails_is_counted_and_repeated(
     await made(pool)
     await make_older(pool, "table", 500)
     before = failures()
-    look = spent_keys.keep_working_keys(pool, [MASTER], queues, Terms())
+    look = spent_keys.keep_working_keys(pool, [MASTER], queues, lengths(), Terms())
     gone = "select exists (select from sealing.working_key where wrapped is null)"
 
     async def is_gone() -> bool:

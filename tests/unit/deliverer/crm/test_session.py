@@ -15,6 +15,7 @@ from services.amqp.consumer import ChannelLost
 from services.contract import Delivery
 from services.sealing.columns import DELIVERY
 from services.sealing.key_ring import RING
+from services.tasks import background_task
 from tests.support.deliverer.delivery_harness import (
     OK,
     Crm,
@@ -26,6 +27,7 @@ from tests.support.deliverer.delivery_harness import (
     spread,
     until,
 )
+from tests.support.working_keys import read_keys, seal_under_lost_key
 
 AWAY = Response(status=503)
 
@@ -135,6 +137,18 @@ async def test_unreadable_envelope_is_parked_whole() -> None:
     await harness.deliver(of(1, "a"))
     parked = [RING.unseal(s.body or b"", DELIVERY) for s in harness.settled("parked")]
     assert parked == [b"\xc1 no MessagePack", batch]
+
+
+async def test_envelope_whose_key_is_gone_is_parked_sealed_and_the_next_is_delivered() -> None:
+    lost = contract.DeliveryBatch(destination="crm", deliveries=[of(1, "a")])
+    name, body = seal_under_lost_key(lost)
+    harness = Harness()
+    harness.receive_frame(body, name)
+    async with background_task(read_keys()):
+        await harness.deliver(of(2, "a"))
+    assert harness.crm.numbers == [2] and harness.channel.acked == [1, 2]
+    [parked] = harness.settled("parked")
+    assert RING.unseal(parked.body or b"", DELIVERY) == body
 
 
 async def test_envelope_of_a_newer_version_stays_in_the_queue() -> None:
