@@ -13,7 +13,7 @@ from services import clock
 from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.shut_rows import ShutRows
 from services.sealing.columns import SECRET
-from services.sealing.key_ring import RING
+from services.sealing.key_ring import RING, Unsealable
 
 REFRESH_SECONDS = 2.0
 
@@ -62,7 +62,11 @@ class SigningSecrets:
 def _read(id: UUID, ends_at: datetime | None, sealed: bytes | None) -> StoredSecret:
     if sealed is None:
         return StoredSecret(id, b"", ends_at)
-    return StoredSecret(id, key_of(RING.unseal(sealed, SECRET).decode()), ends_at)
+    secret = RING.unseal(sealed, SECRET).decode()
+    try:
+        return StoredSecret(id, key_of(secret), ends_at)
+    except ValueError:
+        raise Unsealable("a secret was altered: it has no key") from None
 
 
 def configured_id(destination: str, key: bytes) -> UUID:
