@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from deliverer.crm.lanes import Job
+from deliverer.crm.sent_events import UNKNOWN_DAYS, clear_sent_events
 from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
 from deliverer.ended_rows import CLEARINGS
@@ -14,6 +15,7 @@ from deliverer.removed_destinations import REMOVED, end_work
 from deliverer.service import _measure_parked
 from services import clock, metrics
 from services.clearing import clear_ended_rows
+from services.config.organisation import CloudEventsDestination
 from services.config.terms import Terms
 from services.contract import CloseConversation
 from services.postgres.database import Pool
@@ -21,7 +23,7 @@ from services.sealing.columns import ACTION, seal_json
 from services.tasks import background_task
 from tests.support.integration.crm_desk import TOWN
 from tests.support.integration.destination_harness import delivery
-from tests.support.observer import until_true
+from tests.support.observer import until, until_true
 
 TWO_DAYS = "interval '2 days'"
 CONFIGURED = "crm"
@@ -137,3 +139,19 @@ async def test_tasks_of_a_removed_destination_end_and_their_rows_with_the_term(
     for table in ("internetaak", "klantcontact"):
         left = f"select array_agg(destination) from deliverer.{table}"
         assert await pool.fetchval(left) == [CONFIGURED], table
+
+
+async def test_accepted_events_of_an_unknown_destination_stay_for_the_longest_term(
+    pool: Pool,
+) -> None:
+    await pool.executemany(
+        "insert into deliverer.sent (destination, event, at, sealed)"
+        " values ($1, gen_random_uuid(), now() - make_interval(days => $2), '')",
+        [(GONE, days) for days in (UNKNOWN_DAYS - 1, UNKNOWN_DAYS + 1, 11)],
+    )
+    count = "select count(*) from deliverer.sent"
+    place = {"id": CONFIGURED, "kind": "cloudevents", "url": "http://127.0.0.1:9/"}
+    for term, left in ((10, 2), (1, 1)):
+        known = [CloudEventsDestination.model_validate(place | {"resend_days": term})]
+        async with background_task(clear_sent_events(pool, known)):
+            await until(lambda: pool.fetchval(count), left.__eq__, 10)
