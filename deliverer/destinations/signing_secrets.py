@@ -79,12 +79,13 @@ def keys_in_force(
 ) -> Keys:
     """Return the keys that sign at `now`, those of the configuration first. Pure.
 
-    An event is never sent unsigned: if every secret has ended, those of the configuration sign.
+    One that ended never signs again, since it may have been ended because it leaked. If no other
+    opens, there is none, and nothing is sent.
     """
     ended = {each.id for each in stored if each.ends_at is not None and each.ends_at <= now}
     keys = [key for id, key in configured.items() if id not in ended]
     keys += [each.key for each in stored if each.key and each.id not in ended]
-    return tuple(dict.fromkeys(keys)) or tuple(configured.values())
+    return tuple(dict.fromkeys(keys))
 
 
 _REGISTER = """
