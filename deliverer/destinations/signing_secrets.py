@@ -48,8 +48,8 @@ class SigningSecrets:
         await self.refresh()
 
     async def refresh(self) -> None:
-        """Read the secrets, and erase those that have ended."""
-        await self._pool.execute(_ERASE, self._destination)
+        """Read the secrets, erase those that have ended, and note that somebody knows them."""
+        await self._pool.execute(_UPDATE, self._destination)
         rows = await self._pool.fetch(_SELECT, self._destination)
         self._stored = await self._shut.open_others(rows, lambda row: _read(*row.values()))
 
@@ -97,9 +97,11 @@ _FORGET = """
 delete from deliverer.secret
 where destination = $1 and source = 'configuration' and id <> all($2::uuid[]) and ends_at is null
 """
-_ERASE = """
-update deliverer.secret set sealed = null
-where destination = $1 and sealed is not null and ends_at <= now()
+_UPDATE = """
+update deliverer.secret
+set sealed = case when ends_at <= now() then null else sealed end, known_at = now()
+where destination = $1
+    and (sealed is not null and ends_at <= now() or known_at < now() - interval '1 hour')
 """
 _SELECT = """
 select id, ends_at, sealed from deliverer.secret
