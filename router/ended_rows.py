@@ -90,9 +90,30 @@ def _abandoned(numbers: Sequence[Number]) -> Clearing:
     )
 
 
+def _left_consents(numbers: Sequence[Number]) -> Clearing:
+    """Return the consents in force of a municipality that has no number. They ended with its last
+    conversation, which is not deleted before they are marked: nobody knows when it left."""
+    is_gone = f"""tenant not in ({", ".join(f"'{each.tenant}'" for each in numbers)})"""
+    # One scan of the conversations for all rows, and none if no consent is of such a municipality.
+    ended_at = f"""case when {is_gone} then greatest(recorded_at, ((
+        select jsonb_object_agg(tenant, last_at) from (
+            select tenant, max(coalesce(closed_at, 'infinity')) as last_at
+            from router.conversation where {is_gone} group by tenant) each
+        ) ->> tenant)::timestamptz) end"""
+    return Clearing(
+        "router.consent",
+        "conversation_days",
+        since=ended_at,
+        ended="ended_at is null",
+        action="update",
+        setting=f"set ended_at = {ended_at}, ended_by = 'left'",
+        state="of no municipality",
+    )
+
+
 def clearings(numbers: Sequence[Number]) -> tuple[Clearing, ...]:
     """Return what ends where these numbers are configured, in the order in which it does."""
-    return (_abandoned(numbers), *CLEARINGS)
+    return (_abandoned(numbers), _left_consents(numbers), *CLEARINGS)
 
 
 CLEARINGS = (

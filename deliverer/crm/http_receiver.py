@@ -11,6 +11,10 @@ from deliverer.transport.response import Response
 from services import clock
 from services.contract import Delivery
 
+UNSIGNED = Response(request_sent=False, calls=0, code="no_secret")
+"""Not an answer: nothing was posted, because no secret signs."""
+NO_SECRET = "no secret signs: each has ended or does not open; give a new one"
+
 
 class PayloadFormat(Protocol):
     """Content and headers of a delivery for one kind of destination. Pure."""
@@ -27,7 +31,7 @@ class DestinationEndpoint(NamedTuple):
 
     url: str
     keys: Callable[[], Keys]
-    """Returns the keys that sign now."""
+    """Returns the keys that sign now; none if nothing may be posted."""
     archiver: str
 
 
@@ -38,11 +42,16 @@ class HttpReceiver:
         self._endpoint, self._format, self._poster = endpoint, format, poster
 
     async def deliver(self, delivery: Delivery) -> Response:
+        keys = self._endpoint.keys()
+        if not keys:
+            return UNSIGNED
         content = self._format.body(delivery, self._endpoint.archiver)
-        headers = self._format.headers(delivery, content, self._endpoint.keys(), clock.now())
+        headers = self._format.headers(delivery, content, keys, clock.now())
         if delivery.traceparent:
             headers = {**headers, "traceparent": delivery.traceparent}
         return await self._poster.post(self._endpoint.url, content, headers)
 
     def judge(self, answer: Response) -> Verdict:
+        if answer == UNSIGNED:
+            return Verdict("paused", NO_SECRET, alarm=True)
         return judge(answer)

@@ -13,7 +13,7 @@ from services import clock
 from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.shut_rows import ShutRows
 from services.sealing.columns import SECRET
-from services.sealing.key_ring import RING
+from services.sealing.key_ring import RING, Unsealable
 
 REFRESH_SECONDS = 2.0
 
@@ -48,8 +48,8 @@ class SigningSecrets:
         await self.refresh()
 
     async def refresh(self) -> None:
-        """Read the secrets, and erase those that have ended."""
-        await self._pool.execute(_ERASE, self._destination)
+        """Read the secrets, erase those that have ended, and note that somebody knows them."""
+        await self._pool.execute(_UPDATE, self._destination)
         rows = await self._pool.fetch(_SELECT, self._destination)
         self._stored = await self._shut.open_others(rows, lambda row: _read(*row.values()))
 
@@ -62,7 +62,11 @@ class SigningSecrets:
 def _read(id: UUID, ends_at: datetime | None, sealed: bytes | None) -> StoredSecret:
     if sealed is None:
         return StoredSecret(id, b"", ends_at)
-    return StoredSecret(id, key_of(RING.unseal(sealed, SECRET).decode()), ends_at)
+    secret = RING.unseal(sealed, SECRET).decode()
+    try:
+        return StoredSecret(id, key_of(secret), ends_at)
+    except ValueError:
+        raise Unsealable("a secret was altered: it has no key") from None
 
 
 def configured_id(destination: str, key: bytes) -> UUID:
@@ -75,12 +79,13 @@ def keys_in_force(
 ) -> Keys:
     """Return the keys that sign at `now`, those of the configuration first. Pure.
 
-    An event is never sent unsigned: if every secret has ended, those of the configuration sign.
+    One that ended never signs again, since it may have been ended because it leaked. If no other
+    opens, there is none, and nothing is sent.
     """
     ended = {each.id for each in stored if each.ends_at is not None and each.ends_at <= now}
     keys = [key for id, key in configured.items() if id not in ended]
     keys += [each.key for each in stored if each.key and each.id not in ended]
-    return tuple(dict.fromkeys(keys)) or tuple(configured.values())
+    return tuple(dict.fromkeys(keys))
 
 
 _REGISTER = """
@@ -92,9 +97,11 @@ _FORGET = """
 delete from deliverer.secret
 where destination = $1 and source = 'configuration' and id <> all($2::uuid[]) and ends_at is null
 """
-_ERASE = """
-update deliverer.secret set sealed = null
-where destination = $1 and sealed is not null and ends_at <= now()
+_UPDATE = """
+update deliverer.secret
+set sealed = case when ends_at <= now() then null else sealed end, known_at = now()
+where destination = $1
+    and (sealed is not null and ends_at <= now() or known_at < now() - interval '1 hour')
 """
 _SELECT = """
 select id, ends_at, sealed from deliverer.secret

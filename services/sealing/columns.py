@@ -60,7 +60,13 @@ class _Typed(msgspec.Struct):
     type: str = ""
 
 
+class _Sealed(msgspec.Struct):
+    sealed: str = ""
+
+
 _typed = msgspec.json.Decoder(_Typed)
+_sealed = msgspec.json.Decoder(_Sealed)
+_object = msgspec.json.Decoder(dict[str, Any])
 
 
 def seal_content(content: bytes) -> bytes:
@@ -70,11 +76,10 @@ def seal_content(content: bytes) -> bytes:
 
 
 def unseal_content(column: str) -> dict[str, Any]:
-    """Return the content of a message from its jsonb column. Raises KeyUnknown and Unsealable."""
-    content: dict[str, Any] = msgspec.json.decode(column)
-    if sealed := content.get("sealed"):
-        content = msgspec.json.decode(RING.unseal_text(sealed, CONTENT))
-    return content
+    """Return the content of a message from its jsonb column. Raises KeyUnknown, Unsealable, and
+    msgspec.DecodeError for JSON that is no content."""
+    sealed = _sealed.decode(column).sealed
+    return _object.decode(RING.unseal_text(sealed, CONTENT) if sealed else column)
 
 
 def seal_json(text: str, use: str) -> str:

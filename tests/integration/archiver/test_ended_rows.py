@@ -48,6 +48,10 @@ on conflict (destination, event) do update set state = excluded.state
 SENT = """
 update deliverer.ledger set state = 'sent', created_at = created_at - interval '2 hours'
 """
+OPTED_OUT = """
+insert into router.opt_out (tenant, person, category, value, at)
+select tenant, person, 'marketing_messages', 'stop', now() from router.conversation limit 1
+"""
 ENDED = (
     """insert into gateway.command (id, tenant, token, fingerprint, accepted_at, tried_at,
         confirmed_at, conversation)
@@ -64,8 +68,7 @@ ENDED = (
     "update router.consent set ended_at = now(), ended_by = 'crm'",
     """insert into router.withdrawal (tenant, person, by, at)
     select tenant, person, 'stop', now() from router.conversation limit 1""",
-    """insert into router.opt_out (tenant, person, category, value, at)
-    select tenant, person, 'marketing_messages', 'stop', now() from router.conversation limit 1""",
+    OPTED_OUT,
     """insert into deliverer.outcome (id, number, body, published_at)
     values (gen_random_uuid(), '1', '', now())""",
     """insert into deliverer.upload (media, account, due_at)
@@ -221,6 +224,35 @@ async def test_conversation_of_a_number_that_left_ends_a_term_after_its_last_mes
         for table in ("router.conversation", "router.identity", "router.timer"):
             assert bool(counts[table]) == is_there, table
     assert over_term("router.conversation of no number") == 0
+
+
+async def test_consent_of_a_municipality_that_left_ends_with_its_last_conversation(
+    town: Town,
+) -> None:
+    await town.desk.heard((ANNA, "er ligt afval"))
+    await town.desk.takes(town.desk.office.order("consent", to=ANNA.phone, **consent()))
+    await town.pool.execute("update router.consent set recorded_at = now() - interval '9 years'")
+    await town.pool.execute(OPTED_OUT)
+    await town.pool.execute(SETTLE, "settled")
+    assert await town.missing() == []
+    left = [each.model_copy(update={"tenant": "elsewhere"}) for each in CONFIG.numbers]
+    gone = router.ended_rows.clearings(left)
+    terms = DAYS["conversation_days"], DAYS["consent_days"]
+    for rows, days, is_there, is_ended in (
+        (CLEARINGS["router"], 3660, True, False),
+        (gone, terms[0] - 1, True, False),
+        (gone, terms[0] + 1, True, True),
+        (gone, terms[1] - 1, True, True),
+        (gone, terms[1] + 1, False, False),
+    ):
+        now = clock.now() + timedelta(days=days)
+        await clear_ended_rows(town.roles["router"], rows, DAYS, now)
+        counts = await town.counts()
+        for table in ("router.consent", "router.opt_out", "router.identity"):
+            assert bool(counts[table]) == is_there, (table, days)
+        ended = "select count(*) from router.consent where ended_at > now() - interval '1 day'"
+        assert bool(await town.pool.fetchval(ended)) == is_ended, days
+    assert over_term("router.consent of no municipality") == 0
 
 
 async def test_balance_still_names_a_row_that_is_deleted_by_hand(town: Town) -> None:

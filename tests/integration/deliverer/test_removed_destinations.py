@@ -5,23 +5,28 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import pytest
 
 from deliverer.crm.lanes import Job
+from deliverer.crm.sent_events import UNKNOWN_DAYS, clear_sent_events
 from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
+from deliverer.destinations.signing_secrets import SigningSecrets
 from deliverer.ended_rows import CLEARINGS
 from deliverer.removed_destinations import REMOVED, end_work
 from deliverer.service import _measure_parked
-from services import clock, metrics
+from services import clearing, clock, metrics
 from services.clearing import clear_ended_rows
+from services.config.organisation import CloudEventsDestination
 from services.config.terms import Terms
 from services.contract import CloseConversation
 from services.postgres.database import Pool
-from services.sealing.columns import ACTION, seal_json
+from services.sealing.columns import ACTION, SECRET, seal_json
+from services.sealing.key_ring import RING
 from services.tasks import background_task
 from tests.support.integration.crm_desk import TOWN
 from tests.support.integration.destination_harness import delivery
-from tests.support.observer import until_true
+from tests.support.observer import until, until_true
 
 TWO_DAYS = "interval '2 days'"
 CONFIGURED = "crm"
@@ -44,8 +49,9 @@ async def wait_aside(pool: Pool, destination: str, n: int, since: str = TWO_DAYS
 
 
 async def test_waiting_deliveries_of_a_removed_destination_are_parked_and_end_at_the_term(
-    pool: Pool,
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(clearing, "BATCH", 1)
     aside = await wait_aside(pool, GONE, 1)
     replayed = await wait_aside(pool, GONE, 2)
     fresh = await wait_aside(pool, GONE, 3, "interval '2 hours'")
@@ -60,6 +66,8 @@ async def test_waiting_deliveries_of_a_removed_destination_are_parked_and_end_at
     }
     untold = "select count(*) from deliverer.delivery where not told and state = 'parked'"
     assert await pool.fetchval(untold) == 2, "their records are to be made"
+    transactions = "select count(distinct xmin::text) from deliverer.delivery where not told"
+    assert await pool.fetchval(transactions) == 2, "a batch is one row here"
     kept = "select count(*) from deliverer.delivery where body is not null"
     assert await pool.fetchval(kept) == 4
 
@@ -137,3 +145,47 @@ async def test_tasks_of_a_removed_destination_end_and_their_rows_with_the_term(
     for table in ("internetaak", "klantcontact"):
         left = f"select array_agg(destination) from deliverer.{table}"
         assert await pool.fetchval(left) == [CONFIGURED], table
+
+
+async def test_accepted_events_of_an_unknown_destination_stay_for_the_longest_term(
+    pool: Pool,
+) -> None:
+    await pool.executemany(
+        "insert into deliverer.sent (destination, event, at, sealed)"
+        " values ($1, gen_random_uuid(), now() - make_interval(days => $2), '')",
+        [(GONE, days) for days in (UNKNOWN_DAYS - 1, UNKNOWN_DAYS + 1, 11)],
+    )
+    count = "select count(*) from deliverer.sent"
+    place = {"id": CONFIGURED, "kind": "cloudevents", "url": "http://127.0.0.1:9/"}
+    for term, left in ((10, 2), (1, 1)):
+        known = [CloudEventsDestination.model_validate(place | {"resend_days": term})]
+        async with background_task(clear_sent_events(pool, known)):
+            await until(lambda: pool.fetchval(count), left.__eq__, 10)
+
+
+async def test_secrets_end_a_day_after_the_last_process_knew_their_destination(
+    pool: Pool,
+) -> None:
+    for destination in (GONE, CONFIGURED):
+        await pool.execute(
+            "insert into deliverer.secret (id, destination, source, sealed)"
+            " values ($1, $2, 'api', $3)",
+            clock.new_id(), destination, RING.seal(b"key", SECRET),
+        )  # fmt: skip
+    secrets = SigningSecrets(pool, GONE, (b"configured",))
+    await secrets.register()
+    assert len(secrets.keys()) == 2
+    await pool.execute(f"update deliverer.secret set known_at = now() - {TWO_DAYS}")
+    await secrets.refresh()
+    left = "select array_agg(destination order by id) from deliverer.secret where ends_at is null"
+    await end_work(pool, [CONFIGURED])
+    assert sorted(await pool.fetchval(left)) == [CONFIGURED, GONE, GONE], "a process knows it"
+
+    await pool.execute(f"update deliverer.secret set known_at = now() - {TWO_DAYS}")
+    await end_work(pool, [CONFIGURED])
+    assert await pool.fetchval(left) == [CONFIGURED]
+    sealed = "select array_agg(destination) from deliverer.secret where sealed is not null"
+    assert await pool.fetchval(sealed) == [CONFIGURED]
+    later = clock.now() + timedelta(days=Terms().notice_days + 1)
+    await clear_ended_rows(pool, CLEARINGS, Terms().model_dump(), later)
+    assert await pool.fetchval("select count(*) from deliverer.secret") == 1

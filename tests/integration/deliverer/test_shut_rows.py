@@ -198,7 +198,7 @@ async def test_resend_of_an_event_that_does_not_open_ends(pool: Pool) -> None:
     assert shut_rows("deliverer.sent") == before + 1
 
 
-@pytest.mark.parametrize("damage", ["altered", "mark"])
+@pytest.mark.parametrize("damage", ["altered", "mark", "other"])
 async def test_secret_that_does_not_open_leaves_the_others_to_sign(pool: Pool, damage: str) -> None:
     shut, other = clock.new_id(), clock.new_id()
     for id, key in ((shut, b"one"), (other, b"two")):
@@ -210,8 +210,8 @@ async def test_secret_that_does_not_open_leaves_the_others_to_sign(pool: Pool, d
     if damage == "altered":
         await alter(pool, "deliverer.secret", "sealed", shut)
     else:
-        sql = "update deliverer.secret set sealed = set_byte(sealed, 0, 255) where id = $1"
-        await pool.execute(sql, shut)
+        value = "set_byte(sealed, 0, 255)" if damage == "mark" else "'whsec_!'"
+        await pool.execute(f"update deliverer.secret set sealed = {value} where id = $1", shut)
     secrets, before = SigningSecrets(pool, "crm", ()), shut_rows("deliverer.secret")
     for _ in range(2):
         await secrets.refresh()

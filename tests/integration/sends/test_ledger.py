@@ -319,3 +319,19 @@ async def test_row_that_does_not_open_fails_and_holds_back_no_other(
     body = await pool.fetchval("select body from deliverer.outcome")
     told = msgspec.msgpack.decode(RING.unseal(body, OUTCOME), type=SendOutcome)
     assert (told.message, told.state, told.reason) == (shut, "failed", SHUT)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['"x"', "[]", "null", '{"type":"text","sealed":5}', '{"type":"text","sealed":["~1"]}',
+     '{"type":"text","sealed":"[]"}'],
+)  # fmt: skip
+async def test_row_with_other_json_than_a_content_fails_and_holds_back_no_other(
+    pool: Pool, content: str
+) -> None:
+    shut, fine = await _queue(pool, 2)
+    await pool.execute("update deliverer.ledger set content = $2 where id = $1", shut, content)
+    claimed = await Ledger(pool, clock.new_id(), {}).claim(5, ())
+    assert [entry.id for entry in claimed] == [fine]
+    state = "select state from deliverer.ledger where id = $1"
+    assert await pool.fetchval(state, shut) == "failed"

@@ -245,6 +245,14 @@ async def test_key_stays_for_a_row_wherever_and_whenever_it_was_written(
     assert len(await pool.fetch(older)) == 1
 
 
+async def test_altered_text_holds_no_key_and_stops_no_destruction(pool: Pool) -> None:
+    ring = await made(pool)
+    source = ring.seal_text("hallo", columns.CONSENT)
+    for text in (f"~1g{source[3:]}", source[:9], "~1"):
+        await pool.execute(NEEDED_BY["router.consent"], text, clock.now())
+    assert await destroy_spent_keys(pool, [], END.date()) == 1
+
+
 @pytest.mark.parametrize("table", NEEDED_BY)
 async def test_all_columns_are_read_only_for_a_key_that_is_not_found_at_once(
     pool: Pool, table: str

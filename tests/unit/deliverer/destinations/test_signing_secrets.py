@@ -1,4 +1,4 @@
-"""Keys in force: those of the configuration and of the owner, until their end, and never none."""
+"""Keys in force: those of the configuration and of the owner, until their end."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -29,8 +29,8 @@ def test_same_key_from_both_sources_signs_once() -> None:
     assert keys_in_force(CONFIGURED, [stored(2, b"one")], NOW) == (b"one",)
 
 
-def test_event_is_signed_by_the_configuration_if_every_secret_has_ended() -> None:
-    assert keys_in_force(CONFIGURED, [stored(1, b"", NOW)], NOW) == (b"one",)
+def test_ended_key_of_the_configuration_never_signs_again() -> None:
+    assert keys_in_force(CONFIGURED, [stored(1, b"", NOW)], NOW) == ()
 
 
 def test_id_of_a_configured_key_is_its_own_at_each_destination_and_lasts() -> None:
