@@ -40,6 +40,15 @@ TOGETHER = 50
 Json = Any
 
 
+def _marked(text: str, member: str, mark: str) -> str:
+    if member == "response_json":
+        return json.dumps({"straat": mark})
+    if member == "filename":  # a path before it does not go out
+        folder, slash, name = text.rpartition("/")
+        return f"{folder}{slash}{mark} {name}"
+    return f"{mark} {text}"
+
+
 class Marked:
     """Bodies of one run."""
 
@@ -133,9 +142,7 @@ class Marked:
                 r"^([A-Z]{2})\.((?:ENT\.)?)\d+", rf"\1.\2{self._marks['user id']}{citizen}", text
             )
             mark = self._marks[SAID[member]] if member in SAID else ""
-            if member == "emoji" or not mark:
-                return text
-            return f"{mark} {text}" if member != "response_json" else json.dumps({"straat": mark})
+            return text if member == "emoji" or not mark else _marked(text, member, mark)
 
         tree = told(deepcopy(self._templates[name]))
         changes = [change for entry in tree["entry"] for change in entry["changes"]]

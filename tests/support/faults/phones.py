@@ -113,8 +113,10 @@ class Phones:
         head = await reader.readuntil(b"\r\n\r\n")
         self.requests += 1
         asker = self.asker
-        stood = await self._stand(BEFORE)
+        # A body that has begun is here as a whole. Its head may come alone, and a deliverer that is
+        # killed then has sent no message.
         body = await reader.readexactly(HALF_BYTES)
+        stood = await self._stand(BEFORE)
         stood += await self._stand(HALF)
         body += await reader.readexactly(length(head) - HALF_BYTES)
         opaque = msgspec.json.decode(body)["biz_opaque_callback_data"]
