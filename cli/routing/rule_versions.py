@@ -197,7 +197,7 @@ def list_command(lang: str, as_json: bool) -> None:
 
 
 def _line(each: VersionSummary, words: Words) -> str:
-    approvals = ", ".join(_format_approval(approval, words) for approval in each.approvals)
+    approvals = "; ".join(_format_approval(approval, words) for approval in each.approvals)
     line = f"{each.version}  {each.first_at:%Y-%m-%d %H:%M:%S}Z  {approvals or '-'}"
     return f"{line}  ({words['in force']})" if each.in_force is True else line
 
