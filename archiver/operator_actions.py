@@ -65,12 +65,12 @@ def operation_outbox(
         for action in stated.values():
             if action.what == APPROVAL:
                 await pool.execute(_LOWER_APPROVAL, action.about, action.by)
-        await pool.execute(_DELETE_RECORDED, [record.id for record in records])
-        metrics.archive_records.labels(kind="operation").inc(len(records))
-        if must_prove:
+        if must_prove:  # before they are gone: rather told twice than never
             metrics.operations_unproven.inc(len(stated))
             for id in stated:
                 log.error("operation.stated", record=id)
+        await pool.execute(_DELETE_RECORDED, [record.id for record in records])
+        metrics.archive_records.labels(kind="operation").inc(len(records))
 
     return Outbox("operations", fetch, delete, lambda record: str(record.id))
 

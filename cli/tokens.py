@@ -37,7 +37,8 @@ MOST_PER_SECOND, LARGEST_BURST = 1000, 10_000
 """More than a gateway answers; the table has the same limits."""
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 CONFIDENTIAL_ALONE = "--confidential: goes with --all-departments; name each with --department"
-UNCONFIRMED = "is refused, because no command of this installation made it: postkamer token confirm"
+UNCONFIRMED = "is refused, because no command of this installation made it as it is"
+BENT = "was changed by hand: revoke it, and make a new one"
 BEYOND = "nobody gives a token more departments than they have; you do not have"
 T = TypeVar("T")
 
@@ -182,9 +183,9 @@ async def add_token(connection: Connection, request: TokenRequest) -> str:
 
 
 async def list_tokens(pool: Pool) -> list[TokenSummary]:
-    """Return all tokens, also revoked and expired ones; of a person's token those of its
-    municipality. Without POSTKAMER_WORKING_KEY only those
-    without a keyed hash are known to be refused."""
+    """Return all tokens, also revoked and expired ones; to a person's token those of its
+    municipality. Without POSTKAMER_WORKING_KEY only those without a keyed hash are known to be
+    refused."""
     has_keys = settings.read("POSTKAMER_WORKING_KEY", os.environ) is not None
     if has_keys:
         await load_working_keys(pool)
@@ -229,11 +230,13 @@ async def narrow_token(
 
 async def confirm_token(connection: Connection, name: str) -> tuple[TokenRequest, Operation | None]:
     """Let a token count that an earlier version made, with the rights that its row has; no
-    operation if it counts already."""
+    operation if it counts already. CommandRefused for one that counted and was changed since."""
     row = await _find_valid_row(connection, name)
     request = _request_of(row)
     if is_genuine(row, RING):
         return request, None
+    if row["mac"] is not None:
+        raise CommandRefused(f"{name} {BENT}")
     await _authenticate(connection, name)
     return request, msgspec.structs.replace(addition(request), what="token confirm")
 

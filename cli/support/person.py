@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from cli.support.configuration import is_production, path_in_environment
-from cli.support.installation import says_production
+from cli.support.installation import in_production
 from cli.support.output import CommandRefused
 from cli.support.reach import EVERY_TOWN, PersonReach, Subject, reach_of
 from services import clock
@@ -104,9 +104,8 @@ def is_proof_required(environ: Mapping[str, str]) -> bool:
 
 
 async def must_prove(connection: "Connection | Pool") -> bool:
-    """Return True if a name is refused that is only stated: by the settings, or because the
-    archiver says that this is production, whatever configuration the caller names."""
-    return is_proof_required(os.environ) or await says_production(connection)
+    """Return True if a name is refused that is only stated: by the settings, or in production."""
+    return is_proof_required(os.environ) or await in_production(connection)
 
 
 def person_token(environ: Mapping[str, str]) -> str | None:

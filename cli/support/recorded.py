@@ -5,8 +5,7 @@ from uuid import UUID
 
 import click
 
-from cli.support.configuration import is_production, path_in_environment
-from cli.support.installation import says_production
+from cli.support.installation import in_production
 from cli.support.output import CommandRefused
 from services.postgres.database import Pool
 
@@ -32,7 +31,7 @@ async def require_recorded(pool: Pool) -> None:
     taken away before the archiver sees it. CommandRefused after RECORD_SECONDS."""
     context = click.get_current_context(silent=True)
     ids = context.meta.pop(WRITTEN, []) if context else []
-    if not ids or not (is_production(path_in_environment()) or await says_production(pool)):
+    if not ids or not await in_production(pool):
         return
     for _ in range(round(RECORD_SECONDS / POLL_SECONDS)):
         if await pool.fetchval(_RECORDED, ids) == len(ids):

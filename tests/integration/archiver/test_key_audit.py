@@ -10,7 +10,12 @@ from archiver.log.merkle import leaf_hash
 from services import clock
 from tests.support.archiver.records import record
 from tests.support.archiver.signed_log import Log, conversation, entry, entry_like
-from tests.support.archiver.tampering import insert_entry, rebuild_tree, rewrite
+from tests.support.archiver.tampering import (
+    OTHER_COLUMNS,
+    insert_entry,
+    rebuild_tree,
+    rewrite,
+)
 
 KEYS = "archiver.conversation_key"
 DELETE_KEY = f"delete from {KEYS} where conversation = $1"
@@ -150,28 +155,16 @@ async def test_entry_that_was_sealed_without_a_key_is_found(log: Log) -> None:
     assert await log.found(with_keys=True) == [("shut", position)]
 
 
-UNSIGNED = {
-    "kind": "'note'",
-    "at": "at + interval '1 hour'",
-    "tenant": "''",
-    "conversation": f"'{conversation(1)}'",
-    "department": "'afval'",
-    "message": "gen_random_uuid()",
-    "receipt": "gen_random_uuid()",
-    "item": "7",
-    "sequence": "sequence + 1",
-    "id": "archiver.first_id(now())",
-}
-
-
 @pytest.mark.parametrize("column", PLAIN)
 async def test_plain_column_that_was_changed_with_its_leaf_before_signing_is_found(
     log: Log, column: str
 ) -> None:
     await log.grow(5)
     place = len(log.records) - 3
-    change = f"update archiver.entry set {column} = {UNSIGNED[column]} where position = {place}"
+    change = (
+        f"update archiver.entry set {column} = {OTHER_COLUMNS[column]} where position = {place}"
+    )
     await rewrite(change, checkpoints=False)(log)
     await log.sign()
-    kind = "key" if column == "tenant" else "shut"  # nobody has a key of an entry of nobody
+    kind = "key" if column == "tenant" else "shut"  # no key is of that municipality
     assert await log.found(with_keys=True) == [(kind, place)]

@@ -425,5 +425,6 @@ async def test_refused_action_stays_and_holds_up_no_other(pool: Pool) -> None:
         await until(lambda: rows(pool), lambda left: len(left) == 1, SECONDS)
         await insert(pool)  # while that one is suspended
         recorded = await until(lambda: records(pool), lambda added: len(added) == 3, SECONDS)
+        await wait_for_rows(pool, 1)  # its row goes after it is on the record
     assert [json.loads(row["data"])["what"] for row in recorded] == ["token revoke"] * 3
     assert [row["what"] for row in await rows(pool)] == ["x"]

@@ -6,7 +6,7 @@ import shlex
 import pytest
 
 from cli.support.unlimited_tokens import READS_ALL, narrowing_command
-from cli.tokens import UNCONFIRMED
+from cli.tokens import BENT, UNCONFIRMED
 from tests.support.installation import EXAMPLE
 from tests.support.integration.parked_deliveries import Command, commands, on
 
@@ -120,3 +120,5 @@ def test_token_that_was_changed_by_hand_is_marked_in_the_list(run: Command, fres
     on(fresh, lambda pool: pool.execute("update access.token set roles = '{read,send,kcc}'"))
     assert UNCONFIRMED in run("token", "list").stdout
     assert not json.loads(run("token", "list", "--json").stdout)[0]["isConfirmed"]
+    refused = run("token", "confirm", "desk")
+    assert (refused.exit_code, refused.stderr.strip()) == (1, f"desk {BENT}")

@@ -5,10 +5,23 @@ from collections.abc import Awaitable, Callable
 from archiver.log.entry import PlainColumns, entry_leaf_hash
 from archiver.log.merkle import Tree, load_tree
 from services.postgres.database import Pool
-from tests.support.archiver.signed_log import Log
+from tests.support.archiver.signed_log import Log, conversation
 
 Deed = Callable[[Log], Awaitable[object]]
 SET_HEAD = "update archiver.head set size = $1, peaks = $2"
+OTHER_COLUMNS = {
+    "kind": "'note'",
+    "at": "at + interval '1 microsecond'",
+    "tenant": "'hengelo'",
+    "conversation": f"'{conversation(1)}'",
+    "department": "'afval'",
+    "message": "gen_random_uuid()",
+    "receipt": "gen_random_uuid()",
+    "item": "7",
+    "sequence": "sequence + 1",
+    "id": "archiver.first_id(now())",
+}
+"""Plain column of an entry -> another value for it, in SQL."""
 COPY_OF_ENTRY = """
 insert into archiver.entry (id, position, kind, at, tenant, conversation, department, message,
     receipt, item, sequence, salt, sealed, leaf)
