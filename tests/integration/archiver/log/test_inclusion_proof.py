@@ -22,7 +22,7 @@ from tests.support.archiver.commands import OPERATOR, Archive
 from tests.support.archiver.signed_log import ENTRIES, FIRST_SIGNED, Log
 from tests.support.decrypted_record import KEY
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 OTHER = Signer("postkamer", bytes(32)).verifier
 WHY = ("--open", "--reason", "klacht 12")
 
