@@ -35,17 +35,21 @@ NUMBER = "10000001"
 
 
 async def published_by(outbox: Outbox[Any], count: int) -> list[Any]:
-    """Return the first `count` entries that a relay of this outbox publishes; it goes on."""
-    published: list[Any] = []
+    """Return the first `count` entries that a relay of this outbox publishes and marks."""
+    marked: list[Any] = []
 
     async def publish(entries: Sequence[Any]) -> Sequence[Any]:
-        published.extend(entries)
         return entries
 
-    async with background_task(Relay(outbox, publish).run()) as relay:
-        await until_true(lambda: len(published) >= count or relay.done(), 10)
-        assert not relay.done()
-    return published
+    async def mark(entries: Sequence[Any]) -> None:
+        await outbox.mark_published(entries)
+        marked.extend(entries)
+
+    relay = Relay(outbox._replace(mark_published=mark), publish)
+    async with background_task(relay.run()) as running:
+        await until_true(lambda: len(marked) >= count or running.done(), 10)
+        assert not running.done()
+    return marked
 
 
 async def outcomes(pool: Pool, count: int) -> list[UUID]:
