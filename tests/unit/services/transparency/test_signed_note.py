@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from archiver.encryption.signed_note import (
+from services.transparency.signed_note import (
     Checkpoint,
     InvalidNote,
     derive_public_key,
