@@ -43,7 +43,7 @@ AT_ONCE = 1000
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """Newest checkpoint of this log that a witness says it co-signed; '' if none."""
+    """Newest checkpoint of this log that a witness says it co-signed."""
 
     witness: Witness
     note: str
@@ -180,8 +180,6 @@ class Cosignatures:
     async def check_seen(self, log_size: int) -> AsyncIterator[SignedState | Finding]:
         """Hold the log against the newest checkpoint that each witness says it co-signed."""
         for seen in self._options.seen:
-            if not seen.note:
-                continue
             name = seen.witness.name
             try:
                 at = verify_cosignature(seen.note, seen.witness.key)

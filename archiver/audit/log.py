@@ -36,7 +36,7 @@ class VerifyOptions(msgspec.Struct, frozen=True):
 
 
 class SignedStates:
-    """What the log must match: its checkpoints, and those that witnesses co-signed."""
+    """States that the log must match: its checkpoints, and those that witnesses co-signed."""
 
     def __init__(self, checkpoints: Checkpoints, cosignatures: Cosignatures) -> None:
         self.checkpoints, self.cosignatures = checkpoints, cosignatures

@@ -13,7 +13,7 @@ FORKS = frozenset((409, 422))
 
 
 class Outcome(StrEnum):
-    """What came of a request to a witness."""
+    """Result of a request to a witness."""
 
     COSIGNED = "cosigned"
     BEHIND = "behind"

@@ -94,7 +94,7 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
     index_findings: list[Finding] = []
 
     silent_witnesses: tuple[str, ...] = ()
-    """Names of the witnesses that did not answer."""
+    """Names of the witnesses that did not answer, or knew nothing of this log."""
     unwatched: bool = False
     """True if too few witnesses answered: the log may have been larger."""
 
@@ -207,7 +207,7 @@ def _format_verification(result: Verification) -> list[str]:
     per_second = f"{result.entries / result.seconds:,.0f}/s"
     rate = f"{count(result.entries, 'entry|entries')} in {result.seconds:.1f} s, {per_second}"
     lines = [] if result.outside else ["Checkpoints outside were not looked at: no object store."]
-    lines += [f"This witness did not answer: {name}." for name in result.silent_witnesses]
+    lines += [f"This witness told nothing of this log: {name}." for name in result.silent_witnesses]
     if result.table_findings:
         of_tables = [_format_finding(each) for each in result.table_findings]
         lines += _format_findings("The tables themselves", of_tables)

@@ -70,7 +70,10 @@ async def ask_witnesses(
 
 
 async def _ask(client: WitnessClient, witness: Witness, origin: str) -> Seen | None:
+    """Return what a witness says; None if it does not answer, or says that it knows nothing: a
+    stranger in its place would say so too."""
     try:
-        return Seen(witness, await client.newest(witness, origin) or "")
+        note = await client.newest(witness, origin)
     except WitnessAway:
         return None
+    return Seen(witness, note) if note else None
