@@ -2,7 +2,7 @@
 
     key             name, id and secret, readable by its owner alone
     signed/         the newest co-signed checkpoint of each log, under the SHA-256 of its origin
-    refused/        the newest checkpoint of each log that contradicts what was seen
+    refused/        signed checkpoints that contradict what was seen
 
 A key without its `signed/` must not sign again: it would co-sign another beginning.
 """

@@ -1,5 +1,7 @@
 """Routes of a witness: `POST /add-checkpoint`, and `GET /checkpoint` to read what it signed."""
 
+from contextlib import suppress
+
 import structlog
 from aiohttp import web
 
@@ -64,7 +66,8 @@ class WitnessRoutes:
         if refused := check_continues(submission, self._state.head(origin)):
             if refused.is_fork:
                 log.error("witness.refused", status=refused.status, size=size)
-                self._state.keep_refused(origin, submission.note)
+                with suppress(OSError):  # it is refused all the same
+                    self._state.keep_refused(submission.note)
             return _answer(origin, refused)
         line = self._state.cosign(submission.note, int(clock.now().timestamp()))
         metrics.witness_answers.labels(origin, 200).inc()

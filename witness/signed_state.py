@@ -18,6 +18,10 @@ from witness.key_file import KEY, REFUSED, SIGNED, KeyUnusable, WitnessKey, sync
 from witness.known_logs import Logs
 
 
+MAX_REFUSED = 1000
+"""Refused checkpoints that are kept, some 300 bytes each."""
+
+
 class SignedState:
     """State of a folder that this process has locked."""
 
@@ -43,9 +47,13 @@ class SignedState:
         self._notes[origin] = note + line
         return line
 
-    def keep_refused(self, origin: str, note: str) -> None:
-        """Keep a signed checkpoint that contradicts the state: it proves what was tried."""
-        _write(self._path(REFUSED, origin), note)
+    def keep_refused(self, note: str) -> None:
+        """Keep a signed checkpoint that contradicts the state: it proves what was tried. None is
+        overwritten, or a later request could remove the proof. Raises OSError."""
+        head, folder = read_head(note), self._folder / REFUSED
+        path = folder / f"{sha256(head.origin.encode()).hexdigest()}-{head.size}-{head.root.hex()}"
+        if not path.exists() and len(os.listdir(folder)) < MAX_REFUSED:
+            _write(path, note)
 
     def _load(self, origin: str) -> str | None:
         path = self._path(SIGNED, origin)
@@ -67,7 +75,7 @@ class SignedState:
 
 def _write(path: Path, text: str) -> None:
     """Write a file whole or not at all, and return when it is on disk."""
-    new = path.with_suffix(".new")
+    new = path.with_name(f"{path.name}.new")
     with new.open("w", encoding="utf-8", newline="") as file:
         file.write(text)
         file.flush()
