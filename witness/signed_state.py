@@ -17,7 +17,6 @@ from services.transparency.signed_note import InvalidNote, TreeHead, read_head
 from witness.key_file import KEY, REFUSED, SIGNED, KeyUnusable, WitnessKey, sync_folder
 from witness.known_logs import Logs
 
-
 MAX_REFUSED = 1000
 """Refused checkpoints that are kept, some 300 bytes each."""
 
