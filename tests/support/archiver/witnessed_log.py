@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
+
 from archiver.audit.cosignatures import WitnessOptions
 from archiver.audit.log_walk import Finding
 from archiver.witnesses.answers import Outcome
@@ -47,7 +49,7 @@ class WitnessedLog:
         given = await ask_witnesses(
             WitnessOptions(demanded, quorum), self.log.outside, self.log.signer.origin
         )
-        witnesses = given.options if asks else WitnessOptions(demanded, quorum)
+        witnesses = given.options if asks else msgspec.structs.replace(given.options, seen=())
         return await self.log.findings(witnesses=witnesses, **options)  # type: ignore[arg-type]
 
 
