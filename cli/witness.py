@@ -22,7 +22,7 @@ folder_option = click.option(
 
 @click.group(cls=LazyGroup, places=COMMANDS, path="witness")
 def group() -> None:
-    """Co-sign the logs of others, so that nobody can rewrite them unseen."""
+    """Co-sign the logs of others."""
 
 
 @click.command()

@@ -51,7 +51,6 @@ EXITS = {
         "trace 019ac5d2-7f00-7000-8000-0000000000a1 --reason x",
         "trace 019ac5d2-7f00-7000-8000-0000000000a1",
     ),
-    "witness": ("", "witness key show --folder none", "witness serve"),
     "topology": (
         "topology show --config good.toml",
         "topology show --config wrong.toml",

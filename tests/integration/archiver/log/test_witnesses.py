@@ -83,7 +83,7 @@ async def test_checkpoints_are_cosigned_in_the_table_and_outside(
 
 
 async def test_witness_that_knows_more_or_less_is_asked_from_there(town: WitnessedLog) -> None:
-    """As after a crash between the answer and the table, and with a second archiver."""
+    """A crash between answer and table leaves this, and so does a second archiver."""
     await town.cosign()
     await town.grow(5)
     await town.log.pool.execute("delete from archiver.cosignature")
