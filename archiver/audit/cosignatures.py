@@ -27,7 +27,6 @@ from services.transparency.signed_note import (
     InvalidNote,
     Key,
     TreeHead,
-    key_id,
     read_head,
     read_key,
 )
@@ -63,7 +62,7 @@ class WitnessOptions(msgspec.Struct, frozen=True):
 async def list_copies(outside: ObjectStore, witnesses: Sequence[Witness]) -> "array[int]":
     """List the copies outside, 8 bytes each, in order of size. Call it before the database is read,
     or what is co-signed in between would seem to be missing there. Raises StoreUnavailable."""
-    places = {key_id(each.key).hex(): n for n, each in enumerate(witnesses[:MAX_WITNESSES])}
+    places = {each.key.id.hex(): n for n, each in enumerate(witnesses[:MAX_WITNESSES])}
     found = array("q")
     async for key in outside.keys("cosignature"):
         match = NAME.fullmatch(key.rpartition("/")[2])
@@ -170,7 +169,7 @@ class Cosignatures:
     async def _read_copy(self, size: int, witness: Witness) -> str:
         """Return a copy; '' if it is gone since it was listed."""
         assert self._outside is not None  # or no copy is listed
-        key = object_store.cosignature_key(size, key_id(witness.key).hex())
+        key = object_store.cosignature_key(size, witness.key.id.hex())
         try:
             pieces = [piece async for piece in await self._outside.read(key)]
         except ObjectNotFound:

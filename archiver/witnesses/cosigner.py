@@ -15,7 +15,7 @@ from services.files.object_store import ObjectExists, ObjectStore, StoreUnavaila
 from services.postgres.database import Pool, retry_while_unavailable
 from services.transparency.consistency import is_consistent
 from services.transparency.cosignature import Witness, verify_cosignature
-from services.transparency.signed_note import InvalidNote, key_id, read_head
+from services.transparency.signed_note import InvalidNote, read_head
 
 LOOK_SECONDS = 15.0
 """Interval between two looks for a checkpoint that is not co-signed."""
@@ -106,7 +106,7 @@ class Cosigner:
         """Copy the newest co-signed checkpoints outside, back to the first that is there. Raises
         StoreUnavailable."""
         newest = before = await self._pool.fetchval(_BEFORE, self._witness.verifier, _ALL)
-        make_key = partial(object_store.cosignature_key, key=key_id(self._witness.key).hex())
+        make_key = partial(object_store.cosignature_key, key=self._witness.key.id.hex())
         while before is not None and before > self._copied:
             if await self._store.exists(make_key(before)):
                 break

@@ -150,12 +150,15 @@ def _parse_witnesses(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return tuple(map(read_witness, filter(str.strip, re.split(r"[,\n]", value))))
+        witnesses = tuple(map(read_witness, filter(str.strip, re.split(r"[,\n]", value))))
+        if not all(each.url for each in witnesses):
+            raise ValueError
     except ValueError:
         raise ValueError(
             "expected `URL verifier-key` pairs, comma separated or a line each; the key is what"
             " postkamer witness key show prints"
         ) from None
+    return witnesses
 
 
 AmqpUrls = Annotated[SecretStr, AfterValidator(_check_amqp_urls)]

@@ -61,6 +61,10 @@ class Key(msgspec.Struct, frozen=True):
     public: bytes
     kind: bytes = ED25519
 
+    @property
+    def id(self) -> bytes:
+        return key_id(self.name, self.public, self.kind)
+
 
 def derive_public_key(seed: bytes) -> bytes:
     """Return the public key of a signer: 32 bytes."""
@@ -68,13 +72,13 @@ def derive_public_key(seed: bytes) -> bytes:
     return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
-def key_id(key: Key) -> bytes:
-    return sha256(key.name.encode() + b"\n" + key.kind + key.public).digest()[:ID_BYTES]
+def key_id(name: str, public_key: bytes, kind: bytes = ED25519) -> bytes:
+    return sha256(name.encode() + b"\n" + kind + public_key).digest()[:ID_BYTES]
 
 
 def encode_key(key: Key) -> str:
     """Return the published form: `<name>+<id>+<base64>`."""
-    return f"{key.name}+{key_id(key).hex()}+{base64.b64encode(key.kind + key.public).decode()}"
+    return f"{key.name}+{key.id.hex()}+{base64.b64encode(key.kind + key.public).decode()}"
 
 
 def read_key(text: str, kind: bytes) -> Key | None:
@@ -84,7 +88,7 @@ def read_key(text: str, kind: bytes) -> Key | None:
     raw = decode_base64(encoded)
     key = Key(name, raw[1:], kind)
     is_key = raw[:1] == kind and len(key.public) == KEY_BYTES and NAME.fullmatch(name)
-    return key if is_key and key_id(key).hex() == id else None
+    return key if is_key and key.id.hex() == id else None
 
 
 def decode_base64(text: str) -> bytes:
@@ -125,7 +129,7 @@ def sign(seed: bytes, text: str) -> bytes:
 
 
 def signature_line(key: Key, signature: bytes) -> str:
-    return f"{DASH} {key.name} {base64.b64encode(key_id(key) + signature).decode()}\n"
+    return f"{DASH} {key.name} {base64.b64encode(key.id + signature).decode()}\n"
 
 
 def read_note(note: str) -> Checkpoint:
@@ -193,7 +197,7 @@ def _signature(line: str, key: Key) -> bytes:
     """Return the signature in a line if that names this key, or b""."""
     start = f"{DASH} {key.name} "
     raw = decode_base64(line.removeprefix(start))
-    is_of_key = line.startswith(start) and raw[:ID_BYTES] == key_id(key)
+    is_of_key = line.startswith(start) and raw[:ID_BYTES] == key.id
     return raw[ID_BYTES:] if is_of_key else b""
 
 

@@ -1,5 +1,6 @@
 """A log that is rewritten with every key but the witness's is named by what the witness saw."""
 
+import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator
@@ -11,7 +12,10 @@ import pytest
 
 from archiver.audit.log_walk import Finding
 from archiver.witnesses.answers import Outcome
+from archiver.witnesses.cosigner import Cosigner
 from services import metrics
+from services.postgres.database import connection_pool
+from services.tasks import background_task
 from services.transparency.consistency import is_consistent
 from services.transparency.cosignature import cosign, verify_cosignature
 from services.transparency.signed_note import Key, read_verifier, verify_signed
@@ -80,6 +84,19 @@ async def test_checkpoints_are_cosigned_in_the_table_and_outside(
     assert (counted(Outcome.COSIGNED) - before, behind()) == (4, 0)
     await town.make_older()
     assert await town.findings() == []
+
+
+async def test_archiver_asks_by_itself_and_with_its_own_rights(
+    town: WitnessedLog, empty: str
+) -> None:
+    signed = "select count(*) from archiver.cosignature"
+    async with (
+        connection_pool(f"{empty}?role=postkamer_archiver", "test", 2) as own,
+        background_task(Cosigner(own, town.log.outside, town.client, town.witness).run()),
+        asyncio.timeout(20),
+    ):
+        while not await town.log.pool.fetchval(signed):
+            await asyncio.sleep(0.01)
 
 
 async def test_witness_that_knows_more_or_less_is_asked_from_there(town: WitnessedLog) -> None:
