@@ -20,7 +20,7 @@ folder_option = click.option(
 )
 
 
-@click.group(cls=LazyGroup, places=COMMANDS, path="witness")
+@click.group("witness", cls=LazyGroup, places=COMMANDS, path="witness")
 def group() -> None:
     """Co-sign the logs of others."""
 
