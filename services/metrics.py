@@ -100,6 +100,9 @@ archive_size = _gauge("postkamer_archive_entries", "Entries in the log at its la
 archive_checkpoint = _gauge(
     "postkamer_archive_checkpoint_timestamp_seconds", "When the last checkpoint was signed"
 )
+signatures_missed = _counter(
+    "postkamer_archive_signatures_missed_total", "Times that no signer signed a checkpoint"
+)
 archive_lag_seconds = _gauge("postkamer_archive_lag_seconds", "Age of the newest record written")
 requests = _gauge(
     "postkamer_requests",

@@ -42,6 +42,7 @@ from archiver.receipt_assembly import (
 from cli.support.archive_access import (
     Progress,
     find_object_store,
+    find_verifier,
     keys_if_given,
     load_keys,
     load_object_store,
@@ -101,7 +102,10 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
 @click.option(
     "--since", type=Time(), help="Only entries after the last checkpoint before this time."
 )
-@click.option("--public-key", help="The published key; left out: that of POSTKAMER_ARCHIVE_KEY.")
+@click.option(
+    "--public-key",
+    help="The published key, then earlier ones, comma separated; left out: that of our signer.",
+)
 @click.option("--media", is_flag=True, help="Also read and open every file in the object store.")
 @click.option("--index", is_flag=True, help="Also verify the search index.")
 @json_option
@@ -138,9 +142,13 @@ def verify(
 
 def _read_trust(public_key: str) -> Trust:
     try:
-        return Trust(*read_verifier(public_key))
+        keys = [read_verifier(each) for each in public_key.split(",")]
     except InvalidNote as error:
         fail(f"--public-key: {error}", CommandMisused.exit_code)
+    if len({origin for origin, _ in keys}) != 1:
+        fail("--public-key: expected keys of one log", CommandMisused.exit_code)
+    (origin, current), *earlier = keys
+    return Trust(origin, current, tuple(key for _, key in earlier))
 
 
 async def _verify_log(pool: Pool, options: VerifyOptions) -> Verification:
@@ -284,7 +292,7 @@ def key(as_json: bool) -> None:
     """Print the public key that verifies checkpoints. Publish it, for example on your website."""
 
     async def work() -> str:
-        return load_signer().verifier
+        return await refuse_archive_errors(find_verifier())
 
     public_key = run_or_fail("key", work)
     print_result({"publicKey": public_key}, [public_key], as_json=as_json)

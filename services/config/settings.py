@@ -129,6 +129,13 @@ def object_store(value: str) -> str:
     return value
 
 
+def _check_signer_url(value: str) -> str:
+    """Check the address of a socket, by its absolute path."""
+    if value and not (value.startswith("unix:///") and len(value) > len("unix:///")):
+        raise ValueError("expected unix:///path")
+    return value
+
+
 def _check_scanner_url(value: str) -> str:
     """Check the URL: a host and a port, or a socket by its absolute path."""
     try:
@@ -164,6 +171,9 @@ OpsUrls = Annotated[tuple[tuple[str, str], ...], BeforeValidator(parse_ops_urls)
 """Names of services, each with the address of its operations port."""
 GraphUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
 ScannerUrl = Annotated[str, AfterValidator(_check_scanner_url)]
+SignerUrl = Annotated[str, AfterValidator(_check_signer_url)]
+PublicKeys = Annotated[tuple[str, ...], BeforeValidator(_split)]
+"""Published keys: the current one, then the earlier ones."""
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -185,6 +195,16 @@ class ArchiveSettings(DatabaseSettings):
     """Keys that decrypt the archive."""
 
     archive_key: Keys
+
+
+class SignerSettings(BaseModel):
+    """The signer of the checkpoints of the log."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    archive_signer: SignerUrl = ""
+    """Socket of the signer process; '' derives the signing key from the master key."""
+    archive_public_key: PublicKeys = ()
 
 
 class BrokerSettings(BaseModel):
@@ -304,7 +324,7 @@ class DelivererSettings(Settings, NetworkSettings, GraphSettings):
     deliverer_ops_port: Port = 9082
 
 
-class ArchiverSettings(Settings, TokenSettings):
+class ArchiverSettings(Settings, TokenSettings, SignerSettings):
     archive_key: Keys
     meta_access_token: SecretStr
     meta_graph_url: GraphUrl

@@ -9,10 +9,11 @@ from archiver.audit.checkpoints import Trust
 from archiver.audit.log import VerifyOptions
 from archiver.audit.log_walk import Finding
 from archiver.encryption.key_store import KeyStore
-from archiver.log.checkpoint_signer import Signer, sign_checkpoint
+from archiver.log.checkpoint_signer import sign_checkpoint
 from archiver.log.erasure import Eraser
 from archiver.log.known_head import KnownHead
 from archiver.log.writer import Writer
+from archiver.signing.signer import Signer
 from services import clock
 from services.contract import Record
 from services.files.object_store import ObjectStore

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from archiver.encryption import signed_note
 from archiver.log import checkpoint_signer
-from archiver.log.checkpoint_signer import Signer
+from archiver.signing.signer import Signer
 from services import clock
 from services.config.settings import derive_key
 from tests.support.archiver.commands import OPERATOR, Archive
