@@ -31,6 +31,8 @@ from archiver.search.search import Search
 from archiver.signing.configured_signer import configured_signer
 from archiver.spent_keys import keep_working_keys
 from archiver.subject_access.requests import request_metrics
+from archiver.timestamps.configured_authority import configured_authority
+from archiver.timestamps.stamper import stamp_periodically
 from services import clock
 from services.amqp import topology
 from services.amqp.connection import BrokerConnection, broker_connection
@@ -168,6 +170,7 @@ async def _maintenance_tasks(
     pool, tenants = archive.pool, [tenant.id for tenant in config.tenants]
     seed = derive_key(settings.archive_key, checkpoint_signer.PURPOSE)
     signer = configured_signer(config.log, settings, seed)
+    authority = configured_authority(settings)
     works = [
         _prepare_and_maintain(archive, config.processing_months),
         record_operator_actions(
@@ -189,6 +192,7 @@ async def _maintenance_tasks(
             config.terms,
         ),
         count_entries(pool),
+        *([stamp_periodically(pool, signer, objects, authority)] if authority else []),
     ]
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(background_task(work)) for work in works]

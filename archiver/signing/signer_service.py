@@ -76,9 +76,9 @@ class SignerService:
         return SignAnswer(unable=reason)
 
     def _remember(self, last: LastSigned) -> None:
-        if last != self._last:
-            self._folder.write_last(last)
-            self._last = last
+        """Write what is about to be signed. It counts also if writing fails halfway."""
+        self._last = last
+        self._folder.write_last(last)
 
 
 @asynccontextmanager

@@ -16,9 +16,9 @@ from archiver.signing.signing_keys import (
     Token,
     make_token_key,
 )
-from cli.services import run_until_stopped
 from cli.support.options import json_option
 from cli.support.output import CommandMisused, fail, print_result
+from cli.support.service_process import run_until_stopped
 from services import logs
 from services.config import settings
 

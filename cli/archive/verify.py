@@ -21,6 +21,7 @@ from archiver.audit.keys import MAX_FINDINGS
 from archiver.audit.log import VerifyOptions, verify_log
 from archiver.audit.log_walk import Finding
 from archiver.audit.service_role import read_as_service
+from archiver.audit.time_stamps import StampAudit
 from archiver.encryption.key_store import KeyStore
 from archiver.encryption.signed_note import InvalidNote, read_verifier
 from archiver.log.checkpoint_signer import sign_checkpoint
@@ -44,6 +45,7 @@ from cli.support.archive_access import (
     find_object_store,
     find_verifier,
     keys_if_given,
+    load_authorities,
     load_keys,
     load_object_store,
     load_signer,
@@ -90,11 +92,19 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
     index: bool = False
     """True if the search index was verified."""
     index_findings: list[Finding] = []
+    time_stamps: int | None = None
+    """Number of time stamps that were verified; None without the certificates of an authority."""
+    first_time_stamp: datetime | None = None
+    stamp_findings: list[Finding] = []
 
     @property
     def is_right(self) -> bool:
         return not (
-            self.findings or self.table_findings or self.file_findings or self.index_findings
+            self.findings
+            or self.table_findings
+            or self.file_findings
+            or self.index_findings
+            or self.stamp_findings
         )
 
 
@@ -124,7 +134,7 @@ def verify(
         outside = load_object_store() if media else find_object_store()
         keys = await load_keys(pool) if index else await keys_if_given(pool)
         options = VerifyOptions(trust or load_trust(), since, outside, keys)
-        result = await _verify_log(pool, options)
+        result = await _verify_stamps(pool, outside, await _verify_log(pool, options))
         if index and keys:
             result = await _verify_index(pool, keys, result)
         if media and outside:
@@ -161,6 +171,26 @@ async def _verify_log(pool: Pool, options: VerifyOptions) -> Verification:
     return Verification(progress.done, progress.seconds, is_outside, found, tables)
 
 
+async def _verify_stamps(
+    pool: Pool, outside: ObjectStore | None, result: Verification
+) -> Verification:
+    """Verify the time stamps, if the certificates of their authority are configured."""
+    authorities = load_authorities()
+    if authorities is None:
+        return result
+    async with snapshot(pool) as connection:
+        await read_as_service(connection)
+        audit = StampAudit(connection, authorities, outside)
+        found = await _collect(audit.verify())
+    totals = audit.totals
+    return msgspec.structs.replace(
+        result,
+        time_stamps=totals.count,
+        first_time_stamp=totals.first,
+        stamp_findings=found,
+    )
+
+
 async def _verify_index(pool: Pool, keys: KeyStore, result: Verification) -> Verification:
     progress = Progress("entries")
     async with snapshot(pool) as connection:
@@ -194,6 +224,11 @@ def _format_verification(result: Verification) -> list[str]:
         of_tables = [_format_finding(each) for each in result.table_findings]
         lines += _format_findings("The tables themselves", of_tables)
     lines += _format_findings(rate, [_format_finding(each) for each in result.findings])
+    if result.time_stamps is not None:
+        stamps = count(result.time_stamps, "time stamp|time stamps")
+        since = f", from {result.first_time_stamp:%Y-%m-%d} on" if result.first_time_stamp else ""
+        of_stamps = [_format_finding(each) for each in result.stamp_findings]
+        lines += _format_findings(f"{stamps}{since}", of_stamps)
     if result.index:
         of_index = [_format_finding(each) for each in result.index_findings]
         lines += _format_findings("What things are found by", of_index)

@@ -21,6 +21,8 @@ from archiver.signing.configured_signer import (
 )
 from archiver.signing.remote_signer import ask_verifier
 from archiver.signing.signer import NoteSigner, SignerRefused, SignerUnavailable
+from archiver.timestamps.configured_authority import configured_authorities
+from archiver.timestamps.stamp import Authorities
 from cli.support.archive_rows import require_tenant
 from cli.support.audit import Operation, record_access, run_audited
 from cli.support.configuration import path_in_environment
@@ -169,6 +171,11 @@ def load_trust() -> Trust:
 
 def _has_master_key() -> bool:
     return settings.read("POSTKAMER_ARCHIVE_KEY", os.environ) is not None
+
+
+def load_authorities() -> Authorities | None:
+    """Load the certificates to which time stamps must lead; None if none are configured."""
+    return configured_authorities(settings.load(settings.TimestampSettings, os.environ))
 
 
 def find_object_store() -> ObjectStore | None:

@@ -207,6 +207,17 @@ class SignerSettings(BaseModel):
     archive_public_key: PublicKeys = ()
 
 
+class TimestampSettings(BaseModel):
+    """The authority that stamps checkpoints with the time (RFC 3161)."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    archive_timestamps: Url = ""
+    """Address of the authority; '' asks none."""
+    archive_timestamp_roots: Path | None = None
+    """Certificates in PEM to which its own must lead."""
+
+
 class BrokerSettings(BaseModel):
     """Addresses of the nodes of the broker, comma separated."""
 
@@ -324,7 +335,7 @@ class DelivererSettings(Settings, NetworkSettings, GraphSettings):
     deliverer_ops_port: Port = 9082
 
 
-class ArchiverSettings(Settings, TokenSettings, SignerSettings):
+class ArchiverSettings(Settings, TokenSettings, SignerSettings, TimestampSettings):
     archive_key: Keys
     meta_access_token: SecretStr
     meta_graph_url: GraphUrl

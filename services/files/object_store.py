@@ -72,6 +72,11 @@ def checkpoint_key(size: int) -> str:
     return f"checkpoint/{size:020}"
 
 
+def timestamp_key(size: int) -> str:
+    """Return the key of a time stamp on the checkpoint of this size."""
+    return f"timestamp/{size:020}"
+
+
 class ObjectStore:
     """A store at `url`, which the settings validate: `file:///folder` or `s3://bucket/prefix`.
 

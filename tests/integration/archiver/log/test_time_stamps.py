@@ -1,0 +1,295 @@
+"""Checkpoints are stamped by a real authority, and what is wrong with a stamp is named."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from archiver.audit.log_walk import Finding
+from archiver.audit.time_stamps import StampAudit, StampTotals
+from archiver.encryption import signed_note
+from archiver.timestamps import authority as client
+from archiver.timestamps.authority import Authority, AuthorityUnavailable
+from archiver.timestamps.stamp import InvalidStamp, load_authorities
+from archiver.timestamps.stamper import is_due, stamp_newest
+from services import clock
+from services.files.object_store import checkpoint_key, timestamp_key
+from tests.support.archiver.commands import Archive
+from tests.support.archiver.signed_log import ENTRIES, FIRST_SIGNED, Log
+from tests.support.archiver.time_stamp_authority import AuthorityServer, TimeStampAuthority
+
+STAMP = f"the time stamp of {ENTRIES} entries"
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> TimeStampAuthority:
+    return TimeStampAuthority(tmp_path_factory.mktemp("authority") / "ours")
+
+
+@pytest.fixture(scope="session")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> TimeStampAuthority:
+    return TimeStampAuthority(tmp_path_factory.mktemp("authority") / "another")
+
+
+@pytest.fixture
+async def server(authority: TimeStampAuthority) -> AsyncIterator[AuthorityServer]:
+    async with AuthorityServer(authority).run() as server:
+        yield server
+
+
+class Stamps:
+    """The time stamps of one log."""
+
+    def __init__(self, log: Log, authority: TimeStampAuthority, server: AuthorityServer) -> None:
+        self.log, self.authority = log, authority
+        self._trusted = load_authorities(authority.roots.read_bytes())
+        self._client = Authority(server.url, self._trusted)
+
+    async def add(self) -> bool:
+        return await stamp_newest(self.log.pool, self.log.signer, self.log.outside, self._client)
+
+    async def audit(self) -> tuple[list[Finding], StampTotals]:
+        async with self.log.pool.acquire() as connection:
+            audit = StampAudit(connection, self._trusted, self.log.outside)
+            return [each async for each in audit.verify()], audit.totals
+
+    async def sentences(self) -> list[str]:
+        return [finding.sentence for finding in (await self.audit())[0]]
+
+    async def outside(self, key: str) -> bytes:
+        return b"".join([piece async for piece in await self.log.outside.read(key)])
+
+    async def replace(self, answer: bytes) -> None:
+        """Replace the newest stamp in both places."""
+        change = "update archiver.time_stamp set answer = $1 where size = $2"
+        await self.log.pool.execute(change, answer, ENTRIES)
+        await self.log.outside.delete(timestamp_key(ENTRIES))
+        await self.log.outside.create(timestamp_key(ENTRIES), answer)
+
+
+@pytest.fixture
+async def stamps(log: Log, authority: TimeStampAuthority, server: AuthorityServer) -> Stamps:
+    return Stamps(log, authority, server)
+
+
+async def test_newest_checkpoint_is_stamped_once_in_both_places_and_a_stranger_verifies_it(
+    stamps: Stamps, server: AuthorityServer
+) -> None:
+    assert await stamps.add()
+    assert not await stamps.add()
+    rows = await stamps.log.pool.fetch("select size, at, answer from archiver.time_stamp")
+    assert [row["size"] for row in rows] == [ENTRIES]
+    assert abs(rows[0]["at"] - clock.now()) < timedelta(seconds=5)
+    note = await stamps.outside(checkpoint_key(ENTRIES))
+    kept = await stamps.outside(timestamp_key(ENTRIES))
+    assert kept == rows[0]["answer"]
+    assert stamps.authority.verify(note, kept) == ""
+    findings, totals = await stamps.audit()
+    assert (findings, totals.count, totals.first) == ([], 1, rows[0]["at"])
+    assert server.asked == 1
+
+
+async def test_next_checkpoint_waits_an_hour(stamps: Stamps, server: AuthorityServer) -> None:
+    await stamps.add()
+    await stamps.log.grow(1)
+    await stamps.log.sign()
+    is_new_day = clock.now().date() != (await stamps.audit())[1].first.date()  # type: ignore[union-attr]
+    assert await stamps.add() == is_new_day
+    earlier = "update archiver.time_stamp set at = at - interval '1 hour'"
+    await stamps.log.pool.execute(earlier)
+    assert await stamps.add() != is_new_day
+    assert server.asked == 2
+    assert await stamps.sentences() == []
+
+
+def test_stamp_is_due_after_an_hour_and_on_a_new_day() -> None:
+    last = datetime(2026, 11, 30, 23, 30, tzinfo=UTC)
+    assert is_due(None, last)
+    assert not is_due(last, last + timedelta(minutes=29))
+    assert is_due(last, last + timedelta(minutes=30))
+    morning = datetime(2026, 11, 30, 8, tzinfo=UTC)
+    assert not is_due(morning, morning + timedelta(minutes=59))
+    assert is_due(morning, morning + timedelta(hours=1))
+
+
+async def test_forged_checkpoint_is_not_stamped(stamps: Stamps, server: AuthorityServer) -> None:
+    note = await stamps.log.pool.fetchval(
+        "select note from archiver.checkpoint where size = $1", ENTRIES
+    )
+    forged = signed_note.sign_note(signed_note.read_note(note), bytes(32))
+    change = "update archiver.checkpoint set note = $1 where size = $2"
+    await stamps.log.pool.execute(change, forged, ENTRIES)
+    assert not await stamps.add()
+    assert server.asked == 0
+
+
+async def test_stamp_that_is_not_outside_yet_is_copied(stamps: Stamps) -> None:
+    await stamps.add()
+    await stamps.log.outside.delete(timestamp_key(ENTRIES))
+    assert await stamps.sentences() == [f"{STAMP} is not kept outside"]
+    assert not await stamps.add()
+    assert await stamps.sentences() == []
+
+
+async def of_another_note(stamps: Stamps) -> None:
+    note = await stamps.outside(checkpoint_key(FIRST_SIGNED))
+    await stamps.replace(stamps.authority.stamp_note(note))
+
+
+async def unreadable(stamps: Stamps) -> None:
+    await stamps.replace(b"nothing")
+
+
+async def cut_off(stamps: Stamps) -> None:
+    await stamps.replace((await stamps.outside(timestamp_key(ENTRIES)))[:-9])
+
+
+async def older_than_its_note(stamps: Stamps) -> None:
+    """The log is signed as if that were tomorrow, with a stamp of today."""
+    old = await stamps.log.pool.fetchval(
+        "select note from archiver.checkpoint where size = $1", ENTRIES
+    )
+    checkpoint = signed_note.read_note(old)
+    at = clock.now() + timedelta(days=1)
+    later = signed_note.Checkpoint(checkpoint.origin, checkpoint.size, checkpoint.root, at)
+    note = signed_note.sign_note(later, stamps.log.signer.seed)
+    change = "update archiver.checkpoint set note = $1 where size = $2"
+    await stamps.log.pool.execute(change, note, ENTRIES)
+    await stamps.log.outside.delete(checkpoint_key(ENTRIES))
+    await stamps.log.outside.create(checkpoint_key(ENTRIES), note.encode())
+    await stamps.replace(stamps.authority.stamp_note(note.encode()))
+
+
+async def without_checkpoint(stamps: Stamps) -> None:
+    await stamps.log.pool.execute("delete from archiver.checkpoint where size = $1", ENTRIES)
+    await stamps.log.outside.delete(checkpoint_key(ENTRIES))
+
+
+@pytest.mark.parametrize(
+    ("deed", "why"),
+    [
+        (of_another_note, "it is of another note"),
+        (unreadable, "it cannot be read"),
+        (cut_off, "it cannot be read"),
+        (older_than_its_note, "is before that of the note"),
+        (without_checkpoint, "there is no checkpoint of that size"),
+    ],
+)
+async def test_wrong_stamp_is_named_with_its_reason(
+    stamps: Stamps, deed: Callable[[Stamps], Awaitable[None]], why: str
+) -> None:
+    await stamps.add()
+    await deed(stamps)
+    [sentence] = await stamps.sentences()
+    assert sentence.startswith(f"{STAMP} in the table: ")
+    assert sentence.endswith(why)
+
+
+async def test_stamp_of_another_authority_is_named(
+    stamps: Stamps, stranger: TimeStampAuthority
+) -> None:
+    await stamps.add()
+    await stamps.replace(stranger.stamp_note(await stamps.outside(checkpoint_key(ENTRIES))))
+    chain = "its certificates do not lead to the authority"
+    assert await stamps.sentences() == [f"{STAMP} in the table: {chain}"]
+
+
+async def test_stamp_outside_is_compared(stamps: Stamps, stranger: TimeStampAuthority) -> None:
+    await stamps.add()
+    key = timestamp_key(ENTRIES)
+    other = stranger.stamp_note(await stamps.outside(checkpoint_key(ENTRIES)))
+    await stamps.log.outside.delete(key)
+    await stamps.log.outside.create(key, other)
+    [sentence] = await stamps.sentences()
+    assert sentence.startswith(f"{STAMP} kept outside: its certificates")
+
+
+async def test_stamp_gone_from_its_table_is_named_unless_it_is_new(stamps: Stamps) -> None:
+    await stamps.add()
+    await stamps.log.pool.execute("delete from archiver.time_stamp")
+    assert await stamps.sentences() == []
+    note = await stamps.outside(checkpoint_key(FIRST_SIGNED))
+    await stamps.log.outside.delete(timestamp_key(ENTRIES))
+    await stamps.log.outside.create(timestamp_key(ENTRIES), stamps.authority.stamp_note(note))
+    assert await stamps.sentences() == [f"{STAMP} is kept outside and gone from its table"]
+
+
+async def test_log_without_a_stamp_for_a_day_is_named(stamps: Stamps) -> None:
+    await stamps.log.pool.execute(
+        "update archiver.checkpoint set at = at - interval '26 hours' where size = $1",
+        FIRST_SIGNED,
+    )
+    [sentence] = await stamps.sentences()
+    assert sentence.startswith("no time stamp is on what was signed since ")
+    await stamps.add()
+    assert await stamps.sentences() == []
+
+
+WRONG_ANSWERS: dict[str, tuple[Callable[[], web.Response], type[Exception], str]] = {
+    "busy": (lambda: web.Response(status=503), AuthorityUnavailable, "HTTP 503"),
+    "elsewhere": (
+        lambda: web.Response(status=302, headers={"Location": "/"}), AuthorityUnavailable, "302"
+    ),
+    "nonsense": (lambda: web.Response(body=b"nonsense"), InvalidStamp, "cannot be read"),
+    "refusal": (
+        lambda: web.Response(body=bytes.fromhex("30053003020102")), InvalidStamp, "status 2"
+    ),
+    "large": (lambda: web.Response(body=bytes(70_000)), InvalidStamp, "more than 65536 bytes"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("answer", "kind", "why"), WRONG_ANSWERS.values(), ids=WRONG_ANSWERS)
+async def test_authority_that_answers_wrongly_leaves_no_stamp(
+    stamps: Stamps,
+    server: AuthorityServer,
+    answer: Callable[[], web.Response],
+    kind: type[Exception],
+    why: str,
+) -> None:
+    server.answer = answer()
+    with pytest.raises(kind, match=why):
+        await stamps.add()
+    assert await stamps.log.pool.fetchval("select count(*) from archiver.time_stamp") == 0
+
+
+async def test_stamp_of_before_is_not_taken_as_an_answer(
+    stamps: Stamps, server: AuthorityServer
+) -> None:
+    note = await stamps.outside(checkpoint_key(ENTRIES))
+    server.answer = web.Response(body=stamps.authority.stamp_note(note))
+    with pytest.raises(InvalidStamp, match="another request"):
+        await stamps.add()
+
+
+async def test_authority_that_hangs_or_is_away_is_waited_for_a_bounded_time(
+    stamps: Stamps, server: AuthorityServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "ASK_SECONDS", 0.2)
+    server.is_silent = True
+    with pytest.raises(AuthorityUnavailable, match="TimeoutError"):
+        await stamps.add()
+    away = Authority("http://127.0.0.1:9/", load_authorities(stamps.authority.roots.read_bytes()))
+    with pytest.raises(AuthorityUnavailable, match="does not answer"):
+        await stamp_newest(stamps.log.pool, stamps.log.signer, stamps.log.outside, away)
+
+
+async def test_verify_command_verifies_stamps_with_the_certificates(
+    stamps: Stamps, empty: str, tmp_path: Path
+) -> None:
+    await stamps.add()
+    verifier = stamps.log.signer.verifier
+    store = (tmp_path / "outside").as_uri()
+    roots = str(stamps.authority.roots)
+    verify = ("verify", "--public-key", verifier)
+    archive = Archive(empty, POSTKAMER_OBJECT_STORE=store, POSTKAMER_ARCHIVE_KEY="")
+    assert (await archive.json(*verify))["timeStamps"] is None
+    with_roots = {"POSTKAMER_ARCHIVE_TIMESTAMP_ROOTS": roots}
+    result = await archive(*verify, **with_roots)
+    assert f"1 time stamp, from {clock.now():%Y-%m}" in result.output
+    await unreadable(stamps)
+    found = await archive.json(*verify, code=1, **with_roots)
+    assert [each["what"] for each in found["stampFindings"]] == ["timestamp"]
+    wrong = {"POSTKAMER_ARCHIVE_TIMESTAMP_ROOTS": str(tmp_path / "none.pem")}
+    assert "cannot be read" in await archive.fails(*verify, code=3, **wrong)
