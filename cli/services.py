@@ -20,6 +20,7 @@ from services.postgres.migrations import MigrationError, migrate, migrations
 MIGRATION_ORDER = ("services", "gateway", "router", "deliverer", "archiver")
 """Order of the migrations: roles first, and tables before the services that need access to them."""
 
+
 @contextmanager
 def fail_on_wrong_settings() -> Iterator[None]:
     """Print all settings that are missing or wrong, and exit."""

@@ -28,7 +28,7 @@ WHILE_READ = timedelta(hours=1)
 
 
 class StampTotals(msgspec.Struct):
-    """What was verified: an auditor sees from when on there are stamps."""
+    """Stamps that were verified, and the time of the first: from then on the log is fixed."""
 
     count: int = 0
     first: datetime | None = None
@@ -82,7 +82,8 @@ class StampAudit:
                     raise
                 self._verify(answer, copy.decode(errors="replace"))
         except InvalidStamp as error:
-            return [Finding("timestamp", f"the time stamp of {size} entries {where}: {error}", size)]
+            sentence = f"the time stamp of {size} entries {where}: {error}"
+            return [Finding("timestamp", sentence, size)]
         return []
 
     def _verify(self, answer: bytes, note: str | None) -> None:

@@ -95,22 +95,21 @@ async def run_signer(
         task.add_done_callback(connections.discard)
 
     async with AsyncExitStack() as stack:
-        server = await _listen(accept, socket, group)
+        server = await _listen(accept, socket)
         stack.callback(socket.unlink, missing_ok=True)
         stack.callback(server.close)
+        if group:
+            _give_to_group(socket, group)
         yield asyncio.get_running_loop().create_future()
 
 
-async def _listen(accept: Accept, socket: Path, group: str) -> asyncio.Server:
-    """Open the socket. It is made for its owner alone, and given to the group afterwards."""
+async def _listen(accept: Accept, socket: Path) -> asyncio.Server:
+    """Open a socket that is for its owner alone."""
     before = os.umask(OTHERS)
     try:
-        server = await asyncio.start_unix_server(accept, socket, limit=LINE_BYTES, backlog=BACKLOG)
+        return await asyncio.start_unix_server(accept, socket, limit=LINE_BYTES, backlog=BACKLOG)
     finally:
         os.umask(before)
-    if group:
-        _give_to_group(socket, group)
-    return server
 
 
 def _give_to_group(socket: Path, group: str) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rfc3161_client import TimeStampResponse
 
 CLOCK_DIFFERENCE = timedelta(minutes=5)
-"""How far our clock may be ahead of that of the authority without a fault."""
+"""Most that our clock may be ahead of that of the authority without a fault."""
 NO_LIBRARY = "rfc3161-client is missing: install postkamer[tsa]"
 NOT_OF_NOTE = "it is of another note"
 

@@ -87,7 +87,7 @@ async def _copy_outside(pool: Pool, store: ObjectStore) -> None:
             await store.create(key, answer)
         except ObjectExists:
             return  # another archiver did
-        size = await pool.fetchval("select max(size) from archiver.time_stamp where size < $1", size)
+        size = await pool.fetchval(_PREVIOUS, size)
 
 
 async def _show_wait(pool: Pool) -> None:
@@ -105,6 +105,7 @@ where c.size = (select max(size) from archiver.checkpoint)
 _ADD = """
 insert into archiver.time_stamp (size, at, answer) values ($1, $2, $3) on conflict do nothing
 """
+_PREVIOUS = "select max(size) from archiver.time_stamp where size < $1"
 _UNSTAMPED = """
 select at from archiver.checkpoint
 where size > coalesce((select max(size) from archiver.time_stamp), -1) order by size limit 1

@@ -1,11 +1,10 @@
 """`postkamer archive signer`: a process of its own signs the log, with a file or a token."""
 
-import os
 import select
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,14 @@ import pytest
 from archiver.encryption.signed_note import Checkpoint, read_verifier, verify_note
 from archiver.signing.remote_signer import RemoteSigner
 from archiver.signing.signer import SignerRefused, SignerUnavailable, sign_checkpoint_note
+from archiver.signing.signer_folder import SignerFolder, open_key
+from archiver.signing.signer_service import SignerService, run_signer
 from services import clock
-from tests.support.archiver.soft_token import LABEL, NEEDS_SOFTHSM, SoftToken
+from tests.support.archiver.soft_token import LABEL, NEEDS_SOFTHSM, PIN, SoftToken
 from tests.support.cli.command_line import postkamer
 
 START_SECONDS = 30.0
 POSTKAMER = (sys.executable, "-m", "cli.main")
-Environment = Mapping[str, str]
 
 
 def new(folder: Path, *more: object, code: int = 0, **env: str) -> str:
@@ -31,11 +31,10 @@ def new(folder: Path, *more: object, code: int = 0, **env: str) -> str:
 
 
 @contextmanager
-def serving(folder: Path, environment: Environment) -> Iterator["subprocess.Popen[bytes]"]:
+def serving(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
     typed = ("archive", "signer", "serve", "--folder", folder, "--socket", folder / "socket")
     process = subprocess.Popen(
         [*POSTKAMER, *map(str, typed)],
-        env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
@@ -62,14 +61,14 @@ async def test_signer_that_is_killed_signs_the_same_log_after_its_restart(tmp_pa
     folder = tmp_path / "signer"
     verifier = new(folder)
     signer = signer_at(folder, verifier)
-    with serving(folder, {}) as process:
+    with serving(folder) as process:
         note = await sign_checkpoint_note(signer, checkpoint(700))
         assert verify_note(note, *read_verifier(verifier)).size == 700
         process.kill()
         process.wait()
         with pytest.raises(SignerUnavailable, match="does not answer"):
             await sign_checkpoint_note(signer, checkpoint(701))
-    with serving(folder, {}):
+    with serving(folder):
         with pytest.raises(SignerRefused, match="another log of 700"):
             await sign_checkpoint_note(signer, checkpoint(700, bytes([1] * 32)))
         await sign_checkpoint_note(signer, checkpoint(701))
@@ -79,26 +78,37 @@ async def test_signer_that_is_killed_signs_the_same_log_after_its_restart(tmp_pa
         assert (done.exit_code, "another signer uses it" in done.stderr) == (1, True)
 
 
+@asynccontextmanager
+async def holding(folder: Path, pin: str) -> AsyncIterator[None]:
+    """The signer in this process: a library is loaded once, which costs no time."""
+    place = SignerFolder(folder)
+    file = place.read_key()
+    service = SignerService(file.log, open_key(file, pin), place)
+    async with run_signer(service, folder / "socket", ""):
+        yield
+
+
 @NEEDS_SOFTHSM
-async def test_token_signs_with_a_key_that_never_leaves_it(tmp_path: Path) -> None:
+async def test_token_signs_with_a_key_that_never_leaves_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     token, folder = SoftToken(tmp_path / "hsm"), tmp_path / "signer"
+    for name, value in token.environment.items():
+        monkeypatch.setenv(name, value)
     options = ("--module", token.module, "--token", LABEL)
-    made = subprocess.run(
-        [*POSTKAMER, *map(str, ("archive", "signer", "new", "--folder", folder)),
-         *map(str, ("--log", "example.nl", *options))],
-        env=os.environ | token.environment, capture_output=True, text=True, check=True, timeout=60,
-    )  # fmt: skip
-    verifier = made.stdout.strip()
-    assert "seed" not in (folder / "key.json").read_text().replace('"seed":""', "")
+    verifier = new(folder, *options)
+    assert not folder.joinpath("key.json").read_bytes().count(PIN.encode())
+    assert SignerFolder(folder).read_key().seed == b""
     signer = signer_at(folder, verifier)
-    with serving(folder, token.environment):
+    async with holding(folder, PIN):
         note = await sign_checkpoint_note(signer, checkpoint(700))
         assert verify_note(note, *read_verifier(verifier)).size == 700
         with pytest.raises(SignerRefused, match="another log of 700"):
             await sign_checkpoint_note(signer, checkpoint(700, bytes([1] * 32)))
-    with serving(folder, token.environment | {"POSTKAMER_SIGNER_PIN": "1111"}):
+    async with holding(folder, "1111"):
         with pytest.raises(SignerUnavailable, match="PinIncorrect"):
             await sign_checkpoint_note(signer, checkpoint(701))
+    assert "has a key" in new(tmp_path / "another", *options, code=1)
 
 
 def test_key_is_made_once_and_asks_for_what_it_needs(tmp_path: Path) -> None:

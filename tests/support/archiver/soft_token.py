@@ -30,9 +30,9 @@ class SoftToken:
         )
         self.module = next(path for path in LIBRARIES if path.exists())
         self.environment = {"SOFTHSM2_CONF": str(configuration), "POSTKAMER_SIGNER_PIN": PIN}
+        pins = ("--pin", PIN, "--so-pin", "87654321")
         subprocess.run(
-            ["softhsm2-util", "--init-token", "--free", "--label", LABEL]
-            + ["--pin", PIN, "--so-pin", "87654321"],
+            ["softhsm2-util", "--init-token", "--free", "--label", LABEL, *pins],
             env=os.environ | self.environment,
             capture_output=True,
             check=True,

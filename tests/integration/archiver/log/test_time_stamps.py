@@ -34,18 +34,18 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> TimeStampAuthority:
 
 
 @pytest.fixture
-async def server(authority: TimeStampAuthority) -> AsyncIterator[AuthorityServer]:
-    async with AuthorityServer(authority).run() as server:
-        yield server
+async def http(authority: TimeStampAuthority) -> AsyncIterator[AuthorityServer]:
+    async with AuthorityServer(authority).run() as http:
+        yield http
 
 
 class Stamps:
     """The time stamps of one log."""
 
-    def __init__(self, log: Log, authority: TimeStampAuthority, server: AuthorityServer) -> None:
+    def __init__(self, log: Log, authority: TimeStampAuthority, http: AuthorityServer) -> None:
         self.log, self.authority = log, authority
         self._trusted = load_authorities(authority.roots.read_bytes())
-        self._client = Authority(server.url, self._trusted)
+        self._client = Authority(http.url, self._trusted)
 
     async def add(self) -> bool:
         return await stamp_newest(self.log.pool, self.log.signer, self.log.outside, self._client)
@@ -70,12 +70,12 @@ class Stamps:
 
 
 @pytest.fixture
-async def stamps(log: Log, authority: TimeStampAuthority, server: AuthorityServer) -> Stamps:
-    return Stamps(log, authority, server)
+async def stamps(log: Log, authority: TimeStampAuthority, http: AuthorityServer) -> Stamps:
+    return Stamps(log, authority, http)
 
 
 async def test_newest_checkpoint_is_stamped_once_in_both_places_and_a_stranger_verifies_it(
-    stamps: Stamps, server: AuthorityServer
+    stamps: Stamps, http: AuthorityServer
 ) -> None:
     assert await stamps.add()
     assert not await stamps.add()
@@ -88,10 +88,10 @@ async def test_newest_checkpoint_is_stamped_once_in_both_places_and_a_stranger_v
     assert stamps.authority.verify(note, kept) == ""
     findings, totals = await stamps.audit()
     assert (findings, totals.count, totals.first) == ([], 1, rows[0]["at"])
-    assert server.asked == 1
+    assert http.asked == 1
 
 
-async def test_next_checkpoint_waits_an_hour(stamps: Stamps, server: AuthorityServer) -> None:
+async def test_next_checkpoint_waits_an_hour(stamps: Stamps, http: AuthorityServer) -> None:
     await stamps.add()
     await stamps.log.grow(1)
     await stamps.log.sign()
@@ -100,7 +100,7 @@ async def test_next_checkpoint_waits_an_hour(stamps: Stamps, server: AuthoritySe
     earlier = "update archiver.time_stamp set at = at - interval '1 hour'"
     await stamps.log.pool.execute(earlier)
     assert await stamps.add() != is_new_day
-    assert server.asked == 2
+    assert http.asked == 2
     assert await stamps.sentences() == []
 
 
@@ -114,7 +114,7 @@ def test_stamp_is_due_after_an_hour_and_on_a_new_day() -> None:
     assert is_due(morning, morning + timedelta(hours=1))
 
 
-async def test_forged_checkpoint_is_not_stamped(stamps: Stamps, server: AuthorityServer) -> None:
+async def test_forged_checkpoint_is_not_stamped(stamps: Stamps, http: AuthorityServer) -> None:
     note = await stamps.log.pool.fetchval(
         "select note from archiver.checkpoint where size = $1", ENTRIES
     )
@@ -122,7 +122,7 @@ async def test_forged_checkpoint_is_not_stamped(stamps: Stamps, server: Authorit
     change = "update archiver.checkpoint set note = $1 where size = $2"
     await stamps.log.pool.execute(change, forged, ENTRIES)
     assert not await stamps.add()
-    assert server.asked == 0
+    assert http.asked == 0
 
 
 async def test_stamp_that_is_not_outside_yet_is_copied(stamps: Stamps) -> None:
@@ -243,31 +243,31 @@ WRONG_ANSWERS: dict[str, tuple[Callable[[], web.Response], type[Exception], str]
 @pytest.mark.parametrize(("answer", "kind", "why"), WRONG_ANSWERS.values(), ids=WRONG_ANSWERS)
 async def test_authority_that_answers_wrongly_leaves_no_stamp(
     stamps: Stamps,
-    server: AuthorityServer,
+    http: AuthorityServer,
     answer: Callable[[], web.Response],
     kind: type[Exception],
     why: str,
 ) -> None:
-    server.answer = answer()
+    http.answer = answer()
     with pytest.raises(kind, match=why):
         await stamps.add()
     assert await stamps.log.pool.fetchval("select count(*) from archiver.time_stamp") == 0
 
 
 async def test_stamp_of_before_is_not_taken_as_an_answer(
-    stamps: Stamps, server: AuthorityServer
+    stamps: Stamps, http: AuthorityServer
 ) -> None:
     note = await stamps.outside(checkpoint_key(ENTRIES))
-    server.answer = web.Response(body=stamps.authority.stamp_note(note))
+    http.answer = web.Response(body=stamps.authority.stamp_note(note))
     with pytest.raises(InvalidStamp, match="another request"):
         await stamps.add()
 
 
 async def test_authority_that_hangs_or_is_away_is_waited_for_a_bounded_time(
-    stamps: Stamps, server: AuthorityServer, monkeypatch: pytest.MonkeyPatch
+    stamps: Stamps, http: AuthorityServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "ASK_SECONDS", 0.2)
-    server.is_silent = True
+    http.is_silent = True
     with pytest.raises(AuthorityUnavailable, match="TimeoutError"):
         await stamps.add()
     away = Authority("http://127.0.0.1:9/", load_authorities(stamps.authority.roots.read_bytes()))

@@ -20,9 +20,7 @@ NEXT = Checkpoint("example.nl", 701, OTHER, NOW)
 
 
 def refused(last: LastSigned = LAST, **changed: object) -> str | None:
-    return refuse_checkpoint(
-        msgspec.structs.replace(NEXT, **changed), "example.nl", last, NOW
-    )
+    return refuse_checkpoint(msgspec.structs.replace(NEXT, **changed), "example.nl", last, NOW)
 
 
 @pytest.mark.parametrize(
