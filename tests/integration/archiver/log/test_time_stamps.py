@@ -81,11 +81,11 @@ async def test_newest_checkpoint_is_stamped_once_in_both_places_and_a_stranger_v
     assert not await stamps.add()
     rows = await stamps.log.pool.fetch("select size, at, answer from archiver.time_stamp")
     assert [row["size"] for row in rows] == [ENTRIES]
-    assert abs(rows[0]["at"] - clock.now()) < timedelta(seconds=5)
+    assert abs(rows[0]["at"] - clock.now()) < timedelta(minutes=1)
     note = await stamps.outside(checkpoint_key(ENTRIES))
     kept = await stamps.outside(timestamp_key(ENTRIES))
     assert kept == rows[0]["answer"]
-    assert stamps.authority.verify(note, kept) == ""
+    assert stamps.authority.verify(note, kept) == "Verification: OK\n"
     findings, totals = await stamps.audit()
     assert (findings, totals.count, totals.first) == ([], 1, rows[0]["at"])
     assert http.asked == 1
