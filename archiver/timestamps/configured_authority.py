@@ -1,5 +1,7 @@
 """The authority that the settings name."""
 
+from pathlib import Path
+
 from archiver.timestamps.authority import Authority
 from archiver.timestamps.stamp import Authorities, InvalidStamp, load_authorities
 from services.config.settings import SettingsError, TimestampSettings
@@ -11,12 +13,12 @@ def configured_authorities(options: TimestampSettings) -> Authorities | None:
     """Return the certificates to which stamps must lead; None if none are configured. Raises
     SettingsError."""
     path = options.archive_timestamp_roots
-    if path is None:
+    if not path:
         if options.archive_timestamps:
             raise SettingsError([f"{ROOTS}: is missing, and an authority is asked for time stamps"])
         return None
     try:
-        return load_authorities(path.read_bytes())
+        return load_authorities(Path(path).read_bytes())
     except OSError as error:
         raise SettingsError([f"{ROOTS}: cannot be read ({error.strerror})"]) from None
     except InvalidStamp as error:

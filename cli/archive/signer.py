@@ -45,7 +45,7 @@ def group() -> None:
 @folder_option
 @click.option("--log", "origin", required=True, help="Name of the log, as in postkamer.toml.")
 @click.option("--module", default="", help="Library of a PKCS#11 token, which then has the key.")
-@click.option("--token", default="", help="With --module: the label of the token.")
+@click.option("--token-label", "token", default="", help="With --module: the label of the token.")
 @json_option
 def new(folder: Path, origin: str, module: str, token: str, as_json: bool) -> None:
     """Make the key of a log, and print the public key.
@@ -54,7 +54,7 @@ def new(folder: Path, origin: str, module: str, token: str, as_json: bool) -> No
     its PIN. Without, it is in the folder: keep a copy in a safe.
     """
     if bool(module) != bool(token):
-        fail("--module and --token belong together", CommandMisused.exit_code)
+        fail("--module and --token-label belong together", CommandMisused.exit_code)
     try:
         SignerFolder(folder).create(lambda: _make_key(origin, module, token))
     except (UnusableFolder, KeyUnusable) as error:

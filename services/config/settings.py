@@ -214,7 +214,7 @@ class TimestampSettings(BaseModel):
 
     archive_timestamps: Url = ""
     """Address of the authority; '' asks none."""
-    archive_timestamp_roots: Path | None = None
+    archive_timestamp_roots: str = ""
     """Certificates in PEM to which its own must lead."""
 
 

@@ -95,7 +95,7 @@ async def test_token_signs_with_a_key_that_never_leaves_it(
     token, folder = SoftToken(tmp_path / "hsm"), tmp_path / "signer"
     for name, value in token.environment.items():
         monkeypatch.setenv(name, value)
-    options = ("--module", token.module, "--token", LABEL)
+    options = ("--module", token.module, "--token-label", LABEL)
     verifier = new(folder, *options)
     assert not folder.joinpath("key.json").read_bytes().count(PIN.encode())
     assert SignerFolder(folder).read_key().seed == b""
@@ -113,8 +113,8 @@ async def test_token_signs_with_a_key_that_never_leaves_it(
 
 def test_key_is_made_once_and_asks_for_what_it_needs(tmp_path: Path) -> None:
     folder = tmp_path / "signer"
-    assert "belong together" in new(folder, "--token", LABEL, code=2)
-    module = ("--module", "/nothing.so", "--token", LABEL)
+    assert "belong together" in new(folder, "--token-label", LABEL, code=2)
+    module = ("--module", "/nothing.so", "--token-label", LABEL)
     assert "POSTKAMER_SIGNER_PIN: is missing" in new(folder, *module, code=1)
     wrong = new(folder, *module, code=1, POSTKAMER_SIGNER_PIN="4321")
     assert "the token 'postkamer': " in wrong and "4321" not in wrong

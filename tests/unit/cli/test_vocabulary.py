@@ -32,6 +32,8 @@ OWN = {
     "archive search": {
         "--any", "--direction", "--oldest", "--limit", "--after", "--as-of", "--count",
     },
+    "archive signer new": {"--folder", "--log", "--module", "--token-label"},
+    "archive signer serve": {"--folder", "--socket", "--group"},
     "archive subject": {"--request", "--made-by"},
     "archive verify": {"--public-key", "--media", "--index"},
     "check": {"--live"},
@@ -58,7 +60,7 @@ OWN = {
     "token narrow": {"--all-departments", "--confidential"},
 }  # fmt: skip
 """Options that one command has alone."""
-SERVICES = set(HEADINGS["Services"])
+SERVICES = {*HEADINGS["Services"], "archive signer serve"}
 PRINT_A_FILE = {"archive prove", "archive request letter", "topology definitions"}
 FORMER = {
     "--author", "--by", "--expires", "--from", "--municipality", "--pdf", "--subject-phone",
