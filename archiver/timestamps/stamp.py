@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 CLOCK_DIFFERENCE = timedelta(minutes=5)
 """Most that our clock may be ahead of that of the authority without a fault."""
+LATEST = timedelta(hours=24)
+"""Age at which a checkpoint is not stamped any more, but a later one. A stamp that came later was
+not asked for by the archiver: somebody has written the past anew."""
+WAIT = timedelta(hours=1)
+"""Most between the question and the stamp: the clocks may differ too."""
 NO_LIBRARY = "rfc3161-client is missing: install postkamer[tsa]"
 NOT_OF_NOTE = "it is of another note"
 
@@ -73,9 +78,12 @@ def verify_stamp(
 
 
 def check_time(stamped_at: datetime, signed_at: datetime) -> None:
-    """Raise InvalidStamp if the stamp is older than its note."""
+    """Raise InvalidStamp if the stamp is older than its note, or was made a day after it."""
+    time = f"its time, {stamped_at:%Y-%m-%d %H:%M:%S}Z,"
     if stamped_at < signed_at - CLOCK_DIFFERENCE:
-        raise InvalidStamp(f"its time, {stamped_at:%Y-%m-%d %H:%M:%S}Z, is before that of the note")
+        raise InvalidStamp(f"{time} is before that of the note")
+    if stamped_at > signed_at + LATEST + WAIT:
+        raise InvalidStamp(f"{time} is more than a day after that of the note")
 
 
 def _read(answer: bytes) -> "TimeStampResponse":

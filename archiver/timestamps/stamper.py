@@ -7,12 +7,14 @@ stamped at a time that has passed.
 import asyncio
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 
+from archiver.encryption.signed_note import read_note
 from archiver.signing.signer import NoteSigner, is_signed
 from archiver.timestamps.authority import Authority, AuthorityUnavailable
-from archiver.timestamps.stamp import InvalidStamp
+from archiver.timestamps.stamp import LATEST, InvalidStamp
 from services import clock, metrics
 from services.files import object_store
 from services.files.object_store import ObjectExists, ObjectStore, StoreUnavailable
@@ -29,9 +31,10 @@ RETRY_SECONDS = 600.0
 log = structlog.get_logger()
 
 
-def is_due(last: datetime | None, now: datetime) -> bool:
-    """Return True if a checkpoint may be stamped, by the time of the last stamp."""
-    return last is None or now - last >= STAMP_INTERVAL or now.date() != last.date()
+def is_due(last: datetime | None, signed_at: datetime, now: datetime) -> bool:
+    """Return True if a checkpoint is to be stamped, by the time of the last stamp and its own."""
+    may_ask = last is None or now - last >= STAMP_INTERVAL or now.date() != last.date()
+    return may_ask and now - signed_at <= LATEST
 
 
 async def stamp_periodically(
@@ -66,13 +69,17 @@ async def stamp_newest(
     AuthorityUnavailable, InvalidStamp or StoreUnavailable."""
     is_stamped = False
     row = await pool.fetchrow(_NEWEST)
-    if row and is_due(row["last"], clock.now()) and is_signed(row["note"], signer):
+    if row and is_signed(row["note"], signer) and _is_due(row):
         answer, at = await authority.stamp(row["note"].encode())
         await pool.execute(_ADD, row["size"], at, answer)
         metrics.timestamps.labels(outcome="stamped").inc()
         is_stamped = True
     await _copy_outside(pool, store)
     return is_stamped
+
+
+def _is_due(row: Any) -> bool:
+    return is_due(row["last"], read_note(row["note"]).at, clock.now())
 
 
 async def _copy_outside(pool: Pool, store: ObjectStore) -> None:

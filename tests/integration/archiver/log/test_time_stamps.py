@@ -18,8 +18,10 @@ from services import clock
 from services.files.object_store import checkpoint_key, timestamp_key
 from tests.support.archiver.commands import Archive
 from tests.support.archiver.signed_log import ENTRIES, FIRST_SIGNED, Log
+from tests.support.archiver.tampering import load_head, rewrite
 from tests.support.archiver.time_stamp_authority import AuthorityServer, TimeStampAuthority
 
+CHANGED = "update archiver.entry set department = 'afval'"
 STAMP = f"the time stamp of {ENTRIES} entries"
 
 
@@ -106,12 +108,19 @@ async def test_next_checkpoint_waits_an_hour(stamps: Stamps, http: AuthorityServ
 
 def test_stamp_is_due_after_an_hour_and_on_a_new_day() -> None:
     last = datetime(2026, 11, 30, 23, 30, tzinfo=UTC)
-    assert is_due(None, last)
-    assert not is_due(last, last + timedelta(minutes=29))
-    assert is_due(last, last + timedelta(minutes=30))
+    assert is_due(None, last, last)
+    assert not is_due(last, last, last + timedelta(minutes=29))
+    assert is_due(last, last, last + timedelta(minutes=30))
     morning = datetime(2026, 11, 30, 8, tzinfo=UTC)
-    assert not is_due(morning, morning + timedelta(minutes=59))
-    assert is_due(morning, morning + timedelta(hours=1))
+    assert not is_due(morning, morning, morning + timedelta(minutes=59))
+    assert is_due(morning, morning, morning + timedelta(hours=1))
+
+
+def test_checkpoint_of_a_day_ago_is_stamped_no_more() -> None:
+    signed = datetime(2026, 11, 30, 8, tzinfo=UTC)
+    for last in (None, signed):
+        assert is_due(last, signed, signed + timedelta(hours=24))
+        assert not is_due(last, signed, signed + timedelta(hours=24, seconds=1))
 
 
 async def test_forged_checkpoint_is_not_stamped(stamps: Stamps, http: AuthorityServer) -> None:
@@ -147,12 +156,19 @@ async def cut_off(stamps: Stamps) -> None:
 
 
 async def older_than_its_note(stamps: Stamps) -> None:
-    """The log is signed as if that were tomorrow, with a stamp of today."""
+    await sign_at(stamps, clock.now() + timedelta(days=1))
+
+
+async def a_month_after_its_note(stamps: Stamps) -> None:
+    await sign_at(stamps, clock.now() - timedelta(days=30))
+
+
+async def sign_at(stamps: Stamps, at: datetime) -> None:
+    """Sign the log as if it were another time, with a stamp of now."""
     old = await stamps.log.pool.fetchval(
         "select note from archiver.checkpoint where size = $1", ENTRIES
     )
     checkpoint = signed_note.read_note(old)
-    at = clock.now() + timedelta(days=1)
     later = signed_note.Checkpoint(checkpoint.origin, checkpoint.size, checkpoint.root, at)
     note = signed_note.sign_note(later, stamps.log.signer.seed)
     change = "update archiver.checkpoint set note = $1 where size = $2"
@@ -174,6 +190,7 @@ async def without_checkpoint(stamps: Stamps) -> None:
         (unreadable, "it cannot be read"),
         (cut_off, "it cannot be read"),
         (older_than_its_note, "is before that of the note"),
+        (a_month_after_its_note, "is more than a day after that of the note"),
         (without_checkpoint, "there is no checkpoint of that size"),
     ],
 )
@@ -184,6 +201,33 @@ async def test_wrong_stamp_is_named_with_its_reason(
     await deed(stamps)
     [sentence] = await stamps.sentences()
     assert sentence.startswith(f"{STAMP} in the table: ")
+    assert sentence.endswith(why)
+
+
+@pytest.mark.parametrize("stamps_again", [False, True])
+async def test_log_that_was_rewritten_with_the_store_and_the_key_is_named_by_its_stamps(
+    stamps: Stamps, *, stamps_again: bool
+) -> None:
+    """Somebody who has all but the authority writes the past anew, and all else is content."""
+    log = stamps.log
+    await stamps.add()
+    times = await log.pool.fetch("select size, at from archiver.checkpoint order by size")
+    await rewrite(f"{CHANGED} where position = {FIRST_SIGNED + 9}")(log)
+    tree = await load_head(log.pool)
+    await log.pool.execute("delete from archiver.checkpoint")
+    for size in (FIRST_SIGNED, ENTRIES):
+        await log.outside.delete(checkpoint_key(size))
+    at = times[-1]["at"] - timedelta(days=30 * stamps_again)
+    checkpoint = signed_note.Checkpoint(log.signer.origin, ENTRIES, tree.root(), at)
+    note = signed_note.sign_note(checkpoint, log.signer.seed)
+    sign = "insert into archiver.checkpoint (size, at, note) values ($1, $2, $3)"
+    await log.pool.execute(sign, ENTRIES, at, note)
+    await log.outside.create(checkpoint_key(ENTRIES), note.encode())
+    assert await log.findings() == []
+    if stamps_again:
+        await stamps.replace(stamps.authority.stamp_note(note.encode()))
+    [sentence] = await stamps.sentences()
+    why = "is more than a day after that of the note" if stamps_again else "it is of another note"
     assert sentence.endswith(why)
 
 
