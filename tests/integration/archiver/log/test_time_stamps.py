@@ -1,5 +1,6 @@
 """Checkpoints are stamped by a real authority, and what is wrong with a stamp is named."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,11 +12,13 @@ from archiver.audit.log_walk import Finding
 from archiver.audit.time_stamps import StampAudit, StampTotals
 from archiver.encryption import signed_note
 from archiver.timestamps import authority as client
+from archiver.timestamps import stamper
 from archiver.timestamps.authority import Authority, AuthorityUnavailable
 from archiver.timestamps.stamp import InvalidStamp, load_authorities
 from archiver.timestamps.stamper import is_due, stamp_newest
-from services import clock
+from services import clock, metrics
 from services.files.object_store import checkpoint_key, timestamp_key
+from services.tasks import background_task
 from tests.support.archiver.commands import Archive
 from tests.support.archiver.signed_log import ENTRIES, FIRST_SIGNED, Log
 from tests.support.archiver.tampering import load_head, rewrite
@@ -47,10 +50,10 @@ class Stamps:
     def __init__(self, log: Log, authority: TimeStampAuthority, http: AuthorityServer) -> None:
         self.log, self.authority = log, authority
         self._trusted = load_authorities(authority.roots.read_bytes())
-        self._client = Authority(http.url, self._trusted)
+        self.client = Authority(http.url, self._trusted)
 
     async def add(self) -> bool:
-        return await stamp_newest(self.log.pool, self.log.signer, self.log.outside, self._client)
+        return await stamp_newest(self.log.pool, self.log.signer, self.log.outside, self.client)
 
     async def audit(self) -> tuple[list[Finding], StampTotals]:
         async with self.log.pool.acquire() as connection:
@@ -317,6 +320,34 @@ async def test_authority_that_hangs_or_is_away_is_waited_for_a_bounded_time(
     away = Authority("http://127.0.0.1:9/", load_authorities(stamps.authority.roots.read_bytes()))
     with pytest.raises(AuthorityUnavailable, match="does not answer"):
         await stamp_newest(stamps.log.pool, stamps.log.signer, stamps.log.outside, away)
+
+
+def metric(name: str, **labels: str) -> float:
+    return metrics.REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+async def test_missing_stamp_is_counted_and_its_wait_is_shown_until_there_is_one(
+    stamps: Stamps, http: AuthorityServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stamper, "RETRY_SECONDS", 0.01)
+    asked, waits = "postkamer_timestamps_total", "postkamer_archive_unstamped_seconds"
+    await stamps.log.pool.execute("update archiver.checkpoint set at = at - interval '1 hour'")
+    http.answer = web.Response(status=503)
+    before = metric(asked, outcome="unreached")
+    work = stamper.stamp_periodically(
+        stamps.log.pool, stamps.log.signer, stamps.log.outside, stamps.client
+    )
+    async with background_task(work):
+        while metric(asked, outcome="unreached") < before + 2:
+            await asyncio.sleep(0.01)
+        assert 3600 <= metric(waits) < 4600
+        http.answer = web.Response(body=b"nonsense")
+        while metric(asked, outcome="refused") == 0:
+            await asyncio.sleep(0.01)
+        http.answer = None
+        while metric(waits):
+            await asyncio.sleep(0.01)
+    assert (await stamps.audit())[1].count == 1
 
 
 async def test_verify_command_verifies_stamps_with_the_certificates(
