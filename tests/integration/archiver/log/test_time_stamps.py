@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from archiver.audit import time_stamps
 from archiver.audit.log_walk import Finding
 from archiver.audit.time_stamps import StampAudit, StampTotals
 from archiver.encryption import signed_note
@@ -253,14 +254,20 @@ async def test_stamp_outside_is_compared(stamps: Stamps, stranger: TimeStampAuth
     assert sentence.startswith(f"{STAMP} kept outside: its certificates")
 
 
-async def test_stamp_gone_from_its_table_is_named_unless_it_is_new(stamps: Stamps) -> None:
+async def test_stamp_gone_from_its_table_is_named_unless_it_is_new(
+    stamps: Stamps, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await stamps.add()
     await stamps.log.pool.execute("delete from archiver.time_stamp")
     assert await stamps.sentences() == []
+    gone = f"{STAMP} is kept outside and gone from its table"
+    with monkeypatch.context() as patch:
+        patch.setattr(time_stamps, "WHILE_READ", timedelta(0))
+        assert await stamps.sentences() == [gone]
     note = await stamps.outside(checkpoint_key(FIRST_SIGNED))
     await stamps.log.outside.delete(timestamp_key(ENTRIES))
     await stamps.log.outside.create(timestamp_key(ENTRIES), stamps.authority.stamp_note(note))
-    assert await stamps.sentences() == [f"{STAMP} is kept outside and gone from its table"]
+    assert await stamps.sentences() == [gone]
 
 
 async def test_log_without_a_stamp_for_a_day_is_named(stamps: Stamps) -> None:
