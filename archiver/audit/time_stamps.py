@@ -149,7 +149,7 @@ order by size limit $2
 
 _UNSTAMPED = """
 select at from archiver.checkpoint
-where size > coalesce((select max(size) from archiver.time_stamp), -1)
+where size > coalesce((select max(size) from archiver.time_stamp), 0)
     and at < now() - make_interval(hours => $1)
 order by size limit 1
 """

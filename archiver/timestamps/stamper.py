@@ -106,7 +106,7 @@ async def _show_wait(pool: Pool) -> None:
 _NEWEST = """
 select c.size, c.note, (select max(at) from archiver.time_stamp) as last
 from archiver.checkpoint c
-where c.size = (select max(size) from archiver.checkpoint)
+where c.size = (select max(size) from archiver.checkpoint) and c.size > 0
     and not exists (select from archiver.time_stamp t where t.size = c.size)
 """
 _ADD = """
@@ -115,5 +115,5 @@ insert into archiver.time_stamp (size, at, answer) values ($1, $2, $3) on confli
 _PREVIOUS = "select max(size) from archiver.time_stamp where size < $1"
 _UNSTAMPED = """
 select at from archiver.checkpoint
-where size > coalesce((select max(size) from archiver.time_stamp), -1) order by size limit 1
+where size > coalesce((select max(size) from archiver.time_stamp), 0) order by size limit 1
 """

@@ -138,6 +138,13 @@ async def test_forged_checkpoint_is_not_stamped(stamps: Stamps, http: AuthorityS
     assert http.asked == 0
 
 
+async def test_empty_log_is_not_stamped(stamps: Stamps, http: AuthorityServer) -> None:
+    await stamps.log.pool.execute("update archiver.checkpoint set size = 0 where size = 700")
+    await stamps.log.pool.execute("delete from archiver.checkpoint where size > 0")
+    assert not await stamps.add()
+    assert (http.asked, await stamps.sentences()) == (0, [])
+
+
 async def test_stamp_that_is_not_outside_yet_is_copied(stamps: Stamps) -> None:
     await stamps.add()
     await stamps.log.outside.delete(timestamp_key(ENTRIES))
