@@ -85,12 +85,9 @@ QUEUES = (
     Step("archive batch sealed", _seal(BATCH * RECORDS), 1 / BATCH),
     Step("archive batch opened", _open(BATCH * RECORDS), 1 / BATCH),
 )
-CONVERSATION = (
+OPENED = (
     Step("conversation opened", _open_text(STATE), 1),
     Step("its reason opened", _open_text(REASON), 1),
-    Step("conversation sealed", _seal_text(STATE), 1),
-    Step("its reason sealed", _seal_text(REASON), 1),
-    Step("two names of the person opened", _open_name, 2),
 )
 DELIVERY = (
     Step("delivery batch sealed", _seal(BATCH * RECEIPT), 1 / BATCH),
@@ -99,30 +96,33 @@ DELIVERY = (
 )
 INBOUND = (
     *QUEUES,
-    *CONVERSATION,
+    *OPENED,
     *DELIVERY,
+    Step("conversation sealed", _seal_text(STATE), 1),
+    Step("its reason sealed", _seal_text(REASON), 1),
     Step("decision sealed", _seal(DECISION), 1),
     Step("wamid sealed", _seal_text(WAMID), 1),
     Step("two names of a new person sealed", _seal_name, 2),
 )
-# The command and its outcome come in batches of their own, and each opens the conversation.
+# The command and its outcome come in batches of their own, and each opens the conversation. Its
+# reason stays, and the outcome leaves its state: both stay in the row as they are. The address goes
+# from the identity to the ledger as it is.
 ANSWER = (
-    *(msgspec.structs.replace(step, times=2 * step.times) for step in (*QUEUES, *CONVERSATION)),
+    *(msgspec.structs.replace(step, times=2 * step.times) for step in (*QUEUES, *OPENED)),
     *DELIVERY,
     Step("fingerprint hashed", _hash, 1),
+    Step("conversation sealed", _seal_text(STATE), 1),
     Step("decisions on command and outcome sealed", _seal(CONTENT), 2),
-    Step("address sealed, for the send and the ledger", _seal_name, 2),
     Step("address opened", _open_name, 1),
     Step("content sealed", _seal_text(CONTENT), 1),
     Step("content opened", _open_text(CONTENT), 1),
     Step("author and wamid sealed", _seal_text(WAMID), 2),
-    Step("author and wamid opened", _open_text(WAMID), 2),
     Step("outcome sealed", _seal(CONTENT), 1),
     Step("outcome opened", _open(CONTENT), 1),
 )
 STATUS = (
     *QUEUES,
-    *CONVERSATION,
+    *OPENED,
     *DELIVERY,
     Step("decision sealed", _seal(CONTENT), 1),
 )
