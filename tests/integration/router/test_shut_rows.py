@@ -9,10 +9,10 @@ from router.store.store import Store
 from services import clock
 from services.contract import Receipt
 from services.postgres.database import Pool
-from services.sealing.columns import QUARANTINE
+from services.sealing.columns import ADDRESS, QUARANTINE
 from services.sealing.key_ring import RING
 from tests.integration.router.test_partition import is_handed_again
-from tests.support.citizens import NUMBER, text, webhook
+from tests.support.citizens import NUMBER, phone, text, webhook
 from tests.support.integration.running_partition import GROUND, Standing, receipt
 from tests.support.integration.shut_rows import alter, shut_rows
 from tests.support.observer import until
@@ -52,14 +52,16 @@ async def test_citizen_whose_name_does_not_open_is_heard_and_only_what_reads_it_
     async with Standing(broker, pool) as standing:
         await standing.put(message("anna", 1), message("bert", 2))
         await until(lambda: pool.fetchval(heard), lambda n: n == 2, 15)
-        rows = await pool.fetch("select id, person from router.conversation order by opened_at")
-        (anna, _), (bert, person) = rows
+        of_bert = "select person from router.identity where value = $1"
+        person = await pool.fetchval(of_bert, RING.seal_name(phone(2), ADDRESS))
+        ids = "select id from router.conversation order by person = $1"
+        (anna,), (bert,) = await pool.fetch(ids, person)
         await alter(pool, "router.identity", "value", person, "person")
         before = shut_rows("router.identity")
         merge = {"number": NUMBER, "conversation": anna, "other": bert}
         command = build_command("merge", clock.new_id(), clock.now(), **merge)
         await standing.put(message("again", 2), command, message("later", 3))
-        await until(lambda: pool.fetchval(heard), lambda n: n == 4, 15)
+        await until(lambda: pool.fetchval(heard), lambda n: n == 4, 30)
     assert await reasons(pool) == ["a row of router.identity does not open"]
     assert shut_rows("router.identity") == before + 1
 
