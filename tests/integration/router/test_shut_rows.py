@@ -7,16 +7,18 @@ from router.handlers.units import parse_units
 from router.output.retry_entry import retry_entry
 from router.store.store import Store
 from services import clock
-from services.contract import Receipt
+from services.contract import PartitionBatch, Receipt
 from services.postgres.database import Pool
 from services.sealing.columns import ADDRESS, QUARANTINE
 from services.sealing.key_ring import RING
+from services.tasks import background_task
 from tests.integration.router.test_partition import is_handed_again
 from tests.support.citizens import NUMBER, phone, text, webhook
 from tests.support.integration.running_partition import GROUND, Standing, receipt
 from tests.support.integration.shut_rows import alter, shut_rows
 from tests.support.observer import until
 from tests.support.router.commands import build_command
+from tests.support.working_keys import lost_key, read_keys, seal_under_lost_key
 
 
 async def reasons(pool: Pool) -> list[str]:
@@ -79,6 +81,20 @@ async def test_decision_that_does_not_open_is_not_made_again_and_others_are(
     assert await pool.fetchval("select count(*) from router.inbox") == 2
     assert await pool.fetchval("select count(*) from router.conversation") == 2
     assert shut_rows("router.inbox") == before + 1
+
+
+async def test_message_whose_key_is_gone_waits_again_until_the_key_is_back(pool: Pool) -> None:
+    entries = [message("lost", 1), message("late", 2)]
+    batch = PartitionBatch(source=clock.new_id(), number=0, entries=[*entries])
+    id, store = clock.new_id(), Store(pool)
+    await store.quarantine_message(id, "it cannot be read", seal_under_lost_key(batch)[1])
+    again = "update router.quarantine set again_at = now() where refusal = '' and again_at is null"
+    assert await pool.execute(again) == "UPDATE 1"
+    async with background_task(read_keys()):
+        assert await store.retries(9, []) == []
+    assert await pool.execute(again) == "UPDATE 1"  # it waits for a person, as before
+    RING.install([lost_key()], clock.now().date())
+    assert await store.retries(9, []) == [(id, entries)]
 
 
 async def test_retry_that_does_not_open_waits_for_a_person_and_the_others_are_tried(
