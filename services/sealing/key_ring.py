@@ -13,10 +13,10 @@ files: the key of a queue is destroyed as soon as all queues were empty after it
 import asyncio
 import os
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date, timedelta
 from hashlib import blake2b
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -43,7 +43,6 @@ NOT_READ = "the working keys were not read yet"
 _NONCE = len(MARK) + ID_BYTES
 _SEALED = _NONCE + NONCE_BYTES
 """Places in sealed bytes of the nonce, and of what is sealed."""
-T = TypeVar("T")
 
 
 class NoWorkingKey(Exception):
@@ -84,12 +83,12 @@ class KeyRing:
 
     def __init__(self) -> None:
         self._ciphers: dict[bytes, AESGCM] = {}
-        self._by_hex: dict[str, AESGCM] = {}
-        """The same by the hex of their ids, as texts have them."""
+        self._texts: dict[str, AESGCM] = {}
+        """The same by what their texts begin with."""
         self._days: dict[bytes, tuple[Kind, date]] = {}
         self._current: dict[str, _Seal] = {}
         self._standing: dict[str, AESSIV] = {}
-        """Keys of names by the hex of their ids."""
+        """Keys of names by what these begin with."""
         self._names: tuple[str, AESSIV] | None = None
         """What a sealed name begins with, and the key that seals it."""
         self._heads: frozenset[str] = frozenset()
@@ -112,7 +111,7 @@ class KeyRing:
                 self._install_standing(each)
             elif each.id not in self._ciphers:
                 cipher = AESGCM(each.key)
-                self._ciphers[each.id] = self._by_hex[each.id.hex()] = cipher
+                self._ciphers[each.id] = self._texts[TEXT_MARK + each.id.hex()] = cipher
                 self._days[each.id] = each.kind, each.day
         self.advance(today)
 
@@ -136,8 +135,9 @@ class KeyRing:
 
     def _install_standing(self, standing: WorkingKey) -> None:
         names = AESSIV(blake2b(b"names", key=standing.key, digest_size=64).digest())
-        self._standing[standing.id.hex()] = names
-        self._names = NAME_MARK + standing.id.hex(), names
+        head = NAME_MARK + standing.id.hex()
+        self._standing[head] = names
+        self._names = head, names
         self._hashing = blake2b(b"hashes", key=standing.key, digest_size=32).digest()
 
     def begin_read(self) -> set[bytes]:
@@ -160,7 +160,7 @@ class KeyRing:
         """Drop destroyed keys, which open nothing from now on."""
         for id in ids:
             self._ciphers.pop(id, None)
-            self._by_hex.pop(id.hex(), None)
+            self._texts.pop(TEXT_MARK + id.hex(), None)
             self._days.pop(id, None)
 
     def seal(self, plain: bytes, use: str, kind: Kind = "table") -> bytes:
@@ -213,33 +213,28 @@ class KeyRing:
 
     def unseal_text(self, value: str, use: str) -> str:
         """Open a sealed text or name. Raises KeyUnknown and Unsealable."""
-        mark = value[: len(TEXT_MARK)]
-        if mark == TEXT_MARK:
-            cipher, sealed = self._split(self._by_hex, value, use)
-            try:
-                plain = cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], use.encode())
-            except (InvalidTag, ValueError):
-                raise Unsealable(f"a sealed value of {use} was altered") from None
-        elif mark == NAME_MARK:
-            names, sealed = self._split(self._standing, value, use)
-            try:
-                plain = names.decrypt(sealed, [use.encode()])
-            except (InvalidTag, ValueError):
-                raise Unsealable(f"a sealed name of {use} was altered") from None
-        else:
-            return value
+        head, use_bytes = value[:TEXT_HEAD], use.encode()
+        try:
+            if cipher := self._texts.get(head):
+                sealed = a2b_base64(value[TEXT_HEAD:], strict_mode=True)
+                plain = cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], use_bytes)
+            elif names := self._standing.get(head):
+                plain = names.decrypt(a2b_base64(value[TEXT_HEAD:], strict_mode=True), [use_bytes])
+            elif head.startswith((TEXT_MARK, NAME_MARK)):
+                raise self._not_open(value, use)
+            else:
+                return value
+        except (InvalidTag, ValueError):
+            raise Unsealable(f"a sealed value of {use} was altered or cut off") from None
         return plain.decode("utf-8", "surrogatepass")
 
-    def _split(self, ciphers: Mapping[str, T], value: str, use: str) -> tuple[T, bytes]:
-        """Return the key of a sealed text, and what it seals."""
-        id = value[len(TEXT_MARK) : TEXT_HEAD]
+    def _not_open(self, value: str, use: str) -> Exception:
+        """Return the error of a sealed text whose key is not here, or that names none."""
         try:
-            sealed = a2b_base64(value[TEXT_HEAD:], strict_mode=True)
-            if cipher := ciphers.get(id):
-                return cipher, sealed
-            raise self._unknown(bytes.fromhex(id), use)
+            a2b_base64(value[TEXT_HEAD:], strict_mode=True)
+            return self._unknown(bytes.fromhex(value[len(TEXT_MARK) : TEXT_HEAD]), use)
         except ValueError:
-            raise Unsealable(f"a sealed value of {use} is cut off") from None
+            return Unsealable(f"a sealed value of {use} is cut off")
 
     def is_current(self, sealed: str) -> bool:
         """Return True if a text or a name is sealed under the key that seals now. Such a value may
