@@ -9,7 +9,7 @@ from router.billing.charges import Charge
 from router.model.consent import Consent, OptOut, Withdrawal
 from router.model.conversation import Conversation, ReadReceipt
 from router.model.decision import Decision
-from router.model.stored_text import StoredText, read_text
+from router.model.stored_text import StoredText, plain_text
 from router.model.work import WorkUnit
 
 
@@ -75,7 +75,7 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
 
     def name(self) -> str:
         """Return the identifier itself. Raises Shut."""
-        return read_text(self.value)
+        return plain_text(self.value)
 
 
 class OutgoingStatus(msgspec.Struct, frozen=True, gc=False, kw_only=True):

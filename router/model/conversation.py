@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from router.model.stored_text import StoredText, read_text
+from router.model.stored_text import StoredText, plain_text
 from router.rules.engine import Verdict
 from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 
@@ -145,7 +145,7 @@ class Conversation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     def why(self) -> str:
         """Return the reason. Raises Shut."""
-        return read_text(self.reason)
+        return plain_text(self.reason)
 
     def moved_to(self, verdict: Verdict, at: datetime) -> "Conversation":
         """Return the conversation in the department of `verdict`, with its rule and reason."""

@@ -14,11 +14,11 @@ class StoredText:
     def __init__(self, sealed: str, opened: Callable[[str], str]) -> None:
         self.sealed, self._opened = sealed, opened
 
-    def read(self) -> str:
+    def plain(self) -> str:
         """Return the text. Raises Shut."""
         return self._opened(self.sealed)
 
 
-def read_text(text: str | StoredText) -> str:
+def plain_text(text: str | StoredText) -> str:
     """Return the text itself. Raises Shut."""
-    return text if isinstance(text, str) else text.read()
+    return text if isinstance(text, str) else text.plain()

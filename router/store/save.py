@@ -12,7 +12,7 @@ from router.model.changes import Changes, Identity, LedgerInsert
 from router.model.consent import Consent
 from router.model.conversation import Conversation, ReadReceipt
 from router.model.snapshot import Snapshot
-from router.model.stored_text import StoredText, read_text
+from router.model.stored_text import StoredText, plain_text
 from services.postgres.database import Connection
 from services.sealing.columns import (
     ADDRESS,
@@ -164,7 +164,7 @@ def _sealed_reason(reason: str | StoredText) -> str:
     """Return the reason, sealed. It is that of the row under the same condition."""
     if isinstance(reason, StoredText) and RING.is_current(reason.sealed):
         return reason.sealed
-    return RING.seal_text(read_text(reason), CONVERSATION)
+    return RING.seal_text(plain_text(reason), CONVERSATION)
 
 
 def _identity_row(identity: Identity) -> tuple[Any, ...]:

@@ -71,7 +71,7 @@ class WorkingKey(msgspec.Struct, frozen=True):
 
 
 class _Seal(NamedTuple):
-    """Key that seals now, and what its values begin with."""
+    """Key that seals now, and the starts of its values."""
 
     cipher: AESGCM
     head: bytes
@@ -84,15 +84,15 @@ class KeyRing:
     def __init__(self) -> None:
         self._ciphers: dict[bytes, AESGCM] = {}
         self._texts: dict[str, AESGCM] = {}
-        """The same by what their texts begin with."""
+        """The same by the start of their texts."""
         self._days: dict[bytes, tuple[Kind, date]] = {}
         self._current: dict[str, _Seal] = {}
         self._standing: dict[str, AESSIV] = {}
-        """Keys of names by what these begin with."""
+        """Keys of names by the start of these."""
         self._names: tuple[str, AESSIV] | None = None
-        """What a sealed name begins with, and the key that seals it."""
+        """Start of a sealed name, and the key that seals it."""
         self._heads: frozenset[str] = frozenset()
-        """What texts and names begin with that are sealed now."""
+        """Starts of texts and names that are sealed now."""
         self._hashing = b""
         self.ready = asyncio.Event()
         """Set while there is a key of each kind to seal with."""

@@ -1,4 +1,4 @@
-"""What a decision leaves as it was stays sealed as it is, until its key seals no more."""
+"""A decision leaves what it did not change sealed as it is, until its key seals no more."""
 
 from datetime import timedelta
 from uuid import UUID
