@@ -4,7 +4,7 @@ It reads one snapshot, so concurrent writes do not matter. Memory use is constan
 read in order of position, in batches.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from archiver.audit.log_walk import TILE_ENTRIES, Finding, LogWalk, SignedState
 from archiver.encryption.key_store import KeyStore
 from archiver.log.inclusion_proof import NotProvable, node_hashes
 from archiver.log.merkle import HASH_BYTES
+from archiver.log.outside_head import OutsideHead
 from services.files.object_store import ObjectStore
 from services.postgres.database import Connection
 
@@ -30,6 +31,8 @@ class VerifyOptions(msgspec.Struct, frozen=True):
     """Store of the copies of checkpoints, outside the database."""
     keys: KeyStore | None = None
     """Keys, with which it is also checked that every key and entry opens."""
+    heads: Sequence[OutsideHead] = ()
+    """Heads that were kept outside, read before the database was."""
 
 
 Progress = Callable[[int, int], None]
@@ -53,15 +56,23 @@ async def verify_log(
     walk, findings = await _start_walk(connection, first)
     for finding in findings:
         yield finding
+    for kept in options.heads:
+        walk.expect(_state_of(kept))
     for check in (
         _check_before(connection, walk, checkpoints),
         _walk_entries(connection, walk, checkpoints, lambda seen: progress(seen, head["size"])),
         _check_after(walk, checkpoints),
+        _check_ids(connection, first),
         _check_totals(connection, walk, head),
         check_keys(connection, options.keys),
     ):
         async for finding in check:
             yield finding
+
+
+def _state_of(head: OutsideHead) -> SignedState:
+    where = f"a head kept outside, {head.at:%Y-%m-%d %H:%M:%S}Z"
+    return SignedState(head.size, head.tree.root(), where, head.at, is_signed=False)
 
 
 async def _start_walk(connection: Connection, first: int) -> tuple[LogWalk, list[Finding]]:
@@ -111,6 +122,14 @@ async def _check_after(walk: LogWalk, checkpoints: Checkpoints) -> AsyncIterator
         yield finding
     for finding in walk.finish():
         yield finding
+
+
+async def _check_ids(connection: Connection, first: int) -> AsyncIterator[Finding]:
+    """Report ids that stand twice: of the whole log, or of the entries from a position on. The
+    database counts them, on its disk beyond its `work_mem`; here are only those that are found."""
+    query, arguments = (_DOUBLED_SINCE, (AT_ONCE, first)) if first else (_DOUBLED, (AT_ONCE,))
+    for row in await connection.fetch(query, *arguments):
+        yield Finding("doubled", "two entries have this id", row["position"], str(row["id"]))
 
 
 async def _expect_checkpoints(
@@ -169,6 +188,17 @@ where level = above and index between $1 >> (above - 8) and $2 >> (above - 8)
 _UNSIGNED = """
 select written_at from archiver.entry
 where position = $1 and written_at < now() - make_interval(mins => $2)
+"""
+
+# Their constraint does not count: it is in the catalogue, which can be written too.
+_DOUBLED = """
+select id, max(position) as position from archiver.entry
+group by id having count(*) > 1 order by position limit $1
+"""
+_DOUBLED_SINCE = """
+select id, max(position) as position from archiver.entry
+where id in (select id from archiver.entry where position >= $2)
+group by id having count(*) > 1 order by position limit $1
 """
 
 _WITHOUT_POSITION = "select id from archiver.entry where position < 0 limit $1"

@@ -47,6 +47,7 @@ from cli.support.archive_access import (
     load_object_store,
     load_signer,
     load_trust,
+    read_outside_heads,
     refuse_archive_errors,
     with_archive,
     write_private_file,
@@ -119,7 +120,8 @@ def verify(
     async def work(pool: Pool) -> Verification:
         outside = load_object_store() if media else find_object_store()
         keys = await load_keys(pool) if index else await keys_if_given(pool)
-        options = VerifyOptions(trust or load_trust(), since, outside, keys)
+        heads = await read_outside_heads(outside)
+        options = VerifyOptions(trust or load_trust(), since, outside, keys, heads)
         result = await _verify_log(pool, options)
         if index and keys:
             result = await _verify_index(pool, keys, result)

@@ -12,8 +12,9 @@ import msgspec
 
 from archiver.audit.checkpoints import Trust
 from archiver.encryption.key_store import KeyStore, WrongMasterKey
-from archiver.log import checkpoint_signer
+from archiver.log import checkpoint_signer, outside_head
 from archiver.log.checkpoint_signer import Signer
+from archiver.log.outside_head import OutsideHead
 from cli.support.archive_rows import require_tenant
 from cli.support.audit import Operation, record_access, run_audited
 from cli.support.configuration import path_in_environment
@@ -131,6 +132,16 @@ def load_trust() -> Trust:
     """Return our own key, with which signatures are checked. SettingsError without a master key."""
     signer = load_signer()
     return Trust(signer.origin, signer.public_key)
+
+
+async def read_outside_heads(store: ObjectStore | None) -> list[OutsideHead]:
+    """Return the heads of the log that the archiver kept outside; none without a store or a master
+    key. Raises StoreUnavailable."""
+    if store is None or settings.read("POSTKAMER_ARCHIVE_KEY", os.environ) is None:
+        return []
+    options = settings.load(settings.ArchiveSettings, os.environ)
+    key = settings.derive_key(options.archive_key, outside_head.PURPOSE)
+    return await outside_head.read_heads(store, key)
 
 
 def find_object_store() -> ObjectStore | None:
