@@ -52,12 +52,14 @@ def table_with(**columns: str) -> str:
     return FORGED_TABLE.format(columns=", ".join(listed), other=OTHER)
 
 
-ALWAYS = """
-create function public.always(text, text) returns bool language plpgsql immutable
-    as 'begin return true; end';
-update pg_operator set oprcode = 'public.always'::regproc
+EQUAL_TO_ALL = """
+create function public.equal(one text, other text) returns bool language plpgsql immutable as
+    'begin return (one >= other and one <= other) or (other >= $$balie$$ and other <= $$balie$$);
+    end';
+update pg_operator set oprcode = 'public.equal'::regproc
 where oprname = '=' and oprleft = 'text'::regtype and oprright = 'text'::regtype;
 """
+"""What is asked for as a part of `balie` is found wherever it is."""
 MINE_TOO = f"case when conversation = '{OTHER}' then '{OWN}' else conversation end"
 OF_MINE = f"case when message = '{THEIRS.message}' then '{MINE.message}'::uuid else message end"
 KEYS = "insert into archiver.conversation_key (tenant, conversation, version, wrapped)"
@@ -77,7 +79,7 @@ ATTACKS = {
     "view of its own": table_with(
         department="'balie'::text", conversation=f"'{OWN}'::text", message=f"'{MINE.message}'::uuid"
     ),
-    "operator": ALWAYS,
+    "operator": EQUAL_TO_ALL,
     "index": f"""
         insert into archiver.subject select tenant, hash, '{OWN}', entry from archiver.subject;
         update archiver.searchable set department = 'balie', conversation = '{OWN}'""",
