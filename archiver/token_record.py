@@ -53,7 +53,7 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class RecordedToken(Reach, frozen=True, kw_only=True, rename="camel"):
-    """What a token is, as the record or a row of the table has it."""
+    """Token as the record or a row of the table has it."""
 
     tenant: str = ""
     roles: frozenset[str] = frozenset()

@@ -19,12 +19,12 @@ import msgspec
 import structlog
 
 from archiver.log.known_head import KnownHead, continues
-from archiver.log.merkle import Tree, load_tree
 from services import clock
 from services.files import object_store
 from services.files.object_store import ObjectExists, ObjectNotFound, ObjectStore, StoreUnavailable
 from services.postgres.database import Pool, retry_while_unavailable
 from services.tasks import with_timeout
+from services.transparency.merkle import Tree, load_tree
 
 WRITE_SECONDS = 1.0
 """Interval between two heads while entries come: the time in which an entry can be removed unseen

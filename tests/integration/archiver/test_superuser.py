@@ -59,7 +59,7 @@ create function public.equal(one text, other text) returns bool language plpgsql
 update pg_operator set oprcode = 'public.equal'::regproc
 where oprname = '=' and oprleft = 'text'::regtype and oprright = 'text'::regtype;
 """
-"""What is asked for as a part of `balie` is found wherever it is."""
+"""A part of `balie` is asked for, and found wherever it is."""
 MINE_TOO = f"case when conversation = '{OTHER}' then '{OWN}' else conversation end"
 OF_MINE = f"case when message = '{THEIRS.message}' then '{MINE.message}'::uuid else message end"
 KEYS = "insert into archiver.conversation_key (tenant, conversation, version, wrapped)"

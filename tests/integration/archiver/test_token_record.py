@@ -52,7 +52,7 @@ class Town:
         self.gateway = TokenStore(pool, (), TOWN)
 
     async def admits(self, token: str) -> tuple[bool, bool]:
-        """Whether archiver and gateway take a token."""
+        """Return if archiver and gateway take a token."""
         await self.archiver.refresh()
         await self.gateway.refresh()
         now = clock.now()

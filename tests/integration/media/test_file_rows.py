@@ -195,7 +195,7 @@ BENT_ROWS = {
     "waiting": "state = 'waiting'",
     "without a keyed hash": f"state = 'available', scanned = true, mac = null, {RESULT}",
 }
-"""What the record would say of a file that waits for the scanner."""
+"""Changes of a file that waits for the scanner, which the record would then tell."""
 
 
 async def test_row_bent_before_its_first_result_is_named(pool: Pool, tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ async def test_result_binds_no_row_that_was_bent_before(
 
 
 async def test_file_of_before_has_no_keyed_hash_and_is_right(pool: Pool, tmp_path: Path) -> None:
-    """As the version before wrote it: its sealed part does not ask for one."""
+    """The version before wrote it: its sealed part does not ask for one."""
     async with room(pool, tmp_path) as place:
         id = await got(place)
     await recorded(pool)

@@ -1,14 +1,14 @@
-"""What was removed from the log in its last minute is found after a kill, by the head outside."""
+"""An entry removed from the log in its last minute is found after a kill, by the head outside."""
 
 import pytest
 
 from archiver.log.known_head import KnownHead
-from archiver.log.merkle import Tree
 from archiver.log.outside_head import KEPT, HeadKeeper, decode_head, encode_head, read_heads
 from archiver.log.writer import Writer
 from services import clock, metrics
 from services.files import object_store
 from services.files.object_store import ObjectStore, StoreUnavailable
+from services.transparency.merkle import Tree
 from tests.support.archiver.signed_log import ENTRIES, Log
 from tests.support.archiver.tampering import Deed, rewrite
 
