@@ -155,7 +155,7 @@ async def _check_after(walk: LogWalk, signed: SignedStates) -> AsyncIterator[Fin
 
 async def _check_ids(connection: Connection, first: int) -> AsyncIterator[Finding]:
     """Report ids that stand twice: of the whole log, or of the entries from a position on. The
-    database counts them, on its disk beyond its `work_mem`; here are only those that are found."""
+    database sorts them, on its disk beyond its `work_mem`; here are only those that are found."""
     query, arguments = (_DOUBLED_SINCE, (AT_ONCE, first)) if first else (_DOUBLED, (AT_ONCE,))
     for row in await connection.fetch(query, *arguments):
         yield Finding("doubled", "two entries have this id", row["position"], str(row["id"]))
@@ -219,11 +219,17 @@ select written_at from archiver.entry
 where position = $1 and written_at < now() - make_interval(mins => $2)
 """
 
-# Their constraint does not count: it is in the catalogue, which can be written too.
+# Their constraint does not count: it is in the catalogue, which can be written too. Nor does its
+# index, which the expression keeps PostgreSQL from using: the table itself is read and sorted.
+# Measured with a million entries: half of the time in which they are read in the order of the log,
+# and 50 MB on the disk of the database.
 _DOUBLED = """
-select id, max(position) as position from archiver.entry
-group by id having count(*) > 1 order by position limit $1
+select id, position from (
+    select id, position, id = lag(id) over (order by coalesce(id, id), position) as is_again
+    from archiver.entry
+) entry where is_again order by position limit $1
 """
+# What is checked often is quick: these ids are looked up.
 _DOUBLED_SINCE = """
 select id, max(position) as position from archiver.entry
 where id in (select id from archiver.entry where position >= $2)
