@@ -15,7 +15,6 @@ from archiver.encryption.key_store import KeyStore
 from archiver.index.processing_log import Activities
 from archiver.intake import PREFETCH, Intake
 from archiver.log import checkpoint_signer, outside_head
-from archiver.log.checkpoint_signer import Signer
 from archiver.log.outside_head import HeadKeeper
 from archiver.log.writer import Writer
 from archiver.media import fetcher, scan_worker
@@ -30,8 +29,11 @@ from archiver.operator_actions import record_operator_actions
 from archiver.quarantine import Quarantine, count_entries
 from archiver.search.routes import SearchRoutes
 from archiver.search.search import Search
+from archiver.signing.configured_signer import configured_signer
 from archiver.spent_keys import keep_working_keys
 from archiver.subject_access.requests import request_metrics
+from archiver.timestamps.configured_authority import configured_authority
+from archiver.timestamps.stamper import stamp_periodically
 from archiver.token_record import TokenRecord
 from archiver.witnesses.client import witness_client
 from archiver.witnesses.cosigner import Cosigner
@@ -182,7 +184,9 @@ async def _maintenance_tasks(
     store, and the balance."""
     config = version.loaded.config
     pool, tenants = archive.pool, [tenant.id for tenant in config.tenants]
-    signer = Signer(config.log, derive_key(settings.archive_key, checkpoint_signer.PURPOSE))
+    seed = derive_key(settings.archive_key, checkpoint_signer.PURPOSE)
+    signer = configured_signer(config.log, settings, seed)
+    authority = configured_authority(settings)
     head_key = derive_key(settings.archive_key, outside_head.PURPOSE)
     works = [
         _prepare_and_maintain(archive, config.processing_months),
@@ -206,6 +210,7 @@ async def _maintenance_tasks(
             config.terms,
         ),
         count_entries(pool),
+        *([stamp_periodically(pool, signer, objects, authority)] if authority else []),
     ]
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(witness_client())
