@@ -7,7 +7,12 @@ from typing import Any
 
 import aiohttp
 import pytest
+from pydantic import SecretStr
 
+from archiver.log import outside_head
+from archiver.log.outside_head import read_heads
+from services.config.settings import derive_key
+from services.files.object_store import ObjectStore
 from tests.support.citizens import SECRET, post
 from tests.support.cli.command_line import postkamer
 from tests.support.decrypted_record import KEY
@@ -63,6 +68,24 @@ async def test_unreadable_body_is_on_the_record_and_can_be_acted_on(
     assert again["reason"] == unit["reason"]
     await run(town, "quarantine", "drop", again["id"], "--reason", "nothing in it")
     assert await new_units() == []
+
+
+async def test_archiver_keeps_the_head_of_its_log_outside(
+    town: Installation, session: aiohttp.ClientSession
+) -> None:
+    """By itself, with what came last."""
+    key = derive_key([SecretStr(KEY)], outside_head.PURPOSE)
+    assert await post(session, town.gateway, BODIES["cut"]) == 200
+
+    async def is_kept() -> bool:
+        heads = await read_heads(ObjectStore(town.objects.as_uri()), key)
+        size = await asyncio.to_thread(
+            town.database.execute, "select size from archiver.head where size > 0"
+        )
+        return bool(heads) and str(heads[-1].size) == size
+
+    assert await until(is_kept, bool, 20)
+    assert "not as it was" not in str(await run(town, "archive", "verify"))
 
 
 async def _is_sealed(town: Installation) -> None:
