@@ -39,8 +39,8 @@ from services.sealing.columns import (
 )
 from services.sealing.key_ring import NAME_MARK, RING
 
-SHUT_NAME = f"{NAME_MARK}{'0' * 16}"
-"""Address of an identity whose row was altered. It opens nowhere."""
+SHUT_NAME = f"{NAME_MARK}0"
+"""Address of an identity whose row was altered: it is cut off, so that it opens nowhere."""
 _bound = itemgetter(*CONVERSATION_COLUMNS)
 _decode = msgspec.msgpack.Decoder(AnyDecision).decode
 _decode_state = msgspec.json.Decoder(ConversationState).decode

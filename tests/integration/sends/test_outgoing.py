@@ -16,6 +16,7 @@ from services import clock, metrics
 from services.files import object_store
 from services.files.clamd import ScanResult
 from services.postgres.lease import LEASE_SECONDS
+from services.sealing.columns import file_salt
 from services.sealing.key_ring import RING
 from services.sealing.stream_sealing import CHUNK_BYTES, SealingStream
 from tests.support.integration.message_provider import (
@@ -191,7 +192,8 @@ async def test_file_whose_stored_bytes_were_altered_fails_its_message_at_once(
         "update gateway.media set is_sealed = true where id = $1 returning object", media
     )
     sealed = bytearray()
-    async for piece in SealingStream(RING.stream_key(object.bytes), bytes_of(content)).pieces():
+    key = RING.stream_key(file_salt(media, object))
+    async for piece in SealingStream(key, bytes_of(content)).pieces():
         sealed += piece
     sealed[-1] ^= 1
     await office.store.put(object_store.upload_key(object), bytes_of(bytes(sealed)))

@@ -25,6 +25,7 @@ from services.files.object_store import ObjectStore
 from services.http.server import serve
 from services.postgres.database import Pool
 from services.tasks import background_task
+from tests.support.integration.sealed_lines import seal_lines
 from tests.support.observer import until
 
 NUMBER = "106540352242922"
@@ -128,7 +129,10 @@ class Office:
         given = {"number": NUMBER, "about": None, "about_wamid": "", "media": None, "purpose": ""}
         given |= {"asks": False} | more
         body = msgspec.json.encode(content).decode()
-        await self.pool.execute(_LINE, id, person or clock.new_id(), body, *given.values())
+        async with self.pool.acquire() as connection, connection.transaction():
+            line = person or clock.new_id(), body, *given.values()
+            await connection.execute(_LINE, id, *line)
+            await seal_lines(connection)
         return id
 
     async def queue_image(self, content: bytes = PNG, **more: Any) -> UUID:
