@@ -13,6 +13,7 @@ from deliverer.crm.replays import Replays
 from deliverer.crm.settlements import SHUT
 from deliverer.crm.sidelined_store import SidelinedStore
 from deliverer.destinations.openklant.desk.desk_store import DeskStore, command_outbox
+from deliverer.destinations.openklant.store import seal_action
 from deliverer.destinations.signing_secrets import SigningSecrets
 from deliverer.meta.read_receipt_store import ReadReceiptStore
 from deliverer.meta.send_outcomes import enqueue_outcome, outcome_outbox, send_outcome
@@ -21,7 +22,7 @@ from services import clock
 from services.contract import CloseConversation
 from services.postgres.database import Pool
 from services.postgres.outbox import Outbox, Relay
-from services.sealing.columns import ACTION, EMPLOYEE, SECRET, SENT, WAMID, seal_json
+from services.sealing.columns import EMPLOYEE, SECRET, SENT, WAMID, bind
 from services.sealing.key_ring import RING
 from services.tasks import background_task
 from services.working_keys import working_keys
@@ -100,8 +101,8 @@ async def test_found_command_that_does_not_open_waits_and_the_others_are_publish
     pool: Pool,
 ) -> None:
     shut, other = clock.new_id(), clock.new_id()
-    action = seal_json(msgspec.json.encode(CloseConversation()).decode(), ACTION)
     for id in (shut, other):
+        action = seal_action(CloseConversation(), id, "ok", f"{NUMBER}-{id}")
         await pool.execute(
             "insert into deliverer.found_command (id, destination, conversation, department,"
             " employee, action) values ($1, 'ok', $2, 'kcc', '', $3)",
@@ -121,7 +122,7 @@ async def test_task_whose_employee_does_not_open_is_polled_without(pool: Pool) -
             "insert into deliverer.internetaak (destination, event, conversation, contact,"
             " internetaak, department, employee, covers)"
             " values ('ok', $1, 'c', $1, $1, 'kcc', $2, 1)",
-            id, RING.seal_text("sanne@almelo.nl", EMPLOYEE),
+            id, RING.seal_text("sanne@almelo.nl", EMPLOYEE, bind("ok", id)),
         )  # fmt: skip
     await alter(pool, "deliverer.internetaak", "employee", shut, "event")
     store, before = DeskStore(pool, "ok"), shut_rows("deliverer.internetaak")
@@ -134,7 +135,8 @@ async def test_task_whose_employee_does_not_open_is_polled_without(pool: Pool) -
 async def test_read_receipt_that_does_not_open_stops_no_other(pool: Pool) -> None:
     shut, other = clock.new_id(), clock.new_id()
     for id in (shut, other):
-        row = (NUMBER, id, id, RING.seal_text("wamid.citizen", WAMID), clock.now(), False)
+        wamid = RING.seal_text("wamid.citizen", WAMID, bind(NUMBER, id, id))
+        row = (NUMBER, id, id, wamid, clock.now(), False)
         await pool.execute(UPSERT_MARK, *([value] for value in (*row, clock.now())))
     before = shut_rows("deliverer.mark")
     await alter(pool, "deliverer.mark", "wamid", shut)
@@ -186,7 +188,7 @@ async def test_resend_of_an_event_that_does_not_open_ends(pool: Pool, damage: st
         await pool.execute(
             "insert into deliverer.sent (destination, event, at, sealed)"
             " values ('crm', $1, now(), $2)",
-            each.id, RING.seal(msgspec.msgpack.encode(each), SENT),
+            each.id, RING.seal(msgspec.msgpack.encode(each), SENT, bind("crm", each.id)),
         )  # fmt: skip
         await pool.execute(
             "insert into deliverer.delivery (destination, event, conversation, tenant, state,"
@@ -215,7 +217,7 @@ async def test_secret_that_does_not_open_leaves_the_others_to_sign(pool: Pool, d
         await pool.execute(
             "insert into deliverer.secret (id, destination, source, sealed)"
             " values ($1, 'crm', 'api', $2)",
-            id, RING.seal(key, SECRET),
+            id, RING.seal(key, SECRET, bind(id, "crm")),
         )  # fmt: skip
     if damage == "altered":
         await alter(pool, "deliverer.secret", "sealed", shut)

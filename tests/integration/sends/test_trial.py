@@ -22,10 +22,11 @@ from services import clock
 from services.config.numbers import LateAnswerTemplate
 from services.contract import SendOutcome
 from services.postgres.database import connection_pool
-from services.sealing.columns import ADDRESS, OUTCOME
+from services.sealing.columns import ADDRESS
 from services.sealing.key_ring import RING
 from services.tasks import background_task
 from tests.support.integration.message_provider import NUMBER, TEXT, Office
+from tests.support.integration.outcomes import stored_outcomes
 from tests.support.observer import until
 
 GUEST, GUEST_BSUID = "31600000001", "NL.guest"
@@ -95,9 +96,7 @@ async def deliverer_of(office: Office, url: str, account: Any) -> AsyncIterator[
 
 
 async def outcomes(office: Office, message: UUID) -> list[SendOutcome]:
-    rows = await office.pool.fetch("select body from deliverer.outcome order by due_at, position")
-    bodies = [RING.unseal(row["body"], OUTCOME) for row in rows]
-    found = [msgspec.msgpack.decode(body, type=SendOutcome) for body in bodies]
+    found = await stored_outcomes(office.pool, "due_at, position")
     return [each for each in found if each.message == message]
 
 
