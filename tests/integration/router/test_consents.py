@@ -1,6 +1,7 @@
 """Consent through the real tables: what one batch puts on record, the next one knows."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 

@@ -30,6 +30,8 @@ DAY = 86_400.0
 
 destroy_spent_keys = partial(spent_keys.destroy_spent_keys, terms=Terms())
 
+ROW = columns.bind("row")
+
 
 async def made(pool: Pool) -> KeyRing:
     ring = KeyRing()
@@ -39,7 +41,7 @@ async def made(pool: Pool) -> KeyRing:
 
 async def test_two_processes_seal_for_each_other(pool: Pool) -> None:
     one, other = await made(pool), await made(pool)
-    assert other.unseal(one.seal(b"hallo", "a"), "a", ROW) == b"hallo"
+    assert other.unseal(one.seal(b"hallo", "a", ROW), "a", ROW) == b"hallo"
     assert other.seal_name("31611111111", "a") == one.seal_name("31611111111", "a")
     rows = await pool.fetch("select kind, day from sealing.working_key where kind <> 'standing'")
     made_for = {(row["kind"], row["day"]) for row in rows}
