@@ -19,6 +19,7 @@ from services.sealing.key_ring import RING
 from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 from tests.support.citizens import phone, text, webhook
 from tests.support.integration.crm_desk import marking
+from tests.support.integration.sealed_rows import seal_states
 from tests.support.router.batch_office import GROUND, NUMBER, WABA, Office, consent, template
 
 
@@ -276,7 +277,8 @@ async def test_a_router_of_before_leaves_conversations_that_are_read(
     office: Office, pool: Pool
 ) -> None:
     [(_, first, _)] = await office.takes(office.came(webhook(text("hoi", "wamid.1", 1))))
-    await pool.execute("update router.conversation set departments = '{}'")
+    await pool.execute("update router.conversation set departments = '{}', state = '{}'")
+    await seal_states(pool)
     await office.takes(
         office.order("transfer", to_department="burgerzaken", conversation=first.conversation)
     )

@@ -284,7 +284,8 @@ async def test_settled_send_still_learns_its_wamid_and_only_a_doubtful_one_goes_
     state = "update deliverer.ledger set state = $2, wamid = $3, first_at = now() where id = $1"
     await pool.execute(state, went, "unconfirmed", "")
     await pool.execute(state, lost, "unconfirmed", "")
-    await pool.execute(state, sent, "sent", "wamid.known")
+    known = RING.seal_text("wamid.known", WAMID, bind(sent))
+    await pool.execute(state, sent, "sent", known)
     steps = [
         Changes(settled_send=(went, "")),
         Changes(settled_send=(went, "wamid.late")),

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from deliverer.meta import media_uploader
 from deliverer.meta.graph_api import STOPPED, UNREACHABLE
 from deliverer.meta.media_upload import DAMAGED, GONE, UPLOAD_FAILED, WAITING
+from deliverer.meta.media_upload_store import open_provider_id
 from deliverer.meta.send_loop import MESSAGE_UNKNOWN, NUMBER_UNKNOWN
 from services import clock, metrics
 from services.files import object_store
@@ -237,7 +238,8 @@ async def test_file_of_a_killed_process_is_uploaded_by_another_after_a_minute(
     await uploads.renew(job)
     await uploads.complete(job, "stale")
     assert await office.pool.fetchval(left) > 7 * 86400
-    assert await office.pool.fetchval("select provider_id from deliverer.upload") == "1"
+    sealed = await office.pool.fetchval("select provider_id from deliverer.upload")
+    assert sealed.startswith("~") and open_provider_id(sealed, media, ACCOUNT) == "1"
 
 
 async def test_quote_and_reaction_have_the_wamid_of_the_earlier_message(office: Office) -> None:

@@ -171,7 +171,9 @@ def test_ring_without_keys_seals_nothing() -> None:
 
 
 def test_queue_and_tables_have_keys_of_their_own() -> None:
-    ids = {kind: RING.seal_buffer(b"", "a", kind)[len(MARK) : len(MARK) + 8] for kind in DAILY}
+    ids = {
+        kind: bytes(RING.seal_buffer(b"", "a", kind))[len(MARK) : len(MARK) + 8] for kind in DAILY
+    }
     assert len(set(ids.values())) == 2
 
 
