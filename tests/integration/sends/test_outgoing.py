@@ -238,8 +238,8 @@ async def test_file_of_a_killed_process_is_uploaded_by_another_after_a_minute(
     await uploads.renew(job)
     await uploads.complete(job, "stale")
     assert await office.pool.fetchval(left) > 7 * 86400
-    sealed = await office.pool.fetchval("select provider_id from deliverer.upload")
-    assert sealed.startswith("~") and open_provider_id(sealed, media, ACCOUNT) == "1"
+    [row] = await office.pool.fetch("select provider_id, media, account from deliverer.upload")
+    assert row["provider_id"].startswith("~") and open_provider_id(*row) == "1"
 
 
 async def test_quote_and_reaction_have_the_wamid_of_the_earlier_message(office: Office) -> None:
