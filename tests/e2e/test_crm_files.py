@@ -3,7 +3,9 @@
 import hashlib
 import io
 from typing import Any
+from uuid import UUID
 
+from deliverer.meta.media_upload_store import open_provider_id
 from tests.support.e2e.crm_desk import Desk, wrote
 from tests.support.observer import BEARER, Watch, until
 
