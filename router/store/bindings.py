@@ -1,4 +1,4 @@
-"""What the sealed values of people and conversations are bound to. Pure, but for the keys."""
+"""Columns of people and conversations to which sealed values are bound. Pure, but for the keys."""
 
 from collections.abc import Mapping, Sequence
 from operator import itemgetter

@@ -10,7 +10,7 @@ import pytest
 from cli.deliveries.parked_store import ParkedFilter, replay
 from deliverer.crm.lanes import Job
 from deliverer.crm.replays import Replays
-from deliverer.crm.settlements import SHUT
+from deliverer.crm.settlements import SHUT, keep_event, make_settlement, park_settlement
 from deliverer.crm.sidelined_store import SidelinedStore
 from deliverer.destinations.openklant.desk.desk_store import DeskStore, command_outbox
 from deliverer.destinations.openklant.store import seal_action
@@ -19,7 +19,7 @@ from deliverer.meta.read_receipt_store import ReadReceiptStore
 from deliverer.meta.send_outcomes import enqueue_outcome, outcome_outbox, send_outcome
 from router.store.save import UPSERT_MARK
 from services import clock
-from services.contract import CloseConversation
+from services.contract import CloseConversation, Delivery
 from services.postgres.database import Pool
 from services.postgres.outbox import Outbox, Relay
 from services.sealing.columns import EMPLOYEE, SECRET, SENT, WAMID, bind
@@ -230,3 +230,71 @@ async def test_secret_that_does_not_open_leaves_the_others_to_sign(pool: Pool, d
         await secrets.refresh()
     assert secrets.keys() == (b"two",)
     assert shut_rows("deliverer.secret") == before + 1
+
+
+@pytest.mark.parametrize("kind", ["aside", "parked", "sent"])
+async def test_event_that_was_turned_to_another_destination_is_not_delivered_there(
+    pool: Pool, kind: str
+) -> None:
+    """Somebody with every right on the database and no key has a destination of their own."""
+    secret, other = delivery(1), delivery(2)
+    if kind == "aside":
+        store = SidelinedStore(pool)
+        for destination, each in (("crm", secret), ("other", other)):
+            job = Job(msgspec.structs.replace(each, conversation=destination), None)
+            await store.insert(destination, [job], 0.0)
+    else:
+        await accept(pool, secret, other, kept=kind == "sent")
+    await pool.execute("update deliverer.delivery set destination = 'other', due_at = now()")
+    await pool.execute("update deliverer.sent set destination = 'other'")
+    before = shut_rows("deliverer.sent") + shut_rows("deliverer.delivery")
+    if kind == "aside":
+        due = [each.delivery for each in await store.due("other", ["crm", "other"], 5)]
+        assert [each.id for each in due] == [other.id]
+    else:
+        scan = await Replays(pool, clock.new_id()).claim_due("other", (), is_paused=False)
+        assert [each.delivery for each in scan.due] == [other]
+    assert shut_rows("deliverer.sent") + shut_rows("deliverer.delivery") == before + 1
+
+
+async def accept(pool: Pool, crm: Delivery, other: Delivery, *, kept: bool) -> None:
+    """Store events of these two destinations to be replayed; `kept`: they were accepted."""
+    for destination, each in (("crm", crm), ("other", other)):
+        made = make_settlement(each, destination, 1, 204, clock.now())
+        if kept:
+            sent = keep_event(made, each).sealed
+            sql = "insert into deliverer.sent values ($1, $2, now(), $3)"
+            await pool.execute(sql, destination, each.id, sent)
+        body = None if kept else park_settlement(made, each, "refused", b"no").body
+        await pool.execute(
+            "insert into deliverer.delivery (destination, event, conversation, tenant, state,"
+            " attempts, status, at, replays, due_at, body)"
+            " values ($1, $2, 'c', 'almelo', 'replay', 1, 204, now(), 1, now(), $3)",
+            destination, each.id, body,
+        )  # fmt: skip
+
+
+async def test_answer_that_was_turned_to_another_conversation_is_not_published(pool: Pool) -> None:
+    ids = [clock.new_id(), clock.new_id()]
+    for id, conversation in zip(ids, ("10000001-victim", "10000001-other"), strict=True):
+        action = seal_action(CloseConversation(), id, "ok", conversation)
+        await pool.execute(
+            "insert into deliverer.found_command (id, destination, conversation, department,"
+            " employee, action) values ($1, 'ok', $2, 'kcc', '', $3)",
+            id, conversation, action,
+        )  # fmt: skip
+    await pool.execute("update deliverer.found_command set conversation = '10000001-other'")
+    assert [each.id for each in await published_by(command_outbox(pool), 1)] == ids[1:]
+
+
+async def test_secret_of_another_destination_signs_nothing(pool: Pool) -> None:
+    id = clock.new_id()
+    sealed = RING.seal(b"theirs", SECRET, bind(id, "other"))
+    await pool.execute(
+        "insert into deliverer.secret (id, destination, source, sealed)"
+        " values ($1, 'crm', 'api', $2)",
+        id, sealed,
+    )  # fmt: skip
+    secrets = SigningSecrets(pool, "crm", (b"own",))
+    await secrets.register()
+    assert secrets.keys() == (b"own",)
