@@ -41,7 +41,9 @@ async def test_document_of_a_crm_reaches_the_phone_unchanged_under_its_name(watc
         shown = [one["content"] for one in await answer.json() if one["type"] == "document"]
     assert [document["filename"] for document in shown] == ["besluit.pdf"]
     there = "select {} from deliverer.upload where media = '" + file["id"] + "'"
-    sealed, account = [await watch.count(there.format(name)) for name in ("provider_id", "account")]
+    sealed, account = (
+        watch.town.database.execute(there.format(name)) for name in ("provider_id", "account")
+    )
     id = open_provider_id(sealed, UUID(file["id"]), account)
     async with watch.session.get(f"{watch.town.sandbox}/graph/v26.0/{id}", headers=GRAPH) as answer:
         medium = await answer.json()
