@@ -18,8 +18,9 @@ from archiver.encryption.sealing import SALT_BYTES, Content, seal, seal_content
 from archiver.index.blind_index import index_tokens, person_hash
 from archiver.index.processing_log import (
     CONVERSATION,
-    Action,
+    ActionRow,
     Activities,
+    action_row,
     build_action,
     is_action,
 )
@@ -142,9 +143,10 @@ class Writer:
             destructions=keys.destructions,
         )
 
-    def _build_action(self, record: Record, fields: RecordFields, hash_key: bytes) -> Action:
+    def _build_action(self, record: Record, fields: RecordFields, hash_key: bytes) -> ActionRow:
         subject = person_hash(hash_key, CONVERSATION, record.conversation)
-        return build_action(record, fields, self._activities.of_tenant(record.tenant), subject)
+        activity = self._activities.of_tenant(record.tenant)
+        return action_row(build_action(record, fields, activity, subject), hash_key)
 
     async def write(self, entries: Sequence[Entry]) -> list[Entry]:
         """Write the entries that are new, all or none, and return them. Raises
