@@ -105,7 +105,7 @@ async def verify_processing(
 
 
 class _Opener(msgspec.Struct, frozen=True):
-    """What the master key opens, in one transaction."""
+    """Access to entries and keys that the master key opens, in one transaction."""
 
     connection: Connection
     keys: KeyStore
@@ -154,9 +154,9 @@ def _follows(row: Row, entry: Mapping[str, Any], key: bytes) -> bool:
     fields = {name: entry[name] for name in _OF_RECORD}
     record = Record(**fields)
     subject = person_hash(key, CONVERSATION, record.conversation)
-    expected = action_row(build_action(record, read_fields(record), row["activity"], subject), key)
-    pairs = zip(COLUMNS, expected, strict=False)
-    return all(row[name] == value for name, value in pairs if name != "resource")
+    action = build_action(record, read_fields(record), row["activity"], subject)
+    expected = action_row(action, row["resource"], key)
+    return all(row[name] == value for name, value in zip(COLUMNS, expected, strict=False))
 
 
 def _finding(row: Row, sentence: str) -> Finding:

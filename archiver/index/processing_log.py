@@ -19,13 +19,10 @@ import msgspec
 
 from archiver.index.record_fields import RecordFields
 from services.contract import Record
-from services.http.problems import VERSION
 
 SUBJECT_TYPE = "postkamer-conversation"
 CONVERSATION = "conversation"
 """Kind of the subject, whose hash is the pseudonym."""
-RESOURCE = f"postkamer {VERSION}"
-"""Resource that acted, as the processing log names it."""
 TRACE_BYTES, SPAN_BYTES = 16, 8
 PROOF_BYTES, PROOF_USE = 16, b"processing"
 """Length of the hash of a row, and the use that sets it apart from hashes of words and persons."""
@@ -62,12 +59,12 @@ ActionRow = tuple[Any, ...]
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 
 
-def action_row(action: Action, key: bytes) -> ActionRow:
-    """Return the row of an action. Start and end are the same time, since the action is complete
-    when it is recorded."""
+def action_row(action: Action, resource: str, key: bytes) -> ActionRow:
+    """Return the row of an action, of which `resource` is the program. Start and end are the same
+    time, since the action is complete when it is recorded."""
     row = (
         action.trace, action.span, action.parent, action.name, action.status, action.at, action.at,
-        RESOURCE, action.tenant, action.activity, action.subject, SUBJECT_TYPE, action.processor,
+        resource, action.tenant, action.activity, action.subject, SUBJECT_TYPE, action.processor,
     )  # fmt: skip
     return (*row, row_proof(row, key))
 

@@ -30,6 +30,7 @@ from archiver.log.entry import entry_leaf_hash, plain_columns
 from archiver.log.known_head import KnownHead
 from archiver.log.merkle import load_tree
 from services.contract import Record
+from services.http.problems import VERSION
 from services.postgres.database import Connection, Pool
 from services.sealing.wrapping import CannotDecrypt
 
@@ -38,6 +39,8 @@ DESTRUCTION = "destruction"
 YIELD_EVERY = 100
 """Records sealed without yielding, in some 2 ms. Yielding lets the previous batch be sent to the
 database and requests be answered."""
+RESOURCE = f"postkamer {VERSION}"
+"""Program that acts, as the processing log names it."""
 UNIQUE_VIOLATION = "23505"
 """SQLSTATE of an id that exists already."""
 
@@ -146,7 +149,7 @@ class Writer:
     def _build_action(self, record: Record, fields: RecordFields, hash_key: bytes) -> ActionRow:
         subject = person_hash(hash_key, CONVERSATION, record.conversation)
         activity = self._activities.of_tenant(record.tenant)
-        return action_row(build_action(record, fields, activity, subject), hash_key)
+        return action_row(build_action(record, fields, activity, subject), RESOURCE, hash_key)
 
     async def write(self, entries: Sequence[Entry]) -> list[Entry]:
         """Write the entries that are new, all or none, and return them. Raises

@@ -48,8 +48,8 @@ class RequestEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
     from_: Any = msgspec.field(name="from", default=None)
     conversations: tuple[str, ...] = ()
     names: str = ""
-    """Of an opening: what was found of the person, the names as one hash. `archive verify` holds
-    the row against them."""
+    """Conversations and names of the person as they were found, at the opening; the names as one
+    hash. `archive verify` holds the row against them."""
 
 
 class RequestStore:

@@ -67,7 +67,7 @@ WITH_THE_KEY = {
 
 @asynccontextmanager
 async def undone(connection: Connection) -> AsyncIterator[None]:
-    """What is changed within is taken back: a database of its own for each change takes longer."""
+    """Take back all changes within: a database of its own for each of them takes longer."""
     transaction = connection.transaction()
     await transaction.start()
     try:
@@ -101,7 +101,7 @@ async def sentences(log: Log, *, with_keys: bool = True) -> list[str]:
 async def named(
     log: Log, statements: Iterable[str], *, with_keys: bool = True
 ) -> dict[str, list[str]]:
-    """What is named after each statement alone."""
+    """The sentences after each statement alone."""
     found = {}
     async with log.pool.acquire() as connection:
         for sql in statements:
@@ -219,7 +219,7 @@ async def aside(log: Log) -> AsyncIterator[UUID]:
     yield await Quarantine(log.pool, log.keys).add("it cannot be sealed", b"\xc1", clock.new_id())
 
 
-async def test_what_is_aside_can_neither_go_nor_change_unseen(log: Log, aside: UUID) -> None:
+async def test_row_aside_can_neither_go_nor_change_unseen(log: Log, aside: UUID) -> None:
     assert await sentences(log) == []
     changed = [f"what is set aside under {aside} is not what it was"]
     changes = ("reason = 'x'", "sealed = sealed || 'x'", "salt = sealed", "record = null")
@@ -232,7 +232,7 @@ async def test_what_is_aside_can_neither_go_nor_change_unseen(log: Log, aside: U
     assert await named(log, expected) == expected
 
 
-async def test_what_is_aside_goes_and_comes_again_on_the_record(log: Log, aside: UUID) -> None:
+async def test_row_aside_goes_and_comes_again_on_the_record(log: Log, aside: UUID) -> None:
     for _ in range(2):
         assert await Quarantine(log.pool, log.keys).add("it cannot be sealed", b"\xc1") == aside
         async with log.pool.acquire() as connection, connection.transaction():
