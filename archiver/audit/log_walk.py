@@ -7,7 +7,7 @@ located as precisely as possible.
 
 from bisect import insort
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 import msgspec
@@ -20,6 +20,8 @@ from services.sealing.wrapping import NONCE_BYTES
 TILE_ENTRIES = 1 << TILE_LEVELS
 MAX_EXPECTED = 4000
 """Checkpoints held at a time: more than there are for one batch of entries."""
+START_OF_TIME = datetime.min.replace(tzinfo=UTC)
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 WRITTEN_MARGIN = timedelta(minutes=15)
 """Time by which an entry may seem written before or after the checkpoints around it: a transaction
 begins before it waits for the log, and two clocks differ."""
@@ -54,26 +56,26 @@ class WrittenTimes:
 
     def __init__(self) -> None:
         self._signed_at: datetime | None = None
-        self._first: Row | None = None
-        self._last: Row | None = None
+        self._earliest, self._latest = END_OF_TIME, START_OF_TIME
+        self._rows: dict[str, Row] = {}
 
     def note(self, row: Row) -> None:
-        if self._first is None or row["written_at"] < self._first["written_at"]:
-            self._first = row
-        if self._last is None or row["written_at"] > self._last["written_at"]:
-            self._last = row
+        at = row["written_at"]
+        if at < self._earliest:
+            self._earliest, self._rows["earliest"] = at, row
+        if at > self._latest:
+            self._latest, self._rows["latest"] = at, row
 
     def check(self, signed_at: datetime) -> list[Finding]:
-        """Check the entries since the checkpoint before, of which the first and the last are named
-        if they are wrong."""
-        first, last, before = self._first, self._last, self._signed_at
-        self._first = self._last = None
-        self._signed_at = signed_at
-        findings = []
-        if first and before and first["written_at"] < before - WRITTEN_MARGIN:
-            findings.append(_written_finding(first, f"after {before:%Y-%m-%d %H:%M:%S}Z"))
-        if last and last["written_at"] > signed_at + WRITTEN_MARGIN:
-            findings.append(_written_finding(last, f"before {signed_at:%Y-%m-%d %H:%M:%S}Z"))
+        """Check the entries since the checkpoint before, of which the earliest and the latest are
+        named if they are wrong."""
+        before, rows, findings = self._signed_at, self._rows, []
+        if before and self._earliest < before - WRITTEN_MARGIN:
+            findings.append(_written_finding(rows["earliest"], "after", before))
+        if self._latest > signed_at + WRITTEN_MARGIN:
+            findings.append(_written_finding(rows["latest"], "before", signed_at))
+        self._signed_at, self._rows = signed_at, {}
+        self._earliest, self._latest = END_OF_TIME, START_OF_TIME
         return findings
 
 
@@ -203,7 +205,8 @@ def _tree_of(leaves: Sequence[bytes]) -> Tree:
     return tree
 
 
-def _written_finding(row: Row, when: str) -> Finding:
+def _written_finding(row: Row, order: str, signed_at: datetime) -> Finding:
+    when = f"{order} {signed_at:%Y-%m-%d %H:%M:%S}Z"
     sentence = f"its time of writing was altered: the checkpoints say that it was written {when}"
     return entry_finding(row, "written", sentence)
 
