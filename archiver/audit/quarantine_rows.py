@@ -82,7 +82,7 @@ where coalesce(e.is_there, false) <> (q.id is not null) order by position
 _EVENTS = f"{RECORDS} where e.message = any($1::uuid[]) and e.kind = $2 order by e.position"
 _GONE_FROM_ROUTER = """
 select e.id, e.position from archiver.entry e
-where e.kind = 'quarantine' and e.id >= archiver.first_id(now() - make_interval(days => $1))
+where e.kind = 'quarantine' and e.at > now() - make_interval(days => $1)
     and not exists (select from router.quarantine q where q.id = e.id)
 order by e.position limit 1000
 """

@@ -61,7 +61,7 @@ def rotate(master: bool, tenant: str | None, as_json: bool) -> None:
 @click.command()
 @json_option
 def reindex(as_json: bool) -> None:
-    """Rebuild missing and wrong entries of the search index, and remove those too many.
+    """Rebuild the search index where it is missing or wrong.
 
     `archive verify --index` shows if there are any. The services can keep running. If the command
     is interrupted, run it again.
