@@ -158,8 +158,8 @@ async def test_months_that_were_dropped_are_no_finding(log: Log) -> None:
 @pytest.fixture
 async def request_id(log: Log) -> str:
     """A request that is extended."""
-    names = (Identity("phone", "31610000000"),)
-    match = SubjectMatch(  # type: ignore[call-arg]
+    names = frozenset([Identity("phone", "31610000000")])
+    match = SubjectMatch(
         asked=names, names=names, conversations=(conversation(0), conversation(1)),
         hashes=(b"0123456789abcdef",),
     )  # fmt: skip
@@ -270,6 +270,23 @@ async def test_unit_that_went_from_the_routers_quarantine_is_named(log: Log) -> 
     await log.pool.execute("delete from router.quarantine")
     [finding], _ = await beside(log, with_keys=False)
     assert (finding.entry, finding.position) == (str(unit.id), 700)
+
+
+BY_COMMAND = "insert into access.operation (id, by, what, data) values ($1, 'x', $2, $3)"
+
+
+async def test_unit_that_no_command_settled_is_named(log: Log) -> None:
+    add = "insert into router.quarantine (id, reason, raw) values (gen_random_uuid(), 'x', '')"
+    for _ in range(2):
+        await log.pool.execute(add)
+    await log.pool.execute("update router.quarantine set dropped_at = now()")
+    told = "2 units of the router were dropped, of which commands did {}"
+    assert await sentences(log) == [told.format(0)]
+    await log.pool.execute(BY_COMMAND, clock.new_id(), "quarantine drop", '{"count": 1}')
+    assert await sentences(log) == [told.format(1)]
+    drop = record("operation", {"what": "quarantine drop", "count": 1}, tenant="", conversation="")
+    await log.writer.add([drop])
+    assert await sentences(log) == []
 
 
 async def extra_persons(log: Log) -> tuple[list[Finding], int]:
