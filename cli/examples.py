@@ -50,6 +50,7 @@ EXAMPLES = {
     "archive aside list": "archive aside list",
     "archive aside open": f"archive aside open {MESSAGE} --out body.bin --reason 'fault 12'",
     "archive checkpoint": "archive checkpoint",
+    "archive consistency": "archive consistency 1200 3400",
     "archive exposure": "archive exposure --token crm --since 2026-11-20 --until 2026-11-23"
     " --reason 'data breach 7'",
     "archive key": "archive key",
@@ -67,6 +68,9 @@ EXAMPLES = {
     " --phone-file - --by 'P. Bakker'",
     "archive request show": "archive request show AVG-2026-0001",
     "archive rotate": "archive rotate --tenant almelo",
+    "archive signer new": "archive signer new --folder /var/lib/postkamer-signer --log postkamer",
+    "archive signer serve": "archive signer serve --folder /var/lib/postkamer-signer"
+    " --socket /run/postkamer-signer/socket --group postkamer",
     "archive subject": "archive subject --phone-file - --reason inzage --out a.json --out a.pdf",
     "archive verify": "archive verify --index --media",
     "archive views": "archive views --employee m.devries --since 2026-11-01",
@@ -86,5 +90,8 @@ EXAMPLES = {
     "deliverer": "deliverer",
     "archiver": "archiver",
     "sandbox": "sandbox",
+    "witness key new": "witness key new --folder witness --name witness.example.org/w1",
+    "witness key show": "witness key show --folder witness",
+    "witness serve": "witness serve --folder witness --logs logs.toml",
 }
 """Words of a command -> the words after `postkamer`."""

@@ -11,8 +11,8 @@ import msgspec
 from archiver.index.blind_index import IndexTokens
 from archiver.index.processing_log import COLUMNS, ActionRow
 from archiver.log.entry import PlainColumns
-from archiver.log.merkle import Tree
 from services.postgres.database import Connection
+from services.transparency.merkle import Tree
 
 
 class PendingMedia(msgspec.Struct, frozen=True):

@@ -22,8 +22,8 @@ from archiver.audit.log import VerifyOptions, verify_log
 from archiver.audit.log_walk import Finding
 from archiver.audit.rows_beside import Unseen, verify_rows
 from archiver.audit.service_role import read_as_service
+from archiver.audit.time_stamps import StampAudit
 from archiver.encryption.key_store import KeyStore
-from archiver.encryption.signed_note import InvalidNote, read_verifier
 from archiver.log.checkpoint_signer import sign_checkpoint
 from archiver.log.inclusion_proof import (
     NO_ENTRY,
@@ -40,10 +40,13 @@ from archiver.receipt_assembly import (
     assemble_body,
     find_places,
 )
+from cli.archive.demanded_witnesses import WitnessType, ask_witnesses, load_witnesses
 from cli.support.archive_access import (
     Progress,
     find_object_store,
+    find_verifier,
     keys_if_given,
+    load_authorities,
     load_keys,
     load_object_store,
     load_signer,
@@ -58,6 +61,7 @@ from cli.support.options import Time, json_option, reason_option, renamed_option
 from cli.support.output import (
     CommandMisused,
     CommandRefused,
+    CommandUnable,
     count,
     fail,
     fail_as_unable,
@@ -68,6 +72,8 @@ from cli.support.reach import Subject
 from services.config import settings
 from services.files.object_store import ObjectStore
 from services.postgres.database import Connection, Pool
+from services.transparency.cosignature import Witness
+from services.transparency.signed_note import InvalidNote, read_verifier
 
 T = TypeVar("T")
 MAX_PRINTED = 20
@@ -94,37 +100,70 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
     index: bool = False
     """True if the search index was verified."""
     index_findings: list[Finding] = []
+    time_stamps: int | None = None
+    """Number of time stamps that were verified; None without the certificates of an authority."""
+    first_time_stamp: datetime | None = None
+    stamp_findings: list[Finding] = []
+
+    silent_witnesses: tuple[str, ...] = ()
+    """Names of the witnesses that did not answer, or knew nothing of this log."""
+    unwatched: bool = False
+    """True if too few witnesses answered: the log may have been larger."""
 
     @property
-    def is_right(self) -> bool:
-        all_findings = (self.findings, self.table_findings, self.row_findings)
-        return not any((*all_findings, self.file_findings, self.index_findings))
+    def exit_code(self) -> int:
+        lists = (
+            *(self.findings, self.table_findings, self.row_findings),
+            *(self.file_findings, self.index_findings, self.stamp_findings),
+        )
+        return 1 if any(lists) else CommandUnable.exit_code if self.unwatched else 0
 
 
 @click.command()
 @click.option(
     "--since", type=Time(), help="Only entries after the last checkpoint before this time."
 )
-@click.option("--public-key", help="The published key; left out: that of POSTKAMER_ARCHIVE_KEY.")
+@click.option(
+    "--public-key",
+    help="The published key, then earlier ones, comma separated; left out: that of our signer.",
+)
+@click.option(
+    "--witness",
+    "witnesses",
+    multiple=True,
+    type=WitnessType(),
+    help="A witness that must have co-signed, by its key; left out: those of the settings.",
+)
 @click.option("--media", is_flag=True, help="Also read and open every file in the object store.")
 @click.option("--index", is_flag=True, help="Also verify the search index.")
 @json_option
 def verify(
-    since: datetime | None, public_key: str | None, media: bool, index: bool, as_json: bool
+    since: datetime | None,
+    public_key: str | None,
+    witnesses: tuple[Witness, ...],
+    media: bool,
+    index: bool,
+    as_json: bool,
 ) -> None:
     """Verify the whole archive.
 
     The first entry that was changed or is missing is named. With --public-key the master key is not
-    needed. Checkpoints in POSTKAMER_OBJECT_STORE are verified too. Exit code 1 if there is any
-    finding, 3 if it could not look: the database is away, or the key is missing.
+    needed. Checkpoints in POSTKAMER_OBJECT_STORE are verified too, and witnesses in
+    POSTKAMER_ARCHIVE_WITNESSES are asked what they saw. Exit code 1 if there is any finding, 3 if
+    it could not look: the database or a witness is away, or the key is missing.
     """
     trust = _read_trust(public_key) if public_key is not None else None
 
     async def work(pool: Pool) -> Verification:
         outside = load_object_store() if media else find_object_store()
         keys = await load_keys(pool) if index else await keys_if_given(pool)
-        options = VerifyOptions(trust or load_trust(), since, outside, keys)
-        result = await _verify_log(pool, options)
+        trusted = trust or load_trust()
+        demanded = await ask_witnesses(load_witnesses(witnesses), outside, trusted.origin)
+        options = VerifyOptions(trusted, since, outside, keys, demanded.options)
+        result = await _verify_stamps(pool, outside, await _verify_log(pool, options))
+        result = msgspec.structs.replace(
+            result, silent_witnesses=demanded.silent, unwatched=demanded.too_few_answered
+        )
         result = await _verify_rows(pool, keys, result)
         if index and keys:
             result = await _verify_index(pool, keys, result)
@@ -138,14 +177,18 @@ def verify(
     with fail_as_unable():
         result = with_database("verify", lambda pool: refuse_archive_errors(work(pool)), 2)
     print_result(result, _format_verification(result), as_json=as_json)
-    raise SystemExit(0 if result.is_right else 1)
+    raise SystemExit(result.exit_code)
 
 
 def _read_trust(public_key: str) -> Trust:
     try:
-        return Trust(*read_verifier(public_key))
+        keys = [read_verifier(each) for each in public_key.split(",")]
     except InvalidNote as error:
         fail(f"--public-key: {error}", CommandMisused.exit_code)
+    if len({origin for origin, _ in keys}) != 1:
+        fail("--public-key: expected keys of one log", CommandMisused.exit_code)
+    (origin, current), *earlier = keys
+    return Trust(origin, current, tuple(key for _, key in earlier))
 
 
 async def _verify_log(pool: Pool, options: VerifyOptions) -> Verification:
@@ -164,6 +207,26 @@ async def _verify_rows(pool: Pool, keys: KeyStore | None, result: Verification) 
         await read_as_service(connection)
         found = await _collect(verify_rows(connection, keys, unseen))
     return msgspec.structs.replace(result, row_findings=found, not_looked_at=unseen.sentences)
+
+
+async def _verify_stamps(
+    pool: Pool, outside: ObjectStore | None, result: Verification
+) -> Verification:
+    """Verify the time stamps, if the certificates of their authority are configured."""
+    authorities = load_authorities()
+    if authorities is None:
+        return result
+    async with snapshot(pool) as connection:
+        await read_as_service(connection)
+        audit = StampAudit(connection, authorities, outside)
+        found = await _collect(audit.verify())
+    totals = audit.totals
+    return msgspec.structs.replace(
+        result,
+        time_stamps=totals.count,
+        first_time_stamp=totals.first,
+        stamp_findings=found,
+    )
 
 
 async def _verify_index(pool: Pool, keys: KeyStore, result: Verification) -> Verification:
@@ -203,12 +266,18 @@ def _format_verification(result: Verification) -> list[str]:
     rate = f"{count(result.entries, 'entry|entries')} in {result.seconds:.1f} s, {per_second}"
     lines = [] if result.outside else ["Checkpoints outside were not looked at: no object store."]
     lines += [f"Not looked at: {sentence}." for sentence in result.not_looked_at]
+    lines += [f"This witness told nothing of this log: {name}." for name in result.silent_witnesses]
     if result.table_findings:
         of_tables = [_format_finding(each) for each in result.table_findings]
         lines += _format_findings("The tables themselves", of_tables)
     lines += _format_findings(rate, [_format_finding(each) for each in result.findings])
     of_rows = [_format_finding(each) for each in result.row_findings]
     lines += _format_findings("The tables beside the log", of_rows)
+    if result.time_stamps is not None:
+        stamps = count(result.time_stamps, "time stamp|time stamps")
+        since = f", from {result.first_time_stamp:%Y-%m-%d} on" if result.first_time_stamp else ""
+        of_stamps = [_format_finding(each) for each in result.stamp_findings]
+        lines += _format_findings(f"{stamps}{since}", of_stamps)
     if result.index:
         of_index = [_format_finding(each) for each in result.index_findings]
         lines += _format_findings("What things are found by", of_index)
@@ -307,7 +376,7 @@ def key(as_json: bool) -> None:
     """Print the public key that verifies checkpoints. Publish it, for example on your website."""
 
     async def work() -> str:
-        return load_signer().verifier
+        return await refuse_archive_errors(find_verifier())
 
     public_key = run_or_fail("key", work)
     print_result({"publicKey": public_key}, [public_key], as_json=as_json)

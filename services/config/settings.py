@@ -20,9 +20,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    InstanceOf,
     SecretStr,
     ValidationError,
 )
+
+from services.transparency.cosignature import Witness, read_witness
 
 PREFIX = "POSTKAMER_"
 URL = r"^https?://[^\s/?#@]+[^\s?#@]*$"
@@ -129,6 +132,13 @@ def object_store(value: str) -> str:
     return value
 
 
+def _check_signer_url(value: str) -> str:
+    """Check the address of a socket, by its absolute path."""
+    if value and not (value.startswith("unix:///") and len(value) > len("unix:///")):
+        raise ValueError("expected unix:///path")
+    return value
+
+
 def _check_scanner_url(value: str) -> str:
     """Check the URL: a host and a port, or a socket by its absolute path."""
     try:
@@ -140,6 +150,22 @@ def _check_scanner_url(value: str) -> str:
     if value and not (is_tcp or is_socket):
         raise ValueError("expected tcp://host:port or unix:///path")
     return value
+
+
+def _parse_witnesses(value: Any) -> Any:
+    """Return the witnesses of a text: comma separated, or a line each."""
+    if not isinstance(value, str):
+        return value
+    try:
+        witnesses = tuple(map(read_witness, filter(str.strip, re.split(r"[,\n]", value))))
+        if not all(each.url for each in witnesses):
+            raise ValueError
+    except ValueError:
+        raise ValueError(
+            "expected `URL verifier-key` pairs, comma separated or a line each; the key is what"
+            " postkamer witness key show prints"
+        ) from None
+    return witnesses
 
 
 AmqpUrls = Annotated[SecretStr, AfterValidator(_check_amqp_urls)]
@@ -163,7 +189,11 @@ Url = Annotated[str, Field(pattern=URL)]
 OpsUrls = Annotated[tuple[tuple[str, str], ...], BeforeValidator(parse_ops_urls)]
 """Names of services, each with the address of its operations port."""
 GraphUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
+Witnesses = Annotated[tuple[InstanceOf[Witness], ...], BeforeValidator(_parse_witnesses)]
 ScannerUrl = Annotated[str, AfterValidator(_check_scanner_url)]
+SignerUrl = Annotated[str, AfterValidator(_check_signer_url)]
+PublicKeys = Annotated[tuple[str, ...], BeforeValidator(_split)]
+"""Published keys: the current one, then the earlier ones."""
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -185,6 +215,27 @@ class ArchiveSettings(DatabaseSettings):
     """Keys that decrypt the archive."""
 
     archive_key: Keys
+
+
+class SignerSettings(BaseModel):
+    """The signer of the checkpoints of the log."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    archive_signer: SignerUrl = ""
+    """Socket of the signer process; '' derives the signing key from the master key."""
+    archive_public_key: PublicKeys = ()
+
+
+class TimestampSettings(BaseModel):
+    """The authority that stamps checkpoints with the time (RFC 3161)."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    archive_timestamps: Url = ""
+    """Address of the authority; '' asks none."""
+    archive_timestamp_roots: str = ""
+    """Certificates in PEM to which its own must lead."""
 
 
 class BrokerSettings(BaseModel):
@@ -304,7 +355,17 @@ class DelivererSettings(Settings, NetworkSettings, GraphSettings):
     deliverer_ops_port: Port = 9082
 
 
-class ArchiverSettings(Settings, TokenSettings):
+class WitnessSettings(BaseModel):
+    """Witnesses that co-sign the log."""
+
+    model_config = ConfigDict(frozen=True)
+
+    archive_witnesses: Witnesses = ()
+    archive_witness_quorum: int = Field(default=0, ge=0)
+    """Number of witnesses whose co-signature `archive verify` demands; 0 demands all."""
+
+
+class ArchiverSettings(Settings, TokenSettings, SignerSettings, TimestampSettings, WitnessSettings):
     archive_key: Keys
     meta_access_token: SecretStr
     meta_graph_url: GraphUrl

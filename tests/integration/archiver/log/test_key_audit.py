@@ -6,8 +6,8 @@ import pytest
 from archiver.audit import search_index
 from archiver.encryption.sealing import PLAIN, nonce
 from archiver.log.entry import PlainColumns, entry_leaf_hash
-from archiver.log.merkle import leaf_hash
 from services import clock
+from services.transparency.merkle import leaf_hash
 from tests.support.archiver.records import record
 from tests.support.archiver.signed_log import Log, conversation, entry, entry_like
 from tests.support.archiver.tampering import (

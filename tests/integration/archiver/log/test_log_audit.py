@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from archiver.encryption import signed_note
-from archiver.encryption.signed_note import Checkpoint
 from archiver.log.checkpoint_signer import sign_checkpoint
 from archiver.log.inclusion_proof import prove_inclusion
-from archiver.log.merkle import Tree
 from services import clock
 from services.files import object_store
 from services.files.object_store import ObjectStore, StoreUnavailable
+from services.transparency import signed_note
+from services.transparency.merkle import Tree
+from services.transparency.signed_note import Checkpoint
 from tests.support.archiver.signed_log import ENTRIES, FIRST_SIGNED, Log, Place, conversation
 from tests.support.archiver.tampering import (
     COPY_OF_ENTRY,
