@@ -1,36 +1,38 @@
 """Memory that was freed goes back to the system, soon after many connections or large bodies ended.
 
-The allocator keeps what was freed for itself: connections that end together leave cycles that
-Python looks for only after many new objects, and half a page in use keeps all memory below it.
+The allocator keeps what was freed: something small that is still in use above it holds all of it.
+Measured after 500 half bodies and 3,000 connections: 136 of 140 MiB stay for good without this, 106
+with it, as before. A collection of cycles changes nothing of that, and a fixed threshold for mmap
+gives back as much but makes the reading of bodies slower.
 """
 
 import asyncio
-import gc
 from pathlib import Path
 
 from services.instance import give_back_free_memory
 
 LOOK_SECONDS = 10.0
-"""Pause between two looks at the memory, each of some 20 us."""
+"""Pause between two looks at the memory, each of some 20 us. To give back takes 1 ms where there is
+nothing and 20 ms for 30 MiB."""
 GROWN_BYTES = 8 * 1024 * 1024
-"""Growth since the last time after which memory is given back: a tenth of an idle gateway."""
+"""Growth over the least that the process ever had from which memory is given back: a tenth of an
+idle gateway. While it is in use, the process tries again at each look."""
 PAGE_BYTES = 4096
 
 
-def should_give_back(resident: int, left: int) -> bool:
-    """Return True if a process of `resident` bytes grew, since `left` bytes were left. Pure."""
-    return resident >= left + GROWN_BYTES
+def should_give_back(resident: int, least: int) -> bool:
+    """Return True if a process of `resident` bytes has grown since it had the `least`."""
+    return resident >= least + GROWN_BYTES
 
 
 async def give_back_memory() -> None:
-    """Give memory back each time that the process has grown, as long as the service runs."""
-    left = _resident_bytes()
+    """Give memory back while the process is larger than it was, as long as the service runs."""
+    least = _resident_bytes()
     while True:
         await asyncio.sleep(LOOK_SECONDS)
-        if should_give_back(_resident_bytes(), left):
-            gc.collect()
+        if should_give_back(_resident_bytes(), least):
             give_back_free_memory()
-            left = _resident_bytes()
+        least = min(least, _resident_bytes())
 
 
 def _resident_bytes() -> int:

@@ -1,5 +1,5 @@
-"""Which connection is let in: bounds on all, and on those of one address and one network that have
-proven nothing yet.
+"""Bounds on the connections of a port: on all, and on those of one address and one network that
+have proven nothing yet.
 
 A connection counts for its networks until the first request on it is proven, by a signature or a
 token. So those of Meta, of a BSP and of a CRM count for some milliseconds, however many they are.

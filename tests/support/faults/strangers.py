@@ -19,6 +19,10 @@ HALF = (
 )
 SEND_SECONDS = 2.0
 """Patience with a door that reads no more."""
+IN_A_ROW, PAUSE_SECONDS = 20, 0.01
+"""Connections without a pause, and the pause: some 2,000 a second. More at once would first fill
+the queue of the kernel, which is a matter for a firewall.
+"""
 FILES = 8192
 
 
@@ -35,9 +39,10 @@ async def send_half(host: str, port: int) -> asyncio.StreamWriter:
 
 async def main(host: str, port: int, halves: int, idle: int) -> None:
     held: list[object] = list(await asyncio.gather(*(send_half(host, port) for _ in range(halves))))
-    for _ in range(idle):
+    for n in range(idle):
         held.append(socket.create_connection((host, port)))
-        await asyncio.sleep(0)
+        if n % IN_A_ROW == 0:
+            await asyncio.sleep(PAUSE_SECONDS)
     print("there", flush=True)
     await asyncio.to_thread(sys.stdin.read)
 

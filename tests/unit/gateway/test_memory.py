@@ -1,4 +1,4 @@
-"""When the gateway gives memory back."""
+"""The moment at which the gateway gives memory back."""
 
 from gateway.memory import GROWN_BYTES, should_give_back
 
