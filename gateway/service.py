@@ -15,7 +15,7 @@ from gateway.media.upload_store import UploadStore
 from gateway.memory import give_back_memory
 from gateway.webhook.endpoints import WebhookEndpoint, build_endpoints
 from gateway.webhook.handler import PATH, ClientCertificate, Webhook
-from services import clock
+from services import clock, metrics
 from services.amqp.connection import broker_connection
 from services.amqp.partition_publisher import PartitionPublisher
 from services.api import docs_page
@@ -26,7 +26,7 @@ from services.config.reload import ActiveVersion, watch_config
 from services.config.settings import GatewaySettings
 from services.files.object_store import ObjectStore
 from services.http.application import Route, api_app, operations_app
-from services.http.connection_counts import UnprovenBounds
+from services.http.connection_counts import REFUSALS, UnprovenBounds
 from services.http.server import POST_HANDLERS, PUBLIC_CONNECTIONS, ServerLimits, serve
 from services.http.token_store import TokenStore, environment_tokens, run_token_store
 from services.lifecycle import first_failure
@@ -77,6 +77,8 @@ async def gateway(
         # The operations port opens first and is not shared, so a second gateway that was started by
         # mistake fails there.
         address = settings.bind, settings.gateway_port
+        for bound in REFUSALS:  # shown at 0, or the first one is no increase to Prometheus
+            metrics.door_refused.labels(bound=bound)
         strangers = UnprovenBounds(trusted=settings.trusted_proxies)
         limits = ServerLimits(connections=PUBLIC_CONNECTIONS, unproven=strangers)
         await enter(serve(app, *address, limits=limits, shared=True))

@@ -7,7 +7,7 @@ token. So those of Meta, of a BSP and of a CRM count for some milliseconds, howe
 
 from collections import Counter
 from itertools import islice
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import msgspec
 
@@ -20,6 +20,10 @@ The others may be in a request."""
 
 Bound = Literal["all", "address", "network"]
 """The bound that one more connection would exceed; a label of the metric."""
+
+
+REFUSALS = (*get_args(Bound), "made_room", "bodies", "bodies_of_network")
+"""All that the metric of refusals counts: these, a connection closed for another, and bodies."""
 
 
 class UnprovenBounds(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from aiohttp import web
 from services.http.client_networks import FORWARDED, counted_networks, parse_address
 from services.http.connection_counts import UnprovenBounds
 from services.http.server import ServerLimits, client_networks, serve
-from tests.support.gateway.proxy import BODY_SECONDS, NAME, proxy_before
+from tests.support.gateway.proxy import BODY_SECONDS, NAME, has_ipv6, proxy_before
 from tests.support.test_ca import Authority
 
 LONG = 20.0
@@ -63,7 +63,7 @@ class Proxy:
 
     async def connect(self, client: str, name: str = NAME) -> Connection:
         return await asyncio.open_connection(
-            "127.0.0.1",
+            "::1" if ":" in client else "127.0.0.1",
             self._port,
             ssl=self._trust,
             server_hostname=name,
@@ -111,6 +111,18 @@ async def test_address_of_a_client_comes_through_and_cannot_be_forged(
     assert (headers[FORWARDED.lower()], gateway.networks) == (CLIENT, [counted_networks(address)])
     assert not {"x-real-ip", "forwarded", "x-client-name"} & headers.keys()
     assert (headers["host"], gateway.bodies) == (NAME, [3])
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")
+async def test_client_with_ipv6_is_bounded_and_named(tmp_path: Path, authority: Authority) -> None:
+    async with proxied(tmp_path, authority) as (gateway, proxy):
+        gateway.go_on.clear()
+        held = [asyncio.create_task(proxy.post("::1")) for _ in range(PER_CLIENT)]
+        await taken(gateway, PER_CLIENT)
+        assert await proxy.post("::1") == 503
+        gateway.go_on.set()
+        assert {*await asyncio.gather(*held)} == {200}
+    assert {each[FORWARDED.lower()] for each in gateway.headers} == {"::1"}
 
 
 async def test_bodies_are_bounded_and_pass_whole(tmp_path: Path, authority: Authority) -> None:

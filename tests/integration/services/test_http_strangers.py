@@ -3,16 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from ipaddress import ip_network
+from typing import cast
 
 import pytest
 from aiohttp import web
 
 from services import metrics
 from services.http.application import api_app
+from services.http.bearer_auth import require_token
 from services.http.client_networks import counted_networks, parse_address
 from services.http.connection_counts import UnprovenBounds
+from services.http.rate_limit import RateLimitState
+from services.http.rights import Rights
 from services.http.server import ServerLimits, client_networks, mark_proven, serve
+from services.http.token_store import TokenStore
 from tests.support.integration.event_loops import on_both_loops
 
 LONG = 10.0
@@ -23,6 +29,17 @@ LARGE_BYTES = 32 * 1024 * 1024
 PATIENT = UnprovenBounds(per_address=3, per_network=5, seconds=60)
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class Tokens:
+    """Knows one token."""
+
+    async def authenticate(self, token: str, _: datetime) -> Rights | None:
+        known = Rights(name="crm", tenant="almelo", roles=frozenset(("read",)))
+        return known if token == "ours" else None
+
+    async def consume_rate(self, _: Rights) -> RateLimitState:
+        return RateLimitState(granted=True, ahead=0)
 
 
 class Town:
@@ -36,6 +53,7 @@ class Town:
             "/known": self.known,
             "/slow": self.slow,
             "/large": self.large,
+            "/api": require_token(self.api, cast(TokenStore, Tokens()), "read"),
         }
         self.app = api_app([web.get(path, page) for path, page in pages.items()])
 
@@ -49,6 +67,9 @@ class Town:
 
     async def large(self, _: web.Request) -> web.Response:
         return web.Response(body=b"x" * LARGE_BYTES)
+
+    async def api(self, _: web.Request, __: Rights) -> web.Response:
+        return web.Response(text="hello")
 
     async def slow(self, _: web.Request) -> web.Response:
         await self.go_on.wait()
@@ -133,6 +154,17 @@ async def test_those_who_are_known_do_not_count() -> None:
         for _ in range(8):
             [known] = await stack.enter_async_context(calling(port, STRANGER))
             assert await status(known, "/known") == 200
+
+
+@pytest.mark.parametrize(("token", "counts"), [("ours", False), ("another", True)])
+async def test_token_that_counts_ends_the_counting(token: str, counts: bool) -> None:
+    bearer, one = f"Authorization: Bearer {token}\r\n", UnprovenBounds(per_address=1, seconds=60)
+    async with serving(Town(), one) as port, calling(port, STRANGER) as (first,):
+        reader, writer = first
+        writer.write(f"GET /api HTTP/1.1\r\nHost: x\r\n{bearer}\r\n".encode())
+        assert (b" 401 " if counts else b" 200 ") in await reader.readline()
+        async with calling(port, STRANGER) as (second,):
+            assert await status(second) in ((0, 503) if counts else (200,))
 
 
 @on_both_loops

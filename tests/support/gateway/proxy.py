@@ -41,9 +41,19 @@ def _configured(folder: Path, port: int, upstream: int, authority: Authority) ->
     }.items():
         assert old in text, old
         text = text.replace(old, new)
+    if not has_ipv6():
+        text = text.replace("        listen [::1]", "        # listen [::1]")
     paths = ("proxy", "fastcgi", "uwsgi", "scgi")
     more = "".join(f"    {each}_temp_path {folder}/{each};\n" for each in paths)
     return re.sub(r"^http \{\n", f"http {{\n{more}", text, flags=re.MULTILINE)
+
+
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager
