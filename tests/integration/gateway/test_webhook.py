@@ -18,6 +18,7 @@ from services.http.application import api_app
 from services.http.connection_counts import UnprovenBounds
 from services.http.problems import HEADERS
 from services.http.server import INTERNAL, POST_HANDLERS, ServerLimits, serve
+from services.tasks import cancel_and_wait
 from tests.support.installation import EXAMPLE
 from tests.support.integration.crm_desk import Taken
 from tests.support.integration.raw_http import HOST, LONG, said
@@ -189,14 +190,14 @@ async def test_half_bodies_of_a_network_refuse_none_that_comes_in_one_go(
 ) -> None:
     monkeypatch.setattr(handler, "UNPROVEN_NETWORK_BYTES", 1000)
     kept, before = Taken(), refused_count("bodies_of_network")
-    half = POST + SIGNED + b"Content-Length: 2000\r\n\r\n"
+    half = POST + SIGNED + b"Content-Length: 2000\r\n\r\n" + b"x" * 900
     limits = ServerLimits(unproven=UnprovenBounds())
     async with door(kept, True, limits=limits) as port, asyncio.timeout(LONG):
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(half + b"x" * 900)
-        ((status, headers, _),) = await said(port, half + b"x" * 900)
+        both = [asyncio.create_task(said(port, half)) for _ in range(2)]
+        (refused,), (held,) = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        ((status, headers, _),) = refused.result()
         assert (status, headers["connection"]) == (503, "close")
         assert refused_count("bodies_of_network") - before == 1
         ((status, _, _),) = await said(port, POST + SIGNED + WHOLE)
         assert (status, len(kept.entries)) == (200, 1)
-        writer.close()
+        await cancel_and_wait(held)
