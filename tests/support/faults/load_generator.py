@@ -6,6 +6,7 @@ it as JSON. A raw protocol, since it shares two cores with what it loads.
 
 import asyncio
 import re
+import socket
 import sys
 import time
 
@@ -108,9 +109,9 @@ async def main(port: int, connections: int, seconds: float, run: str) -> Outcome
     load = Load(run, seconds)
     senders = []
     for n in range(connections):
-        _, sender = await loop.create_connection(
-            lambda: Sender(load), "127.0.0.1", port, local_addr=(f"127.0.{n % NETWORKS + 1}.1", 0)
-        )
+        source = f"127.0.{n % NETWORKS + 1}.1", 0
+        made = socket.create_connection(("127.0.0.1", port), source_address=source)
+        _, sender = await loop.create_connection(lambda: Sender(load), sock=made)
         senders.append(sender.done)
     _, pending = await asyncio.wait(senders, timeout=seconds + ANSWER_SECONDS)
     load.outcome.hanging = len(pending)
