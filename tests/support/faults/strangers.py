@@ -10,7 +10,7 @@ import sys
 
 from services.lifecycle import raise_open_file_limit, run_event_loop
 
-ANNOUNCED, SENT = 2_000_000, 1_500_000
+ANNOUNCED, SENT = 2_000_000, 600_000
 """Bytes of a body, and those that ever come."""
 HALF = (
     b"POST /webhooks/whatsapp HTTP/1.1\r\nHost: x\r\nX-Hub-Signature-256: sha256="
