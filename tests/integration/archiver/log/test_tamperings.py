@@ -1,0 +1,124 @@
+"""Each tampering of the table is found, as the page for the municipality says."""
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from archiver.operator_actions import operation_outbox
+from deploy.local.postgresql import Database
+from services import metrics
+from services.http.token_store import TokenStore
+from services.postgres.outbox import LIMIT
+from tests.support.tamperings.laboratory import (
+    Laboratory,
+    PreparedArchive,
+    Work,
+    opened,
+    run_command,
+)
+from tests.support.tamperings.prepared_archive import prepare
+from tests.support.tamperings.table import PAGE, TAMPERINGS, make_page
+from tests.support.tamperings.tampering import Tampering
+
+EVERYTHING = "archive verify --index --media"
+
+
+@pytest.fixture(scope="session")
+def prepared(
+    server: Database, tables: str, tmp_path_factory: pytest.TempPathFactory
+) -> PreparedArchive:
+    """Made once: each tampering is undone."""
+    server.execute(f"create database prepared template {tables} strategy file_copy", "postgres")
+    url = server.url.rpartition("/")[0] + "/prepared"
+    return prepare(url, tmp_path_factory.mktemp("prepared"))
+
+
+@pytest.fixture
+def store(prepared: PreparedArchive, tmp_path: Path) -> Path:
+    """A copy of the object store, to be changed."""
+    return shutil.copytree(prepared.folder, tmp_path / "store")
+
+
+def act_of(tampering: Tampering) -> Work:
+    async def act(laboratory: Laboratory) -> object:
+        if isinstance(tampering.act, str):
+            return await laboratory.execute(tampering.act)
+        return await tampering.act(laboratory)
+
+    return act
+
+
+async def nothing(_: Laboratory) -> None:
+    pass
+
+
+async def look_at_tokens(laboratory: Laboratory) -> None:
+    await TokenStore(laboratory.pool, ()).refresh()
+
+
+async def look_at_operations(laboratory: Laboratory) -> None:
+    async def has_no_key(_: object) -> bool:
+        return False
+
+    outbox = operation_outbox(laboratory.pool, ["almelo"], has_no_key, must_prove=True)
+    await outbox.mark_published(await outbox.fetch_unpublished(LIMIT, []))
+
+
+ALARMS: dict[str, tuple[str, Callable[[Laboratory], Awaitable[None]]]] = {
+    "PostkamerArchiveForked": ("postkamer_archive_forks_total", nothing),
+    "PostkamerTokenRefused": ("postkamer_tokens_refused", look_at_tokens),
+    "PostkamerOperationUnproven": ("postkamer_operations_unproven_total", look_at_operations),
+}
+"""Alarm -> its metric, and what makes a service look."""
+
+
+def raised(archive: PreparedArchive, store: Path, tampering: Tampering) -> bool:
+    """Return if the metric of the alarm rises by what a service sees."""
+    metric, look = ALARMS[tampering.found_by]
+
+    async def run() -> tuple[float, float]:
+        async with opened(archive, store) as laboratory:
+            await look(laboratory)
+            before = metrics.REGISTRY.get_sample_value(metric) or 0
+            await act_of(tampering)(laboratory)
+            await look(laboratory)
+            return before, metrics.REGISTRY.get_sample_value(metric) or 0
+
+    before, after = asyncio.run(run())
+    return after > before
+
+
+@pytest.mark.parametrize("words", [EVERYTHING, "token list"])
+def test_untouched_archive_is_right(prepared: PreparedArchive, store: Path, words: str) -> None:
+    done = run_command(prepared, store, nothing, words.split())
+    assert done.exit_code == 0, done.output
+    assert "not as it was" not in done.stdout
+
+
+@pytest.mark.parametrize("tampering", TAMPERINGS.values(), ids=TAMPERINGS)
+def test_tampering_is_found_as_the_page_says(
+    prepared: PreparedArchive, store: Path, tampering: Tampering, request: pytest.FixtureRequest
+) -> None:
+    if tampering.is_pending:
+        request.applymarker(pytest.mark.xfail(reason="nothing finds it yet", strict=False))
+    if tampering.found_by in ALARMS:
+        assert raised(prepared, store, tampering)
+        return
+    words = (tampering.found_by or EVERYTHING).split()
+    done = run_command(prepared, store, act_of(tampering), words)
+    if not tampering.found_by:
+        assert done.exit_code == 0, "it is found: the page says that it is not"
+        return
+    assert done.exit_code == 1, done.output
+    place = f"{prepared.names[tampering.at]}: " if tampering.at else ""
+    lines = [line for line in done.output.splitlines() if place in line]
+    assert any(prepared.fill(tampering.says) in line for line in lines), done.output
+
+
+def test_page_is_the_table() -> None:
+    assert PAGE.read_text(encoding="utf-8") == make_page(), (
+        "run python -m tests.support.tamperings.table"
+    )

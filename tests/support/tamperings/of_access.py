@@ -1,0 +1,123 @@
+"""Tamperings with who may do what, with what operators did, and with tables beside the log."""
+
+from tests.support.tamperings.tampering import CHECKPOINT, INDEX, Tampering
+
+REFUSED, UNPROVEN = "PostkamerTokenRefused", "PostkamerOperationUnproven"
+ADD = "token add nieuw --tenant almelo --role read --department burgerzaken"
+BY_HAND = """
+insert into access.token (name, hash, tenant, roles, departments, people, per_second, burst, mac)
+values ('hand', sha256('pk_by_hand'), 'almelo', '{read,send}', '{}', false, 10, 10, """
+SWALLOW = (
+    "create function public.swallow() returns trigger language plpgsql as"
+    " $$ begin return null; end $$;"
+    "create trigger t before insert on access.operation for each row"
+    " execute function public.swallow()"
+)
+OPERATION = """
+insert into access.operation (id, at, tenant, by, session, identified, what, about)
+values (archiver.first_id(now()), now() - interval '3 months', 'almelo', 'A. Ander', 'a.ander',
+    '{}', 'token revoke', 'balie')"""
+NO_STAMP, STAMP = (
+    "alter table access.operation disable trigger stamp;",
+    ";alter table access.operation enable trigger stamp",
+)
+SWALLOWED = "the entry for the record does not stand as it was written"
+
+
+def _of_token(id: str, what: str, act: str) -> Tampering:
+    return Tampering(id=f"token-{id}", what=what, act=act, found_by=REFUSED, after=CHECKPOINT)
+
+
+OF_ACCESS = [
+    _of_token("by-hand", "A token of one's own is added.", BY_HAND + "null)"),
+    _of_token("by-hand-mac", "A token of one's own is added, with a keyed hash that is made up.",
+              BY_HAND + "sha256('x'))"),
+    _of_token("with-another-mac", "A token of one's own is added, with the hash of another.",
+              BY_HAND + "(select mac from access.token limit 1))"),
+    _of_token("widened", "A token gets a role.",
+              "update access.token set roles = roles || '{send}'"),
+    _of_token("departments", "A token gets all departments.",
+              "update access.token set departments = '{}', all_departments = true"),
+    _of_token("tenant", "A token is moved to another municipality.",
+              "update access.token set tenant = 'hengelo'"),
+    _of_token("longer", "A token that ends gets no end.",
+              "update access.token set expires_at = null"),
+    _of_token("replaced", "A token gets the secret of another.",
+              "update access.token set hash = sha256('pk_by_hand')"),
+    _of_token("renamed", "A token gets another name.", "update access.token set name = 'ander'"),
+    Tampering(
+        id="token-revived", is_pending=True, found_by=REFUSED, after=CHECKPOINT,
+        what="A revoked token is put back as it was.",
+        act="insert into access.operation (id, by, what, about, tenant)"
+        " values (archiver.first_id(now()), 'postkamer', 'token revoke', 'balie', 'almelo')",
+    ),
+    Tampering(
+        id="operation-swallowed", found_by=ADD, act=SWALLOW, says=SWALLOWED,
+        what="A trigger lets the record of a command not arrive: the command does nothing.",
+    ),
+    Tampering(
+        id="operation-rule", found_by=ADD, says=SWALLOWED,
+        what="A rule lets the record of a command not arrive.",
+        act="create rule r as on insert to access.operation do instead nothing",
+    ),
+    Tampering(
+        id="operation-stated", found_by=UNPROVEN, after=CHECKPOINT,
+        what="An action of somebody else is added by hand. The record has the time at which it"
+        " came and the login that wrote it.", act=OPERATION.format("stated"),
+    ),
+    Tampering(
+        id="operation-proven", found_by=UNPROVEN, after=CHECKPOINT,
+        what="It is said to be proven.", act=OPERATION.format("proven"),
+    ),
+    Tampering(
+        id="operation-by-login", found_by="", act=NO_STAMP
+        + OPERATION.format("proven").replace("'A. Ander'", "'a.ander'") + STAMP,
+        what="An action is added by hand as if another's login had written it, and the trigger"
+        " that says who wrote it is put back.",
+        why_not="PostgreSQL itself says who is connected, and its superuser is above that. The"
+        " record has the time at which the row came, so it cannot be dated back.",
+    ),
+    Tampering(
+        id="operation-removed", found_by="",
+        what="Outside production, what a command did is removed before the archiver looks.",
+        act="delete from access.operation",
+        why_not="A command waits for the archive in production alone, so that a laptop needs no"
+        " archiver.",
+    ),
+]  # fmt: skip
+
+OF_OTHERS = [
+    *(
+        Tampering(id=f"beside-{id}", what=what, act=act, is_pending=True, found_by=found_by)
+        for id, what, act, found_by in (
+            ("processing-added", "A row is added to the processing log.",
+             "insert into archiver.processing select decode(repeat('ab', 16), 'hex'), span_id,"
+             " parent_span_id, name, status, start_time, end_time, resource, tenant, activity,"
+             " subject, subject_type, foreign_processor from archiver.processing limit 1", INDEX),
+            ("processing-removed", "A row of the processing log is removed.",
+             "delete from archiver.processing where ctid = (select min(ctid) from"
+             " archiver.processing) and trace_id = (select trace_id from archiver.processing"
+             " order by ctid limit 1)", INDEX),
+            ("processing-changed", "A row of the processing log is changed.",
+             "update archiver.processing set activity = 'urn:x' where tenant = 'hengelo'", INDEX),
+            ("request-decided", "A request of a citizen is said to be decided.",
+             "update archiver.request set decision = 'granted', decided_at = now()", INDEX),
+            ("request-due", "A request of a citizen gets more time.",
+             "update archiver.request set due_on = due_on + 60", INDEX),
+            ("request-removed", "A request of a citizen is removed.",
+             "delete from archiver.request", INDEX),
+            ("quarantine-removed", "A record in quarantine is removed.",
+             "delete from archiver.quarantine", INDEX),
+            ("quarantine-changed", "A record in quarantine is changed.",
+             "update archiver.quarantine set sealed = sealed || 'x'::bytea", INDEX),
+            ("written", "The time at which an entry was written is changed.",
+             "update archiver.entry set written_at = written_at - interval '90 days'"
+             " where position = :place", INDEX),
+            ("id-twice", "An entry is added with the id of another, in the table of another month.",
+             "alter table archiver.entry detach partition archiver.entry_elsewhere;"
+             "insert into archiver.entry_elsewhere select * from archiver.entry"
+             " where position = :place;"
+             "update archiver.entry_elsewhere set position = :size;", INDEX),
+        )
+    ),
+]  # fmt: skip

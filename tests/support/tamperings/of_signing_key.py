@@ -1,0 +1,169 @@
+"""Tamperings with the copies of checkpoints, with the signing key, and with everything but the
+witness."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from archiver.encryption import signed_note
+from archiver.encryption.signed_note import Checkpoint
+from archiver.log.merkle import Tree
+from services import clock
+from services.files.object_store import checkpoint_key
+from tests.support.archiver.tampering import rebuild_tree
+from tests.support.tamperings.laboratory import SIGNER, Laboratory
+from tests.support.tamperings.of_log import MOVED, roll_back
+from tests.support.tamperings.tampering import Deed, Tampering, Who
+
+NO_SIGNATURE = "entries kept outside: no signature on it is of this key"
+
+
+def _copy(change: Callable[[Path, Path], object]) -> Deed:
+    """Change the copy of the newest checkpoint; the second path is that of the first checkpoint."""
+
+    async def deed(laboratory: Laboratory) -> None:
+        names = (laboratory.name("size"), laboratory.name("signed"))
+        newest, first = (laboratory.path(checkpoint_key(size)) for size in names)
+        change(newest, first)
+
+    return deed
+
+
+def _sign(tree: Tree, *, seed: bytes = SIGNER.seed, age: timedelta = timedelta()) -> str:
+    checkpoint = Checkpoint(SIGNER.origin, tree.size, tree.root(), clock.now() - age)
+    return signed_note.sign_note(checkpoint, seed)
+
+
+def _forge(newest: Path, _: Path) -> None:
+    tree = Tree()
+    tree.append(bytes(32))
+    newest.write_text(_sign(tree, seed=bytes(32)))
+
+
+def _add_size(newest: Path, _: Path) -> None:
+    newest.with_name(f"{77:020}").write_text("x")
+
+
+def _of_copy(id: str, what: str, change: Callable[[Path, Path], object], says: str) -> Tampering:
+    return Tampering(
+        id=f"copy-{id}", who=Who.STORE, what=what, act=_copy(change), says=says, at="size"
+    )
+
+
+OF_COPIES = [
+    _of_copy("removed", "The copy of a checkpoint is removed.", lambda newest, _: newest.unlink(),
+             "entries is not kept outside"),
+    _of_copy("changed", "The size in a copy is changed.",
+             lambda newest, _: newest.write_text(newest.read_text().replace("\n", "\n1", 1)),
+             NO_SIGNATURE),
+    _of_copy("truncated", "A copy is cut off.",
+             lambda newest, _: newest.write_text(newest.read_text()[:-20]),
+             "entries kept outside:"),
+    _of_copy("emptied", "A copy is emptied.", lambda newest, _: newest.write_text(""),
+             "entries kept outside: it is no checkpoint"),
+    _of_copy("forged", "A copy is signed with another key.", _forge, NO_SIGNATURE),
+    _of_copy("unreadable", "A copy is overwritten with bytes that are no text.",
+             lambda newest, _: newest.write_bytes(b"\xff\xfe" * 40),
+             "entries kept outside: it is no checkpoint"),
+    _of_copy("swapped", "A copy gets the text of an earlier one.",
+             lambda newest, first: newest.write_text(first.read_text()),
+             "entries kept outside is one of"),
+    Tampering(
+        id="copy-added", who=Who.STORE, what="A copy of no checkpoint is added.",
+        act=_copy(_add_size), says="the checkpoint of 77 entries is kept outside and gone",
+    ),
+]  # fmt: skip
+
+
+async def _all_leaves(laboratory: Laboratory) -> Tree:
+    tree = Tree()
+    for row in await laboratory.pool.fetch("select leaf from archiver.entry order by position"):
+        tree.append(row["leaf"])
+    return tree
+
+
+async def _sign_sizes(laboratory: Laboratory, *, outside: bool) -> None:
+    """Sign every checkpoint again over what is there now."""
+    rows = await laboratory.pool.fetch("select leaf from archiver.entry order by position")
+    for size in [row["size"] for row in await laboratory.pool.fetch(SIZES)]:
+        tree = Tree()
+        for row in rows[:size]:
+            tree.append(row["leaf"])
+        note = _sign(tree)
+        await laboratory.pool.execute(SET_NOTE, size, note, signed_note.read_note(note).at)
+        if outside:
+            laboratory.path(checkpoint_key(size)).write_text(note)
+
+
+SIZES = "select size from archiver.checkpoint order by size"
+SET_NOTE = "update archiver.checkpoint set note = $2, at = $3 where size = $1"
+
+
+def rewritten(sql: str, *, outside: bool) -> Deed:
+    async def deed(laboratory: Laboratory) -> None:
+        await laboratory.execute(sql)
+        await rebuild_tree(laboratory.pool)
+        await _sign_sizes(laboratory, outside=outside)
+
+    return deed
+
+
+def dated_back(*, outside: bool) -> Deed:
+    """Sign the log of now as if it had been so a year ago."""
+
+    async def deed(laboratory: Laboratory) -> None:
+        await laboratory.log.grow(1)
+        tree = await _all_leaves(laboratory)
+        note = _sign(tree, age=timedelta(days=365))
+        at = signed_note.read_note(note).at
+        await laboratory.pool.execute(ADD_NOTE, tree.size, at, note)
+        if outside:
+            (laboratory.folder / checkpoint_key(tree.size)).write_text(note)
+
+    return deed
+
+
+ADD_NOTE = "insert into archiver.checkpoint (size, at, note) values ($1, $2, $3)"
+
+
+async def roll_back_all(laboratory: Laboratory) -> None:
+    await roll_back(laboratory)
+    laboratory.path(checkpoint_key(laboratory.name("size"))).unlink()
+
+
+NOT_SIGNED = "is not what was signed (kept outside"
+ALL = f"{MOVED.partition(' where')[0]}"
+OF_SIGNING_KEY = [
+    Tampering(
+        id="key-tail", who=Who.SIGNING_KEY, what="An entry is changed, and what follows is signed"
+        " again.", act=rewritten(MOVED, outside=False), says=NOT_SIGNED, at="signed",
+    ),
+    Tampering(
+        id="key-whole", who=Who.SIGNING_KEY, what="The whole log is written and signed again.",
+        act=rewritten(ALL, outside=False), says="is not what was signed (kept outside",
+    ),
+    Tampering(
+        id="key-dated-back", who=Who.SIGNING_KEY, what="A checkpoint of now is dated back a year.",
+        act=dated_back(outside=False), says="entries is not kept outside",
+    ),
+    Tampering(
+        id="all-tail", who=Who.ALL_BUT_WITNESS, is_pending=True,
+        what="An entry is changed, and what follows is signed again, outside too.",
+        act=rewritten(MOVED, outside=True),
+    ),
+    Tampering(
+        id="all-whole", who=Who.ALL_BUT_WITNESS, is_pending=True,
+        what="The whole log is written and signed again, outside too.",
+        act=rewritten(ALL, outside=True),
+    ),
+    Tampering(
+        id="all-rolled-back", who=Who.ALL_BUT_WITNESS, is_pending=True,
+        what="Database and store are brought back to the first checkpoint. No key is needed.",
+        act=roll_back_all,
+    ),
+    Tampering(
+        id="all-dated-back", who=Who.ALL_BUT_WITNESS, is_pending=True,
+        what="A checkpoint of now is dated back a year, outside too.",
+        act=dated_back(outside=True),
+    ),
+]  # fmt: skip
