@@ -114,8 +114,9 @@ class Checkpoints:
         return await asyncio.gather(*(self._read_copy(row["size"]) for row in rows))
 
     async def _read_copy(self, size: int) -> str | None:
-        """Return the copy of a checkpoint; None if there is none."""
-        if self._outside is None:
+        """Return the copy of a checkpoint; None if there is none. A forged row may be of a size
+        that no object can have."""
+        if self._outside is None or size < 0:
             return None
         try:
             pieces = [

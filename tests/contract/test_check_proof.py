@@ -63,9 +63,8 @@ FORGERIES: dict[str, Json] = {
     "two roots of one size": continuation(
         7, 7, checkpoints=[signed(7, root(FORK)), cosigned(7)]
     ),
-    "a smaller log": continuation(
-        7, 6, checkpoints=[signed(7), cosigned(6)], path=[]
-    ),
+    "a smaller log": continuation(6, 7)
+    | {"first": 7, "second": 6, "checkpoints": [signed(7), cosigned(6)], "path": []},
     "another size than it says": continuation(3, 7, first=4),
     "a path that is too short": continuation(3, 7, path=[]),
     "a path that is too long": continuation(3, 7, path=[*PATH, b64(bytes(32))]),

@@ -10,7 +10,6 @@ from typing import Any, cast
 from unittest.mock import patch
 
 import asyncpg
-import msgspec
 from click.testing import CliRunner, Result
 from pydantic import SecretStr
 
@@ -32,18 +31,6 @@ NAME = re.compile(r"(?<!:):([a-z_]+)\b")
 FRESH = "reset role; reset search_path"
 
 
-class PreparedArchive(msgspec.Struct, frozen=True):
-    """A database, the folder of its object store, and places in it by name."""
-
-    url: str
-    folder: Path
-    names: Mapping[str, object]
-
-    def fill(self, text: str) -> str:
-        """Put the places where their names stand."""
-        return NAME.sub(lambda found: str(self.names[found[1]]), text)
-
-
 class SharedPool:
     """One connection in the role of a pool, in a transaction that is never committed."""
 
@@ -63,16 +50,37 @@ class SharedPool:
         return run
 
 
-@asynccontextmanager
-async def undone_pool(url: str) -> AsyncIterator[Pool]:
-    """Open a pool on which everything is undone at the end."""
-    connection = await asyncpg.connect(url, server_settings=SESSION_SETTINGS)
-    try:
-        transaction = connection.transaction(isolation="repeatable_read")
+class PreparedArchive:
+    """A database, the folder of its object store, and places in it by name. One connection serves
+    all tamperings: another would have to learn PostgreSQL's catalogue for each."""
+
+    def __init__(self, url: str, folder: Path, names: Mapping[str, object]) -> None:
+        self.url, self.folder, self.names = url, folder, names
+        self.runner = asyncio.Runner()
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+
+    def fill(self, text: str) -> str:
+        """Put the places where their names stand."""
+        return NAME.sub(lambda found: str(self.names[found[1]]), text)
+
+    @asynccontextmanager
+    async def undone_pool(self) -> AsyncIterator[Pool]:
+        """Give a pool on which everything is undone at the end."""
+        if self._connection is None:
+            # Without a cache of statements: a tampering may change the result of one.
+            self._connection = await asyncpg.connect(
+                self.url, server_settings=SESSION_SETTINGS, statement_cache_size=0
+            )
+        transaction = self._connection.transaction(isolation="repeatable_read")
         await transaction.start()
-        yield cast(Pool, SharedPool(connection))
-    finally:
-        connection.terminate()
+        try:
+            yield cast(Pool, SharedPool(self._connection))
+        finally:
+            await transaction.rollback()
+
+    async def close(self) -> None:
+        if self._connection:
+            await self._connection.close()
 
 
 class Laboratory:
@@ -102,7 +110,7 @@ Work = Callable[[Laboratory], Awaitable[object]]
 @asynccontextmanager
 async def opened(archive: PreparedArchive, folder: Path) -> AsyncIterator[Laboratory]:
     """Open the archive; `folder` is a copy of its object store."""
-    async with undone_pool(archive.url) as pool:
+    async with archive.undone_pool() as pool:
         yield Laboratory(archive, pool, await keys_of(pool), folder)
 
 
@@ -122,5 +130,8 @@ def run_command(archive: PreparedArchive, folder: Path, act: Work, words: list[s
     }  # fmt: skip
     if words[0] != "archive":
         env["POSTKAMER_CONFIG"] = str(EXAMPLE)
-    with patch.object(database, "connection_pool", tampered_pool):
+    with (
+        patch.object(database, "connection_pool", tampered_pool),
+        patch.object(asyncio, "run", archive.runner.run),
+    ):
         return CliRunner().invoke(main, words, env=env)

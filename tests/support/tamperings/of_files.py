@@ -50,7 +50,7 @@ OF_FILES = [
     _of("released", "It is said to be released.", "released_by = 'A. Arts'",
         f"{FORGED}: released_by"),
     _of("released-whole", "A release is forged in every column.",
-        f"state = 'available', {RELEASED}", f"{FORGED}: state, reason, released_by"),
+        f"state = 'available', {RELEASED}", f"{FORGED}: state, reason"),
     _of("ended-earlier", "Its result is dated back.", "ended_at = ended_at - interval '1 day'",
         f"{FORGED}: at"),
     _of("ended-later", "Its result is dated forward.", "ended_at = ended_at + interval '1 day'",

@@ -188,7 +188,7 @@ OF_HASHES = [
     ),
     Tampering(
         id="head-broken", what="The length of the log is changed.", act=f"{HEAD} size = size + 1",
-        says="the row that says how far the log has come is gone or broken",
+        says="entries, and the log counts", at="size",
     ),
     Tampering(
         id="head-removed", what="The row with the length of the log is removed.",

@@ -136,7 +136,7 @@ ALL = f"{MOVED.partition(' where')[0]}"
 OF_SIGNING_KEY = [
     Tampering(
         id="key-tail", who=Who.SIGNING_KEY, what="An entry is changed, and what follows is signed"
-        " again.", act=rewritten(MOVED, outside=False), says=NOT_SIGNED, at="signed",
+        " again.", act=rewritten(MOVED, outside=False), says=NOT_SIGNED,
     ),
     Tampering(
         id="key-whole", who=Who.SIGNING_KEY, what="The whole log is written and signed again.",

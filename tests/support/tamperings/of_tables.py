@@ -74,7 +74,7 @@ OF_TABLES = [
         "archiver.media", "it has rows of public.more"),
     _of("detached", "A part of the entries is detached.",
         "alter table archiver.entry detach partition archiver.entry_elsewhere",
-        "archiver.entry_elsewhere", "it lacks"),
+        "archiver.entry_elsewhere", "it has"),
     _of("column-type", "The type of a column is changed.",
         "alter table archiver.media alter column size type int",
         "archiver.media", "it has column size integer"),

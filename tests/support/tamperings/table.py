@@ -37,7 +37,7 @@ INTRODUCTION = """\
 # Tamperings, and what finds them
 
 Somebody who keeps the record has every means to change it. This page lists what they could do, and
-what finds it. Each line but the last {untested} is a test that is run with every version. {found} of
+what finds it. Each line but the last {untested} is a test of every version. {found} of
 {all} are found; the others [stand at the end](#not-found), with the reason.
 
 `archive verify` and its options are commands of `postkamer`: run them

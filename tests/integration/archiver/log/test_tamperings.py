@@ -1,17 +1,18 @@
 """Each tampering of the table is found, as the page for the municipality says."""
 
-import asyncio
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from archiver.operator_actions import operation_outbox
 from deploy.local.postgresql import Database
-from services import metrics
+from services import clock, metrics
 from services.http.token_store import TokenStore
 from services.postgres.outbox import LIMIT
+from services.working_keys import refresh
+from tests.support.decrypted_record import MASTER
 from tests.support.tamperings.laboratory import (
     Laboratory,
     PreparedArchive,
@@ -29,11 +30,14 @@ EVERYTHING = "archive verify --index --media"
 @pytest.fixture(scope="session")
 def prepared(
     server: Database, tables: str, tmp_path_factory: pytest.TempPathFactory
-) -> PreparedArchive:
+) -> Iterator[PreparedArchive]:
     """Made once: each tampering is undone."""
     server.execute(f"create database prepared template {tables} strategy file_copy", "postgres")
     url = server.url.rpartition("/")[0] + "/prepared"
-    return prepare(url, tmp_path_factory.mktemp("prepared"))
+    archive = prepare(url, tmp_path_factory.mktemp("prepared"))
+    yield archive
+    with archive.runner as runner:
+        runner.run(archive.close())
 
 
 @pytest.fixture
@@ -56,6 +60,7 @@ async def nothing(_: Laboratory) -> None:
 
 
 async def look_at_tokens(laboratory: Laboratory) -> None:
+    await refresh(laboratory.pool, [MASTER], clock.now().date())
     await TokenStore(laboratory.pool, ()).refresh()
 
 
@@ -87,7 +92,7 @@ def raised(archive: PreparedArchive, store: Path, tampering: Tampering) -> bool:
             await look(laboratory)
             return before, metrics.REGISTRY.get_sample_value(metric) or 0
 
-    before, after = asyncio.run(run())
+    before, after = archive.runner.run(run())
     return after > before
 
 
@@ -109,6 +114,7 @@ def test_tampering_is_found_as_the_page_says(
         return
     words = (tampering.found_by or EVERYTHING).split()
     done = run_command(prepared, store, act_of(tampering), words)
+    assert isinstance(done.exception, SystemExit | None), done.exc_info
     if not tampering.found_by:
         assert done.exit_code == 0, "it is found: the page says that it is not"
         return
