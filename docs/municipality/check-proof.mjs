@@ -123,13 +123,25 @@ function checkStamp(bytes, note, authority) {
 }
 
 // The key of one entry opens it: AES-256-GCM, then a MessagePack array of three byte strings.
-function openContent(proof) {
+function unseal(proof, bound) {
   const sealed = b64(proof.sealed);
   const cipher = createDecipheriv("aes-256-gcm", b64(proof.key), sealed.subarray(0, 12));
-  cipher.setAAD(Buffer.from(proof.leaf.slice(0, proof.leaf.lastIndexOf(",")))).setAuthTag(sealed.subarray(-16));
-  const packed = Buffer.concat([cipher.update(sealed.subarray(12, -16)), cipher.final()]);
-  const width = 1 << (packed[1] - 0xc4);
-  return packed.subarray(2 + width, 2 + width + packed.readUIntBE(2, width)).toString();
+  cipher.setAAD(bound).setAuthTag(sealed.subarray(-16));
+  const opened = cipher.update(sealed.subarray(12, -16));
+  try { return Buffer.concat([opened, cipher.final()]); } catch { return null; }
+}
+function openContent(proof) {
+  const id = Buffer.from(JSON.parse(proof.leaf)[1].replaceAll("-", ""), "hex"); // bound alone in old entries
+  const packed = unseal(proof, Buffer.from(proof.leaf.slice(0, proof.leaf.lastIndexOf(",")))) ?? unseal(proof, id);
+  must(packed, "the key does not open the entry");
+  const found = []; // each string: a byte for the width of its length, its length, and its bytes
+  for (let at = 1; at < packed.length;) {
+    const width = 1 << (packed[at] - 0xc4);
+    const start = at + 1 + width;
+    at = start + packed.readUIntBE(at + 1, width);
+    found.push(packed.subarray(start, at).toString());
+  }
+  return found;
 }
 
 try {
@@ -150,7 +162,7 @@ try {
     must(BigInt(proof.size) === newest.size, "the checkpoint is of another size");
     checkInclusion(hash("sha256", Buffer.from([0]), Buffer.from(proof.leaf)), proof.position, newest, proof.path);
     console.log(`entry ${leaf[1]}, a ${leaf[2]} of ${leaf[4]}, was in the log signed at ${newest.at}`);
-    if (proof.key) console.log(openContent(proof));
+    if (proof.key) console.log(openContent(proof).join("\n"));
   }
   for (const witness of witnesses) console.log(`co-signed by ${witness.name}`);
   if (values.stamp) {

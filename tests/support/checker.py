@@ -89,7 +89,7 @@ def cosigned(size: int) -> str:
     return note(text, LOG.line(text), *(witness.cosign(text) for witness in WITNESSES))
 
 
-def continuation(first: int, second: int, **changed: Any) -> Json:
+def continuation(first: int, second: int, /, **changed: Any) -> Json:
     path = [b64(hash) for hash in consistency(first, LEAVES[:second])]
     notes = [signed(first), cosigned(second)]
     proof = {"version": 1, "first": first, "second": second, "path": path, "checkpoints": notes}
