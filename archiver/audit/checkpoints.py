@@ -15,7 +15,7 @@ from archiver.encryption import signed_note
 from archiver.encryption.signed_note import InvalidNote
 from services.files import object_store
 from services.files.object_store import ObjectNotFound, ObjectStore
-from services.postgres.database import Connection
+from services.postgres.database import Connection, in_utc
 
 NAME = re.compile(r"[0-9]{20}")
 """Name of a copy outside. Other objects in the store are ignored."""
@@ -100,7 +100,7 @@ class Checkpoints:
         size = row["size"]
         state = self._verify_note(row["note"], size, "in the table")
         results: list[SignedState | Finding] = [state]
-        if isinstance(state, SignedState) and abs(row["at"] - state.at) >= SECOND:
+        if isinstance(state, SignedState) and abs(in_utc(row["at"]) - state.at) >= SECOND:
             sentence = f"the checkpoint of {size} entries was not signed when its row says"
             results.append(Finding("checkpoint", sentence, size))
         if self._outside and copy is None:

@@ -30,7 +30,7 @@ from archiver.media.fetch_policy import AnnouncedFile
 from services import clock
 from services.files import object_store
 from services.ids import parse_uuid
-from services.postgres.database import Connection, Pool
+from services.postgres.database import Connection, Pool, in_utc
 from services.sealing.wrapping import CannotDecrypt
 
 FILES = 500
@@ -161,7 +161,7 @@ def _place(row: Row) -> Place:
 
 
 def _open_row(row: Row, key: bytes | None) -> FileRow:
-    is_lost, ended_at = row["state"] == "lost", row["ended_at"]
+    is_lost, ended_at = row["state"] == "lost", row["ended_at"] and in_utc(row["ended_at"])
     result = Result(
         state=row["state"],
         object="" if is_lost else row["ciphertext_sha256"],

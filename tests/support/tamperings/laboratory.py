@@ -44,7 +44,8 @@ class SharedPool:
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         async def run(*arguments: Any, **more: Any) -> Any:
-            async with self._free:
+            # An error is not to end the transaction of all.
+            async with self._free, self._connection.transaction():
                 return await getattr(self._connection, name)(*arguments, **more)
 
         return run

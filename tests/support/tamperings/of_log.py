@@ -262,7 +262,8 @@ def bent_while_running(sql: str) -> Deed:
 
 
 BEFORE = {
-    "kind": "kind", "at": "time", "conversation": "conversation", "department": "department",
+    "kind": "kind", "at": "time", "message": "message", "receipt": "receipt",
+    "item": "place in the receipt", "conversation": "conversation", "department": "department",
     "sequence": "place in the conversation", "id": "id",
 }  # fmt: skip
 LATEST = "where position = :size + 1"
@@ -426,5 +427,136 @@ OF_KEYS = [
     Tampering(
         id="entry-by-hand", what="An entry of one's own is added, with all hashes.",
         act=seal_without_key, says=SHUT,
+    ),
+]  # fmt: skip
+
+OF_NONSENSE = [
+    Tampering(
+        id="odd-content-empty", what="Its content is emptied.", says=ALTERED, at="place",
+        act=f"{CHANGE} sealed = '' {ONE}",
+    ),
+    Tampering(
+        id="odd-salt-empty", what="Its salt is emptied.", says=SALT, at="place",
+        act=f"{CHANGE} salt = '' {ONE}",
+    ),
+    Tampering(
+        id="odd-leaf-empty", what="Its leaf is emptied.", says=ALTERED, at="place",
+        act=f"{CHANGE} leaf = '' {ONE}",
+    ),
+    Tampering(
+        id="odd-time", what="Its time is infinite.", says=ALTERED, at="place",
+        act=f"{CHANGE} at = 'infinity' {ONE}",
+    ),
+    Tampering(
+        id="odd-written", what="The time at which it was written is infinite.", is_pending=True,
+        act=f"{CHANGE} written_at = '-infinity' {ONE}",
+    ),
+    Tampering(
+        id="odd-checkpoint-time", what="The time of a checkpoint is infinite.", at="size",
+        act="update archiver.checkpoint set at = '-infinity' where size = :size",
+        says="entries was not signed when its row says",
+    ),
+    Tampering(
+        id="odd-checkpoint-empty", what="A checkpoint is emptied.", at="size",
+        act=f"{NOTE} '' where size = :size", says="entries in the table: it is no checkpoint",
+    ),
+    Tampering(
+        id="odd-checkpoint-huge", what="A checkpoint gets a size of a thousand digits.", at="size",
+        act=f"{NOTE} replace(note, E'\\n:size\\n', E'\\n' || repeat('9', 5000) || E'\\n')"
+        " where size = :size", says="entries in the table: it is no checkpoint",
+    ),
+    Tampering(
+        id="odd-key-empty", what="The key of a conversation is emptied.",
+        act=f"update {KEYS} set wrapped = '' where conversation = ':conversation'",
+        says="the key of conversation :conversation is not the one of then",
+    ),
+    Tampering(
+        id="odd-key-of-municipality", what="The key of a municipality is emptied.",
+        act="update archiver.municipality_key set wrapped = '' where tenant = 'hengelo'",
+        says="key of municipality hengelo is not the one of then",
+    ),
+    Tampering(
+        id="odd-master", what="The key of a municipality is said to be under another master key.",
+        act="update archiver.municipality_key set master = 'x' where tenant = 'hengelo'",
+        says="whose keys lie under x", code=3,
+    ),
+    Tampering(
+        id="odd-head-negative", what="The length of the log is negative.",
+        act=f"{HEAD} size = -1, peaks = substr(peaks, 1, 32)",
+        says="entries, and the log counts -1",
+    ),
+    Tampering(
+        id="odd-position-huge", what="An entry gets the last place that there can be.",
+        act=f"{CHANGE} position = 9223372036854775807 {ONE}", says="missing before this one",
+    ),
+    Tampering(
+        id="odd-media-name", what="A file gets a name that no object can have.",
+        act="update archiver.media set ciphertext_sha256 = '../../etc' where id = ':file'",
+        says="the record says that this file came", found_by="archive verify --media",
+    ),
+    Tampering(
+        id="odd-media-time", what="The time of a file is infinite.",
+        act="update archiver.media set sent_at = 'infinity' where id = ':file'",
+        says="its table does not say of it what its message said",
+    ),
+    Tampering(
+        id="odd-media-ended", what="The time of a file's result is infinite.",
+        act="update archiver.media set ended_at = '-infinity' where id = ':file'",
+        says="its table and the record do not agree: at",
+    ),
+    Tampering(
+        id="odd-media-number", what="A file is said to have an announcement that is none.",
+        act="update archiver.media set announced = '[]' where id = ':file'",
+        says="its table does not say of it what its message said",
+    ),
+    Tampering(
+        id="odd-media-digest", what="The hash of a file is emptied.",
+        act="update archiver.media set digest = '', file_salt = '' where id = ':file'",
+        says="it does not open",
+    ),
+    Tampering(
+        id="odd-node-dropped", what="The table of hashes is removed.",
+        act="drop table archiver.node", says="archiver.node is gone",
+    ),
+    Tampering(
+        id="odd-entry-dropped", what="The table of entries is removed.",
+        act="drop table archiver.entry cascade", says="archiver.entry is gone",
+    ),
+    Tampering(
+        id="odd-media-dropped", what="The table of files is removed.",
+        act="drop table archiver.media", says="archiver.media is gone",
+    ),
+    Tampering(
+        id="odd-subject-dropped", what="The table of people is removed.",
+        found_by="archive verify --index", act="drop table archiver.subject",
+        says="archiver.subject is gone",
+    ),
+    Tampering(
+        id="odd-column-dropped", what="A column of the entries is removed.",
+        act="alter table archiver.entry drop column salt",
+        says="archiver.entry is not as the migrations made it",
+    ),
+    Tampering(
+        id="odd-column-type", what="A column of the entries gets another type.",
+        act="alter table archiver.entry alter column sequence type text",
+        says="archiver.entry is not as the migrations made it",
+    ),
+    Tampering(
+        id="odd-column-json", what="The places of entries are turned into JSON.",
+        act="alter table archiver.entry alter column position type jsonb using to_jsonb(position)",
+        says="archiver.entry is not as the migrations made it",
+    ),
+    Tampering(
+        id="odd-installation", what="The table that says what installation this is is removed.",
+        act="drop table access.installation", says="access.installation is gone",
+    ),
+    Tampering(
+        id="odd-schema-renamed", what="The schema of the record gets another name.",
+        act="alter schema archiver rename to archief", says="archiver.checkpoint is gone",
+    ),
+    Tampering(
+        id="odd-role-schema", what="The archiver may no longer use its schema.",
+        act="revoke usage on schema archiver from postkamer_archiver",
+        says="schema archiver is not as the migrations made it",
     ),
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from services import clock
 from services.files.object_store import checkpoint_key
 from tests.support.archiver.tampering import rebuild_tree
 from tests.support.tamperings.laboratory import SIGNER, Laboratory
-from tests.support.tamperings.of_log import MOVED, roll_back
+from tests.support.tamperings.of_log import MOVED, SHUT, roll_back
 from tests.support.tamperings.tampering import Deed, Tampering, Who
 
 NO_SIGNATURE = "entries kept outside: no signature on it is of this key"
@@ -77,26 +77,29 @@ OF_COPIES = [
 
 async def _all_leaves(laboratory: Laboratory) -> Tree:
     tree = Tree()
-    for row in await laboratory.pool.fetch("select leaf from archiver.entry order by position"):
+    for row in await laboratory.pool.fetch(LEAVES):
         tree.append(row["leaf"])
     return tree
 
 
 async def _sign_sizes(laboratory: Laboratory, *, outside: bool) -> None:
-    """Sign every checkpoint again over what is there now."""
-    rows = await laboratory.pool.fetch("select leaf from archiver.entry order by position")
+    """Sign every checkpoint again over what is there now, at most of all entries."""
+    rows = await laboratory.pool.fetch(LEAVES)
     for size in [row["size"] for row in await laboratory.pool.fetch(SIZES)]:
         tree = Tree()
         for row in rows[:size]:
             tree.append(row["leaf"])
         note = _sign(tree)
-        await laboratory.pool.execute(SET_NOTE, size, note, signed_note.read_note(note).at)
+        at = signed_note.read_note(note).at
+        await laboratory.pool.execute(SET_NOTE, size, tree.size, note, at)
         if outside:
-            laboratory.path(checkpoint_key(size)).write_text(note)
+            laboratory.path(checkpoint_key(size)).unlink()
+            (laboratory.folder / checkpoint_key(tree.size)).write_text(note)
 
 
+LEAVES = "select leaf from archiver.entry order by position"
 SIZES = "select size from archiver.checkpoint order by size"
-SET_NOTE = "update archiver.checkpoint set note = $2, at = $3 where size = $1"
+SET_NOTE = "update archiver.checkpoint set size = $2, note = $3, at = $4 where size = $1"
 
 
 def rewritten(sql: str, *, outside: bool) -> Deed:
@@ -127,12 +130,41 @@ ADD_NOTE = "insert into archiver.checkpoint (size, at, note) values ($1, $2, $3)
 
 
 async def roll_back_all(laboratory: Laboratory) -> None:
+    """Bring back everything that the first checkpoint did not have yet."""
     await roll_back(laboratory)
     laboratory.path(checkpoint_key(laboratory.name("size"))).unlink()
+    for name in ("object", "other_object"):
+        laboratory.path(laboratory.name(name)).unlink()
+    for table in ("media", "request", "quarantine", "subject", "searchable", "processing"):
+        await laboratory.execute(f"delete from archiver.{table} {LATER.get(table, '')}")
+
+
+NO_ENTRY = "where not exists (select from archiver.entry e where e.id = {})"
+LATER = {
+    "subject": NO_ENTRY.format("subject.entry"),
+    "searchable": NO_ENTRY.format("searchable.id"),
+    "processing": "p where not exists (select from archiver.entry e"
+    " where substring(uuid_send(e.id) from 9) = p.span_id)",
+}
+"""Tables of which rows of before remain -> which go."""
 
 
 NOT_SIGNED = "is not what was signed (kept outside"
 ALL = f"{MOVED.partition(' where')[0]}"
+
+
+def removed(where: str) -> str:
+    """Remove entries with what else is about them."""
+    entries = f"from archiver.entry e where {where}"
+    return (
+        f"delete from archiver.processing where span_id in"
+        f" (select substring(uuid_send(e.id) from 9) {entries});"
+        f"delete from archiver.searchable where id in (select e.id {entries});"
+        f"delete {entries}"
+    )
+
+
+REMOVED = removed("position = :place")
 OF_SIGNING_KEY = [
     Tampering(
         id="key-tail", who=Who.SIGNING_KEY, what="An entry is changed, and what follows is signed"
@@ -147,14 +179,25 @@ OF_SIGNING_KEY = [
         act=dated_back(outside=False), says="entries is not kept outside",
     ),
     Tampering(
-        id="all-tail", who=Who.ALL_BUT_WITNESS, is_pending=True,
-        what="An entry is changed, and what follows is signed again, outside too.",
-        act=rewritten(MOVED, outside=True),
+        id="key-removed", who=Who.SIGNING_KEY, what="An entry is removed, and what follows is"
+        " signed again.", act=rewritten(REMOVED, outside=False),
+        says="entries were signed (kept outside",
+    ),
+    Tampering(
+        id="all-changed", who=Who.ALL_BUT_WITNESS,
+        what="An entry is changed, and what follows is signed again, outside too. Its content is"
+        " bound to what was changed.", act=rewritten(MOVED, outside=True), says=SHUT,
+    ),
+    Tampering(
+        id="all-removed", who=Who.ALL_BUT_WITNESS, is_pending=True,
+        what="An entry is removed, and what follows is signed again, outside too.",
+        act=rewritten(REMOVED, outside=True),
     ),
     Tampering(
         id="all-whole", who=Who.ALL_BUT_WITNESS, is_pending=True,
-        what="The whole log is written and signed again, outside too.",
-        act=rewritten(ALL, outside=True),
+        what="A conversation is removed, and the whole log is written and signed again, outside"
+        " too.",
+        act=rewritten(removed("conversation = ':conversation'"), outside=True),
     ),
     Tampering(
         id="all-rolled-back", who=Who.ALL_BUT_WITNESS, is_pending=True,

@@ -122,6 +122,22 @@ OF_TABLES = [
         says="role postkamer_archiver: no migration made it",
     ),
     Tampering(
+        id="table-event-trigger", what="A trigger runs whenever a table is made.",
+        act="create function public.act() returns event_trigger language plpgsql as"
+        " $$ begin end $$; create event trigger e on ddl_command_end execute function public.act()",
+        says="event trigger e: no migration made it (it calls public.act)",
+    ),
+    Tampering(
+        id="table-sequence", what="The counter of citizens' requests is set back.",
+        act="alter sequence archiver.request_number restart 1", found_by="",
+        why_not="The next request would get a number that exists, and is refused.",
+    ),
+    Tampering(
+        id="table-destructions", what="The counter of erasures is changed.",
+        act="update archiver.head set destructions = destructions + 1", found_by="",
+        why_not="It makes the archiver seal a batch once more, and says nothing of any erasure.",
+    ),
+    Tampering(
         id="table-grant-elsewhere", what="A role of one's own gets rights on the record.",
         act="create role prying; grant usage on schema archiver to prying;"
         "grant select on archiver.entry to prying", found_by="",

@@ -9,6 +9,7 @@ from tests.support.tamperings.of_log import (
     OF_ENTRIES,
     OF_HASHES,
     OF_KEYS,
+    OF_NONSENSE,
     OF_PLACES,
     OF_THE_MINUTE,
 )
@@ -23,6 +24,7 @@ GROUPS: dict[str, list[Tampering]] = {
     "Hashes and checkpoints": OF_HASHES,
     "The minute before entries are signed": OF_THE_MINUTE,
     "Keys and erasures": OF_KEYS,
+    "Values that cannot be, and tables that are gone": OF_NONSENSE,
     "The tables themselves": OF_TABLES,
     "The table of files": OF_FILES,
     "The search index": OF_INDEX,
@@ -41,9 +43,11 @@ what finds it. Each line but the last {untested} is a test of every version. {fo
 {all} are found; the others [stand at the end](#not-found), with the reason.
 
 `archive verify` and its options are commands of `postkamer`: run them
-[every night](../operators/archive.md#verify). A name that begins with `Postkamer` is
-[an alarm](../runbook.md). *At the next look* means whenever the command is run, however long ago it
-was. The last column is a part of what the command prints.
+[every night](../operators/archive.md#verify), with the master key. A name that begins with
+`Postkamer` is [an alarm](../runbook.md). *At the next look* means whenever the command is run,
+however long ago it was. The last column is a part of what the command prints. What waits outside
+the archive, such as deliveries, is held against the record by
+[the balance](../operators/balance.md).
 
 Made by `python -m tests.support.tamperings.table`.
 """

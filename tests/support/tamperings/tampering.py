@@ -44,6 +44,8 @@ class Tampering(msgspec.Struct, frozen=True, kw_only=True):
     after: str = LOOK
     says: str = ""
     """Part of what the command prints."""
+    code: int = 1
+    """Exit code of the command: 3 if what was done keeps it from looking, which it says."""
     at: str = ""
     """Name of the position that the command prints before it."""
     why_not: str = ""
