@@ -113,11 +113,12 @@ OF_OTHERS = [
             ("written", "The time at which an entry was written is changed.",
              "update archiver.entry set written_at = written_at - interval '90 days'"
              " where position = :place", INDEX),
-            ("id-twice", "An entry is added with the id of another, in the table of another month.",
-             "alter table archiver.entry detach partition archiver.entry_elsewhere;"
-             "insert into archiver.entry_elsewhere select * from archiver.entry"
-             " where position = :place;"
-             "update archiver.entry_elsewhere set position = :size;", INDEX),
+            ("id-twice", "An entry is added with the id of another, and the unique key is removed.",
+             "alter table archiver.entry drop constraint entry_pkey;"
+             "insert into archiver.entry (id, position, kind, at, tenant, conversation, department,"
+             " message, receipt, item, sequence, salt, sealed, leaf) select id, :size, kind, at,"
+             " tenant, conversation, department, message, receipt, item, sequence, salt, sealed,"
+             " leaf from archiver.entry where position = :place", INDEX),
         )
     ),
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.support.integration.media_provider import recorded
 from tests.support.tamperings.laboratory import Laboratory
 from tests.support.tamperings.tampering import HOUR, MEDIA, Deed, Tampering, Who
 
@@ -16,6 +17,15 @@ def _of(id: str, what: str, change: str, says: str, after: str = "") -> Tamperin
     act = f"update archiver.media set {change} {QUARANTINED}"
     more = {"after": after} if after else {}
     return Tampering(id=f"file-{id}", what=what, act=act, says=says, **more)
+
+
+async def forge_and_tell(laboratory: Laboratory) -> None:
+    await laboratory.execute(
+        "update archiver.media set state = 'available', scanned = true, told = false,"
+        " ciphertext_sha256 = repeat('0', 64), object = id, file_salt = salt,"
+        " ended_at = now() - interval '2 hours' where id = ':waiting'"
+    )
+    await recorded(laboratory.pool)
 
 
 RELEASED = "reason = 'media_released: vrijgegeven door A. Arts', released_by = 'A. Arts'"
@@ -76,11 +86,15 @@ OF_FILES = [
         says="the record says that this file came with the message, and its table does not",
     ),
     Tampering(
-        id="file-before-result", is_pending=True,
+        id="file-before-result",
         what="A file that waits is said to be fetched, scanned and clean before its result comes.",
         act="update archiver.media set state = 'available', scanned = true,"
         " ended_at = now() - interval '2 hours', told = true where id = ':waiting'",
         says="its table has a result that the record does not have", after=HOUR,
+    ),
+    Tampering(
+        id="file-before-told", is_pending=True, act=forge_and_tell,
+        what="The same, and the archiver reports it as its result.",
     ),
 ]  # fmt: skip
 

@@ -26,7 +26,8 @@ FIRST, MORE = 40, 240
 """Messages before the first checkpoint, and between the two."""
 PLACE = 100
 """Position of an ordinary message, which is signed with the second checkpoint alone."""
-ERASED = conversation(3)
+ERASED = conversation(10)
+"""Erased, and written after the first checkpoint."""
 TOKEN = (
     *(
         "token",
@@ -54,8 +55,8 @@ async def fill_archive(url: str, folder: Path) -> dict[str, object]:
         names |= await _add_files(pool, folder)
         await log.grow(MORE)
         await _act_as_operators(url, pool, log)
-        await log.erase(3)
-        await log.eraser.erase_entry(log.records[4 * 5].id, "test")
+        await log.erase(10)
+        await log.eraser.erase_entry(log.records[12 * 5].id, "test")
         await log.grow(10)
         names |= {"size": await log.sign(), "place": PLACE}
         return names | await _find_places(pool)
