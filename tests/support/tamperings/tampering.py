@@ -12,7 +12,7 @@ Deed: TypeAlias = Callable[[Laboratory], Awaitable[object]]
 
 
 class Who(StrEnum):
-    """By whom, as the page heads it."""
+    """Attackers, as the page heads their tables."""
 
     DATABASE = "All rights on the database, and no key"
     STORE = "All rights on the object store"
