@@ -1,7 +1,7 @@
 // Check what a Postkamer archive gives out, with nothing of Postkamer: Node 20 or later, no packages.
 //   node check-proof.mjs PROOF.json PUBLISHED-KEY [--witness KEY]... [--stamp TOKEN.tsr --authority CA.pem]
 // PROOF is an inclusion or a consistency proof. All that it relies on: docs/municipality/archive.md.
-import { createHash, createPublicKey, verify, X509Certificate } from "node:crypto";
+import { createDecipheriv, createHash, createPublicKey, verify, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 
@@ -122,6 +122,27 @@ function checkStamp(bytes, note, authority) {
   return at.toISOString();
 }
 
+// The key of one entry opens it: AES-256-GCM, then a MessagePack array of three byte strings.
+function unseal(proof, bound) {
+  const sealed = b64(proof.sealed);
+  const cipher = createDecipheriv("aes-256-gcm", b64(proof.key), sealed.subarray(0, 12));
+  const opened = cipher.setAAD(bound).setAuthTag(sealed.subarray(-16)).update(sealed.subarray(12, -16));
+  try { return Buffer.concat([opened, cipher.final()]); } catch { return null; }
+}
+function openContent(proof) {
+  const id = Buffer.from(JSON.parse(proof.leaf)[1].replaceAll("-", ""), "hex"); // of entries of before
+  const packed = unseal(proof, Buffer.from(proof.leaf.slice(0, proof.leaf.lastIndexOf(",")))) ?? unseal(proof, id);
+  must(packed, "the key does not open the entry: it is another, or a readable column was changed");
+  const found = []; // each string: a byte for the width of its length, its length, and its bytes
+  for (let at = 1; at < packed.length;) {
+    const start = at + 1 + (1 << (packed[at] - 0xc4));
+    const end = start + packed.readUIntBE(at + 1, start - at - 1);
+    found.push(packed.subarray(start, end).toString());
+    at = end;
+  }
+  return found;
+}
+
 try {
   const options = { witness: { type: "string", multiple: true, default: [] }, stamp: { type: "string" }, authority: { type: "string" } };
   const { values, positionals: [file, published] } = parseArgs({ options, allowPositionals: true });
@@ -139,7 +160,9 @@ try {
     must(leaf[11] === hash("sha256", b64(proof.sealed)).toString("hex"), "the content is not that of the leaf");
     must(BigInt(proof.size) === newest.size, "the checkpoint is of another size");
     checkInclusion(hash("sha256", Buffer.from([0]), Buffer.from(proof.leaf)), proof.position, newest, proof.path);
+    const content = proof.key ? openContent(proof) : [];
     console.log(`entry ${leaf[1]}, a ${leaf[2]} of ${leaf[4]}, was in the log signed at ${newest.at}`);
+    for (const part of content) console.log(part);
   }
   for (const witness of witnesses) console.log(`co-signed by ${witness.name}`);
   if (values.stamp) {

@@ -35,6 +35,7 @@ def test_inclusion_proof_holds_as_published(check: Check, about: str) -> None:
     case = PROOFS[about]
     code, printed = check(case["proof"], VECTORS["verifier"])
     assert (code == 0) == case["holds"], printed
+    assert all(part in printed for part in (case["opens"] or {}).values())
     assert ("it does not hold: " in printed) != case["holds"]
 
 

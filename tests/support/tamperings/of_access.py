@@ -1,6 +1,6 @@
 """Tamperings with who may do what, with what operators did, and with tables beside the log."""
 
-from tests.support.tamperings.tampering import CHECKPOINT, INDEX, Tampering
+from tests.support.tamperings.tampering import CHECKPOINT, Tampering
 
 REFUSED, UNPROVEN = "PostkamerTokenRefused", "PostkamerOperationUnproven"
 ADD = "token add nieuw --tenant almelo --role read --department burgerzaken"
@@ -86,39 +86,63 @@ OF_ACCESS = [
     ),
 ]  # fmt: skip
 
+ALTERED_ROW = "the row of this action in the processing log is not what it was"
+OF_PLACE = (
+    "span_id = (select substring(uuid_send(id) from 9) from archiver.entry where position = :place)"
+)
+REQUEST = "the request AVG-2026-0001 is not what its steps say"
+
+
+def _beside(id: str, what: str, act: str, says: str) -> Tampering:
+    return Tampering(id=f"beside-{id}", what=what, act=act, says=says, is_pending=True)
+
+
 OF_OTHERS = [
+    _beside("processing-added", "A row is added to the processing log.",
+            "create temporary table other on commit drop as select * from archiver.processing"
+            " limit 1; update other set span_id = substring(sha256('x') for 8);"
+            "insert into archiver.processing select * from other",
+            "has a row of no action on the record"),
+    _beside("processing-twice", "A row of the processing log is put there twice.",
+            "insert into archiver.processing select * from archiver.processing limit 1",
+            "the processing log has 2 rows of one action"),
+    _beside("processing-removed", "A row of the processing log is removed.",
+            f"delete from archiver.processing where {OF_PLACE}",
+            "the processing log has no row of this action"),
     *(
-        Tampering(id=f"beside-{id}", what=what, act=act, is_pending=True, found_by=found_by)
-        for id, what, act, found_by in (
-            ("processing-added", "A row is added to the processing log.",
-             "insert into archiver.processing select decode(repeat('ab', 16), 'hex'), span_id,"
-             " parent_span_id, name, status, start_time, end_time, resource, tenant, activity,"
-             " subject, subject_type, foreign_processor from archiver.processing limit 1", INDEX),
-            ("processing-removed", "A row of the processing log is removed.",
-             "delete from archiver.processing where ctid = (select min(ctid) from"
-             " archiver.processing) and trace_id = (select trace_id from archiver.processing"
-             " order by ctid limit 1)", INDEX),
-            ("processing-changed", "A row of the processing log is changed.",
-             "update archiver.processing set activity = 'urn:x' where tenant = 'hengelo'", INDEX),
-            ("request-decided", "A request of a citizen is said to be decided.",
-             "update archiver.request set decision = 'granted', decided_at = now()", INDEX),
-            ("request-due", "A request of a citizen gets more time.",
-             "update archiver.request set due_on = due_on + 60", INDEX),
-            ("request-removed", "A request of a citizen is removed.",
-             "delete from archiver.request", INDEX),
-            ("quarantine-removed", "A record in quarantine is removed.",
-             "delete from archiver.quarantine", INDEX),
-            ("quarantine-changed", "A record in quarantine is changed.",
-             "update archiver.quarantine set sealed = sealed || 'x'::bytea", INDEX),
-            ("written", "The time at which an entry was written is changed.",
-             "update archiver.entry set written_at = written_at - interval '90 days'"
-             " where position = :place", INDEX),
-            ("id-twice", "An entry is added with the id of another, and the unique key is removed.",
-             "alter table archiver.entry drop constraint entry_pkey;"
-             "insert into archiver.entry (id, position, kind, at, tenant, conversation, department,"
-             " message, receipt, item, sequence, salt, sealed, leaf) select id, :size, kind, at,"
-             " tenant, conversation, department, message, receipt, item, sequence, salt, sealed,"
-             " leaf from archiver.entry where position = :place", INDEX),
+        _beside(f"processing-{name}", f"{text} of an action in the processing log is changed.",
+                f"update archiver.processing set {name} = {value} where {OF_PLACE}", ALTERED_ROW)
+        for name, text, value in (
+            ("activity", "The register", "'iets anders'"),
+            ("subject", "The citizen", "sha256(subject)"),
+            ("status", "The result", "'Error'"),
+            ("name", "The name", "'bericht verstuurd'"),
+            ("resource", "The program", "'x'"),
         )
     ),
+    _beside("request-decided", "A request of a citizen is said to be decided.",
+            "update archiver.request set decision = 'granted', decided_at = now()",
+            f"{REQUEST}: decision, decided_at"),
+    _beside("request-due", "A request of a citizen gets more time.",
+            "update archiver.request set due_on = due_on + 60", f"{REQUEST}: due_on"),
+    _beside("request-received", "A request is said to have come later.",
+            "update archiver.request set received_on = received_on + 1", f"{REQUEST}: received_on"),
+    _beside("request-removed", "A request of a citizen is removed.",
+            "delete from archiver.request", "is on the record, and its row is gone"),
+    _beside("quarantine-removed", "A record in quarantine is removed.",
+            "delete from archiver.quarantine", "is gone, and nobody archived it"),
+    _beside("quarantine-changed", "A record in quarantine is changed.",
+            "update archiver.quarantine set sealed = sealed || 'x'::bytea", "is not what it was"),
+    _beside("quarantine-added", "A record is put into quarantine by hand.",
+            "insert into archiver.quarantine (id, reason, salt, sealed) select gen_random_uuid(),"
+            " reason, salt, sealed from archiver.quarantine", "and the record knows nothing of it"),
+    _beside("written", "The time at which an entry was written is changed.",
+            "update archiver.entry set written_at = written_at - interval '90 days'"
+            " where position = :place", "its time of writing was altered"),
+    _beside("id-twice", "An entry is added with the id of another, and the unique key is removed.",
+            "alter table archiver.entry drop constraint entry_pkey;"
+            "insert into archiver.entry (id, position, kind, at, tenant, conversation, department,"
+            " message, receipt, item, sequence, salt, sealed, leaf) select id, :size, kind, at,"
+            " tenant, conversation, department, message, receipt, item, sequence, salt, sealed,"
+            " leaf from archiver.entry where position = :place", "two entries have this id"),
 ]  # fmt: skip

@@ -94,6 +94,7 @@ OF_FILES = [
     ),
     Tampering(
         id="file-before-told", is_pending=True, act=forge_and_tell,
+        says="its table has another state, salt, name or verdict than this archive wrote",
         what="The same, and the archiver reports it as its result.",
     ),
 ]  # fmt: skip

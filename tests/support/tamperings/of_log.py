@@ -187,8 +187,17 @@ OF_HASHES = [
         says="the log's own hash is not that of its entries",
     ),
     Tampering(
-        id="head-broken", what="The length of the log is changed.", act=f"{HEAD} size = size + 1",
+        id="head-longer", what="The length of the log is doubled.", act=f"{HEAD} size = size * 2",
         says="entries, and the log counts", at="size",
+    ),
+    Tampering(
+        id="head-longer", what="The length of the log is doubled.", act=f"{HEAD} size = size * 2",
+        says="entries, and the log counts", at="size",
+    ),
+    Tampering(
+        id="head-broken", what="The length of the log is changed to one that its hash is not of.",
+        act=f"{HEAD} size = size * 2 + 1",
+        says="the row that says how far the log has come is gone or broken",
     ),
     Tampering(
         id="head-removed", what="The row with the length of the log is removed.",
@@ -449,6 +458,7 @@ OF_NONSENSE = [
     ),
     Tampering(
         id="odd-written", what="The time at which it was written is infinite.", is_pending=True,
+        says="its time of writing was altered",
         act=f"{CHANGE} written_at = '-infinity' {ONE}",
     ),
     Tampering(

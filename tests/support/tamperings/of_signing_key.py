@@ -206,6 +206,7 @@ OF_SIGNING_KEY = [
     ),
     Tampering(
         id="all-dated-back", who=Who.ALL_BUT_WITNESS, is_pending=True,
+        says="its time of writing was altered",
         what="A checkpoint of now is dated back a year, outside too.",
         act=dated_back(outside=True),
     ),
