@@ -40,7 +40,7 @@ test: ## run all tests against real servers, seeded and short (ARGS="-k words" f
 
 thorough: ## run all tests at full length, with new examples and long fault runs: hours, before a release
 	@deploy/setup.sh servers scanner browser paper clock alarms generator tools
-	@$(BESIDE) --hypothesis-profile=thorough --ignore=tests/faults --ignore=tests/fuzz $(ARGS)
+	@POSTKAMER_TEST_PRIVACY_MESSAGES=5000 $(BESIDE) --hypothesis-profile=thorough --ignore=tests/faults --ignore=tests/fuzz $(ARGS)
 	@$(LONG_RUNS) $(PYTEST) --hypothesis-profile=thorough --timeout=7200 tests/faults tests/fuzz $(ARGS)
 
 check: ## format, lint, types, import rules, dead dependencies, rules of the house, known vulnerabilities, API documents

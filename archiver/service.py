@@ -31,6 +31,8 @@ from archiver.search.routes import SearchRoutes
 from archiver.search.search import Search
 from archiver.spent_keys import keep_working_keys
 from archiver.subject_access.requests import request_metrics
+from archiver.witnesses.client import witness_client
+from archiver.witnesses.cosigner import Cosigner
 from services import clock
 from services.amqp import topology
 from services.amqp.connection import BrokerConnection, broker_connection
@@ -190,6 +192,9 @@ async def _maintenance_tasks(
         count_entries(pool),
     ]
     async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(witness_client())
+        cosigners = [Cosigner(pool, objects, client, each) for each in settings.archive_witnesses]
+        works += [each.run() for each in cosigners]
         yield [await stack.enter_async_context(background_task(work)) for work in works]
 
 

@@ -13,7 +13,6 @@ import msgspec
 from archiver.audit.checkpoints import Trust
 from archiver.audit.log import VerifyOptions, verify_log
 from archiver.audit.log_walk import Finding
-from archiver.encryption.signed_note import read_verifier
 from bench.reports.log_report import TENTHS, Verification
 from bench.usage import peak_memory
 from bench.workloads.tampering import COMBINED, SINGLE, Deed, tamper
@@ -21,6 +20,7 @@ from cli.support.archive_access import Progress
 from services.config import settings
 from services.files.object_store import ObjectStore
 from services.postgres.database import Connection, connection_pool
+from services.transparency.signed_note import read_verifier
 
 
 async def main(verifier: str, *, tampered: bool) -> Verification:

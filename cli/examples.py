@@ -50,6 +50,7 @@ EXAMPLES = {
     "archive aside list": "archive aside list",
     "archive aside open": f"archive aside open {MESSAGE} --out body.bin --reason 'fault 12'",
     "archive checkpoint": "archive checkpoint",
+    "archive consistency": "archive consistency 1200 3400",
     "archive exposure": "archive exposure --token crm --since 2026-11-20 --until 2026-11-23"
     " --reason 'data breach 7'",
     "archive key": "archive key",
@@ -86,5 +87,8 @@ EXAMPLES = {
     "deliverer": "deliverer",
     "archiver": "archiver",
     "sandbox": "sandbox",
+    "witness key new": "witness key new --folder witness --name witness.example.org/w1",
+    "witness key show": "witness key show --folder witness",
+    "witness serve": "witness serve --folder witness --logs logs.toml",
 }
 """Words of a command -> the words after `postkamer`."""

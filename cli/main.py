@@ -37,6 +37,7 @@ COMMANDS = {
     "token": "cli.tokens:group",
     "topology": "cli.topology:group",
     "trace": "cli.trace.command:command",
+    "witness": "cli.witness:group",
 }
 """Name of a command -> its module and attribute."""
 HEADINGS = {
@@ -46,7 +47,7 @@ HEADINGS = {
     "Deliveries and access": ("trace", "parked", "quarantine", "sends", "destination", "token"),
     "The record and privacy": ("archive", "files"),
     "Installation": ("status", "balance", "silence", "migrate", "topology"),
-    "Services": ("gateway", "router", "deliverer", "archiver", "sandbox"),
+    "Services": ("gateway", "router", "deliverer", "archiver", "sandbox", "witness"),
 }
 """Heading in the help -> its commands, the most wanted first."""
 OWN_PROCESS = "postkamer.process"

@@ -96,6 +96,20 @@ archive_forks = _counter(
 archive_shut = _counter(
     "postkamer_archive_shut_total", "Entries that could not be opened: they or their keys changed"
 )
+archive_witness_answers = _counter(
+    "postkamer_archive_witness_answers_total",
+    "Requests to a witness to co-sign the log, by what came of it",
+    "witness",
+    "outcome",
+)
+archive_witness_behind = _gauge(
+    "postkamer_archive_witness_behind_seconds",
+    "Age of the oldest checkpoint that a witness has not co-signed; 0 if none",
+    "witness",
+)
+witness_answers = _counter(
+    "postkamer_witness_answers_total", "Checkpoints that a witness was asked for", "log", "status"
+)
 archive_size = _gauge("postkamer_archive_entries", "Entries in the log at its last checkpoint")
 archive_checkpoint = _gauge(
     "postkamer_archive_checkpoint_timestamp_seconds", "When the last checkpoint was signed"

@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 
 from archiver.audit.log_walk import Finding, SignedState
-from archiver.encryption import signed_note
-from archiver.encryption.signed_note import InvalidNote
 from services.files import object_store
 from services.files.object_store import ObjectNotFound, ObjectStore
 from services.postgres.database import Connection, in_utc
+from services.transparency import signed_note
+from services.transparency.signed_note import InvalidNote
 
 NAME = re.compile(r"[0-9]{20}")
 """Name of a copy outside. Other objects in the store are ignored."""

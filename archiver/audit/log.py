@@ -10,14 +10,15 @@ from typing import Any
 
 import msgspec
 
-from archiver.audit.checkpoints import FIRST, Checkpoints, Trust
+from archiver.audit.checkpoints import FIRST, LAST, Checkpoints, Trust
+from archiver.audit.cosignatures import Cosignatures, WitnessOptions
 from archiver.audit.keys import AT_ONCE, check_keys
 from archiver.audit.log_walk import TILE_ENTRIES, Finding, LogWalk, SignedState
 from archiver.encryption.key_store import KeyStore
 from archiver.log.inclusion_proof import NotProvable, node_hashes
-from archiver.log.merkle import HASH_BYTES
 from services.files.object_store import ObjectStore
 from services.postgres.database import Connection
+from services.transparency.merkle import HASH_BYTES
 
 SIGNED_MINUTES = 15
 """Time within which entries are normally signed, with ample margin."""
@@ -31,6 +32,28 @@ class VerifyOptions(msgspec.Struct, frozen=True):
     keys: KeyStore | None = None
     """Keys, with which it is also checked that every key and entry opens."""
 
+    witnesses: WitnessOptions = WitnessOptions()
+
+
+class SignedStates:
+    """States that the log must match: its checkpoints, and those that witnesses co-signed."""
+
+    def __init__(self, checkpoints: Checkpoints, cosignatures: Cosignatures) -> None:
+        self.checkpoints, self.cosignatures = checkpoints, cosignatures
+
+    def start_at(self, first: int) -> None:
+        """Ignore what is smaller than this size."""
+        self.checkpoints.start_at(first)
+        self.cosignatures.start_at(first)
+
+    async def read_range(
+        self, first: int, last: int = LAST
+    ) -> AsyncIterator[SignedState | Finding]:
+        """Yield the signed states in a range of sizes, and what is wrong with them."""
+        for part in (self.checkpoints, self.cosignatures):
+            async for result in part.read_range(first, last):
+                yield result
+
 
 Progress = Callable[[int, int], None]
 """Callback with the number of entries checked and their total."""
@@ -43,20 +66,26 @@ async def verify_log(
     reads one snapshot. Raises StoreUnavailable."""
     checkpoints = Checkpoints(connection, options.trust, options.outside)
     await checkpoints.list_outside()
+    cosignatures = Cosignatures(
+        connection, options.trust.origin, options.witnesses, options.outside
+    )
+    signed = SignedStates(checkpoints, cosignatures)
     head = await connection.fetchrow("select size, peaks from archiver.head")
     if head is None or len(head["peaks"]) != head["size"].bit_count() * HASH_BYTES:
         yield Finding("head", "the row that says how far the log has come is gone or broken")
         return
     first = int(await connection.fetchval(_SIZE_BEFORE, options.since) or 0) if options.since else 0
     if first:
-        checkpoints.start_at(first)
+        signed.start_at(first)
     walk, findings = await _start_walk(connection, first)
     for finding in findings:
         yield finding
     for check in (
-        _check_before(connection, walk, checkpoints),
-        _walk_entries(connection, walk, checkpoints, lambda seen: progress(seen, head["size"])),
-        _check_after(walk, checkpoints),
+        _expect_signed(walk, cosignatures.check_seen(head["size"])),
+        _check_before(connection, walk, signed),
+        _walk_entries(connection, walk, signed, lambda seen: progress(seen, head["size"])),
+        _check_after(walk, signed),
+        cosignatures.check_covered(),
         _check_totals(connection, walk, head),
         check_keys(connection, options.keys),
     ):
@@ -75,27 +104,27 @@ async def _start_walk(connection: Connection, first: int) -> tuple[LogWalk, list
 
 
 async def _check_before(
-    connection: Connection, walk: LogWalk, checkpoints: Checkpoints
+    connection: Connection, walk: LogWalk, signed: SignedStates
 ) -> AsyncIterator[Finding]:
     """Check entries without a position, checkpoints without a row, and checkpoints up to the start
     of the walk."""
     for row in await connection.fetch(_WITHOUT_POSITION, AT_ONCE):
         yield Finding("doubled", "this entry has no place in the log", entry=str(row["id"]))
-    async for finding in _expect_checkpoints(walk, checkpoints.missing_from_table()):
+    async for finding in _expect_signed(walk, signed.checkpoints.missing_from_table()):
         yield finding
-    async for finding in _expect_checkpoints(walk, checkpoints.read_range(FIRST, walk.size)):
+    async for finding in _expect_signed(walk, signed.read_range(FIRST, walk.size)):
         yield finding
     for finding in walk.check_signed():
         yield finding
 
 
 async def _walk_entries(
-    connection: Connection, walk: LogWalk, checkpoints: Checkpoints, progress: Callable[[int], None]
+    connection: Connection, walk: LogWalk, signed: SignedStates, progress: Callable[[int], None]
 ) -> AsyncIterator[Finding]:
     cursor = await connection.cursor(_ENTRIES, walk.size)
     while rows := await cursor.fetch(AT_ONCE):
-        async for finding in _expect_checkpoints(
-            walk, checkpoints.read_range(walk.size + 1, walk.size + len(rows))
+        async for finding in _expect_signed(
+            walk, signed.read_range(walk.size + 1, walk.size + len(rows))
         ):
             yield finding
         hashes = await _stored_hashes(connection, walk.size // TILE_ENTRIES)
@@ -105,18 +134,18 @@ async def _walk_entries(
         progress(walk.size)
 
 
-async def _check_after(walk: LogWalk, checkpoints: Checkpoints) -> AsyncIterator[Finding]:
+async def _check_after(walk: LogWalk, signed: SignedStates) -> AsyncIterator[Finding]:
     """Report checkpoints that cover more entries than the log contains."""
-    async for finding in _expect_checkpoints(walk, checkpoints.read_range(walk.size + 1)):
+    async for finding in _expect_signed(walk, signed.read_range(walk.size + 1)):
         yield finding
     for finding in walk.finish():
         yield finding
 
 
-async def _expect_checkpoints(
+async def _expect_signed(
     walk: LogWalk, results: AsyncIterator[SignedState | Finding]
 ) -> AsyncIterator[Finding]:
-    """Yield what is wrong with checkpoints themselves, and let the walk expect the valid ones."""
+    """Yield what is wrong with signed states themselves, and let the walk expect the valid ones."""
     async for result in results:
         if isinstance(result, Finding):
             yield result

@@ -14,8 +14,8 @@ import msgspec
 
 from archiver.encryption.sealing import nonce
 from archiver.log.entry import PlainColumns, entry_leaf_hash
-from archiver.log.merkle import TILE_LEVELS, Tree, fold_peaks, subtree_root
 from services.sealing.wrapping import NONCE_BYTES
+from services.transparency.merkle import TILE_LEVELS, Tree, fold_peaks, subtree_root
 
 TILE_ENTRIES = 1 << TILE_LEVELS
 MAX_EXPECTED = 4000

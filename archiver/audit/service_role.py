@@ -32,7 +32,7 @@ async def read_as_service(connection: Connection) -> bool:
 _MAY_READ = """
 select has_schema_privilege($1::text, 'usage') and coalesce((
     select bool_and(has_table_privilege(format('%I.%I', $1::text, name), 'select'))
-    from unnest(array['entry', 'head', 'node', 'checkpoint', 'conversation_key',
+    from unnest(array['entry', 'head', 'node', 'checkpoint', 'cosignature', 'conversation_key',
         'municipality_key', 'media', 'searchable', 'subject']) as name
     where to_regclass(format('%I.%I', $1::text, name)) is not null), false)
 """

@@ -11,9 +11,9 @@ import msgspec
 from archiver.index.blind_index import IndexTokens
 from archiver.index.processing_log import SUBJECT_TYPE, Action
 from archiver.log.entry import PlainColumns
-from archiver.log.merkle import Tree
 from services.http.problems import VERSION
 from services.postgres.database import Connection
+from services.transparency.merkle import Tree
 
 RESOURCE = f"postkamer {VERSION}"
 """Resource that acted, as the processing log names it."""

@@ -7,14 +7,14 @@ from functools import partial
 import msgspec
 import structlog
 
-from archiver.encryption import signed_note
-from archiver.encryption.signed_note import Checkpoint, InvalidNote
 from archiver.log.known_head import KnownHead
-from archiver.log.merkle import Tree, load_tree
 from services import clock, metrics
 from services.files import object_store
 from services.files.object_store import ObjectExists, ObjectStore, StoreUnavailable
 from services.postgres.database import Pool, retry_while_unavailable
+from services.transparency import signed_note
+from services.transparency.merkle import Tree, load_tree
+from services.transparency.signed_note import Checkpoint, InvalidNote
 
 SIGN_SECONDS = 60.0
 """Interval between two checkpoints if entries were added: the time in which entries could be

@@ -7,8 +7,8 @@ from uuid import UUID
 import msgspec
 
 from archiver.encryption.sealing import encode_columns
-from archiver.log.merkle import leaf_hash
 from services.contract import Record
+from services.transparency.merkle import leaf_hash
 
 
 class PlainColumns(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,14 +7,13 @@ from uuid import UUID
 
 import msgspec
 
-from archiver.encryption import signed_note
 from archiver.encryption.decrypt_rows import RECORDS
 from archiver.encryption.key_store import KeyStore
 from archiver.encryption.sealing import derive_item_key
-from archiver.encryption.signed_note import InvalidNote
-from archiver.log import merkle
 from archiver.log.entry import PlainColumns, encode_leaf
-from archiver.log.merkle import (
+from services.postgres.database import Connection
+from services.transparency import merkle, signed_note
+from services.transparency.merkle import (
     Range,
     fold_peaks,
     sibling_ranges,
@@ -22,7 +21,7 @@ from archiver.log.merkle import (
     subtree_root,
     whole_subtrees,
 )
-from services.postgres.database import Connection
+from services.transparency.signed_note import InvalidNote
 
 NO_ENTRY = "there is no entry or message of this id"
 
@@ -137,7 +136,10 @@ order by (kind = 'message' and message = $1) desc limit 1
 """
 
 _SIGNED = """
-select size, note from archiver.checkpoint
+select size, note || coalesce((
+    select string_agg(line, '' order by at, witness) from archiver.cosignature s
+    where s.size = c.size), '') as note
+from archiver.checkpoint c
 where size > $1 and size <= (select size from archiver.head) order by size desc limit 1
 """
 

@@ -7,9 +7,9 @@ then signed all the same, so that `archive verify` names it from then on.
 
 import structlog
 
-from archiver.log.merkle import Tree
 from services import metrics
 from services.postgres.database import Connection
+from services.transparency.merkle import Tree
 
 MOST_LOST = 10
 """Most heads that are kept to be signed. Each is one bending, and ten name it as well as more."""

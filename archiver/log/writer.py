@@ -27,10 +27,10 @@ from archiver.index.record_fields import RecordFields, read_fields, subject_iden
 from archiver.log.append import Entry, PendingMedia, append_entries
 from archiver.log.entry import entry_leaf_hash, plain_columns
 from archiver.log.known_head import KnownHead
-from archiver.log.merkle import load_tree
 from services.contract import Record
 from services.postgres.database import Connection, Pool
 from services.sealing.wrapping import CannotDecrypt
+from services.transparency.merkle import load_tree
 
 DESTRUCTION = "destruction"
 """Kind of record that states that something was destroyed."""

@@ -8,6 +8,7 @@ COMMANDS = {
     "annotate": "cli.archive.subject_access:annotate",
     "aside": "cli.archive.quarantine:group",
     "checkpoint": "cli.archive.verify:checkpoint",
+    "consistency": "cli.archive.consistency:command",
     "exposure": "cli.archive.breach:command",
     "key": "cli.archive.verify:key",
     "processing": "cli.archive.processing_log:command",

@@ -22,7 +22,6 @@ from archiver.audit.log import VerifyOptions, verify_log
 from archiver.audit.log_walk import Finding
 from archiver.audit.service_role import read_as_service
 from archiver.encryption.key_store import KeyStore
-from archiver.encryption.signed_note import InvalidNote, read_verifier
 from archiver.log.checkpoint_signer import sign_checkpoint
 from archiver.log.inclusion_proof import (
     NO_ENTRY,
@@ -57,6 +56,7 @@ from cli.support.options import Time, json_option, reason_option, renamed_option
 from cli.support.output import (
     CommandMisused,
     CommandRefused,
+    CommandUnable,
     count,
     fail,
     fail_as_unable,
@@ -64,9 +64,12 @@ from cli.support.output import (
 )
 from cli.support.person import require_reach
 from cli.support.reach import Subject
+from cli.support.witnesses import WitnessType, ask_witnesses, load_witnesses
 from services.config import settings
 from services.files.object_store import ObjectStore
 from services.postgres.database import Connection, Pool
+from services.transparency.cosignature import Witness
+from services.transparency.signed_note import InvalidNote, read_verifier
 
 T = TypeVar("T")
 MAX_PRINTED = 20
@@ -91,11 +94,15 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
     """True if the search index was verified."""
     index_findings: list[Finding] = []
 
+    silent_witnesses: tuple[str, ...] = ()
+    """Names of the witnesses that did not answer, or knew nothing of this log."""
+    unwatched: bool = False
+    """True if too few witnesses answered: the log may have been larger."""
+
     @property
-    def is_right(self) -> bool:
-        return not (
-            self.findings or self.table_findings or self.file_findings or self.index_findings
-        )
+    def exit_code(self) -> int:
+        findings = self.findings or self.table_findings or self.file_findings or self.index_findings
+        return 1 if findings else CommandUnable.exit_code if self.unwatched else 0
 
 
 @click.command()
@@ -103,25 +110,43 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
     "--since", type=Time(), help="Only entries after the last checkpoint before this time."
 )
 @click.option("--public-key", help="The published key; left out: that of POSTKAMER_ARCHIVE_KEY.")
+@click.option(
+    "--witness",
+    "witnesses",
+    multiple=True,
+    type=WitnessType(),
+    help="A witness that must have co-signed, by its key; left out: those of the settings.",
+)
 @click.option("--media", is_flag=True, help="Also read and open every file in the object store.")
 @click.option("--index", is_flag=True, help="Also verify the search index.")
 @json_option
 def verify(
-    since: datetime | None, public_key: str | None, media: bool, index: bool, as_json: bool
+    since: datetime | None,
+    public_key: str | None,
+    witnesses: tuple[Witness, ...],
+    media: bool,
+    index: bool,
+    as_json: bool,
 ) -> None:
     """Verify the whole archive.
 
     The first entry that was changed or is missing is named. With --public-key the master key is not
-    needed. Checkpoints in POSTKAMER_OBJECT_STORE are verified too. Exit code 1 if there is any
-    finding, 3 if it could not look: the database is away, or the key is missing.
+    needed. Checkpoints in POSTKAMER_OBJECT_STORE are verified too, and witnesses in
+    POSTKAMER_ARCHIVE_WITNESSES are asked what they saw. Exit code 1 if there is any finding, 3 if
+    it could not look: the database or a witness is away, or the key is missing.
     """
     trust = _read_trust(public_key) if public_key is not None else None
 
     async def work(pool: Pool) -> Verification:
         outside = load_object_store() if media else find_object_store()
         keys = await load_keys(pool) if index else await keys_if_given(pool)
-        options = VerifyOptions(trust or load_trust(), since, outside, keys)
+        trusted = trust or load_trust()
+        demanded = await ask_witnesses(load_witnesses(witnesses), outside, trusted.origin)
+        options = VerifyOptions(trusted, since, outside, keys, demanded.options)
         result = await _verify_log(pool, options)
+        result = msgspec.structs.replace(
+            result, silent_witnesses=demanded.silent, unwatched=demanded.too_few_answered
+        )
         if index and keys:
             result = await _verify_index(pool, keys, result)
         if media and outside:
@@ -137,7 +162,7 @@ def verify(
     with fail_as_unable():
         result = with_database("verify", work_or_tables, 2)
     print_result(result, _format_verification(result), as_json=as_json)
-    raise SystemExit(0 if result.is_right else 1)
+    raise SystemExit(result.exit_code)
 
 
 def _read_trust(public_key: str) -> Trust:
@@ -200,11 +225,9 @@ async def _collect(findings: AsyncIterator[T]) -> list[T]:
 def _format_verification(result: Verification) -> list[str]:
     per_second = f"{result.entries / result.seconds:,.0f}/s"
     rate = f"{count(result.entries, 'entry|entries')} in {result.seconds:.1f} s, {per_second}"
-    lines = (
-        []
-        if result.outside is not False
-        else ["Checkpoints outside were not looked at: no object store."]
-    )
+    is_unseen = result.outside is False
+    lines = ["Checkpoints outside were not looked at: no object store."] if is_unseen else []
+    lines += [f"This witness told nothing of this log: {name}." for name in result.silent_witnesses]
     if result.table_findings:
         of_tables = [_format_finding(each) for each in result.table_findings]
         lines += _format_findings("The tables themselves", of_tables)

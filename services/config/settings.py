@@ -20,9 +20,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    InstanceOf,
     SecretStr,
     ValidationError,
 )
+
+from services.transparency.cosignature import Witness, read_witness
 
 PREFIX = "POSTKAMER_"
 URL = r"^https?://[^\s/?#@]+[^\s?#@]*$"
@@ -142,6 +145,22 @@ def _check_scanner_url(value: str) -> str:
     return value
 
 
+def _parse_witnesses(value: Any) -> Any:
+    """Return the witnesses of a text: comma separated, or a line each."""
+    if not isinstance(value, str):
+        return value
+    try:
+        witnesses = tuple(map(read_witness, filter(str.strip, re.split(r"[,\n]", value))))
+        if not all(each.url for each in witnesses):
+            raise ValueError
+    except ValueError:
+        raise ValueError(
+            "expected `URL verifier-key` pairs, comma separated or a line each; the key is what"
+            " postkamer witness key show prints"
+        ) from None
+    return witnesses
+
+
 AmqpUrls = Annotated[SecretStr, AfterValidator(_check_amqp_urls)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_database_url)]
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_split), Field(min_length=1)]
@@ -163,6 +182,7 @@ Url = Annotated[str, Field(pattern=URL)]
 OpsUrls = Annotated[tuple[tuple[str, str], ...], BeforeValidator(parse_ops_urls)]
 """Names of services, each with the address of its operations port."""
 GraphUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
+Witnesses = Annotated[tuple[InstanceOf[Witness], ...], BeforeValidator(_parse_witnesses)]
 ScannerUrl = Annotated[str, AfterValidator(_check_scanner_url)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -304,7 +324,17 @@ class DelivererSettings(Settings, NetworkSettings, GraphSettings):
     deliverer_ops_port: Port = 9082
 
 
-class ArchiverSettings(Settings, TokenSettings):
+class WitnessSettings(BaseModel):
+    """Witnesses that co-sign the log."""
+
+    model_config = ConfigDict(frozen=True)
+
+    archive_witnesses: Witnesses = ()
+    archive_witness_quorum: int = Field(default=0, ge=0)
+    """Number of witnesses whose co-signature `archive verify` demands; 0 demands all."""
+
+
+class ArchiverSettings(Settings, TokenSettings, WitnessSettings):
     archive_key: Keys
     meta_access_token: SecretStr
     meta_graph_url: GraphUrl

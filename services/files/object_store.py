@@ -32,7 +32,7 @@ REQUEST_SECONDS, CONNECT_SECONDS = 60.0, 5.0
 """Timeouts of one request to S3, which carries at most one part, and of its connection."""
 RETRY_SECONDS = 60.0
 """Time in which a request to S3 is retried; after it S3 counts as unavailable."""
-KEY = re.compile(r"[a-z]+/([0-9a-f-]{36}|[0-9a-f]{64}|[0-9]{20})")
+KEY = re.compile(r"[a-z]+/([0-9a-f-]{36}|[0-9a-f]{64}|[0-9]{20}(-[0-9a-f]{8})?)")
 
 SEALED = "sealed"
 READ_ONLY = 0o400
@@ -70,6 +70,12 @@ def sealed_key(sha256: str) -> str:
 def checkpoint_key(size: int) -> str:
     """Return the key of a checkpoint of the log, by the size of the log."""
     return f"checkpoint/{size:020}"
+
+
+def cosignature_key(size: int, key: str) -> str:
+    """Return the key of a co-signed checkpoint, by the size of the log and the id of the witness's
+    key."""
+    return f"cosignature/{size:020}-{key}"
 
 
 class ObjectStore:

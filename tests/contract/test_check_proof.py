@@ -17,14 +17,13 @@ from tests.support.checker import (
     Key,
     b64,
     body,
-    consistency,
     continuation,
     cosigned,
     note,
-    root,
     signed,
     with_second,
 )
+from tests.support.transparency import mth, subproof
 
 pytestmark = pytest.mark.slow
 PROOFS = {case["about"]: case for case in VECTORS["proofs"]}
@@ -52,14 +51,14 @@ ONE, TWO = (witness.cosign(TEXT) for witness in WITNESSES)
 NAMESAKE = Key(WITNESSES[1].name, COSIGNS, bytes(32))
 PATH = continuation(3, 7)["path"]
 FORK = [*LEAVES[:5], bytes(32), LEAVES[6]]
-FORKED = signed(6, root(FORK[:6]))
+FORKED = signed(6, mth(FORK[:6]))
 FORGERIES: dict[str, Json] = {
     "a fork": continuation(6, 7, checkpoints=[FORKED, cosigned(7)]),
     "a fork with its own path": continuation(
-        6, 7, checkpoints=[FORKED, cosigned(7)], path=[b64(hash) for hash in consistency(6, FORK)]
+        6, 7, checkpoints=[FORKED, cosigned(7)], path=[b64(hash) for hash in subproof(6, FORK)]
     ),
     "two roots of one size": continuation(
-        7, 7, checkpoints=[signed(7, root(FORK)), cosigned(7)]
+        7, 7, checkpoints=[signed(7, mth(FORK)), cosigned(7)]
     ),
     "a smaller log": continuation(6, 7)
     | {"first": 7, "second": 6, "checkpoints": [signed(7), cosigned(6)], "path": []},

@@ -13,8 +13,8 @@ from tests.support.observer import Watch, until
 
 pytestmark = pytest.mark.alone
 
-CITIZENS, EACH = 50, 40
-"""2,000 messages; each citizen writes one after the other, all at once."""
+CITIZENS, EACH = 50, 20
+"""1,000 messages; each citizen writes one after the other, all at once."""
 DRAIN_SECONDS = 60.0
 
 

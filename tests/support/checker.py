@@ -15,6 +15,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.support.transparency import mth, subproof
+
 FOLDER = Path(__file__).parents[2] / "docs" / "municipality"
 CHECKER = FOLDER / "check-proof.mjs"
 VECTORS: Any = json.loads((FOLDER / "archive-vectors.json").read_text())
@@ -52,27 +54,9 @@ LOG, OTHER = Key(NAME, SIGNS, bytes(range(32))), Key(NAME, SIGNS, bytes(32))
 WITNESSES = [Key(f"witness.example/{n}", COSIGNS, bytes([n]) * 32) for n in (1, 2)]
 
 
-def root(leaves: list[bytes]) -> bytes:
-    """RFC 9162, section 2.1.1, over hashes of leaves."""
-    if len(leaves) == 1:
-        return leaves[0]
-    half = 1 << (len(leaves) - 1).bit_length() - 1
-    return hashlib.sha256(b"\x01" + root(leaves[:half]) + root(leaves[half:])).digest()
-
-
-def consistency(m: int, leaves: list[bytes], is_whole: bool = True) -> list[bytes]:
-    """RFC 9162, section 2.1.4.1."""
-    if m == len(leaves):
-        return [] if is_whole else [root(leaves)]
-    half = 1 << (len(leaves) - 1).bit_length() - 1
-    if m <= half:
-        return [*consistency(m, leaves[:half], is_whole), root(leaves[half:])]
-    return [*consistency(m - half, leaves[half:], False), root(leaves[:half])]
-
-
 def body(size: int, of: bytes | None = None) -> str:
     """The text of a checkpoint."""
-    return f"{NAME}\n{size}\n{b64(of or root(LEAVES[:size]))}\n2027-01-01T00:01:00Z\n"
+    return f"{NAME}\n{size}\n{b64(of or mth(LEAVES[:size]))}\n2027-01-01T00:01:00Z\n"
 
 
 def note(text: str, *lines: str) -> str:
@@ -90,7 +74,7 @@ def cosigned(size: int) -> str:
 
 
 def continuation(first: int, second: int, /, **changed: Any) -> Json:
-    path = [b64(hash) for hash in consistency(first, LEAVES[:second])]
+    path = [b64(hash) for hash in subproof(first, LEAVES[:second])]
     notes = [signed(first), cosigned(second)]
     proof = {"version": 1, "first": first, "second": second, "path": path, "checkpoints": notes}
     return proof | changed

@@ -27,6 +27,7 @@ from deploy.local.state import free_port, token
 from tests.support.decrypted_record import KEY, Readable
 from tests.support.installed_tables import copy_tables
 from tests.support.service_forks import fork, start_servers
+from tests.support.standing_brokers import give_back, take_idle
 from tests.support.working_keys import insert_test_keys
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +52,8 @@ destination = "crm"
 """A second municipality, whose number is in the other partition than the example's."""
 TOKENS = "sandbox@almelo/**:sandbox-api-token,neighbour@hengelo/**:neighbour-api-token"
 READY_SECONDS = 60.0
+PASSWORDS = {name: token() for name in REAL}
+"""Passwords of the services in all towns of this process, which share brokers."""
 
 
 class Installation:
@@ -64,12 +67,20 @@ class Installation:
         self.config = folder / "postkamer.toml"
         example = EXAMPLE.read_text().replace(":8090/", f":{self._sandbox}/")
         self.config.write_text(change(example + NEIGHBOUR))
-        self._passwords = {name: token() for name in REAL}
-        self.broker = Broker(folder / "rabbitmq", definitions(self.config, self._passwords))
+        self._definitions = definitions(self.config, PASSWORDS)
+        idle = take_idle(self._definitions)
+        self._broker = idle or Broker(folder / "rabbitmq", self._definitions)
+        self._is_broker_running, self._is_broker_touched = idle is not None, False
         self.database = Readable(folder / "postgresql", durable=False)
         self.services: dict[str, Process] = {}
         self.more: dict[str, str] = {}
         """Variables that a test sets before the services start."""
+
+    @property
+    def broker(self) -> Broker:
+        """The broker, for a test to kill, pause or enter: no other town uses it afterwards."""
+        self._is_broker_touched = True
+        return self._broker
 
     @property
     def _sandbox(self) -> int:
@@ -98,7 +109,9 @@ class Installation:
 
     def start(self) -> None:
         """Start everything. A test that ends the broker flushes it before."""
-        self.broker.launch()
+        if not self._is_broker_running:
+            self._broker.launch()
+            self._is_broker_running = True
         if self.database.more:  # it goes by another clock from its first second
             self.database.start()
             self._run("migrate", {"POSTKAMER_DATABASE_URL": self.database.url})
@@ -108,10 +121,10 @@ class Installation:
             self.database.start()
         roles = (
             f"alter role postkamer_{name} login password '{password}';"
-            for name, password in self._passwords.items()
+            for name, password in PASSWORDS.items()
         )
         self.database.execute("".join(roles) + insert_test_keys())
-        self.broker.wait()
+        self._broker.wait()
         for service in SERVICES:
             self.services[service.name] = Process(self._program(service.name), fork)
             self.services[service.name].start()
@@ -152,15 +165,20 @@ class Installation:
         """End everything as an operator would."""
         for process in reversed(self.services.values()):
             process.stop()
-        self.broker.stop()
+        self._broker.stop()
+        self._is_broker_running = False
         self.database.stop()
 
     def discard(self) -> None:
         """End everything at once, at the end of a test: nothing here is used again."""
         for process in self.services.values():
             process.kill()
-        self.broker.kill()
         self.database.kill()
+        has_ended = self._broker.process.exit_code is not None
+        if has_ended or self._is_broker_touched or not self._is_broker_running:
+            self._broker.kill()
+        else:
+            give_back(self._definitions, self._broker)
 
     def says(self, *arguments: str, stdin: str = "", **more: str) -> str:
         """Output of an operator's command, run as the owner of the database, also when it fails.
@@ -193,8 +211,8 @@ class Installation:
         settings = environment(given, root=self.folder, secrets=Secrets(KEY, KEY, KEY, TOKENS))
         settings |= self.more
         if name in REAL:
-            password = self._passwords[name]
-            settings["POSTKAMER_AMQP_URL"] = self.broker.url_for(name, password)
+            password = PASSWORDS[name]
+            settings["POSTKAMER_AMQP_URL"] = self._broker.url_for(name, password)
             settings["POSTKAMER_DATABASE_URL"] = self.database.url_for(
                 f"postkamer_{name}", password
             )

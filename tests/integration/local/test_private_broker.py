@@ -79,7 +79,6 @@ def test_stopped_broker_leaves_no_process_not_even_a_port_mapper(broker: Broker)
     assert any("epmd" in Path(f"/proc/{pid}/comm").read_text() for pid in members)
     assert broker.stop()
     assert alive(members) == []
-    broker.start()
 
 
 async def test_queues_exist_after_a_crash_right_after_the_first_start(tmp_path: Path) -> None:

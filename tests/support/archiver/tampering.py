@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable
 
 from archiver.log.entry import PlainColumns, entry_leaf_hash
-from archiver.log.merkle import Tree, load_tree
 from services.postgres.database import Pool
+from services.transparency.merkle import Tree, load_tree
 from tests.support.archiver.signed_log import Log, conversation
 
 Deed = Callable[[Log], Awaitable[object]]

@@ -41,6 +41,7 @@ COMMANDS = {
     "archive aside list": ARCHIVER,
     "archive aside open": OWN_PERSON,
     "archive checkpoint": ARCHIVER,
+    "archive consistency": ARCHIVER,
     "archive exposure": OWN_PERSON,
     "archive key": NONE,
     "archive processing": ARCHIVE_PERSON,
@@ -112,4 +113,7 @@ COMMANDS = {
     "topology definitions": NONE,
     "topology show": NONE,
     "trace": OWN_PERSON,
+    "witness key new": NONE,
+    "witness key show": NONE,
+    "witness serve": NONE,
 }

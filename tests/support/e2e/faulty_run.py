@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
@@ -21,7 +22,7 @@ from tests.support.observer import Watch, until
 from tests.support.pii_markers import phone
 from tests.support.working_keys import keys_at
 
-MESSAGES = 5000
+MESSAGES = int(os.environ.get("POSTKAMER_TEST_PRIVACY_MESSAGES", "2000"))
 CITIZENS = range(400)
 """Citizens who write the messages; a fault meets some of them."""
 NEIGHBOURS = range(400, 410)

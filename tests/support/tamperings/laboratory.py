@@ -4,7 +4,7 @@ of `postkamer` on what they see there: a copy of the database would take a secon
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 from unittest.mock import patch
@@ -57,7 +57,7 @@ class PreparedArchive:
 
     def __init__(self, url: str, folder: Path, names: Mapping[str, object]) -> None:
         self.url, self.folder, self.names = url, folder, names
-        self.runner = asyncio.Runner()
+        self.runner, self.stack = asyncio.Runner(), AsyncExitStack()
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
 
     def fill(self, text: str) -> str:
@@ -80,6 +80,8 @@ class PreparedArchive:
             await transaction.rollback()
 
     async def close(self) -> None:
+        """End what runs beside: the witness."""
+        await self.stack.aclose()
         if self._connection:
             await self._connection.close()
 

@@ -1,11 +1,11 @@
 """Tamperings with entries, hashes and checkpoints, with all rights on the database."""
 
-from archiver.encryption import signed_note
 from archiver.encryption.sealing import nonce
-from archiver.encryption.signed_note import Checkpoint
 from archiver.log.entry import PlainColumns, entry_leaf_hash
-from archiver.log.merkle import Tree, leaf_hash
 from services import clock
+from services.transparency import signed_note
+from services.transparency.merkle import Tree, leaf_hash
+from services.transparency.signed_note import Checkpoint
 from tests.support.archiver.signed_log import entry, entry_like
 from tests.support.archiver.tampering import (
     COPY_OF_ENTRY,

@@ -1,19 +1,20 @@
 """Tamperings with the copies of checkpoints, with the signing key, and with everything but the
 witness."""
 
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from archiver.encryption import signed_note
-from archiver.encryption.signed_note import Checkpoint
-from archiver.log.merkle import Tree
 from services import clock
 from services.files.object_store import checkpoint_key
+from services.transparency import signed_note
+from services.transparency.merkle import Tree
+from services.transparency.signed_note import Checkpoint
 from tests.support.archiver.tampering import rebuild_tree
 from tests.support.tamperings.laboratory import SIGNER, Laboratory
 from tests.support.tamperings.of_log import MOVED, SHUT, roll_back
-from tests.support.tamperings.tampering import Deed, Tampering, Who
+from tests.support.tamperings.tampering import WITNESS, Deed, Tampering, Who
 
 NO_SIGNATURE = "entries kept outside: no signature on it is of this key"
 
@@ -107,6 +108,8 @@ def rewritten(sql: str, *, outside: bool) -> Deed:
         await laboratory.execute(sql)
         await rebuild_tree(laboratory.pool)
         await _sign_sizes(laboratory, outside=outside)
+        if outside:
+            await forget_cosignatures(laboratory)
 
     return deed
 
@@ -129,9 +132,15 @@ def dated_back(*, outside: bool) -> Deed:
 ADD_NOTE = "insert into archiver.checkpoint (size, at, note) values ($1, $2, $3)"
 
 
+async def forget_cosignatures(laboratory: Laboratory) -> None:
+    await laboratory.execute("delete from archiver.cosignature")
+    shutil.rmtree(laboratory.folder / "cosignature")
+
+
 async def roll_back_all(laboratory: Laboratory) -> None:
     """Bring back everything that the first checkpoint did not have yet."""
     await roll_back(laboratory)
+    await forget_cosignatures(laboratory)
     laboratory.path(checkpoint_key(laboratory.name("size"))).unlink()
     for name in ("object", "other_object"):
         laboratory.path(laboratory.name(name)).unlink()
@@ -165,6 +174,27 @@ def removed(where: str) -> str:
 
 
 REMOVED = removed("position = :place")
+REPLACED = (
+    "update archiver.entry set salt = o.salt, sealed = o.sealed from archiver.entry o"
+    " where archiver.entry.position = :place and o.position = :place + 1"
+)
+
+
+def grown(deed: Deed) -> Deed:
+    async def more(laboratory: Laboratory) -> None:
+        await deed(laboratory)
+        await laboratory.log.grow(3)
+        await laboratory.log.sign()
+
+    return more
+
+
+async def forge_copies(laboratory: Laboratory) -> None:
+    for path in (laboratory.folder / "cosignature").iterdir():
+        laboratory.path(str(path.relative_to(laboratory.folder)))
+        path.write_text(path.read_text().partition("\n\n")[0] + "\n\n")
+
+
 OF_SIGNING_KEY = [
     Tampering(
         id="key-tail", who=Who.SIGNING_KEY, what="An entry is changed, and what follows is signed"
@@ -184,23 +214,54 @@ OF_SIGNING_KEY = [
         says="entries were signed (kept outside",
     ),
     Tampering(
+        id="all-fork", who=Who.ALL_BUT_WITNESS, found_by=WITNESS,
+        what="An entry is replaced by another, and what follows is signed again, outside too.",
+        act=rewritten(REPLACED, outside=True), says="co-signed another log of :size entries",
+    ),
+    Tampering(
+        id="all-grown", who=Who.ALL_BUT_WITNESS, found_by=WITNESS,
+        what="The same, and entries are added until the log is as long as it was and longer.",
+        act=grown(rewritten(REMOVED, outside=True)), says="co-signed another log of :size entries",
+    ),
+    Tampering(
+        id="cosignature-removed", what="A co-signature is removed.", found_by=WITNESS,
+        act="delete from archiver.cosignature", says="is gone from its table",
+    ),
+    Tampering(
+        id="cosignature-changed", what="A co-signature is changed.", found_by=WITNESS,
+        act="update archiver.cosignature set line = replace(line, 'A', 'B')",
+        says="the co-signature on :size entries in the table",
+    ),
+    Tampering(
+        id="cosignature-moved", what="A co-signature is put on another checkpoint.",
+        act="update archiver.cosignature set size = :signed + 1 where size = :signed",
+        found_by=WITNESS, says="in the table: the checkpoint is gone",
+    ),
+    Tampering(
+        id="cosignature-outside", who=Who.STORE, what="Copies of co-signatures are forged.",
+        act=forge_copies, found_by=WITNESS, says="and kept outside: this witness did not co-sign",
+    ),
+    Tampering(
         id="all-changed", who=Who.ALL_BUT_WITNESS,
         what="An entry is changed, and what follows is signed again, outside too. Its content is"
         " bound to what was changed.", act=rewritten(MOVED, outside=True), says=SHUT,
     ),
     Tampering(
-        id="all-removed", who=Who.ALL_BUT_WITNESS, is_pending=True,
+        id="all-removed", who=Who.ALL_BUT_WITNESS, found_by=WITNESS,
+        says="this log has",
         what="An entry is removed, and what follows is signed again, outside too.",
         act=rewritten(REMOVED, outside=True),
     ),
     Tampering(
-        id="all-whole", who=Who.ALL_BUT_WITNESS, is_pending=True,
+        id="all-whole", who=Who.ALL_BUT_WITNESS, found_by=WITNESS,
+        says="this log has",
         what="A conversation is removed, and the whole log is written and signed again, outside"
         " too.",
         act=rewritten(removed("conversation = ':conversation'"), outside=True),
     ),
     Tampering(
-        id="all-rolled-back", who=Who.ALL_BUT_WITNESS, is_pending=True,
+        id="all-rolled-back", who=Who.ALL_BUT_WITNESS, found_by=WITNESS,
+        says="this log has",
         what="Database and store are brought back to the first checkpoint. No key is needed.",
         act=roll_back_all,
     ),

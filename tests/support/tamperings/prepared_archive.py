@@ -10,9 +10,13 @@ import msgspec
 
 from archiver.media.fetch_policy import MALWARE, MediaResult
 from archiver.quarantine import Quarantine
+from archiver.witnesses.answers import Outcome
+from archiver.witnesses.client import WitnessClient, witness_client
+from archiver.witnesses.cosigner import Cosigner
 from services import clock
 from services.files.object_store import ObjectStore, sealed_key
 from services.postgres.database import Pool, connection_pool
+from services.transparency.cosignature import Witness
 from tests.support.archiver.commands import Archive
 from tests.support.archiver.records import message, note, record
 from tests.support.archiver.signed_log import Log, conversation, entry
@@ -21,6 +25,7 @@ from tests.support.installation import EXAMPLE
 from tests.support.integration.media_provider import book_of, came, dies, recorded
 from tests.support.integration.parked_deliveries import commands
 from tests.support.tamperings.laboratory import SIGNER, PreparedArchive
+from tests.support.transparency import witness_of
 
 FIRST, MORE = 40, 240
 """Messages before the first checkpoint, and between the two."""
@@ -44,14 +49,18 @@ TOKEN = (
 )
 
 
-async def fill_archive(url: str, folder: Path) -> dict[str, object]:
+async def fill_archive(
+    url: str, folder: Path, client: WitnessClient, witness: Witness
+) -> dict[str, object]:
     """Fill an empty database and an empty store, and return the places by name."""
     async with connection_pool(url, "test", 4) as pool:
         log = Log(pool, await keys_of(pool), folder, [])
         log.signer = SIGNER
+        cosigner = Cosigner(pool, log.outside, client, witness)
         await log.grow(FIRST)
         await log.writer.add(_of_hengelo())
-        names = {"signed": await log.sign()}
+        names: dict[str, object] = {"signed": await log.sign()}
+        await cosigner.cosign_newest()
         names |= await _add_files(pool, folder)
         await log.grow(MORE)
         await _act_as_operators(url, pool, log)
@@ -59,6 +68,7 @@ async def fill_archive(url: str, folder: Path) -> dict[str, object]:
         await log.eraser.erase_entry(log.records[12 * 5].id, "test")
         await log.grow(10)
         names |= {"size": await log.sign(), "place": PLACE}
+        assert await cosigner.cosign_newest() is Outcome.COSIGNED
         return names | await _find_places(pool)
 
 
@@ -116,4 +126,17 @@ async def _find_places(pool: Pool) -> dict[str, object]:
 
 
 def prepare(url: str, folder: Path) -> PreparedArchive:
-    return PreparedArchive(url, folder, asyncio.run(fill_archive(url, folder)))
+    """Fill an archive, whose witness answers in the same loop until the archive is closed."""
+    for name in ("store", "witness"):
+        (folder / name).mkdir()
+    archive = PreparedArchive(url, folder / "store", {})
+
+    async def fill() -> dict[str, object]:
+        enter = archive.stack.enter_async_context
+        witness = await enter(witness_of(folder / "witness", SIGNER.verifier))
+        client = await enter(witness_client())
+        names = await fill_archive(url, archive.folder, client, witness)
+        return names | {"witness": f"{witness.url} {witness.verifier}"}
+
+    archive.names = archive.runner.run(fill())
+    return archive

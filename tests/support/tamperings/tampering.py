@@ -23,6 +23,8 @@ class Who(StrEnum):
 VERIFY = "archive verify"
 INDEX = "archive verify --index"
 MEDIA = "archive verify --media"
+WITNESS = "archive verify --witness KEY"
+"""With the key of a witness, whose address is in the settings."""
 LOOK, CHECKPOINT, QUARTER, HOUR = (
     "at the next look",
     "within a minute",

@@ -33,7 +33,7 @@ OWN = {
         "--any", "--direction", "--oldest", "--limit", "--after", "--as-of", "--count",
     },
     "archive subject": {"--request", "--made-by"},
-    "archive verify": {"--public-key", "--media", "--index"},
+    "archive verify": {"--public-key", "--witness", "--media", "--index"},
     "check": {"--live"},
     "costs": {"--month", "--group-by", "--csv"},
     "files list": {"--state"},
@@ -56,10 +56,18 @@ OWN = {
         *("--all-departments", "--confidential"),
     },
     "token narrow": {"--all-departments", "--confidential"},
+    "witness key new": {"--folder", "--name"},
+    "witness key show": {"--folder"},
+    "witness serve": {"--folder", "--logs", "--bind", "--port", "--ops-port"},
 }  # fmt: skip
 """Options that one command has alone."""
-SERVICES = set(HEADINGS["Services"])
-PRINT_A_FILE = {"archive prove", "archive request letter", "topology definitions"}
+SERVICES = {*HEADINGS["Services"], "witness serve"}
+PRINT_A_FILE = {
+    "archive consistency",
+    "archive prove",
+    "archive request letter",
+    "topology definitions",
+}
 FORMER = {
     "--author", "--by", "--expires", "--from", "--municipality", "--pdf", "--subject-phone",
     "--to", "--why",

@@ -83,6 +83,10 @@ ENDINGS = {
     "ArchiveStands": ('rabbitmq_queue_messages{queue="archiver.records"}', "7x30 0x90"),
     "ArchiveShut": ("postkamer_archive_shut_total", ONCE),
     "ArchiveForked": ("postkamer_archive_forks_total", ONCE),
+    "WitnessMissing": ('postkamer_archive_witness_behind_seconds{witness="w"}', "1000x20 0x90"),
+    "WitnessRefused": (
+        'postkamer_archive_witness_answers_total{witness="w",outcome="refused"}', ONCE
+    ),
     "OperationUnproven": ("postkamer_operations_unproven_total", ONCE),
     "RequestEnds": ('postkamer_requests{tenant="almelo",state="soon"}', RAISED),
     "RequestOverdue": ('postkamer_requests{tenant="almelo",state="overdue"}', RAISED),

@@ -20,6 +20,7 @@ EVENTS = {
     "FileDamaged": "postkamer_media_damaged_total{%s}",
     "ArchiveShut": "postkamer_archive_shut_total{%s}",
     "ArchiveForked": "postkamer_archive_forks_total{%s}",
+    "WitnessRefused": 'postkamer_archive_witness_answers_total{witness="w",outcome="refused",%s}',
     "OperationUnproven": "postkamer_operations_unproven_total{%s}",
     "RowsShut": 'postkamer_rows_shut_total{table="router.held",%s}',
     "AttemptsUnrecorded": "postkamer_attempts_unrecorded_total{%s}",

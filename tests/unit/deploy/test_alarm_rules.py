@@ -51,6 +51,7 @@ RECORDED = 'postkamer_archive_records_total{kind="message"}'
 SIGNED = "postkamer_archive_checkpoint_timestamp_seconds"
 ROWS_SHUT = 'postkamer_rows_shut_total{table="router.waiting"}'
 LAG, SHUT = "postkamer_archive_lag_seconds", "postkamer_archive_shut_total"
+WITNESS = 'postkamer_archive_witness_%s{witness="witness.example.org/w1"%s}'
 UNDECIDED = 'postkamer_quarantine{service="router"}'
 QUARANTINED = 'postkamer_quarantined_total{service="router",reason="%s"}'
 SIGHTED = 'postkamer_first_sightings_total{kind="field"}'
@@ -199,6 +200,11 @@ CASES = [
     one("a record that could not be opened once", SHUT, "2x30"),
     one("a log that was bent", "postkamer_archive_forks_total", "0 0 0 1x9", "ArchiveForked"),
     one("a log that was bent the day before", "postkamer_archive_forks_total", "2x30"),
+    one("a witness that is away", WITNESS % ("behind_seconds", ""), "840+60x30", "WitnessMissing"),
+    one("a witness that came back", WITNESS % ("behind_seconds", ""), "840 960 0x30"),
+    one("a witness that saw another log", WITNESS % ("answers_total", ',outcome="refused"'),
+        "0 0 0 1x9", "WitnessRefused"),
+    one("a witness that was behind", WITNESS % ("answers_total", ',outcome="behind"'), "0 0 0 1x9"),
     one("an operator whom nothing proves", UNPROVEN_OPERATOR, "0 0 0 1x9", "OperationUnproven"),
     one("an operator of the day before", UNPROVEN_OPERATOR, "2x30"),
     one("a row that does not open", ROWS_SHUT, "0 0 0 1x9", "RowsShut"),

@@ -123,7 +123,7 @@ def test_list_of_pages_has_every_page_once() -> None:
 
 def test_architecture_names_every_package() -> None:
     paper = read("ARCHITECTURE.md")
-    folders = ("services", "gateway", "router", "deliverer", "archiver")
+    folders = ("services", "gateway", "router", "deliverer", "archiver", "witness")
     inits = [init for folder in folders for init in (ROOT / folder).rglob("__init__.py")]
     packages = [str(init.parent.relative_to(ROOT)) for init in inits]
     assert len(packages) > 40

@@ -138,7 +138,17 @@ def test_metrics_follow_the_conventions_and_have_bounded_labels() -> None:
         assert not labels & NO_LABELS
 
 
-PRODUCT = ("services", "gateway", "router", "deliverer", "archiver", "sandbox", "cli", "deploy")
+PRODUCT = (
+    "services",
+    "gateway",
+    "router",
+    "deliverer",
+    "archiver",
+    "sandbox",
+    "witness",
+    "cli",
+    "deploy",
+)
 LEVELS = {"debug", "info", "warning", "error", "exception"}
 
 

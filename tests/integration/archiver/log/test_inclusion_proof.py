@@ -13,11 +13,11 @@ import msgspec
 import pytest
 from pydantic import SecretStr
 
-from archiver.encryption import signed_note
 from archiver.log import checkpoint_signer
 from archiver.log.checkpoint_signer import Signer
 from services import clock
 from services.config.settings import derive_key
+from services.transparency import signed_note
 from tests.support.archiver.commands import OPERATOR, Archive
 from tests.support.archiver.signed_log import ENTRIES, FIRST_SIGNED, Log
 from tests.support.decrypted_record import KEY

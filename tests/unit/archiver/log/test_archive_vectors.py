@@ -19,12 +19,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.encryption.sealing import PLAIN, encode_columns
-from archiver.encryption.signed_note import InvalidNote
-from archiver.log import merkle
 from archiver.log.entry import PlainColumns, encode_leaf, entry_leaf_hash, plain_columns
 from archiver.log.inclusion_proof import InclusionProof, verify_proof
-from archiver.log.merkle import Tree
 from services.contract import Record
+from services.transparency import merkle
+from services.transparency.merkle import Tree
+from services.transparency.signed_note import InvalidNote
 
 FOLDER = Path(__file__).parents[4] / "docs" / "municipality"
 VECTORS: Any = json.loads((FOLDER / "archive-vectors.json").read_text())

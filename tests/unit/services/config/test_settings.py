@@ -21,6 +21,7 @@ from services.config.settings import (
     load,
     read,
 )
+from services.transparency.signed_note import COSIGNATURE, Key, derive_public_key, encode_key
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 GOOD = {
@@ -93,6 +94,8 @@ WRONG: list[tuple[list[type[Settings]], str, str, list[str]]] = [
     ([GatewaySettings], "META_APP_SECRETS", "", [" , "]),
     ([GatewaySettings], "API_TOKENS", "",
      ["hunter2", "crm:", ":hunter2", " ,", "crm:hunter2,hunter3"]),
+    ([ArchiverSettings], "ARCHIVE_WITNESSES", "",
+     ["hunter2", "http://hunter2 x+y+z", "postkamer+00000000+AQ=="]),
     ([RouterSettings], "ARCHIVE_KEY", "",
      ["hunter2", "hünter2", base64.b64encode(b"hunter2").decode(), KEY + KEY]),
     ([DelivererSettings], "WEBHOOK_URL", "", ["hunter2", "https://u:hunter2@door", "ftp://hunter2"]),
@@ -242,6 +245,17 @@ def test_no_settings_or_error_show_a_secret(environ: dict[str, str]) -> None:
             # Other settings may be shown: the path of the configuration, Meta's address.
             hidden = f"{loaded!r} {loaded}".replace(environ.get("POSTKAMER_CONFIG", "\0"), "")
             assert "hunter2" not in hidden and KEY not in hidden
+
+
+def test_witnesses_are_read_from_lines_and_commas() -> None:
+    key = encode_key(Key("w1", derive_public_key(bytes(32)), COSIGNATURE))
+    text = f"https://a.example {key}\n\nhttps://b.example/w/ {key}, "
+    read = load(ArchiverSettings, GOOD | {"POSTKAMER_ARCHIVE_WITNESSES": text})
+    assert [each.url for each in read.archive_witnesses] == [
+        "https://a.example", "https://b.example/w",
+    ]  # fmt: skip
+    [fault] = faults(ArchiverSettings, GOOD | {"POSTKAMER_ARCHIVE_WITNESSES": key})
+    assert "expected `URL verifier-key` pairs" in fault
 
 
 def test_derived_key_serves_one_purpose_and_follows_from_the_first_master() -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.log import merkle
-from archiver.log.merkle import Tree, leaf_hash
+from services.transparency import merkle
+from services.transparency.merkle import Tree, leaf_hash
 
 
 def mth(leaves: list[bytes]) -> bytes:

@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from archiver.encryption.signed_note import (
+from services.transparency.signed_note import (
     Checkpoint,
     InvalidNote,
+    TreeHead,
     derive_public_key,
     encode_verifier,
+    read_head,
     read_verifier,
     sign_note,
     verify_note,
@@ -76,3 +78,25 @@ def test_altered_or_unsigned_note_is_refused(note: str, why: str) -> None:
 def test_text_that_is_no_public_key_is_refused(text: str) -> None:
     with pytest.raises(InvalidNote, match="expected a public key"):
         read_verifier(text)
+
+
+ROOT = "A" * 43 + "="
+
+
+@pytest.mark.parametrize("more", ["", "extension\n", "two\nextensions\n"])
+def test_head_of_any_checkpoint_is_read(more: str) -> None:
+    note = f"{ORIGIN}\n{2**63 - 1}\n{ROOT}\n{more}\n"
+    assert read_head(note) == TreeHead(ORIGIN, 2**63 - 1, bytes(32))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", ORIGIN, f"{ORIGIN}\n7", f"\n7\n{ROOT}", f"{ORIGIN}\n07\n{ROOT}"),
+        *(f"{ORIGIN}\n{size}\n{ROOT}" for size in ("-1", "+7", " 7", "7 ", "x", 2**63, "\u0667")),
+        *(f"{ORIGIN}\n7\n{root}" for root in ("", "AAAA", ROOT + "=", ROOT[:-1], "!" + ROOT[1:])),
+    ],
+)
+def test_text_that_is_no_checkpoint_has_no_head(text: str) -> None:
+    with pytest.raises(InvalidNote, match="no checkpoint"):
+        read_head(f"{text}\n\n")

@@ -1,4 +1,4 @@
-"""The Merkle tree of RFC 6962, section 2.1, over the entries of the log. Pure.
+"""The Merkle tree of RFC 6962, section 2.1, over the entries of a log. Pure.
 
 A growing tree needs only its right edge: the roots of its whole subtrees, largest first (`peaks`).
 Roots of whole subtrees of 256 entries, of 256 of those, and so on, are stored (`completed`), so

@@ -1,0 +1,79 @@
+"""Witnesses that a command demands, and their answers."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+
+import click
+import msgspec
+
+from archiver.audit.cosignatures import Seen, WitnessOptions, list_copies
+from archiver.witnesses.client import WitnessAway, WitnessClient, witness_client
+from services.config import settings
+from services.files.object_store import ObjectStore
+from services.transparency.cosignature import Witness, read_witness
+
+
+class WitnessType(click.ParamType[Witness]):
+    """A witness by its key, with or without its address before it."""
+
+    name = "key"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Witness:
+        try:
+            return read_witness(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Demanded(msgspec.Struct, frozen=True):
+    """Witnesses that must have co-signed, their number (0 for all), and who did not answer."""
+
+    options: WitnessOptions
+    silent: tuple[str, ...] = ()
+
+    @property
+    def too_few_answered(self) -> bool:
+        """True if a newer co-signed checkpoint could exist that nobody told of."""
+        asked = [each for each in self.options.witnesses if each.url]
+        return len(self.silent) > len(asked) - min(self.options.quorum or len(asked), len(asked))
+
+
+def load_witnesses(given: Sequence[Witness]) -> WitnessOptions:
+    """Return the witnesses that were given, else those of the settings. A given one without an
+    address has that of the settings. Raises SettingsError."""
+    options = settings.load(settings.WitnessSettings, os.environ)
+    urls = {each.key: each.url for each in options.archive_witnesses}
+    named = tuple(
+        msgspec.structs.replace(each, url=each.url or urls.get(each.key, "")) for each in given
+    )
+    witnesses = named or options.archive_witnesses
+    return WitnessOptions(tuple(dict.fromkeys(witnesses)), options.archive_witness_quorum)
+
+
+async def ask_witnesses(
+    options: WitnessOptions, outside: ObjectStore | None, origin: str
+) -> Demanded:
+    """Add what the witnesses say, and what is kept outside. Call it before the database is read: a
+    checkpoint that is co-signed in between is no fault. Raises StoreUnavailable."""
+    if not options.witnesses:
+        return Demanded(options)
+    asked = [each for each in options.witnesses if each.url]
+    async with witness_client() as client:
+        answers = await asyncio.gather(*(_ask(client, each, origin) for each in asked))
+    silent = [each.name for each, seen in zip(asked, answers, strict=True) if seen is None]
+    copies = await list_copies(outside, options.witnesses) if outside else options.copies
+    seen = tuple(filter(None, answers))
+    return Demanded(msgspec.structs.replace(options, seen=seen, copies=copies), tuple(silent))
+
+
+async def _ask(client: WitnessClient, witness: Witness, origin: str) -> Seen | None:
+    """Return what a witness says; None if it does not answer, or says that it knows nothing: a
+    stranger in its place would say so too."""
+    try:
+        note = await client.newest(witness, origin)
+    except WitnessAway:
+        return None
+    return Seen(witness, note) if note else None

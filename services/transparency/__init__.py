@@ -1,0 +1,1 @@
+"""Transparency logs: Merkle tree, signed notes, consistency proofs, co-signatures of witnesses."""
