@@ -131,20 +131,22 @@ class LogWalk:
         ]
 
     def check_signed(self) -> list[Finding]:
-        """Check the root against the checkpoints of exactly this size."""
-        findings = []
+        """Check the root against the checkpoints of exactly this size. One that matches does not
+        move the beginning of what another of that size contradicts."""
+        findings, verified = [], self._verified
         while self._expected and self._expected[0].size == self.size:
             signed = self._expected.pop(0)
             if self.is_broken:
                 continue
             if self.root() == signed.root:
-                self._verified = signed.size
+                verified = signed.size
                 continue
             self.is_broken = True  # the same fault would show in every later root
             sentence = (
                 f"something from {self._verified} to {signed.size - 1} is not what was signed"
             )
             findings.append(Finding("root", f"{sentence} ({signed.where})", self._verified))
+        self._verified = verified
         return findings
 
     def finish(self) -> list[Finding]:

@@ -198,7 +198,7 @@ async def forge_copies(laboratory: Laboratory) -> None:
 OF_SIGNING_KEY = [
     Tampering(
         id="key-tail", who=Who.SIGNING_KEY, what="An entry is changed, and what follows is signed"
-        " again.", act=rewritten(MOVED, outside=False), says=NOT_SIGNED,
+        " again.", act=rewritten(MOVED, outside=False), says=NOT_SIGNED, at="signed",
     ),
     Tampering(
         id="key-whole", who=Who.SIGNING_KEY, what="The whole log is written and signed again.",

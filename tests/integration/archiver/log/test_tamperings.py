@@ -1,5 +1,6 @@
 """Each tampering of the table is found, as the page for the municipality says."""
 
+import json
 import shutil
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -12,8 +13,10 @@ from services import clock, metrics
 from services.http.token_store import TokenStore
 from services.postgres.outbox import LIMIT
 from services.working_keys import refresh
+from tests.support.checker import checker
 from tests.support.decrypted_record import MASTER
 from tests.support.tamperings.laboratory import (
+    SIGNER,
     Laboratory,
     PreparedArchive,
     Work,
@@ -127,6 +130,22 @@ def test_tampering_is_found_as_the_page_says(
     place = f"{prepared.names[tampering.at]}: " if tampering.at else ""
     lines = [line for line in done.output.splitlines() if place in line]
     assert any(prepared.fill(tampering.says) in line for line in lines), done.output
+
+
+def test_stranger_checks_what_the_archive_gives_out(
+    prepared: PreparedArchive, store: Path, tmp_path: Path
+) -> None:
+    """By the checker in JavaScript, and with the co-signature of the witness."""
+    check, witness = checker(tmp_path), str(prepared.names["witness"]).split()[1]
+    file, size, first = prepared.names["file"], prepared.names["size"], prepared.names["signed"]
+    for command in (f"archive prove {file}", f"archive consistency {first} {size}"):
+        done = run_command(prepared, store, nothing, command.split())
+        assert done.exit_code == 0, done.output
+        proof = json.loads(done.stdout)
+        code, printed = check(proof, SIGNER.verifier, "--witness", witness)
+        assert code == 0 and "co-signed by witness.example.org/w1" in printed, printed
+        changed = json.loads(done.stdout.replace(f"\\n{size}\\n", "\\n7\\n"))
+        assert changed != proof and check(changed, SIGNER.verifier)[0] == 1
 
 
 def test_page_is_the_table() -> None:
