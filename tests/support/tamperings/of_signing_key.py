@@ -180,6 +180,13 @@ REPLACED = (
 )
 
 
+async def remove_before_cosignature(laboratory: Laboratory) -> None:
+    await laboratory.log.grow(3)
+    await laboratory.execute(removed("position = :size + 1"))
+    await rebuild_tree(laboratory.pool)
+    await laboratory.log.sign()
+
+
 def grown(deed: Deed) -> Deed:
     async def more(laboratory: Laboratory) -> None:
         await deed(laboratory)
@@ -212,6 +219,13 @@ OF_SIGNING_KEY = [
         id="key-removed", who=Who.SIGNING_KEY, what="An entry is removed, and what follows is"
         " signed again.", act=rewritten(REMOVED, outside=False),
         says="entries were signed (kept outside",
+    ),
+    Tampering(
+        id="all-minute", who=Who.ALL_BUT_WITNESS, found_by="",
+        what="Before the witness co-signs it, an entry is removed, and no trace is left outside.",
+        act=remove_before_cosignature,
+        why_not="A witness is asked once a minute. Until then nobody else knows of the entry; who"
+        " sent it has Meta's answer.",
     ),
     Tampering(
         id="all-fork", who=Who.ALL_BUT_WITNESS, found_by=WITNESS,
