@@ -182,7 +182,7 @@ REPLACED = (
 
 async def remove_before_cosignature(laboratory: Laboratory) -> None:
     await laboratory.log.grow(3)
-    await laboratory.execute(removed("position = :size + 1"))
+    await laboratory.execute(removed("position = :size + 2"))
     await rebuild_tree(laboratory.pool)
     await laboratory.log.sign()
 

@@ -39,8 +39,8 @@ INTRODUCTION = """\
 # Tamperings, and what finds them
 
 Somebody who keeps the record has every means to change it. This page lists what they could do, and
-what finds it: {found} of {all}. The others [stand at the end](#not-found), with the reason. Each line
-but the last {untested} is a test that every version passes.
+what finds it: {found} of {all}. The others [stand at the end](#not-found), with the reason. Each
+line but the last {untested} is a test that every version passes.
 
 `archive verify` and its options are commands of `postkamer`: run them
 [every night](../operators/archive.md#verify), with the master key. A name that begins with
