@@ -15,7 +15,6 @@ from archiver.encryption.key_store import KeyStore
 from archiver.index.processing_log import Activities
 from archiver.intake import PREFETCH, Intake
 from archiver.log import checkpoint_signer
-from archiver.log.checkpoint_signer import Signer
 from archiver.log.writer import Writer
 from archiver.media import fetcher, scan_worker
 from archiver.media.fetcher import Fetcher
@@ -29,8 +28,11 @@ from archiver.operator_actions import record_operator_actions
 from archiver.quarantine import Quarantine, count_entries
 from archiver.search.routes import SearchRoutes
 from archiver.search.search import Search
+from archiver.signing.configured_signer import configured_signer
 from archiver.spent_keys import keep_working_keys
 from archiver.subject_access.requests import request_metrics
+from archiver.timestamps.configured_authority import configured_authority
+from archiver.timestamps.stamper import stamp_periodically
 from archiver.witnesses.client import witness_client
 from archiver.witnesses.cosigner import Cosigner
 from services import clock
@@ -168,7 +170,9 @@ async def _maintenance_tasks(
     store, and the balance."""
     config = version.loaded.config
     pool, tenants = archive.pool, [tenant.id for tenant in config.tenants]
-    signer = Signer(config.log, derive_key(settings.archive_key, checkpoint_signer.PURPOSE))
+    seed = derive_key(settings.archive_key, checkpoint_signer.PURPOSE)
+    signer = configured_signer(config.log, settings, seed)
+    authority = configured_authority(settings)
     works = [
         _prepare_and_maintain(archive, config.processing_months),
         record_operator_actions(
@@ -190,6 +194,7 @@ async def _maintenance_tasks(
             config.terms,
         ),
         count_entries(pool),
+        *([stamp_periodically(pool, signer, objects, authority)] if authority else []),
     ]
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(witness_client())

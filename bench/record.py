@@ -17,9 +17,10 @@ from pathlib import Path
 import msgspec
 
 from archiver.encryption.key_store import KeyStore
-from archiver.log.checkpoint_signer import Signer, sign_checkpoint
+from archiver.log.checkpoint_signer import sign_checkpoint
 from archiver.log.inclusion_proof import prove_inclusion
 from archiver.log.writer import Writer
+from archiver.signing.signer import Signer
 from bench.reports.log_report import (
     BatchCost,
     ProofTimes,

@@ -68,6 +68,9 @@ EXAMPLES = {
     " --phone-file - --by 'P. Bakker'",
     "archive request show": "archive request show AVG-2026-0001",
     "archive rotate": "archive rotate --tenant almelo",
+    "archive signer new": "archive signer new --folder /var/lib/postkamer-signer --log postkamer",
+    "archive signer serve": "archive signer serve --folder /var/lib/postkamer-signer"
+    " --socket /run/postkamer-signer/socket --group postkamer",
     "archive subject": "archive subject --phone-file - --reason inzage --out a.json --out a.pdf",
     "archive verify": "archive verify --index --media",
     "archive views": "archive views --employee m.devries --since 2026-11-01",

@@ -2,26 +2,23 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import contextmanager
 
 import click
 
 from cli.support.configuration import ROOT, load_valid_config
 from cli.support.options import json_option
 from cli.support.output import count, fail, print_result
-from services import lifecycle, logs, tracing
+from cli.support.service_process import Service, run_until_stopped
+from services import logs, tracing
 from services.config import settings
 from services.http.token_store import environment_tokens
 from services.postgres.database import DATABASE_ERRORS
 from services.postgres.migrations import MigrationError, migrate, migrations
-from services.working_keys import WrongWorkingKey
 
 MIGRATION_ORDER = ("services", "gateway", "router", "deliverer", "archiver")
 """Order of the migrations: roles first, and tables before the services that need access to them."""
-
-Service = AbstractAsyncContextManager["asyncio.Future[object]"]
 
 
 @contextmanager
@@ -43,15 +40,6 @@ def run(name: str, options: settings.Settings, service: Callable[[], Service]) -
     logs.log_to_stdout(name, options.log_level)
     with fail_on_wrong_settings(), tracing.exporting(name, options.traces_url, os.environ):
         run_until_stopped(name, service)
-
-
-def run_until_stopped(name: str, service: Callable[[], Service]) -> None:
-    try:
-        sys.exit(lifecycle.run_event_loop(lifecycle.run(service)))
-    except OSError as error:
-        fail(f"{name}: {error.strerror or error}")
-    except WrongWorkingKey as error:
-        fail(str(error))
 
 
 @click.command()

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from cli.services import run_until_stopped
 from cli.support.lazy_group import LazyGroup
 from cli.support.options import json_option
 from cli.support.output import fail, print_result
+from cli.support.service_process import run_until_stopped
 from services import logs
 from services.transparency.signed_note import encode_key
 from witness.key_file import KeyUnusable, WitnessKey, load_key, make_key

@@ -5,6 +5,7 @@
 #   scanner   clamd, for the tests of files: without signatures, which only production needs
 #   browser   Chromium, for the browser tests
 #   paper     the Noto fonts for reports as PDF, emoji too, and poppler, which reads them in the tests
+#   token     SoftHSM, a PKCS#11 token for the tests of the signer
 #   clock     libfaketime, for the tests that move the clock
 #   alarms    promtool, for the tests of the alarm rules
 #   prometheus Prometheus, for POSTKAMER_PROMETHEUS=yes make run
@@ -275,6 +276,7 @@ for part in "$@"; do
         need fonts-noto-color-emoji test -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf
         need poppler-utils command -v pdftotext
         ;;
+    token) need softhsm2 command -v softhsm2-util ;;
     clock) need libfaketime has_clock ;;
     alarms) need promtool command -v promtool ;;
     prometheus) need prometheus command -v prometheus ;;
@@ -285,7 +287,7 @@ for part in "$@"; do
         ;;
     runtime) locks=(requirements.txt requirements-dev.txt) ;; # the second contains the first
     tools | generator) locks=(requirements-dev.txt) ;;
-    *) refuse "$0: there is no part $part; choose from servers, scanner, browser, paper, clock, alarms, prometheus, load, spectral, generator, runtime, tools." ;;
+    *) refuse "$0: there is no part $part; choose from servers, scanner, browser, paper, token, clock, alarms, prometheus, load, spectral, generator, runtime, tools." ;;
     esac
 done
 

@@ -114,6 +114,16 @@ archive_size = _gauge("postkamer_archive_entries", "Entries in the log at its la
 archive_checkpoint = _gauge(
     "postkamer_archive_checkpoint_timestamp_seconds", "When the last checkpoint was signed"
 )
+timestamps = _counter(
+    "postkamer_timestamps_total", "Times that an authority was asked for a time stamp", "outcome"
+)
+archive_unstamped_seconds = _gauge(
+    "postkamer_archive_unstamped_seconds",
+    "How long ago the oldest checkpoint was signed that no time stamp covers",
+)
+signatures_missed = _counter(
+    "postkamer_archive_signatures_missed_total", "Times that no signer signed a checkpoint"
+)
 archive_lag_seconds = _gauge("postkamer_archive_lag_seconds", "Age of the newest record written")
 requests = _gauge(
     "postkamer_requests",

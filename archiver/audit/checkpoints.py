@@ -11,11 +11,12 @@ from typing import Any
 import msgspec
 
 from archiver.audit.log_walk import Finding, SignedState
+from archiver.signing.signer import is_signed_with
 from services.files import object_store
 from services.files.object_store import ObjectNotFound, ObjectStore
 from services.postgres.database import Connection, in_utc
 from services.transparency import signed_note
-from services.transparency.signed_note import InvalidNote
+from services.transparency.signed_note import Checkpoint, InvalidNote
 
 NAME = re.compile(r"[0-9]{20}")
 """Name of a copy outside. Other objects in the store are ignored."""
@@ -34,6 +35,8 @@ class Trust(msgspec.Struct, frozen=True):
 
     origin: str
     public_key: bytes
+    earlier: tuple[bytes, ...] = ()
+    """Keys that signed before this one. They count only for a smaller log than this one signed."""
 
 
 class Checkpoints:
@@ -45,6 +48,8 @@ class Checkpoints:
         self._outside = outside
         self._names = array("q")
         """Sizes of the checkpoints that have a copy outside."""
+        self.first_of_key: int | None = None
+        """Smallest size seen that is signed with the key of now."""
 
     async def list_outside(self) -> None:
         """List the copies outside, 8 bytes each. Call it before the database is read, or a
@@ -128,7 +133,7 @@ class Checkpoints:
 
     def _verify_note(self, note: str, size: int, where: str) -> SignedState | Finding:
         try:
-            checkpoint = signed_note.verify_note(note, self._trust.origin, self._trust.public_key)
+            checkpoint = self._verify_signature(note, size)
         except InvalidNote as error:
             return Finding("checkpoint", f"the checkpoint of {size} entries {where}: {error}", size)
         if checkpoint.size != size:
@@ -137,6 +142,22 @@ class Checkpoints:
         return SignedState(
             size, checkpoint.root, f"{where}, {checkpoint.at:%Y-%m-%d %H:%M:%S}Z", checkpoint.at
         )
+
+    def _verify_signature(self, note: str, size: int) -> Checkpoint:
+        """Read a note that is signed with the key of now, or with an earlier one where that had
+        not signed yet. Raises InvalidNote."""
+        origin, current = self._trust.origin, self._trust.public_key
+        if not self._trust.earlier or is_signed_with(note, origin, current):
+            checkpoint = signed_note.verify_note(note, origin, current)
+            if self.first_of_key is None or size < self.first_of_key:
+                self.first_of_key = size
+            return checkpoint
+        for key in self._trust.earlier:
+            if is_signed_with(note, origin, key):
+                if self.first_of_key is not None and size > self.first_of_key:
+                    raise InvalidNote("it is signed with an earlier key, after a newer one was")
+                return signed_note.read_note(note)
+        raise InvalidNote("no signature on it is of these keys")
 
 
 _ROWS = """

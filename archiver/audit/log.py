@@ -87,6 +87,7 @@ async def verify_log(
         _check_after(walk, signed),
         cosignatures.check_covered(),
         _check_totals(connection, walk, head),
+        _check_signer(options.trust, checkpoints),
         check_keys(connection, options.keys),
     ):
         async for finding in check:
@@ -172,6 +173,13 @@ async def _check_totals(connection: Connection, walk: LogWalk, head: Any) -> Asy
     if since := await connection.fetchval(_UNSIGNED, walk.covered, SIGNED_MINUTES):
         sentence = f"nobody signed what came from {walk.covered} on, since {since:%Y-%m-%d %H:%M}Z"
         yield Finding("unsigned", sentence, walk.covered)
+
+
+async def _check_signer(trust: Trust, checkpoints: Checkpoints) -> AsyncIterator[Finding]:
+    """Report a log that only earlier keys have signed: whoever has one of these can write such a
+    log."""
+    if trust.earlier and checkpoints.first_of_key is None:
+        yield Finding("checkpoint", "only earlier keys have signed, and not the key of now")
 
 
 def _check_head(walk: LogWalk, head: Any) -> list[Finding]:

@@ -4,17 +4,23 @@ write."""
 import asyncio
 from functools import partial
 
-import msgspec
 import structlog
 
 from archiver.log.known_head import KnownHead
+from archiver.signing.signer import (
+    NoteSigner,
+    SignerRefused,
+    SignerUnavailable,
+    is_signed,
+    sign_checkpoint_note,
+)
 from services import clock, metrics
 from services.files import object_store
 from services.files.object_store import ObjectExists, ObjectStore, StoreUnavailable
 from services.postgres.database import Pool, retry_while_unavailable
 from services.transparency import signed_note
 from services.transparency.merkle import Tree, load_tree
-from services.transparency.signed_note import Checkpoint, InvalidNote
+from services.transparency.signed_note import Checkpoint
 
 SIGN_SECONDS = 60.0
 """Interval between two checkpoints if entries were added: the time in which entries could be
@@ -25,27 +31,12 @@ PURPOSE = "checkpoints"
 log = structlog.get_logger()
 
 
-class Signer(msgspec.Struct, frozen=True):
-    """Name of the log, and the secret key that signs for it (32 bytes)."""
-
-    origin: str
-    seed: bytes
-
-    @property
-    def public_key(self) -> bytes:
-        return signed_note.derive_public_key(self.seed)
-
-    @property
-    def verifier(self) -> str:
-        """Public key in its published form."""
-        return signed_note.encode_verifier(self.origin, self.public_key)
-
-
 async def sign_checkpoint(
-    pool: Pool, signer: Signer, store: ObjectStore, known: KnownHead | None = None
+    pool: Pool, signer: NoteSigner, store: ObjectStore, known: KnownHead | None = None
 ) -> Checkpoint:
     """Return the newest checkpoint, signing one if the log has a new size. Raises StoreUnavailable
-    if it is in the table and could not be copied outside.
+    if it is in the table and could not be copied outside, SignerUnavailable or SignerRefused if it
+    is not signed.
 
     With what this process knows of the log, it first signs what the database has lost of it.
     """
@@ -56,34 +47,36 @@ async def sign_checkpoint(
         if known:
             await known.check(connection, tree)
     while known and known.lost:
-        await _sign(pool, signer, store, known.lost[0])
+        try:
+            await _sign(pool, signer, store, known.lost[0])
+        except SignerRefused as error:  # it signed a later one, and will never sign this
+            log.error("checkpoint.refused", size=known.lost[0].size, reason=str(error))
         del known.lost[0]
     return await _sign(pool, signer, store, tree)
 
 
-async def _sign(pool: Pool, signer: Signer, store: ObjectStore, tree: Tree) -> Checkpoint:
-    checkpoint = Checkpoint(signer.origin, tree.size, tree.root(), clock.now())
-    signed = signed_note.sign_note(checkpoint, signer.seed)
-    await pool.execute(_ADD, checkpoint.size, checkpoint.at, signed)
-    for size in reversed(await _sizes_not_outside(pool, store, checkpoint.size)):
-        note = await pool.fetchval(_OF_SIZE, size)
-        if _is_signed_by(note, signer):
-            await _copy_outside(store, size, note)
-        elif size == checkpoint.size:
-            await _copy_outside(store, size, signed)
-    note = await pool.fetchval(_OF_SIZE, checkpoint.size)
-    return signed_note.read_note(note) if _is_signed_by(note, signer) else checkpoint
+async def _sign(pool: Pool, signer: NoteSigner, store: ObjectStore, tree: Tree) -> Checkpoint:
+    note = await _read_signed(pool, signer, tree.size)
+    if note is None:
+        checkpoint = Checkpoint(signer.origin, tree.size, tree.root(), clock.now())
+        signed = await sign_checkpoint_note(signer, checkpoint)
+        await pool.execute(_ADD, checkpoint.size, checkpoint.at, signed)
+        note = await _read_signed(pool, signer, tree.size) or signed
+    for size in reversed(await _sizes_not_outside(pool, store, tree.size)):
+        of_size = note if size == tree.size else await _read_signed(pool, signer, size)
+        if of_size is not None:
+            await _copy_outside(store, size, of_size)
+    return signed_note.read_note(note)
 
 
-def _is_signed_by(note: str, signer: Signer) -> bool:
-    """Return whether the note has a valid signature. A forged row of the table is not copied
-    outside; `archive verify` names it."""
-    try:
-        signed_note.verify_note(note, signer.origin, signer.public_key)
-    except InvalidNote as error:
-        log.error("checkpoint.forged", reason=str(error))
-        return False
-    return True
+async def _read_signed(pool: Pool, signer: NoteSigner, size: int) -> str | None:
+    """Return the note of this size in the table; None if there is none with a valid signature. A
+    forged row is not copied outside; `archive verify` names it."""
+    note: str | None = await pool.fetchval(_OF_SIZE, size)
+    if note is None or is_signed(note, signer):
+        return note
+    log.error("checkpoint.forged", size=size, reason="no signature on it is of a key of this log")
+    return None
 
 
 async def _sizes_not_outside(pool: Pool, store: ObjectStore, size: int | None) -> list[int]:
@@ -108,7 +101,7 @@ async def _copy_outside(store: ObjectStore, size: int, note: str) -> None:
 
 
 async def sign_periodically(
-    pool: Pool, signer: Signer, store: ObjectStore, known: KnownHead
+    pool: Pool, signer: NoteSigner, store: ObjectStore, known: KnownHead
 ) -> None:
     """Sign for as long as the service runs."""
     while True:
@@ -120,6 +113,9 @@ async def sign_periodically(
             metrics.archive_checkpoint.set(checkpoint.at.timestamp())
         except StoreUnavailable as error:
             log.error("checkpoint.not_outside", reason=str(error))
+        except (SignerUnavailable, SignerRefused) as error:
+            metrics.signatures_missed.inc()
+            log.error("checkpoint.unsigned", reason=str(error))
         await asyncio.sleep(SIGN_SECONDS)
 
 

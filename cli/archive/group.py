@@ -18,6 +18,7 @@ COMMANDS = {
     "request": "cli.archive.requests:group",
     "rotate": "cli.archive.keys:rotate",
     "search": "cli.archive.search:command",
+    "signer": "cli.archive.signer:group",
     "subject": "cli.archive.subject_access:subject",
     "verify": "cli.archive.verify:verify",
     "views": "cli.archive.access_log:command",

@@ -21,6 +21,7 @@ from archiver.audit.keys import MAX_FINDINGS
 from archiver.audit.log import VerifyOptions, verify_log
 from archiver.audit.log_walk import Finding
 from archiver.audit.service_role import read_as_service
+from archiver.audit.time_stamps import StampAudit
 from archiver.encryption.key_store import KeyStore
 from archiver.log.checkpoint_signer import sign_checkpoint
 from archiver.log.inclusion_proof import (
@@ -38,10 +39,13 @@ from archiver.receipt_assembly import (
     assemble_body,
     find_places,
 )
+from cli.archive.demanded_witnesses import WitnessType, ask_witnesses, load_witnesses
 from cli.support.archive_access import (
     Progress,
     find_object_store,
+    find_verifier,
     keys_if_given,
+    load_authorities,
     load_keys,
     load_object_store,
     load_signer,
@@ -64,7 +68,6 @@ from cli.support.output import (
 )
 from cli.support.person import require_reach
 from cli.support.reach import Subject
-from cli.support.witnesses import WitnessType, ask_witnesses, load_witnesses
 from services.config import settings
 from services.files.object_store import ObjectStore
 from services.postgres.database import Connection, Pool
@@ -93,6 +96,10 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
     index: bool = False
     """True if the search index was verified."""
     index_findings: list[Finding] = []
+    time_stamps: int | None = None
+    """Number of time stamps that were verified; None without the certificates of an authority."""
+    first_time_stamp: datetime | None = None
+    stamp_findings: list[Finding] = []
 
     silent_witnesses: tuple[str, ...] = ()
     """Names of the witnesses that did not answer, or knew nothing of this log."""
@@ -101,7 +108,13 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def exit_code(self) -> int:
-        findings = self.findings or self.table_findings or self.file_findings or self.index_findings
+        findings = (
+            self.findings
+            or self.table_findings
+            or self.file_findings
+            or self.index_findings
+            or self.stamp_findings
+        )
         return 1 if findings else CommandUnable.exit_code if self.unwatched else 0
 
 
@@ -109,7 +122,10 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
 @click.option(
     "--since", type=Time(), help="Only entries after the last checkpoint before this time."
 )
-@click.option("--public-key", help="The published key; left out: that of POSTKAMER_ARCHIVE_KEY.")
+@click.option(
+    "--public-key",
+    help="The published key, then earlier ones, comma separated; left out: that of our signer.",
+)
 @click.option(
     "--witness",
     "witnesses",
@@ -143,7 +159,7 @@ def verify(
         trusted = trust or load_trust()
         demanded = await ask_witnesses(load_witnesses(witnesses), outside, trusted.origin)
         options = VerifyOptions(trusted, since, outside, keys, demanded.options)
-        result = await _verify_log(pool, options)
+        result = await _verify_stamps(pool, outside, await _verify_log(pool, options))
         result = msgspec.structs.replace(
             result, silent_witnesses=demanded.silent, unwatched=demanded.too_few_answered
         )
@@ -167,9 +183,13 @@ def verify(
 
 def _read_trust(public_key: str) -> Trust:
     try:
-        return Trust(*read_verifier(public_key))
+        keys = [read_verifier(each) for each in public_key.split(",")]
     except InvalidNote as error:
         fail(f"--public-key: {error}", CommandMisused.exit_code)
+    if len({origin for origin, _ in keys}) != 1:
+        fail("--public-key: expected keys of one log", CommandMisused.exit_code)
+    (origin, current), *earlier = keys
+    return Trust(origin, current, tuple(key for _, key in earlier))
 
 
 async def _or_tables(pool: Pool, verification: Awaitable[Verification]) -> Verification:
@@ -195,6 +215,26 @@ async def _verify_log(pool: Pool, options: VerifyOptions) -> Verification:
         found = await _collect(verify_log(connection, options, progress))
     is_outside = options.outside is not None
     return Verification(progress.done, progress.seconds, is_outside, found, tables)
+
+
+async def _verify_stamps(
+    pool: Pool, outside: ObjectStore | None, result: Verification
+) -> Verification:
+    """Verify the time stamps, if the certificates of their authority are configured."""
+    authorities = load_authorities()
+    if authorities is None:
+        return result
+    async with snapshot(pool) as connection:
+        await read_as_service(connection)
+        audit = StampAudit(connection, authorities, outside)
+        found = await _collect(audit.verify())
+    totals = audit.totals
+    return msgspec.structs.replace(
+        result,
+        time_stamps=totals.count,
+        first_time_stamp=totals.first,
+        stamp_findings=found,
+    )
 
 
 async def _verify_index(pool: Pool, keys: KeyStore, result: Verification) -> Verification:
@@ -232,6 +272,11 @@ def _format_verification(result: Verification) -> list[str]:
         of_tables = [_format_finding(each) for each in result.table_findings]
         lines += _format_findings("The tables themselves", of_tables)
     lines += _format_findings(rate, [_format_finding(each) for each in result.findings])
+    if result.time_stamps is not None:
+        stamps = count(result.time_stamps, "time stamp|time stamps")
+        since = f", from {result.first_time_stamp:%Y-%m-%d} on" if result.first_time_stamp else ""
+        of_stamps = [_format_finding(each) for each in result.stamp_findings]
+        lines += _format_findings(f"{stamps}{since}", of_stamps)
     if result.index:
         of_index = [_format_finding(each) for each in result.index_findings]
         lines += _format_findings("What things are found by", of_index)
@@ -330,7 +375,7 @@ def key(as_json: bool) -> None:
     """Print the public key that verifies checkpoints. Publish it, for example on your website."""
 
     async def work() -> str:
-        return load_signer().verifier
+        return await refuse_archive_errors(find_verifier())
 
     public_key = run_or_fail("key", work)
     print_result({"publicKey": public_key}, [public_key], as_json=as_json)

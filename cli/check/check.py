@@ -76,6 +76,9 @@ def check(
         result.warnings += warnings
         result.faults += sorted(_setting_faults(environ))
         result.warnings += label_warnings(environ)
+        faults, warnings = _signing_faults(config, environ) if loaded else ([], [])
+        result.faults += faults
+        result.warnings += warnings
     if loaded and not result.faults:
         result.checked += describe_coverage(path, loaded, environ, lang, settings_too=settings_too)
     return result
@@ -112,6 +115,15 @@ def _secret_faults(config: Configuration, environ: Mapping[str, str]) -> list[st
         except settings.SettingsError as error:
             faults += error.faults
     return faults
+
+
+def _signing_faults(
+    config: Configuration, environ: Mapping[str, str]
+) -> tuple[list[str], list[str]]:
+    # Imported late: it imports all that signs, which takes a while.
+    from cli.check.log_signing import check_log_signing
+
+    return check_log_signing(config, environ)
 
 
 def _token_faults(config: Configuration, environ: Mapping[str, str]) -> list[str]:
@@ -177,6 +189,13 @@ def _check_identity_providers(path: Path) -> ServerCheck:
         return ServerCheck()
 
 
+def _check_signer(environ: Mapping[str, str]) -> ServerCheck:
+    # Imported late, as above.
+    from cli.check.log_signing import check_signer
+
+    return check_signer(environ)
+
+
 def format_result(result: CheckResult, lang: str = "nl") -> Iterator[str]:
     words = WORDS[lang]
     yield from map(words["fault"].format, result.faults)
@@ -199,7 +218,7 @@ def command(path: Path | None, is_live: bool, lang: str, as_json: bool) -> None:
     With --live, connect to POSTKAMER_AMQP_URL, POSTKAMER_DATABASE_URL and each Open Klant, judge
     their versions, name the tokens that reach more than was chosen, compare the departments with
     the Objecten API, ask Meta for the state of each number, its token, its webhook and its
-    payment, and each identity provider for its keys.
+    payment, each identity provider for its keys, and the signer of the log for its own.
     """
     file = configured_path(path)
     with without_collection():
@@ -211,6 +230,7 @@ def command(path: Path | None, is_live: bool, lang: str, as_json: bool) -> None:
             _check_numbers(file, os.environ),
             _check_identity_providers(file),
             check_trials(os.environ),
+            _check_signer(os.environ),
         ):
             result.faults += [fault for fault in servers.faults if fault not in result.faults]
             result.warnings += servers.warnings

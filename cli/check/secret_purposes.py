@@ -16,6 +16,7 @@ WEBHOOK, VERIFY = "a secret of webhooks", "a verify token"
 ACCESS, API = "an access token", "a token of our API"
 DESTINATION, FILE = "a secret of a destination", "the path of a certificate"
 PERSON, ADDRESS = "the token of a person", "the address of a server"
+PIN = "the PIN of the signer's token"
 SETTINGS = {
     "POSTKAMER_ARCHIVE_KEY": ARCHIVE,
     "POSTKAMER_WORKING_KEY": WORKING,
@@ -26,6 +27,7 @@ SETTINGS = {
     "POSTKAMER_TEST_TOKENS": API,
     "POSTKAMER_API_TOKEN": API,
     "POSTKAMER_PERSON_TOKEN": PERSON,
+    "POSTKAMER_SIGNER_PIN": PIN,
     "POSTKAMER_DATABASE_URL": ADDRESS,
     "POSTKAMER_AMQP_URL": ADDRESS,
 }

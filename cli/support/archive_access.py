@@ -13,7 +13,16 @@ import msgspec
 from archiver.audit.checkpoints import Trust
 from archiver.encryption.key_store import KeyStore, WrongMasterKey
 from archiver.log import checkpoint_signer
-from archiver.log.checkpoint_signer import Signer
+from archiver.signing.configured_signer import (
+    PUBLIC_KEY,
+    configured_signer,
+    read_public_keys,
+    socket_path,
+)
+from archiver.signing.remote_signer import ask_verifier
+from archiver.signing.signer import NoteSigner, SignerRefused, SignerUnavailable
+from archiver.timestamps.configured_authority import configured_authorities
+from archiver.timestamps.stamp import Authorities
 from cli.support.archive_rows import require_tenant
 from cli.support.audit import Operation, record_access, run_audited
 from cli.support.configuration import path_in_environment
@@ -28,6 +37,7 @@ from services.sealing.wrapping import CannotDecrypt
 DEFAULT_LOG_NAME = "postkamer"
 """Name of the log without a configuration."""
 OBJECT_STORE = "POSTKAMER_OBJECT_STORE"
+SIGNER = "POSTKAMER_ARCHIVE_SIGNER"
 SHOW_SECONDS = 0.2
 """Interval between two updates on the terminal."""
 
@@ -62,7 +72,7 @@ async def load_keys(connection: "Connection | Pool") -> KeyStore:
 
 async def keys_if_given(pool: Pool) -> KeyStore | None:
     """Load the keys of the archive, or return None without a master key."""
-    if settings.read("POSTKAMER_ARCHIVE_KEY", os.environ) is None:
+    if not _has_master_key():
         return None
     return await load_keys(pool)
 
@@ -113,6 +123,8 @@ async def refuse_archive_errors(work: Awaitable[T]) -> T:
         raise CommandRefused(str(error)) from None
     except StoreUnavailable as error:
         raise CommandRefused(f"{OBJECT_STORE}: it does not answer ({error})") from None
+    except (SignerUnavailable, SignerRefused) as error:
+        raise CommandRefused(f"{SIGNER}: {error}") from None
 
 
 def log_name() -> str:
@@ -121,16 +133,49 @@ def log_name() -> str:
     return loader.load(file).config.log if file else DEFAULT_LOG_NAME
 
 
-def load_signer() -> Signer:
-    """Load the signer of checkpoints. SettingsError without a master key."""
-    options = settings.load(settings.ArchiveSettings, os.environ)
-    return Signer(log_name(), settings.derive_key(options.archive_key, checkpoint_signer.PURPOSE))
+def load_signer() -> NoteSigner:
+    """Load the signer of checkpoints. SettingsError without a master key, unless the signer is
+    another process."""
+    options = settings.load(settings.SignerSettings, os.environ)
+    seed = b""
+    if not options.archive_signer:
+        masters = settings.load(settings.ArchiveSettings, os.environ).archive_key
+        seed = settings.derive_key(masters, checkpoint_signer.PURPOSE)
+    return configured_signer(log_name(), options, seed)
+
+
+async def find_verifier() -> str:
+    """Return the public key of the signer in its published form; a signer that is another process
+    is asked. SignerUnavailable if it is away, CommandRefused if it has another key than the
+    settings say."""
+    options = settings.load(settings.SignerSettings, os.environ)
+    if not options.archive_signer:
+        return load_signer().verifier
+    verifier = await ask_verifier(socket_path(options))
+    if options.archive_public_key and verifier != options.archive_public_key[0]:
+        raise CommandRefused(f"{SIGNER}: it has another key than {PUBLIC_KEY}: {verifier}")
+    return verifier
 
 
 def load_trust() -> Trust:
-    """Return our own key, with which signatures are checked. SettingsError without a master key."""
+    """Return the keys with which signatures are checked: those that are configured, or our own.
+    SettingsError without either."""
+    options = settings.load(settings.SignerSettings, os.environ)
+    if options.archive_public_key and (options.archive_signer or not _has_master_key()):
+        origin = log_name()
+        current, *earlier = read_public_keys(options.archive_public_key, origin)
+        return Trust(origin, current, tuple(earlier))
     signer = load_signer()
-    return Trust(signer.origin, signer.public_key)
+    return Trust(signer.origin, signer.public_key, signer.earlier)
+
+
+def _has_master_key() -> bool:
+    return settings.read("POSTKAMER_ARCHIVE_KEY", os.environ) is not None
+
+
+def load_authorities() -> Authorities | None:
+    """Load the certificates to which time stamps must lead; None if none are configured."""
+    return configured_authorities(settings.load(settings.TimestampSettings, os.environ))
 
 
 def find_object_store() -> ObjectStore | None:

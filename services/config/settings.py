@@ -132,6 +132,13 @@ def object_store(value: str) -> str:
     return value
 
 
+def _check_signer_url(value: str) -> str:
+    """Check the address of a socket, by its absolute path."""
+    if value and not (value.startswith("unix:///") and len(value) > len("unix:///")):
+        raise ValueError("expected unix:///path")
+    return value
+
+
 def _check_scanner_url(value: str) -> str:
     """Check the URL: a host and a port, or a socket by its absolute path."""
     try:
@@ -184,6 +191,9 @@ OpsUrls = Annotated[tuple[tuple[str, str], ...], BeforeValidator(parse_ops_urls)
 GraphUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
 Witnesses = Annotated[tuple[InstanceOf[Witness], ...], BeforeValidator(_parse_witnesses)]
 ScannerUrl = Annotated[str, AfterValidator(_check_scanner_url)]
+SignerUrl = Annotated[str, AfterValidator(_check_signer_url)]
+PublicKeys = Annotated[tuple[str, ...], BeforeValidator(_split)]
+"""Published keys: the current one, then the earlier ones."""
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -205,6 +215,27 @@ class ArchiveSettings(DatabaseSettings):
     """Keys that decrypt the archive."""
 
     archive_key: Keys
+
+
+class SignerSettings(BaseModel):
+    """The signer of the checkpoints of the log."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    archive_signer: SignerUrl = ""
+    """Socket of the signer process; '' derives the signing key from the master key."""
+    archive_public_key: PublicKeys = ()
+
+
+class TimestampSettings(BaseModel):
+    """The authority that stamps checkpoints with the time (RFC 3161)."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    archive_timestamps: Url = ""
+    """Address of the authority; '' asks none."""
+    archive_timestamp_roots: str = ""
+    """Certificates in PEM to which its own must lead."""
 
 
 class BrokerSettings(BaseModel):
@@ -334,7 +365,7 @@ class WitnessSettings(BaseModel):
     """Number of witnesses whose co-signature `archive verify` demands; 0 demands all."""
 
 
-class ArchiverSettings(Settings, TokenSettings, WitnessSettings):
+class ArchiverSettings(Settings, TokenSettings, SignerSettings, TimestampSettings, WitnessSettings):
     archive_key: Keys
     meta_access_token: SecretStr
     meta_graph_url: GraphUrl

@@ -78,6 +78,11 @@ def cosignature_key(size: int, key: str) -> str:
     return f"cosignature/{size:020}-{key}"
 
 
+def timestamp_key(size: int) -> str:
+    """Return the key of a time stamp on the checkpoint of this size."""
+    return f"timestamp/{size:020}"
+
+
 class ObjectStore:
     """A store at `url`, which the settings validate: `file:///folder` or `s3://bucket/prefix`.
 

@@ -18,10 +18,10 @@ from archiver.audit.checkpoints import Trust
 from archiver.audit.log import VerifyOptions, verify_log
 from archiver.encryption.key_store import KeyStore
 from archiver.log import checkpoint_signer
-from archiver.log.checkpoint_signer import Signer
 from archiver.log.erasure import Eraser
 from archiver.log.writer import Writer
 from archiver.receipt_assembly import SegmentsDestroyed, assemble_body
+from archiver.signing.signer import Signer
 from services.config.settings import derive_key
 from services.files.object_store import ObjectStore
 from services.postgres.database import Pool, connection_pool

@@ -9,10 +9,11 @@ from archiver.audit.checkpoints import Trust
 from archiver.audit.log import VerifyOptions
 from archiver.audit.log_walk import Finding
 from archiver.encryption.key_store import KeyStore
-from archiver.log.checkpoint_signer import Signer, sign_checkpoint
+from archiver.log.checkpoint_signer import sign_checkpoint
 from archiver.log.erasure import Eraser
 from archiver.log.known_head import KnownHead
 from archiver.log.writer import Writer
+from archiver.signing.signer import NoteSigner, Signer
 from services import clock
 from services.contract import Record
 from services.files.object_store import ObjectStore
@@ -52,7 +53,7 @@ class Log:
         self.pool, self.keys, self.records = pool, keys, records
         self.outside = ObjectStore(folder.as_uri())
         self.writer, self.eraser = Writer(pool, keys), Eraser(pool, keys)
-        self.signer = Signer("test/log", bytes(range(32)))
+        self.signer: NoteSigner = Signer("test/log", bytes(range(32)))
 
     async def grow(self, count: int) -> None:
         made = [entry(len(self.records) + n) for n in range(count)]
@@ -69,7 +70,7 @@ class Log:
         self, *, outside: bool = True, with_keys: bool = False, **options: object
     ) -> list[Finding]:
         given = VerifyOptions(
-            trust=Trust(self.signer.origin, self.signer.public_key),
+            trust=Trust(self.signer.origin, self.signer.public_key, self.signer.earlier),
             outside=self.outside if outside else None,
             keys=self.keys if with_keys else None,
             **options,  # type: ignore[arg-type]

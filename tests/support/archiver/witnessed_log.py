@@ -11,7 +11,7 @@ from archiver.audit.log_walk import Finding
 from archiver.witnesses.answers import Outcome
 from archiver.witnesses.client import WitnessClient, witness_client
 from archiver.witnesses.cosigner import Cosigner
-from cli.support.witnesses import ask_witnesses
+from cli.archive.demanded_witnesses import ask_witnesses
 from services.transparency.cosignature import Witness
 from tests.support.archiver.signed_log import Log
 from tests.support.transparency import witness_of

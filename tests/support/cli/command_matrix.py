@@ -56,6 +56,8 @@ COMMANDS = {
     "archive request show": OWN_PERSON,
     "archive rotate": ARCHIVE_PERSON,
     "archive search": ARCHIVE_PERSON,
+    "archive signer new": NONE,
+    "archive signer serve": NONE,
     "archive subject": OWN_PERSON,
     "archive verify": ARCHIVER,
     "archive views": OWN_PERSON,

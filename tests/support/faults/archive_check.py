@@ -15,7 +15,8 @@ from archiver.audit.log_walk import Finding
 from archiver.index.blind_index import person_hash
 from archiver.index.record_fields import read_fields, subject_identities
 from archiver.log import checkpoint_signer
-from archiver.log.checkpoint_signer import Signer, sign_checkpoint
+from archiver.log.checkpoint_signer import sign_checkpoint
+from archiver.signing.signer import Signer
 from services.config.settings import derive_key
 from services.contract import Record
 from services.files.object_store import ObjectStore

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from archiver.encryption.key_store import KeyStore
 from archiver.log import checkpoint_signer
-from archiver.log.checkpoint_signer import Signer
+from archiver.signing.signer import Signer
 from cli.main import main
 from cli.support import database
 from services.config.settings import derive_key

@@ -32,6 +32,8 @@ OWN = {
     "archive search": {
         "--any", "--direction", "--oldest", "--limit", "--after", "--as-of", "--count",
     },
+    "archive signer new": {"--folder", "--log", "--module", "--token-label"},
+    "archive signer serve": {"--folder", "--socket", "--group"},
     "archive subject": {"--request", "--made-by"},
     "archive verify": {"--public-key", "--witness", "--media", "--index"},
     "check": {"--live"},
@@ -61,7 +63,7 @@ OWN = {
     "witness serve": {"--folder", "--logs", "--bind", "--port", "--ops-port"},
 }  # fmt: skip
 """Options that one command has alone."""
-SERVICES = {*HEADINGS["Services"], "witness serve"}
+SERVICES = {*HEADINGS["Services"], "archive signer serve", "witness serve"}
 PRINT_A_FILE = {
     "archive consistency",
     "archive prove",

@@ -126,6 +126,7 @@ ENDINGS = {
     "NumberUnchecked": (
         'postkamer_number_looked_timestamp_seconds{number="1"}', "0x199 12000+60x40"
     ),
+    "ArchiveUnstamped": ("postkamer_archive_unstamped_seconds", "90000x20 0x90"),
     "AttemptsUnrecorded": ("postkamer_attempts_unrecorded_total", ONCE),
 }  # fmt: skip
 """Alarm -> the one series that makes it go off and ends it."""

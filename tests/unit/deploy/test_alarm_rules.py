@@ -49,6 +49,7 @@ DAMAGED = "postkamer_media_damaged_total"
 IN_QUEUE = 'rabbitmq_queue_messages%s{queue="archiver.records",vhost="postkamer"}'
 RECORDED = 'postkamer_archive_records_total{kind="message"}'
 SIGNED = "postkamer_archive_checkpoint_timestamp_seconds"
+UNSTAMPED = "postkamer_archive_unstamped_seconds"
 ROWS_SHUT = 'postkamer_rows_shut_total{table="router.waiting"}'
 LAG, SHUT = "postkamer_archive_lag_seconds", "postkamer_archive_shut_total"
 WITNESS = 'postkamer_archive_witness_%s{witness="witness.example.org/w1"%s}'
@@ -187,6 +188,8 @@ CASES = [
     case("an archive that is not signed", {SIGNED: "60x60", RECORDED: "700+9x60"},
          30, "ArchiveUnsigned"),
     case("an archive that is signed", {SIGNED: "0+60x60", RECORDED: "700+9x60"}, 30),
+    one("a log without a time stamp for a day", UNSTAMPED, "86300+60x30", "ArchiveUnstamped"),
+    one("a log that is stamped each hour", UNSTAMPED, "0+60x59 0x30"),
     case("an archive with nothing new to sign", {SIGNED: "60x60", RECORDED: "700x60"}, 30),
     case("the first record after a night",
          {SIGNED: "60x30 1860+60x30", RECORDED: "7x29 8+9x30"}, 31),

@@ -14,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from archiver.log import checkpoint_signer
-from archiver.log.checkpoint_signer import Signer
+from archiver.signing.signer import Signer
 from services import clock
 from services.config.settings import derive_key
 from services.transparency import signed_note

@@ -1,0 +1,1 @@
+"""Time stamps of an authority on the checkpoints of the log (RFC 3161)."""
