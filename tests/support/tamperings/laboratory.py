@@ -130,6 +130,7 @@ def run_command(archive: PreparedArchive, folder: Path, act: Work, words: list[s
         "POSTKAMER_DATABASE_URL": archive.url, "POSTKAMER_ARCHIVE_KEY": KEY,
         "POSTKAMER_WORKING_KEY": KEY, "POSTKAMER_OPERATOR": OPERATOR,
         "POSTKAMER_OBJECT_STORE": folder.as_uri(),
+        "POSTKAMER_ARCHIVE_TIMESTAMP_ROOTS": str(archive.names["roots"]),
     }  # fmt: skip
     if words[0] != "archive":
         env["POSTKAMER_CONFIG"] = str(EXAMPLE)

@@ -114,13 +114,13 @@ def rewritten(sql: str, *, outside: bool) -> Deed:
     return deed
 
 
-def dated_back(*, outside: bool) -> Deed:
+def dated_back(*, outside: bool, age: timedelta = timedelta(days=365)) -> Deed:
     """Sign the log of now as if it had been so a year ago."""
 
     async def deed(laboratory: Laboratory) -> None:
         await laboratory.log.grow(1)
         tree = await _all_leaves(laboratory)
-        note = _sign(tree, age=timedelta(days=365))
+        note = _sign(tree, age=age)
         at = signed_note.read_note(note).at
         await laboratory.pool.execute(ADD_NOTE, tree.size, at, note)
         if outside:

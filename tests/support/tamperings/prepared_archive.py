@@ -14,12 +14,13 @@ from archiver.witnesses.answers import Outcome
 from archiver.witnesses.client import WitnessClient, witness_client
 from archiver.witnesses.cosigner import Cosigner
 from services import clock
-from services.files.object_store import ObjectStore, sealed_key
+from services.files.object_store import ObjectStore, sealed_key, timestamp_key
 from services.postgres.database import Pool, connection_pool
 from services.transparency.cosignature import Witness
 from tests.support.archiver.commands import Archive
 from tests.support.archiver.records import message, note, record
 from tests.support.archiver.signed_log import Log, conversation, entry
+from tests.support.archiver.time_stamp_authority import TimeStampAuthority
 from tests.support.decrypted_record import keys_of
 from tests.support.installation import EXAMPLE
 from tests.support.integration.media_provider import book_of, came, dies, recorded
@@ -125,6 +126,15 @@ async def _find_places(pool: Pool) -> dict[str, object]:
     }
 
 
+async def stamp(pool: Pool, folder: Path, authority: TimeStampAuthority, size: object) -> None:
+    """Have the checkpoint of this size stamped."""
+    note = await pool.fetchval("select note from archiver.checkpoint where size = $1", size)
+    answer = authority.stamp_note(note.encode())
+    add = "insert into archiver.time_stamp (size, at, answer) values ($1, $2, $3)"
+    await pool.execute(add, size, clock.now(), answer)
+    await ObjectStore(folder.as_uri()).create(timestamp_key(int(str(size))), answer)
+
+
 def prepare(url: str, folder: Path) -> PreparedArchive:
     """Fill an archive, whose witness answers in the same loop until the archive is closed."""
     for name in ("store", "witness"):
@@ -136,6 +146,10 @@ def prepare(url: str, folder: Path) -> PreparedArchive:
         witness = await enter(witness_of(folder / "witness", SIGNER.verifier))
         client = await enter(witness_client())
         names = await fill_archive(url, archive.folder, client, witness)
+        authority = TimeStampAuthority(folder / "authority")
+        async with connection_pool(url, "test", 1) as pool:
+            await stamp(pool, archive.folder, authority, names["size"])
+        names |= {"authority": authority, "roots": authority.roots}
         return names | {"witness": f"{witness.url} {witness.verifier}"}
 
     archive.names = archive.runner.run(fill())

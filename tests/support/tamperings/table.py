@@ -14,6 +14,7 @@ from tests.support.tamperings.of_log import (
     OF_THE_MINUTE,
 )
 from tests.support.tamperings.of_signing_key import OF_COPIES, OF_SIGNING_KEY
+from tests.support.tamperings.of_stamps import OF_STAMPS
 from tests.support.tamperings.of_tables import OF_TABLES
 from tests.support.tamperings.tampering import Tampering, Who
 
@@ -32,6 +33,7 @@ GROUPS: dict[str, list[Tampering]] = {
     "Tables beside the log": OF_OTHERS,
     "Files": OF_OBJECTS,
     "Copies of checkpoints": OF_COPIES,
+    "Time stamps": OF_STAMPS,
     "Everything written and signed anew": OF_SIGNING_KEY,
 }
 TAMPERINGS: dict[str, Tampering] = {each.id: each for group in GROUPS.values() for each in group}

@@ -10,6 +10,7 @@ import pytest
 from archiver.operator_actions import operation_outbox
 from deploy.local.postgresql import Database
 from services import clock, metrics
+from services.files.object_store import timestamp_key
 from services.http.token_store import TokenStore
 from services.postgres.outbox import LIMIT
 from services.working_keys import refresh
@@ -137,13 +138,16 @@ def test_stranger_checks_what_the_archive_gives_out(
 ) -> None:
     """By the checker in JavaScript, and with the co-signature of the witness."""
     check, witness = checker(tmp_path), str(prepared.names["witness"]).split()[1]
+    stamp = store / timestamp_key(int(str(prepared.names["size"])))
     file, size, first = prepared.names["file"], prepared.names["size"], prepared.names["signed"]
     for command in (f"archive prove {file}", f"archive consistency {first} {size}"):
         done = run_command(prepared, store, nothing, command.split())
         assert done.exit_code == 0, done.output
         proof = json.loads(done.stdout)
-        code, printed = check(proof, SIGNER.verifier, "--witness", witness)
+        more = ("--stamp", stamp, "--authority", prepared.names["roots"])
+        code, printed = check(proof, SIGNER.verifier, "--witness", witness, *more)
         assert code == 0 and "co-signed by witness.example.org/w1" in printed, printed
+        assert "it was there at 20" in printed
         changed = json.loads(done.stdout.replace(f"\\n{size}\\n", "\\n7\\n"))
         assert changed != proof and check(changed, SIGNER.verifier)[0] == 1
 
