@@ -58,6 +58,7 @@ OF_STAMPS = [
     ),
     Tampering(
         id="stamp-dated-back", who=Who.ALL_BUT_WITNESS, act=stamp_what_was_dated_back,
-        what="A checkpoint is dated back two days, and stamped.", says="is more than a day after that of the note",
+        what="A checkpoint is dated back two days, and stamped.",
+        says="is more than a day after that of the note",
     ),
 ]  # fmt: skip
