@@ -193,7 +193,7 @@ def _check_head(walk: LogWalk, head: Any) -> list[Finding]:
 
 _ENTRIES = """
 select position, id, kind, at, tenant, conversation, department, message, receipt, item, sequence,
-    salt, sealed, leaf
+    salt, sealed, leaf, written_at
 from archiver.entry where position >= $1 order by position, id
 """
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import click
 import msgspec
 
-from archiver.audit import media, search_index
+from archiver.audit import media, search_index, subject_rows
 from archiver.audit.catalogue import verify_catalogue
 from archiver.audit.checkpoints import Trust
 from archiver.audit.file_faults import FileFinding
@@ -20,6 +20,7 @@ from archiver.audit.file_rows import verify_file_rows
 from archiver.audit.keys import MAX_FINDINGS
 from archiver.audit.log import VerifyOptions, verify_log
 from archiver.audit.log_walk import Finding
+from archiver.audit.rows_beside import Unseen, verify_rows
 from archiver.audit.service_role import read_as_service
 from archiver.audit.time_stamps import StampAudit
 from archiver.encryption.key_store import KeyStore
@@ -90,6 +91,10 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
     findings: list[Finding]
     table_findings: list[Finding] = []
     """Differences between the tables and what the migrations made."""
+    row_findings: list[Finding] = []
+    """Rows of the tables beside the log that contradict it: processing, requests, quarantine."""
+    not_looked_at: list[str] = []
+    """Sentences on what was not verified, and why."""
     files: int | None = None
     """Number of files that were read; None if they were not."""
     file_findings: list[FileFinding] = []
@@ -108,14 +113,11 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def exit_code(self) -> int:
-        findings = (
-            self.findings
-            or self.table_findings
-            or self.file_findings
-            or self.index_findings
-            or self.stamp_findings
+        lists = (
+            *(self.findings, self.table_findings, self.row_findings),
+            *(self.file_findings, self.index_findings, self.stamp_findings),
         )
-        return 1 if findings else CommandUnable.exit_code if self.unwatched else 0
+        return 1 if any(lists) else CommandUnable.exit_code if self.unwatched else 0
 
 
 @click.command()
@@ -163,6 +165,7 @@ def verify(
         result = msgspec.structs.replace(
             result, silent_witnesses=demanded.silent, unwatched=demanded.too_few_answered
         )
+        result = await _verify_rows(pool, keys, result)
         if index and keys:
             result = await _verify_index(pool, keys, result)
         if media and outside:
@@ -217,6 +220,14 @@ async def _verify_log(pool: Pool, options: VerifyOptions) -> Verification:
     return Verification(progress.done, progress.seconds, is_outside, found, tables)
 
 
+async def _verify_rows(pool: Pool, keys: KeyStore | None, result: Verification) -> Verification:
+    unseen = Unseen()
+    async with snapshot(pool) as connection:
+        await read_as_service(connection)
+        found = await _collect(verify_rows(connection, keys, unseen))
+    return msgspec.structs.replace(result, row_findings=found, not_looked_at=unseen.sentences)
+
+
 async def _verify_stamps(
     pool: Pool, outside: ObjectStore | None, result: Verification
 ) -> Verification:
@@ -238,11 +249,18 @@ async def _verify_stamps(
 
 
 async def _verify_index(pool: Pool, keys: KeyStore, result: Verification) -> Verification:
-    progress = Progress("entries")
+    progress, destroyed = Progress("entries"), 0
     async with snapshot(pool) as connection:
         await read_as_service(connection)
         found = await _collect(search_index.verify_index(connection, keys, progress))
-    return msgspec.structs.replace(result, index=True, index_findings=found)
+        async for extra in subject_rows.find_extra_subjects(connection, keys):
+            found += extra.findings()[: MAX_FINDINGS - len(found)]
+            destroyed += extra.unknown
+    unseen = list(result.not_looked_at)
+    if destroyed:
+        rows = count(destroyed, "row|rows")
+        unseen.append(f"{rows} of the index of persons: the entry that it names was destroyed")
+    return msgspec.structs.replace(result, index=True, index_findings=found, not_looked_at=unseen)
 
 
 async def _verify_files(
@@ -267,11 +285,14 @@ def _format_verification(result: Verification) -> list[str]:
     rate = f"{count(result.entries, 'entry|entries')} in {result.seconds:.1f} s, {per_second}"
     is_unseen = result.outside is False
     lines = ["Checkpoints outside were not looked at: no object store."] if is_unseen else []
+    lines += [f"Not looked at: {sentence}." for sentence in result.not_looked_at]
     lines += [f"This witness told nothing of this log: {name}." for name in result.silent_witnesses]
     if result.table_findings:
         of_tables = [_format_finding(each) for each in result.table_findings]
         lines += _format_findings("The tables themselves", of_tables)
     lines += _format_findings(rate, [_format_finding(each) for each in result.findings])
+    of_rows = [_format_finding(each) for each in result.row_findings]
+    lines += _format_findings("The tables beside the log", of_rows)
     if result.time_stamps is not None:
         stamps = count(result.time_stamps, "time stamp|time stamps")
         since = f", from {result.first_time_stamp:%Y-%m-%d} on" if result.first_time_stamp else ""

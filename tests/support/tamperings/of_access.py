@@ -80,7 +80,7 @@ OF_ACCESS = [
     Tampering(
         id="operation-removed", found_by="",
         what="Outside production, what a command did is removed before the archiver looks.",
-        act="delete from access.operation",
+        act=OPERATION.format("stated") + ";delete from access.operation",
         why_not="A command waits for the archive in production alone, so that a laptop needs no"
         " archiver.",
     ),
@@ -94,7 +94,7 @@ REQUEST = "the request AVG-2026-0001 is not what its steps say"
 
 
 def _beside(id: str, what: str, act: str, says: str) -> Tampering:
-    return Tampering(id=f"beside-{id}", what=what, act=act, says=says, is_pending=True)
+    return Tampering(id=f"beside-{id}", what=what, act=act, says=says)
 
 
 OF_OTHERS = [
@@ -139,10 +139,11 @@ OF_OTHERS = [
     _beside("written", "The time at which an entry was written is changed.",
             "update archiver.entry set written_at = written_at - interval '90 days'"
             " where position = :place", "its time of writing was altered"),
-    _beside("id-twice", "An entry is added with the id of another, and the unique key is removed.",
-            "alter table archiver.entry drop constraint entry_pkey;"
+    Tampering(id="beside-id-twice", is_pending=True, what="An entry is added with the id of another, and the unique key is removed.",
+            act="alter table archiver.entry drop constraint entry_pkey;"
             "insert into archiver.entry (id, position, kind, at, tenant, conversation, department,"
             " message, receipt, item, sequence, salt, sealed, leaf) select id, :size, kind, at,"
             " tenant, conversation, department, message, receipt, item, sequence, salt, sealed,"
-            " leaf from archiver.entry where position = :place", "two entries have this id"),
+            " leaf from archiver.entry where position = :place",
+            says="two entries have this id"),
 ]  # fmt: skip

@@ -43,5 +43,5 @@ OF_INDEX = [
     _of("person-added", "A citizen is found with a conversation that they did not have.",
         "insert into archiver.subject select tenant, hash, ':conversation', entry"
         " from archiver.subject where conversation <> ':conversation' and tenant = 'almelo'"
-        " limit 1", "somebody is found by an entry that is not about them", is_pending=True),
+        " limit 1", "somebody is found by an entry that is not about them"),
 ]  # fmt: skip

@@ -457,7 +457,7 @@ OF_NONSENSE = [
         act=f"{CHANGE} at = 'infinity' {ONE}",
     ),
     Tampering(
-        id="odd-written", what="The time at which it was written is infinite.", is_pending=True,
+        id="odd-written", what="The time at which it was written is infinite.",
         says="its time of writing was altered",
         act=f"{CHANGE} written_at = '-infinity' {ONE}",
     ),

@@ -280,7 +280,7 @@ OF_SIGNING_KEY = [
         act=roll_back_all,
     ),
     Tampering(
-        id="all-dated-back", who=Who.ALL_BUT_WITNESS, is_pending=True,
+        id="all-dated-back", who=Who.ALL_BUT_WITNESS,
         says="its time of writing was altered",
         what="A checkpoint of now is dated back a year, outside too.",
         act=dated_back(outside=True),

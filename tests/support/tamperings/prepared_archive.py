@@ -112,6 +112,8 @@ async def _act_as_operators(url: str, pool: Pool, log: Log) -> None:
     body = msgspec.msgpack.encode(entry(9000))
     await Quarantine(pool, log.keys).add("it cannot be sealed", body)
     await recorded(pool)
+    moved = "select archiver.operations_moved(array(select id from access.operation))"
+    await pool.execute(moved)
 
 
 async def _find_places(pool: Pool) -> dict[str, object]:
