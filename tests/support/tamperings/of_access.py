@@ -139,7 +139,8 @@ OF_OTHERS = [
     _beside("written", "The time at which an entry was written is changed.",
             "update archiver.entry set written_at = written_at - interval '90 days'"
             " where position = :place", "its time of writing was altered"),
-    Tampering(id="beside-id-twice", is_pending=True, what="An entry is added with the id of another, and the unique key is removed.",
+    Tampering(id="beside-id-twice", is_pending=True,
+            what="An entry is added with the id of another, and the unique key is removed.",
             act="alter table archiver.entry drop constraint entry_pkey;"
             "insert into archiver.entry (id, position, kind, at, tenant, conversation, department,"
             " message, receipt, item, sequence, salt, sealed, leaf) select id, :size, kind, at,"
