@@ -14,7 +14,8 @@ from archiver.balance.monitor import keep_balance
 from archiver.encryption.key_store import KeyStore
 from archiver.index.processing_log import Activities
 from archiver.intake import PREFETCH, Intake
-from archiver.log import checkpoint_signer
+from archiver.log import checkpoint_signer, outside_head
+from archiver.log.outside_head import HeadKeeper
 from archiver.log.writer import Writer
 from archiver.media import fetcher, scan_worker
 from archiver.media.fetcher import Fetcher
@@ -33,6 +34,7 @@ from archiver.spent_keys import keep_working_keys
 from archiver.subject_access.requests import request_metrics
 from archiver.timestamps.configured_authority import configured_authority
 from archiver.timestamps.stamper import stamp_periodically
+from archiver.token_record import TokenRecord
 from archiver.witnesses.client import witness_client
 from archiver.witnesses.cosigner import Cosigner
 from services import clock
@@ -55,7 +57,13 @@ from services.files.volume import VolumeWatch
 from services.http.application import Route, api_app, operations_app
 from services.http.server import serve
 from services.http.service_status import ServiceParts
-from services.http.token_store import TokenStore, environment_tokens, run_token_store
+from services.http.token_store import (
+    Judge,
+    TokenStore,
+    environment_tokens,
+    judge_by_table,
+    run_token_store,
+)
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.outbox import Relay
@@ -86,10 +94,12 @@ async def archiver(
         activities = Activities({t.id: t.processing_activity for t in config.tenants})
         writer, store = Writer(pool, keys, activities), RecordReader(pool, keys)
         objects, media_store = ObjectStore(settings.object_store), MediaStore(pool, keys)
-        ring, watch = await enter(run_tokens(settings, version, pool))
-        archive = Archive(pool, keys, writer, ring)
+        judge = TokenRecord(pool, keys, writer.add).judge
+        ring, watch = await enter(run_tokens(settings, version, pool, judge))
         maintenance_tasks = await enter(
-            _maintenance_tasks(settings, version, archive, objects, connection)
+            _maintenance_tasks(
+                settings, version, Archive(pool, keys, writer, ring), objects, connection
+            )
         )
         intake = Intake(writer, Quarantine(pool, keys))
         consumer = await enter(run_consumer(connection, queue, PREFETCH, intake.work))
@@ -99,9 +109,9 @@ async def archiver(
         await enter(serve(app, settings.bind, settings.archiver_ops_port))
         media_tasks = await enter(_media_tasks(settings, config, accounts, media_store, objects))
         views = await enter(access_log(writer))
-        is_production = config.environment == "production"
+        scanned_only = config.environment == "production"
         media_routes = MediaRoutes(
-            store, media_store, objects, views, ring, scanned_only=is_production
+            store, media_store, objects, views, ring, scanned_only=scanned_only
         )
         search_routes = SearchRoutes(Search(pool, keys, store), store, views, ring)
         record_routes = RecordRoutes(store, views, ring, lambda: intake.lag)
@@ -118,12 +128,16 @@ def all_routes(record: RecordRoutes, search: SearchRoutes, media: MediaRoutes) -
 
 @asynccontextmanager
 async def run_tokens(
-    settings: ArchiverSettings, version: ActiveVersion, pool: Pool
+    settings: ArchiverSettings,
+    version: ActiveVersion,
+    pool: Pool,
+    judge: Judge = judge_by_table,
 ) -> AsyncIterator[tuple[TokenStore, "asyncio.Task[None]"]]:
     """Run the tokens, and the task by which they follow what the configuration calls
     confidential. Nothing else here follows it."""
     config = version.loaded.config
-    async with run_token_store(pool, environment_tokens(settings, config), config) as ring:
+    given = environment_tokens(settings, config)
+    async with run_token_store(pool, given, config, judge) as ring:
 
         async def apply(new: LoadedConfig) -> None:
             ring.reload(new.config)
@@ -173,6 +187,7 @@ async def _maintenance_tasks(
     seed = derive_key(settings.archive_key, checkpoint_signer.PURPOSE)
     signer = configured_signer(config.log, settings, seed)
     authority = configured_authority(settings)
+    head_key = derive_key(settings.archive_key, outside_head.PURPOSE)
     works = [
         _prepare_and_maintain(archive, config.processing_months),
         record_operator_actions(
@@ -183,6 +198,7 @@ async def _maintenance_tasks(
             must_prove=config.environment == "production",
         ),
         checkpoint_signer.sign_periodically(pool, signer, objects, archive.writer.known),
+        HeadKeeper(pool, archive.writer.known, objects, head_key).run(),
         request_metrics.count(pool, tenants),
         objects.volume.run(),
         keep_balance(pool),

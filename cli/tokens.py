@@ -38,7 +38,7 @@ MOST_PER_SECOND, LARGEST_BURST = 1000, 10_000
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 CONFIDENTIAL_ALONE = "--confidential: goes with --all-departments; name each with --department"
 UNCONFIRMED = "is refused, because no command of this installation made it as it is"
-BENT = "was changed by hand: revoke it, and make a new one"
+BENT = "was changed by hand, or was revoked before: revoke it, and make a new one"
 BEYOND = "nobody gives a token more departments than they have; you do not have"
 T = TypeVar("T")
 
@@ -80,7 +80,8 @@ class TokenSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     revoked_at: datetime | None
     note: str
     is_confirmed: bool
-    """False for one that an earlier version made, or a hand: the services refuse it."""
+    """False for one that an earlier version made, or a hand, or that the archive does not know as
+    it is: the services refuse it."""
 
 
 def reach_of(fields: TokenRequest | TokenSummary) -> Reach:
@@ -194,7 +195,8 @@ async def list_tokens(pool: Pool) -> list[TokenSummary]:
 
 
 def _summary(row: Any, *, has_keys: bool) -> TokenSummary:
-    is_confirmed = is_genuine(row, RING) if has_keys else row["mac"] is not None
+    is_own = is_genuine(row, RING) if has_keys else row["mac"] is not None
+    is_confirmed = is_own and row["refused"] is None
     names = (name for name in TokenSummary.__struct_fields__ if name != "is_confirmed")
     return TokenSummary(**{name: row[name] for name in names}, is_confirmed=is_confirmed)
 
@@ -228,17 +230,23 @@ async def narrow_token(
     return Operation(what="token narrow", tenant=tenant, about=name, data=data)
 
 
-async def confirm_token(connection: Connection, name: str) -> tuple[TokenRequest, Operation | None]:
-    """Let a token count that an earlier version made, with the rights that its row has; no
-    operation if it counts already. CommandRefused for one that counted and was changed since."""
+async def confirm_token(
+    connection: Connection, name: str, config: Configuration
+) -> tuple[TokenRequest, Operation | None]:
+    """Let a token count that an earlier version made, or of which the making is not on the record,
+    with the rights that its row has; no operation if it counts already. CommandRefused for one that
+    counted and was changed since, or was revoked, and beyond the person's reach."""
     row = await _find_valid_row(connection, name)
     request = _request_of(row)
-    if is_genuine(row, RING):
+    await require_reach_of_token(connection, request, config)
+    is_own = is_genuine(row, RING)
+    if is_own and row["refused"] is None:
         return request, None
-    if row["mac"] is not None:
+    if row["refused"] in ("altered", "revoked") or not (is_own or row["mac"] is None):
         raise CommandRefused(f"{name} {BENT}")
     await _authenticate(connection, name)
-    return request, msgspec.structs.replace(addition(request), what="token confirm")
+    operation = addition(request, row["hash"])
+    return request, msgspec.structs.replace(operation, what="token confirm")
 
 
 async def _find_row(connection: Connection, name: str) -> dict[str, Any]:
@@ -286,9 +294,10 @@ def _reach_data(reach: Reach) -> dict[str, Any]:
     }
 
 
-def addition(request: TokenRequest) -> Operation:
-    """Return the audit entry of a new token: its rights, and when it expires."""
-    data = msgspec.to_builtins(_sort_lists(request))
+def addition(request: TokenRequest, hash: bytes) -> Operation:
+    """Return the audit entry of a new token: its rights, when it expires, and its hash, so that
+    another token cannot take its place."""
+    data = msgspec.to_builtins(_sort_lists(request)) | {"hash": hash.hex()}
     for name in ("name", "tenant", "note"):
         del data[name]
     return Operation(what="token add", tenant=request.tenant, about=request.name, data=data)
@@ -313,12 +322,15 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 on conflict (name) do nothing returning name
 """
 
+_REFUSED = "(select why from access.refused_token r where r.name = token.name) as refused"
 _LIST = f"""
-select {COLUMNS}, created_at, revoked_at, note from access.token
+select {COLUMNS}, created_at, revoked_at, note, {_REFUSED} from access.token
 where $1 in ('', tenant) order by tenant, name
 """
 
-_OF_NAME = f"select {COLUMNS}, note, revoked_at from access.token where name = $1 for update"
+_OF_NAME = f"""
+select {COLUMNS}, note, revoked_at, {_REFUSED} from access.token where name = $1 for update
+"""
 _SET_MAC = "update access.token set mac = $2 where name = $1"
 _NARROW = """
 update access.token set departments = $2, all_departments = $3, confidential = $4 where name = $1
@@ -377,7 +389,8 @@ def add_command(path: Path | None, as_json: bool, **fields: Any) -> None:
     async def work(connection: Connection) -> tuple[str, Operation]:
         await load_working_keys(connection)
         await require_reach_of_token(connection, request, config)
-        return await add_token(connection, request), addition(request)
+        token = await add_token(connection, request)
+        return token, addition(request, digest(token))
 
     request, config = TokenRequest(**fields), load_config(path)
     names = environment_names(os.environ)
@@ -459,17 +472,20 @@ def narrow_command(
 
 @group.command("confirm")
 @click.argument("name")
+@config_option
 @json_option
-def confirm_command(name: str, as_json: bool) -> None:
+def confirm_command(name: str, path: Path | None, as_json: bool) -> None:
     """Let the token NAME count, which an earlier version made.
 
-    The services refuse a token of which the table alone says what it may. Look at its rights in
-    `postkamer token list` first: if nobody remembers it, somebody made it by hand.
+    The services refuse a token of which the table alone says what it may, or of which the making is
+    not on the record. Look at its rights in `postkamer token list` first: if nobody remembers it,
+    somebody made it by hand.
     """
+    config = load_config(path)
 
     async def work(connection: Connection) -> tuple[TokenRequest, Operation | None]:
         await load_working_keys(connection)
-        return await confirm_token(connection, name)
+        return await confirm_token(connection, name, config)
 
     request = run_audited("token", work)
     line = f"{name} of {request.tenant} counts: {describe_reach(reach_of(request))}"

@@ -1,6 +1,6 @@
 """Queries of the archiver's API: decrypted records, limited to the rights of the caller."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,45 +10,63 @@ from services.http.rights import Rights
 from services.postgres.database import ANSWER_SECONDS, Pool
 from services.tasks import with_timeout
 
+Row = dict[str, Any]
 NOTES = 200
 """Notes of a conversation in one answer. The record keeps the others, but few readers need more."""
 
 
 class RecordReader:
+    """Reads entries for callers. What the database gives is held against the rights once more: its
+    columns open an entry, and its comparisons may have been replaced by somebody who may do
+    everything there."""
+
     def __init__(self, pool: Pool, keys: KeyStore) -> None:
         self._pool, self._keys = pool, keys
 
     async def load_conversation(self, id: str, rights: Rights) -> list[dict[str, Any]]:
         """Return the events of a conversation. `left` is true for an event if a later one belongs
         to a department that these rights do not cover."""
-        return await self._fetch(_CONVERSATION, id, *_scope(rights))
+        rows = await self._fetch(_CONVERSATION, id, *_scope(rights))
+        return [row for row in _shown(rows, rights) if row["conversation"] == id]
 
     async def load_notes(self, conversation: str, rights: Rights) -> list[dict[str, Any]]:
         """Return the newest notes of a conversation, oldest first."""
         newest = await self._fetch(_NOTES, conversation, *_scope(rights), NOTES)
-        return newest[::-1]
+        notes = [row for row in _shown(newest, rights) if row["conversation"] == conversation]
+        return notes[::-1]
 
     async def load_messages(
         self, conversation: str, rights: Rights, *, after: int, limit: int
     ) -> list[dict[str, Any]]:
         """Return messages of a conversation with a sequence above `after`, oldest first."""
-        return await self._fetch(_MESSAGES, conversation, *_scope(rights), after, limit)
+        rows = await self._fetch(_MESSAGES, conversation, *_scope(rights), after, limit)
+        return [row for row in _shown(rows, rights) if row["conversation"] == conversation]
 
     async def load_message(self, id: UUID, rights: Rights) -> list[dict[str, Any]]:
-        return await self._fetch(_MESSAGE, id, *_scope(rights))
+        rows = await self._fetch(_MESSAGE, id, *_scope(rights))
+        return [row for row in _shown(rows, rights) if row["message"] == id]
 
     async def load_entries(self, ids: Sequence[UUID], rights: Rights) -> list[dict[str, Any]]:
         """Return these entries, in no particular order."""
-        return await self._fetch(_ENTRIES, list(ids), *_scope(rights))
+        rows = await self._fetch(_ENTRIES, list(ids), *_scope(rights))
+        return [row for row in _shown(rows, rights) if row["id"] in ids]
 
     async def load_outcomes(self, messages: Sequence[UUID], rights: Rights) -> list[dict[str, Any]]:
         """Return statuses, deliveries, files and annotations of these messages, oldest first. The
         rights are those of the messages, so pass only messages that the caller may see."""
-        return await self._fetch(_ABOUT, list(messages), rights.tenant)
+        rows = await self._fetch(_ABOUT, list(messages), rights.tenant)
+        about, tenant = set(messages), rights.tenant
+        return [row for row in rows if row["message"] in about and row["tenant"] == tenant]
 
     async def _fetch(self, query: str, *arguments: Any) -> list[dict[str, Any]]:
         rows = await with_timeout(ANSWER_SECONDS, self._pool.fetch(query, *arguments))
         return list(decrypt_rows(rows, self._keys))
+
+
+def _shown(rows: Iterable[Row], rights: Rights) -> Iterator[Row]:
+    for row in rows:
+        if row["tenant"] == rights.tenant and rights.handles(row["department"]):
+            yield row
 
 
 def _scope(rights: Rights) -> tuple[str, list[str] | None]:

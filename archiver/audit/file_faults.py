@@ -29,6 +29,7 @@ What = Literal[
     "shut",
     "moved",
     "announced",
+    "bent",
     "forged",
     "unrecorded",
     "released",
@@ -43,6 +44,7 @@ SENTENCES: dict[What, str] = {
     " erasure is on the record",
     "moved": "its table gives it another place than its message has: {}",
     "announced": "its table does not say of it what its message said",
+    "bent": "its table has another state, salt, name or verdict than this archive wrote",
     "forged": "its table and the record do not agree: {}",
     "unrecorded": "its table has a result that the record does not have",
     "released": "it is shown although it was quarantined, and no release is on the record",
@@ -104,6 +106,8 @@ class FileRow(msgspec.Struct, frozen=True, kw_only=True):
     has_result: bool
     """True if the row says that the file has come to its end."""
     released_by: str
+    is_bound: bool = True
+    """False if its keyed hash is not that of what it says."""
 
 
 class FileHistory(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,7 +143,16 @@ def find_faults(
         yield "announced", ()
     if row.result.state in ("fetched", "available", "quarantined") and not row.result.sha256:
         yield "shut", ()
-    yield from _faults_of_result(row, history, now)
+    yield from _faults_of_columns(row, history, now)
+
+
+def _faults_of_columns(
+    row: FileRow, history: FileHistory, now: datetime
+) -> Iterator[tuple[What, tuple[str, ...]]]:
+    faults = [*_faults_of_result(row, history, now)]
+    if not (row.is_bound or faults):  # these say more
+        yield "bent", ()
+    yield from faults
 
 
 def _faults_of_result(

@@ -23,6 +23,7 @@ from archiver.audit.file_faults import (
 )
 from archiver.audit.service_role import read_as_service
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
+from archiver.encryption.file_binding import is_bound
 from archiver.encryption.key_store import KeyStore, Row
 from archiver.encryption.sealing import unseal
 from archiver.media import row_encryption
@@ -162,6 +163,8 @@ def _place(row: Row) -> Place:
 
 def _open_row(row: Row, key: bytes | None) -> FileRow:
     is_lost, ended_at = row["state"] == "lost", row["ended_at"] and in_utc(row["ended_at"])
+    announced = _open_announced(row, key)
+    must = announced is None or announced.file.bound
     result = Result(
         state=row["state"],
         object="" if is_lost else row["ciphertext_sha256"],
@@ -173,11 +176,23 @@ def _open_row(row: Row, key: bytes | None) -> FileRow:
     )
     return FileRow(
         place=_place(row),
-        announced=_open_announced(row, key),
+        announced=announced and _without_binding(announced),
         result=msgspec.structs.replace(result, at=ended_at) if ended_at else result,
         has_result=ended_at is not None,
         released_by=row["released_by"],
+        is_bound=key is None or is_bound(_as_written(row), key, must=must),
     )
+
+
+def _as_written(row: Row) -> Mapping[str, Any]:
+    """Return a row as the archive wrote it last: a release is an operator's, who has no key."""
+    return dict(row) | ({"state": "quarantined"} if row["released_by"] else {})
+
+
+def _without_binding(announced: Announcement) -> Announcement:
+    """Return an announcement as the record has it, which knows nothing of the row."""
+    file = msgspec.structs.replace(announced.file, bound=False)
+    return msgspec.structs.replace(announced, file=file)
 
 
 def _open_announced(row: Row, key: bytes | None) -> Announcement | None:
@@ -199,7 +214,7 @@ order by id limit $2
 _ROWS = """
 select id as about, tenant, number, conversation, department, sent_at, salt, sealed, state,
     announced->>'mimeType' as announced_type, file_salt, ciphertext_sha256, mime_type, size,
-    digest, scanned, released_by, reason, ended_at
+    digest, agrees, mac, scanned, released_by, reason, ended_at
 from archiver.media where id = any($1::uuid[])
 """
 

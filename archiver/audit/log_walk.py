@@ -43,12 +43,14 @@ class Finding(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class SignedState(msgspec.Struct, frozen=True):
-    """State of the log according to a checkpoint."""
+    """State of the log according to a checkpoint, or to a head that was kept outside."""
 
     size: int
     root: bytes
     where: str
     at: datetime
+    is_signed: bool = True
+    """False for a head that was kept outside between two checkpoints."""
 
 
 class WrittenTimes:
@@ -102,9 +104,10 @@ class LogWalk:
         return self._upper.size * TILE_ENTRIES + len(self._tile)
 
     def expect(self, signed: SignedState) -> None:
-        """Add a checkpoint, to be checked when the walk reaches its size."""
+        """Add a checkpoint, or a head, to be checked when the walk reaches its size."""
         if signed.size >= self.size:
-            self.covered = max(self.covered, signed.size)
+            if signed.is_signed:
+                self.covered = max(self.covered, signed.size)
             if len(self._expected) < MAX_EXPECTED:
                 insort(self._expected, signed, key=lambda state: state.size)
 
@@ -182,7 +185,8 @@ class LogWalk:
                 continue
             self.is_broken = True  # the same fault would show in every later root
             sentence = (
-                f"something from {self._verified} to {signed.size - 1} is not what was signed"
+                f"something from {self._verified} to {signed.size - 1} is not what was"
+                f" {'signed' if signed.is_signed else 'written'}"
             )
             findings.append(Finding("root", f"{sentence} ({signed.where})", self._verified))
         self._verified = verified
@@ -193,7 +197,8 @@ class LogWalk:
         return [
             Finding(
                 "short",
-                f"the log ends at {self.size}, and {state.size} entries were signed"
+                f"the log ends at {self.size}, and {state.size} entries were"
+                f" {'signed' if state.is_signed else 'written'}"
                 f" ({state.where})",
                 self.size,
             )

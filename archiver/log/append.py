@@ -23,6 +23,7 @@ class PendingMedia(msgspec.Struct, frozen=True):
     mime_type: str
     salt: bytes
     sealed: bytes
+    mac: bytes
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +87,7 @@ def _file_row(entry: Entry) -> tuple[Any, ...]:
     assert file is not None
     id = columns.message or columns.id
     owner = (columns.tenant, file.number, columns.conversation, columns.department)
-    return (id, *owner, file.sent_at, file.mime_type, file.salt, file.sealed)
+    return (id, *owner, file.sent_at, file.mime_type, file.salt, file.sealed, file.mac)
 
 
 def _searchable_row(entry: Entry, position: int) -> tuple[Any, ...]:
@@ -118,12 +119,12 @@ _ENTRY_COLUMNS = (
 
 _INSERT_MEDIA = """
 insert into archiver.media (id, tenant, number, conversation, department, sent_at, announced, salt,
-    sealed)
+    sealed, mac)
 select id, tenant, number, conversation, department, sent_at, jsonb_build_object('mimeType', type),
-    salt, sealed
+    salt, sealed, mac
 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
-    $7::text[], $8::bytea[], $9::bytea[])
-    as new (id, tenant, number, conversation, department, sent_at, type, salt, sealed)
+    $7::text[], $8::bytea[], $9::bytea[], $10::bytea[])
+    as new (id, tenant, number, conversation, department, sent_at, type, salt, sealed, mac)
 on conflict do nothing
 """
 

@@ -30,11 +30,20 @@ class KnownHead:
     async def check(self, connection: Connection, found: Tree) -> None:
         """Hold the head of the database against the known one. The caller must hold its lock."""
         known = self._tree
-        if known is not None and not await _continues(connection, known, found):
-            metrics.archive_forks.inc()
-            log.error("log.forked", size=known.size, count=found.size)
-            self.lost = [*self.lost, known][:MOST_LOST]
+        if known is not None and not await continues(connection, known, found):
+            self.lose(known, found)
         self._tree = Tree(found.size, found.peaks)
+
+    def lose(self, known: Tree, found: Tree) -> None:
+        """Tell of a head that the database does not continue, and keep it to be signed."""
+        metrics.archive_forks.inc()
+        log.error("log.forked", size=known.size, count=found.size)
+        self.lost = [*self.lost, known][:MOST_LOST]
+
+    @property
+    def tree(self) -> Tree | None:
+        """The newest head; None before the first batch or checkpoint."""
+        return self._tree
 
     def note_written(self, tree: Tree) -> None:
         """Note the head of a batch that is committed."""
@@ -42,7 +51,7 @@ class KnownHead:
             self._tree = Tree(tree.size, tree.peaks)
 
 
-async def _continues(connection: Connection, known: Tree, found: Tree) -> bool:
+async def continues(connection: Connection, known: Tree, found: Tree) -> bool:
     """Return True if the entries between the two lead from the one to the other."""
     grown = Tree(known.size, known.peaks)
     while grown.size < found.size:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import msgspec
 
+from archiver.encryption.file_binding import bind
 from archiver.encryption.key_store import NOWHERE, KeyStore, Place
 from archiver.encryption.sealing import SALT_BYTES, Content, seal, seal_content
 from archiver.index.blind_index import index_tokens, person_hash
@@ -231,10 +232,12 @@ def _pending_media(
     if record.kind != "message" or fields.medium is None:
         return None
     salt = os.urandom(SALT_BYTES)
-    context = (record.message or record.id).bytes
-    sealed = seal(conversation_key, salt, msgspec.json.encode(fields.medium), context)
+    id = record.message or record.id
+    announced = msgspec.json.encode({**fields.medium, "bound": True})
+    sealed = seal(conversation_key, salt, announced, id.bytes)
+    mac = bind({"about": id, "state": "waiting"}, conversation_key)
     sent_at, type = min(record.at, fields.sent_at or record.at), fields.medium.get("mimeType")
-    return PendingMedia(fields.number or "", sent_at, str(type or ""), salt, sealed)
+    return PendingMedia(fields.number or "", sent_at, str(type or ""), salt, sealed, mac)
 
 
 _HEAD = "select size, peaks, destructions from archiver.head for update"

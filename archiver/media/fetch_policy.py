@@ -82,6 +82,8 @@ class AnnouncedFile(msgspec.Struct, frozen=True, rename="camel"):
     mime_type: str = ""
     sha256: str = ""
     filename: str = ""
+    bound: bool = False
+    """True in the sealed row of a file whose working columns have a keyed hash."""
 
 
 class MediaInfo(msgspec.Struct, frozen=True):

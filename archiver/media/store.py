@@ -8,12 +8,14 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import structlog
 
+from archiver.encryption.file_binding import BOUND, bind, is_bound
 from archiver.encryption.key_store import KeyStore, Row
 from archiver.encryption.sealing import SALT_BYTES
 from archiver.media import row_encryption
 from archiver.media.fetch_policy import AnnouncedFile, FetchedFile, MediaResult
-from services import clock
+from services import clock, metrics
 from services.contract import MediaOutcome
 from services.ids import uuid7
 from services.postgres.database import ANSWER_SECONDS, Pool
@@ -21,6 +23,8 @@ from services.postgres.lease import LEASE_SECONDS
 from services.postgres.outbox import Outbox
 from services.sealing.stream_sealing import StreamKey
 from services.tasks import with_timeout
+
+log = structlog.get_logger()
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,13 +123,32 @@ class MediaStore:
         key = file.stream_key
         sealed_digest = row_encryption.seal_digest(key, fetched.sha256) if key else None
         fields = (fetched.mime_type, fetched.size, sealed_digest, fetched.agrees)
-        await self.pool.execute(_RECORD_FETCH, *_claim_key(file), *fields, now)
+        await self._write(file, _RECORD_FETCH, *fields, now)
 
     async def finish(self, file: File, result: MediaResult, now: datetime) -> bool:
         """Store the final result, to be published to the partition, also after a belated scan.
         False if another process has claimed the file meanwhile."""
         fields = (result.state, result.reason, result.scanned)
-        return bool(await self.pool.fetchval(_FINISH, *_claim_key(file), *fields, now))
+        return await self._write(file, _FINISH, *fields, now)
+
+    async def _write(self, file: File, statement: str, *fields: object) -> bool:
+        """Write a result with the keyed hash of its row; False if another process has claimed the
+        file meanwhile. A row that a hand has changed since its last hash keeps that, so that
+        `archive verify` names it."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            row = await connection.fetchrow(statement, *_claim_key(file), *fields)
+            if row is None:
+                return False
+            place = row_encryption.key_place(row)
+            key = (await self._keys.existing_conversation_keys([place])).get(place)
+            if key is None:
+                return True
+            before = dict(row) | {"state": file.state, "scanned": False}
+            if is_bound(before, key, must=file.announced.bound):
+                await connection.execute(_SET_MAC, file.id, bind(row, key))
+            else:
+                report_bent_row(file.id)
+        return True
 
     @property
     def outbox(self) -> Outbox[MediaOutcome]:
@@ -165,6 +188,12 @@ class MediaStore:
         return fields | decrypted
 
 
+def report_bent_row(message: UUID) -> None:
+    """Count and log a row that is not as this archive wrote it."""
+    metrics.media_damaged.inc()
+    log.error("media.bent", message=message)
+
+
 def _claim_key(file: File) -> tuple[UUID, int, UUID]:
     return file.id, file.attempts, file.object
 
@@ -191,6 +220,8 @@ _COPIED_COLUMNS = (
     "object",
 )  # fmt: skip
 
+_BOUND = f"tenant, conversation, id as about, state, mac, {', '.join(BOUND)}"
+_SET_MAC = "update archiver.media set mac = $2 where id = $1"
 _CLAIM = """
 update archiver.media set due_at = $1::timestamptz + make_interval(secs => $2),
     attempts = attempts + 1
@@ -232,10 +263,11 @@ update archiver.media set due_at = $4, reason = coalesce($5, reason)
 where id = $1 and attempts = $2 and object = $3
 """
 
-_RECORD_FETCH = """
+_RECORD_FETCH = f"""
 update archiver.media set state = 'fetched', mime_type = $4, size = $5, digest = $6, agrees = $7,
     due_at = $8, attempts = 0, reason = ''
 where id = $1 and attempts = $2 and object = $3 and state = 'waiting'
+returning {_BOUND}
 """
 
 _FINISH = f"""
@@ -243,7 +275,7 @@ update archiver.media set state = $4, reason = $5, scanned = $6, due_at = $7, en
     told = false
 where id = $1 and attempts = $2 and object = $3 and (state in ('waiting', 'fetched')
     or {_UNSCANNED})
-returning true
+returning {_BOUND}
 """
 
 _UNPUBLISHED = """

@@ -51,6 +51,7 @@ from cli.support.archive_access import (
     load_object_store,
     load_signer,
     load_trust,
+    read_outside_heads,
     refuse_archive_errors,
     with_archive,
     write_private_file,
@@ -160,7 +161,8 @@ def verify(
         keys = await load_keys(pool) if index else await keys_if_given(pool)
         trusted = trust or load_trust()
         demanded = await ask_witnesses(load_witnesses(witnesses), outside, trusted.origin)
-        options = VerifyOptions(trusted, since, outside, keys, demanded.options)
+        heads = await read_outside_heads(outside)
+        options = VerifyOptions(trusted, since, outside, keys, heads, demanded.options)
         result = await _verify_stamps(pool, outside, await _verify_log(pool, options))
         result = msgspec.structs.replace(
             result, silent_witnesses=demanded.silent, unwatched=demanded.too_few_answered

@@ -141,7 +141,8 @@ APPROVED = f"""
 select version from router.approval where identified = 'proven' order by at desc limit {CAP}
 """
 UNCONFIRMED = """
-select name from access.token where mac is null
+select name from access.token where (mac is null or exists (
+        select from access.refused_token r where r.name = token.name and r.why = 'unrecorded'))
     and revoked_at is null and (expires_at is null or expires_at > now())
 order by name
 """

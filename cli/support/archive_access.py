@@ -12,7 +12,8 @@ import msgspec
 
 from archiver.audit.checkpoints import Trust
 from archiver.encryption.key_store import KeyStore, WrongMasterKey
-from archiver.log import checkpoint_signer
+from archiver.log import checkpoint_signer, outside_head
+from archiver.log.outside_head import OutsideHead
 from archiver.signing.configured_signer import (
     PUBLIC_KEY,
     configured_signer,
@@ -176,6 +177,16 @@ def _has_master_key() -> bool:
 def load_authorities() -> Authorities | None:
     """Load the certificates to which time stamps must lead; None if none are configured."""
     return configured_authorities(settings.load(settings.TimestampSettings, os.environ))
+
+
+async def read_outside_heads(store: ObjectStore | None) -> list[OutsideHead]:
+    """Return the heads of the log that the archiver kept outside; none without a store or a master
+    key. Raises StoreUnavailable."""
+    if store is None or settings.read("POSTKAMER_ARCHIVE_KEY", os.environ) is None:
+        return []
+    options = settings.load(settings.ArchiveSettings, os.environ)
+    key = settings.derive_key(options.archive_key, outside_head.PURPOSE)
+    return await outside_head.read_heads(store, key)
 
 
 def find_object_store() -> ObjectStore | None:

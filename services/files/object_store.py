@@ -35,6 +35,7 @@ RETRY_SECONDS = 60.0
 KEY = re.compile(r"[a-z]+/([0-9a-f-]{36}|[0-9a-f]{64}|[0-9]{20}(-[0-9a-f]{8})?)")
 
 SEALED = "sealed"
+HEADS = "head"
 READ_ONLY = 0o400
 
 T = TypeVar("T")
@@ -70,6 +71,11 @@ def sealed_key(sha256: str) -> str:
 def checkpoint_key(size: int) -> str:
     """Return the key of a checkpoint of the log, by the size of the log."""
     return f"checkpoint/{size:020}"
+
+
+def head_key(microseconds: int) -> str:
+    """Return the key of a head of the log, by the time at which it was kept."""
+    return f"{HEADS}/{microseconds:020}"
 
 
 def cosignature_key(size: int, key: str) -> str:

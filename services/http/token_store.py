@@ -7,10 +7,19 @@ read. While the table cannot be read, all of its tokens are refused after TRUST_
 import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Set
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+    Set,
+)
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 import structlog
@@ -44,7 +53,7 @@ ENVIRONMENT_ROLES: frozenset[Role] = frozenset(("send", "read", "kcc", "care"))
 the table can have fewer."""
 REAL_ROLES: frozenset[Role] = frozenset(("kcc",))
 """Roles that a test token cannot have: a notice of a number is sent to every citizen."""
-MADE_BY_HAND = "no command of this installation made these rows"
+MADE_BY_HAND = "no command of this installation made these rows as they are"
 MOST_NAMED = 10
 """Tokens that are named in a line of the log: each has at most 63 characters."""
 API_TOKENS, TEST_TOKENS = "POSTKAMER_API_TOKENS", "POSTKAMER_TEST_TOKENS"
@@ -120,6 +129,23 @@ def _faults(label: Label, config: Configuration, *, is_ambiguous: bool) -> Itera
                 yield f"{name}: {tenant} has no department {department!r}"
 
 
+class Standing(NamedTuple):
+    """Names of tokens of the table that are refused, and of those that are told."""
+
+    refused: Set[str]
+    told: Set[str]
+
+
+Judge = Callable[[Sequence[Mapping[str, Any]]], Awaitable[Standing]]
+"""Function that says which rows of the table are refused."""
+
+
+async def judge_by_table(rows: Sequence[Mapping[str, Any]]) -> Standing:
+    """Refuse rows that a hand made, and those that the archiver does not find on the record."""
+    refused = {row["name"] for row in rows if row["is_refused"] or not is_genuine(row, RING)}
+    return Standing(refused, refused)
+
+
 class TokenStore:
     task: "asyncio.Task[Any]"
 
@@ -128,9 +154,10 @@ class TokenStore:
         pool: Pool,
         environment: Iterable[TokenHash],
         config: Configuration | None = None,
+        judge: Judge = judge_by_table,
     ) -> None:
         """Without a configuration, a token for all departments has those that it names."""
-        self._pool, self._config = pool, config
+        self._pool, self._config, self._judge = pool, config, judge
         self._persons = PersonTokens(config) if config else None
         self._environment = {key.hash: key for key in environment}
         self._table: Mapping[bytes, TokenHash] = {}
@@ -194,8 +221,9 @@ class TokenStore:
         own = [dict(row) for row in rows[:MAX_TOKENS] if row["name"] not in names]
         if len(own) < min(len(rows), MAX_TOKENS):
             log.error("tokens.taken", reason="a name of the environment stands in the table too")
-        keys = [_key(row) for row in own if is_genuine(row, RING)]
-        self._report_refused({row["name"] for row in own} - {key.grant.name for key in keys})
+        standing = await self._judge(own)
+        keys = [_key(row) for row in own if row["name"] not in standing.refused]
+        self._report_refused(standing.told)
         self._table, self._read_at = {key.hash: key for key in keys}, started
 
     def _report_refused(self, names: Set[str]) -> None:
@@ -273,9 +301,10 @@ async def run_token_store(
     pool: Pool,
     environment: Iterable[TokenHash],
     config: Configuration | None = None,
+    judge: Judge = judge_by_table,
 ) -> AsyncIterator[TokenStore]:
     """Run a token store that refreshes in the background; the owner watches its `task`."""
-    store = TokenStore(pool, environment, config)
+    store = TokenStore(pool, environment, config, judge)
 
     async def refresh_all() -> None:
         await asyncio.gather(store.refresh_forever(), store.refresh_key_sets_forever())
@@ -285,7 +314,9 @@ async def run_token_store(
 
 
 _TOKENS = f"""
-select {COLUMNS} from access.token
+select {COLUMNS}, exists (
+    select from access.refused_token r where r.name = token.name) as is_refused
+from access.token
 where revoked_at is null and (expires_at is null or expires_at > now())
 order by created_at, name limit $1
 """

@@ -143,7 +143,7 @@ async def _nothing_is_left(kept: Archive) -> None:
         " using (tenant, conversation) where k.wrapped is not null and e.salt is not null"
     )
     # Of the first it is left that there was a conversation, and that it was handed over.
-    left = {"conversation", "delivery", "configuration", "destruction", "view"}
+    left = {"conversation", "delivery", "configuration", "destruction", "view", "operation"}
     assert {row["kind"] for row in rows} <= left
 
 

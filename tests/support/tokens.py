@@ -4,7 +4,8 @@ from typing import Any
 
 import aiohttp
 
-from cli.tokens import TokenRequest, add_token
+from cli.support.audit import write_operation
+from cli.tokens import TokenRequest, add_token, addition
 from services.http.grants import Grant, Reach, rights_of
 from services.http.rights import Rights
 from services.http.token_store import TokenHash, digest
@@ -20,9 +21,15 @@ async def made(url: str, name: str, tenant: str, **wanted: Any) -> str:
     read, for all departments."""
     every = not wanted.get("departments")
     given = {"roles": ("send", "read"), "all_departments": every, "confidential": every}
-    wanted = given | GENEROUS | wanted
-    async with connection_pool(url, "test-tokens", 1) as pool:
-        return await add_token(pool, TokenRequest(name=name, tenant=tenant, **wanted))
+    request = TokenRequest(name=name, tenant=tenant, **given | GENEROUS | wanted)
+    async with (
+        connection_pool(url, "test-tokens", 1) as pool,
+        pool.acquire() as connection,
+        connection.transaction(),
+    ):
+        token = await add_token(connection, request)
+        await write_operation(connection, addition(request, digest(token)), "a test")
+        return token
 
 
 async def admitted(session: aiohttp.ClientSession, door: str, token: str) -> None:

@@ -24,6 +24,7 @@ from services.config import loader
 from services.contract import Record
 from services.http.person_tokens import TokenProof
 from services.http.rights import ROLES
+from services.http.token_store import digest
 from services.ids import created_at
 from services.postgres.database import Pool, connection_pool
 from services.tasks import background_task
@@ -79,6 +80,7 @@ def test_token_is_on_record_with_its_rights_and_without_itself(table: str) -> No
         "test": False,
         "burst": 100,
         "expiresAt": "2099-01-01T00:00:00Z",
+        "hash": digest(made.stdout.strip()).hex(),
     }
     assert operations(table) == [
         ("token add", "desk", "almelo", rights),

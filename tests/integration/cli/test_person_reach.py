@@ -319,6 +319,17 @@ def test_nobody_gives_a_token_more_departments_than_they_have(
     assert rows(table, "select count(*) from access.token") == [(0 if beyond else 1,)]
 
 
+def test_nobody_confirms_a_token_beyond_their_reach(run: Run, table: str) -> None:
+    assert run(*MINE, "--all-departments").exit_code == 0
+    by_hand = "update access.token set mac = null returning name"
+    assert rows(table, by_hand) == [("mine",)]
+    done = run("token", "confirm", "mine", groups=GREEN)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.strip() == f"{BEYOND}: kcc"
+    assert rows(table, "select name from access.token where mac is null") == [("mine",)]
+    assert run("token", "confirm", "mine", groups=ALL).exit_code == 0
+
+
 def test_token_of_another_municipality_is_as_one_that_is_not_there(run: Run) -> None:
     theirs = ("token", "add", "theirs", "--tenant", "borne", "--role", "read")
     assert run(*theirs, "--all-departments").exit_code == 0

@@ -4,10 +4,13 @@ import asyncio
 from pathlib import Path
 from uuid import UUID
 
+import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from archiver.audit.file_rows import verify_file_rows
 from archiver.audit.media import verify_files
+from archiver.encryption.sealing import seal, unseal
 from archiver.log.erasure import Eraser
 from services.files.clamd import Scanner
 from services.files.object_store import ObjectStore
@@ -179,3 +182,66 @@ async def test_verify_names_the_file_that_does_not_open(
     said = await archive("verify", code=1)
     assert "it does not open: its salt or its hash was changed" in said.stdout
     assert str(id) in said.stdout
+
+
+RESULT = "ended_at = now(), told = false"
+BENT_ROWS = {
+    "scanned": f"state = 'available', scanned = true, {RESULT}",
+    "available": f"state = 'available', {RESULT}",
+    "quarantined": f"state = 'quarantined', scanned = true, {RESULT}",
+    "lost": f"state = 'lost', reason = 'media_expired: x', {RESULT}",
+    "type": "mime_type = 'image/png'",
+    "name": "ciphertext_sha256 = repeat('0', 64)",
+    "waiting": "state = 'waiting'",
+    "without a keyed hash": f"state = 'available', scanned = true, mac = null, {RESULT}",
+}
+"""Changes of a file that waits for the scanner, which the record would then tell."""
+
+
+async def test_row_bent_before_its_first_result_is_named(pool: Pool, tmp_path: Path) -> None:
+    ids: dict[str, UUID] = {}
+    async with room(pool, tmp_path, Scanner("tcp://127.0.0.1:1")) as place:
+        for n, name in enumerate(("right", *BENT_ROWS)):
+            place.provider.files[f"{n}"] = ("image/jpeg", JPEG)
+            ids[name] = await place.came(f"{n}")
+        for id in ids.values():
+            await place.until(id, "fetched")
+    assert await faults(pool) == []
+    for name, change in BENT_ROWS.items():
+        await pool.execute(f"update archiver.media set {change} where id = $1", ids[name])
+    await recorded(pool)
+    found = {message: what for what, _, message in await faults(pool)}
+    assert found == {id: "bent" for name, id in ids.items() if name != "right"}
+
+
+async def test_result_binds_no_row_that_was_bent_before(
+    pool: Pool, tmp_path: Path, scanner: Clamd
+) -> None:
+    async with room(pool, tmp_path, Scanner("tcp://127.0.0.1:1")) as place:
+        place.provider.files["900"] = ("image/jpeg", JPEG)
+        id = await place.came("900")
+        await place.until(id, "fetched")
+    await pool.execute("update archiver.media set size = size + 1, due_at = now()")
+    async with room(pool, tmp_path, Scanner(scanner.url)) as place:
+        with capture_logs() as logs:
+            await place.until(id, "available")
+    await recorded(pool)
+    assert [what for what, _, _ in await faults(pool)] == ["bent"]
+    assert "media.bent" in [each["event"] for each in logs]
+
+
+async def test_file_of_before_has_no_keyed_hash_and_is_right(pool: Pool, tmp_path: Path) -> None:
+    """The version before wrote it: its sealed part does not ask for one."""
+    async with room(pool, tmp_path) as place:
+        id = await got(place)
+    await recorded(pool)
+    keys = await keys_of(pool)
+    row = await pool.fetchrow("select * from archiver.media where id = $1", id)
+    assert row
+    where = (row["tenant"], row["conversation"])
+    conversation_key = (await keys.existing_conversation_keys([where]))[where]
+    plain = msgspec.json.decode(unseal(conversation_key, row["salt"], row["sealed"], id.bytes))
+    assert plain.pop("bound") is True
+    sealed = seal(conversation_key, row["salt"], msgspec.json.encode(plain), id.bytes)
+    await pool.execute("update archiver.media set mac = null, sealed = $1", sealed)
+    assert await faults(pool) == []

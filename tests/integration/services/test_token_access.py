@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 from cli.tokens import TokenRequest, add_token, confirm_token, revoke_token
 from deploy.local.postgresql import Database
 from services import clock, metrics
+from services.config import loader
 from services.http.application import api_app
 from services.http.bearer_auth import require_token
 from services.http.rate_limit import limit, remaining
@@ -23,10 +24,12 @@ from services.http.rights import Rights, Role
 from services.http.server import serve
 from services.http.token_store import REFRESH_SECONDS, TokenStore, run_token_store
 from services.postgres.database import Pool, connection_pool
+from tests.support.installation import EXAMPLE
 from tests.support.observer import until
 from tests.support.tokens import bearer, key
 from tests.support.tokens import rights as rights_given
 
+TOWN = loader.load(EXAMPLE).config
 SEVERAL = 40
 """Requests at once: more than the pools have connections."""
 
@@ -136,10 +139,10 @@ async def test_token_of_before_counts_once_it_is_confirmed(pool: Pool) -> None:
     await store.refresh()
     assert store.find(token, clock.now()) is None
     async with pool.acquire() as connection:
-        _, operation = await confirm_token(connection, "desk")
+        _, operation = await confirm_token(connection, "desk", TOWN)
         assert operation and (operation.what, operation.about) == ("token confirm", "desk")
         assert operation.data["roles"] == ["read"]
-        assert (await confirm_token(connection, "desk"))[1] is None
+        assert (await confirm_token(connection, "desk", TOWN))[1] is None
     await store.refresh()
     assert store.find(token, clock.now())
 

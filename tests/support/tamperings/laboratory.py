@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from pydantic import SecretStr
 
 from archiver.encryption.key_store import KeyStore
-from archiver.log import checkpoint_signer
+from archiver.log import checkpoint_signer, outside_head
 from archiver.signing.signer import Signer
 from cli.main import main
 from cli.support import database
@@ -27,6 +27,7 @@ from tests.support.installation import EXAMPLE
 
 SIGNER = Signer("postkamer", derive_key([SecretStr(KEY)], checkpoint_signer.PURPOSE))
 """The signer of the commands without a configuration."""
+HEAD_KEY = derive_key([SecretStr(KEY)], outside_head.PURPOSE)
 NAME = re.compile(r"(?<!:):([a-z_]+)\b")
 FRESH = "reset role; reset search_path"
 

@@ -93,7 +93,7 @@ OF_FILES = [
         says="its table has a result that the record does not have", after=HOUR,
     ),
     Tampering(
-        id="file-before-told", is_pending=True, act=forge_and_tell,
+        id="file-before-told", act=forge_and_tell,
         says="its table has another state, salt, name or verdict than this archive wrote",
         what="The same, and the archiver reports it as its result.",
     ),

@@ -13,7 +13,7 @@ from services.transparency.merkle import Tree
 from services.transparency.signed_note import Checkpoint
 from tests.support.archiver.tampering import rebuild_tree
 from tests.support.tamperings.laboratory import SIGNER, Laboratory
-from tests.support.tamperings.of_log import MOVED, SHUT, roll_back
+from tests.support.tamperings.of_log import MOVED, SHUT, removed, roll_back
 from tests.support.tamperings.tampering import WITNESS, Deed, Tampering, Who
 
 NO_SIGNATURE = "entries kept outside: no signature on it is of this key"
@@ -160,17 +160,6 @@ LATER = {
 
 NOT_SIGNED = "is not what was signed (kept outside"
 ALL = f"{MOVED.partition(' where')[0]}"
-
-
-def removed(where: str) -> str:
-    """Remove entries with what else is about them."""
-    entries = f"from archiver.entry e where {where}"
-    return (
-        f"delete from archiver.processing where span_id in"
-        f" (select substring(uuid_send(e.id) from 9) {entries});"
-        f"delete from archiver.searchable where id in (select e.id {entries});"
-        f"delete {entries}"
-    )
 
 
 REMOVED = removed("position = :place")

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from archiver.log.checkpoint_signer import sign_checkpoint
+from archiver.log.entry import PlainColumns
 from archiver.log.inclusion_proof import prove_inclusion
 from services import clock
 from services.files import object_store
 from services.files.object_store import ObjectStore, StoreUnavailable
 from tests.support.archiver.signed_log import ENTRIES, Log, Place
+from tests.support.archiver.tampering import insert_entry
 
 PLACE = 400
 """An entry in the second tile, which is signed with the second checkpoint alone."""
@@ -151,3 +153,20 @@ async def test_checkpoint_signed_during_the_check_is_no_finding(log: Log, tmp_pa
     log.outside = SigningStore(log, (tmp_path / "outside").as_uri())
     assert await log.findings() == []
     assert await log.pool.fetchval("select max(size) from archiver.checkpoint") == ENTRIES + 1
+
+
+@pytest.mark.parametrize("since", [None, "the last checkpoint"])
+async def test_id_that_stands_twice_is_found(log: Log, since: str | None) -> None:
+    """The constraint is gone while it is written, and could be there again."""
+    await log.grow(3)
+    names = ", ".join(PlainColumns.__struct_fields__)
+    row = await log.pool.fetchrow(
+        f"select {names}, salt, sealed, leaf from archiver.entry where position = {PLACE}"
+    )
+    assert row
+    await log.pool.execute("alter table archiver.entry drop constraint entry_pkey")
+    columns = dict(row)
+    options = {"since": clock.now()} if since else {}
+    position = await insert_entry(log.pool, columns, columns.pop("leaf"))
+    await log.sign()
+    assert await log.found(**options) == [("doubled", position)]

@@ -107,7 +107,7 @@ def test_environment_token_without_one_municipality_is_a_hidden_fault(
 
 DEFAULTS = {"tenant": "almelo", "roles": ["read"], "departments": [], "people": False}
 DEFAULTS |= {"all_departments": True, "destinations": [], "confidential": True, "test": False}
-DEFAULTS |= {"per_second": 1, "burst": 1, "expires_at": None}
+DEFAULTS |= {"per_second": 1, "burst": 1, "expires_at": None, "is_refused": False}
 
 
 def row(name: str, token: str, **fields: Any) -> dict[str, Any]:

@@ -1,0 +1,168 @@
+"""Head of the log, kept in the object store each second, where the database's administrator cannot
+write.
+
+A checkpoint comes once a minute. After a kill nobody remembers what was written since; the head
+outside does. It is no signature: a keyed hash under a key of the master key shows that an archiver
+of this installation wrote it.
+"""
+
+import asyncio
+import hashlib
+import hmac
+from collections import deque
+from collections.abc import Awaitable, Iterable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import msgspec
+import structlog
+
+from archiver.log.known_head import KnownHead, continues
+from services import clock
+from services.files import object_store
+from services.files.object_store import ObjectExists, ObjectNotFound, ObjectStore, StoreUnavailable
+from services.postgres.database import Pool, retry_while_unavailable
+from services.tasks import with_timeout
+from services.transparency.merkle import Tree, load_tree
+
+WRITE_SECONDS = 1.0
+"""Interval between two heads while entries come: the time in which an entry can be removed unseen
+together with a kill. Each batch would cost its own write, and there are hundreds in a second."""
+KEPT = 10
+"""Heads that are kept, so that two archivers which write in turn do not lose the larger one."""
+END_SECONDS = 2.0
+"""Longest wait for the last head when the process ends."""
+LARGEST = 8192
+"""Bytes of a head: 64 hashes in base64, and some."""
+PURPOSE = "heads"
+"""Purpose for which the key of the keyed hash is derived from the master key."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+log = structlog.get_logger()
+
+
+class OutsideHead(msgspec.Struct, frozen=True):
+    """Head as it is kept: the size and right edge of the tree, and when that was so."""
+
+    size: int
+    edge: bytes
+    at: datetime
+    mac: bytes = b""
+
+    @property
+    def tree(self) -> Tree:
+        return load_tree(self.size, self.edge)
+
+
+def encode_head(tree: Tree, at: datetime, key: bytes) -> bytes:
+    """Return the object that keeps a head. Pure."""
+    head = OutsideHead(tree.size, tree.edge_bytes(), at)
+    return msgspec.json.encode(msgspec.structs.replace(head, mac=_mac(head, key)))
+
+
+def decode_head(content: bytes, key: bytes) -> OutsideHead | None:
+    """Return a head that an archiver of this installation kept; None for anything else. Pure."""
+    with suppress(msgspec.DecodeError, ValueError):
+        head = msgspec.json.decode(content, type=OutsideHead)
+        if hmac.compare_digest(head.mac, _mac(head, key)) and head.tree.size == head.size:
+            return head
+    return None
+
+
+def _mac(head: OutsideHead, key: bytes) -> bytes:
+    unsigned = msgspec.json.encode(msgspec.structs.replace(head, mac=b""))
+    return hashlib.blake2b(unsigned, key=key, digest_size=32).digest()
+
+
+async def read_heads(store: ObjectStore, key: bytes) -> list[OutsideHead]:
+    """Return the newest heads, the oldest first. Raises StoreUnavailable."""
+    return await _decode_all(store, await _list_names(store), key)
+
+
+async def _list_names(store: ObjectStore) -> "deque[str]":
+    return deque([name async for name in store.keys(object_store.HEADS)])
+
+
+async def _decode_all(store: ObjectStore, names: Iterable[str], key: bytes) -> list[OutsideHead]:
+    heads = [decode_head(await _read(store, name), key) for name in [*names][-KEPT:]]
+    return [head for head in heads if head]
+
+
+async def _read(store: ObjectStore, name: str) -> bytes:
+    content = b""
+    with suppress(ObjectNotFound):  # another archiver deleted it
+        async for piece in await store.read(name):
+            content += piece
+            if len(content) > LARGEST:
+                return b""
+    return content
+
+
+class HeadKeeper:
+    """Keeps the head that this process knows outside, and compares what was kept before it."""
+
+    def __init__(self, pool: Pool, known: KnownHead, store: ObjectStore, key: bytes) -> None:
+        self._pool, self._known, self._store, self._key = pool, known, store, key
+        self._size = -1
+        """Size of the last head that this process kept."""
+        self._names = deque[str]()
+        """Names of those of before and of its own, the oldest first."""
+
+    async def run(self) -> None:
+        """Compare once, then keep heads for as long as the service runs, and the last at its
+        end. A store that is away stops nothing."""
+        is_compared = False
+        try:
+            while True:
+                is_compared = is_compared or await self._attempt(self.compare())
+                if is_compared:
+                    await self._attempt(self.keep())
+                await asyncio.sleep(WRITE_SECONDS)
+        finally:
+            with suppress(TimeoutError):
+                await with_timeout(END_SECONDS, self._attempt(self.keep()))
+
+    async def _attempt(self, work: Awaitable[None]) -> bool:
+        try:
+            await work
+        except StoreUnavailable as error:
+            log.warning("head.not_outside", reason=str(error))
+            return False
+        return True
+
+    async def compare(self) -> None:
+        """Hold the log against what an earlier process kept. If the log does not continue
+        the largest head, that is told, and signed with the next checkpoint. Raises
+        StoreUnavailable."""
+        self._names = await _list_names(self._store)
+        heads = await _decode_all(self._store, self._names, self._key)
+        if heads:
+            largest = max(heads, key=lambda each: each.size)
+            await retry_while_unavailable(partial(self._compare, largest.tree), "heads")
+
+    async def _compare(self, kept: Tree) -> None:
+        async with self._pool.acquire() as connection:
+            head = await connection.fetchrow("select size, peaks from archiver.head")
+            assert head is not None  # the table was created with this row
+            found = load_tree(head["size"], head["peaks"])
+            if not await continues(connection, kept, found):
+                self._known.lose(kept, found)
+
+    async def keep(self) -> None:
+        """Keep the head if it has grown, and delete the oldest. Raises StoreUnavailable."""
+        tree = self._known.tree
+        if tree is None or tree.size == self._size:
+            return
+        at = clock.now()
+        name = object_store.head_key((at - EPOCH) // MICROSECOND)
+        with suppress(ObjectExists):  # another archiver, in the same microsecond
+            await self._store.create(name, encode_head(tree, at, self._key))
+        self._size = tree.size
+        self._names.append(name)
+        while len(self._names) > KEPT and not self._known.lost:
+            # What proves a bending stays until it is signed.
+            with suppress(ObjectNotFound):
+                await self._store.delete(self._names[0])
+            self._names.popleft()

@@ -1,0 +1,245 @@
+"""A token whose making is not on the record is refused, whoever could make its keyed hash."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import msgspec
+import pytest
+from structlog.testing import capture_logs
+
+from archiver import token_record
+from archiver.operator_actions import operation_outbox
+from archiver.token_record import TokenRecord
+from cli.support.audit import write_operation
+from cli.support.output import CommandRefused
+from cli.tokens import (
+    TokenRequest,
+    add_token,
+    addition,
+    confirm_token,
+    narrow_token,
+    revoke_token,
+)
+from services import clock, metrics
+from services.config import loader
+from services.config.model import Configuration
+from services.http.grants import Reach
+from services.http.token_mac import COLUMNS, compute_mac
+from services.http.token_store import TokenStore, digest
+from services.postgres.database import Connection, Pool
+from services.sealing.key_ring import RING
+from tests.support.decrypted_record import keys_of, rows_of, writer_of
+from tests.support.installation import EXAMPLE
+
+TOWN = loader.load(EXAMPLE).config
+DESK = TokenRequest(name="desk", tenant="almelo", roles=["read"], departments=["burgerzaken"])
+OWN = "pk_by_hand"
+Change = Callable[[Connection], Awaitable[Any]]
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(token_record, "SECOND_LOOK_SECONDS", 0.0)
+
+
+class Town:
+    """The tokens of a town, as its archiver and its gateway take them."""
+
+    def __init__(self, pool: Pool, record: TokenRecord) -> None:
+        self.pool, self.record = pool, record
+        self.archiver = TokenStore(pool, (), TOWN, record.judge)
+        self.gateway = TokenStore(pool, (), TOWN)
+
+    async def admits(self, token: str) -> tuple[bool, bool]:
+        """Return if archiver and gateway take a token."""
+        await self.archiver.refresh()
+        await self.gateway.refresh()
+        now = clock.now()
+        return (
+            self.archiver.find(token, now) is not None,
+            self.gateway.find(token, now) is not None,
+        )
+
+    async def run(self, change: Change, *, is_recorded: bool = True) -> Any:
+        """Run a command with its entry, and take that into the record."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            result, operation = await change(connection)
+            if operation:
+                await write_operation(connection, operation)
+        if is_recorded:
+            await self.move_operations()
+        return result
+
+    async def add(self, request: TokenRequest = DESK, **more: Any) -> str:
+        async def change(connection: Connection) -> tuple[str, Any]:
+            token = await add_token(connection, request)
+            return token, addition(request, digest(token))
+
+        token: str = await self.run(change, **more)
+        return token
+
+    async def move_operations(self) -> None:
+        async def has_key(_: object) -> bool:
+            return False
+
+        outbox = operation_outbox(self.pool, ["almelo"], has_key)
+        records = await outbox.fetch_unpublished(100, [])
+        await (await writer_of(self.pool)).add(records)
+        await outbox.mark_published(records)
+
+    async def forge(self, statement: str) -> None:
+        """Change the table, and make the keyed hashes again, which the working key allows."""
+        await self.pool.execute(statement)
+        for row in await self.pool.fetch(f"select {COLUMNS} from access.token"):
+            mac = compute_mac(row, RING)
+            await self.pool.execute(
+                "update access.token set mac = $2 where name = $1", row["name"], mac
+            )
+
+    async def refused(self) -> dict[str, str]:
+        rows = await self.pool.fetch("select name, why from access.refused_token")
+        return {row["name"]: row["why"] for row in rows}
+
+
+async def town_of(pool: Pool) -> Town:
+    """A town whose archiver starts now."""
+    return Town(pool, TokenRecord(pool, await keys_of(pool), (await writer_of(pool)).add))
+
+
+@pytest.fixture
+async def town(pool: Pool) -> Town:
+    made = await town_of(pool)
+    await made.admits("")
+    return made
+
+
+def told() -> float | None:
+    return metrics.REGISTRY.get_sample_value("postkamer_tokens_refused")
+
+
+INSERT = (
+    f"insert into access.token (name, hash, tenant, roles, departments, people, per_second, burst)"
+    f" values ('own', sha256('{OWN}'), 'almelo', '{{read}}', '{{}}', false, 10, 10)"
+)
+FORGERIES = {
+    "made": (INSERT, {"own": "unrecorded"}),
+    "hash": (f"update access.token set hash = sha256('{OWN}')", {"desk": "altered"}),
+    "departments": ("update access.token set departments = '{belastingen}'", {"desk": "altered"}),
+    "roles": ("update access.token set roles = '{read,send}'", {"desk": "altered"}),
+    "all": ("update access.token set all_departments = true", {"desk": "altered"}),
+    "tenant": ("update access.token set tenant = 'hengelo'", {"desk": "altered"}),
+    "end": ("update access.token set expires_at = now() + interval '1 y'", {"desk": "altered"}),
+    "name": ("update access.token set name = 'own'", {"own": "unrecorded"}),
+}
+
+
+@pytest.mark.parametrize(("statement", "why"), FORGERIES.values(), ids=FORGERIES)
+async def test_token_that_the_record_does_not_know_is_refused_and_told(
+    town: Town, statement: str, why: dict[str, str]
+) -> None:
+    desk = await town.add()
+    assert await town.admits(desk) == (True, True)
+    await town.forge(statement)
+    is_desk = "own" not in why
+    with capture_logs() as logs:
+        assert await town.admits(OWN) == (False, False)
+        assert await town.admits(desk) == ((statement == INSERT,) * 2)
+    assert [each["what"] for each in logs if each["event"] == "tokens.refused"] == [*why] * 2
+    assert (await town.refused(), told()) == (why, 1)
+    restarted = await town_of(town.pool)
+    assert await restarted.admits(OWN) == (False, False)
+    await town.pool.execute("delete from access.refused_token")
+    await town.admits(OWN)
+    assert await town.refused() == why, "and it is said again"
+    assert is_desk or await town.pool.fetchval("select count(*) from access.token") <= 2
+
+
+async def test_revoked_token_that_was_put_back_is_refused(town: Town) -> None:
+    desk = await town.add()
+    await town.run(partial(revoke_token, name="desk"))
+    await town.forge("update access.token set revoked_at = null")
+    assert await town.admits(desk) == (False, False)
+    assert await town.refused() == {"desk": "revoked"}
+    async with town.pool.acquire() as connection:
+        with pytest.raises(CommandRefused, match="revoked before"):
+            await confirm_token(connection, "desk", TOWN)
+    await town.run(partial(revoke_token, name="desk"))
+    assert (await town.admits(desk), await town.refused()) == ((False, False), {})
+
+
+async def test_token_counts_when_it_is_on_the_record_and_is_not_told_before(town: Town) -> None:
+    desk = await town.add(is_recorded=False)
+    assert await town.admits(desk) == (False, True), "the archiver waits for its own entry"
+    assert (await town.refused(), told()) == ({}, 0)
+    await town.move_operations()
+    assert await town.admits(desk) == (True, True)
+
+
+async def test_entry_that_never_comes_is_told(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = await town.add(is_recorded=False)
+    monkeypatch.setattr(token_record, "WAITING_SECONDS", 0.0)
+    assert await town.admits(desk) == (False, False)
+    assert await town.refused() == {"desk": "unrecorded"}
+
+
+async def test_narrowed_token_counts(town: Town) -> None:
+    request = msgspec.structs.replace(DESK, departments=["burgerzaken", "belastingen"])
+    desk, reach = await town.add(request), Reach(departments=frozenset(["belastingen"]))
+    assert await town.admits(desk) == (True, True)
+    await town.run(lambda connection: _pair(narrow_token(connection, "desk", reach, TOWN)))
+    assert (await town.admits(desk), await town.refused()) == ((True, True), {})
+    await town.forge("update access.token set departments = '{burgerzaken,belastingen}'")
+    assert await town.admits(desk) == (False, False)
+
+
+async def test_update_shuts_nobody_out_and_adopts_once(pool: Pool) -> None:
+    """A version before wrote no hash; of one token nothing is on the record."""
+    async with pool.acquire() as connection:
+        token = await add_token(connection, DESK)
+        other = await add_token(connection, msgspec.structs.replace(DESK, name="crm"))
+        operation = addition(DESK, digest(token))
+        del operation.data["hash"]
+        await write_operation(connection, operation)
+    town = await town_of(pool)
+    await town.move_operations()
+    assert await town.admits(token) == (True, True)
+    assert await town.admits(other) == (True, True)
+    [adoption] = [
+        data
+        for row in await rows_of(pool)
+        if (data := msgspec.json.decode(row["data"]))["what"] == "token adopt"
+    ]
+    assert adoption["unrecorded"] == ["crm"]
+    assert {each["name"] for each in adoption["tokens"]} == {"crm", "desk"}
+    await town.forge(f"update access.token set hash = sha256('{OWN}') where name = 'desk'")
+    for each in (town, await town_of(pool)):
+        assert await each.admits(OWN) == (False, False)
+        assert await each.admits(other) == (True, True)
+
+
+async def test_unrecorded_token_counts_once_it_is_confirmed(town: Town) -> None:
+    async with town.pool.acquire() as connection:
+        token = await add_token(connection, DESK)
+    assert await town.admits(token) == (False, False)
+    await town.run(partial(_confirm, config=TOWN))
+    assert (await town.admits(token), await town.refused()) == ((True, True), {})
+
+
+async def _confirm(connection: Connection, config: Configuration) -> Any:
+    return await confirm_token(connection, "desk", config)
+
+
+async def _pair(work: Awaitable[Any]) -> Any:
+    return None, await work
+
+
+async def test_archiver_refuses_although_nobody_can_be_told(town: Town) -> None:
+    await town.pool.execute("drop table access.refused_token")
+    await town.forge(INSERT)
+    with capture_logs() as logs:
+        standing = await town.record.judge(
+            [dict(row) for row in await town.pool.fetch(f"select {COLUMNS} from access.token")]
+        )
+    assert standing.refused == {"own"}
+    assert [each["event"] for each in logs] == ["tokens.untold"]
