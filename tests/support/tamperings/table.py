@@ -86,20 +86,16 @@ UNTESTED = (
 
 def make_page() -> str:
     """Return the text of the page."""
-    found = [each.id for each in TAMPERINGS.values() if is_found(each)]
+    found = [each.id for each in TAMPERINGS.values() if each.found_by]
     text = INTRODUCTION.format(
         found=len(found), all=len(TAMPERINGS) + len(UNTESTED), untested=len(UNTESTED)
     )
     for who in Who:
         text += f"\n## {who}\n"
         for heading, group in GROUPS.items():
-            if rows := [_found_row(each) for each in group if each.who == who and is_found(each)]:
+            if rows := [_found_row(each) for each in group if each.who == who and each.found_by]:
                 text += f"\n### {heading}\n\n{COLUMNS}{''.join(rows)}"
     return f"{text}\n{NOT_FOUND}{''.join(_not_found_rows())}"
-
-
-def is_found(tampering: Tampering) -> bool:
-    return tampering.found_by != "" and not tampering.is_pending
 
 
 def _found_row(each: Tampering) -> str:
@@ -115,9 +111,9 @@ def _plain(text: str) -> str:
 def _not_found_rows() -> list[str]:
     return [
         *(
-            f"| {each.who.lower()} | {each.what} | {each.why_not or 'Not yet.'} |\n"
+            f"| {each.who.lower()} | {each.what} | {each.why_not} |\n"
             for each in TAMPERINGS.values()
-            if not is_found(each)
+            if not each.found_by
         ),
         *(f"| {who} | {what} | {why} |\n" for who, what, why in UNTESTED),
     ]

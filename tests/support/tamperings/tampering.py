@@ -52,5 +52,3 @@ class Tampering(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the position that the command prints before it."""
     why_not: str = ""
     """Reason for which nothing finds it."""
-    is_pending: bool = False
-    """True as long as what is to find it is not there yet."""
