@@ -9,10 +9,8 @@ SEARCHABLE = "archiver.searchable"
 ONE = "where position = :place"
 
 
-def _of(id: str, what: str, act: str, says: str, *, is_pending: bool = False) -> Tampering:
-    return Tampering(
-        id=f"index-{id}", what=what, act=act, says=says, found_by=INDEX, is_pending=is_pending
-    )
+def _of(id: str, what: str, act: str, says: str) -> Tampering:
+    return Tampering(id=f"index-{id}", what=what, act=act, says=says, found_by=INDEX)
 
 
 OF_INDEX = [
