@@ -14,7 +14,8 @@ from archiver.audit.log_walk import Finding, SignedState
 from archiver.signing.signer import is_signed_with
 from services.files import object_store
 from services.files.object_store import ObjectNotFound, ObjectStore
-from services.postgres.database import Connection, in_utc
+from services.postgres.database import Connection
+from services.postgres.times import in_utc
 from services.transparency import signed_note
 from services.transparency.signed_note import Checkpoint, InvalidNote
 

@@ -31,7 +31,8 @@ from archiver.media.fetch_policy import AnnouncedFile
 from services import clock
 from services.files import object_store
 from services.ids import parse_uuid
-from services.postgres.database import Connection, Pool, in_utc
+from services.postgres.database import Connection, Pool
+from services.postgres.times import in_utc
 from services.sealing.wrapping import CannotDecrypt
 
 FILES = 500

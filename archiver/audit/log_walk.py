@@ -14,7 +14,7 @@ import msgspec
 
 from archiver.encryption.sealing import nonce
 from archiver.log.entry import PlainColumns, entry_leaf_hash
-from services.postgres.database import in_utc
+from services.postgres.times import in_utc
 from services.sealing.wrapping import NONCE_BYTES
 from services.transparency.merkle import TILE_LEVELS, Tree, fold_peaks, subtree_root
 

@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import NamedTuple, TypeAlias, TypeVar
 
 import asyncpg
@@ -175,12 +174,6 @@ def _report_unavailable(error: Exception, what: str) -> None:
     if not is_transient(error):
         raise error
     log.warning("database.away", what=what, exc_info=error)
-
-
-def in_utc(at: datetime) -> datetime:
-    """Return a time of a row with its zone: asyncpg gives `infinity` without one, and somebody may
-    have written that."""
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 async def is_available(pool: Pool) -> bool:
