@@ -16,7 +16,7 @@ from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import PublishUnconfirmed
 from services.amqp.topology import partition_of
 from services.config.model import Configuration
-from services.contract import Command, Entry, Receipt
+from services.contract import Entry, Receipt
 from services.postgres.outbox import Outbox, Relay
 from services.whatsapp.body import routing_keys
 
@@ -28,11 +28,11 @@ log = structlog.get_logger()
 
 
 class Retry(msgspec.Struct, frozen=True):
-    """A row of the quarantine, and the entry that decides it again; None if this version cannot
-    read it."""
+    """A row of the quarantine, and the entries that decide it again; None if this version cannot
+    read them."""
 
     id: UUID
-    entry: Entry | None
+    entries: Sequence[Entry] | None
 
 
 async def run_retries(
@@ -58,10 +58,15 @@ async def run_retries(
 
 
 async def _publish(retry: Retry, partitions: PartitionPublisher, config: Configuration) -> bool:
-    if retry.entry is None:
+    if retry.entries is None:
         log.error("retry.unreadable", record=retry.id)
         return False
-    for partition, part in split_by_partition(retry.entry, partitions.count, config):
+    parts = (
+        part
+        for entry in retry.entries
+        for part in split_by_partition(entry, partitions.count, config)
+    )
+    for partition, part in parts:
         try:
             await partitions.publish(partition, [part], CONFIRM_SECONDS)
         except PublishUnconfirmed:
@@ -76,12 +81,11 @@ def split_by_partition(
     """Yield the entry with each partition that has a number of it, by the numbers of now: the
     number may have been missing in the configuration when the entry was quarantined."""
     if not isinstance(entry, Receipt):
-        assert not isinstance(entry, Command)
         yield partition_of(entry.number, count), entry
         return
     keys: dict[int, list[str]] = {}
     named = [key for key in entry.keys if key] or routing_keys(entry.body)
-    for key in named or [str(entry.retry_of)]:
+    for key in named or [str(entry.retry_of or entry.id)]:
         keys.setdefault(partition_of(config.number_id_for(key), count), []).append(key)
     first, *others = keys
     rest = [] if entry.keys and "" not in entry.keys else [""]

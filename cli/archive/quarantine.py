@@ -17,6 +17,9 @@ from cli.support.database import with_database
 from cli.support.options import json_option, reason_option
 from cli.support.output import TO_FETCH, CommandRefused, count, print_list, print_result
 from cli.support.person import require_all_departments, require_town
+from cli.support.working_keys import load_working_keys, opening
+from services.amqp.sealed_batch import is_sealed, open_put_aside
+from services.contract import ArchiveBatch, Record
 from services.postgres.database import Connection
 from services.sealing.wrapping import CannotDecrypt
 
@@ -79,6 +82,8 @@ def again_command(ids: tuple[UUID, ...], reason: str, as_json: bool) -> None:
 
     Use this when the cause is gone: a key that was missing, a database that refused, a version that
     could not read the message. Records that are in the archive already are not added twice.
+
+    A message that is sealed under a working key needs POSTKAMER_WORKING_KEY.
     """
     reason = parse_reason(reason)
 
@@ -97,7 +102,7 @@ def again_command(ids: tuple[UUID, ...], reason: str, as_json: bool) -> None:
 async def _archive_again(connection: Connection, keys: KeyStore, id: UUID) -> int:
     body = await _open_body(connection, keys, id)
     try:
-        records = quarantine.decode_records(body)
+        records = await _records_in(connection, id, body)
         added = await writer_in_transaction(connection, keys).add(records)
     except msgspec.DecodeError:
         raise CommandRefused(f"{id}: {UNREADABLE}") from None
@@ -105,6 +110,15 @@ async def _archive_again(connection: Connection, keys: KeyStore, id: UUID) -> in
         raise CommandRefused(f"{id}: {error}") from None
     await quarantine.remove_entry(connection, keys, id)
     return added
+
+
+async def _records_in(connection: Connection, id: UUID, body: bytes) -> Sequence[Record]:
+    """Return the records of a message; of one whose key was gone, if the key is back."""
+    if not is_sealed(body):
+        return quarantine.decode_records(body)
+    await load_working_keys(connection)
+    with opening(f"the message {id}"):
+        return open_put_aside(ArchiveBatch, body).records
 
 
 async def _open_body(connection: Connection, keys: KeyStore, id: UUID) -> bytes:

@@ -138,6 +138,9 @@ def _delivery_json(parked: Parked, stored: StoredDelivery, content: bool) -> dic
     "--per-second", default=PER_SECOND, type=click.IntRange(1, MAX_PER_SECOND), show_default=True
 )
 @click.option("--cancel", is_flag=True, help="Cancel waiting replays instead.")
+@click.option(
+    "--unreadable", is_flag=True, help="Those in batch messages whose working key is back, instead."
+)
 @click.option("--dry-run", is_flag=True, help="Only count the deliveries.")
 @config_option
 def replay_command(as_json: bool, everything: bool, cancel: bool, **fields: Any) -> None:
@@ -159,6 +162,9 @@ def replay_command(as_json: bool, everything: bool, cancel: bool, **fields: Any)
         await parked_store.require_destinations(connection, criteria, to)
         if dry_run:
             return await parked_store.count_parked(connection, criteria)
+        if criteria.unreadable:
+            await load_working_keys(connection)
+            return await parked_store.replay_unreadable(connection, criteria, per_second, to)
         return await parked_store.replay(connection, criteria, per_second, to)
 
     operation = Operation(

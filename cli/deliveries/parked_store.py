@@ -9,7 +9,8 @@ import msgspec
 
 from cli.support.output import TO_FETCH, CommandRefused
 from cli.support.working_keys import opening
-from services.contract import Delivery
+from services.amqp.sealed_batch import open_put_aside
+from services.contract import Delivery, DeliveryBatch
 from services.postgres.database import Connection, Pool
 from services.sealing.columns import DELIVERY
 from services.sealing.key_ring import RING
@@ -27,8 +28,7 @@ NOBODY = (
 class ParkedFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Criteria for parked deliveries; a criterion that is not set does not matter.
 
-    `unreadable`: batch messages that could not be read, which cannot be replayed, instead of all
-    others.
+    `unreadable`: batch messages that could not be read, instead of all others.
     """
 
     events: tuple[UUID, ...] = ()
@@ -145,6 +145,33 @@ async def replay(
     return len(await connection.fetch(_REPLAY, *criteria.arguments(), per_second, list(to)))
 
 
+async def replay_unreadable(
+    connection: Connection, criteria: ParkedFilter, per_second: int, to: Sequence[str]
+) -> int:
+    """Start a replay of the deliveries in batch messages whose key was gone and is back; return
+    their number. Those that are known here stay as they are.
+
+    CommandRefused for a message that does not open.
+    """
+    number = 0
+    for row in await connection.fetch(_UNREADABLE, *criteria.arguments(), list(to)):
+        with opening(f"the message {row['event']}"):
+            body = RING.unseal(row["body"], DELIVERY)
+            deliveries = open_put_aside(DeliveryBatch, body).deliveries
+        for delivery in deliveries:
+            seconds = number / per_second
+            number += await connection.fetchval(_ADD_REPLAY, *_replay_row(row, delivery), seconds)
+        await connection.execute(_SETTLE, row["destination"], row["event"])
+    return number
+
+
+def _replay_row(row: Any, delivery: Delivery) -> tuple[Any, ...]:
+    body = {"delivery": delivery, "answer": b""}
+    sealed = RING.seal(msgspec.msgpack.encode(body), DELIVERY)
+    about = delivery.id, delivery.message, delivery.tenant, delivery.conversation
+    return row["destination"], *about, row["reason"], sealed, delivery.type, delivery.sequence
+
+
 async def require_destinations(
     connection: Connection, criteria: ParkedFilter, to: Sequence[str]
 ) -> None:
@@ -187,6 +214,26 @@ from (
         parked
 ) q
 where (d.destination, d.event) = (q.destination, q.event) returning d.event
+"""
+
+_UNREADABLE = f"""
+select destination, event, reason, body from deliverer.delivery
+where {PARKED} and destination = any($9) order by at, event for update
+"""
+_ADD_REPLAY = """
+with added as (
+    insert into deliverer.delivery (destination, event, message, tenant, conversation, state,
+        attempts, status, reason, body, type, sequence, at, due_at, replays)
+    values ($1, $2, $3, $4, $5, 'replay', 0, 0, $6, $7, $8, $9, now(),
+        now() + make_interval(secs => $10), 1)
+    on conflict do nothing returning event)
+select count(*) from added
+"""
+
+# Its deliveries have rows of their own now.
+_SETTLE = """
+update deliverer.delivery set state = 'settled', body = null, told = false, replays = replays + 1
+where (destination, event) = ($1, $2)
 """
 
 # `due_at` does not change, so that a deliverer that has started one can still store its outcome.

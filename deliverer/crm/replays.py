@@ -65,7 +65,7 @@ def _read_row(row: Any) -> ReplayJob:
     if row["body"]:
         delivery = _decode(RING.unseal(row["body"], DELIVERY)).delivery
     else:
-        delivery = _decode_event(RING.unseal(row["sealed"], SENT))
+        delivery = _decode_event(RING.unseal_always(row["sealed"], SENT))
     return ReplayJob(delivery, row["replays"], row["failed"], row["attempts"])
 
 

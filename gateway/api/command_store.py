@@ -14,6 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from gateway.commands.authorization import ConversationView
 from services.http.rights import Rights
+from services.ids import CONVERSATION
 from services.postgres.database import ANSWER_SECONDS, Connection, Pool
 from services.sealing.columns import ADDRESS, FINGERPRINT
 from services.sealing.key_ring import RING
@@ -103,7 +104,7 @@ class CommandStore:
 
     async def find_trial(self, number: str, addressee: str) -> TrialView:
         """Return the trial of a number for an addressee: an address, or a conversation's id."""
-        to = address(addressee)
+        to = address("" if CONVERSATION.fullmatch(addressee) else addressee)
         value = RING.seal_name(to.value, ADDRESS)
         query = self._pool.fetchrow(_TRIAL, number, to.kind, value, addressee)
         row = await with_timeout(ANSWER_SECONDS, query)

@@ -114,7 +114,7 @@ def _should_reopen(
 def _keep_department(previous: Conversation, number: Number, context: RoutingContext) -> Verdict:
     """Return the present department, if it still exists."""
     if context.config.department(previous.tenant, previous.department):
-        return Verdict(previous.department, previous.rule, previous.reason)
+        return Verdict(previous.department, previous.rule, previous.why())
     return Verdict(number.fallback, "", context.reasons.fallback)
 
 
@@ -239,7 +239,7 @@ def home_reason(previous: Conversation, context: RoutingContext) -> str:
             break
         department_id = department.when_closed
         closed += context.reasons.closed.format(department.name)
-    return previous.reason.removesuffix(closed)
+    return previous.why().removesuffix(closed)
 
 
 def apply_deputy(

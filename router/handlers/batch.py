@@ -10,6 +10,7 @@ from router.handlers.dispatch import crm_events, decide, quarantine_unit, record
 from router.model.changes import Changes, DecidedUnit, RepeatedUnit
 from router.model.decision import Decision
 from router.model.snapshot import Snapshot
+from router.model.stored_text import Shut
 from router.model.work import RoutingContext, WorkUnit
 from router.output.archive_records import duplicate_segment, receipt_record
 from router.output.crm_events import AddressedEvent
@@ -73,7 +74,7 @@ def decide_batch(
 ) -> BatchResult:
     """Decide each unit once. An error in deciding one quarantines that one and no other.
 
-    `snapshot` is updated with what each decision changes.
+    `snapshot` is updated with what each decision changes. Raises Shut.
     """
     batch = BatchResult([], [], [], 0, [])
     repeats = 0
@@ -103,6 +104,8 @@ def _decide_safely(
 ) -> tuple[Decision, Changes]:
     try:
         return decide(unit, snapshot, context)
+    except Shut:
+        raise
     except Exception as error:
         faults.append(error)
         return quarantine_unit(unit, FAULT, context)

@@ -213,7 +213,7 @@ def _decision(
         department=conversation.department,
         destination=department.destination if department else "",
         rule=conversation.rule,
-        reason=conversation.reason,
+        reason=conversation.why(),
         sequence=conversation.sequence - (reply is not None),
         message=unit.id("message"),
         event=unit.id("event"),

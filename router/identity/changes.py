@@ -27,8 +27,8 @@ def _list_changes(identities: Sequence[Identity], snapshot: Snapshot) -> Iterato
     for identity in identities:
         previous = snapshot.identities.get(identity.key)
         if identity.valid_to:
-            yield IdentityChange("ended", identity.kind, identity.value)
+            yield IdentityChange("ended", identity.kind, identity.name())
         elif previous and previous.person != identity.person:
-            yield IdentityChange("moved", identity.kind, identity.value)
+            yield IdentityChange("moved", identity.kind, identity.name())
         elif previous is None and snapshot.identities_of(identity.person):
-            yield IdentityChange("gained", identity.kind, identity.value)
+            yield IdentityChange("gained", identity.kind, identity.name())

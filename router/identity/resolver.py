@@ -171,14 +171,15 @@ def _end_phones(owner: UUID, lookup: _Lookup) -> tuple[Identity, ...]:
     item, becomes = lookup.unit.item, lookup.sender.becomes
     if not becomes or not isinstance(item, items.Message):
         return ()
-    kept_phones = {identity.value for identity in becomes if identity.kind == "phone"}
-    if not kept_phones and item.content.detail.get("type") not in CHANGES_OF_NUMBER:
+    keeps_phone = any(identity.kind == "phone" for identity in becomes)
+    if not keeps_phone and item.content.detail.get("type") not in CHANGES_OF_NUMBER:
         return ()
+    kept = {row.key for name, row in lookup.recorded.items() if name in becomes}
     return tuple(
         msgspec.structs.replace(identity, valid_to=lookup.unit.at)
         for identity in lookup.snapshot.identities_of(owner)
         if identity.kind == "phone"
-        and identity.value not in kept_phones
+        and identity.key not in kept
         and identity.valid_from <= lookup.sender.at
     )
 

@@ -9,6 +9,7 @@ from router.billing.charges import Charge
 from router.model.consent import Consent, OptOut, Withdrawal
 from router.model.conversation import Conversation, ReadReceipt
 from router.model.decision import Decision
+from router.model.stored_text import StoredText, plain_text
 from router.model.work import WorkUnit
 
 
@@ -61,7 +62,7 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
     tenant: str
     kind: str
     hash: bytes
-    value: str
+    value: str | StoredText
     person: UUID
     valid_from: datetime
     scope: str = ""
@@ -71,6 +72,10 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
     @property
     def key(self) -> tuple[str, str, bytes]:
         return self.tenant, self.kind, self.hash
+
+    def name(self) -> str:
+        """Return the identifier itself. Raises Shut."""
+        return plain_text(self.value)
 
 
 class OutgoingStatus(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -101,7 +106,7 @@ class LedgerInsert(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     conversation: str
     person: UUID
     address_kind: str
-    address: str
+    address: str | StoredText
     content: bytes
     created_at: datetime
     about: UUID | None = None

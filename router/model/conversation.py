@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from router.model.stored_text import StoredText, plain_text
 from router.rules.engine import Verdict
 from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 
@@ -107,6 +108,14 @@ class ReadReceipt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     created_at: datetime
 
 
+class StoredState(msgspec.Struct, frozen=True, gc=False):
+    """State of a conversation as it was loaded, beside how its row has it: one that stays the same
+    need not be sealed again."""
+
+    state: ConversationState
+    sealed: str
+
+
 class Conversation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A conversation between one number and one person. `rule` is '' while only the number's
     fallback decided; otherwise a rule's id, or a constant of `router.rules.engine` for a person's
@@ -118,7 +127,7 @@ class Conversation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     person: UUID
     department: str
     rule: str
-    reason: str
+    reason: str | StoredText
     since: datetime
     opened_at: datetime
     last_inbound_at: datetime | None = None
@@ -131,6 +140,12 @@ class Conversation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     said_at: datetime | None = None
     """Time of the citizen's last message by their own clock. The customer service window starts
     here, however late the message arrived."""
+    stored: StoredState | None = None
+    """None for a conversation that has no row yet."""
+
+    def why(self) -> str:
+        """Return the reason. Raises Shut."""
+        return plain_text(self.reason)
 
     def moved_to(self, verdict: Verdict, at: datetime) -> "Conversation":
         """Return the conversation in the department of `verdict`, with its rule and reason."""

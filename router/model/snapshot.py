@@ -147,7 +147,7 @@ class Snapshot:
         if not self._declared.is_anyone():
             raise NotLoaded("a person was read that no handler declared")
         present = self.identities.loaded()
-        return [each for each in self._people.get(person, ()) if present.get(each.key) == each]
+        return [each for each in self._people.get(person, ()) if present.get(each.key) is each]
 
     def add_conversation(self, conversation: Conversation) -> None:
         self.conversations[conversation.id] = conversation

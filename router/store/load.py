@@ -1,6 +1,7 @@
 """Rows that the decisions of a batch read, from the router's tables."""
 
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -16,18 +17,23 @@ from router.model.changes import (
     Template,
 )
 from router.model.consent import Consent, OptOut, Withdrawal
-from router.model.conversation import Conversation, ConversationState
+from router.model.conversation import Conversation, ConversationState, StoredState
 from router.model.decision import AnyDecision, Decision
 from router.model.needs import Needs, union
 from router.model.snapshot import Snapshot
+from router.model.stored_text import Shut, StoredText
 from router.model.work import RoutingContext, WorkUnit
 from services.postgres.database import Connection
-from services.postgres.shut_rows import opening
+from services.postgres.shut_rows import RowShut, opening
 from services.sealing.columns import ADDRESS, CONSENT, CONVERSATION, DECISION, WAMID, unseal_json
 from services.sealing.key_ring import RING
 
 _decode = msgspec.msgpack.Decoder(AnyDecision).decode
 _decode_state = msgspec.json.Decoder(ConversationState).decode
+
+
+class TextShut(RowShut, Shut):
+    """A text of a row does not open, and a decision reads it."""
 
 
 async def load_snapshot(
@@ -103,9 +109,20 @@ async def _people(
     """Every identity of the people who are known by one of these, or are in a conversation."""
     if needs.identities or conversations:
         for row in await connection.fetch(_PEOPLE, list(needs.identities), conversations):
-            with opening("router.identity", row["person"]):
-                value = RING.unseal_text(row["value"], ADDRESS)
+            value = _stored_text("router.identity", row["person"], row["value"], ADDRESS)
             snapshot.add_identity(Identity(**{**row, "value": value}))
+
+
+def _stored_text(table: str, key: object, value: str, use: str) -> str | StoredText:
+    """Return the text of a column: sealed, if it is sealed as it would be now."""
+    if RING.is_current(value):
+        return StoredText(value, partial(_open_text, table, key, use))
+    return _open_text(table, key, use, value)
+
+
+def _open_text(table: str, key: object, use: str, value: str) -> str:
+    with opening(table, key, TextShut):
+        return RING.unseal_text(value, use)
 
 
 async def _conversations(
@@ -117,9 +134,11 @@ async def _conversations(
             fields = dict(row)
             departments = tuple(fields.pop("departments"))
             with opening("router.conversation", row["id"]):
-                state = _decode_state(unseal_json(fields.pop("state"), CONVERSATION))
-                fields["reason"] = RING.unseal_text(fields["reason"], CONVERSATION)
-            snapshot.add_conversation(Conversation(**fields, departments=departments, state=state))
+                state = _decode_state(unseal_json(row["state"], CONVERSATION))
+                reason = _stored_text("router.conversation", row["id"], row["reason"], CONVERSATION)
+            stored = StoredState(state, row["state"])
+            fields |= {"reason": reason, "state": state, "departments": departments}
+            snapshot.add_conversation(Conversation(**fields, stored=stored))
 
 
 async def _templates(connection: Connection, needs: Needs, snapshot: Snapshot) -> None:

@@ -12,6 +12,7 @@ from router.model.changes import Changes, Identity, LedgerInsert
 from router.model.consent import Consent
 from router.model.conversation import Conversation, ReadReceipt
 from router.model.snapshot import Snapshot
+from router.model.stored_text import StoredText, plain_text
 from services.postgres.database import Connection
 from services.sealing.columns import (
     ADDRESS,
@@ -19,6 +20,7 @@ from services.sealing.columns import (
     CONVERSATION,
     EMPLOYEE,
     WAMID,
+    is_current_json,
     seal_content,
     seal_json,
 )
@@ -143,21 +145,42 @@ def _conversation_row(conversation: Conversation) -> tuple[Any, ...]:
 
     PostgreSQL unnests an array of arrays to single elements.
     """
-    reason = RING.seal_text(conversation.reason, CONVERSATION)
-    row = msgspec.structs.astuple(msgspec.structs.replace(conversation, reason=reason))
-    state = seal_json(_encode_json(conversation.state).decode(), CONVERSATION)
-    return (*row[:11], " ".join(conversation.departments), *row[12:14], state, conversation.said_at)
+    reason, state = _sealed_reason(conversation.reason), _sealed_state(conversation)
+    row = msgspec.structs.astuple(conversation)
+    departments = " ".join(conversation.departments)
+    return (*row[:6], reason, *row[7:11], departments, *row[12:14], state, conversation.said_at)
+
+
+def _sealed_state(conversation: Conversation) -> str:
+    """Return the state, sealed. One that did not change stays as it is in the row, as long as its
+    key still seals: after that it is sealed again, so that the key can end."""
+    stored = conversation.stored
+    if stored and stored.state is conversation.state and is_current_json(stored.sealed):
+        return stored.sealed
+    return seal_json(_encode_json(conversation.state).decode(), CONVERSATION)
+
+
+def _sealed_reason(reason: str | StoredText) -> str:
+    """Return the reason, sealed. It is that of the row under the same condition."""
+    if isinstance(reason, StoredText) and RING.is_current(reason.sealed):
+        return reason.sealed
+    return RING.seal_text(plain_text(reason), CONVERSATION)
 
 
 def _identity_row(identity: Identity) -> tuple[Any, ...]:
-    value = RING.seal_name(identity.value, ADDRESS)
+    value = _sealed_name(identity.value)
     return msgspec.structs.astuple(msgspec.structs.replace(identity, value=value))[:8]
+
+
+def _sealed_name(name: str | StoredText) -> str:
+    """Return the name, sealed. Equal ones are sealed alike, so that one from a row is itself."""
+    return RING.seal_name(name, ADDRESS) if isinstance(name, str) else name.sealed
 
 
 def _send_row(send: LedgerInsert) -> tuple[Any, ...]:
     sealed = msgspec.structs.replace(
         send,
-        address=RING.seal_name(send.address, ADDRESS),
+        address=_sealed_name(send.address),
         content=seal_content(send.content),
         about_wamid=RING.seal_text(send.about_wamid, WAMID),
         author=RING.seal_text(send.author, EMPLOYEE),

@@ -21,7 +21,8 @@ from router.store.heard import save_heard
 from router.store.load import load_snapshot
 from router.store.save import columns, save_changes
 from router.store.waiting import WaitingTable
-from services.contract import Delivery, Entry, Receipt, Timeout
+from services.amqp.sealed_batch import is_sealed, open_put_aside
+from services.contract import Delivery, Entry, PartitionBatch, Receipt, Timeout
 from services.ids import created_at
 from services.postgres.database import Connection, Pool
 from services.postgres.shut_rows import RowShut, ShutRows, open_rows, report_shut, wait_for_keys
@@ -268,8 +269,11 @@ class Store:
         return RulesetVersion(**existing)
 
     async def quarantine_message(self, id: UUID, reason: str, raw: bytes) -> None:
-        """Store an AMQP message that cannot be read."""
-        row = (id, None, reason, RING.seal(raw, QUARANTINE), None, UNREADABLE)
+        """Store an AMQP message that cannot be read. One whose key is gone may be decided when the
+        key is given back."""
+        sealed = RING.seal(raw, QUARANTINE)
+        entry, refusal = (sealed, "") if is_sealed(raw) else (None, UNREADABLE)
+        row = (id, None, reason, sealed, entry, refusal)
         await self._pool.execute(INSERT_QUARANTINE, *columns([row], 6))
 
     async def count_quarantined(self) -> int:
@@ -279,12 +283,12 @@ class Store:
 
     async def retries(
         self, limit: int, suspended: Sequence[str]
-    ) -> list[tuple[UUID, Entry | None]]:
-        """Return the quarantined entries that a person wants decided again, except `suspended`.
-        None stands for an entry that a newer version wrote, and this one cannot read. One that
-        does not open waits for a person again."""
+    ) -> list[tuple[UUID, Sequence[Entry] | None]]:
+        """Return the quarantined entries that a person wants decided again, except `suspended`: one
+        of a unit, and all of a message whose key was gone. None stands for an entry that a newer
+        version wrote, and this one cannot read. One that does not open waits for a person again."""
         rows = await self._pool.fetch(SELECT_RETRIES, limit, suspended)
-        opened, shut = await open_rows(rows, lambda row: (row["id"], _read_entry(row["entry"])))
+        opened, shut = await open_rows(rows, lambda row: (row["id"], _read_entries(row["entry"])))
         if shut:
             report_shut("router.quarantine", *(row["id"] for row in shut))
             await self._pool.execute(CANCEL_RETRIES, [row["id"] for row in shut])
@@ -339,12 +343,14 @@ def _read_withheld(row: Any) -> tuple[str, Delivery]:
     return row["destination"], _decode_delivery(RING.unseal(row["delivery"], DELIVERY))
 
 
-def _read_entry(body: bytes) -> Entry | None:
+def _read_entries(sealed: bytes) -> Sequence[Entry] | None:
+    body = RING.unseal(sealed, QUARANTINE)
+    if is_sealed(body):
+        return open_put_aside(PartitionBatch, body).entries
     try:
-        entry: Entry = _decode_entry(RING.unseal(body, QUARANTINE))
+        return [_decode_entry(body)]
     except msgspec.DecodeError:
         return None
-    return entry
 
 
 def _quarantine_rows(decided: Sequence[DecidedUnit]) -> list[tuple[Any, ...]]:

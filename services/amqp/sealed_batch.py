@@ -5,16 +5,18 @@ name, so it leaves the message in its queue.
 """
 
 from contextlib import suppress
+from typing import TypeVar
 
 import msgspec
 
 from services import contract
 from services.postgres.database import retry_while_unavailable
 from services.postgres.shut_rows import report_shut, wait_for_keys
-from services.sealing.key_ring import RING, KeyUnknown, Unsealable
+from services.sealing.key_ring import MARK, RING, KeyUnknown, Unsealable
 
 SEALED = ".sealed"
 USE = "queue"
+T = TypeVar("T", bound=contract.Batch)
 
 
 def seal_batch(batch: contract.Batch) -> tuple[str, bytearray]:
@@ -32,6 +34,21 @@ def open_body(name: str, body: bytes) -> bytes:
         return RING.unseal(body, USE)
     except (KeyUnknown, Unsealable):
         return body
+
+
+def is_sealed(body: bytes) -> bool:
+    """Return True for the body of a message that was put aside sealed, as it came."""
+    return body.startswith(MARK)
+
+
+def open_put_aside(kind: type[T], body: bytes) -> T:
+    """Return the batch of a message that was put aside sealed. Raises KeyUnknown if its key is
+    still gone, and msgspec.DecodeError."""
+    try:
+        plain = RING.unseal(body, USE)
+    except Unsealable as error:
+        raise msgspec.DecodeError(str(error)) from None
+    return msgspec.msgpack.decode(plain, type=kind)
 
 
 async def read_batch(name: str, body: bytes) -> contract.Batch:

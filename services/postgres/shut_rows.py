@@ -104,12 +104,12 @@ async def wait_for_keys() -> None:
 
 
 @contextmanager
-def opening(table: str, key: object) -> Iterator[None]:
-    """Raise RowShut if this row of a table does not open."""
+def opening(table: str, key: object, error_type: type[RowShut] = RowShut) -> Iterator[None]:
+    """Raise RowShut, or a kind of it, if this row of a table does not open."""
     try:
         yield
     except SHUT as error:
-        raise RowShut(table, key, lacks_key=isinstance(error, KeyUnknown)) from error
+        raise error_type(table, key, lacks_key=isinstance(error, KeyUnknown)) from error
 
 
 def report_shut(table: str, *keys: object) -> None:

@@ -1,4 +1,4 @@
-"""Times of rows. Pure."""
+"""Times of rows as asyncpg gives them."""
 
 from datetime import UTC, datetime
 

@@ -90,3 +90,8 @@ def seal_json(text: str, use: str) -> str:
 def unseal_json(column: str, use: str) -> str:
     """Return the JSON text of a jsonb column. Raises KeyUnknown and Unsealable."""
     return RING.unseal_text(column.strip('"'), use) if column.startswith('"~') else column
+
+
+def is_current_json(column: str) -> bool:
+    """Return True if a jsonb column is sealed under the key that seals now."""
+    return RING.is_current(column.strip('"'))

@@ -11,12 +11,12 @@ files: the key of a queue is destroyed as soon as all queues were empty after it
 """
 
 import asyncio
-import base64
 import os
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable
 from datetime import date, timedelta
 from hashlib import blake2b
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -37,9 +37,12 @@ MARK = b"\xc1PK1"
 """Start of sealed bytes. MessagePack never uses the byte C1, and no JSON begins with it."""
 TEXT_MARK, NAME_MARK = "~1", "~2"
 """Starts of a sealed text and of a sealed name. No identifier of Meta's begins with a tilde."""
-
-
+TEXT_HEAD = len(TEXT_MARK) + 2 * ID_BYTES
+"""Characters before the base64 of a sealed text or name: the mark, and its key's id in hex."""
 NOT_READ = "the working keys were not read yet"
+_NONCE = len(MARK) + ID_BYTES
+_SEALED = _NONCE + NONCE_BYTES
+"""Places in sealed bytes of the nonce, and of what is sealed."""
 
 
 class NoWorkingKey(Exception):
@@ -67,15 +70,29 @@ class WorkingKey(msgspec.Struct, frozen=True):
     key: bytes
 
 
+class _Seal(NamedTuple):
+    """Key that seals now, and the starts of its values."""
+
+    cipher: AESGCM
+    head: bytes
+    text_head: str
+
+
 class KeyRing:
     """Working keys by their id, and the one of each kind that seals now."""
 
     def __init__(self) -> None:
         self._ciphers: dict[bytes, AESGCM] = {}
+        self._texts: dict[str, AESGCM] = {}
+        """The same by the start of their texts."""
         self._days: dict[bytes, tuple[Kind, date]] = {}
-        self._current: dict[str, tuple[bytes, AESGCM]] = {}
-        self._standing: dict[bytes, AESSIV] = {}
-        self._names: tuple[bytes, AESSIV] | None = None
+        self._current: dict[str, _Seal] = {}
+        self._standing: dict[str, AESSIV] = {}
+        """Keys of names by the start of these."""
+        self._names: tuple[str, AESSIV] | None = None
+        """Start of a sealed name, and the key that seals it."""
+        self._heads: frozenset[str] = frozenset()
+        """Starts of texts and names that are sealed now."""
         self._hashing = b""
         self.ready = asyncio.Event()
         """Set while there is a key of each kind to seal with."""
@@ -93,7 +110,8 @@ class KeyRing:
             if each.kind == "standing":
                 self._install_standing(each)
             elif each.id not in self._ciphers:
-                self._ciphers[each.id] = AESGCM(each.key)
+                cipher = AESGCM(each.key)
+                self._ciphers[each.id] = self._texts[TEXT_MARK + each.id.hex()] = cipher
                 self._days[each.id] = each.kind, each.day
         self.advance(today)
 
@@ -104,7 +122,12 @@ class KeyRing:
             for id, (kind, day) in self._days.items()
             if timedelta(0) <= today - day <= timedelta(SEALS_DAYS)
         ]
-        self._current = {kind: (id, self._ciphers[id]) for _, id, kind in sorted(begun)}
+        self._current = {
+            kind: _Seal(self._ciphers[id], MARK + id, TEXT_MARK + id.hex())
+            for _, id, kind in sorted(begun)
+        }
+        texts = [seal.text_head for kind, seal in self._current.items() if kind == "table"]
+        self._heads = frozenset([*texts, self._names[0]] if self._names else texts)
         if self._names and len(self._current) == len(DAILY):
             self.ready.set()
         else:
@@ -112,8 +135,9 @@ class KeyRing:
 
     def _install_standing(self, standing: WorkingKey) -> None:
         names = AESSIV(blake2b(b"names", key=standing.key, digest_size=64).digest())
-        self._standing[standing.id] = names
-        self._names = standing.id, names
+        head = NAME_MARK + standing.id.hex()
+        self._standing[head] = names
+        self._names = head, names
         self._hashing = blake2b(b"hashes", key=standing.key, digest_size=32).digest()
 
     def begin_read(self) -> set[bytes]:
@@ -127,11 +151,6 @@ class KeyRing:
         if not self._missed:
             self.complete.set()
 
-    def _miss(self, id: bytes) -> None:
-        if id not in self._absent:
-            self._missed.add(id)
-            self.complete.clear()
-
     def covers(self, today: date) -> bool:
         """Return True if there are keys of today and of tomorrow."""
         wanted = {(kind, today + timedelta(n)) for kind in DAILY for n in (0, 1)}
@@ -141,37 +160,52 @@ class KeyRing:
         """Drop destroyed keys, which open nothing from now on."""
         for id in ids:
             self._ciphers.pop(id, None)
+            self._texts.pop(TEXT_MARK + id.hex(), None)
             self._days.pop(id, None)
 
     def seal(self, plain: bytes, use: str, kind: Kind = "table") -> bytes:
         """Seal bytes for one use, such as `ledger.content`; they open for no other.
 
         Raises NoWorkingKey."""
-        return bytes(self.seal_buffer(plain, use, kind))
+        seal, nonce = self._seal_now(kind), os.urandom(NONCE_BYTES)
+        return seal.head + nonce + seal.cipher.encrypt(nonce, plain, use.encode())
 
     def seal_buffer(self, plain: bytes, use: str, kind: Kind = "table") -> bytearray:
         """Seal as `seal` does, without a second copy of what may be 4 MiB."""
-        id, cipher = self._cipher(kind)
-        nonce = os.urandom(NONCE_BYTES)
-        head = MARK + id + nonce
+        seal, nonce = self._seal_now(kind), os.urandom(NONCE_BYTES)
+        head = seal.head + nonce
         buffer = bytearray(len(head) + len(plain) + TAG_BYTES)
         buffer[: len(head)] = head
-        cipher.encrypt_into(nonce, plain, use.encode(), memoryview(buffer)[len(head) :])
+        seal.cipher.encrypt_into(nonce, plain, use.encode(), memoryview(buffer)[len(head) :])
         return buffer
 
     def unseal(self, value: bytes, use: str) -> bytes:
         """Open sealed bytes. Raises KeyUnknown and Unsealable."""
         if not value.startswith(MARK):
             return value
-        start = len(MARK)
-        return self._open(value[start : start + ID_BYTES], value[start + ID_BYTES :], use)
+        id = value[len(MARK) : _NONCE]
+        cipher = self._ciphers.get(id)
+        if cipher is None:
+            raise self._unknown(id, use)
+        try:
+            return cipher.decrypt(value[_NONCE:_SEALED], value[_SEALED:], use.encode())
+        except (InvalidTag, ValueError):
+            raise Unsealable(f"a sealed value of {use} was altered") from None
+
+    def unseal_always(self, value: bytes, use: str) -> bytes:
+        """Open bytes of a column that had a sealed value in every version. An open one was put
+        there by hand. Raises KeyUnknown and Unsealable."""
+        if not value.startswith(MARK):
+            raise Unsealable(f"a value of {use} is not sealed")
+        return self.unseal(value, use)
 
     def seal_text(self, text: str, use: str) -> str:
         """Seal a text as a text; an empty one stays empty. Raises NoWorkingKey."""
         if not text:
             return ""
-        id, nonce, sealed = self._seal(text.encode("utf-8", "surrogatepass"), use, "table")
-        return TEXT_MARK + id.hex() + base64.b64encode(nonce + sealed).decode()
+        seal, nonce = self._seal_now("table"), os.urandom(NONCE_BYTES)
+        sealed = seal.cipher.encrypt(nonce, text.encode("utf-8", "surrogatepass"), use.encode())
+        return seal.text_head + b2a_base64(nonce + sealed, newline=False).decode()
 
     def seal_name(self, name: str, use: str) -> str:
         """Seal an identifier: equal ones become equal texts, so that they can be looked up (RFC
@@ -180,22 +214,39 @@ class KeyRing:
             return ""
         if self._names is None:
             raise NoWorkingKey(NOT_READ)
-        id, cipher = self._names
+        head, cipher = self._names
         sealed = cipher.encrypt(name.encode("utf-8", "surrogatepass"), [use.encode()])
-        return NAME_MARK + id.hex() + base64.b64encode(sealed).decode()
+        return head + b2a_base64(sealed, newline=False).decode()
 
     def unseal_text(self, value: str, use: str) -> str:
         """Open a sealed text or name. Raises KeyUnknown and Unsealable."""
-        if not value.startswith((TEXT_MARK, NAME_MARK)):
-            return value
-        start = len(TEXT_MARK)
-        end = start + 2 * ID_BYTES
+        head, use_bytes = value[:TEXT_HEAD], use.encode()
         try:
-            id, rest = bytes.fromhex(value[start:end]), base64.b64decode(value[end:], validate=True)
-        except ValueError:
-            raise Unsealable(f"a sealed value of {use} is cut off") from None
-        plain = (self._open_name if value.startswith(NAME_MARK) else self._open)(id, rest, use)
+            if cipher := self._texts.get(head):
+                sealed = a2b_base64(value[TEXT_HEAD:], strict_mode=True)
+                plain = cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], use_bytes)
+            elif names := self._standing.get(head):
+                plain = names.decrypt(a2b_base64(value[TEXT_HEAD:], strict_mode=True), [use_bytes])
+            elif head.startswith((TEXT_MARK, NAME_MARK)):
+                raise self._not_open(value, use)
+            else:
+                return value
+        except (InvalidTag, ValueError):
+            raise Unsealable(f"a sealed value of {use} was altered or cut off") from None
         return plain.decode("utf-8", "surrogatepass")
+
+    def _not_open(self, value: str, use: str) -> Exception:
+        """Return the error of a sealed text whose key is not here, or that names none."""
+        try:
+            a2b_base64(value[TEXT_HEAD:], strict_mode=True)
+            return self._unknown(bytes.fromhex(value[len(TEXT_MARK) : TEXT_HEAD]), use)
+        except ValueError:
+            return Unsealable(f"a sealed value of {use} is cut off")
+
+    def is_current(self, sealed: str) -> bool:
+        """Return True if a text or a name is sealed under the key that seals now. Such a value may
+        be stored again as it is; any other has to be sealed again, or its key could not end."""
+        return sealed[:TEXT_HEAD] in self._heads
 
     def hash(self, value: bytes, use: str) -> bytes:
         """Return a keyed hash of 32 bytes, the same for ever. Raises NoWorkingKey."""
@@ -207,37 +258,17 @@ class KeyRing:
         """Return the key of one file, whose `salt` is used for no other. Raises NoWorkingKey."""
         return StreamKey(self.hash(salt, "file"), b"upload")
 
-    def _seal(self, plain: bytes, use: str, kind: Kind) -> tuple[bytes, bytes, bytes]:
-        id, cipher = self._cipher(kind)
-        # Random, under a key of one day: of 100 million, two are equal once in 10^13 days.
-        nonce = os.urandom(NONCE_BYTES)
-        return id, nonce, cipher.encrypt(nonce, plain, use.encode())
-
-    def _cipher(self, kind: Kind) -> tuple[bytes, AESGCM]:
+    def _seal_now(self, kind: Kind) -> _Seal:
         try:
             return self._current[kind]
         except KeyError:
             raise NoWorkingKey(NOT_READ) from None
 
-    def _open(self, id: bytes, rest: bytes, use: str) -> bytes:
-        cipher = self._ciphers.get(id)
-        if cipher is None:
-            self._miss(id)
-            raise KeyUnknown(f"a value of {use} is sealed under the working key {id.hex()}", id)
-        try:
-            return cipher.decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], use.encode())
-        except (InvalidTag, ValueError):
-            raise Unsealable(f"a sealed value of {use} was altered") from None
-
-    def _open_name(self, id: bytes, sealed: bytes, use: str) -> bytes:
-        cipher = self._standing.get(id)
-        if cipher is None:
-            self._miss(id)
-            raise KeyUnknown(f"a name of {use} is sealed under the standing key {id.hex()}", id)
-        try:
-            return cipher.decrypt(sealed, [use.encode()])
-        except (InvalidTag, ValueError):
-            raise Unsealable(f"a sealed name of {use} was altered") from None
+    def _unknown(self, id: bytes, use: str) -> KeyUnknown:
+        if id not in self._absent:
+            self._missed.add(id)
+            self.complete.clear()
+        return KeyUnknown(f"a value of {use} is sealed under the working key {id.hex()}", id)
 
 
 def _person(use: str) -> bytes:

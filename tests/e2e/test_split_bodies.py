@@ -1,11 +1,14 @@
 """A body with three citizens of two municipalities: each is kept, read and lost alone, and only
-while all of it is there do the signed bytes come together again."""
+while all of it is there do the signed bytes come together again. A body that nobody can
+read is on the record whole."""
 
 import asyncio
 import hashlib
 import hmac
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +20,9 @@ from pydantic import SecretStr
 from archiver.audit.checkpoints import Trust
 from archiver.audit.log import VerifyOptions, verify_log
 from archiver.encryption.key_store import KeyStore
-from archiver.log import checkpoint_signer
+from archiver.log import checkpoint_signer, outside_head
 from archiver.log.erasure import Eraser
+from archiver.log.outside_head import read_heads
 from archiver.log.writer import Writer
 from archiver.receipt_assembly import SegmentsDestroyed, assemble_body
 from archiver.signing.signer import Signer
@@ -26,6 +30,7 @@ from services.config.settings import derive_key
 from services.files.object_store import ObjectStore
 from services.postgres.database import Pool, connection_pool
 from tests.support.citizens import NEIGHBOUR_TOKEN, SECRET, TOKEN, post, text, webhook
+from tests.support.cli.command_line import postkamer
 from tests.support.decrypted_record import KEY, keys_of
 from tests.support.installation import NEIGHBOUR_NUMBER, Installation
 from tests.support.observer import Watch, until
@@ -181,3 +186,80 @@ async def test_body_cannot_be_joined_when_one_of_its_pieces_is_gone(
             with pytest.raises(SegmentsDestroyed):
                 await assemble_body(connection, kept.keys, row["receipt"])
         assert await kept.wrong() == []
+
+
+MARK = "onleesbaar en van een burger"
+BODIES = {
+    "cut": b'{"object": "whatsapp_business_account", "entry": [{"id": "' + MARK.encode(),
+    "no text": b"\xff\xfe\x00" + MARK.encode() + b"\x00\xff",
+    "no object": json.dumps([MARK, 1]).encode(),
+}
+
+
+async def run(town: Installation, *words: str) -> Any:
+    env = {
+        "POSTKAMER_DATABASE_URL": town.database.url,
+        "POSTKAMER_ARCHIVE_KEY": KEY,
+        "POSTKAMER_WORKING_KEY": KEY,
+        "POSTKAMER_META_APP_SECRETS": SECRET.decode(),
+        "POSTKAMER_OPERATOR": "A. Arts",
+    }
+    done = await asyncio.to_thread(postkamer, *words, "--json", env=env)
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+async def test_unreadable_body_is_on_the_record_and_can_be_acted_on(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession, tmp_path: Path, body: bytes
+) -> None:
+    known = {unit["id"] for unit in await run(town, "quarantine", "list")}
+    assert await post(session, town.gateway, body) == 200
+
+    async def new_units() -> list[dict[str, Any]]:
+        units = await run(town, "quarantine", "list")
+        return [unit for unit in units if unit["id"] not in known]
+
+    [unit] = await until(new_units, bool, 15)
+    assert unit["reason"] == "the body cannot be read"
+    receipt = unit["receipt"]
+    kept = f"select count(*) from archiver.entry where receipt = '{receipt}'"
+    await until(lambda: watch.count(kept), bool, 10)
+    words = ("archive", "receipt", receipt, "--out", str(tmp_path / "body"), "--reason", "test")
+    assert (await run(town, *words))["signatureHolds"] is True
+    assert (tmp_path / "body").read_bytes() == body
+    await _is_sealed(town)
+    id = unit["id"]
+    shown = await run(town, "quarantine", "show", id, "--content", "--reason", "test")
+    assert MARK in shown.get("content", "") or "contentBase64" in shown
+    await run(town, "quarantine", "again", id)
+    [again] = await until(new_units, lambda units: units and units[0]["id"] != id, 15)
+    assert again["reason"] == unit["reason"]
+    await run(town, "quarantine", "drop", again["id"], "--reason", "nothing in it")
+    assert await new_units() == []
+
+
+async def test_archiver_keeps_the_head_of_its_log_outside(
+    town: Installation, session: aiohttp.ClientSession
+) -> None:
+    """By itself, with what came last."""
+    key = derive_key([SecretStr(KEY)], outside_head.PURPOSE)
+    assert await post(session, town.gateway, BODIES["cut"]) == 200
+
+    async def is_kept() -> bool:
+        heads = await read_heads(ObjectStore(town.objects.as_uri()), key)
+        size = await asyncio.to_thread(
+            town.database.execute, "select size from archiver.head where size > 0"
+        )
+        return bool(heads) and str(heads[-1].size) == size
+
+    assert await until(is_kept, bool, 20)
+    assert "not as it was" not in str(await run(town, "archive", "verify"))
+
+
+async def _is_sealed(town: Installation) -> None:
+    """Neither table has it in the open."""
+    mark = MARK.encode().hex()
+    for table, column in (("router.quarantine", "raw"), ("archiver.entry", "sealed")):
+        sql = f"select count(*) from {table} where encode({column}, 'hex') like '%{mark}%'"
+        assert await asyncio.to_thread(town.database.execute, sql) == "0", table

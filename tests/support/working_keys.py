@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from services import clock, contract
 from services.amqp.sealed_batch import seal_batch
-from services.postgres.database import connection_pool
+from services.postgres.database import Pool, connection_pool
 from services.sealing.key_ring import DAILY, RING, KeyRing, WorkingKey
 from services.sealing.wrapping import fingerprint
 from services.working_keys import STANDING_DAY, refresh, wrap_key
@@ -41,6 +41,23 @@ def seal_under_lost_key(batch: contract.Batch) -> tuple[str, bytes]:
     """Return the name and the body of a message whose key is gone."""
     name, body = seal_batch(batch)
     return name, bytes(body).replace(shared_key_id("queue"), LOST, 1)
+
+
+def lost_key() -> WorkingKey:
+    """Return the key that was lost: it is of yesterday, and only its row was gone."""
+    today = clock.now().date()
+    twin = next(key for key in shared_keys(today) if (key.kind, key.day) == ("queue", today))
+    return WorkingKey(LOST, "queue", today - timedelta(1), twin.key)
+
+
+async def give_lost_key_back(pool: Pool) -> None:
+    """Put the row of the lost key back, as an operator does."""
+    key = lost_key()
+    await pool.execute(
+        "insert into sealing.working_key (id, kind, day, wrapped, master)"
+        " values ($1, $2, $3, $4, $5)",
+        *(key.id, key.kind, key.day, wrap_key(key, MASTER), fingerprint(MASTER)),
+    )
 
 
 def shared_key_id(kind: str) -> bytes:

@@ -18,7 +18,7 @@ from services.tasks import background_task
 from tests.support.archiver.commands import OPERATOR, Archive
 from tests.support.archiver.signed_log import ENTRIES, Log, entry
 from tests.support.decrypted_record import keys_of, rows_of, writer_of
-from tests.support.working_keys import read_keys, seal_under_lost_key
+from tests.support.working_keys import give_lost_key_back, read_keys, seal_under_lost_key
 
 GOOD, BAD = entry(1), entry(2, text=5)
 OTHERS = [entry(n) for n in (3, 4)]
@@ -123,6 +123,17 @@ async def test_sealable_records_are_written_once_and_leave_the_quarantine(
     assert msgspec.json.decode(operation["data"])["records"] == 2
     error = await archive.fails("aside", "again", ids[0], *WHY)
     assert error == f"there is nothing aside under {ids[0]}\n"
+
+
+async def test_message_whose_key_is_back_is_archived(pool: Pool, archive: Archive) -> None:
+    _, body = seal_under_lost_key(ArchiveBatch(records=OTHERS))
+    id = await Quarantine(pool, await keys_of(pool)).add("an envelope that cannot be read", body)
+    shut = await archive.fails("aside", "again", id, *WHY)
+    assert "its working key is gone" in shut
+    await give_lost_key_back(pool)
+    await archive("aside", "again", id, *WHY)
+    written = sorted(row["id"] for row in await rows_of(pool))
+    assert written == sorted(record.id for record in OTHERS)
 
 
 async def test_no_record_is_written_if_one_of_them_cannot_be(

@@ -3,13 +3,17 @@
 import json
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from cli.deliveries.parked_store import GIVEN_UP, NOBODY
-from deliverer.crm.replays import Replays
+from deliverer.crm.replays import ReplayJob, Replays
 from deliverer.crm.settlements import Settlement, settlement_record
+from services.contract import DeliveryBatch
 from services.postgres.database import Pool
 from services.postgres.outbox import LIMIT
+from services.sealing.columns import DELIVERY
+from services.sealing.key_ring import RING
 from tests.support.integration.parked_deliveries import (
     ANSWER,
     ONE,
@@ -19,8 +23,10 @@ from tests.support.integration.parked_deliveries import (
     ids,
     on,
     refused,
+    write,
 )
 from tests.support.integration.shut_rows import alter
+from tests.support.working_keys import give_lost_key_back, seal_under_lost_key
 
 UNREADABLE = str(UUID(int=99))
 
@@ -84,6 +90,31 @@ def test_delivery_that_does_not_open_is_listed_and_said_to_be_shut(
     shown = command("parked", "show", *ids(1))
     fault = f"the delivery {event} does not open: it was altered, or its working key is gone\n"
     assert (shown.exit_code, shown.stderr) == (1, fault)
+
+
+def test_deliveries_of_a_message_whose_key_is_back_are_made_once(
+    command: Command, table: str
+) -> None:
+    settled, new = delivery(50), [delivery(n) for n in (51, 52)]
+    lost = DeliveryBatch(destination="crm", deliveries=[settled, *new])
+    body = RING.seal(seal_under_lost_key(lost)[1], DELIVERY)
+    event = UUID(int=98)
+    aside = msgspec.structs.replace(refused(53), event=event, conversation="", tenant="", body=body)
+    on(table, lambda pool: write(pool, aside))
+    replay = "parked", "replay", "--unreadable", str(event)
+    shut = command(*replay)
+    fault = f"the message {event} does not open: it was altered, or its working key is gone\n"
+    assert (shut.exit_code, shut.stderr) == (1, fault)
+    on(table, give_lost_key_back)
+    assert command(*replay, "--dry-run").stdout == "1 delivery would be tried again\n"
+    assert command(*replay).stdout == "2 deliveries are tried again\n"
+    assert parked(command, "--unreadable") == [UNREADABLE]
+
+    async def due(pool: Pool) -> list[ReplayJob]:
+        return (await Replays(pool, ONE).claim_due("crm", [], is_paused=False)).due
+
+    assert [job.delivery for job in on(table, due)] == new
+    assert command(*replay).stdout == "0 deliveries are tried again\n"
 
 
 def test_command_without_criteria_changes_nothing(command: Command) -> None:

@@ -19,8 +19,9 @@ from router.store.store import UNREADABLE, Store
 from services import clock, metrics
 from services.amqp.connection import broker_connection
 from services.amqp.partition_publisher import PartitionPublisher
-from services.contract import Record
+from services.contract import PartitionBatch, Record
 from services.postgres.database import Pool
+from services.sealing.key_ring import RING
 from services.tasks import background_task
 from tests.integration.conftest import PASSWORDS
 from tests.support.citizens import text, webhook
@@ -34,6 +35,7 @@ from tests.support.integration.running_partition import CONFIG, GROUND, Standing
 from tests.support.integration.sealed_rows import refusing
 from tests.support.observer import until
 from tests.support.router.commands import build_command
+from tests.support.working_keys import give_lost_key_back, lost_key, seal_under_lost_key
 
 MENDED = "alter table router.identity drop constraint refuse"
 NEWER = """
@@ -144,6 +146,25 @@ async def check_record(pool: Pool, first: UUID, records: list[Record]) -> None:
     counted = [r.id for r in records if r.item_index is not None and r.kind != "segment"]
     items = await pool.fetch("select record from router.inbox where is_item")
     assert sorted(row["record"] for row in items) == sorted(counted), "the balance closes"
+
+
+async def test_message_whose_key_is_back_is_decided_with_all_that_is_in_it(
+    broker: Broker, pool: Pool, empty: str
+) -> None:
+    seen = receipt(webhook(text("hallo", "wamid.70", 70)))
+    told = build_command("text", clock.new_id(), clock.now(), number=CONFIG.numbers[0].id)
+    batch = PartitionBatch(source=clock.new_id(), number=0, entries=[seen, told])
+    id = clock.new_id()
+    await Store(pool).quarantine_message(id, "it cannot be read", seal_under_lost_key(batch)[1])
+    await give_lost_key_back(pool)
+    RING.install([lost_key()], clock.now().date())  # the router has read it
+    decided = "select count(*) from router.inbox where receipt in ($1, $2)"
+    async with Standing(broker, pool, GROUND), _retrying(broker, pool):
+        assert (await Quarantine(empty).run("again", str(id)))["count"] == 1
+        count = lambda: pool.fetchval(decided, seen.id, told.id)  # noqa: E731
+        await until(count, lambda n: n == 2, 30)
+    left = await pool.fetchrow("select raw, entry from router.quarantine where id = $1", id)
+    assert left and tuple(left) == (b"", None)
 
 
 async def gauge() -> float:

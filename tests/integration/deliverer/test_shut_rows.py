@@ -179,7 +179,8 @@ async def test_replay_that_does_not_open_is_parked_again_and_the_others_go(pool:
     assert shut_rows("deliverer.delivery") == before + 1
 
 
-async def test_resend_of_an_event_that_does_not_open_ends(pool: Pool) -> None:
+@pytest.mark.parametrize("damage", ["altered", "by hand"])
+async def test_resend_of_an_event_that_does_not_open_ends(pool: Pool, damage: str) -> None:
     shut, other = delivery(1), delivery(2)
     for each in (shut, other):
         await pool.execute(
@@ -193,7 +194,12 @@ async def test_resend_of_an_event_that_does_not_open_ends(pool: Pool) -> None:
             " values ('crm', $1, 'c', 'almelo', 'replay', 1, 204, now(), 1, now())",
             each.id,
         )
-    await alter(pool, "deliverer.sent", "sealed", shut.id, "event")
+    if damage == "altered":
+        await alter(pool, "deliverer.sent", "sealed", shut.id, "event")
+    else:
+        forged = msgspec.msgpack.encode(shut)
+        put = "update deliverer.sent set sealed = $2 where event = $1"
+        await pool.execute(put, shut.id, forged)
     before = shut_rows("deliverer.sent")
     scan = await Replays(pool, clock.new_id()).claim_due("crm", (), is_paused=False)
     assert [each.delivery for each in scan.due] == [other]
@@ -202,7 +208,7 @@ async def test_resend_of_an_event_that_does_not_open_ends(pool: Pool) -> None:
     assert shut_rows("deliverer.sent") == before + 1
 
 
-@pytest.mark.parametrize("damage", ["altered", "mark", "other"])
+@pytest.mark.parametrize("damage", ["altered", "mark", "other", "by hand"])
 async def test_secret_that_does_not_open_leaves_the_others_to_sign(pool: Pool, damage: str) -> None:
     shut, other = clock.new_id(), clock.new_id()
     for id, key in ((shut, b"one"), (other, b"two")):
@@ -214,7 +220,8 @@ async def test_secret_that_does_not_open_leaves_the_others_to_sign(pool: Pool, d
     if damage == "altered":
         await alter(pool, "deliverer.secret", "sealed", shut)
     else:
-        value = "set_byte(sealed, 0, 255)" if damage == "mark" else "'whsec_!'"
+        by_hand = "'whsec_dGhyZWU='" if damage == "by hand" else "'whsec_!'"
+        value = "set_byte(sealed, 0, 255)" if damage == "mark" else by_hand
         await pool.execute(f"update deliverer.secret set sealed = {value} where id = $1", shut)
     secrets, before = SigningSecrets(pool, "crm", ()), shut_rows("deliverer.secret")
     for _ in range(2):

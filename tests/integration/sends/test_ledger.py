@@ -13,7 +13,7 @@ from deliverer.meta.shared_pacing import TICKS, consume_shared, shared_capacity
 from router.model.changes import Changes
 from router.store.save import save_changes
 from services import clock
-from services.contract import SendOutcome
+from services.contract import AUTOMATED_AUTHOR, SendOutcome
 from services.postgres.database import Pool
 from services.sealing.columns import OUTCOME, WAMID
 from services.sealing.key_ring import RING
@@ -310,6 +310,7 @@ async def test_row_that_does_not_open_fails_and_holds_back_no_other(
     value = f"~1{'0' * 16}{'A' * 60}" if column != "address" else f"~2{'0' * 16}{'A' * 60}"
     name = "about_wamid" if column == "wamid_of_another" else column
     await pool.execute(f"update deliverer.ledger set {name} = $2 where id = $1", shut, value)
+    await pool.execute("update deliverer.ledger set author_kind = $1", AUTOMATED_AUTHOR.kind)
     ledger = Ledger(pool, clock.new_id(), {})
     async with working_keys(pool, [MASTER]):  # as in a service, it looks for the key first
         claimed = await ledger.claim(5, ())
