@@ -15,6 +15,7 @@ from archiver.signing.signer import is_signed_with
 from services.files import object_store
 from services.files.object_store import ObjectNotFound, ObjectStore
 from services.postgres.database import Connection
+from services.postgres.times import in_utc
 from services.transparency import signed_note
 from services.transparency.signed_note import Checkpoint, InvalidNote
 
@@ -105,7 +106,7 @@ class Checkpoints:
         size = row["size"]
         state = self._verify_note(row["note"], size, "in the table")
         results: list[SignedState | Finding] = [state]
-        if isinstance(state, SignedState) and abs(row["at"] - state.at) >= SECOND:
+        if isinstance(state, SignedState) and abs(in_utc(row["at"]) - state.at) >= SECOND:
             sentence = f"the checkpoint of {size} entries was not signed when its row says"
             results.append(Finding("checkpoint", sentence, size))
         if self._outside and copy is None:
@@ -119,8 +120,9 @@ class Checkpoints:
         return await asyncio.gather(*(self._read_copy(row["size"]) for row in rows))
 
     async def _read_copy(self, size: int) -> str | None:
-        """Return the copy of a checkpoint; None if there is none."""
-        if self._outside is None:
+        """Return the copy of a checkpoint; None if there is none. A forged row may be of a size
+        that no object can have."""
+        if self._outside is None or size < 0:
             return None
         try:
             pieces = [

@@ -14,6 +14,7 @@ import msgspec
 
 from archiver.encryption.sealing import nonce
 from archiver.log.entry import PlainColumns, entry_leaf_hash
+from services.postgres.times import in_utc
 from services.sealing.wrapping import NONCE_BYTES
 from services.transparency.merkle import TILE_LEVELS, Tree, fold_peaks, subtree_root
 
@@ -62,7 +63,7 @@ class WrittenTimes:
         self._rows: dict[str, Row] = {}
 
     def note(self, row: Row) -> None:
-        at = row["written_at"]
+        at = in_utc(row["written_at"])
         if at < self._earliest:
             self._earliest, self._rows["earliest"] = at, row
         if at > self._latest:
@@ -171,14 +172,15 @@ class LogWalk:
         ]
 
     def check_signed(self) -> list[Finding]:
-        """Check the root against the checkpoints of exactly this size."""
-        findings = []
+        """Check the root against the checkpoints of exactly this size. One that matches does not
+        move the beginning of what another of that size contradicts."""
+        findings, verified = [], self._verified
         while self._expected and self._expected[0].size == self.size:
             signed = self._expected.pop(0)
             if self.is_broken:
                 continue
             if self.root() == signed.root:
-                self._verified = signed.size
+                verified = signed.size
                 findings += self._written.check(signed.at)
                 continue
             self.is_broken = True  # the same fault would show in every later root
@@ -187,6 +189,7 @@ class LogWalk:
                 f" {'signed' if signed.is_signed else 'written'}"
             )
             findings.append(Finding("root", f"{sentence} ({signed.where})", self._verified))
+        self._verified = verified
         return findings
 
     def finish(self) -> list[Finding]:

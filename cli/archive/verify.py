@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -86,8 +86,9 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
 
     entries: int
     seconds: float
-    outside: bool
-    """True if the checkpoints outside the database were verified."""
+    outside: bool | None
+    """True if the checkpoints outside the database were verified; None if it did not come so
+    far."""
     findings: list[Finding]
     table_findings: list[Finding] = []
     """Differences between the tables and what the migrations made."""
@@ -176,8 +177,11 @@ def verify(
             result = msgspec.structs.replace(result, file_findings=found)
         return result
 
+    async def work_or_tables(pool: Pool) -> Verification:
+        return await _or_tables(pool, refuse_archive_errors(work(pool)))
+
     with fail_as_unable():
-        result = with_database("verify", lambda pool: refuse_archive_errors(work(pool)), 2)
+        result = with_database("verify", work_or_tables, 2)
     print_result(result, _format_verification(result), as_json=as_json)
     raise SystemExit(result.exit_code)
 
@@ -191,6 +195,21 @@ def _read_trust(public_key: str) -> Trust:
         fail("--public-key: expected keys of one log", CommandMisused.exit_code)
     (origin, current), *earlier = keys
     return Trust(origin, current, tuple(key for _, key in earlier))
+
+
+async def _or_tables(pool: Pool, verification: Awaitable[Verification]) -> Verification:
+    """Return the verification. If it fails and the tables are not as the migrations made them, that
+    is found: it is not that nobody could look."""
+    try:
+        return await verification
+    except Exception as error:
+        async with snapshot(pool) as connection:
+            tables = (await verify_catalogue(connection))[:MAX_FINDINGS]
+        if not tables:
+            raise
+        sentence = f"the rest could not be verified: {str(error).partition(chr(10))[0]}"
+        unread = [Finding("unread", sentence)]
+        return Verification(0, 1.0, outside=None, findings=unread, table_findings=tables)
 
 
 async def _verify_log(pool: Pool, options: VerifyOptions) -> Verification:
@@ -266,7 +285,8 @@ async def _collect(findings: AsyncIterator[T]) -> list[T]:
 def _format_verification(result: Verification) -> list[str]:
     per_second = f"{result.entries / result.seconds:,.0f}/s"
     rate = f"{count(result.entries, 'entry|entries')} in {result.seconds:.1f} s, {per_second}"
-    lines = [] if result.outside else ["Checkpoints outside were not looked at: no object store."]
+    is_unseen = result.outside is False
+    lines = ["Checkpoints outside were not looked at: no object store."] if is_unseen else []
     lines += [f"Not looked at: {sentence}." for sentence in result.not_looked_at]
     lines += [f"This witness told nothing of this log: {name}." for name in result.silent_witnesses]
     if result.table_findings:
