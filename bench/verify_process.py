@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from archiver.audit.checkpoints import Trust
+from archiver.audit.checkpoints import Trust, list_outside
 from archiver.audit.log import VerifyOptions, verify_log
 from archiver.audit.log_walk import Finding
 from archiver.audit.rows_beside import Unseen, verify_rows
@@ -27,7 +27,7 @@ from services.transparency.signed_note import read_verifier
 
 async def main(verifier: str, *, tampered: bool) -> Verification:
     loaded = settings.load(settings.ArchiveSettings, os.environ)
-    outside = ObjectStore(os.environ["POSTKAMER_OBJECT_STORE"])
+    outside = await list_outside(ObjectStore(os.environ["POSTKAMER_OBJECT_STORE"]))
     options = VerifyOptions(Trust(*read_verifier(verifier)), None, outside)
     url = loaded.database_url.get_secret_value()
     async with connection_pool(url, "bench", 1) as pool, pool.acquire() as connection:

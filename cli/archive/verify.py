@@ -14,7 +14,7 @@ import msgspec
 
 from archiver.audit import media, search_index, subject_rows
 from archiver.audit.catalogue import verify_catalogue
-from archiver.audit.checkpoints import Trust
+from archiver.audit.checkpoints import Trust, list_outside
 from archiver.audit.file_faults import FileFinding
 from archiver.audit.file_rows import verify_file_rows
 from archiver.audit.keys import MAX_FINDINGS
@@ -162,7 +162,8 @@ def verify(
         trusted = trust or load_trust()
         demanded = await ask_witnesses(load_witnesses(witnesses), outside, trusted.origin)
         heads = await read_outside_heads(outside)
-        options = VerifyOptions(trusted, since, outside, keys, heads, demanded.options)
+        copies = await list_outside(outside) if outside else None
+        options = VerifyOptions(trusted, since, copies, keys, heads, demanded.options)
         result = await _verify_stamps(pool, outside, await _verify_log(pool, options))
         result = msgspec.structs.replace(
             result, silent_witnesses=demanded.silent, unwatched=demanded.too_few_answered

@@ -9,7 +9,7 @@ import msgspec
 from pydantic import SecretStr
 
 from archiver.audit import log
-from archiver.audit.checkpoints import Trust
+from archiver.audit.checkpoints import Trust, list_outside
 from archiver.audit.log import VerifyOptions
 from archiver.audit.log_walk import Finding
 from archiver.audit.rows_beside import Unseen, verify_rows
@@ -69,7 +69,7 @@ async def findings(pool: Pool, store: Path) -> list[Finding]:
     signer = Signer(LOG, derive_key([SecretStr(KEY)], checkpoint_signer.PURPOSE))
     outside = ObjectStore(store.as_uri())
     await sign_checkpoint(pool, signer, outside)
-    asked = VerifyOptions(trust=Trust(LOG, signer.public_key), outside=outside)
+    asked = VerifyOptions(trust=Trust(LOG, signer.public_key), outside=await list_outside(outside))
     async with (
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
