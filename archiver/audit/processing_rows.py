@@ -46,7 +46,7 @@ class ProcessingNotes(msgspec.Struct):
     begins: date | None = None
     """First month that is kept; None if none was dropped."""
     keyless: int = 0
-    """Rows of municipalities whose key of hashes is gone."""
+    """Rows of municipalities whose key of hashes is gone, or was when they were erased."""
     unbound: int = 0
     """Rows of before rows had a hash: nothing holds their program and register."""
 
@@ -86,7 +86,7 @@ async def verify_processing(
     assert kept is not None
     if await connection.fetchval(_DROPPED, kinds, kept["since"]):
         notes.begins = kept["since"].date()
-    opener = _Opener(connection, keys, await load_hash_keys(connection, keys)) if keys else None
+    opener = await _load_opener(connection, keys) if keys else None
     # Without keys only rows that differ come here; with them every row.
     cursor = await connection.cursor(
         _JOINED if opener else f"{_JOINED} where {_DIFFERS}", kinds, kept["since"]
@@ -110,6 +110,9 @@ class _Opener(msgspec.Struct, frozen=True):
     connection: Connection
     keys: KeyStore
     hash_keys: dict[str, bytes]
+    erased_at: dict[str, int]
+    """Position of the last erasure of each whole municipality, which destroyed its keys. One that
+    comes back gets new ones."""
 
     async def contradicted(self, rows: Sequence[Row]) -> list[Row]:
         """Return the rows without a hash that their entries contradict."""
@@ -133,16 +136,22 @@ def _row_fault(row: Row, opener: _Opener | None, notes: ProcessingNotes) -> str 
         return "the processing log has a row of no action on the record"
     if row["end_time"] != row["at"] or row["name"] not in POSSIBLE_NAMES[row["kind"]]:
         return _ALTERED
-    if opener is None or _is_right(row, opener.hash_keys.get(row["tenant"]), notes):
+    if opener is None or _is_right(row, opener, notes):
         return None
     return _ALTERED
 
 
-def _is_right(row: Row, key: bytes | None, notes: ProcessingNotes) -> bool:
+async def _load_opener(connection: Connection, keys: KeyStore) -> _Opener:
+    erased = {row["tenant"]: row["position"] for row in await connection.fetch(_ERASED)}
+    return _Opener(connection, keys, await load_hash_keys(connection, keys), erased)
+
+
+def _is_right(row: Row, opener: _Opener, notes: ProcessingNotes) -> bool:
     """Return True if the row has the hash of what it says, or note why that cannot be known."""
+    key = opener.hash_keys.get(row["tenant"])
     if not row["proof"]:
         notes.unbound += 1
-    elif key is None:
+    elif key is None or (row["position"] or 0) < opener.erased_at.get(row["tenant"], -1):
         notes.keyless += 1
     else:
         return is_genuine([row[name] for name in COLUMNS], row["proof"], key)
@@ -167,6 +176,12 @@ def _finding(row: Row, sentence: str) -> Finding:
 
 _ENTRIES = f"{RECORDS} where e.id = any($1::uuid[])"
 _ALTERED = "the row of this action in the processing log is not what it was"
+
+# A destruction of one entry has that as its message, one of a conversation has the conversation.
+_ERASED = """
+select tenant, max(position) as position from archiver.entry
+where kind = 'destruction' and conversation = '' and message is null group by tenant
+"""
 
 # Rows of whole months are dropped at the end of their term, the oldest first.
 _KEPT = """

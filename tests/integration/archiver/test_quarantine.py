@@ -132,7 +132,7 @@ async def test_message_whose_key_is_back_is_archived(pool: Pool, archive: Archiv
     assert "its working key is gone" in shut
     await give_lost_key_back(pool)
     await archive("aside", "again", id, *WHY)
-    written = sorted(row["id"] for row in await rows_of(pool))
+    written = sorted(row["id"] for row in await rows_of(pool) if row["kind"] != "aside")
     assert written == sorted(record.id for record in OTHERS)
 
 
