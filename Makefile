@@ -34,12 +34,12 @@ unit: ## run the quick unit and contract tests, without servers, in seconds
 	    $(PYTEST) -q -p no:schemathesis -m "not slow" $(ARGS)
 
 test: ## run all tests against real servers, seeded and short (ARGS="-k words" for some)
-	@deploy/setup.sh servers scanner browser paper token clock alarms generator tools
+	@deploy/setup.sh servers scanner browser paper token clock alarms proxy generator tools
 	@$(if $(ARGS),$(BESIDE) $(ARGS),$(BESIDE) -m "not alone")
 	@$(if $(ARGS),:,$(PYTEST) -m alone tests/faults tests/fuzz)
 
 thorough: ## run all tests at full length, with new examples and long fault runs: hours, before a release
-	@deploy/setup.sh servers scanner browser paper token clock alarms generator tools
+	@deploy/setup.sh servers scanner browser paper token clock alarms proxy generator tools
 	@POSTKAMER_TEST_PRIVACY_MESSAGES=5000 $(BESIDE) --hypothesis-profile=thorough --ignore=tests/faults --ignore=tests/fuzz $(ARGS)
 	@$(LONG_RUNS) $(PYTEST) --hypothesis-profile=thorough --timeout=7200 tests/faults tests/fuzz $(ARGS)
 
@@ -82,7 +82,7 @@ advisories: ## copy the known vulnerabilities of our packages, for machines with
 	@$(PYTHON) -m deploy.supply_chain.advisory_copy "$(FROM)"
 
 setup: ## install what the above need, without running anything
-	@deploy/setup.sh servers scanner browser paper token clock alarms generator tools spectral
+	@deploy/setup.sh servers scanner browser paper token clock alarms proxy generator tools spectral
 
 format: ## put the code in its one form
 	@deploy/setup.sh tools

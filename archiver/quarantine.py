@@ -1,24 +1,49 @@
 """Quarantine of what cannot become a record: kept in full and sealed, so that nothing that was
-acknowledged is lost."""
+acknowledged is lost.
+
+A row that comes or goes is an entry of the log (kind `aside`), so that none is taken away or
+changed unseen.
+"""
 
 import asyncio
 import os
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
-from hashlib import blake2b
+from hashlib import blake2b, sha256
+from typing import Any
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from archiver.encryption.key_store import NOWHERE, KeyStore
 from archiver.encryption.sealing import SALT_BYTES, seal, unseal
-from services import metrics
+from archiver.log.writer import SealedBeforeErasure, Writer, writer_in_transaction
+from services import clock, metrics
 from services.contract import ArchiveBatch, Record
-from services.postgres.database import Connection, Pool, retry_while_unavailable
+from services.postgres.database import Connection, Pool, is_transient, retry_while_unavailable
 from services.sealing.wrapping import CannotDecrypt
 
 PURPOSE = b"quarantine"
+ASIDE = "aside"
+"""Kind of the entry of a row, whose `message` is the row's id. A row has an odd number of them
+while it is there."""
 COUNT_SECONDS = 15.0
 """Pause between two counts: shorter than the interval of a scrape."""
+
+
+log = structlog.get_logger()
+
+
+class AsideEvent(msgspec.Struct, frozen=True):
+    """Data of an entry about a row: `put` or `taken`, and the hash of the row."""
+
+    event: str
+    row: str
+
+
+read_event = msgspec.json.Decoder(AsideEvent).decode
 
 
 class Quarantine:
@@ -34,8 +59,40 @@ class Quarantine:
         keys, salt = await self._keys.ensure_conversation_keys([NOWHERE]), os.urandom(SALT_BYTES)
         sealed = seal(keys[NOWHERE], salt, body, PURPOSE)
         id = _entry_id(keys[NOWHERE], body)
-        await self._pool.execute(_INSERT, id, reason, salt, sealed, record)
+        row = (id, reason, salt, sealed, record)
+        try:
+            await self._add_on_the_record(row)
+        except Exception as error:
+            if is_transient(error):
+                raise
+            # To keep it comes first. `archive verify` names a row that is not on the record.
+            log.error("aside.unrecorded", record=record, exc_info=error)
+            await self._pool.execute(_INSERT, *row)
         return id
+
+    async def _add_on_the_record(self, row: tuple[Any, ...]) -> None:
+        """Add a row and its entry in one transaction. Raises CannotSeal."""
+        writer = Writer(self._pool, self._keys)
+        while True:
+            entries = await writer.seal([_aside_record("put", row)])
+            with suppress(SealedBeforeErasure):
+                async with self._pool.acquire() as connection, connection.transaction():
+                    if await connection.fetchval(_INSERT, *row):
+                        await writer_in_transaction(connection, self._keys).write(entries)
+                return
+
+
+def row_digest(row: Sequence[Any]) -> str:
+    """Return the hash of a row's id, reason, salt, sealed content and record, in hex."""
+    id, reason, salt, sealed, record = row
+    fields = (str(id), reason, salt, sealed, str(record or ""))
+    return sha256(msgspec.msgpack.encode(fields)).hexdigest()
+
+
+def _aside_record(event: str, row: Sequence[Any]) -> Record:
+    now = clock.now()
+    data = msgspec.json.encode(AsideEvent(event, row_digest(row)))
+    return Record(id=clock.new_id(now), kind=ASIDE, at=now, message=row[0], data=data)
 
 
 class QuarantinedEntry(msgspec.Struct, frozen=True, rename="camel"):
@@ -82,9 +139,12 @@ def decode_records(body: bytes) -> list[Record]:
         return [msgspec.msgpack.decode(body, type=Record)]
 
 
-async def remove_entry(connection: Connection, id: UUID) -> None:
+async def remove_entry(connection: Connection, keys: KeyStore, id: UUID) -> None:
     """Delete an entry that has become a record. The role must be that of the tables' owner."""
-    await connection.execute(_DELETE, id)
+    row = await connection.fetchrow(_DELETE, id)
+    # A row of before rows were on the record has no entry, and needs none.
+    if row and await connection.fetchval(_IS_RECORDED, id):
+        await writer_in_transaction(connection, keys).add([_aside_record("taken", tuple(row))])
 
 
 def _entry_id(key: bytes, body: bytes) -> UUID:
@@ -99,9 +159,13 @@ select id, at, reason, length(sealed) as size from archiver.quarantine
 order by at, id limit $1
 """
 _ONE = "select salt, sealed from archiver.quarantine where id = $1 for update"
-_DELETE = "delete from archiver.quarantine where id = $1"
+ROW = "id, reason, salt, sealed, record"
+_DELETE = f"delete from archiver.quarantine where id = $1 returning {ROW}"
+_IS_RECORDED = f"""
+select count(*) % 2 = 1 from archiver.entry where message = $1 and kind = '{ASIDE}'
+"""
 
 _INSERT = """
 insert into archiver.quarantine (id, reason, salt, sealed, record) values ($1, $2, $3, $4, $5)
-on conflict do nothing
+on conflict do nothing returning id
 """

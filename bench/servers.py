@@ -72,6 +72,7 @@ def run_servers(folder: Path) -> Iterator[Servers]:
     database = Database(folder / "postgresql", durable=False)
     with broker, database, ExitStack() as stack:
         settings = process_environment(folder, EXAMPLE, broker.url, database.url)
+        migrate(settings)
         ports = {kind: free_port() for kind in (BARE, SINGLE)}
         ports[GATEWAY] = int(settings["POSTKAMER_GATEWAY_PORT"])
         for kind, port in ports.items():

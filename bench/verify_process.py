@@ -1,4 +1,5 @@
-"""`postkamer archive verify` over the whole record, in a process with memory of its own.
+"""`postkamer archive verify` over the whole record and the tables beside it, in a process with
+memory of its own.
 
 With the argument `tampered` it verifies after each manipulation, and rolls that back.
 """
@@ -10,9 +11,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from archiver.audit.checkpoints import Trust
+from archiver.audit.checkpoints import Trust, list_outside
 from archiver.audit.log import VerifyOptions, verify_log
 from archiver.audit.log_walk import Finding
+from archiver.audit.rows_beside import Unseen, verify_rows
 from bench.reports.log_report import TENTHS, Verification
 from bench.usage import peak_memory
 from bench.workloads.tampering import COMBINED, SINGLE, Deed, tamper
@@ -25,7 +27,7 @@ from services.transparency.signed_note import read_verifier
 
 async def main(verifier: str, *, tampered: bool) -> Verification:
     loaded = settings.load(settings.ArchiveSettings, os.environ)
-    outside = ObjectStore(os.environ["POSTKAMER_OBJECT_STORE"])
+    outside = await list_outside(ObjectStore(os.environ["POSTKAMER_OBJECT_STORE"]))
     options = VerifyOptions(Trust(*read_verifier(verifier)), None, outside)
     url = loaded.database_url.get_secret_value()
     async with connection_pool(url, "bench", 1) as pool, pool.acquire() as connection:
@@ -66,6 +68,7 @@ async def _verify(
             early.append(peak_memory(os.getpid()))
 
     reported = [one async for one in verify_log(connection, options, progress)]
+    reported += [one async for one in verify_rows(connection, None, Unseen())]
     verification = Verification(
         size, shows.seconds, early[0], peak_memory(os.getpid()), len(reported)
     )

@@ -36,12 +36,14 @@ def serve(folder: Path, path: Path, bind: str, port: int, ops_port: int) -> None
 
     It needs no database and no broker. Put a proxy with TLS in front of it.
     """
-    from witness.known_logs import LogsUnusable
+    from witness.known_logs import LogsUnusable, load_logs
     from witness.service import WitnessOptions, witness
 
     options = WitnessOptions(folder, path, bind, port, ops_port)
-    logs.log_to_stdout("witness", "info")
     try:
+        load_key(folder)  # a refusal is no line of a log
+        load_logs(path)
+        logs.log_to_stdout("witness", "info")
         run_until_stopped("witness", lambda: witness(options))
     except (KeyUnusable, LogsUnusable) as error:
         fail(str(error))

@@ -10,6 +10,7 @@
 #   alarms    promtool, for the tests of the alarm rules
 #   prometheus Prometheus, for POSTKAMER_PROMETHEUS=yes make run
 #   load      wrk, for the benchmarks
+#   proxy     nginx, for the test of deploy/proxy/nginx.conf
 #   spectral  Spectral and Node.js, for the check of the API documents: into .local/spectral
 #   generator OpenAPI Generator and its Java, for the test of the client that it makes: into .local/generator
 #   runtime   .venv with the packages that Postkamer needs to run
@@ -171,9 +172,12 @@ let_services_start() {
 
 stay_off_at_boot() { # only services that this set-up installed
     command -v systemctl >/dev/null || return 0
-    if [[ " ${missing[*]} " == *" prometheus "* ]]; then
-        as_root systemctl disable prometheus.service >>"$LOG" 2>&1 || true
-    fi
+    local name
+    for name in prometheus nginx; do
+        if [[ " ${missing[*]} " == *" $name "* ]]; then
+            as_root systemctl disable "$name.service" >>"$LOG" 2>&1 || true
+        fi
+    done
     [[ " ${missing[*]} " == *" rabbitmq-server "* ]] || return 0
     as_root systemctl disable rabbitmq-server.service >>"$LOG" 2>&1 || true
     if ((had_epmd == 0)); then
@@ -281,13 +285,14 @@ for part in "$@"; do
     alarms) need promtool command -v promtool ;;
     prometheus) need prometheus command -v prometheus ;;
     load) need wrk command -v wrk ;;
+    proxy) need nginx test -x /usr/sbin/nginx ;;
     spectral)
         need nodejs command -v node
         need npm command -v npm
         ;;
     runtime) locks=(requirements.txt requirements-dev.txt) ;; # the second contains the first
     tools | generator) locks=(requirements-dev.txt) ;;
-    *) refuse "$0: there is no part $part; choose from servers, scanner, browser, paper, token, clock, alarms, prometheus, load, spectral, generator, runtime, tools." ;;
+    *) refuse "$0: there is no part $part; choose from servers, scanner, browser, paper, token, clock, alarms, prometheus, load, proxy, spectral, generator, runtime, tools." ;;
     esac
 done
 

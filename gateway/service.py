@@ -12,9 +12,10 @@ from gateway.ended_rows import CLEARINGS
 from gateway.intake import Intake, run_intake
 from gateway.media.routes import MediaRoutes
 from gateway.media.upload_store import UploadStore
+from gateway.memory import give_back_memory
 from gateway.webhook.endpoints import WebhookEndpoint, build_endpoints
 from gateway.webhook.handler import PATH, ClientCertificate, Webhook
-from services import clock
+from services import clock, metrics
 from services.amqp.connection import broker_connection
 from services.amqp.partition_publisher import PartitionPublisher
 from services.api import docs_page
@@ -25,7 +26,8 @@ from services.config.reload import ActiveVersion, watch_config
 from services.config.settings import GatewaySettings
 from services.files.object_store import ObjectStore
 from services.http.application import Route, api_app, operations_app
-from services.http.server import POST_HANDLERS, PUBLIC_CONNECTIONS, serve
+from services.http.connection_counts import REFUSALS, UnprovenBounds
+from services.http.server import POST_HANDLERS, PUBLIC_CONNECTIONS, ServerLimits, serve
 from services.http.token_store import TokenStore, environment_tokens, run_token_store
 from services.lifecycle import first_failure
 from services.postgres.database import Pool
@@ -75,8 +77,13 @@ async def gateway(
         # The operations port opens first and is not shared, so a second gateway that was started by
         # mistake fails there.
         address = settings.bind, settings.gateway_port
-        await enter(serve(app, *address, connections=PUBLIC_CONNECTIONS, shared=True))
-        yield first_failure(link.task, keys, report, *tasks, *intake.tasks)
+        for bound in REFUSALS:  # shown at 0, or the first one is no increase to Prometheus
+            metrics.door_refused.labels(bound=bound)
+        strangers = UnprovenBounds(trusted=settings.trusted_proxies)
+        limits = ServerLimits(connections=PUBLIC_CONNECTIONS, unproven=strangers)
+        await enter(serve(app, *address, limits=limits, shared=True))
+        memory = await enter(background_task(give_back_memory()))
+        yield first_failure(link.task, keys, report, memory, *tasks, *intake.tasks)
 
 
 def all_routes(webhook: Webhook, api: Sequence[Route]) -> list[Route]:

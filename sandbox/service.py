@@ -37,7 +37,7 @@ from services import clock
 from services.config import loader
 from services.http.application import api_app
 from services.http.problems import problem_response
-from services.http.server import PUBLIC_CONNECTIONS, serve
+from services.http.server import PUBLIC_CONNECTIONS, ServerLimits, serve
 from services.lifecycle import first_failure
 from services.tasks import background_task
 
@@ -80,7 +80,12 @@ async def run_sandbox(settings: SandboxSettings) -> AsyncIterator[RunningSandbox
         app = api_app(routes)
         app.middlewares.append(own_pages_only)
         async with (
-            serve(app, settings.bind, settings.port, connections=PUBLIC_CONNECTIONS) as port,
+            serve(
+                app,
+                settings.bind,
+                settings.port,
+                limits=ServerLimits(connections=PUBLIC_CONNECTIONS),
+            ) as port,
             background_task(desk.watch()) as desk_task,
             background_task(fetcher.run()) as fetch_task,
             background_task(rules.run()) as rules_task,

@@ -398,9 +398,10 @@ class Record(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename={"item_
     """One event for the archive; `data` is a JSON object.
 
     kind: receipt, message, status, notice, note, delivery, send, attempt, media, quarantine,
-    conversation, number, consent, identity, configuration, operation, annotation, request, segment.
-    An attempt is one without a final outcome. A segment holds only the bytes of an item that came
-    again, in another body or in the same one.
+    conversation, number, consent, identity, configuration, operation, annotation, request, segment,
+    aside. An attempt is one without a final outcome. A segment holds only the bytes of an item that
+    came again, in another body or in the same one. An aside says that the archiver put something
+    into its quarantine, or took it out.
     """
 
     id: UUID

@@ -25,6 +25,11 @@ def _histogram(name: str, help: str, buckets: tuple[float, ...], *labels: str) -
 webhook_requests = _counter("postkamer_webhook_requests_total", "Webhooks by answer", "status")
 webhook_seconds = _histogram("postkamer_webhook_seconds", "Time to answer a webhook", QUICK)
 publish_batch_size = _histogram("postkamer_publish_batch_size", "Entries in one publish", SIZES)
+door_refused = _counter(
+    "postkamer_door_refused_total",
+    "Connections and bodies that the front door refused by a bound, or closed to make room",
+    "bound",
+)
 api_refusals = _counter("postkamer_api_refusals_total", "Calls of an API not let in", "status")
 messages_received = _counter("postkamer_messages_received_total", "Messages by type", "type")
 duplicates = _counter("postkamer_duplicates_total", "Items that were known already")

@@ -176,6 +176,8 @@ union all select object, format('grant of %s%s to %s', lower(privilege_type), wh
     case grantee when 0 then 'everybody' else pg_get_userbyid(grantee) end)
 from granted cross join lateral aclexplode(acl)
 where grantee <> owner and (grantee = 0 or pg_get_userbyid(grantee) like 'postkamer\_%')
+union all select 'event trigger ' || evtname, format('it calls %s', evtfoid::regproc)
+from pg_catalog.pg_event_trigger
 union all select 'role ' || case setrole when 0 then 'of everybody'
     else pg_get_userbyid(setrole) end, 'the setting ' || setting
 from pg_catalog.pg_db_role_setting cross join lateral unnest(setconfig) setting

@@ -15,6 +15,7 @@ from archiver.signing.signer import is_signed_with
 from services.files import object_store
 from services.files.object_store import ObjectNotFound, ObjectStore
 from services.postgres.database import Connection
+from services.postgres.times import in_utc
 from services.transparency import signed_note
 from services.transparency.signed_note import Checkpoint, InvalidNote
 
@@ -39,28 +40,34 @@ class Trust(msgspec.Struct, frozen=True):
     """Keys that signed before this one. They count only for a smaller log than this one signed."""
 
 
-class Checkpoints:
-    """Checkpoints of the table and their copies in the store `outside`, if that is to be
-    checked."""
+class Outside(msgspec.Struct, frozen=True):
+    """Store outside the database, and the sizes of the checkpoints that have a copy there."""
 
-    def __init__(self, connection: Connection, trust: Trust, outside: ObjectStore | None) -> None:
+    store: ObjectStore
+    sizes: Sequence[int]
+
+
+async def list_outside(store: ObjectStore) -> Outside:
+    """List the copies outside, 8 bytes each. Call it before the transaction that reads the
+    database, or a checkpoint that is signed in between would seem to be missing from the table.
+    Raises StoreUnavailable."""
+    sizes = array("q")
+    async for key in store.keys("checkpoint"):
+        name = key.rpartition("/")[2]
+        if NAME.fullmatch(name) and (size := int(name)) <= LAST:
+            sizes.append(size)
+    return Outside(store, sizes)
+
+
+class Checkpoints:
+    """Checkpoints of the table and their copies outside, if those are to be checked."""
+
+    def __init__(self, connection: Connection, trust: Trust, outside: Outside | None) -> None:
         self._connection, self._trust, self._first = connection, trust, FIRST
-        self._outside = outside
-        self._names = array("q")
-        """Sizes of the checkpoints that have a copy outside."""
+        self._outside = outside.store if outside else None
+        self._sizes = outside.sizes if outside else ()
         self.first_of_key: int | None = None
         """Smallest size seen that is signed with the key of now."""
-
-    async def list_outside(self) -> None:
-        """List the copies outside, 8 bytes each. Call it before the database is read, or a
-        checkpoint that is signed in between would seem to be missing from the table. Raises
-        StoreUnavailable."""
-        if self._outside is None:
-            return
-        async for key in self._outside.keys("checkpoint"):
-            name = key.rpartition("/")[2]
-            if NAME.fullmatch(name) and (size := int(name)) <= LAST:
-                self._names.append(size)
 
     def start_at(self, first: int) -> None:
         """Ignore checkpoints smaller than this size."""
@@ -92,8 +99,8 @@ class Checkpoints:
 
     async def _sizes_without_row(self) -> list[int]:
         sizes: list[int] = []
-        for start in range(0, len(self._names), AT_ONCE):
-            chunk = [n for n in self._names[start : start + AT_ONCE] if n >= self._first]
+        for start in range(0, len(self._sizes), AT_ONCE):
+            chunk = [n for n in self._sizes[start : start + AT_ONCE] if n >= self._first]
             sizes += await self._missing(chunk)
         return sorted(sizes)[:MAX_MISSING]
 
@@ -105,7 +112,7 @@ class Checkpoints:
         size = row["size"]
         state = self._verify_note(row["note"], size, "in the table")
         results: list[SignedState | Finding] = [state]
-        if isinstance(state, SignedState) and abs(row["at"] - state.at) >= SECOND:
+        if isinstance(state, SignedState) and abs(in_utc(row["at"]) - state.at) >= SECOND:
             sentence = f"the checkpoint of {size} entries was not signed when its row says"
             results.append(Finding("checkpoint", sentence, size))
         if self._outside and copy is None:
@@ -119,8 +126,9 @@ class Checkpoints:
         return await asyncio.gather(*(self._read_copy(row["size"]) for row in rows))
 
     async def _read_copy(self, size: int) -> str | None:
-        """Return the copy of a checkpoint; None if there is none."""
-        if self._outside is None:
+        """Return the copy of a checkpoint; None if there is none. A forged row may be of a size
+        that no object can have."""
+        if self._outside is None or size < 0:
             return None
         try:
             pieces = [

@@ -32,6 +32,7 @@ from services import clock
 from services.files import object_store
 from services.ids import parse_uuid
 from services.postgres.database import Connection, Pool
+from services.postgres.times import in_utc
 from services.sealing.wrapping import CannotDecrypt
 
 FILES = 500
@@ -162,7 +163,7 @@ def _place(row: Row) -> Place:
 
 
 def _open_row(row: Row, key: bytes | None) -> FileRow:
-    is_lost, ended_at = row["state"] == "lost", row["ended_at"]
+    is_lost, ended_at = row["state"] == "lost", row["ended_at"] and in_utc(row["ended_at"])
     announced = _open_announced(row, key)
     must = announced is None or announced.file.bound
     result = Result(

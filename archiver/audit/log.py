@@ -10,14 +10,13 @@ from typing import Any
 
 import msgspec
 
-from archiver.audit.checkpoints import FIRST, LAST, Checkpoints, Trust
+from archiver.audit.checkpoints import FIRST, LAST, Checkpoints, Outside, Trust
 from archiver.audit.cosignatures import Cosignatures, WitnessOptions
 from archiver.audit.keys import AT_ONCE, check_keys
 from archiver.audit.log_walk import TILE_ENTRIES, Finding, LogWalk, SignedState
 from archiver.encryption.key_store import KeyStore
 from archiver.log.inclusion_proof import NotProvable, node_hashes
 from archiver.log.outside_head import OutsideHead
-from services.files.object_store import ObjectStore
 from services.postgres.database import Connection
 from services.transparency.merkle import HASH_BYTES
 
@@ -28,8 +27,8 @@ SIGNED_MINUTES = 15
 class VerifyOptions(msgspec.Struct, frozen=True):
     trust: Trust
     since: datetime | None = None
-    outside: ObjectStore | None = None
-    """Store of the copies of checkpoints, outside the database."""
+    outside: Outside | None = None
+    """Copies of checkpoints outside the database, listed before it was read."""
     keys: KeyStore | None = None
     """Keys, with which it is also checked that every key and entry opens."""
     heads: Sequence[OutsideHead] = ()
@@ -68,10 +67,8 @@ async def verify_log(
     """Yield what is wrong, in the order of the log. `connection` must be in a transaction that
     reads one snapshot. Raises StoreUnavailable."""
     checkpoints = Checkpoints(connection, options.trust, options.outside)
-    await checkpoints.list_outside()
-    cosignatures = Cosignatures(
-        connection, options.trust.origin, options.witnesses, options.outside
-    )
+    store = options.outside.store if options.outside else None
+    cosignatures = Cosignatures(connection, options.trust.origin, options.witnesses, store)
     signed = SignedStates(checkpoints, cosignatures)
     head = await connection.fetchrow("select size, peaks from archiver.head")
     if head is None or len(head["peaks"]) != head["size"].bit_count() * HASH_BYTES:
@@ -212,7 +209,7 @@ def _check_head(walk: LogWalk, head: Any) -> list[Finding]:
 
 _ENTRIES = """
 select position, id, kind, at, tenant, conversation, department, message, receipt, item, sequence,
-    salt, sealed, leaf
+    salt, sealed, leaf, written_at
 from archiver.entry where position >= $1 order by position, id
 """
 

@@ -7,19 +7,25 @@ located as precisely as possible.
 
 from bisect import insort
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 import msgspec
 
 from archiver.encryption.sealing import nonce
 from archiver.log.entry import PlainColumns, entry_leaf_hash
+from services.postgres.times import in_utc
 from services.sealing.wrapping import NONCE_BYTES
 from services.transparency.merkle import TILE_LEVELS, Tree, fold_peaks, subtree_root
 
 TILE_ENTRIES = 1 << TILE_LEVELS
 MAX_EXPECTED = 4000
 """Checkpoints held at a time: more than there are for one batch of entries."""
+START_OF_TIME = datetime.min.replace(tzinfo=UTC)
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+WRITTEN_MARGIN = timedelta(minutes=15)
+"""Time by which an entry may seem written before or after the checkpoints around it: a transaction
+begins before it waits for the log, and two clocks differ."""
 Row: TypeAlias = Any
 """Row by column name: asyncpg's, or a dict."""
 StoredHashes = Mapping[tuple[int, int], bytes]
@@ -47,6 +53,35 @@ class SignedState(msgspec.Struct, frozen=True):
     """False for a head that was kept outside between two checkpoints."""
 
 
+class WrittenTimes:
+    """Times at which the entries since the last checkpoint were written, by their own column. It
+    is in no leaf, so that it is held against the times of the checkpoints around the entry."""
+
+    def __init__(self) -> None:
+        self._signed_at: datetime | None = None
+        self._earliest, self._latest = END_OF_TIME, START_OF_TIME
+        self._rows: dict[str, Row] = {}
+
+    def note(self, row: Row) -> None:
+        at = in_utc(row["written_at"])
+        if at < self._earliest:
+            self._earliest, self._rows["earliest"] = at, row
+        if at > self._latest:
+            self._latest, self._rows["latest"] = at, row
+
+    def check(self, signed_at: datetime) -> list[Finding]:
+        """Check the entries since the checkpoint before, of which the earliest and the latest are
+        named if they are wrong."""
+        before, rows, findings = self._signed_at, self._rows, []
+        if before and self._earliest < before - WRITTEN_MARGIN:
+            findings.append(_written_finding(rows["earliest"], "after", before))
+        if self._latest > signed_at + WRITTEN_MARGIN:
+            findings.append(_written_finding(rows["latest"], "before", signed_at))
+        self._signed_at, self._rows = signed_at, {}
+        self._earliest, self._latest = END_OF_TIME, START_OF_TIME
+        return findings
+
+
 class LogWalk:
     """Walk that starts at the beginning of a tile. `peaks` are those of the tree of earlier
     tiles."""
@@ -55,6 +90,7 @@ class LogWalk:
         self._upper = Tree(start // TILE_ENTRIES, peaks)
         self._tile: list[bytes] = []
         self._expected: list[SignedState] = []
+        self._written = WrittenTimes()
         self.covered = 0
         """Number of entries that the largest checkpoint covers."""
         self._verified = start
@@ -83,8 +119,9 @@ class LogWalk:
         return fold_peaks(self.peaks())
 
     def check_entry(self, row: Row, stored: StoredHashes) -> list[Finding]:
-        """Check the next entry. Its row has the plain columns, position, salt, sealed content and
-        leaf; `stored` contains the stored hashes of its tile and the nodes above it."""
+        """Check the next entry. Its row has the plain columns, position, salt, sealed content, leaf
+        and time of writing; `stored` contains the stored hashes of its tile and the nodes above
+        it."""
         findings = self._check_row(row)
         if len(self._tile) == TILE_ENTRIES:
             findings += self._complete_tile(stored)
@@ -101,6 +138,7 @@ class LogWalk:
                 entry_finding(row, "salt", "the salt of this entry is not the one of then")
             )
         self._tile.append(row["leaf"])
+        self._written.note(row)
         return findings
 
     def _check_position(self, row: Row) -> list[Finding]:
@@ -134,14 +172,16 @@ class LogWalk:
         ]
 
     def check_signed(self) -> list[Finding]:
-        """Check the root against the checkpoints of exactly this size."""
-        findings = []
+        """Check the root against the checkpoints of exactly this size. One that matches does not
+        move the beginning of what another of that size contradicts."""
+        findings, verified = [], self._verified
         while self._expected and self._expected[0].size == self.size:
             signed = self._expected.pop(0)
             if self.is_broken:
                 continue
             if self.root() == signed.root:
-                self._verified = signed.size
+                verified = signed.size
+                findings += self._written.check(signed.at)
                 continue
             self.is_broken = True  # the same fault would show in every later root
             sentence = (
@@ -149,6 +189,7 @@ class LogWalk:
                 f" {'signed' if signed.is_signed else 'written'}"
             )
             findings.append(Finding("root", f"{sentence} ({signed.where})", self._verified))
+        self._verified = verified
         return findings
 
     def finish(self) -> list[Finding]:
@@ -170,6 +211,12 @@ def _tree_of(leaves: Sequence[bytes]) -> Tree:
     for leaf in leaves:
         tree.append(leaf)
     return tree
+
+
+def _written_finding(row: Row, order: str, signed_at: datetime) -> Finding:
+    when = f"{order} {signed_at:%Y-%m-%d %H:%M:%S}Z"
+    sentence = f"its time of writing was altered: the checkpoints say that it was written {when}"
+    return entry_finding(row, "written", sentence)
 
 
 def _node_finding(level: int, index: int, stored: bytes | None) -> Finding:

@@ -76,7 +76,7 @@ async def _check_file(
     key = object_store.sealed_key(name)
     try:
         actual, head = await _hash(store, key)
-    except ObjectNotFound:
+    except (ObjectNotFound, ValueError):  # ValueError: no name that the store could have given
         actual, head = "", b""
     if actual == name and await _opens(row, conversation_key, head):
         return None

@@ -1,5 +1,5 @@
 """Verify the search index (words and persons) against the decrypted entries, and rebuild what is
-missing.
+missing. `subject_rows` verifies that there are no persons too many.
 
 The index is not part of the log, so removing rows hides entries from a search or from a citizen's
 request without a trace in the log. The master key is needed; memory use is constant.
@@ -11,10 +11,11 @@ from uuid import UUID
 
 import msgspec
 
+from archiver.audit.hash_keys import load_hash_keys
 from archiver.audit.keys import AT_ONCE
 from archiver.audit.log_walk import Finding
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
-from archiver.encryption.key_store import MUNICIPAL_KEYS, KeyStore
+from archiver.encryption.key_store import KeyStore
 from archiver.index.blind_index import index_tokens, person_hash
 from archiver.index.record_fields import CONTENT_KINDS, read_fields, subject_identities
 from archiver.log.append import SEARCHABLE_COLUMNS
@@ -66,11 +67,11 @@ async def verify_index(
 async def find_missing_rows(connection: Connection, keys: KeyStore) -> AsyncIterator[MissingRows]:
     """Yield missing rows in the order of the log, for the entries that decrypt. Run in a
     transaction."""
-    hash_keys = await _load_hash_keys(connection, keys)
+    hash_keys = await load_hash_keys(connection, keys)
     cursor = await connection.cursor(_INDEXED_ENTRIES, KINDS)
     while rows := await cursor.fetch(AT_ONCE):
         readable = [row for row in decrypt_rows(rows, keys) if row["tenant"] in hash_keys]
-        expected = [_expected_rows(row, hash_keys[row["tenant"]]) for row in readable]
+        expected = [expected_rows(row, hash_keys[row["tenant"]]) for row in readable]
         words = [row for row, _ in expected if row]
         subjects = {
             _subject_key(row): row for _, rows_of_entry in expected for row in rows_of_entry
@@ -131,7 +132,7 @@ async def delete_orphans(connection: Connection) -> int:
     return sum(int(status.rpartition(" ")[2]) for status in statuses)
 
 
-def _expected_rows(row: Mapping[str, Any], key: bytes) -> tuple[Words | None, list[Subject]]:
+def expected_rows(row: Mapping[str, Any], key: bytes) -> tuple[Words | None, list[Subject]]:
     """Return the index rows of an entry; none if its data is not what its kind requires."""
     record = Record(id=row["id"], kind=row["kind"], at=row["at"], data=row["data"])
     try:
@@ -158,12 +159,6 @@ def _subject_key(row: Sequence[Any]) -> tuple[Any, ...]:
     entries; an entry outside conversations has its own."""
     tenant, hash, conversation, entry = row
     return tenant, hash, conversation, "" if conversation else entry
-
-
-async def _load_hash_keys(connection: Connection, keys: KeyStore) -> dict[str, bytes]:
-    rows = await connection.fetch(MUNICIPAL_KEYS)
-    existing = [row for row in rows if row["purpose"] == "hash" and row["wrapped"] is not None]
-    return {row["tenant"]: keys.municipality_key_of_row(row) for row in existing}
 
 
 async def _missing_words(connection: Connection, words: Sequence[Words]) -> list[Words]:
@@ -204,7 +199,7 @@ _LOCK_HEAD = "select destructions from archiver.head for update"
 _ORPHANED_WORDS = """
 from archiver.searchable s where not exists (
     select from archiver.entry e join archiver.conversation_key k using (tenant, conversation)
-    where e.id = s.id and e.salt is not null)
+    where e.id = s.id and e.salt is not null and e.kind in ('message', 'note'))
 """
 _ORPHANED_SUBJECTS = """
 from archiver.subject s where conversation <> '' and not exists (

@@ -33,6 +33,7 @@ _MAY_READ = """
 select has_schema_privilege($1::text, 'usage') and coalesce((
     select bool_and(has_table_privilege(format('%I.%I', $1::text, name), 'select'))
     from unnest(array['entry', 'head', 'node', 'checkpoint', 'cosignature', 'conversation_key',
-        'municipality_key', 'media', 'searchable', 'subject']) as name
+        'municipality_key', 'media', 'searchable', 'subject', 'processing', 'request',
+        'quarantine']) as name
     where to_regclass(format('%I.%I', $1::text, name)) is not null), false)
 """

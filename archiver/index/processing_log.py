@@ -3,10 +3,16 @@ Pure.
 
 The data subject is a pseudonym of the conversation, which belongs to one person within their
 municipality. The employee is never in the processing log, only in the log itself.
+
+Each row has a keyed hash of its columns, under the municipality's key of hashes: whoever has the
+database and not that key can change no row unseen.
 """
 
-from collections.abc import Mapping
+import hmac
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from hashlib import blake2b
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -18,6 +24,8 @@ SUBJECT_TYPE = "postkamer-conversation"
 CONVERSATION = "conversation"
 """Kind of the subject, whose hash is the pseudonym."""
 TRACE_BYTES, SPAN_BYTES = 16, 8
+PROOF_BYTES, PROOF_USE = 16, b"processing"
+"""Length of the hash of a row, and the use that sets it apart from hashes of words and persons."""
 SEARCH = "search"
 """Value of `what` in a view record of a search."""
 RECEIVED, SENT, PASSED_ON = "bericht ontvangen", "bericht verstuurd", "bericht doorgegeven"
@@ -39,6 +47,36 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     activity: str
     subject: bytes
     processor: str | None
+
+
+COLUMNS = (
+    "trace_id", "span_id", "parent_span_id", "name", "status", "start_time", "end_time", "resource",
+    "tenant", "activity", "subject", "subject_type", "foreign_processor",
+)  # fmt: skip
+"""Columns of a row but its hash."""
+ActionRow = tuple[Any, ...]
+"""Row of the processing log: COLUMNS, and the hash of them."""
+_encode = msgspec.msgpack.Encoder(order="deterministic").encode
+
+
+def action_row(action: Action, resource: str, key: bytes) -> ActionRow:
+    """Return the row of an action, of which `resource` is the program. Start and end are the same
+    time, since the action is complete when it is recorded."""
+    row = (
+        action.trace, action.span, action.parent, action.name, action.status, action.at, action.at,
+        resource, action.tenant, action.activity, action.subject, SUBJECT_TYPE, action.processor,
+    )  # fmt: skip
+    return (*row, row_proof(row, key))
+
+
+def row_proof(row: Sequence[Any], key: bytes) -> bytes:
+    """Return the hash of the COLUMNS of a row. `key` is the municipality's key of hashes."""
+    return blake2b(_encode(row), key=key, digest_size=PROOF_BYTES, person=PROOF_USE).digest()
+
+
+def is_genuine(row: Sequence[Any], proof: bytes, key: bytes) -> bool:
+    """Return True if the COLUMNS of a row have this hash."""
+    return hmac.compare_digest(proof, row_proof(row, key))
 
 
 class Activities(msgspec.Struct, frozen=True):
@@ -98,6 +136,13 @@ def _action_name(kind: str, fields: RecordFields) -> str:
 
 NAMES = {"message": RECEIVED, "delivery": PASSED_ON, "view": SHOWN, "request": ASKED}
 """Kinds of record that are an action, and the default name of each action."""
+POSSIBLE_NAMES = {
+    "message": (RECEIVED, SENT),
+    "delivery": (PASSED_ON,),
+    "view": (SHOWN, SEARCHED),
+    "request": (ASKED,),
+}
+"""All names that an action of a kind may have."""
 
 
 def _parse_hex(text: str, length: int) -> bytes | None:

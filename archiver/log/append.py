@@ -9,14 +9,10 @@ from uuid import UUID
 import msgspec
 
 from archiver.index.blind_index import IndexTokens
-from archiver.index.processing_log import SUBJECT_TYPE, Action
+from archiver.index.processing_log import COLUMNS, ActionRow
 from archiver.log.entry import PlainColumns
-from services.http.problems import VERSION
 from services.postgres.database import Connection
 from services.transparency.merkle import Tree
-
-RESOURCE = f"postkamer {VERSION}"
-"""Resource that acted, as the processing log names it."""
 
 
 class PendingMedia(msgspec.Struct, frozen=True):
@@ -39,7 +35,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     leaf: bytes
     subjects: tuple[bytes, ...] = ()
     file: PendingMedia | None = None
-    action: Action | None = None
+    action: ActionRow | None = None
     index_tokens: IndexTokens | None = None
     destructions: int
     """Number of destructions before it was sealed."""
@@ -56,7 +52,7 @@ async def append_entries(connection: Connection, tree: Tree, entries: Sequence[E
     )
     if files := [e for e in entries if e.file]:
         await connection.execute(_INSERT_MEDIA, *_transpose(map(_file_row, files)))
-    if actions := [_action_row(entry.action) for entry in entries if entry.action]:
+    if actions := [entry.action for entry in entries if entry.action]:
         await connection.copy_records_to_table(
             "processing", schema_name="archiver", columns=PROCESSING_COLUMNS, records=actions
         )
@@ -92,15 +88,6 @@ def _file_row(entry: Entry) -> tuple[Any, ...]:
     id = columns.message or columns.id
     owner = (columns.tenant, file.number, columns.conversation, columns.department)
     return (id, *owner, file.sent_at, file.mime_type, file.salt, file.sealed, file.mac)
-
-
-def _action_row(action: Action) -> tuple[Any, ...]:
-    """Return a row of the processing log. Start and end are the same time, since the action is
-    complete when it is recorded."""
-    return (
-        action.trace, action.span, action.parent, action.name, action.status, action.at, action.at,
-        RESOURCE, action.tenant, action.activity, action.subject, SUBJECT_TYPE, action.processor,
-    )  # fmt: skip
 
 
 def _searchable_row(entry: Entry, position: int) -> tuple[Any, ...]:
@@ -141,10 +128,7 @@ from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::time
 on conflict do nothing
 """
 
-PROCESSING_COLUMNS = (
-    "trace_id", "span_id", "parent_span_id", "name", "status", "start_time", "end_time", "resource",
-    "tenant", "activity", "subject", "subject_type", "foreign_processor",
-)  # fmt: skip
+PROCESSING_COLUMNS = (*COLUMNS, "proof")
 """Columns written by COPY, at a third of the cost of an insert. No conflict can occur, since each
 row is written once, together with its entry."""
 SEARCHABLE_COLUMNS = (

@@ -19,8 +19,9 @@ from archiver.encryption.sealing import SALT_BYTES, Content, seal, seal_content
 from archiver.index.blind_index import index_tokens, person_hash
 from archiver.index.processing_log import (
     CONVERSATION,
-    Action,
+    ActionRow,
     Activities,
+    action_row,
     build_action,
     is_action,
 )
@@ -29,6 +30,7 @@ from archiver.log.append import Entry, PendingMedia, append_entries
 from archiver.log.entry import entry_leaf_hash, plain_columns
 from archiver.log.known_head import KnownHead
 from services.contract import Record
+from services.http.problems import VERSION
 from services.postgres.database import Connection, Pool
 from services.sealing.wrapping import CannotDecrypt
 from services.transparency.merkle import load_tree
@@ -38,6 +40,8 @@ DESTRUCTION = "destruction"
 YIELD_EVERY = 100
 """Records sealed without yielding, in some 2 ms. Yielding lets the previous batch be sent to the
 database and requests be answered."""
+RESOURCE = f"postkamer {VERSION}"
+"""Program that acts, as the processing log names it."""
 UNIQUE_VIOLATION = "23505"
 """SQLSTATE of an id that exists already."""
 
@@ -143,9 +147,10 @@ class Writer:
             destructions=keys.destructions,
         )
 
-    def _build_action(self, record: Record, fields: RecordFields, hash_key: bytes) -> Action:
+    def _build_action(self, record: Record, fields: RecordFields, hash_key: bytes) -> ActionRow:
         subject = person_hash(hash_key, CONVERSATION, record.conversation)
-        return build_action(record, fields, self._activities.of_tenant(record.tenant), subject)
+        activity = self._activities.of_tenant(record.tenant)
+        return action_row(build_action(record, fields, activity, subject), RESOURCE, hash_key)
 
     async def write(self, entries: Sequence[Entry]) -> list[Entry]:
         """Write the entries that are new, all or none, and return them. Raises

@@ -15,7 +15,7 @@ import aio_pika
 from aiohttp import web
 
 from bench.workloads.webhooks import HEADER, is_signed
-from services.http.server import PUBLIC_CONNECTIONS, serve
+from services.http.server import PUBLIC_CONNECTIONS, ServerLimits, serve
 from services.lifecycle import freeze_gc, run_event_loop
 
 BODY_BYTES = 4 * 1024 * 1024
@@ -73,7 +73,8 @@ async def main(kind: str, port: int) -> None:
         app.router.add_post("/{path:.*}", Single(exchanges, "router.partition.0").receive)
     else:
         app.router.add_post("/{path:.*}", bare)
-    async with serve(app, "127.0.0.1", port, connections=PUBLIC_CONNECTIONS):
+    limits = ServerLimits(connections=PUBLIC_CONNECTIONS)
+    async with serve(app, "127.0.0.1", port, limits=limits):
         freeze_gc()
         await asyncio.Event().wait()
 

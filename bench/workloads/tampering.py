@@ -55,6 +55,11 @@ select (jsonb_populate_record(e, jsonb_build_object('id', gen_random_uuid()))).*
 from archiver.entry e where position = $1
 """
 _SWAPPED = "position = 2 * $1::bigint + 1 - position where position between $1 and $1::bigint + 1"
+_ACTION = """
+delete from archiver.processing where span_id = (
+    select substring(uuid_send(id) from 9) from archiver.entry
+    where position >= $1 and kind = 'message' order by position limit 1)
+"""
 _TILE = "where level = 8 and index = $1::bigint >> 8"
 _PEAKS = "peaks = sha256(peaks) || substr(peaks, 33) where $1::bigint = 0"
 _ONE = "where position = $1"
@@ -72,6 +77,13 @@ COMBINED = (
     Deed("fits its leaf", 0.45, "tile", _FITS),
     Deed("kept hash gone", 0.50, "node", f"delete from archiver.node {_TILE}"),
     Deed("checkpoint altered", 0.55, "checkpoint", _NOTE, SIGNED),
+    Deed("processing log", 0.60, "processing", _ACTION),
+    Deed(
+        "time of writing",
+        0.65,
+        "written",
+        f"{_SET} written_at = written_at - interval '1 day' {_ONE}",
+    ),
     Deed("checkpoint gone", 0.70, "checkpoint", _UNSIGNED, SIGNED),
     Deed("key gone", 0.85, "key", _KEY, SIGNED),
     Deed("taken out", 0.95, "missing", f"delete from archiver.entry {_ONE}"),

@@ -2,7 +2,7 @@
 
 import click
 
-from archiver.audit import search_index
+from archiver.audit import search_index, subject_rows
 from archiver.encryption import key_rotation
 from archiver.encryption.key_store import KeyStore
 from archiver.log.writer import SealedBeforeErasure
@@ -61,7 +61,7 @@ def rotate(master: bool, tenant: str | None, as_json: bool) -> None:
 @click.command()
 @json_option
 def reindex(as_json: bool) -> None:
-    """Rebuild missing and wrong entries of the search index.
+    """Rebuild the search index where it is missing or wrong.
 
     `archive verify --index` shows if there are any. The services can keep running. If the command
     is interrupted, run it again.
@@ -71,8 +71,9 @@ def reindex(as_json: bool) -> None:
     async def work(pool: Pool, keys: KeyStore) -> dict[str, int]:
         await require_town(pool)
         counts = {"laid": await _rebuild_index(pool, keys, progress)}
+        extra = await _remove_extra_subjects(pool, keys)
         async with pool.acquire() as connection, connection.transaction():
-            counts["taken"] = await search_index.delete_orphans(connection)
+            counts["taken"] = extra + await search_index.delete_orphans(connection)
             operation = Operation(what="archive reindex", data=counts)
             await write_operation(connection, operation)
         return counts
@@ -92,6 +93,14 @@ async def _rebuild_index(pool: Pool, keys: KeyStore, progress: Progress) -> int:
                     rebuilt += await _rebuild_entries(writing, missing, log.destructions)
             progress(missing.seen, log.size)
     return rebuilt
+
+
+async def _remove_extra_subjects(pool: Pool, keys: KeyStore) -> int:
+    removed = 0
+    async with snapshot(pool) as reading, pool.acquire() as writing:
+        async for extra in subject_rows.find_extra_subjects(reading, keys):
+            removed += await subject_rows.remove_extra(writing, extra)
+    return removed
 
 
 async def _rebuild_entries(

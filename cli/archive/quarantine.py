@@ -108,7 +108,7 @@ async def _archive_again(connection: Connection, keys: KeyStore, id: UUID) -> in
         raise CommandRefused(f"{id}: {UNREADABLE}") from None
     except CannotSeal as error:
         raise CommandRefused(f"{id}: {error}") from None
-    await quarantine.remove_entry(connection, id)
+    await quarantine.remove_entry(connection, keys, id)
     return added
 
 

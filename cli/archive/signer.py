@@ -91,12 +91,12 @@ def serve(folder: Path, socket: Path, group_name: str) -> None:
     The socket is for this user alone, and for the group if one is named: that of the archiver.
     """
     place = SignerFolder(folder)
-    logs.log_to_stdout("signer", "info")
     try:
         with place.lock():
             file = place.read_key()
             key = open_key(file, _read_pin() if file.module else "")
             service = SignerService(file.log, key, place)
+            logs.log_to_stdout("signer", "info")
             run_until_stopped("signer", lambda: run_signer(service, socket, group_name))
     except UnusableFolder as error:
         fail(f"--folder {folder}: {error}")

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,14 +12,15 @@ from uuid import UUID
 import click
 import msgspec
 
-from archiver.audit import media, search_index
+from archiver.audit import media, search_index, subject_rows
 from archiver.audit.catalogue import verify_catalogue
-from archiver.audit.checkpoints import Trust
+from archiver.audit.checkpoints import Trust, list_outside
 from archiver.audit.file_faults import FileFinding
 from archiver.audit.file_rows import verify_file_rows
 from archiver.audit.keys import MAX_FINDINGS
 from archiver.audit.log import VerifyOptions, verify_log
 from archiver.audit.log_walk import Finding
+from archiver.audit.rows_beside import Unseen, verify_rows
 from archiver.audit.service_role import read_as_service
 from archiver.audit.time_stamps import StampAudit
 from archiver.encryption.key_store import KeyStore
@@ -85,11 +86,16 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
 
     entries: int
     seconds: float
-    outside: bool
-    """True if the checkpoints outside the database were verified."""
+    outside: bool | None
+    """True if the checkpoints outside the database were verified; None if it did not come so
+    far."""
     findings: list[Finding]
     table_findings: list[Finding] = []
     """Differences between the tables and what the migrations made."""
+    row_findings: list[Finding] = []
+    """Rows of the tables beside the log that contradict it: processing, requests, quarantine."""
+    not_looked_at: list[str] = []
+    """Sentences on what was not verified, and why."""
     files: int | None = None
     """Number of files that were read; None if they were not."""
     file_findings: list[FileFinding] = []
@@ -108,14 +114,11 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def exit_code(self) -> int:
-        findings = (
-            self.findings
-            or self.table_findings
-            or self.file_findings
-            or self.index_findings
-            or self.stamp_findings
+        lists = (
+            *(self.findings, self.table_findings, self.row_findings),
+            *(self.file_findings, self.index_findings, self.stamp_findings),
         )
-        return 1 if findings else CommandUnable.exit_code if self.unwatched else 0
+        return 1 if any(lists) else CommandUnable.exit_code if self.unwatched else 0
 
 
 @click.command()
@@ -159,11 +162,13 @@ def verify(
         trusted = trust or load_trust()
         demanded = await ask_witnesses(load_witnesses(witnesses), outside, trusted.origin)
         heads = await read_outside_heads(outside)
-        options = VerifyOptions(trusted, since, outside, keys, heads, demanded.options)
+        copies = await list_outside(outside) if outside else None
+        options = VerifyOptions(trusted, since, copies, keys, heads, demanded.options)
         result = await _verify_stamps(pool, outside, await _verify_log(pool, options))
         result = msgspec.structs.replace(
             result, silent_witnesses=demanded.silent, unwatched=demanded.too_few_answered
         )
+        result = await _verify_rows(pool, keys, result)
         if index and keys:
             result = await _verify_index(pool, keys, result)
         if media and outside:
@@ -173,8 +178,11 @@ def verify(
             result = msgspec.structs.replace(result, file_findings=found)
         return result
 
+    async def work_or_tables(pool: Pool) -> Verification:
+        return await _or_tables(pool, refuse_archive_errors(work(pool)))
+
     with fail_as_unable():
-        result = with_database("verify", lambda pool: refuse_archive_errors(work(pool)), 2)
+        result = with_database("verify", work_or_tables, 2)
     print_result(result, _format_verification(result), as_json=as_json)
     raise SystemExit(result.exit_code)
 
@@ -190,6 +198,21 @@ def _read_trust(public_key: str) -> Trust:
     return Trust(origin, current, tuple(key for _, key in earlier))
 
 
+async def _or_tables(pool: Pool, verification: Awaitable[Verification]) -> Verification:
+    """Return the verification. If it fails and the tables are not as the migrations made them, that
+    is found: it is not that nobody could look."""
+    try:
+        return await verification
+    except Exception as error:
+        async with snapshot(pool) as connection:
+            tables = (await verify_catalogue(connection))[:MAX_FINDINGS]
+        if not tables:
+            raise
+        sentence = f"the rest could not be verified: {str(error).partition(chr(10))[0]}"
+        unread = [Finding("unread", sentence)]
+        return Verification(0, 1.0, outside=None, findings=unread, table_findings=tables)
+
+
 async def _verify_log(pool: Pool, options: VerifyOptions) -> Verification:
     progress = Progress("entries")
     async with snapshot(pool) as connection:
@@ -198,6 +221,14 @@ async def _verify_log(pool: Pool, options: VerifyOptions) -> Verification:
         found = await _collect(verify_log(connection, options, progress))
     is_outside = options.outside is not None
     return Verification(progress.done, progress.seconds, is_outside, found, tables)
+
+
+async def _verify_rows(pool: Pool, keys: KeyStore | None, result: Verification) -> Verification:
+    unseen = Unseen()
+    async with snapshot(pool) as connection:
+        await read_as_service(connection)
+        found = await _collect(verify_rows(connection, keys, unseen))
+    return msgspec.structs.replace(result, row_findings=found, not_looked_at=unseen.sentences)
 
 
 async def _verify_stamps(
@@ -221,11 +252,18 @@ async def _verify_stamps(
 
 
 async def _verify_index(pool: Pool, keys: KeyStore, result: Verification) -> Verification:
-    progress = Progress("entries")
+    progress, destroyed = Progress("entries"), 0
     async with snapshot(pool) as connection:
         await read_as_service(connection)
         found = await _collect(search_index.verify_index(connection, keys, progress))
-    return msgspec.structs.replace(result, index=True, index_findings=found)
+        async for extra in subject_rows.find_extra_subjects(connection, keys):
+            found += extra.findings()[: MAX_FINDINGS - len(found)]
+            destroyed += extra.unknown
+    unseen = list(result.not_looked_at)
+    if destroyed:
+        rows = count(destroyed, "row|rows")
+        unseen.append(f"{rows} of the index of persons: the entry that it names was destroyed")
+    return msgspec.structs.replace(result, index=True, index_findings=found, not_looked_at=unseen)
 
 
 async def _verify_files(
@@ -248,12 +286,16 @@ async def _collect(findings: AsyncIterator[T]) -> list[T]:
 def _format_verification(result: Verification) -> list[str]:
     per_second = f"{result.entries / result.seconds:,.0f}/s"
     rate = f"{count(result.entries, 'entry|entries')} in {result.seconds:.1f} s, {per_second}"
-    lines = [] if result.outside else ["Checkpoints outside were not looked at: no object store."]
+    is_unseen = result.outside is False
+    lines = ["Checkpoints outside were not looked at: no object store."] if is_unseen else []
+    lines += [f"Not looked at: {sentence}." for sentence in result.not_looked_at]
     lines += [f"This witness told nothing of this log: {name}." for name in result.silent_witnesses]
     if result.table_findings:
         of_tables = [_format_finding(each) for each in result.table_findings]
         lines += _format_findings("The tables themselves", of_tables)
     lines += _format_findings(rate, [_format_finding(each) for each in result.findings])
+    of_rows = [_format_finding(each) for each in result.row_findings]
+    lines += _format_findings("The tables beside the log", of_rows)
     if result.time_stamps is not None:
         stamps = count(result.time_stamps, "time stamp|time stamps")
         since = f", from {result.first_time_stamp:%Y-%m-%d} on" if result.first_time_stamp else ""

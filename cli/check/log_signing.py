@@ -1,4 +1,4 @@
-"""Check who signs the log, and the authority that stamps it."""
+"""Check who signs the log, who co-signs it, and the authority that stamps it."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -17,6 +17,10 @@ DERIVED = (
     f'{SIGNER}: is missing, and environment = "production": the key that signs the log is derived'
     " from the master key on this machine, so that whoever has that can sign another log"
 )
+UNWITNESSED = (
+    'POSTKAMER_ARCHIVE_WITNESSES: is missing, and environment = "production": nobody elsewhere sees'
+    " it when the log is written and signed anew"
+)
 
 
 def check_log_signing(
@@ -26,6 +30,7 @@ def check_log_signing(
     try:
         signer = settings.load(settings.SignerSettings, environ)
         stamps = settings.load(settings.TimestampSettings, environ)
+        witnesses = settings.load(settings.WitnessSettings, environ).archive_witnesses
     except settings.SettingsError:
         return [], []
     checks: tuple[Callable[[], object], ...] = (
@@ -38,8 +43,8 @@ def check_log_signing(
             check()
         except settings.SettingsError as error:
             faults += error.faults
-    is_derived = config.environment == "production" and not signer.archive_signer
-    return faults, [DERIVED] if is_derived else []
+    missing = [DERIVED] * (not signer.archive_signer) + [UNWITNESSED] * (not witnesses)
+    return faults, missing if config.environment == "production" else []
 
 
 def check_signer(environ: Mapping[str, str]) -> ServerCheck:

@@ -27,7 +27,7 @@ from services import clock, metrics, tracing
 from services.config.model import Configuration
 from services.contract import Receipt
 from services.http.application import delay_rejection
-from services.http.body import BodyBudget, BodyBudgetExceeded, read_body
+from services.http.body import BodyBudget, BodyBudgetExceeded, BudgetLease, read_body
 from services.http.problems import (
     HEADERS,
     SERVER,
@@ -35,6 +35,7 @@ from services.http.problems import (
     problem_response,
     service_unavailable,
 )
+from services.http.server import client_networks, mark_proven
 from services.whatsapp.parser import routing_keys
 
 PATH = "/webhooks/whatsapp"
@@ -42,11 +43,17 @@ BODY_BYTES = 4 * 1024 * 1024
 """Meta sends at most 3 MB, decimal or binary."""
 BODY_SECONDS = 10.0
 """Time for a body to arrive; Meta's arrives in one go."""
-BODIES_IN_FLIGHT_BYTES = 256 * 1024 * 1024
-"""Bytes of all request bodies together, counted as they arrive: this bounds the memory in use."""
-RESERVED_BYTES = 32 * 1024 * 1024
-"""Part of these bytes that only small bodies may use: 500 of the largest small ones, and seconds of
+UNPROVEN_BYTES = 64 * 1024 * 1024
+"""Bytes of all bodies together that are not proven yet, counted as they arrive: this bounds the
+memory that strangers use. Twenty of Meta's largest bodies fit; those that are proven are bounded by
+admission."""
+RESERVED_BYTES = 16 * 1024 * 1024
+"""Part of these bytes that only small bodies may use: 250 of the largest small ones, and seconds of
 usual ones."""
+UNPROVEN_NETWORK_BYTES = 32 * 1024 * 1024
+"""Bytes of bodies of one network that arrive in pieces and are not proven yet: half of all, so that
+others have room. Ten of Meta's largest at the same moment fit; a small body comes in one go, is
+checked at once, and does not count here."""
 LARGE_BYTES = 256 * 1024
 """Size from which a body is hashed and scanned in a thread, so that the loop serves others
 meanwhile. A body counts once for each secret that it is tried with."""
@@ -56,6 +63,7 @@ THREAD_WAIT_SECONDS = 1.0
 """Longest wait for such a thread; after it the webhook is refused as overload."""
 CHALLENGE_CHARACTERS = 200
 NO_CHALLENGE = f"hub.challenge must be given, in at most {CHALLENGE_CHARACTERS} characters"
+_BODY_BOUNDS = {"all": "bodies", "network": "bodies_of_network"}
 _ACCEPTED_HEADERS = CIMultiDict({"API-Version": VERSION, "Server": SERVER})
 """Headers of an accepted webhook. The other HEADERS concern the body of an answer, and this answer
 has none."""
@@ -82,7 +90,7 @@ class Webhook:
     ) -> None:
         self._intake, self._endpoints, self._client = intake, endpoints, client
         self._config, self._owners = config, numbers_by_provider_id(config)
-        self._budget = BodyBudget(BODIES_IN_FLIGHT_BYTES, RESERVED_BYTES)
+        self._budget = BodyBudget(UNPROVEN_BYTES, RESERVED_BYTES, UNPROVEN_NETWORK_BYTES)
         self._hashing = asyncio.Semaphore(HASHING_THREADS)
         for status in (200, 503):  # shown at 0, or the first one is no increase to Prometheus
             _request_counter(status)
@@ -120,14 +128,15 @@ class Webhook:
     async def _answer(self, request: web.Request, endpoint: WebhookEndpoint | None) -> web.Response:
         started = clock.monotonic()
         try:
-            with self._budget.share() as take:
+            with self._budget.share() as lease:
                 closed = self._intake.refusal()
                 answer = (
                     service_unavailable(closed)
                     if closed
-                    else await self._process(request, endpoint, take)
+                    else await self._process(request, endpoint, lease)
                 )
-        except BodyBudgetExceeded:
+        except BodyBudgetExceeded as error:
+            metrics.door_refused.labels(bound=_BODY_BOUNDS[error.of]).inc()
             answer = _close_connection(service_unavailable("too much is coming in"))
         except (web.RequestPayloadError, ConnectionError):
             _request_counter(400).inc()  # the protocol answers, or the client has gone
@@ -139,14 +148,14 @@ class Webhook:
         return await delay_rejection(request, answer, waited) if answer.status == 503 else answer
 
     async def _process(
-        self, request: web.Request, endpoint: WebhookEndpoint | None, take: Callable[[int], None]
+        self, request: web.Request, endpoint: WebhookEndpoint | None, lease: BudgetLease
     ) -> web.Response:
         shown_to = endpoint or self._endpoints[SHARED_ENDPOINT]
         signatures = shown_to.origins.find_signatures(request.headers)
         if endpoint is None or not signatures:
             metrics.webhooks_unproven.inc(bool(signatures))
             return _close_connection(_unauthorized())  # such a body is not read
-        body = await _read_signed_body(request, take)
+        body = await _read_signed_body(request, lease)
         if isinstance(body, web.Response):
             return _close_connection(body)
         at, span = clock.now(), tracing.begin_trace("receive")
@@ -158,6 +167,8 @@ class Webhook:
         if origin is None or not self._has_client_certificate(origin, request.headers):
             metrics.webhooks_unproven.inc()
             return _unauthorized()
+        mark_proven(request)
+        lease.give_back()
         receipt = Receipt(
             id=clock.new_id(at),
             received_at=at,
@@ -209,7 +220,7 @@ class Webhook:
             async with asyncio.timeout(THREAD_WAIT_SECONDS):
                 await self._hashing.acquire()
         except TimeoutError:
-            raise BodyBudgetExceeded from None
+            raise BodyBudgetExceeded("all") from None
         try:
             return await asyncio.to_thread(function, *arguments)
         finally:
@@ -238,9 +249,7 @@ def _unauthorized() -> web.Response:
     return problem_response(401, "Unauthorized", "the signature is not valid")
 
 
-async def _read_signed_body(
-    request: web.Request, take: Callable[[int], None]
-) -> bytes | web.Response:
+async def _read_signed_body(request: web.Request, lease: BudgetLease) -> bytes | web.Response:
     """Return the body as it was signed, or the response that refuses it."""
     if "Content-Encoding" in request.headers:
         # aiohttp decompresses, and the signature covers the bytes as sent. Meta never compresses.
@@ -249,8 +258,10 @@ async def _read_signed_body(
         )
         answer.headers["Accept-Encoding"] = "identity"
         return answer
+    if not request.content.is_eof():
+        lease.count_for(client_networks(request))
     try:
-        body = await read_body(request, BODY_BYTES, BODY_SECONDS, take=take)
+        body = await read_body(request, BODY_BYTES, BODY_SECONDS, take=lease.take)
     except TimeoutError:
         return problem_response(408, "Request Timeout", "the body did not arrive in time")
     too_large = f"a webhook is at most {BODY_BYTES} bytes"

@@ -4,6 +4,7 @@ Records are made from the unit and the decision alone, so that a repeat writes t
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -33,6 +34,12 @@ def receipt_record(receipt: Receipt, parsed: Sequence[items.AnyItem]) -> Record:
     return Record(
         id=receipt.id, kind="receipt", at=receipt.received_at, data=_json(data), raw=body.rest
     )
+
+
+def unread_record(id: UUID, reason: str, at: datetime) -> Record:
+    """Return that a message of the broker was quarantined, which could not be read at all. `id` is
+    that of its row."""
+    return Record(id=id, kind="quarantine", at=at, data=_json({"reason": reason}))
 
 
 def _origin(receipt: Receipt) -> Data:

@@ -30,6 +30,7 @@ from router.handlers.dispatch import quarantine_unit
 from router.handlers.units import opaque_unit, parse_items, split_entry
 from router.model.changes import DecidedUnit
 from router.model.work import RoutingContext, WorkUnit
+from router.output.archive_records import unread_record
 from router.output.crm_events import AddressedEvent
 from router.partition import decision_metrics, decision_spans
 from router.partition.batch_gaps import BatchGapDetector
@@ -168,17 +169,28 @@ class Partition:
         except msgspec.DecodeError:
             batch = None
         if not isinstance(batch, PartitionBatch):
-            reason = "a message in the partition's queue cannot be read"
-            log.error("frame.unreadable", partition=self.number, reason=reason)
-            metrics.quarantined.labels(reason="frame unreadable").inc()
-            id = UUID(bytes=current.routing.hash("frame", message.body.hex()))
-            body = open_body(message.type, message.body)
-            await retry_while_unavailable(
-                lambda: self._store.quarantine_message(id, reason, body), "aside"
-            )
+            await self._put_aside(message, current)
             return []
         self._gaps.record(batch.source, batch.number, clock.now())
         return batch.entries
+
+    async def _put_aside(self, message: IncomingMessage, current: BatchContext) -> None:
+        """Quarantine a message that cannot be read, on the record."""
+        reason = "a message in the partition's queue cannot be read"
+        log.error("frame.unreadable", partition=self.number, reason=reason)
+        metrics.quarantined.labels(reason="frame unreadable").inc()
+        id = UUID(bytes=current.routing.hash("frame", message.body.hex()))
+        body = open_body(message.type, message.body)
+        await retry_while_unavailable(
+            lambda: self._store.quarantine_message(id, reason, body), "aside"
+        )
+        record = unread_record(id, reason, clock.now())
+        await publish_until_confirmed(
+            self._archive,
+            topology.ARCHIVE_QUEUE,
+            ArchiveBatch(records=[record]),
+            may_stop=current.is_lost,
+        )
 
     async def _process_one_by_one(self, entries: Sequence[Entry], current: BatchContext) -> None:
         for entry in entries:

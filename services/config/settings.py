@@ -316,6 +316,9 @@ class GatewaySettings(Settings, TokenSettings):
     """Header in which a TLS proxy passes the name on the client certificate; '' skips the check."""
     meta_client_name: str = "client.webhooks.fbclientcerts.com"
     object_store: ObjectStore
+    trusted_proxies: Networks = ()
+    """Networks of the proxies in front, such as `10.1.0.7/32`: their connections do not count for
+    their address, and they name the client in X-Forwarded-For."""
     gateway_port: Port = 8080
     gateway_ops_port: Port = 9080
 

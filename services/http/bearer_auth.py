@@ -11,6 +11,7 @@ from services.http.key_sets import KeysUnavailable
 from services.http.problems import problem_response, service_unavailable
 from services.http.rate_limit import headers, limit
 from services.http.rights import Rights, Role
+from services.http.server import mark_proven
 from services.http.token_store import TokenStore, TokensUnavailable
 from services.postgres.database import is_transient
 
@@ -44,6 +45,7 @@ def require_token(
                 metrics.api_refusals.labels(status=str(refusal.status)).inc()
                 return refusal
             assert rights is not None  # or it would have been refused
+            mark_proven(request)
             return await handler(request, rights)
         except (TokensUnavailable, KeysUnavailable):
             return service_unavailable("the tokens cannot be read")

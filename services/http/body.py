@@ -1,13 +1,21 @@
 """Request bodies with a bound on each body and on all bodies together."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
+from typing import Literal
 
 from aiohttp import StreamReader, web
 
+from services.http.client_networks import Networks
+
 
 class BodyBudgetExceeded(Exception):
-    """All requests together hold the largest number of bytes allowed."""
+    """Bodies together hold as many bytes as they may: `all`, or those of one `network`."""
+
+    def __init__(self, of: Literal["all", "network"]) -> None:
+        super().__init__(of)
+        self.of = of
 
 
 SMALL_BYTES = 64 * 1024
@@ -19,11 +27,14 @@ class BodyBudget:
     """Bytes that all requests together may hold, counted as they arrive and not as announced.
 
     `reserved` of them are only for the first SMALL_BYTES of each request, so that a sender of large
-    bodies leaves room for the small bodies of others.
+    bodies leaves room for the small bodies of others. Bodies of one network hold `per_network` at
+    most (None: no less than all).
     """
 
-    def __init__(self, size: int, reserved: int = 0) -> None:
+    def __init__(self, size: int, reserved: int = 0, per_network: int | None = None) -> None:
         self.available, self.reserved = size, reserved
+        self.per_network = size if per_network is None else per_network
+        self.by_network: Counter[str] = Counter()
 
     def share(self) -> "BudgetLease":
         """Return the lease of one request."""
@@ -33,23 +44,42 @@ class BodyBudget:
 class BudgetLease:
     """Takes bytes as they arrive, or raises BodyBudgetExceeded; returns them when it is left."""
 
-    __slots__ = ("_budget", "_taken")
+    __slots__ = ("_budget", "_networks", "_taken")
 
     def __init__(self, budget: BodyBudget) -> None:
         self._budget, self._taken = budget, 0
+        self._networks: Networks = ()
 
-    def __enter__(self) -> Callable[[int], None]:
-        return self._take
+    def __enter__(self) -> "BudgetLease":
+        return self
 
-    def _take(self, size: int) -> None:
+    def count_for(self, networks: Networks) -> None:
+        """Count what arrives from now on for the widest of the client's networks too."""
+        self._networks = networks[-1:]
+
+    def take(self, size: int) -> None:
+        budget = self._budget
         large = self._taken + size > SMALL_BYTES
-        if size > self._budget.available - (self._budget.reserved if large else 0):
-            raise BodyBudgetExceeded
-        self._budget.available -= size
+        if size > budget.available - (budget.reserved if large else 0):
+            raise BodyBudgetExceeded("all")
+        for network in self._networks:
+            if budget.by_network[network] + size > budget.per_network:
+                raise BodyBudgetExceeded("network")
+            budget.by_network[network] += size
+        budget.available -= size
         self._taken += size
 
-    def __exit__(self, *_: object) -> None:
+    def give_back(self) -> None:
+        """Return all bytes."""
         self._budget.available += self._taken
+        for network in self._networks:
+            self._budget.by_network[network] -= self._taken
+            if not self._budget.by_network[network]:
+                del self._budget.by_network[network]
+        self._taken = 0
+
+    def __exit__(self, *_: object) -> None:
+        self.give_back()
 
 
 def _count_nothing(_: int) -> None:

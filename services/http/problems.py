@@ -1,6 +1,7 @@
 """Answers of every service: JSON, RFC 9457 problems, their headers, and Retry-After."""
 
 import random
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -61,13 +62,18 @@ def json_response(
 
 def too_many_connections_response(chance: float) -> bytes:
     """Return a whole HTTP answer for a connection over the limit."""
+    return _too_many_connections(retry_after_seconds(chance))
+
+
+@cache
+def _too_many_connections(seconds: int) -> bytes:
     body = msgspec.json.encode(
         {"status": 503, "title": "Service Unavailable", "detail": "too many connections are open"}
     )
     headers = HEADERS | {
         "Content-Type": "application/problem+json",
         "Content-Length": str(len(body)),
-        "Retry-After": str(retry_after_seconds(chance)),
+        "Retry-After": str(seconds),
         "Connection": "close",
     }
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())

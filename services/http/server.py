@@ -11,11 +11,23 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, cast
 
+import msgspec
 import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.web_protocol import RequestHandler
+from multidict import CIMultiDictProxy
 
+from services import metrics
+from services.http.client_networks import (
+    FORWARDED,
+    Networks,
+    counted_networks,
+    forwarded_client,
+    is_trusted,
+    parse_address,
+)
+from services.http.connection_counts import ConnectionCounts, UnprovenBounds
 from services.http.problems import (
     HEADERS,
     SERVER,
@@ -49,6 +61,14 @@ wait of new ones was 2.0 s with one server object and 0.2 s with this number."""
 SILENT_SECONDS = 65.0
 """Time for the whole header of the next request, from the opening of the connection or the last
 answer. Longer than a proxy keeps an idle connection (mostly 60 s), so that the proxy closes it."""
+READ_BYTES = 64 * 1024
+"""Bytes of a body after twice of which a connection is not read until a handler takes some: most
+bodies come in one go. aiohttp's own number is four times as large, and each connection may fill it.
+"""
+STRANGER_WAITS = 3
+"""Looks at a stranger's connection, `UnprovenBounds.seconds` apart, after which one and the same
+request has lasted too long. A body has 10 s; who then does not read the answer holds it for ever.
+"""
 LINGER_SECONDS = 2.0
 """Time to read on after an answer that was sent before the end of the request: a sender that still
 sends when we close sees a reset instead of the answer."""
@@ -68,9 +88,79 @@ FAULT = "a fault in Postkamer: see http.failed in the log"
 
 
 class _Connection(RequestHandler):
-    """aiohttp's protocol, with error answers that are problems and quote nothing."""
+    """aiohttp's protocol, with error answers that are problems and quote nothing, and an end to
+    silence as long as nothing is proven."""
 
-    __slots__ = ()
+    __slots__ = ("_counts", "_last_count", "_networks", "_timer", "_waits")
+
+    def __init__(
+        self, server: web.Server, counts: ConnectionCounts, networks: Networks, silent: float
+    ) -> None:
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type]  # paths and peers are personal data
+            # aiohttp also counts from the opening of a connection, and until a header is complete.
+            keepalive_timeout=silent,
+            lingering_time=LINGER_SECONDS,
+            max_headers=HEADER_LINES,
+            max_line_size=HEADER_BYTES,
+            max_field_size=HEADER_BYTES,
+            read_bufsize=READ_BYTES,
+            auto_decompress=False,  # no sender compresses; a signature is over the bytes as sent
+        )
+        self._counts, self._networks = counts, networks
+        self._last_count = self._waits = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._counts.enter(self, self._networks)
+        super().connection_made(transport)
+        self._watch()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._counts.leave(self)
+        if self._timer:
+            self._timer.cancel()
+        super().connection_lost(exc)
+
+    def prove(self) -> None:
+        """Count this connection no more among those that have proven nothing."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+            self._counts.prove(self)
+
+    def client_networks(self, headers: CIMultiDictProxy[str]) -> Networks:
+        """Return the networks of the client: those of the peer, or of whom our proxy names."""
+        bounds = self._counts.bounds
+        if self._networks or bounds is None or not bounds.trusted:
+            return self._networks
+        client = forwarded_client(headers.getall(FORWARDED, []), bounds.trusted)
+        return counted_networks(client) if client else ()
+
+    def is_idle(self) -> bool:
+        """Return True if no request is in hand."""
+        return self._waiter is not None and not self._waiter.done()
+
+    def _watch(self) -> None:
+        """Look once in a while if a request came, and close the connection if none did."""
+        if self._networks and self._counts.bounds:
+            seconds = self._counts.bounds.seconds
+            self._timer = self._loop.call_later(seconds, self._end_silence)
+
+    def _end_silence(self) -> None:
+        if self._request_count != self._last_count:
+            self._last_count, self._waits = self._request_count, 0
+        elif self.is_idle():
+            self.force_close()
+            return
+        elif self._waits == STRANGER_WAITS:
+            if self.transport:
+                self.transport.abort()  # `close` would wait until the client has read the answer
+            return
+        self._waits += 1
+        self._watch()
 
     def handle_error(
         self,
@@ -97,39 +187,49 @@ def _is_too_long(error: HttpProcessingError) -> bool:
     return isinstance(error, LineTooLong) or TOO_MANY in error.message
 
 
-class _RefusedConnection(asyncio.Protocol):
-    """A connection over the limit. It gets a 503 and is closed; a sender that is still sending may
-    see a reset instead, as nothing is read."""
+class _Doorway(asyncio.Protocol):
+    """Lets a new connection in, or answers it 503 and closes it. A refused sender that still sends
+    may see a reset instead, as nothing is read."""
+
+    def __init__(self, server: web.Server, counts: ConnectionCounts, silent: float) -> None:
+        self._server, self._counts, self._silent = server, counts, silent
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast(asyncio.Transport, transport)
-        transport.write(too_many_connections_response(random.random()))
-        transport.close()
+        networks = _peer_networks(transport, self._counts.bounds)
+        bound = self._counts.refusal(networks)
+        if bound == "all" and self._counts.make_room():
+            metrics.door_refused.labels(bound="made_room").inc()
+            bound = None
+        if bound:
+            metrics.door_refused.labels(bound=bound).inc()
+            transport.write(too_many_connections_response(random.random()))
+            transport.close()
+            return
+        connection = _Connection(self._server, self._counts, networks, self._silent)
+        transport.set_protocol(connection)
+        connection.connection_made(transport)
 
 
-def _connection_factory(
-    server: web.Server, limit: int, silent_seconds: float
-) -> Callable[[], asyncio.BaseProtocol]:
-    """Return the factory of the protocol of each new connection."""
-    loop = asyncio.get_running_loop()
+def _peer_networks(transport: asyncio.Transport, bounds: UnprovenBounds | None) -> Networks:
+    """Return the networks in which a connection counts; none for a proxy of ours."""
+    peer = transport.get_extra_info("peername")
+    address = parse_address(peer[0]) if bounds and isinstance(peer, tuple) else None
+    if bounds is None or address is None or is_trusted(address, bounds.trusted):
+        return ()
+    return counted_networks(address)
 
-    def connection() -> asyncio.BaseProtocol:
-        if len(server.connections) >= limit:
-            return _RefusedConnection()
-        return _Connection(
-            server,
-            loop=loop,
-            access_log=None,  # type: ignore[arg-type]  # paths and peers are personal data
-            # aiohttp also counts from the opening of a connection, and until a header is complete.
-            keepalive_timeout=silent_seconds,
-            lingering_time=LINGER_SECONDS,
-            max_headers=HEADER_LINES,
-            max_line_size=HEADER_BYTES,
-            max_field_size=HEADER_BYTES,
-            auto_decompress=False,  # no sender compresses; a signature is over the bytes as sent
-        )
 
-    return connection
+def mark_proven(request: web.BaseRequest) -> None:
+    """Let the connection of a request count no more for its address: the sender is known."""
+    if isinstance(request.protocol, _Connection):
+        request.protocol.prove()
+
+
+def client_networks(request: web.BaseRequest) -> Networks:
+    """Return the networks of the client that sent a request, also behind a proxy of ours."""
+    protocol = request.protocol
+    return protocol.client_networks(request.headers) if isinstance(protocol, _Connection) else ()
 
 
 def _handler(posts: Mapping[str, Handle], application: Handle) -> Handle:
@@ -163,14 +263,25 @@ def _listening_socket(bind: str, port: int, shared: bool) -> socket.socket:
     return socket.create_server((bind, port), family=family, backlog=BACKLOG, reuse_port=shared)
 
 
+class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds of the connections of one port."""
+
+    connections: int = INTERNAL_CONNECTIONS
+    silent_seconds: float = SILENT_SECONDS
+    unproven: UnprovenBounds | None = None
+    """Bounds of those of strangers; None: nobody is one here."""
+
+
+INTERNAL = ServerLimits()
+
+
 @asynccontextmanager
 async def serve(
     app: web.Application,
     bind: str,
     port: int,
     *,
-    connections: int = INTERNAL_CONNECTIONS,
-    silent_seconds: float = SILENT_SECONDS,
+    limits: ServerLimits = INTERNAL,
     shared: bool = False,
 ) -> AsyncIterator[int]:
     """Serve `app` until the context is left; yields the port (`port` 0 chooses a free one).
@@ -184,12 +295,16 @@ async def serve(
     server = runner.server
     assert server is not None  # set by `setup`
     server.request_handler = _handler(app.get(POST_HANDLERS, {}), server.request_handler)
-    connection = _connection_factory(server, connections, silent_seconds)
+    counts = ConnectionCounts(limits.connections, limits.unproven)
     loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(runner.cleanup)
         listening = stack.enter_context(_listening_socket(bind, port, shared))
         for _ in range(ACCEPTED_AT_ONCE):
-            each = await loop.create_server(connection, sock=listening.dup(), backlog=BACKLOG)
+            each = await loop.create_server(
+                lambda: _Doorway(server, counts, limits.silent_seconds),
+                sock=listening.dup(),
+                backlog=BACKLOG,
+            )
             stack.callback(each.close)
         yield listening.getsockname()[1]

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 from pydantic import SecretStr
 
-from archiver.audit.checkpoints import Trust
+from archiver.audit.checkpoints import Trust, list_outside
 from archiver.audit.log import VerifyOptions, verify_log
 from archiver.encryption.key_store import KeyStore
 from archiver.log import checkpoint_signer, outside_head
@@ -79,7 +79,9 @@ class Archive:
         signer = Signer("postkamer", seed)
         store = ObjectStore(self.town.objects.as_uri())
         await checkpoint_signer.sign_checkpoint(self.pool, signer, store)
-        asked = VerifyOptions(Trust("postkamer", signer.public_key), outside=store)
+        asked = VerifyOptions(
+            Trust("postkamer", signer.public_key), outside=await list_outside(store)
+        )
         async with self.pool.acquire() as connection, connection.transaction(
             isolation="repeatable_read", readonly=True
         ):  # fmt: skip

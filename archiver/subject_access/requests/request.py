@@ -1,6 +1,7 @@
 """A request of a data subject. Pure."""
 
 from datetime import date, datetime
+from hashlib import sha256
 
 import msgspec
 
@@ -25,3 +26,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     def state(self, today: date) -> deadlines.State:
         return deadlines.state(self.due_on, today, decided=self.decision is not None)
+
+    def names_digest(self) -> str:
+        """Return the hash of the keyed hashes of the person's names, in hex."""
+        return sha256(msgspec.msgpack.encode(self.hashes)).hexdigest()

@@ -46,6 +46,10 @@ class RequestEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
     decision: str = ""
     text: str = ""
     from_: Any = msgspec.field(name="from", default=None)
+    conversations: tuple[str, ...] = ()
+    names: str = ""
+    """Conversations and names of the person as they were found, at the opening; the names as one
+    hash. `archive verify` holds the row against them."""
 
 
 class RequestStore:
@@ -82,19 +86,25 @@ class RequestStore:
             list(request.conversations),
         )
         await self._record_step(
-            request, now, event="opened", by=new_request.by, from_=_person_fields(match.asked)
+            request,
+            now,
+            event="opened",
+            by=new_request.by,
+            from_=_person_fields(match.asked),
+            conversations=request.conversations,
+            names=request.names_digest(),
         )
         return request
 
     async def lock_request(self, id: str) -> Request | None:
         """Read a request and lock it until the transaction ends, so that none is decided twice."""
-        row = await self._connection.fetchrow(f"{_SELECT} where id = $1 for update", id)
-        return _read_request(row) if row else None
+        row = await self._connection.fetchrow(f"{SELECT} where id = $1 for update", id)
+        return read_request(row) if row else None
 
     async def list_requests(self, tenant: str, *, open: bool, before: date | None) -> list[Request]:
         """Return the requests of a municipality; '' for all."""
         rows = await self._connection.fetch(_LIST, open, before, MAX_LISTED, tenant)
-        return [_read_request(row) for row in rows]
+        return [read_request(row) for row in rows]
 
     async def extend(
         self, request: Request, until: date, ground: str, by: str, now: datetime
@@ -117,9 +127,7 @@ class RequestStore:
         """Return the steps that can still be decrypted, oldest first."""
         places = ["", *request.conversations]
         rows = await self._connection.fetch(_STEPS, request.tenant, places)
-        decoded = [
-            (row["at"], _decode_event(row["data"])) for row in decrypt_rows(rows, self._keys)
-        ]
+        decoded = [(row["at"], decode_event(row["data"])) for row in decrypt_rows(rows, self._keys)]
         return [(at, step) for at, step in decoded if step.request == request.id]
 
     async def _record_step(self, request: Request, now: datetime, **fields: Any) -> None:
@@ -148,20 +156,20 @@ def _person_fields(names: Iterable[Identity]) -> dict[str, Any]:
     return {"identities": [{"kind": kind, "value": value} for kind, value in pairs]}
 
 
-_decode_event = msgspec.json.Decoder(RequestEvent).decode
+decode_event = msgspec.json.Decoder(RequestEvent).decode
 
 
-def _read_request(row: Any) -> Request:
+def read_request(row: Any) -> Request:
     lists = {name: tuple(row[name]) for name in ("hashes", "conversations")}
     return Request(**dict(row) | lists)
 
 
-_SELECT = """
+SELECT = """
 select id, tenant, kind, received_on, due_on, extension, decision, ground, decided_at, hashes,
     conversations
 from archiver.request
 """
-_LIST = f"""{_SELECT}
+_LIST = f"""{SELECT}
 where (not $1 or decision is null) and ($2::date is null or (decision is null and due_on < $2))
     and ($4 = '' or tenant = $4)
 order by decision is not null, due_on, id limit $3

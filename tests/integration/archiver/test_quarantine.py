@@ -60,7 +60,8 @@ async def test_record_with_an_impossible_time_is_quarantined_alone(pool: Pool) -
     never = datetime.max.replace(tzinfo=timezone(timedelta(hours=-14)))
     await _take_in(pool, [msgspec.structs.replace(entry(2), at=never), GOOD])
     assert await pool.fetchval(QUARANTINED) == 1
-    assert await pool.fetchval("select id from archiver.entry") == GOOD.id
+    written = "select id from archiver.entry where kind <> 'aside'"
+    assert await pool.fetchval(written) == GOOD.id
 
 
 async def test_message_whose_key_is_gone_is_quarantined_sealed(pool: Pool) -> None:
@@ -114,7 +115,7 @@ async def test_sealable_records_are_written_once_and_leave_the_quarantine(
     await (await writer_of(pool)).add(OTHERS[:1])  # the writer's publish was confirmed too late
     done = await archive("aside", "again", *ids[:2], *WHY)
     assert done.stdout == "2 records added to the archive\n"
-    written = sorted(row["id"] for row in await rows_of(pool))
+    written = sorted(row["id"] for row in await rows_of(pool) if row["kind"] != "aside")
     assert written == sorted(record.id for record in [GOOD, *OTHERS])
     assert [one["id"] for one in await archive.json("aside", "list")] == [str(id) for id in ids[2:]]
     [operation] = await pool.fetch(OPERATIONS)
@@ -131,7 +132,7 @@ async def test_message_whose_key_is_back_is_archived(pool: Pool, archive: Archiv
     assert "its working key is gone" in shut
     await give_lost_key_back(pool)
     await archive("aside", "again", id, *WHY)
-    written = sorted(row["id"] for row in await rows_of(pool))
+    written = sorted(row["id"] for row in await rows_of(pool) if row["kind"] != "aside")
     assert written == sorted(record.id for record in OTHERS)
 
 
@@ -145,7 +146,8 @@ async def test_no_record_is_written_if_one_of_them_cannot_be(
     altered = await archive.fails("aside", "again", ids[0], *WHY)
     assert "it was altered, or its key was" in altered
     assert await pool.fetchval(QUARANTINED) == 4
-    assert await rows_of(pool) == await pool.fetch(OPERATIONS) == []
+    assert {row["kind"] for row in await rows_of(pool)} == {"aside"}
+    assert await pool.fetch(OPERATIONS) == []
 
 
 async def test_opening_writes_a_private_file_and_is_on_the_record(

@@ -9,7 +9,7 @@ from archiver.log.writer import SealedBeforeErasure
 from services.postgres.database import Pool
 from tests.support.archiver.api import archive_api
 from tests.support.archiver.commands import OPERATOR, Archive
-from tests.support.archiver.records import id_of, message, note
+from tests.support.archiver.records import delivery, id_of, message, note
 from tests.support.archiver.signed_log import Log
 from tests.support.decrypted_record import writer_of
 
@@ -35,6 +35,7 @@ async def findings(archive: Archive, code: int) -> list[str]:
 WORDS = "what this entry is found by is not what is in it"
 PERSON = "whom this entry is about is not found"
 FORGOTTEN = "somebody is found whose conversation was destroyed"
+NOT_THEIRS = "somebody is found by an entry that is not about them"
 NOBODY = "something is found by its words that nobody can read"
 SEARCHABLE = "archiver.searchable"
 DEEDS: dict[str, tuple[str, list[str]]] = {
@@ -56,6 +57,11 @@ DEEDS: dict[str, tuple[str, list[str]]] = {
         f"update archiver.subject set conversation = '{id_of('drie')}'"
         f" where conversation = '{id_of('twee')}'",
         [PERSON, FORGOTTEN],
+    ),
+    "person of another conversation": (
+        "insert into archiver.subject select a.tenant, a.hash, b.conversation, b.entry"
+        " from archiver.subject a join archiver.subject b on a.hash < b.hash",
+        [NOT_THEIRS],
     ),
     "row inserted": (
         f"insert into {SEARCHABLE} select archiver.first_id(now()), 900, at, tenant,"
@@ -102,6 +108,20 @@ async def test_mended_index_finds_for_tokens_with_the_right(world: Pool, archive
         assert (await api.search(words="zwembad"))["total"] == 2
     async with archive_api(world, departments=frozenset(["balie"])) as api:
         assert (await api.search(words="container"))["total"] == 0
+
+
+async def test_words_of_an_entry_that_is_no_message_are_found_and_removed(log: Log) -> None:
+    result = delivery(log.records[0], "crm", log.records[0].at)
+    await log.writer.add([result])
+    await log.pool.execute(
+        f"insert into {SEARCHABLE} select $1, 700, at, tenant, department, conversation, kind,"
+        f" type, direction, words from {SEARCHABLE} where position = 0",
+        result.id,
+    )
+    async with log.pool.acquire() as connection, connection.transaction():
+        [orphan] = await search_index.find_orphaned_rows(connection)
+        assert (orphan.sentence, orphan.entry) == (NOBODY, str(result.id))
+        assert await search_index.delete_orphans(connection) == 1
 
 
 async def test_index_of_erased_entries_is_removed_and_not_rebuilt(log: Log) -> None:

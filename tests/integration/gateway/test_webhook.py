@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 
+from gateway.webhook import handler
 from gateway.webhook.endpoints import build_endpoints
 from gateway.webhook.handler import BODY_BYTES, PATH, ClientCertificate, Webhook
 from services import metrics
 from services.config import loader
 from services.http.application import api_app
+from services.http.connection_counts import UnprovenBounds
 from services.http.problems import HEADERS
-from services.http.server import POST_HANDLERS, serve
+from services.http.server import INTERNAL, POST_HANDLERS, ServerLimits, serve
+from services.tasks import cancel_and_wait
 from tests.support.installation import EXAMPLE
 from tests.support.integration.crm_desk import Taken
 from tests.support.integration.raw_http import HOST, LONG, said
@@ -33,7 +36,10 @@ both_ways = pytest.mark.parametrize("ahead", [True, False], ids=["ahead", "appli
 
 @asynccontextmanager
 async def door(
-    kept: Any, ahead: bool, client: ClientCertificate | None = None
+    kept: Any,
+    ahead: bool,
+    client: ClientCertificate | None = None,
+    limits: ServerLimits = INTERNAL,
 ) -> AsyncIterator[int]:
     town = loader.load(EXAMPLE).config
     ways = build_endpoints(town, [SECRET.decode()], "t", {})
@@ -41,7 +47,7 @@ async def door(
     app = api_app(webhook.routes())
     if ahead:
         app[POST_HANDLERS] = {PATH: webhook.receive}
-    async with serve(app, "127.0.0.1", 0) as port:
+    async with serve(app, "127.0.0.1", 0, limits=limits) as port:
         yield port
 
 
@@ -149,3 +155,49 @@ async def test_a_body_that_breaks_off_is_counted(ahead: bool) -> None:
         while request_count(400) == before:
             await asyncio.sleep(0.01)
     assert (request_count(400) - before, kept.entries) == (1, [])
+
+
+ONE_STRANGER = ServerLimits(unproven=UnprovenBounds(per_address=1))
+MADE_UP = b"X-Hub-Signature-256: sha256=" + b"0" * 64 + b"\r\n"
+KEEP = POST.replace(b"Connection: close\r\n", b"")
+
+
+def refused_count(bound: str) -> float:
+    name, labels = "postkamer_door_refused_total", {"bound": bound}
+    return metrics.REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+@both_ways
+@pytest.mark.parametrize(
+    ("signature", "sent", "second"),
+    [(SIGNED, [POST + SIGNED + WHOLE], 200), (MADE_UP, [], 503)],
+    ids=["proven", "stranger"],
+)
+async def test_sender_is_a_stranger_until_a_webhook_is_proven(
+    signature: bytes, sent: list[bytes], second: int, ahead: bool
+) -> None:
+    async with door(Taken(), ahead, limits=ONE_STRANGER) as port, asyncio.timeout(LONG):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(KEEP + signature + WHOLE)
+        await reader.readuntil(b"\r\n\r\n")
+        ((status, _, _),) = await said(port, *sent)
+        assert status == second
+        writer.close()
+
+
+async def test_half_bodies_of_a_network_refuse_none_that_comes_in_one_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(handler, "UNPROVEN_NETWORK_BYTES", 1000)
+    kept, before = Taken(), refused_count("bodies_of_network")
+    half = POST + SIGNED + b"Content-Length: 2000\r\n\r\n" + b"x" * 900
+    limits = ServerLimits(unproven=UnprovenBounds())
+    async with door(kept, True, limits=limits) as port, asyncio.timeout(LONG):
+        both = [asyncio.create_task(said(port, half)) for _ in range(2)]
+        (refused,), (held,) = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        ((status, headers, _),) = refused.result()
+        assert (status, headers["connection"]) == (503, "close")
+        assert refused_count("bodies_of_network") - before == 1
+        ((status, _, _),) = await said(port, POST + SIGNED + WHOLE)
+        assert (status, len(kept.entries)) == (200, 1)
+        await cancel_and_wait(held)

@@ -19,7 +19,8 @@ from services import clock
 from services.amqp import topology
 from services.amqp.consumer import Inbox
 from services.amqp.incoming_message import IncomingMessage
-from services.contract import Command, Entry, PartitionBatch, encode
+from services.amqp.sealed_batch import open_batch
+from services.contract import ArchiveBatch, Command, Entry, PartitionBatch, Record, encode
 from services.postgres.database import Pool
 from services.sealing.columns import QUARANTINE, bind
 from services.sealing.key_ring import MARK, RING
@@ -235,8 +236,20 @@ async def test_a_message_that_cannot_be_read_is_kept_and_the_next_one_is_decided
         await until(
             lambda: pool.fetchval("select count(*) from router.conversation"), lambda n: n == 1, 15
         )
+        kept = await pool.fetchrow("select id, raw from router.quarantine")
+        assert kept and await _kept(pool) == body
+        queue = await channel.get_queue(topology.ARCHIVE_QUEUE, ensure=False)
+        records: list[Record] = []
+
+        async def on_record() -> list[str]:
+            while message := await queue.get(fail=False, no_ack=True):
+                batch = open_batch(message.type or "", message.body)
+                assert isinstance(batch, ArchiveBatch)
+                records.extend(batch.records)
+            return [record.kind for record in records if record.id == kept["id"]]
+
+        await until(on_record, lambda kinds: kinds == ["quarantine"], 15)
         await admin.close()
-    assert await _kept(pool) == body
 
 
 async def test_a_kind_of_a_newer_version_stays_in_the_queue(broker: Broker, pool: Pool) -> None:

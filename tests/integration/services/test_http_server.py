@@ -12,7 +12,7 @@ from aiohttp import web
 from services.http import application as http_application
 from services.http.application import api_app, delay_rejection
 from services.http.problems import HEADERS, problem_response
-from services.http.server import serve
+from services.http.server import ServerLimits, serve
 from tests.support.integration.event_loops import on_both_loops
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -39,7 +39,8 @@ def hello(started: asyncio.Event | None = None, go_on: asyncio.Event | None = No
 @asynccontextmanager
 async def serving(app: web.Application | None = None, **limits: Any) -> AsyncIterator[int]:
     """The port of a server, for a test that hangs no longer than LONG."""
-    async with asyncio.timeout(LONG), serve(app or hello(), "127.0.0.1", 0, **limits) as port:
+    bounds = ServerLimits(**limits)
+    async with asyncio.timeout(LONG), serve(app or hello(), "127.0.0.1", 0, limits=bounds) as port:
         yield port
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from archiver.audit import log
-from archiver.audit.checkpoints import Trust
+from archiver.audit.checkpoints import Trust, list_outside
 from archiver.audit.log import VerifyOptions
 from archiver.audit.log_walk import Finding
 from archiver.encryption.key_store import KeyStore
@@ -71,7 +71,7 @@ class Log:
     ) -> list[Finding]:
         given = VerifyOptions(
             trust=Trust(self.signer.origin, self.signer.public_key, self.signer.earlier),
-            outside=self.outside if outside else None,
+            outside=await list_outside(self.outside) if outside else None,
             keys=self.keys if with_keys else None,
             **options,  # type: ignore[arg-type]
         )

@@ -30,13 +30,6 @@ select gen_random_uuid(), {}, kind, at, tenant, conversation, department, messag
 """
 
 
-def run_sql(statement: str) -> Deed:
-    async def deed(log: Log) -> object:
-        return await log.pool.execute(statement)
-
-    return deed
-
-
 async def store_tree(pool: Pool, tree: Tree, *, nodes: bool = True, head: bool = True) -> None:
     if nodes:
         await pool.execute("delete from archiver.node")

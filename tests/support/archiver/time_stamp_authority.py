@@ -73,6 +73,7 @@ class AuthorityServer:
         self.asked = 0
         self.url = ""
         self.answer: web.Response | None = None
+        """Answer instead of a stamp; a copy of it is sent, since aiohttp sends no response twice."""
         self.is_silent = False
 
     async def _stamp(self, request: web.Request) -> web.StreamResponse:
@@ -82,7 +83,9 @@ class AuthorityServer:
         if self.is_silent:
             await asyncio.Event().wait()
         if self.answer:
-            return self.answer
+            return web.Response(
+                status=self.answer.status, body=self.answer.body, headers=self.answer.headers
+            )
         body = await asyncio.to_thread(self._authority.stamp, query)
         return web.Response(body=body, content_type="application/timestamp-reply")
 

@@ -9,13 +9,15 @@ import msgspec
 from pydantic import SecretStr
 
 from archiver.audit import log
-from archiver.audit.checkpoints import Trust
+from archiver.audit.checkpoints import Trust, list_outside
 from archiver.audit.log import VerifyOptions
 from archiver.audit.log_walk import Finding
+from archiver.audit.rows_beside import Unseen, verify_rows
 from archiver.index.blind_index import person_hash
 from archiver.index.record_fields import read_fields, subject_identities
 from archiver.log import checkpoint_signer
 from archiver.log.checkpoint_signer import sign_checkpoint
+from archiver.quarantine import ASIDE
 from archiver.signing.signer import Signer
 from services.config.settings import derive_key
 from services.contract import Record
@@ -39,14 +41,15 @@ async def check(pool: Pool, published: Sequence[Record], before: int, store: Pat
 
 
 async def whole(pool: Pool, published: Sequence[Record], before: int) -> None:
-    """Each once, and nothing else."""
+    """Each once, and nothing else but what tells of the quarantine."""
     wanted = {record.id: record for record in published}
     assert len(wanted) == len(published)
     ids = [row["id"] for row in await pool.fetch("select id from archiver.entry")]
     counts = Counter(ids)
     assert [id for id in wanted if counts[id] != 1] == []
-    assert len(ids) == before + len(wanted)
     rows = await rows_of(pool)
+    asides = sum(row["kind"] == ASIDE for row in rows)
+    assert len(ids) == before + len(wanted) + asides
     assert [row["position"] for row in rows] == list(range(len(ids)))
     changed = [row["id"] for row in rows if row["id"] in wanted and not _says(row, wanted)]
     assert changed == []
@@ -61,17 +64,19 @@ def _says(row: dict[str, Any], wanted: dict[Any, Record]) -> bool:
 
 
 async def findings(pool: Pool, store: Path) -> list[Finding]:
-    """Findings of the log's check after all was signed; also of the copies outside the database."""
+    """Findings after all was signed: of the log, of its copies outside the database, and of the
+    tables beside it."""
     signer = Signer(LOG, derive_key([SecretStr(KEY)], checkpoint_signer.PURPOSE))
     outside = ObjectStore(store.as_uri())
     await sign_checkpoint(pool, signer, outside)
-    asked = VerifyOptions(trust=Trust(LOG, signer.public_key), outside=outside)
+    asked = VerifyOptions(trust=Trust(LOG, signer.public_key), outside=await list_outside(outside))
     async with (
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         found = log.verify_log(connection, asked, lambda seen, of: None)
-        return [one async for one in found]
+        beside = verify_rows(connection, await keys_of(pool), Unseen())
+        return [one async for one in found] + [one async for one in beside]
 
 
 async def files(pool: Pool, published: Sequence[Record]) -> None:

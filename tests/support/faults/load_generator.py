@@ -6,6 +6,7 @@ it as JSON. A raw protocol, since it shares two cores with what it loads.
 
 import asyncio
 import re
+import socket
 import sys
 import time
 
@@ -18,6 +19,8 @@ HEAD = re.compile(
     rb"HTTP/1\.1 (\d{3}) [^\r]*\r\n.*?content-length: (\d+)\r\n.*?\r\n\r\n", re.I | re.S
 )
 FILES = 8192
+NETWORKS = 20
+"""Networks of the senders: those of one network are bounded."""
 ANSWER_SECONDS = 20.0
 """Seconds after which a request without an answer counts as hanging."""
 
@@ -105,8 +108,10 @@ async def main(port: int, connections: int, seconds: float, run: str) -> Outcome
     loop = asyncio.get_running_loop()
     load = Load(run, seconds)
     senders = []
-    for _ in range(connections):
-        _, sender = await loop.create_connection(lambda: Sender(load), "127.0.0.1", port)
+    for n in range(connections):
+        source = f"127.0.{n % NETWORKS + 1}.1", 0
+        made = socket.create_connection(("127.0.0.1", port), source_address=source)
+        _, sender = await loop.create_connection(lambda: Sender(load), sock=made)
         senders.append(sender.done)
     _, pending = await asyncio.wait(senders, timeout=seconds + ANSWER_SECONDS)
     load.outcome.hanging = len(pending)

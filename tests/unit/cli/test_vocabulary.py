@@ -42,7 +42,7 @@ OWN = {
     "balance": {"--accept", "--begin"},
     "parked drop": {"--status", "--unreadable"},
     "parked list": {"--status", "--unreadable"},
-    "parked replay": {"--status", "--per-second", "--cancel"},
+    "parked replay": {"--status", "--per-second", "--cancel", "--unreadable"},
     "parked show": {"--content"},
     "quarantine again": {"--cause"},
     "quarantine drop": {"--cause"},

@@ -99,6 +99,7 @@ ENDINGS = {
     "PartitionWaits": ('rabbitmq_queue_messages{queue="router.partition.0"}', "3x30 0x90"),
     "BrokerBlocked": ('postkamer_broker_blocked{service="gateway",link="publishing"}', RAISED),
     "DoorShut": ('postkamer_webhook_requests_total{status="503"}', TICKS),
+    "DoorCrowded": ('postkamer_door_refused_total{bound="address"}', "0+9x20 180x90"),
     "WebhooksRefused": ("postkamer_webhooks_unproven_total", TICKS),
     "PublishesUnconfirmed": (
         'postkamer_unconfirmed_publishes_total{service="router",reason="full"}', "0+1x30 30x90"

@@ -65,6 +65,7 @@ IN_PARTITION = 'rabbitmq_queue_messages{queue="router.partition.0",vhost="postka
 BLOCKED = 'postkamer_broker_blocked{service="gateway",link="%s"}'
 FREE, LIMIT = OF_THE_BROKER
 WEBHOOKS = 'postkamer_webhook_requests_total{service="gateway",status="%s"}'
+CROWD = 'postkamer_door_refused_total{service="gateway",bound="%s"}'
 UNPROVEN_OPERATOR = "postkamer_operations_unproven_total"
 UNPROVEN_WEBHOOKS = 'postkamer_webhooks_unproven_total{service="gateway"}'
 UNCONFIRMED_PUBLISHES = 'postkamer_unconfirmed_publishes_total{service="router",reason="full"}'
@@ -278,6 +279,10 @@ CASES = [
     case("a scanner by night", {WEBHOOKS % "401": "0+5x90", UNPROVEN_WEBHOOKS: "0x90",
          WEBHOOKS % "200": "7x90"}, 80),
     one("a door that is open", WEBHOOKS % "200", "0+2x30"),
+    case("a crowd at the door", {CROWD % "address": "0 900 2000x30"}, 8, "DoorCrowded"),
+    case("a crowd of two kinds",
+         {CROWD % "all": "0 12x30", CROWD % "made_room": "0 12x30"}, 8, "DoorCrowded"),
+    case("a burst at the door", {CROWD % "address": "0 15x30"}, 8),
     case("publishes that get no confirm", {UNCONFIRMED_PUBLISHES: "0+1x60"},
          20, "PublishesUnconfirmed"),
     case("publishes at a restart of the broker", {UNCONFIRMED_PUBLISHES: "0 30x60"}, 20),

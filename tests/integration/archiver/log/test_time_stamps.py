@@ -228,7 +228,11 @@ async def test_log_that_was_rewritten_with_the_store_and_the_key_is_named_by_its
     await log.pool.execute("delete from archiver.checkpoint")
     for size in (FIRST_SIGNED, ENTRIES):
         await log.outside.delete(checkpoint_key(size))
-    at = times[-1]["at"] - timedelta(days=30 * stamps_again)
+    earlier = timedelta(days=30 * stamps_again)
+    await log.pool.execute(
+        "update archiver.entry set written_at = written_at - $1::interval", earlier
+    )
+    at = times[-1]["at"] - earlier
     checkpoint = signed_note.Checkpoint(log.signer.origin, ENTRIES, tree.root(), at)
     note = signed_note.sign_note(checkpoint, log.signer.seed)
     sign = "insert into archiver.checkpoint (size, at, note) values ($1, $2, $3)"

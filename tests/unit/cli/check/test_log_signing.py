@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from archiver.signing.signer import Signer
-from cli.check.log_signing import DERIVED, check_log_signing, check_signer
+from cli.check.log_signing import DERIVED, UNWITNESSED, check_log_signing, check_signer
 from services.config.model import Configuration
+from services.transparency.signed_note import COSIGNATURE, Key, encode_key
 
 VERIFIER = Signer("postkamer", bytes(32)).verifier
 SIGNER = {
@@ -16,10 +17,15 @@ SIGNER = {
 TOWN = Configuration.model_construct(log="postkamer", environment="production")
 
 
-def test_key_on_this_machine_is_a_warning_in_production_alone() -> None:
-    assert check_log_signing(TOWN, {}) == ([], [DERIVED])
+CO_SIGNS = Key("w.example/1", bytes(32), COSIGNATURE)
+WITNESS = {"POSTKAMER_ARCHIVE_WITNESSES": f"https://w.example {encode_key(CO_SIGNS)}"}
+
+
+def test_missing_signer_and_witness_are_warnings_in_production_alone() -> None:
+    assert check_log_signing(TOWN, {}) == ([], [DERIVED, UNWITNESSED])
+    assert check_log_signing(TOWN, WITNESS) == ([], [DERIVED])
     assert check_log_signing(TOWN.model_copy(update={"environment": "test"}), {}) == ([], [])
-    assert check_log_signing(TOWN, SIGNER) == ([], [])
+    assert check_log_signing(TOWN, SIGNER) == ([], [UNWITNESSED])
 
 
 @pytest.mark.parametrize(

@@ -89,15 +89,15 @@ async def test_body_that_takes_too_long_is_given_up_also_when_it_trickles(pieces
 def test_budget_is_of_all_shares_together_and_is_given_back_at_any_end() -> None:
     budget = BodyBudget(10)
     with budget.share() as one, budget.share() as other:
-        one(4)
-        other(5)
-        one(1)
+        one.take(4)
+        other.take(5)
+        one.take(1)
         with pytest.raises(BodyBudgetExceeded):
-            other(1)
+            other.take(1)
         assert budget.available == 0
     assert budget.available == 10
     with pytest.raises(TimeoutError), budget.share() as one:
-        one(10)
+        one.take(10)
         raise TimeoutError
     assert budget.available == 10
 
@@ -106,12 +106,29 @@ def test_budget_reserved_for_small_bodies_is_not_used_by_large_ones() -> None:
     budget = BodyBudget(4 * SMALL_BYTES, reserved=SMALL_BYTES)
     with budget.share() as large, budget.share() as small:
         for _ in range(3):
-            large(SMALL_BYTES)
+            large.take(SMALL_BYTES)
         with pytest.raises(BodyBudgetExceeded):
-            large(1)
-        small(SMALL_BYTES)
+            large.take(1)
+        small.take(SMALL_BYTES)
         assert budget.available == 0
     assert budget.available == 4 * SMALL_BYTES
+
+
+def test_budget_of_a_network_leaves_room_for_others() -> None:
+    budget = BodyBudget(10, per_network=4)
+    with budget.share() as one, budget.share() as other, budget.share() as elsewhere:
+        one.count_for(("a/32", "a/24"))
+        other.count_for(("b/32", "a/24"))
+        elsewhere.count_for(("c/32", "c/24"))
+        one.take(3)
+        with pytest.raises(BodyBudgetExceeded) as refused:
+            other.take(2)
+        assert (refused.value.of, budget.available) == ("network", 7)
+        elsewhere.take(4)
+        one.give_back()
+        other.take(4)
+        assert budget.available == 2
+    assert (budget.available, dict(budget.by_network)) == (10, {})
 
 
 @on_virtual_clock
@@ -123,14 +140,14 @@ async def test_body_counts_in_the_budget_for_what_has_arrived() -> None:
     whole.content.feed_eof()
 
     async def wait(request: Any) -> None:
-        with pytest.raises(TimeoutError), budget.share() as take:
-            await read_body(request, LIMIT, 10, take=take)
+        with pytest.raises(TimeoutError), budget.share() as lease:
+            await read_body(request, LIMIT, 10, take=lease.take)
 
     waits = [asyncio.create_task(wait(request)) for request in (idle, slow)]
     await asyncio.sleep(1)
     assert budget.available == LIMIT - 400
-    with budget.share() as take:
-        assert len(await read_body(whole, LIMIT, 10, take=take) or b"") == 600
+    with budget.share() as lease:
+        assert len(await read_body(whole, LIMIT, 10, take=lease.take) or b"") == 600
         assert budget.available == 0
     await asyncio.gather(*waits)
     assert budget.available == LIMIT
@@ -143,8 +160,8 @@ async def test_body_over_the_budget_is_refused_and_holds_nothing(ended: bool) ->
     request: Any = Request(10, b"x" * 10)
     if ended:
         request.content.feed_eof()
-    with pytest.raises(BodyBudgetExceeded), budget.share() as take:
-        await read_body(request, LIMIT, 10, take=take)
+    with pytest.raises(BodyBudgetExceeded), budget.share() as lease:
+        await read_body(request, LIMIT, 10, take=lease.take)
     assert budget.available == 9
 
 

@@ -62,8 +62,7 @@ class _Keys(KeyRing):
 
     def read(self, row: Any) -> int:
         if row["id"] == 1 and not self.has_key:
-            self._miss(b"key")
-            raise KeyUnknown("x")
+            raise self._unknown(b"key", "x")
         return int(row["id"])
 
 

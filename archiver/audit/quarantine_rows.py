@@ -1,0 +1,134 @@
+"""Hold both quarantines against the log: what was set aside is there until a person decided.
+
+The archiver's rows each have an entry when they come and when they go, with a hash that needs the
+master key. The router's have one when they come, and stay for `quarantine_days` at least.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from archiver.audit.log_walk import Finding
+from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
+from archiver.encryption.key_store import KeyStore
+from archiver.quarantine import ASIDE, ROW, AsideEvent, read_event, row_digest
+from services.postgres.database import Connection
+
+WHAT = "quarantine"
+AT_ONCE = 100
+"""Rows in memory, each with up to 256 KiB of sealed content."""
+COMMANDS = {
+    "quarantine again": "go to be decided again",
+    "quarantine drop": "were dropped",
+}
+"""Commands on units of the router, and how a finding says what they did."""
+ROUTER_DAYS = 8
+"""Least that `quarantine_days` may be: until then no row of the router ends."""
+Row: TypeAlias = Any
+"""Row by column name: asyncpg's, or a dict."""
+
+
+async def verify_quarantines(
+    connection: Connection, keys: KeyStore | None
+) -> AsyncIterator[Finding]:
+    """Yield what is wrong. Run in a transaction that reads one snapshot."""
+    for row in await connection.fetch(_UNPAIRED, ASIDE):
+        sentence = (
+            f"what was set aside under {row['id']} is gone, and nobody archived it"
+            if row["position"] is not None
+            else f"something is set aside under {row['id']}, and the record knows nothing of it"
+        )
+        yield Finding(WHAT, sentence, row["position"], row["entry"] and str(row["entry"]))
+    if keys:
+        async for finding in _altered(connection, keys):
+            yield finding
+        for finding in await _settled_by_hand(connection, keys):
+            yield finding
+    for row in await connection.fetch(_GONE_FROM_ROUTER, ROUTER_DAYS):
+        sentence = "the router set this aside, and its row is gone"
+        yield Finding(WHAT, sentence, row["position"], str(row["id"]))
+
+
+async def _settled_by_hand(connection: Connection, keys: KeyStore) -> list[Finding]:
+    """Compare how many rows of the router went again or were dropped with what commands did."""
+    settled = await connection.fetchrow(_SETTLED)
+    assert settled is not None
+    if not any(settled.values()):  # mostly, and then no operation need be opened
+        return []
+    recorded = Counter[str]()
+    for row in await connection.fetch(_WAITING):
+        recorded[row["what"]] += row["count"]
+    cursor = await connection.cursor(f"{RECORDS} where e.kind = 'operation' order by e.position")
+    while rows := await cursor.fetch(AT_ONCE):
+        for entry in decrypt_rows(rows, keys):
+            command = msgspec.json.decode(entry["data"], type=_Command)
+            recorded[command.what] += command.count if isinstance(command.count, int) else 0
+    return [
+        Finding(WHAT, f"{found} units of the router {words}, of which commands did {count}")
+        for what, words in COMMANDS.items()
+        if (found := settled[what]) > (count := recorded[what])
+    ]
+
+
+class _Command(msgspec.Struct, frozen=True):
+    """Data of an operation; of those that count nothing, or something else, `count` is not used."""
+
+    what: str
+    count: Any = 0
+
+
+async def _altered(connection: Connection, keys: KeyStore) -> AsyncIterator[Finding]:
+    cursor = await connection.cursor(f"select {ROW} from archiver.quarantine order by id")
+    while rows := await cursor.fetch(AT_ONCE):
+        events = await _last_events(connection, keys, [row["id"] for row in rows])
+        for row in rows:
+            if row["id"] not in events:
+                continue  # not on the record, which is a finding of its own, or not to be opened
+            entry, event = events[row["id"]]
+            if event.event != "put" or event.row != row_digest(tuple(row)):
+                sentence = f"what is set aside under {row['id']} is not what it was"
+                yield Finding(WHAT, sentence, entry["position"], str(entry["id"]))
+
+
+async def _last_events(
+    connection: Connection, keys: KeyStore, ids: Sequence[UUID]
+) -> dict[UUID, tuple[Row, AsideEvent]]:
+    """Return the last entry about each of these rows, and what it says."""
+    rows = await connection.fetch(_EVENTS, ids, ASIDE)
+    events: dict[UUID, tuple[Row, AsideEvent]] = {}
+    for row in decrypt_rows(rows, keys):
+        try:
+            events[row["message"]] = row, read_event(row["data"])
+        except msgspec.DecodeError:
+            continue
+    return events
+
+
+_UNPAIRED = """
+select id, e.position, e.entry from (
+    select message as id, count(*) % 2 = 1 as is_there, max(position) as position,
+        (array_agg(id order by position desc))[1] as entry
+    from archiver.entry where kind = $1 group by message
+) e full join archiver.quarantine q using (id)
+where coalesce(e.is_there, false) <> (q.id is not null) order by position
+"""
+_EVENTS = f"{RECORDS} where e.message = any($1::uuid[]) and e.kind = $2 order by e.position"
+_SETTLED = """
+select count(*) filter (where again_at is not null) as "quarantine again",
+    count(*) filter (where dropped_at is not null) as "quarantine drop"
+from router.quarantine
+"""
+# These commands are not on the record yet. One may be in both for a moment, which does no harm.
+_WAITING = """
+select what, least((data->>'count')::numeric, 1e9)::bigint as count from access.operation
+where what in ('quarantine again', 'quarantine drop') and jsonb_typeof(data->'count') = 'number'
+"""
+_GONE_FROM_ROUTER = """
+select e.id, e.position from archiver.entry e
+where e.kind = 'quarantine' and e.at > now() - make_interval(days => $1)
+    and not exists (select from router.quarantine q where q.id = e.id)
+order by e.position limit 1000
+"""

@@ -1,0 +1,178 @@
+"""deploy/proxy/nginx.conf before a server of ours: what a client cannot do through it."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from services.http.client_networks import FORWARDED, counted_networks, parse_address
+from services.http.connection_counts import UnprovenBounds
+from services.http.server import ServerLimits, client_networks, serve
+from tests.support.gateway.proxy import BODY_SECONDS, NAME, has_ipv6, proxy_before
+from tests.support.test_ca import Authority
+
+LONG = 20.0
+CLIENT, OF_ITS_NETWORK, OTHER, CRM = "127.0.9.1", "127.0.9.%d", "127.0.10.1", "127.0.8.4"
+PER_CLIENT, PER_NETWORK = 64, 256
+HOOK = "/webhooks/whatsapp"
+BODY_BYTES = 4 * 1024 * 1024
+BEHIND = ServerLimits(
+    connections=1024, unproven=UnprovenBounds(trusted=(ip_network("127.0.0.1/32"),))
+)
+FORGED = (
+    "X-Forwarded-For: 198.51.100.9\r\nX-Real-IP: 198.51.100.9\r\nForwarded: for=198.51.100.9\r\n"
+    "X-Client-Name: CN=client.webhooks.fbclientcerts.com\r\n"
+)
+
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class Gateway:
+    """An application that writes down what reached it, and may wait before it answers."""
+
+    def __init__(self) -> None:
+        self.headers: list[dict[str, str]] = []
+        self.networks: list[tuple[str, ...]] = []
+        self.bodies: list[int] = []
+        self.arrived = asyncio.Semaphore(0)
+        self.go_on = asyncio.Event()
+        self.go_on.set()
+        self.app = web.Application(client_max_size=2 * BODY_BYTES)
+        self.app.router.add_post("/{path:.*}", self.receive)
+
+    async def receive(self, request: web.Request) -> web.Response:
+        self.headers.append({name.lower(): value for name, value in request.headers.items()})
+        self.networks.append(client_networks(request))
+        self.arrived.release()
+        self.bodies.append(len(await request.read()))
+        await self.go_on.wait()
+        return web.Response(text="hello")
+
+
+class Proxy:
+    """nginx on its port, as a client sees it."""
+
+    def __init__(self, port: int, authority: Authority) -> None:
+        self._port = port
+        self._trust = ssl.create_default_context(cafile=str(authority.certificate))
+
+    async def connect(self, client: str, name: str = NAME) -> Connection:
+        return await asyncio.open_connection(
+            "::1" if ":" in client else "127.0.0.1",
+            self._port,
+            ssl=self._trust,
+            server_hostname=name,
+            local_addr=(client, 0),
+        )
+
+    async def post(self, client: str, path: str = HOOK, more: str = "", body: bytes = b"") -> int:
+        return await status(await self.connect(client), path, more, body)
+
+
+async def status(line: Connection, path: str = HOOK, more: str = "", body: bytes = b"") -> int:
+    """Status of the answer to a POST; the connection closes."""
+    reader, writer = line
+    head = f"POST {path} HTTP/1.1\r\nHost: {NAME}\r\n{more}Content-Length: {len(body)}\r\n\r\n"
+    try:
+        writer.write(head.encode() + body)
+        return int((await reader.readuntil(b"\r\n\r\n")).split()[1])
+    finally:
+        writer.close()
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"), "authority")
+
+
+@asynccontextmanager
+async def proxied(folder: Path, authority: Authority) -> AsyncIterator[tuple[Gateway, Proxy]]:
+    gateway = Gateway()
+    async with (
+        asyncio.timeout(LONG),
+        serve(gateway.app, "127.0.0.1", 0, limits=BEHIND) as upstream,
+    ):
+        with proxy_before(folder, upstream, authority) as port:
+            yield gateway, Proxy(port, authority)
+
+
+async def test_address_of_a_client_comes_through_and_cannot_be_forged(
+    tmp_path: Path, authority: Authority
+) -> None:
+    async with proxied(tmp_path, authority) as (gateway, proxy):
+        assert await proxy.post(CLIENT, more=FORGED, body=b"abc") == 200
+    [headers], address = gateway.headers, parse_address(CLIENT)
+    assert address
+    assert (headers[FORWARDED.lower()], gateway.networks) == (CLIENT, [counted_networks(address)])
+    assert not {"x-real-ip", "forwarded", "x-client-name"} & headers.keys()
+    assert (headers["host"], gateway.bodies) == (NAME, [3])
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")
+async def test_client_with_ipv6_is_bounded_and_named(tmp_path: Path, authority: Authority) -> None:
+    async with proxied(tmp_path, authority) as (gateway, proxy):
+        gateway.go_on.clear()
+        held = [asyncio.create_task(proxy.post("::1")) for _ in range(PER_CLIENT)]
+        await taken(gateway, PER_CLIENT)
+        assert await proxy.post("::1") == 503
+        gateway.go_on.set()
+        assert {*await asyncio.gather(*held)} == {200}
+    assert {each[FORWARDED.lower()] for each in gateway.headers} == {"::1"}
+
+
+async def test_bodies_are_bounded_and_pass_whole(tmp_path: Path, authority: Authority) -> None:
+    async with proxied(tmp_path, authority) as (gateway, proxy):
+        assert await proxy.post(CLIENT, body=b"x" * BODY_BYTES) == 200
+        reader, writer = await proxy.connect(CLIENT)
+        announced = f"POST {HOOK} HTTP/1.1\r\nHost: {NAME}\r\nContent-Length: %d\r\n\r\n"
+        writer.write((announced % (BODY_BYTES + 1)).encode())
+        assert b" 413 " in await reader.readline()
+        writer.close()
+        reader, writer = await proxy.connect(CLIENT)
+        writer.write((announced % BODY_BYTES).encode() + b"x" * 500_000)
+        started = asyncio.get_running_loop().time()
+        with suppress(ConnectionError):  # nginx resets what is too slow
+            assert not await reader.read()
+        assert asyncio.get_running_loop().time() - started > BODY_SECONDS / 2
+        writer.close()
+        assert gateway.bodies == [BODY_BYTES], "no half body comes through"
+
+
+async def test_requests_in_hand_of_a_client_and_of_a_network_are_bounded(
+    tmp_path: Path, authority: Authority
+) -> None:
+    async with proxied(tmp_path, authority) as (gateway, proxy):
+        gateway.go_on.clear()
+        hosts = [OF_ITS_NETWORK % (n // PER_CLIENT + 1) for n in range(PER_NETWORK)]
+        held = [asyncio.create_task(proxy.post(host)) for host in hosts[:PER_CLIENT]]
+        await taken(gateway, PER_CLIENT)
+        assert await proxy.post(CLIENT) == 503
+        held += [asyncio.create_task(proxy.post(host)) for host in hosts[PER_CLIENT:]]
+        await taken(gateway, PER_NETWORK - PER_CLIENT)
+        assert await proxy.post(OF_ITS_NETWORK % 200) == 503
+        other = asyncio.create_task(proxy.post(OTHER))
+        await taken(gateway, 1)
+        gateway.go_on.set()
+        assert {*await asyncio.gather(*held, other)} == {200}
+
+
+async def taken(gateway: Gateway, count: int) -> None:
+    for _ in range(count):
+        await gateway.arrived.acquire()
+
+
+async def test_only_the_paths_and_the_name_of_the_gateway_are_open(
+    tmp_path: Path, authority: Authority
+) -> None:
+    async with proxied(tmp_path, authority) as (gateway, proxy):
+        paths = ("/v1/messages", "/v1/media", "/metrics", "/", HOOK + "/almelo")
+        assert [await proxy.post(CLIENT, path) for path in paths] == [403, 403, 404, 404, 200]
+        assert [await proxy.post(CRM, path) for path in paths[:3]] == [200, 200, 404]
+        with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
+            await proxy.connect(CLIENT, "127.0.0.1.nip.example")
+    assert len(gateway.bodies) == 3

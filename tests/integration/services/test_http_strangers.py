@@ -1,0 +1,231 @@
+"""HTTP server with bounds for strangers, with real sockets: counted until they prove themselves."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from ipaddress import ip_network
+from typing import cast
+
+import pytest
+from aiohttp import web
+
+from services import metrics
+from services.http.application import api_app
+from services.http.bearer_auth import require_token
+from services.http.client_networks import counted_networks, parse_address
+from services.http.connection_counts import UnprovenBounds
+from services.http.rate_limit import RateLimitState
+from services.http.rights import Rights
+from services.http.server import ServerLimits, client_networks, mark_proven, serve
+from services.http.token_store import TokenStore
+from tests.support.integration.event_loops import on_both_loops
+
+LONG = 10.0
+STRANGER, OTHER = "127.0.0.1", "127.0.1.2"
+SECONDS = 0.2
+LARGE_BYTES = 32 * 1024 * 1024
+"""More than the kernel keeps for a client that does not read."""
+PATIENT = UnprovenBounds(per_address=3, per_network=5, seconds=60)
+
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class Tokens:
+    """Knows one token."""
+
+    async def authenticate(self, token: str, _: datetime) -> Rights | None:
+        known = Rights(name="crm", tenant="almelo", roles=frozenset(("read",)))
+        return known if token == "ours" else None
+
+    async def consume_rate(self, _: Rights) -> RateLimitState:
+        return RateLimitState(granted=True, ahead=0)
+
+
+class Town:
+    """An application with a page for everyone, one for those who are known, and a slow one."""
+
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+        self.seen: list[tuple[str, ...]] = []
+        pages = {
+            "/open": self.open,
+            "/known": self.known,
+            "/slow": self.slow,
+            "/large": self.large,
+            "/api": require_token(self.api, cast(TokenStore, Tokens()), "read"),
+        }
+        self.app = api_app([web.get(path, page) for path, page in pages.items()])
+
+    async def open(self, request: web.Request) -> web.Response:
+        self.seen.append(client_networks(request))
+        return web.Response(text="hello")
+
+    async def known(self, request: web.Request) -> web.Response:
+        mark_proven(request)
+        return web.Response(text="hello")
+
+    async def large(self, _: web.Request) -> web.Response:
+        return web.Response(body=b"x" * LARGE_BYTES)
+
+    async def api(self, _: web.Request, __: Rights) -> web.Response:
+        return web.Response(text="hello")
+
+    async def slow(self, _: web.Request) -> web.Response:
+        await self.go_on.wait()
+        return web.Response(text="hello")
+
+
+@asynccontextmanager
+async def serving(
+    town: Town, unproven: UnprovenBounds, connections: int = 64
+) -> AsyncIterator[int]:
+    limits = ServerLimits(connections=connections, unproven=unproven)
+    async with asyncio.timeout(LONG), serve(town.app, STRANGER, 0, limits=limits) as port:
+        yield port
+
+
+@asynccontextmanager
+async def calling(port: int, *hosts: str) -> AsyncIterator[list[Connection]]:
+    """A connection from each of these addresses."""
+    async with AsyncExitStack() as stack:
+        made = []
+        for host in hosts:
+            reader, writer = await asyncio.open_connection(STRANGER, port, local_addr=(host, 0))
+            stack.callback(writer.close)
+            made.append((reader, writer))
+        yield made
+
+
+async def status(connection: Connection, path: str = "/open", more: str = "") -> int:
+    """Status of the answer to a request; 0 if the connection ends without one."""
+    reader, writer = connection
+    try:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n{more}\r\n".encode())
+        head = await reader.readuntil(b"\r\n\r\n")
+    except (ConnectionError, asyncio.IncompleteReadError):
+        return 0
+    if b" 200 " in head:
+        await reader.readuntil(b"hello")
+    return int(head.split()[1])
+
+
+async def ended(connection: Connection) -> bool:
+    try:
+        return not await connection[0].read()
+    except ConnectionError:
+        return True
+
+
+def refused(bound: str) -> float:
+    name, labels = "postkamer_door_refused_total", {"bound": bound}
+    return metrics.REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+@on_both_loops
+async def test_strangers_of_an_address_leave_room_for_others() -> None:
+    before = refused("address")
+    async with (
+        serving(Town(), PATIENT) as port,
+        calling(port, *[STRANGER] * 3) as held,
+        calling(port, STRANGER, OTHER) as (fourth, other),
+    ):
+        assert await status(fourth) in (0, 503)
+        assert (await status(other), refused("address") - before) == (200, 1)
+        assert [await status(each) for each in held] == [200] * 3
+
+
+@on_both_loops
+async def test_strangers_of_a_network_are_counted_together() -> None:
+    before = refused("network")
+    of_one_network = [f"127.0.0.{n}" for n in (1, 1, 1, 2, 2)]
+    async with (
+        serving(Town(), PATIENT) as port,
+        calling(port, *of_one_network),
+        calling(port, "127.0.0.3", OTHER) as (sixth, other),
+    ):
+        assert await status(sixth) in (0, 503)
+        assert (await status(other), refused("network") - before) == (200, 1)
+
+
+@on_both_loops
+async def test_those_who_are_known_do_not_count() -> None:
+    async with serving(Town(), PATIENT) as port, AsyncExitStack() as stack:
+        for _ in range(8):
+            [known] = await stack.enter_async_context(calling(port, STRANGER))
+            assert await status(known, "/known") == 200
+
+
+@pytest.mark.parametrize(("token", "counts"), [("ours", False), ("another", True)])
+async def test_token_that_counts_ends_the_counting(token: str, counts: bool) -> None:
+    bearer, one = f"Authorization: Bearer {token}\r\n", UnprovenBounds(per_address=1, seconds=60)
+    async with serving(Town(), one) as port, calling(port, STRANGER) as (first,):
+        reader, writer = first
+        writer.write(f"GET /api HTTP/1.1\r\nHost: x\r\n{bearer}\r\n".encode())
+        assert (b" 401 " if counts else b" 200 ") in await reader.readline()
+        async with calling(port, STRANGER) as (second,):
+            assert await status(second) in ((0, 503) if counts else (200,))
+
+
+@on_both_loops
+async def test_our_proxy_does_not_count_and_names_its_client() -> None:
+    town, proxy = Town(), UnprovenBounds(per_address=1, trusted=(ip_network("127.0.0.1/32"),))
+    async with serving(town, proxy) as port, calling(port, *[STRANGER] * 4, OTHER) as lines:
+        forged = "X-Forwarded-For: 198.51.100.9\r\nX-Forwarded-For: 192.0.2.7\r\n"
+        assert [await status(each, more=forged) for each in lines] == [200] * 5
+    named, other = (counted_networks(a) for a in map(parse_address, ("192.0.2.7", OTHER)) if a)
+    assert town.seen == [named] * 4 + [other], "nobody but the proxy is believed"
+
+
+@on_both_loops
+async def test_full_door_makes_room_by_the_oldest_stranger_who_says_nothing() -> None:
+    town, before = Town(), refused("made_room")
+    async with (
+        serving(town, UnprovenBounds(seconds=60), connections=3) as port,
+        calling(port, *[STRANGER] * 3) as (busy, oldest, known),
+    ):
+        waiting = asyncio.create_task(status(busy, "/slow"))
+        assert await status(known, "/known") == 200
+        async with calling(port, OTHER) as (new,):
+            assert await status(new) == 200
+            assert await ended(oldest)
+            assert (await status(known), refused("made_room") - before) == (200, 1)
+            town.go_on.set()
+            assert await waiting == 200
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /open HTTP/1.1\r\nX-Half"])
+@on_both_loops
+async def test_stranger_who_says_nothing_whole_is_closed_soon(said: bytes) -> None:
+    unproven = UnprovenBounds(seconds=SECONDS)
+    async with serving(Town(), unproven) as port, calling(port, STRANGER, OTHER) as (held, known):
+        held[1].write(said)
+        assert await status(known, "/known") == 200
+        assert await ended(held)
+        assert await status(known) == 200, "65 s count for it"
+
+
+@on_both_loops
+async def test_stranger_is_closed_after_silence_and_not_while_answered() -> None:
+    town = Town()
+    async with (
+        serving(town, UnprovenBounds(seconds=SECONDS)) as port,
+        calling(port, STRANGER, STRANGER) as (slow, silent),
+    ):
+        answer = asyncio.create_task(status(slow, "/slow"))
+        assert await status(silent) == 200
+        assert await ended(silent)
+        town.go_on.set()
+        assert await answer == 200
+
+
+@on_both_loops
+async def test_stranger_who_does_not_read_the_answer_is_cut_off() -> None:
+    unproven = UnprovenBounds(per_address=1, seconds=SECONDS)
+    async with serving(Town(), unproven) as port, calling(port, STRANGER) as ((_, writer),):
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        while True:  # until the one place of this address is free
+            async with calling(port, STRANGER) as (again,):
+                if await status(again) == 200:
+                    break

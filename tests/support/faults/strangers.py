@@ -1,0 +1,53 @@
+"""Strangers at the door, a process of its own: half bodies first, then silent connections.
+
+`python -m tests.support.faults.strangers HOST PORT HALVES IDLE` prints a line when all are there,
+and holds them until its input ends.
+"""
+
+import asyncio
+import socket
+import sys
+
+from services.lifecycle import raise_open_file_limit, run_event_loop
+
+ANNOUNCED, SENT = 2_000_000, 600_000
+"""Bytes of a body, and those that ever come."""
+HALF = (
+    b"POST /webhooks/whatsapp HTTP/1.1\r\nHost: x\r\nX-Hub-Signature-256: sha256="
+    + b"0" * 64
+    + b"\r\nContent-Length: %d\r\n\r\n" % ANNOUNCED
+)
+SEND_SECONDS = 2.0
+"""Patience with a door that reads no more."""
+IN_A_ROW, PAUSE_SECONDS = 20, 0.01
+"""Connections without a pause, and the pause: some 2,000 a second. More at once would first fill
+the queue of the kernel, which is a matter for a firewall.
+"""
+FILES = 8192
+
+
+async def send_half(host: str, port: int) -> asyncio.StreamWriter:
+    _, writer = await asyncio.open_connection(host, port)
+    try:
+        async with asyncio.timeout(SEND_SECONDS):
+            writer.write(HALF + b"x" * SENT)
+            await writer.drain()
+    except (TimeoutError, ConnectionError):
+        pass
+    return writer
+
+
+async def main(host: str, port: int, halves: int, idle: int) -> None:
+    held: list[object] = list(await asyncio.gather(*(send_half(host, port) for _ in range(halves))))
+    for n in range(idle):
+        held.append(socket.create_connection((host, port)))
+        if n % IN_A_ROW == 0:
+            await asyncio.sleep(PAUSE_SECONDS)
+    print("there", flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+
+
+if __name__ == "__main__":
+    raise_open_file_limit(FILES)
+    host, *numbers = sys.argv[1:]
+    run_event_loop(main(host, *map(int, numbers)))

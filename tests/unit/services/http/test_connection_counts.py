@@ -1,0 +1,80 @@
+"""Bounds on connections that have proven nothing."""
+
+from services.http.connection_counts import ConnectionCounts, UnprovenBounds
+
+A, B, FAR = ("a", "net"), ("b", "net"), ("c", "far")
+OURS = ()
+"""A connection of our proxy."""
+
+
+class Line:
+    def __init__(self, idle: bool = True) -> None:
+        self.idle, self.ended = idle, False
+
+    def is_idle(self) -> bool:
+        return self.idle
+
+    def force_close(self) -> None:
+        self.ended = True
+
+
+def counts(limit: int = 9) -> ConnectionCounts:
+    return ConnectionCounts(limit, UnprovenBounds(per_address=2, per_network=3))
+
+
+def entered(to: ConnectionCounts, *networks: tuple[str, ...], idle: bool = True) -> list[Line]:
+    lines = [Line(idle) for _ in networks]
+    for line, each in zip(lines, networks, strict=True):
+        to.enter(line, each)
+    return lines
+
+
+def test_connections_of_an_address_and_of_a_network_are_bounded() -> None:
+    door = counts()
+    entered(door, A, A)
+    assert (door.refusal(A), door.refusal(B), door.refusal(FAR)) == ("address", None, None)
+    entered(door, B)
+    assert (door.refusal(B), door.refusal(FAR), door.refusal(OURS)) == ("network", None, None)
+
+
+def test_proven_connection_and_one_that_left_count_no_more() -> None:
+    door = counts()
+    first, second = entered(door, A, A)
+    door.prove(first)
+    assert door.refusal(A) is None
+    entered(door, A)
+    assert door.refusal(A) == "address"
+    door.leave(second)
+    door.leave(first)
+    assert door.refusal(A) is None
+
+
+def test_connections_of_our_proxy_are_bounded_by_all_alone() -> None:
+    door = counts(limit=5)
+    entered(door, *[OURS] * 4)
+    assert door.refusal(OURS) is None
+    entered(door, OURS)
+    assert door.refusal(OURS) == door.refusal(A) == "all"
+    assert not door.make_room(), "a proxy closes its own"
+
+
+def test_room_is_made_by_the_oldest_that_is_idle_and_unproven() -> None:
+    door = counts(limit=4)
+    [busy] = entered(door, A, idle=False)
+    proven, oldest, newer = entered(door, B, FAR, FAR)
+    door.prove(proven)
+    assert door.refusal(B) == "all" and door.make_room()
+    assert [each.ended for each in (busy, proven, oldest, newer)] == [False, False, True, False]
+    assert door.make_room() and newer.ended
+    assert not door.make_room()
+    for each in (busy, proven, oldest, newer):
+        door.leave(each)
+    assert door.refusal(FAR) is None
+
+
+def test_port_without_bounds_for_strangers_counts_all() -> None:
+    door = ConnectionCounts(2, None)
+    entered(door, OURS)
+    assert door.refusal(OURS) is None
+    entered(door, OURS)
+    assert door.refusal(OURS) == "all" and not door.make_room()
