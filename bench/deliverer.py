@@ -6,10 +6,12 @@ deliverer's own HTTP client doing nothing else, and with a neighbour that never 
 100,000 events that waited for a CRM, and messages to Meta at the pace of a number.
 """
 
+import asyncio
 import statistics
 import subprocess
 import sys
 import time
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,8 +31,11 @@ from bench.reports.results import Line, Report, at_least, at_most, spread
 from bench.servers import ROOT
 from bench.usage import peak_memory
 from deploy.local.state import free_port
-from services import logs
+from services import clock, logs
+from services.postgres.database import connection_pool
+from services.working_keys import refresh
 from tests.support.citizens import NUMBER
+from tests.support.integration.sealed_lines import seal_lines
 
 CONNECTIONS = 64
 """Default concurrency window of a destination."""
@@ -107,12 +112,20 @@ def _measure_deliverer(
 def _measure_pace(stage: Stage, port: int) -> float:
     """Return the messages/s of one number with many waiting, over the second half."""
     stage.database.execute(LINES.format(number=NUMBER, count=PACED))
+    asyncio.run(_seal_lines(stage))
     before = received_count(port, "graph")
     with run_process(stage.deliverer(port)) as process:
         wait_until_received(port, "graph", before + PACED // 2, process)
         began, sent = time.monotonic(), received_count(port, "graph")
         wait_until_received(port, "graph", before + PACED, process)
         return (before + PACED - sent) / (time.monotonic() - began)
+
+
+async def _seal_lines(stage: Stage) -> None:
+    key = b64decode(stage.settings["POSTKAMER_WORKING_KEY"])
+    async with connection_pool(stage.database.url, "bench", 1) as pool:
+        await refresh(pool, [key], clock.now().date())
+        await seal_lines(pool)
 
 
 LINES = """

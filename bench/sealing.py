@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from bench.reports.results import Report, TargetLine
 from services import clock
+from services.sealing.columns import LEDGER, bind, bind_ledger
 from services.sealing.key_ring import DAILY, KeyRing, WorkingKey
 
 LIMIT_US = 40.0
@@ -30,6 +31,27 @@ WAMID, NAME, REASON = 60, 11, 80
 """Characters."""
 
 
+ID, PERSON, CONVERSATION = clock.new_id(), clock.new_id(), "10000001-" + "a" * 22
+LINE = dict.fromkeys(LEDGER) | {
+    "id": ID, "number": "10000001", "conversation": CONVERSATION, "person": PERSON,
+    "address_kind": "phone", "address": "a" * WAMID,
+}  # fmt: skip
+IDENTITY_ROW = ("almelo", "phone", bytes(32), "a" * WAMID, PERSON, "portfolio", False)
+Bound = Callable[[], bytes]
+
+
+def bind_id() -> bytes:
+    return bind(ID)
+
+
+def bind_line() -> bytes:
+    return bind_ledger(LINE)
+
+
+def bind_conversation() -> bytes:
+    return bind(CONVERSATION, "almelo", "10000001", PERSON, "kcc", ("kcc", "burgerzaken"))
+
+
 class Step(msgspec.Struct, frozen=True):
     """Something that happens to a message so many times on its way."""
 
@@ -38,30 +60,43 @@ class Step(msgspec.Struct, frozen=True):
     times: float
 
 
-def _seal(size: int) -> Callable[[KeyRing], Callable[[], object]]:
+def _seal_batch(size: int) -> Callable[[KeyRing], Callable[[], object]]:
     plain = os.urandom(size)
-    return lambda ring: lambda: ring.seal(plain, "decision")
+    return lambda ring: lambda: ring.seal_buffer(plain, "queue", "queue")
 
 
-def _open(size: int) -> Callable[[KeyRing], Callable[[], object]]:
-    plain = os.urandom(size)
-
+def _open_batch(size: int) -> Callable[[KeyRing], Callable[[], object]]:
     def work(ring: KeyRing) -> Callable[[], object]:
-        sealed = ring.seal(plain, "decision")
-        return lambda: ring.unseal(sealed, "decision")
+        sealed = bytes(ring.seal_buffer(os.urandom(size), "queue", "queue"))
+        return lambda: ring.unseal_buffer(sealed, "queue")
 
     return work
 
 
-def _seal_text(size: int) -> Callable[[KeyRing], Callable[[], object]]:
-    text = "a" * size
-    return lambda ring: lambda: ring.seal_text(text, "wamid")
+def _seal(size: int) -> Callable[[KeyRing], Callable[[], object]]:
+    plain, id = os.urandom(size), clock.new_id()
+    return lambda ring: lambda: ring.seal(plain, "decision", bind("crm", id))
 
 
-def _open_text(size: int) -> Callable[[KeyRing], Callable[[], object]]:
+def _open(size: int) -> Callable[[KeyRing], Callable[[], object]]:
+    plain, id = os.urandom(size), clock.new_id()
+
     def work(ring: KeyRing) -> Callable[[], object]:
-        sealed = ring.seal_text("a" * size, "wamid")
-        return lambda: ring.unseal_text(sealed, "wamid")
+        sealed = ring.seal(plain, "decision", bind("crm", id))
+        return lambda: ring.unseal(sealed, "decision", bind("crm", id))
+
+    return work
+
+
+def _seal_text(size: int, bound: Bound = bind_id) -> Callable[[KeyRing], Callable[[], object]]:
+    text = "a" * size
+    return lambda ring: lambda: ring.seal_text(text, "wamid", bound())
+
+
+def _open_text(size: int, bound: Bound = bind_id) -> Callable[[KeyRing], Callable[[], object]]:
+    def work(ring: KeyRing) -> Callable[[], object]:
+        sealed = ring.seal_text("a" * size, "wamid", bound())
+        return lambda: ring.unseal_text(sealed, "wamid", bound())
 
     return work
 
@@ -75,6 +110,10 @@ def _open_name(ring: KeyRing) -> Callable[[], object]:
     return lambda: ring.unseal_text(sealed, "address")
 
 
+def _hash_identity(ring: KeyRing) -> Callable[[], object]:
+    return lambda: ring.hash(bind(*IDENTITY_ROW), "identity")
+
+
 def _hash(ring: KeyRing) -> Callable[[], object]:
     value = bytes(32)
     return lambda: ring.hash(value, "fingerprint")
@@ -82,17 +121,17 @@ def _hash(ring: KeyRing) -> Callable[[], object]:
 
 # A batch of receipts is sealed and opened once, a batch of records too, a batch of events too.
 QUEUES = (
-    Step("partition batch sealed", _seal(BATCH * RECEIPT), 1 / BATCH),
-    Step("partition batch opened", _open(BATCH * RECEIPT), 1 / BATCH),
-    Step("archive batch sealed", _seal(BATCH * RECORDS), 1 / BATCH),
-    Step("archive batch opened", _open(BATCH * RECORDS), 1 / BATCH),
+    Step("partition batch sealed", _seal_batch(BATCH * RECEIPT), 1 / BATCH),
+    Step("partition batch opened", _open_batch(BATCH * RECEIPT), 1 / BATCH),
+    Step("archive batch sealed", _seal_batch(BATCH * RECORDS), 1 / BATCH),
+    Step("archive batch opened", _open_batch(BATCH * RECORDS), 1 / BATCH),
 )
-STATE_OPENED = (Step("conversation opened", _open_text(STATE), 1),)
-STATE_SEALED = (Step("conversation sealed", _seal_text(STATE), 1),)
+STATE_OPENED = (Step("conversation opened", _open_text(STATE, bind_conversation), 1),)
+STATE_SEALED = (Step("conversation sealed", _seal_text(STATE, bind_conversation), 1),)
 REASON_OPENED = (Step("its reason opened", _open_text(REASON), 1),)
 DELIVERY = (
-    Step("delivery batch sealed", _seal(BATCH * RECEIPT), 1 / BATCH),
-    Step("delivery batch opened", _open(BATCH * RECEIPT), 1 / BATCH),
+    Step("delivery batch sealed", _seal_batch(BATCH * RECEIPT), 1 / BATCH),
+    Step("delivery batch opened", _open_batch(BATCH * RECEIPT), 1 / BATCH),
     Step("event kept to be sent again sealed", _seal(DECISION), 1),
 )
 INBOUND = (
@@ -105,6 +144,7 @@ INBOUND = (
     Step("decision sealed", _seal(DECISION), 1),
     Step("wamid sealed", _seal_text(WAMID), 1),
     Step("two names of a new person sealed", _seal_name, 2),
+    Step("their rows hashed", _hash_identity, 2),
 )
 # The command and its outcome come in batches of their own, and each opens the conversation. Its
 # reason stays in the row as it is, and the outcome leaves the row alone. The address goes from the
@@ -116,8 +156,9 @@ ANSWER = (
     Step("fingerprint hashed", _hash, 1),
     Step("decisions on command and outcome sealed", _seal(CONTENT), 2),
     Step("address opened", _open_name, 1),
-    Step("content sealed", _seal_text(CONTENT), 1),
-    Step("content opened", _open_text(CONTENT), 1),
+    Step("row of the identity held against its hash", _hash_identity, 1),
+    Step("content sealed", _seal_text(CONTENT, bind_line), 1),
+    Step("content opened", _open_text(CONTENT, bind_line), 1),
     Step("author, wamid and that of the ticks sealed", _seal_text(WAMID), 3),
     Step("wamid of the ticks opened", _open_text(WAMID), 1),
     Step("outcome sealed", _seal(CONTENT), 1),

@@ -12,7 +12,7 @@ from cli.support.working_keys import opening
 from services.amqp.sealed_batch import open_put_aside
 from services.contract import Delivery, DeliveryBatch
 from services.postgres.database import Connection, Pool
-from services.sealing.columns import DELIVERY
+from services.sealing.columns import DELIVERY, bind
 from services.sealing.key_ring import RING
 
 MAX_EVENT_IDS = 100
@@ -129,7 +129,7 @@ async def find_parked(pool: Pool, event: UUID) -> list[tuple[Parked, StoredDeliv
         return [
             (
                 Parked(**{name: row[name] for name in Parked.__struct_fields__}),
-                msgspec.msgpack.decode(RING.unseal(row["body"], DELIVERY), type=StoredDelivery),
+                msgspec.msgpack.decode(open_delivery(row), type=StoredDelivery),
             )
             for row in rows
         ]
@@ -156,8 +156,7 @@ async def replay_unreadable(
     number = 0
     for row in await connection.fetch(_UNREADABLE, *criteria.arguments(), list(to)):
         with opening(f"the message {row['event']}"):
-            body = RING.unseal(row["body"], DELIVERY)
-            deliveries = open_put_aside(DeliveryBatch, body).deliveries
+            deliveries = open_put_aside(DeliveryBatch, open_delivery(row)).deliveries
         for delivery in deliveries:
             seconds = number / per_second
             number += await connection.fetchval(_ADD_REPLAY, *_replay_row(row, delivery), seconds)
@@ -165,9 +164,15 @@ async def replay_unreadable(
     return number
 
 
+def open_delivery(row: Any) -> bytes:
+    """Return the body of a row. Raises KeyUnknown and Unsealable."""
+    return RING.unseal(row["body"], DELIVERY, bind(row["destination"], row["event"]))
+
+
 def _replay_row(row: Any, delivery: Delivery) -> tuple[Any, ...]:
     body = {"delivery": delivery, "answer": b""}
-    sealed = RING.seal(msgspec.msgpack.encode(body), DELIVERY)
+    bound = bind(row["destination"], delivery.id)
+    sealed = RING.seal(msgspec.msgpack.encode(body), DELIVERY, bound)
     about = delivery.id, delivery.message, delivery.tenant, delivery.conversation
     return row["destination"], *about, row["reason"], sealed, delivery.type, delivery.sequence
 

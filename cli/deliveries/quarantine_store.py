@@ -10,7 +10,7 @@ import msgspec
 from cli.support.output import TO_FETCH, CommandRefused
 from cli.support.working_keys import opening
 from services.postgres.database import Connection, Pool
-from services.sealing.columns import QUARANTINE
+from services.sealing.columns import QUARANTINE, bind
 from services.sealing.key_ring import RING
 
 WAITING, AGAIN, DROPPED = "waiting", "again", "dropped"
@@ -81,7 +81,7 @@ async def load_content(pool: Pool, id: UUID) -> bytes:
     """Return the bytes of a unit, as they came in; empty once it went again or was dropped."""
     content: bytes = await pool.fetchval("select raw from router.quarantine where id = $1", id)
     with opening(f"the unit {id}"):
-        return RING.unseal(content, QUARANTINE)
+        return RING.unseal(content, QUARANTINE, bind(id))
 
 
 async def require_waiting(

@@ -30,7 +30,7 @@ from services.amqp.sealed_batch import open_body, read_batch
 from services.config.organisation import Destination
 from services.contract import Delivery, DeliveryBatch
 from services.event_types import RECEIVED
-from services.sealing.columns import DELIVERY
+from services.sealing.columns import DELIVERY, bind
 from services.sealing.key_ring import RING
 
 log = structlog.get_logger()
@@ -125,19 +125,20 @@ class DeliveryAttempt:
 
     async def park_unreadable(self, incoming: IncomingMessage) -> None:
         """Store a batch that cannot be decoded, as one parked delivery."""
-        now = clock.now()
+        now, event = clock.now(), clock.new_id()
+        body = open_body(incoming.type, incoming.body)
         log.error("frame.unreadable", destination=self.destination.id)
         metrics.quarantined.labels(reason="frame unreadable").inc()
         settlement = Settlement(
             destination=self.destination.id,
-            event=clock.new_id(),
+            event=event,
             conversation="",
             state="parked",
             attempts=0,
             status=0,
             at=now,
             reason="an envelope that cannot be read",
-            body=RING.seal(open_body(incoming.type, incoming.body), DELIVERY),
+            body=RING.seal(body, DELIVERY, bind(self.destination.id, event)),
         )
         await self._batcher.put(settlement, len(incoming.body))
 

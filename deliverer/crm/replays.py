@@ -14,7 +14,7 @@ from services.contract import Delivery
 from services.postgres.database import Pool
 from services.postgres.outbox import Outbox
 from services.postgres.shut_rows import open_rows, report_shut
-from services.sealing.columns import DELIVERY, SENT
+from services.sealing.columns import DELIVERY, SENT, bind
 from services.sealing.key_ring import RING
 
 IN_HAND = 400
@@ -62,10 +62,11 @@ def _is_kept(row: Any) -> bool:
 
 def _read_row(row: Any) -> ReplayJob:
     """Return the replay of a parked or of an accepted event."""
+    bound = bind(row["destination"], row["event"])
     if row["body"]:
-        delivery = _decode(RING.unseal(row["body"], DELIVERY)).delivery
+        delivery = _decode(RING.unseal(row["body"], DELIVERY, bound)).delivery
     else:
-        delivery = _decode_event(RING.unseal_always(row["sealed"], SENT))
+        delivery = _decode_event(RING.unseal(row["sealed"], SENT, bound))
     return ReplayJob(delivery, row["replays"], row["failed"], row["attempts"])
 
 
@@ -149,7 +150,7 @@ with due as (
         and (q.claimed_by is distinct from $1
             or q.claimed_until < now() + make_interval(secs => $3 / 2))
 )
-select event, case when event = any($5) then null else body end as body, case
+select destination, event, case when event = any($5) then null else body end as body, case
         when body is null and event <> all($5) then (select s.sealed from deliverer.sent s
             where s.destination = $2 and s.event = due.event) end as sealed,
     replays, failed, attempts

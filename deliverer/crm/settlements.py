@@ -13,7 +13,7 @@ from services.contract import ArchiveBatch, Delivery, Record
 from services.ids import created_at, uuid7
 from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.shut_rows import report_shut
-from services.sealing.columns import DELIVERY, SENT
+from services.sealing.columns import DELIVERY, SENT, bind
 from services.sealing.key_ring import RING
 
 FINAL_STATES = ("settled", "parked")
@@ -76,13 +76,15 @@ def park_settlement(
 ) -> Settlement:
     """Return the settlement as parked, with the delivery to retry and the start of the answer."""
     body = {"delivery": delivery, "answer": answer[:STORED_ANSWER_BYTES]}
-    sealed = RING.seal(msgspec.msgpack.encode(body), DELIVERY)
+    bound = bind(settlement.destination, settlement.event)
+    sealed = RING.seal(msgspec.msgpack.encode(body), DELIVERY, bound)
     return msgspec.structs.replace(settlement, state="parked", reason=reason, body=sealed)
 
 
 def keep_event(settlement: Settlement, delivery: Delivery) -> Settlement:
     """Return the settlement with its event, sealed, so that it can be sent again."""
-    sealed = RING.seal(msgspec.msgpack.encode(delivery), SENT)
+    bound = bind(settlement.destination, settlement.event)
+    sealed = RING.seal(msgspec.msgpack.encode(delivery), SENT, bound)
     return msgspec.structs.replace(settlement, sealed=sealed)
 
 

@@ -11,7 +11,7 @@ from deliverer.crm.sidelined import PER_CONVERSATION, SidelinedDelivery
 from services.contract import Delivery
 from services.postgres.database import Pool
 from services.postgres.shut_rows import open_rows
-from services.sealing.columns import DELIVERY
+from services.sealing.columns import DELIVERY, bind
 from services.sealing.key_ring import RING
 
 
@@ -57,14 +57,16 @@ class SidelinedStore:
 
 
 def _read_row(row: Any) -> SidelinedDelivery:
-    delivery = _decode(RING.unseal(row["body"], DELIVERY)).delivery
+    bound = bind(row["destination"], row["event"])
+    delivery = _decode(RING.unseal(row["body"], DELIVERY, bound)).delivery
     return SidelinedDelivery(delivery, row["failed"], row["attempts"])
 
 
 def _as_row(destination: str, job: Job) -> tuple[Any, ...]:
     delivery = job.delivery
     named = (destination, delivery.id, delivery.conversation, delivery.tenant, delivery.message)
-    body = RING.seal(_encode(SidelinedRow(delivery)), DELIVERY)
+    bound = bind(destination, delivery.id)
+    body = RING.seal(_encode(SidelinedRow(delivery)), DELIVERY, bound)
     return (*named, body, delivery.sequence, job.failures, job.attempts)
 
 
@@ -87,7 +89,7 @@ where d.state in ('aside', 'replay')
 """
 
 _DUE = """
-select d.event, d.body, d.failed, d.attempts from (
+select d.destination, d.event, d.body, d.failed, d.attempts from (
     select c.conversation, head.due_at from unnest($2::text[]) as c (conversation)
     cross join lateral (
         select due_at from deliverer.delivery
@@ -96,7 +98,7 @@ select d.event, d.body, d.failed, d.attempts from (
     ) head
     where head.due_at <= now() order by head.due_at limit $3
 ) as due cross join lateral (
-    select body, failed, attempts, place, event from deliverer.delivery
+    select destination, body, failed, attempts, place, event from deliverer.delivery
     where destination = $1 and conversation = due.conversation and state = 'aside'
     order by place, event limit $4
 ) d

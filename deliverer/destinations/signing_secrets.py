@@ -4,7 +4,7 @@ those that its owner set by the API."""
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from deliverer.crm.destination_kind import Keys
@@ -12,7 +12,7 @@ from deliverer.destinations.cloudevents import key_of
 from services import clock
 from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.shut_rows import ShutRows
-from services.sealing.columns import SECRET
+from services.sealing.columns import SECRET, bind
 from services.sealing.key_ring import RING, Unsealable
 
 REFRESH_SECONDS = 2.0
@@ -51,22 +51,22 @@ class SigningSecrets:
         """Read the secrets, erase those that have ended, and note that somebody knows them."""
         await self._pool.execute(_UPDATE, self._destination)
         rows = await self._pool.fetch(_SELECT, self._destination)
-        self._stored = await self._shut.open_others(rows, lambda row: _read(*row.values()))
+        self._stored = await self._shut.open_others(rows, self._read)
+
+    def _read(self, row: Any) -> StoredSecret:
+        id, sealed = row["id"], row["sealed"]
+        if sealed is None:
+            return StoredSecret(id, b"", row["ends_at"])
+        secret = RING.unseal(sealed, SECRET, bind(id, self._destination)).decode()
+        try:
+            return StoredSecret(id, key_of(secret), row["ends_at"])
+        except ValueError:
+            raise Unsealable("a secret was altered: it has no key") from None
 
     async def refresh_forever(self) -> None:
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
             await retry_while_unavailable(self.refresh, "secrets")
-
-
-def _read(id: UUID, ends_at: datetime | None, sealed: bytes | None) -> StoredSecret:
-    if sealed is None:
-        return StoredSecret(id, b"", ends_at)
-    secret = RING.unseal_always(sealed, SECRET).decode()
-    try:
-        return StoredSecret(id, key_of(secret), ends_at)
-    except ValueError:
-        raise Unsealable("a secret was altered: it has no key") from None
 
 
 def configured_id(destination: str, key: bytes) -> UUID:

@@ -10,12 +10,13 @@ import msgspec
 from deliverer.meta import ledger_sql, shared_pacing
 from deliverer.meta.graph_api import Failed, HoldForReply, RetryLater, Sent, Unknown, Verdict
 from deliverer.meta.ledger_entry import LedgerEntry
+from deliverer.meta.media_upload_store import open_provider_id
 from deliverer.meta.send_outcomes import enqueue_outcome, enqueue_test_statuses, send_outcome
 from services import clock
 from services.contract import AUTOMATED_AUTHOR, SendOutcome
 from services.postgres.database import Connection, Pool
 from services.postgres.shut_rows import open_rows, report_shut
-from services.sealing.columns import ADDRESS, EMPLOYEE, UPLOAD, WAMID, unseal_content
+from services.sealing.columns import ADDRESS, EMPLOYEE, UPLOAD, WAMID, bind, unseal_content
 from services.sealing.key_ring import RING
 
 SENDING_SECONDS = 45
@@ -158,7 +159,7 @@ async def _open_entries(
 ) -> list[LedgerEntry]:
     """Return the entries that open. One that does not has failed, or it would end every process
     that claims it."""
-    entries, shut = await open_rows(rows, lambda row: _read_entry(dict(row)))
+    entries, shut = await open_rows(rows, _read_entry)
     for row in shut:
         report_shut("deliverer.ledger", row["id"])
         async with connection.transaction():
@@ -169,18 +170,21 @@ async def _open_entries(
     return entries
 
 
-def _read_entry(row: dict[str, Any]) -> LedgerEntry:
-    kind, author = row.pop("author_kind"), row.pop("author")
+def _read_entry(row: Mapping[str, Any]) -> LedgerEntry:
+    fields = dict(row)
+    kind, author = fields.pop("author_kind"), fields.pop("author")
+    del fields["person"], fields["account"]
     return LedgerEntry(
-        **row
+        **fields
         | {
             # The name of an employee matters to nobody here.
             "automatic": kind == AUTOMATED_AUTHOR.kind
-            and RING.unseal_text(author, EMPLOYEE) == AUTOMATED_AUTHOR.id,
+            and RING.unseal_text(author, EMPLOYEE, bind(row["id"])) == AUTOMATED_AUTHOR.id,
             "address": RING.unseal_text(row["address"], ADDRESS),
-            "content": unseal_content(row["content"]),
-            "about_wamid": RING.unseal_text(row["about_wamid"], WAMID),
-            "media_name": RING.unseal_text(row["media_name"], UPLOAD),
+            "content": unseal_content(row),
+            "about_wamid": RING.unseal_text(row["about_wamid"], WAMID, bind(row["about"])),
+            "media_id": open_provider_id(row["media_id"], row["media"], row["account"]),
+            "media_name": RING.unseal_text(row["media_name"], UPLOAD, bind(row["media"])),
         }
     )
 
@@ -214,5 +218,6 @@ async def _set_state(
     code: int = 0,
     reason: str = "",
 ) -> bool:
-    parameters = (entry.id, entry.attempt, state, RING.seal_text(wamid, WAMID), code, reason)
+    sealed = RING.seal_text(wamid, WAMID, bind(entry.id))
+    parameters = (entry.id, entry.attempt, state, sealed, code, reason)
     return await connection.fetchval(ledger_sql.SET_STATE, *parameters) is not None

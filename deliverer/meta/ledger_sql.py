@@ -54,8 +54,8 @@ CONSENT = """select from router.consent c
             where (w.person, w.tenant) = (c.person, c.tenant) and w.at >= c.given_at)"""
 
 ENTRY = f"""
-l.id, l.number, l.conversation, l.address_kind, l.address, l.content, l.attempt, l.about, l.media,
-l.code, l.purpose, l.traceparent,
+l.id, l.number, l.conversation, l.person, l.address_kind, l.address, l.content, l.attempt, l.about,
+l.media, coalesce($2::jsonb ->> l.number, '') as account, l.code, l.purpose, l.traceparent,
 (l.purpose = '' or l.test or exists ({CONSENT})) as consented,
 extract(epoch from l.claimed_at - l.first_at)::float8 as tried,
 coalesce(nullif(l.about_wamid, ''), (select a.wamid from deliverer.ledger a

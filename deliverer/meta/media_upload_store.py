@@ -8,6 +8,8 @@ import msgspec
 from deliverer.meta.ledger_sql import KEPT_FROM_META, QUEUED_BEFORE
 from services.postgres.database import Pool
 from services.postgres.lease import LEASE_SECONDS
+from services.sealing.columns import PROVIDER_ID, bind
+from services.sealing.key_ring import RING
 
 KEPT_DAYS = 29
 """Days that an upload is used; Meta keeps it for 30."""
@@ -26,6 +28,7 @@ class UploadJob(msgspec.Struct, frozen=True):
 class UploadedFile(msgspec.Struct, frozen=True, kw_only=True):
     """File as an employee or CRM uploaded it to us."""
 
+    id: UUID
     object: UUID
     """Its name in the object store."""
     tenant: str
@@ -72,7 +75,8 @@ class MediaUploadStore:
     async def complete(self, job: UploadJob, provider_id: str, *, scanned: bool = False) -> None:
         """Store the provider's id of an uploaded file."""
         claim = (job.media, job.account, job.attempt)
-        await self._pool.execute(_COMPLETE, *claim, provider_id, KEPT_DAYS, scanned)
+        sealed = RING.seal_name(provider_id, PROVIDER_ID, bind(job.media, job.account))
+        await self._pool.execute(_COMPLETE, *claim, sealed, KEPT_DAYS, scanned)
 
     async def reschedule(self, job: UploadJob, seconds: float, stopped: bool) -> None:
         claim = (job.media, job.account, job.attempt)
@@ -81,6 +85,13 @@ class MediaUploadStore:
     async def fail(self, job: UploadJob) -> None:
         """Delete an upload that failed, with the messages that waited for it."""
         await self._pool.execute(_FAIL, job.media, job.account, job.attempt)
+
+
+def open_provider_id(sealed: str, media: UUID | None, account: str) -> str:
+    """Return the provider's id of a file, which is bound to it: another file does not go out under
+    it. It ends with the file at the provider, so that it lies under the standing key. Raises
+    Unsealable."""
+    return RING.unseal_text(sealed, PROVIDER_ID, bind(media, account))
 
 
 # A row that is due is a file that the account does not have: expired, rescheduled until now, or
@@ -105,7 +116,7 @@ on conflict (media, account) do update set provider_id = '', due_at = excluded.d
 returning media, account, attempt, extract(epoch from now() - u.first_at)::float8 as tried
 """
 
-_FILE = "select object, tenant, mime_type, size, is_sealed from gateway.media where id = $1"
+_FILE = "select id, object, tenant, mime_type, size, is_sealed from gateway.media where id = $1"
 
 # The attempt is part of the key: a statement carried out late must not touch the next attempt.
 _COMPLETE = """

@@ -34,6 +34,7 @@ from services.files.clamd import Scanner
 from services.files.object_store import ObjectNotFound, ObjectStore
 from services.postgres.database import retry_while_unavailable
 from services.postgres.lease import release_leases, renewed_lease
+from services.sealing.columns import file_salt
 from services.sealing.key_ring import RING
 from services.sealing.stream_sealing import open_stream
 from services.sealing.wrapping import CannotDecrypt
@@ -150,7 +151,7 @@ class MediaUploader:
     async def _read(self, file: UploadedFile) -> AsyncIterator[bytes]:
         """Return the plain bytes of a file."""
         pieces = await self._files.store.read(object_store.upload_key(file.object))
-        key = RING.stream_key(file.object.bytes)
+        key = RING.stream_key(file_salt(file.id, file.object))
         return open_stream(key, pieces) if file.is_sealed else pieces
 
     async def _scan(self, file: UploadedFile) -> str:

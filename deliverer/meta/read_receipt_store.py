@@ -9,7 +9,7 @@ import msgspec
 from deliverer.meta import ledger_sql
 from services.postgres.database import Pool
 from services.postgres.shut_rows import ShutRows
-from services.sealing.columns import WAMID
+from services.sealing.columns import WAMID, bind
 from services.sealing.key_ring import RING
 from services.trial import TrialState
 
@@ -69,4 +69,5 @@ class ReadReceiptStore:
 
 
 def _read_row(row: Any) -> ReadReceipt:
-    return ReadReceipt(**{**row, "wamid": RING.unseal_text(row["wamid"], WAMID)})
+    bound = bind(row["number"], row["person"], row["id"])
+    return ReadReceipt(**{**row, "wamid": RING.unseal_text(row["wamid"], WAMID, bound)})

@@ -11,7 +11,7 @@ from services.contract import ReportedStatus, SendOutcome
 from services.postgres.database import Connection, Pool
 from services.postgres.outbox import Outbox
 from services.postgres.shut_rows import ShutRows
-from services.sealing.columns import OUTCOME
+from services.sealing.columns import OUTCOME, bind
 from services.sealing.key_ring import RING
 
 State = Literal["sent", "failed", "unknown", "held"]
@@ -45,8 +45,8 @@ async def enqueue_outcome(
     connection: Connection, outcome: SendOutcome, seconds: float = 0.0
 ) -> None:
     """Enqueue an outcome; it is published after so many seconds."""
-    row = outcome.id, outcome.number, RING.seal(_encode(outcome), OUTCOME), seconds
-    await connection.execute(_ENQUEUE, *row)
+    sealed = RING.seal(_encode(outcome), OUTCOME, bind(outcome.id, outcome.number))
+    await connection.execute(_ENQUEUE, outcome.id, outcome.number, sealed, seconds)
 
 
 async def enqueue_test_statuses(
@@ -64,7 +64,7 @@ def outcome_outbox(pool: Pool) -> Outbox[SendOutcome]:
 
     async def fetch(limit: int, suspended: Sequence[str]) -> list[SendOutcome]:
         rows = await pool.fetch(_UNPUBLISHED, limit, suspended, shut.passed_over())
-        return await shut.open_others(rows, lambda row: _decode(RING.unseal(row["body"], OUTCOME)))
+        return await shut.open_others(rows, _read_row)
 
     async def mark(outcomes: Sequence[SendOutcome]) -> None:
         await pool.execute(_MARK_PUBLISHED, [outcome.id for outcome in outcomes])
@@ -72,12 +72,17 @@ def outcome_outbox(pool: Pool) -> Outbox[SendOutcome]:
     return Outbox("relay", fetch, mark, poll_seconds=0.2)
 
 
+def _read_row(row: Any) -> SendOutcome:
+    return _decode(RING.unseal(row["body"], OUTCOME, bind(row["id"], row["number"])))
+
+
 _ENQUEUE = """
 insert into deliverer.outcome (id, number, body, due_at)
 values ($1, $2, $3, now() + make_interval(secs => $4))
 """
 _UNPUBLISHED = """
-select id, body from deliverer.outcome where published_at is null and number <> all($2::text[])
+select id, number, body from deliverer.outcome
+where published_at is null and number <> all($2::text[])
     and due_at <= now() and id <> all($3::uuid[])
 order by position limit $1
 """

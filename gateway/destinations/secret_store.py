@@ -10,7 +10,7 @@ import msgspec
 from gateway.destinations.action import Action, insert_action
 from services.postgres.database import ANSWER_SECONDS, Connection, Pool
 from services.refusal import Refusal
-from services.sealing.columns import SECRET
+from services.sealing.columns import SECRET, bind
 from services.sealing.key_ring import RING
 from services.tasks import with_timeout
 
@@ -56,7 +56,7 @@ class SecretStore:
                 return TOO_MANY
             if others_end_at:
                 await connection.execute(_END_OTHERS, destination, others_end_at)
-            sealed = RING.seal(new.secret.encode(), SECRET)
+            sealed = RING.seal(new.secret.encode(), SECRET, bind(new.id, destination))
             row = new.id, destination, sealed, new.token, action.at
             await connection.execute(_ADD, *row)
             await insert_action(connection, action)

@@ -26,6 +26,7 @@ from services.http.rights import Rights
 from services.http.token_store import TokenStore
 from services.postgres.database import DATABASE_ERRORS
 from services.postgres.shut_rows import RowShut
+from services.sealing.columns import file_salt
 from services.sealing.key_ring import RING
 from services.sealing.stream_sealing import SealingStream
 
@@ -131,7 +132,7 @@ class MediaRoutes:
         object, at = clock.new_id(), clock.now()
         await self._uploads.start(object, at)
         try:
-            sealing = SealingStream(RING.stream_key(object.bytes), file.pieces())
+            sealing = SealingStream(RING.stream_key(file_salt(upload.id, object)), file.pieces())
             await self._store.put(object_store.upload_key(object), sealing.pieces())
         except Exception:
             with suppress(StoreUnavailable, *DATABASE_ERRORS):  # the sweep deletes the rest

@@ -11,7 +11,7 @@ from gateway.media.media_types import Kind, kind_of
 from services.http.rights import Rights
 from services.postgres.database import ANSWER_SECONDS, Pool
 from services.postgres.shut_rows import RowShut, open_rows, report_shut
-from services.sealing.columns import UPLOAD
+from services.sealing.columns import UPLOAD, bind
 from services.sealing.key_ring import RING
 from services.tasks import with_timeout
 
@@ -68,8 +68,8 @@ class UploadStore:
     async def _complete(self, new: Upload) -> Upload:
         async with self._pool.acquire() as connection, connection.transaction():
             values = [getattr(new, name) for name in new.__struct_fields__]
-            values[_FILENAME] = RING.seal_text(new.filename, UPLOAD)
-            values[_SHA256] = RING.seal(new.sha256, UPLOAD)
+            values[_FILENAME] = RING.seal_text(new.filename, UPLOAD, bind(new.id))
+            values[_SHA256] = RING.seal(new.sha256, UPLOAD, bind(new.id))
             if await connection.fetchval(_INSERT, *values):
                 await connection.execute(_DELETE, new.object)
                 return new
@@ -98,8 +98,10 @@ async def _open_row(row: Any) -> Upload:
 
 
 def _read_row(row: Mapping[str, Any]) -> Upload:
-    filename = RING.unseal_text(row["filename"], UPLOAD)
-    return Upload(**{**row, "filename": filename, "sha256": RING.unseal(row["sha256"], UPLOAD)})
+    bound = bind(row["id"])
+    filename = RING.unseal_text(row["filename"], UPLOAD, bound)
+    sha256 = RING.unseal(row["sha256"], UPLOAD, bound)
+    return Upload(**{**row, "filename": filename, "sha256": sha256})
 
 
 _FILENAME, _SHA256 = map(Upload.__struct_fields__.index, ("filename", "sha256"))

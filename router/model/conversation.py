@@ -109,11 +109,12 @@ class ReadReceipt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class StoredState(msgspec.Struct, frozen=True, gc=False):
-    """State of a conversation as it was loaded, beside how its row has it: one that stays the same
-    need not be sealed again."""
+    """State of a conversation as it was loaded, beside how its row has it and what it is bound to
+    there: one that stays the same need not be sealed again."""
 
     state: ConversationState
     sealed: str
+    bound: bytes
 
 
 class Conversation(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -11,12 +11,16 @@ class Shut(Exception):
 class StoredText:
     """Text as its row has it, sealed. Few decisions read it: the others store it as it is."""
 
-    def __init__(self, sealed: str, opened: Callable[[str], str]) -> None:
-        self.sealed, self._opened = sealed, opened
+    def __init__(self, sealed: Callable[[], str], opened: Callable[[], str]) -> None:
+        self._sealed, self._opened = sealed, opened
+
+    def sealed(self) -> str:
+        """Return the text as it is stored."""
+        return self._sealed()
 
     def plain(self) -> str:
         """Return the text. Raises Shut."""
-        return self._opened(self.sealed)
+        return self._opened()
 
 
 def plain_text(text: str | StoredText) -> str:

@@ -1,7 +1,9 @@
 """Rows that the decisions of a batch read, from the router's tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from operator import itemgetter
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -23,11 +25,23 @@ from router.model.needs import Needs, union
 from router.model.snapshot import Snapshot
 from router.model.stored_text import Shut, StoredText
 from router.model.work import RoutingContext, WorkUnit
+from router.store.bindings import CONVERSATION_COLUMNS, conversation_binding, identity_seal
 from services.postgres.database import Connection
 from services.postgres.shut_rows import RowShut, opening
-from services.sealing.columns import ADDRESS, CONSENT, CONVERSATION, DECISION, WAMID, unseal_json
-from services.sealing.key_ring import RING
+from services.sealing.columns import (
+    ADDRESS,
+    CONSENT,
+    CONVERSATION,
+    DECISION,
+    WAMID,
+    bind,
+    unseal_json,
+)
+from services.sealing.key_ring import NAME_MARK, RING
 
+SHUT_NAME = f"{NAME_MARK}0"
+"""Address of an identity whose row was altered: it is cut off, so that it opens nowhere."""
+_bound = itemgetter(*CONVERSATION_COLUMNS)
 _decode = msgspec.msgpack.Decoder(AnyDecision).decode
 _decode_state = msgspec.json.Decoder(ConversationState).decode
 
@@ -70,7 +84,7 @@ async def _decided(
     decided: dict[bytes, tuple[UUID, Decision]] = {}
     for row in rows:
         with opening("router.inbox", row["record"]):
-            decision = _decode(RING.unseal(row["decision"], DECISION))
+            decision = _decode(RING.unseal(row["decision"], DECISION, bind(row["key"])))
         decided[row["key"]] = row["receipt"], decision
     return decided
 
@@ -81,8 +95,9 @@ async def _quoted(connection: Connection, needs: Needs, snapshot: Snapshot) -> N
         return
     for row in await connection.fetch(_QUOTED, list(needs.quoted)):
         with opening("router.inbox", row["record"]):
-            conversation = _decode(RING.unseal(row["decision"], DECISION)).conversation
-            wamid = RING.unseal_text(row["wamid"], WAMID)
+            decision = RING.unseal(row["decision"], DECISION, bind(row["key"]))
+            wamid = RING.unseal_text(row["wamid"], WAMID, bind(row["message"]))
+            conversation = _decode(decision).conversation
         snapshot.inbound[row["message"]] = InboundRef(row["message"], wamid, conversation)
 
 
@@ -108,21 +123,33 @@ async def _people(
 ) -> None:
     """Every identity of the people who are known by one of these, or are in a conversation."""
     if needs.identities or conversations:
-        for row in await connection.fetch(_PEOPLE, list(needs.identities), conversations):
-            value = _stored_text("router.identity", row["person"], row["value"], ADDRESS)
-            snapshot.add_identity(Identity(**{**row, "value": value}))
+        for record in await connection.fetch(_PEOPLE, list(needs.identities), conversations):
+            row = dict(record)
+            value = StoredText(partial(_sealed_name, row), partial(_open_name, row))
+            fields = {name: row[name] for name in row if name != "seal"}
+            snapshot.add_identity(Identity(**fields | {"value": value}))
 
 
-def _stored_text(table: str, key: object, value: str, use: str) -> str | StoredText:
-    """Return the text of a column: sealed, if it is sealed as it would be now."""
-    if RING.is_current(value):
-        return StoredText(value, partial(_open_text, table, key, use))
-    return _open_text(table, key, use, value)
+def _sealed_name(row: Mapping[str, Any]) -> str:
+    """Return the name as its row has it, or one that opens nowhere if that row was altered: what is
+    sent to it fails."""
+    return row["value"] if row["seal"] == identity_seal(row) else SHUT_NAME
 
 
-def _open_text(table: str, key: object, use: str, value: str) -> str:
-    with opening(table, key, TextShut):
-        return RING.unseal_text(value, use)
+def _open_name(row: Mapping[str, Any]) -> str:
+    with opening("router.identity", row["person"], TextShut):
+        return RING.unseal_text(_sealed_name(row), ADDRESS)
+
+
+def _reason(conversation: str, value: str) -> str | StoredText:
+    """Return the reason of a conversation: sealed, if it is sealed as it would be now."""
+    opened = partial(_open_reason, conversation, value)
+    return StoredText(lambda: value, opened) if RING.is_current(value) else opened()
+
+
+def _open_reason(conversation: str, value: str) -> str:
+    with opening("router.conversation", conversation, TextShut):
+        return RING.unseal_text(value, CONVERSATION, bind(conversation))
 
 
 async def _conversations(
@@ -134,9 +161,10 @@ async def _conversations(
             fields = dict(row)
             departments = tuple(fields.pop("departments"))
             with opening("router.conversation", row["id"]):
-                state = _decode_state(unseal_json(row["state"], CONVERSATION))
-                reason = _stored_text("router.conversation", row["id"], row["reason"], CONVERSATION)
-            stored = StoredState(state, row["state"])
+                bound = conversation_binding(*_bound(row))
+                state = _decode_state(unseal_json(row["state"], CONVERSATION, bound))
+                reason = _reason(row["id"], row["reason"])
+            stored = StoredState(state, row["state"], bound)
             fields |= {"reason": reason, "state": state, "departments": departments}
             snapshot.add_conversation(Conversation(**fields, stored=stored))
 
@@ -160,7 +188,8 @@ async def _consents(connection: Connection, needs: Needs, snapshot: Snapshot) ->
         return
     for row in await connection.fetch(_CONSENTS, people):
         with opening("router.consent", row["person"]):
-            source = RING.unseal_text(row["source"], CONSENT)
+            bound = bind(row["tenant"], row["person"], row["purpose"])
+            source = RING.unseal_text(row["source"], CONSENT, bound)
         consent = Consent(**{**row, "source": source})
         snapshot.consents[consent.key] = consent
     for row in await connection.fetch(_WITHDRAWALS, people):
@@ -187,7 +216,7 @@ select key, receipt, decision, record from router.inbox where key = any($1::byte
 """
 
 _QUOTED = """
-select decision, message, wamid, record from router.inbox where message = any($1::uuid[])
+select key, decision, message, wamid, record from router.inbox where message = any($1::uuid[])
 """
 
 _OUTGOING = """
@@ -209,7 +238,7 @@ from router.charge where id = any($1::uuid[])
 """
 
 _PEOPLE = """
-select tenant, kind, hash, value, person, valid_from, scope, merged from router.identity
+select tenant, kind, hash, value, person, valid_from, scope, merged, seal from router.identity
 where valid_to is null and person in (
     select person from router.identity where valid_to is null and hash = any($1::bytea[])
     union select person from router.conversation where id = any($2::text[])

@@ -4,6 +4,7 @@ Each statement writes many rows at once: the last state of each thing in the bat
 """
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from router.model.consent import Consent
 from router.model.conversation import Conversation, ReadReceipt
 from router.model.snapshot import Snapshot
 from router.model.stored_text import StoredText, plain_text
+from router.store.bindings import CONVERSATION_COLUMNS, conversation_binding, identity_seal
 from services.postgres.database import Connection
 from services.sealing.columns import (
     ADDRESS,
@@ -20,6 +22,8 @@ from services.sealing.columns import (
     CONVERSATION,
     EMPLOYEE,
     WAMID,
+    bind,
+    bind_ledger,
     is_current_json,
     seal_content,
     seal_json,
@@ -27,6 +31,7 @@ from services.sealing.columns import (
 from services.sealing.key_ring import RING
 
 _encode_json = msgspec.json.Encoder().encode
+_bound = attrgetter(*CONVERSATION_COLUMNS)
 
 
 async def save_changes(connection: Connection, changes: Sequence[Changes]) -> None:
@@ -60,7 +65,7 @@ async def _save_sends(connection: Connection, changes: Sequence[Changes]) -> Non
     if sends := [_send_row(c.send) for c in changes if c.send]:
         await connection.execute(INSERT_SEND, *columns(sends, 18))
     if settled := [c.settled_send for c in changes if c.settled_send]:
-        settled = [(id, RING.seal_text(wamid, WAMID)) for id, wamid in settled]
+        settled = [(id, RING.seal_text(wamid, WAMID, bind(id))) for id, wamid in settled]
         await connection.execute(SETTLE_SEND, *columns(settled, 2))
     if repeated := [c.repeated_send for c in changes if c.repeated_send]:
         await connection.execute(REPEAT_SEND, repeated)
@@ -132,7 +137,7 @@ async def _save_identities(connection: Connection, identities: Sequence[Identity
     await connection.execute(END_IDENTITY, *columns(ended, 4))
     rows = [_identity_row(i) for i in last if i.valid_to is None]
     if rows:
-        await connection.execute(INSERT_IDENTITY, *columns(rows, 8))
+        await connection.execute(INSERT_IDENTITY, *columns(rows, 9))
 
 
 def columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
@@ -145,56 +150,61 @@ def _conversation_row(conversation: Conversation) -> tuple[Any, ...]:
 
     PostgreSQL unnests an array of arrays to single elements.
     """
-    reason, state = _sealed_reason(conversation.reason), _sealed_state(conversation)
+    reason, state = _sealed_reason(conversation), _sealed_state(conversation)
     row = msgspec.structs.astuple(conversation)
     departments = " ".join(conversation.departments)
     return (*row[:6], reason, *row[7:11], departments, *row[12:14], state, conversation.said_at)
 
 
 def _sealed_state(conversation: Conversation) -> str:
-    """Return the state, sealed. One that did not change stays as it is in the row, as long as its
-    key still seals: after that it is sealed again, so that the key can end."""
-    stored = conversation.stored
-    if stored and stored.state is conversation.state and is_current_json(stored.sealed):
+    """Return the state, sealed. One that did not change, nor what it is bound to, stays as it is in
+    the row, as long as its key still seals: after that it is sealed again, so that the key can
+    end."""
+    stored, bound = conversation.stored, conversation_binding(*_bound(conversation))
+    is_same = stored and stored.state is conversation.state and stored.bound == bound
+    if stored and is_same and is_current_json(stored.sealed):
         return stored.sealed
-    return seal_json(_encode_json(conversation.state).decode(), CONVERSATION)
+    return seal_json(_encode_json(conversation.state).decode(), CONVERSATION, bound)
 
 
-def _sealed_reason(reason: str | StoredText) -> str:
-    """Return the reason, sealed. It is that of the row under the same condition."""
-    if isinstance(reason, StoredText) and RING.is_current(reason.sealed):
-        return reason.sealed
-    return RING.seal_text(plain_text(reason), CONVERSATION)
+def _sealed_reason(conversation: Conversation) -> str:
+    """Return the reason, sealed. It is that of the row as long as its key still seals."""
+    reason = conversation.reason
+    if isinstance(reason, StoredText) and RING.is_current(sealed := reason.sealed()):
+        return sealed
+    return RING.seal_text(plain_text(reason), CONVERSATION, bind(conversation.id))
 
 
 def _identity_row(identity: Identity) -> tuple[Any, ...]:
-    value = _sealed_name(identity.value)
-    return msgspec.structs.astuple(msgspec.structs.replace(identity, value=value))[:8]
+    stored = msgspec.structs.replace(identity, value=_sealed_name(identity.value))
+    return *msgspec.structs.astuple(stored)[:8], identity_seal(msgspec.structs.asdict(stored))
 
 
 def _sealed_name(name: str | StoredText) -> str:
     """Return the name, sealed. Equal ones are sealed alike, so that one from a row is itself."""
-    return RING.seal_name(name, ADDRESS) if isinstance(name, str) else name.sealed
+    return RING.seal_name(name, ADDRESS) if isinstance(name, str) else name.sealed()
 
 
 def _send_row(send: LedgerInsert) -> tuple[Any, ...]:
+    addressed = msgspec.structs.replace(send, address=_sealed_name(send.address))
     sealed = msgspec.structs.replace(
-        send,
-        address=_sealed_name(send.address),
-        content=seal_content(send.content),
-        about_wamid=RING.seal_text(send.about_wamid, WAMID),
-        author=RING.seal_text(send.author, EMPLOYEE),
+        addressed,
+        content=seal_content(send.content, bind_ledger(msgspec.structs.asdict(addressed))),
+        about_wamid=RING.seal_text(send.about_wamid, WAMID, bind(send.about)),
+        author=RING.seal_text(send.author, EMPLOYEE, bind(send.id)),
     )
     return msgspec.structs.astuple(sealed)
 
 
 def _mark_row(mark: ReadReceipt) -> tuple[Any, ...]:
-    wamid = RING.seal_text(mark.wamid, WAMID)
+    bound = bind(mark.number, mark.person, mark.id)
+    wamid = RING.seal_text(mark.wamid, WAMID, bound)
     return msgspec.structs.astuple(msgspec.structs.replace(mark, wamid=wamid))
 
 
 def _consent_row(consent: Consent) -> tuple[Any, ...]:
-    source = RING.seal_text(consent.source, CONSENT)
+    bound = bind(consent.tenant, consent.person, consent.purpose)
+    source = RING.seal_text(consent.source, CONSENT, bound)
     return msgspec.structs.astuple(msgspec.structs.replace(consent, source=source))
 
 
@@ -205,9 +215,9 @@ where (i.tenant, i.kind, i.hash) = (n.tenant, n.kind, n.hash) and i.valid_to is 
 """
 
 INSERT_IDENTITY = """
-insert into router.identity (tenant, kind, hash, value, person, valid_from, scope, merged)
+insert into router.identity (tenant, kind, hash, value, person, valid_from, scope, merged, seal)
 select * from unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::uuid[],
-    $6::timestamptz[], $7::text[], $8::boolean[])
+    $6::timestamptz[], $7::text[], $8::boolean[], $9::bytea[])
 """
 
 UPSERT_CONVERSATION = """

@@ -26,7 +26,7 @@ from services.contract import Delivery, Entry, PartitionBatch, Receipt, Timeout
 from services.ids import created_at
 from services.postgres.database import Connection, Pool
 from services.postgres.shut_rows import RowShut, ShutRows, open_rows, report_shut, wait_for_keys
-from services.sealing.columns import DECISION, DELIVERY, QUARANTINE, WAMID
+from services.sealing.columns import DECISION, DELIVERY, QUARANTINE, WAMID, bind
 from services.sealing.key_ring import RING
 
 SIGHTINGS = 1000
@@ -209,7 +209,7 @@ class Store:
     async def withhold_events(self, events: Sequence[tuple[str, Delivery]]) -> None:
         """Store events of a withheld conversation, in order."""
         rows = [
-            (d.id, d.conversation, destination, RING.seal(_encode(d), DELIVERY))
+            (d.id, d.conversation, destination, _sealed_event(d, destination))
             for destination, d in events
         ]
         await self._pool.execute(INSERT_HELD, *columns(rows, 4))
@@ -271,7 +271,7 @@ class Store:
     async def quarantine_message(self, id: UUID, reason: str, raw: bytes) -> None:
         """Store an AMQP message that cannot be read. One whose key is gone may be decided when the
         key is given back."""
-        sealed = RING.seal(raw, QUARANTINE)
+        sealed = RING.seal(raw, QUARANTINE, bind(id))
         entry, refusal = (sealed, "") if is_sealed(raw) else (None, UNREADABLE)
         row = (id, None, reason, sealed, entry, refusal)
         await self._pool.execute(INSERT_QUARANTINE, *columns([row], 6))
@@ -288,7 +288,7 @@ class Store:
         of a unit, and all of a message whose key was gone. None stands for an entry that a newer
         version wrote, and this one cannot read. One that does not open waits for a person again."""
         rows = await self._pool.fetch(SELECT_RETRIES, limit, suspended)
-        opened, shut = await open_rows(rows, lambda row: (row["id"], _read_entries(row["entry"])))
+        opened, shut = await open_rows(rows, lambda row: (row["id"], _read_entries(row)))
         if shut:
             report_shut("router.quarantine", *(row["id"] for row in shut))
             await self._pool.execute(CANCEL_RETRIES, [row["id"] for row in shut])
@@ -319,9 +319,9 @@ def _inbox_row(
     return (
         unit.key,
         unit.source,
-        RING.seal(_encode(decision), DECISION),
+        RING.seal(_encode(decision), DECISION, bind(unit.key)),
         message,
-        RING.seal_text(wamid, WAMID),
+        RING.seal_text(wamid, WAMID, bind(message)),
         unit.number if decision.tenant and unit.number.isdigit() else "",
         unit.item_index is not None,
         isinstance(decision, Quarantined),
@@ -339,12 +339,18 @@ def _record_ids(unit: WorkUnit, output: Output) -> list[UUID]:
     return [unit.receipt, *ids] if unit.receipt and not unit.item_index else ids
 
 
+def _sealed_event(event: Delivery, destination: str) -> bytes:
+    bound = bind(event.id, event.conversation, destination)
+    return RING.seal(_encode(event), DELIVERY, bound)
+
+
 def _read_withheld(row: Any) -> tuple[str, Delivery]:
-    return row["destination"], _decode_delivery(RING.unseal(row["delivery"], DELIVERY))
+    bound = bind(row["id"], row["conversation"], row["destination"])
+    return row["destination"], _decode_delivery(RING.unseal(row["delivery"], DELIVERY, bound))
 
 
-def _read_entries(sealed: bytes) -> Sequence[Entry] | None:
-    body = RING.unseal(sealed, QUARANTINE)
+def _read_entries(row: Any) -> Sequence[Entry] | None:
+    body = RING.unseal(row["entry"], QUARANTINE, bind(row["id"]))
     if is_sealed(body):
         return open_put_aside(PartitionBatch, body).entries
     try:
@@ -359,20 +365,20 @@ def _quarantine_rows(decided: Sequence[DecidedUnit]) -> list[tuple[Any, ...]]:
             decision.record,
             unit.source,
             decision.reason,
-            RING.seal(_raw(unit), QUARANTINE),
-            *_retry(unit),
+            RING.seal(_raw(unit), QUARANTINE, bind(decision.record)),
+            *_retry(unit, decision.record),
         )
         for unit, decision, _ in decided
         if isinstance(decision, Quarantined)
     ]
 
 
-def _retry(unit: WorkUnit) -> tuple[bytes | None, str]:
+def _retry(unit: WorkUnit, id: UUID) -> tuple[bytes | None, str]:
     """Return the entry that decides a quarantined unit again, or the reason why there is none."""
     entry = retry_entry(unit)
     if isinstance(entry, str):
         return None, entry
-    return RING.seal(_encode(entry), QUARANTINE), ""
+    return RING.seal(_encode(entry), QUARANTINE, bind(id)), ""
 
 
 def _raw(unit: WorkUnit) -> bytes:
@@ -448,7 +454,7 @@ select * from unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[]) on conflic
 """
 
 SELECT_HELD = """
-select id, n, destination, delivery from router.held
+select id, n, conversation, destination, delivery from router.held
 where conversation = $1 and n > $3 order by n limit $2
 """
 

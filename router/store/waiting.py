@@ -17,7 +17,7 @@ from router.store.fencing import PartitionFenced
 from services.contract import Delivery
 from services.postgres.database import Pool
 from services.postgres.shut_rows import ShutRows
-from services.sealing.columns import DELIVERY
+from services.sealing.columns import DELIVERY, bind
 from services.sealing.key_ring import RING
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -74,7 +74,9 @@ class WaitingTable:
 
         Raises PartitionFenced when this router has lost the partition.
         """
-        encoded = [RING.seal(_encode(event), DELIVERY) for event in events]
+        encoded = [
+            RING.seal(_encode(event), DELIVERY, bind(destination, event.id)) for event in events
+        ]
         totals = list(accumulate(map(len, encoded), initial=end.total))[1:]
         places = list(range(end.n + 1, end.n + 1 + len(events)))
         values = places, [event.id for event in events], encoded, totals
@@ -101,7 +103,8 @@ class WaitingTable:
 
 
 def _read_row(row: Any) -> WaitingEvent:
-    event = _decode(RING.unseal(row["delivery"], DELIVERY))
+    bound = bind(row["destination"], row["event"])
+    event = _decode(RING.unseal(row["delivery"], DELIVERY, bound))
     return WaitingEvent(event, row["n"], row["size"], row["total"], row["at"])
 
 
@@ -136,7 +139,7 @@ select exists (select from lease)
 """
 
 SELECT_HEAD = """
-select event, delivery, n, size, total, at from router.waiting
+select destination, event, delivery, n, size, total, at from router.waiting
 where partition = $1 and destination = $2 and n > $3 order by n limit $4
 """
 

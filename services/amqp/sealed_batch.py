@@ -31,7 +31,7 @@ def open_body(name: str, body: bytes) -> bytes:
     if not name.endswith(SEALED):
         return body
     try:
-        return RING.unseal(body, USE)
+        return RING.unseal_buffer(body, USE)
     except (KeyUnknown, Unsealable):
         return body
 
@@ -45,7 +45,7 @@ def open_put_aside(kind: type[T], body: bytes) -> T:
     """Return the batch of a message that was put aside sealed. Raises KeyUnknown if its key is
     still gone, and msgspec.DecodeError."""
     try:
-        plain = RING.unseal(body, USE)
+        plain = RING.unseal_buffer(body, USE)
     except Unsealable as error:
         raise msgspec.DecodeError(str(error)) from None
     return msgspec.msgpack.decode(plain, type=kind)
@@ -78,7 +78,7 @@ def open_batch(name: str, body: bytes) -> contract.Batch:
     """
     if name.endswith(SEALED):
         try:
-            name, body = name.removesuffix(SEALED), RING.unseal(body, USE)
+            name, body = name.removesuffix(SEALED), RING.unseal_buffer(body, USE)
         except Unsealable as error:
             raise msgspec.DecodeError(str(error)) from None
     return contract.decode(name, body)

@@ -1,18 +1,27 @@
-"""Sealed columns of the working tables, and the use that seals each."""
+"""Sealed columns of the working tables, the use that seals each, and what each is bound to.
 
+A value that is copied into another row does not open there, nor does one whose row was made to go
+elsewhere: what it is bound to is authenticated with it.
+"""
+
+from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
-from services.sealing.key_ring import RING
+from services.sealing.key_ring import RING, Unsealable
 
 DECISION, QUARANTINE, DELIVERY, OUTCOME = "decision", "quarantine", "delivery", "outcome"
 WAMID, ADDRESS, EMPLOYEE = "wamid", "address", "employee"
 CONVERSATION, CONSENT, CONTENT, ACTION = "conversation", "consent", "content", "action"
-UPLOAD = "upload"
+UPLOAD, PROVIDER_ID = "upload", "provider id"
 SENT, SECRET = "sent", "secret"
 FINGERPRINT = "fingerprint"
 """Use of the keyed hash of what is only compared: gateway.command.fingerprint."""
+IDENTITY = "identity"
+"""Use of the keyed hash over a row of router.identity: router.identity.seal."""
 
 SEALED_COLUMNS = {
     "gateway.media.filename": UPLOAD,
@@ -44,8 +53,20 @@ NAME_COLUMNS = {
     "router.identity.value": ADDRESS,
     "deliverer.ledger.address": ADDRESS,
     "deliverer.guest.value": ADDRESS,
+    "deliverer.upload.provider_id": PROVIDER_ID,
 }
 """Column -> use, under the standing key: equal names have equal values, so that they are found."""
+LEDGER = (
+    "id",
+    "number",
+    "conversation",
+    "person",
+    "address_kind",
+    "address",
+    "about",
+    "media",
+)
+"""Columns of deliverer.ledger that say to whom a message goes, and with which file."""
 
 
 class _MessageContent(msgspec.Struct):
@@ -64,32 +85,52 @@ class _Sealed(msgspec.Struct):
     sealed: str = ""
 
 
+_of_ledger = itemgetter(*LEDGER)
+_encode = msgspec.msgpack.Encoder().encode
 _typed = msgspec.json.Decoder(_Typed)
 _sealed = msgspec.json.Decoder(_Sealed)
 _object = msgspec.json.Decoder(dict[str, Any])
 
 
-def seal_content(content: bytes) -> bytes:
+def bind(*values: Any) -> bytes:
+    """Return what a value is bound to, as it is authenticated with it. No use has the byte 00."""
+    return b"\0" + _encode(values)
+
+
+def bind_ledger(row: Mapping[str, Any]) -> bytes:
+    """Return what the content of a message is bound to: all of LEDGER, as the row has it."""
+    return b"\0" + _encode(_of_ledger(row))
+
+
+def file_salt(media: UUID, object: UUID) -> bytes:
+    """Return the salt of the key of an uploaded file: one whose row names another object does not
+    open."""
+    return media.bytes + object.bytes
+
+
+def seal_content(content: bytes, bound: bytes) -> bytes:
     """Seal the JSON of a message, all but its type."""
-    text = RING.seal_text(content.decode("utf-8", "surrogatepass"), CONTENT)
+    text = RING.seal_text(content.decode("utf-8", "surrogatepass"), CONTENT, bound)
     return msgspec.json.encode(_MessageContent(_typed.decode(content).type, text))
 
 
-def unseal_content(column: str) -> dict[str, Any]:
-    """Return the content of a message from its jsonb column. Raises KeyUnknown, Unsealable, and
-    msgspec.DecodeError for JSON that is no content."""
-    sealed = _sealed.decode(column).sealed
-    return _object.decode(RING.unseal_text(sealed, CONTENT) if sealed else column)
+def unseal_content(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of a message from its row in the ledger. Raises KeyUnknown, Unsealable,
+    and msgspec.DecodeError for JSON that is no content."""
+    sealed = _sealed.decode(row["content"]).sealed
+    if not sealed:
+        raise Unsealable("the content of a message is not sealed")
+    return _object.decode(RING.unseal_text(sealed, CONTENT, bind_ledger(row)))
 
 
-def seal_json(text: str, use: str) -> str:
+def seal_json(text: str, use: str, bound: bytes) -> str:
     """Seal a JSON text as a JSON string, for a jsonb column."""
-    return f'"{RING.seal_text(text, use)}"'
+    return f'"{RING.seal_text(text, use, bound)}"'
 
 
-def unseal_json(column: str, use: str) -> str:
+def unseal_json(column: str, use: str, bound: bytes) -> str:
     """Return the JSON text of a jsonb column. Raises KeyUnknown and Unsealable."""
-    return RING.unseal_text(column.strip('"'), use) if column.startswith('"~') else column
+    return RING.unseal_text(column.strip('"'), use, bound)
 
 
 def is_current_json(column: str) -> bool:

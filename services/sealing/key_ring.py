@@ -163,15 +163,16 @@ class KeyRing:
             self._texts.pop(TEXT_MARK + id.hex(), None)
             self._days.pop(id, None)
 
-    def seal(self, plain: bytes, use: str, kind: Kind = "table") -> bytes:
-        """Seal bytes for one use, such as `ledger.content`; they open for no other.
+    def seal(self, plain: bytes, use: str, bound: bytes) -> bytes:
+        """Seal bytes of a row for one use, such as `delivery`, and what they are bound to; they
+        open for no other.
 
         Raises NoWorkingKey."""
-        seal, nonce = self._seal_now(kind), os.urandom(NONCE_BYTES)
-        return seal.head + nonce + seal.cipher.encrypt(nonce, plain, use.encode())
+        seal, nonce = self._seal_now("table"), os.urandom(NONCE_BYTES)
+        return seal.head + nonce + seal.cipher.encrypt(nonce, plain, use.encode() + bound)
 
-    def seal_buffer(self, plain: bytes, use: str, kind: Kind = "table") -> bytearray:
-        """Seal as `seal` does, without a second copy of what may be 4 MiB."""
+    def seal_buffer(self, plain: bytes, use: str, kind: Kind) -> bytearray:
+        """Seal for a use, without a second copy of what may be 4 MiB."""
         seal, nonce = self._seal_now(kind), os.urandom(NONCE_BYTES)
         head = seal.head + nonce
         buffer = bytearray(len(head) + len(plain) + TAG_BYTES)
@@ -179,8 +180,15 @@ class KeyRing:
         seal.cipher.encrypt_into(nonce, plain, use.encode(), memoryview(buffer)[len(head) :])
         return buffer
 
-    def unseal(self, value: bytes, use: str) -> bytes:
-        """Open sealed bytes. Raises KeyUnknown and Unsealable."""
+    def unseal(self, value: bytes, use: str, bound: bytes) -> bytes:
+        """Open bytes of a row; empty ones stay empty. Open ones were put there by hand. Raises
+        KeyUnknown and Unsealable."""
+        if value and not value.startswith(MARK):
+            raise Unsealable(f"a value of {use} is not sealed")
+        return self.unseal_buffer(value, use, bound)
+
+    def unseal_buffer(self, value: bytes, use: str, bound: bytes = b"") -> bytes:
+        """Open sealed bytes; others stay as they are. Raises KeyUnknown and Unsealable."""
         if not value.startswith(MARK):
             return value
         id = value[len(MARK) : _NONCE]
@@ -188,39 +196,34 @@ class KeyRing:
         if cipher is None:
             raise self._unknown(id, use)
         try:
-            return cipher.decrypt(value[_NONCE:_SEALED], value[_SEALED:], use.encode())
+            return cipher.decrypt(value[_NONCE:_SEALED], value[_SEALED:], use.encode() + bound)
         except (InvalidTag, ValueError):
             raise Unsealable(f"a sealed value of {use} was altered") from None
 
-    def unseal_always(self, value: bytes, use: str) -> bytes:
-        """Open bytes of a column that had a sealed value in every version. An open one was put
-        there by hand. Raises KeyUnknown and Unsealable."""
-        if not value.startswith(MARK):
-            raise Unsealable(f"a value of {use} is not sealed")
-        return self.unseal(value, use)
-
-    def seal_text(self, text: str, use: str) -> str:
-        """Seal a text as a text; an empty one stays empty. Raises NoWorkingKey."""
+    def seal_text(self, text: str, use: str, bound: bytes) -> str:
+        """Seal a text of a row as a text; an empty one stays empty. Raises NoWorkingKey."""
         if not text:
             return ""
         seal, nonce = self._seal_now("table"), os.urandom(NONCE_BYTES)
-        sealed = seal.cipher.encrypt(nonce, text.encode("utf-8", "surrogatepass"), use.encode())
+        plain = text.encode("utf-8", "surrogatepass")
+        sealed = seal.cipher.encrypt(nonce, plain, use.encode() + bound)
         return seal.text_head + b2a_base64(nonce + sealed, newline=False).decode()
 
-    def seal_name(self, name: str, use: str) -> str:
+    def seal_name(self, name: str, use: str, bound: bytes = b"") -> str:
         """Seal an identifier: equal ones become equal texts, so that they can be looked up (RFC
-        5297). Raises NoWorkingKey."""
+        5297). One that is not looked up may be bound. Raises NoWorkingKey."""
         if not name:
             return ""
         if self._names is None:
             raise NoWorkingKey(NOT_READ)
         head, cipher = self._names
-        sealed = cipher.encrypt(name.encode("utf-8", "surrogatepass"), [use.encode()])
+        sealed = cipher.encrypt(name.encode("utf-8", "surrogatepass"), [use.encode() + bound])
         return head + b2a_base64(sealed, newline=False).decode()
 
-    def unseal_text(self, value: str, use: str) -> str:
-        """Open a sealed text or name. Raises KeyUnknown and Unsealable."""
-        head, use_bytes = value[:TEXT_HEAD], use.encode()
+    def unseal_text(self, value: str, use: str, bound: bytes = b"") -> str:
+        """Open a sealed text or name. An open one that ought to be bound was put there by hand.
+        Raises KeyUnknown and Unsealable."""
+        head, use_bytes = value[:TEXT_HEAD], use.encode() + bound
         try:
             if cipher := self._texts.get(head):
                 sealed = a2b_base64(value[TEXT_HEAD:], strict_mode=True)
@@ -229,6 +232,8 @@ class KeyRing:
                 plain = names.decrypt(a2b_base64(value[TEXT_HEAD:], strict_mode=True), [use_bytes])
             elif head.startswith((TEXT_MARK, NAME_MARK)):
                 raise self._not_open(value, use)
+            elif value and bound:
+                raise Unsealable(f"a value of {use} is not sealed")
             else:
                 return value
         except (InvalidTag, ValueError):

@@ -3,7 +3,9 @@
 import hashlib
 import io
 from typing import Any
+from uuid import UUID
 
+from deliverer.meta.media_upload_store import open_provider_id
 from tests.support.e2e.crm_desk import Desk, wrote
 from tests.support.observer import BEARER, Watch, until
 
@@ -38,8 +40,11 @@ async def test_document_of_a_crm_reaches_the_phone_unchanged_under_its_name(watc
     async with watch.session.get(f"{watch.town.sandbox}/phone/received") as answer:
         shown = [one["content"] for one in await answer.json() if one["type"] == "document"]
     assert [document["filename"] for document in shown] == ["besluit.pdf"]
-    there = f"select max(provider_id) from deliverer.upload where media = '{file['id']}'"
-    id = await watch.count(there)
+    there = "select {} from deliverer.upload where media = '" + file["id"] + "'"
+    sealed, account = (
+        watch.town.database.execute(there.format(name)) for name in ("provider_id", "account")
+    )
+    id = open_provider_id(sealed, UUID(file["id"]), account)
     async with watch.session.get(f"{watch.town.sandbox}/graph/v26.0/{id}", headers=GRAPH) as answer:
         medium = await answer.json()
     assert (medium["mime_type"], medium["sha256"]) == ("application/pdf", sha256)

@@ -4,6 +4,7 @@ import asyncio
 import json
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import aiohttp
 import pytest
@@ -11,7 +12,7 @@ from click.testing import CliRunner
 
 from cli.main import main
 from deliverer.meta.number_breaker import MAX_IN_FLIGHT
-from services.sealing.columns import DELIVERY
+from services.sealing.columns import DELIVERY, bind
 from services.sealing.key_ring import RING
 from tests.support.citizens import NUMBER, phone, write
 from tests.support.installation import Installation
@@ -301,10 +302,15 @@ async def test_crm_that_fails_in_every_way_in_turn_gets_everything_in_order(
 def _parked(town: Installation, word: bytes) -> set[str]:
     """Events that are parked and whose content has this."""
     rows = town.database.execute(
-        "select event, encode(body, 'hex') from deliverer.delivery where state = 'parked'"
+        "select event, destination, encode(body, 'hex') from deliverer.delivery"
+        " where state = 'parked'"
     )
     opened = (row.split("|") for row in rows.splitlines())
-    return {event for event, body in opened if word in RING.unseal(bytes.fromhex(body), DELIVERY)}
+    return {event for event, to, body in opened if word in _open(event, to, body)}
+
+
+def _open(event: str, destination: str, body: str) -> bytes:
+    return RING.unseal(bytes.fromhex(body), DELIVERY, bind(destination, UUID(event)))
 
 
 async def _left(session: aiohttp.ClientSession, town: Installation) -> str:

@@ -12,10 +12,10 @@ import msgspec
 
 from deliverer.destinations.openklant import found_commands
 from services import clock
-from services.contract import Delivery
+from services.contract import AnyAction, Delivery
 from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.shut_rows import RowShut, open_rows, report_shut
-from services.sealing.columns import ACTION, EMPLOYEE, seal_json, unseal_content
+from services.sealing.columns import ACTION, EMPLOYEE, LEDGER, bind, seal_json, unseal_content
 from services.sealing.key_ring import RING
 
 
@@ -243,8 +243,9 @@ class SagaStore:
 
     async def mark_removed(self, task: Task) -> None:
         """Put on the record, once, that the task was deleted in Open Klant."""
-        action = seal_json(msgspec.json.encode(found_commands.removal()).decode(), ACTION)
-        await self._rows(MARK_REMOVED, self._destination, task.event, clock.new_id(), action)
+        id = clock.new_id()
+        action = seal_action(found_commands.removal(), id, self._destination, task.conversation)
+        await self._rows(MARK_REMOVED, self._destination, task.event, id, action)
 
     async def _one(self, statement: str, *parameters: object) -> dict[str, Any]:
         [row] = await self._rows(statement, *parameters)
@@ -262,8 +263,14 @@ class SagaStore:
 
 
 def _read_outgoing(row: dict[str, Any]) -> OutgoingRef:
-    author = RING.unseal_text(row["author"], EMPLOYEE)
-    return OutgoingRef(**row | {"content": unseal_content(row["content"]), "author": author})
+    author = RING.unseal_text(row["author"], EMPLOYEE, bind(row["id"]))
+    return OutgoingRef(unseal_content(row), row["author_kind"], author, row["place"])
+
+
+def seal_action(action: AnyAction, id: UUID, destination: str, conversation: str) -> str:
+    """Return the action of a row of deliverer.found_command, bound to it and to where it goes."""
+    bound = bind(id, destination, conversation)
+    return seal_json(msgspec.json.encode(action).decode(), ACTION, bound)
 
 
 MAX_MESSAGES = 200
@@ -351,7 +358,9 @@ set number = nextval('deliverer.referentienummer'), klantcontact = null, betrokk
 where destination = $1 and event = $2
 returning {_CONTACT}
 """
-_OUTGOING_MESSAGE = "select content, author_kind, author, place from deliverer.ledger where id = $1"
+_OUTGOING_MESSAGE = f"""
+select content, author_kind, author, place, {", ".join(LEDGER)} from deliverer.ledger where id = $1
+"""
 _FIND_QUESTION = f"""
 select {_CONTACT} from deliverer.klantcontact k
 where destination = $1 and conversation = $2 and answers is null and klantcontact is not null

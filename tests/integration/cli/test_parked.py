@@ -12,7 +12,7 @@ from deliverer.crm.settlements import Settlement, settlement_record
 from services.contract import DeliveryBatch
 from services.postgres.database import Pool
 from services.postgres.outbox import LIMIT
-from services.sealing.columns import DELIVERY
+from services.sealing.columns import DELIVERY, bind
 from services.sealing.key_ring import RING
 from tests.support.integration.parked_deliveries import (
     ANSWER,
@@ -97,8 +97,8 @@ def test_deliveries_of_a_message_whose_key_is_back_are_made_once(
 ) -> None:
     settled, new = delivery(50), [delivery(n) for n in (51, 52)]
     lost = DeliveryBatch(destination="crm", deliveries=[settled, *new])
-    body = RING.seal(seal_under_lost_key(lost)[1], DELIVERY)
     event = UUID(int=98)
+    body = RING.seal(seal_under_lost_key(lost)[1], DELIVERY, bind("crm", event))
     aside = msgspec.structs.replace(refused(53), event=event, conversation="", tenant="", body=body)
     on(table, lambda pool: write(pool, aside))
     replay = "parked", "replay", "--unreadable", str(event)

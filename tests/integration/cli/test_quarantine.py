@@ -21,6 +21,7 @@ from services.amqp.connection import broker_connection
 from services.amqp.partition_publisher import PartitionPublisher
 from services.contract import PartitionBatch, Record
 from services.postgres.database import Pool
+from services.sealing.columns import QUARANTINE, bind
 from services.sealing.key_ring import RING
 from services.tasks import background_task
 from tests.integration.conftest import PASSWORDS
@@ -40,7 +41,7 @@ from tests.support.working_keys import give_lost_key_back, lost_key, seal_under_
 MENDED = "alter table router.identity drop constraint refuse"
 NEWER = """
 insert into router.quarantine (id, reason, raw, entry, refusal, again_at)
-values ($1, 'of a newer version, which this one cannot read', 'x', '\\xc1', '', now())
+values ($1, 'of a newer version, which this one cannot read', 'x', $2, '', now())
 """
 TWICE = ("quarantined", "to be decided again, by a person", "published again")
 SECRET = "mijn container is niet geleegd"
@@ -86,7 +87,7 @@ async def test_item_is_decided_again_once_after_its_cause_is_mended(
     quarantine = Quarantine(empty)
     await pool.execute(refusing("NL.citizen66"))
     newer = clock.new_id()
-    await pool.execute(NEWER, newer)
+    await pool.execute(NEWER, newer, RING.seal(b"\xc1", QUARANTINE, bind(newer)))
     first = receipt(webhook(text("hallo", "wamid.65", 65), text(SECRET, "wamid.66", 66)))
     repeat = receipt(webhook(text(SECRET, "wamid.66", 66)))
     with capture_logs():
@@ -185,7 +186,7 @@ def fill(url: str) -> dict[str, str]:
         )
         await pool.execute(
             "insert into router.quarantine (id, reason, raw) values ($1, 'f', $2)",
-            *(old, SECRET.encode()),
+            *(old, RING.seal(SECRET.encode(), QUARANTINE, bind(old))),
         )
         return {"unread": str(unread), "command": str(command), "old": str(old)}
 

@@ -4,13 +4,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import msgspec
 import pytest
 
 from deliverer.crm.lanes import Job
 from deliverer.crm.sent_events import UNKNOWN_DAYS, clear_sent_events
 from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
+from deliverer.destinations.openklant.store import seal_action
 from deliverer.destinations.signing_secrets import SigningSecrets
 from deliverer.ended_rows import CLEARINGS
 from deliverer.removed_destinations import REMOVED, end_work
@@ -21,7 +21,7 @@ from services.config.organisation import CloudEventsDestination
 from services.config.terms import Terms
 from services.contract import CloseConversation
 from services.postgres.database import Pool
-from services.sealing.columns import ACTION, SECRET, seal_json
+from services.sealing.columns import SECRET, bind
 from services.sealing.key_ring import RING
 from services.tasks import background_task
 from tests.support.integration.crm_desk import TOWN
@@ -125,12 +125,13 @@ async def test_tasks_of_a_removed_destination_end_and_their_rows_with_the_term(
             f" values ($1, $2, 'c', $2, $2, 'kcc', 1, now() - {TWO_DAYS}, now() - {TWO_DAYS})",
             destination, event,
         )  # fmt: skip
-        action = seal_json(msgspec.json.encode(CloseConversation()).decode(), ACTION)
+        id = clock.new_id()
+        action = seal_action(CloseConversation(), id, destination, "c")
         await pool.execute(
             "insert into deliverer.found_command (id, destination, conversation, department,"
             " employee, action, waits_for, found_at)"
             f" values ($1, $2, 'c', 'kcc', '', $3, $1, now() - {TWO_DAYS})",
-            clock.new_id(), destination, action,
+            id, destination, action,
         )  # fmt: skip
     await end_work(pool, [CONFIGURED])
     ended = "select array_agg(destination) from deliverer.internetaak where ended"
@@ -167,10 +168,11 @@ async def test_secrets_end_a_day_after_the_last_process_knew_their_destination(
     pool: Pool,
 ) -> None:
     for destination in (GONE, CONFIGURED):
+        id = clock.new_id()
         await pool.execute(
             "insert into deliverer.secret (id, destination, source, sealed)"
             " values ($1, $2, 'api', $3)",
-            clock.new_id(), destination, RING.seal(b"key", SECRET),
+            id, destination, RING.seal(b"key", SECRET, bind(id, destination)),
         )  # fmt: skip
     secrets = SigningSecrets(pool, GONE, (b"configured",))
     await secrets.register()

@@ -10,18 +10,19 @@ import pytest
 from cli.deliveries.parked_store import ParkedFilter, replay
 from deliverer.crm.lanes import Job
 from deliverer.crm.replays import Replays
-from deliverer.crm.settlements import SHUT
+from deliverer.crm.settlements import SHUT, keep_event, make_settlement, park_settlement
 from deliverer.crm.sidelined_store import SidelinedStore
 from deliverer.destinations.openklant.desk.desk_store import DeskStore, command_outbox
+from deliverer.destinations.openklant.store import seal_action
 from deliverer.destinations.signing_secrets import SigningSecrets
 from deliverer.meta.read_receipt_store import ReadReceiptStore
 from deliverer.meta.send_outcomes import enqueue_outcome, outcome_outbox, send_outcome
 from router.store.save import UPSERT_MARK
 from services import clock
-from services.contract import CloseConversation
+from services.contract import CloseConversation, Delivery
 from services.postgres.database import Pool
 from services.postgres.outbox import Outbox, Relay
-from services.sealing.columns import ACTION, EMPLOYEE, SECRET, SENT, WAMID, seal_json
+from services.sealing.columns import EMPLOYEE, SECRET, SENT, WAMID, bind
 from services.sealing.key_ring import RING
 from services.tasks import background_task
 from services.working_keys import working_keys
@@ -100,8 +101,8 @@ async def test_found_command_that_does_not_open_waits_and_the_others_are_publish
     pool: Pool,
 ) -> None:
     shut, other = clock.new_id(), clock.new_id()
-    action = seal_json(msgspec.json.encode(CloseConversation()).decode(), ACTION)
     for id in (shut, other):
+        action = seal_action(CloseConversation(), id, "ok", f"{NUMBER}-{id}")
         await pool.execute(
             "insert into deliverer.found_command (id, destination, conversation, department,"
             " employee, action) values ($1, 'ok', $2, 'kcc', '', $3)",
@@ -121,7 +122,7 @@ async def test_task_whose_employee_does_not_open_is_polled_without(pool: Pool) -
             "insert into deliverer.internetaak (destination, event, conversation, contact,"
             " internetaak, department, employee, covers)"
             " values ('ok', $1, 'c', $1, $1, 'kcc', $2, 1)",
-            id, RING.seal_text("sanne@almelo.nl", EMPLOYEE),
+            id, RING.seal_text("sanne@almelo.nl", EMPLOYEE, bind("ok", id)),
         )  # fmt: skip
     await alter(pool, "deliverer.internetaak", "employee", shut, "event")
     store, before = DeskStore(pool, "ok"), shut_rows("deliverer.internetaak")
@@ -134,7 +135,8 @@ async def test_task_whose_employee_does_not_open_is_polled_without(pool: Pool) -
 async def test_read_receipt_that_does_not_open_stops_no_other(pool: Pool) -> None:
     shut, other = clock.new_id(), clock.new_id()
     for id in (shut, other):
-        row = (NUMBER, id, id, RING.seal_text("wamid.citizen", WAMID), clock.now(), False)
+        wamid = RING.seal_text("wamid.citizen", WAMID, bind(NUMBER, id, id))
+        row = (NUMBER, id, id, wamid, clock.now(), False)
         await pool.execute(UPSERT_MARK, *([value] for value in (*row, clock.now())))
     before = shut_rows("deliverer.mark")
     await alter(pool, "deliverer.mark", "wamid", shut)
@@ -186,7 +188,7 @@ async def test_resend_of_an_event_that_does_not_open_ends(pool: Pool, damage: st
         await pool.execute(
             "insert into deliverer.sent (destination, event, at, sealed)"
             " values ('crm', $1, now(), $2)",
-            each.id, RING.seal(msgspec.msgpack.encode(each), SENT),
+            each.id, RING.seal(msgspec.msgpack.encode(each), SENT, bind("crm", each.id)),
         )  # fmt: skip
         await pool.execute(
             "insert into deliverer.delivery (destination, event, conversation, tenant, state,"
@@ -215,7 +217,7 @@ async def test_secret_that_does_not_open_leaves_the_others_to_sign(pool: Pool, d
         await pool.execute(
             "insert into deliverer.secret (id, destination, source, sealed)"
             " values ($1, 'crm', 'api', $2)",
-            id, RING.seal(key, SECRET),
+            id, RING.seal(key, SECRET, bind(id, "crm")),
         )  # fmt: skip
     if damage == "altered":
         await alter(pool, "deliverer.secret", "sealed", shut)
@@ -228,3 +230,71 @@ async def test_secret_that_does_not_open_leaves_the_others_to_sign(pool: Pool, d
         await secrets.refresh()
     assert secrets.keys() == (b"two",)
     assert shut_rows("deliverer.secret") == before + 1
+
+
+@pytest.mark.parametrize("kind", ["aside", "parked", "sent"])
+async def test_event_that_was_turned_to_another_destination_is_not_delivered_there(
+    pool: Pool, kind: str
+) -> None:
+    """Somebody with every right on the database and no key has a destination of their own."""
+    secret, other = delivery(1), delivery(2)
+    if kind == "aside":
+        store = SidelinedStore(pool)
+        for destination, each in (("crm", secret), ("other", other)):
+            job = Job(msgspec.structs.replace(each, conversation=destination), None)
+            await store.insert(destination, [job], 0.0)
+    else:
+        await accept(pool, secret, other, kept=kind == "sent")
+    await pool.execute("update deliverer.delivery set destination = 'other', due_at = now()")
+    await pool.execute("update deliverer.sent set destination = 'other'")
+    before = shut_rows("deliverer.sent") + shut_rows("deliverer.delivery")
+    if kind == "aside":
+        due = [each.delivery for each in await store.due("other", ["crm", "other"], 5)]
+        assert [each.id for each in due] == [other.id]
+    else:
+        scan = await Replays(pool, clock.new_id()).claim_due("other", (), is_paused=False)
+        assert [each.delivery for each in scan.due] == [other]
+    assert shut_rows("deliverer.sent") + shut_rows("deliverer.delivery") == before + 1
+
+
+async def accept(pool: Pool, crm: Delivery, other: Delivery, *, kept: bool) -> None:
+    """Store events of these two destinations to be replayed; `kept`: they were accepted."""
+    for destination, each in (("crm", crm), ("other", other)):
+        made = make_settlement(each, destination, 1, 204, clock.now())
+        if kept:
+            sent = keep_event(made, each).sealed
+            sql = "insert into deliverer.sent values ($1, $2, now(), $3)"
+            await pool.execute(sql, destination, each.id, sent)
+        body = None if kept else park_settlement(made, each, "refused", b"no").body
+        await pool.execute(
+            "insert into deliverer.delivery (destination, event, conversation, tenant, state,"
+            " attempts, status, at, replays, due_at, body)"
+            " values ($1, $2, 'c', 'almelo', 'replay', 1, 204, now(), 1, now(), $3)",
+            destination, each.id, body,
+        )  # fmt: skip
+
+
+async def test_answer_that_was_turned_to_another_conversation_is_not_published(pool: Pool) -> None:
+    ids = [clock.new_id(), clock.new_id()]
+    for id, conversation in zip(ids, ("10000001-victim", "10000001-other"), strict=True):
+        action = seal_action(CloseConversation(), id, "ok", conversation)
+        await pool.execute(
+            "insert into deliverer.found_command (id, destination, conversation, department,"
+            " employee, action) values ($1, 'ok', $2, 'kcc', '', $3)",
+            id, conversation, action,
+        )  # fmt: skip
+    await pool.execute("update deliverer.found_command set conversation = '10000001-other'")
+    assert [each.id for each in await published_by(command_outbox(pool), 1)] == ids[1:]
+
+
+async def test_secret_of_another_destination_signs_nothing(pool: Pool) -> None:
+    id = clock.new_id()
+    sealed = RING.seal(b"theirs", SECRET, bind(id, "other"))
+    await pool.execute(
+        "insert into deliverer.secret (id, destination, source, sealed)"
+        " values ($1, 'crm', 'api', $2)",
+        id, sealed,
+    )  # fmt: skip
+    secrets = SigningSecrets(pool, "crm", (b"own",))
+    await secrets.register()
+    assert secrets.keys() == (b"own",)

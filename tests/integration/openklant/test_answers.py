@@ -8,7 +8,7 @@ from deliverer.crm.response_policy import Verdict
 from deliverer.destinations.openklant.client import NO_TEXT
 from router.conversation.reopen_request import ASKED
 from services.postgres.database import Pool
-from services.sealing.columns import EMPLOYEE
+from services.sealing.columns import EMPLOYEE, bind
 from services.sealing.key_ring import RING
 from tests.contract.openklant.test_payloads import faults
 from tests.support.integration.shut_rows import shut_rows
@@ -189,8 +189,8 @@ async def test_an_answer_that_does_not_open_in_the_ledger_is_parked_alone(
     pool: Pool, register: Register, asked: Scene
 ) -> None:
     before = shut_rows("deliverer.ledger")
-    sealed = RING.seal_text("sanne@almelo.nl", EMPLOYEE)
-    await pool.execute("update deliverer.ledger set author = $1", sealed[:-8] + "AAAAAAA=")
+    sealed = RING.seal_text("sanne@almelo.nl", EMPLOYEE, bind("other"))
+    await pool.execute("update deliverer.ledger set author = $1", sealed)
     receiver = register.deliverer()
     answer = await receiver.deliver(asked.talk.status("sent", 7260, ANSWER))
     assert receiver.judge(answer) == Verdict("parked", NO_TEXT)

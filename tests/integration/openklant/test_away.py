@@ -24,7 +24,7 @@ from services.contract import (
     TransferConversation,
 )
 from services.postgres.database import Pool
-from services.sealing.columns import ACTION, unseal_json
+from services.sealing.columns import ACTION, bind, unseal_json
 from tests.support.faults.flaky_link import road_to
 from tests.support.integration.destination_harness import Post
 from tests.support.observer import until, until_true
@@ -107,7 +107,8 @@ async def found(pool: Pool) -> dict[str, list[str]]:
     """Return the commands for the router so far: those of each conversation, in order."""
     commands: dict[str, list[str]] = {}
     for row in await pool.fetch(FOUND):
-        action = unseal_json(row["action"], ACTION)
+        bound = bind(row["id"], row["destination"], row["conversation"])
+        action = unseal_json(row["action"], ACTION, bound)
         command = read_command(dict(row) | {"action": action})
         commands.setdefault(command.conversation, []).append(describe(command))
     return commands

@@ -9,6 +9,7 @@ from router.store.load import load_snapshot
 from router.store.store import Store
 from services.postgres.database import Pool, connection_pool
 from tests.support.citizens import text, webhook
+from tests.support.integration.sealed_rows import seal_states
 from tests.support.router.batch_office import GROUND, NUMBER, Office, consent, template
 
 NAMED = {
@@ -19,7 +20,7 @@ NAMED = {
 LATER_CONVERSATION = """
 insert into router.conversation (id, tenant, number, person, department, rule, reason, since,
     opened_at, sequence, departments, closed_at)
-select id || 'b', tenant, number, person, department, rule, reason, now(), now(), 1, departments,
+select id || 'b', tenant, number, person, department, rule, '', now(), now(), 1, departments,
     closed_at + interval '1 minute' from router.conversation
 """
 """A conversation that the municipality began and closed; the citizen wrote nothing in it."""
@@ -44,6 +45,7 @@ async def test_last_message_of_a_citizen_is_known_beside_a_stop_of_another(
     [(_, first, _)] = await office.takes(office.came(webhook(text("hoi", "wamid.1", 1))))
     await office.takes(office.order("close", conversation=first.conversation))
     await pool.execute(LATER_CONVERSATION)
+    await seal_states(pool)
     person = await pool.fetchval("select person from router.conversation limit 1")
     message = office.came(webhook(text("hoi weer", "wamid.2", 1)))
     stop = office.came(webhook(text("STOP", "wamid.3", 2)))

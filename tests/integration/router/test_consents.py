@@ -1,12 +1,13 @@
 """Consent through the real tables: what one batch puts on record, the next one knows."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from router.store.store import Store
 from services.postgres.database import Pool, connection_pool
-from services.sealing.columns import CONSENT
+from services.sealing.columns import CONSENT, bind
 from services.sealing.key_ring import RING
 from services.whatsapp.delivery_status import WITHDRAWN
 from tests.support.citizens import text, webhook
@@ -20,16 +21,21 @@ async def office(empty: str, pool: Pool) -> AsyncIterator[Office]:
         yield Office(store, await store.take_epoch(0))
 
 
-_CONSENTS = "select purpose, source, recorded_by, ended_by from router.consent order by purpose"
+_CONSENTS = "select * from router.consent order by purpose"
 _PURPOSES = "select purpose from deliverer.ledger order by position"
 
 
 async def consents(pool: Pool) -> list[tuple[str, str, str, str]]:
     """Purpose, source, who recorded it and who ended it."""
     return [
-        (purpose, RING.unseal_text(source, CONSENT), *by)
-        for purpose, source, *by in await pool.fetch(_CONSENTS)
+        (row["purpose"], _source(row), row["recorded_by"], row["ended_by"])
+        for row in await pool.fetch(_CONSENTS)
     ]
+
+
+def _source(row: Any) -> str:
+    bound = bind(row["tenant"], row["person"], row["purpose"])
+    return RING.unseal_text(row["source"], CONSENT, bound)
 
 
 async def test_consent_is_kept_with_the_message_that_brings_it_and_known_to_the_next_batch(

@@ -22,8 +22,8 @@ from services.amqp.incoming_message import IncomingMessage
 from services.amqp.sealed_batch import open_batch
 from services.contract import ArchiveBatch, Command, Entry, PartitionBatch, Record, encode
 from services.postgres.database import Pool
-from services.sealing.columns import QUARANTINE
-from services.sealing.key_ring import RING
+from services.sealing.columns import QUARANTINE, bind
+from services.sealing.key_ring import MARK, RING
 from services.tasks import background_task
 from tests.support.citizens import text, webhook
 from tests.support.integration.running_partition import CONFIG, GROUND, QUEUE, Standing, receipt
@@ -173,8 +173,14 @@ async def test_an_order_that_the_database_refuses_has_failed_and_its_siblings_go
         fates = await until(lambda: _fates(pool), lambda fates: len(fates) == 2, 15)
     assert fates == {refused.id: ("failed", str(FAULT)), other.id: ("accepted", "")}
     assert [row["id"] for row in await pool.fetch("select id from deliverer.ledger")] == [other.id]
-    kept = await pool.fetchval("select raw from router.quarantine")
-    assert msgspec.msgpack.decode(RING.unseal(kept, QUARANTINE), type=Command) == refused
+    assert msgspec.msgpack.decode(await _kept(pool), type=Command) == refused
+
+
+async def _kept(pool: Pool) -> bytes:
+    """Return the one unit in quarantine, opened."""
+    [row] = await pool.fetch("select id, raw from router.quarantine")
+    assert row["raw"].startswith(MARK)
+    return RING.unseal(row["raw"], QUARANTINE, bind(row["id"]))
 
 
 async def test_an_order_that_was_in_hand_at_two_crashes_has_failed_for_good(
@@ -231,7 +237,7 @@ async def test_a_message_that_cannot_be_read_is_kept_and_the_next_one_is_decided
             lambda: pool.fetchval("select count(*) from router.conversation"), lambda n: n == 1, 15
         )
         kept = await pool.fetchrow("select id, raw from router.quarantine")
-        assert kept and RING.unseal(kept["raw"], QUARANTINE) == body != kept["raw"]
+        assert kept and await _kept(pool) == body
         queue = await channel.get_queue(topology.ARCHIVE_QUEUE, ensure=False)
         records: list[Record] = []
 

@@ -5,13 +5,16 @@ from uuid import UUID
 
 import pytest
 
+from router.store.bindings import CONVERSATION_COLUMNS, conversation_binding
+from router.store.load import SHUT_NAME
 from router.store.store import Store
 from services import clock
 from services.contract import SendOutcome
 from services.postgres.database import Pool
-from services.sealing.columns import ADDRESS, CONVERSATION, unseal_json
+from services.postgres.shut_rows import RowShut
+from services.sealing.columns import CONVERSATION, bind, unseal_json
 from services.sealing.key_ring import RING, WorkingKey
-from tests.support.citizens import phone, text, webhook
+from tests.support.citizens import text, webhook
 from tests.support.router.batch_office import NUMBER, Office
 from tests.support.working_keys import shared_key_id
 
@@ -79,35 +82,56 @@ async def test_values_are_sealed_again_once_their_key_seals_no_more(
     reason, state = await words(pool)
     assert await pool.fetchval(holders, *mine) == 0
     assert NEXT_KEY.hex() in reason and NEXT_KEY.hex() in state
-    assert RING.unseal_text(reason, CONVERSATION) == RING.unseal_text(before[0], CONVERSATION)
-    assert unseal_json(state, CONVERSATION) == unseal_json(before[1], CONVERSATION)
+    bound = bind(conversation)
+    opened = [RING.unseal_text(each, CONVERSATION, bound) for each in (reason, before[0])]
+    assert opened[0] == opened[1]
+    row = await pool.fetchrow("select * from router.conversation")
+    bound = conversation_binding(*(row[name] for name in CONVERSATION_COLUMNS))
+    assert unseal_json(state, CONVERSATION, bound) == unseal_json(before[1], CONVERSATION, bound)
 
 
-async def test_values_of_a_version_that_did_not_seal_are_sealed(office: Office, pool: Pool) -> None:
+CHANGES = {
+    "the citizen": "person = gen_random_uuid()",
+    "the department": "department = 'other'",
+    "the departments": "departments = array['kcc', 'other']",
+    "an open state": "state = '{}'",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_conversation_that_was_turned_to_another_does_not_open(
+    office: Office, pool: Pool, change: str
+) -> None:
     conversation = await first_message(office)
-    reason, state = await words(pool)
+    await pool.execute(f"update router.conversation set {CHANGES[change]}")
+    with pytest.raises(RowShut, match=r"router\.conversation"):
+        await office.takes(office.order(text="dag", conversation=conversation))
+
+
+async def test_reason_and_decision_of_another_row_do_not_open(office: Office, pool: Pool) -> None:
+    first = await first_message(office)
+    second = office.came(webhook(text("paspoort", "wamid.2", 2)))
+    await office.takes(second)
     await pool.execute(
-        "update router.conversation set reason = $1, state = $2",
-        RING.unseal_text(reason, CONVERSATION),
-        unseal_json(state, CONVERSATION),
+        "update router.conversation set reason = o.reason from router.conversation o"
+        " where conversation.id = $1 and o.id <> $1",
+        first,
     )
-    for row in await pool.fetch("select value, hash from router.identity"):
-        name = RING.unseal_text(row["value"], ADDRESS)
-        await pool.execute("update router.identity set value = $1 where hash = $2", name, row[1])
-    order = office.order(text="dag", conversation=conversation)
-    await office.takes(order)
-    await office.takes(delivered(office, order.id, conversation))
-    assert all(map(RING.is_current, (value.strip('"') for value in await words(pool))))
-    address = await pool.fetchval("select address from deliverer.ledger where id = $1", order.id)
-    assert address == RING.seal_name(phone(1), ADDRESS)
+    merge = office.order("transfer", conversation=first, to_department="burgerzaken")
+    await office.takes(merge)
+    exchange = (
+        "update router.inbox set decision = o.decision from router.inbox o where inbox.key <> o.key"
+    )
+    await pool.execute(exchange)
+    with pytest.raises(RowShut, match=r"router\.inbox"):
+        await office.takes(second)
 
 
 async def test_name_that_does_not_open_is_taken_along_unread(office: Office, pool: Pool) -> None:
     conversation = await first_message(office)
     await pool.execute("update router.identity set value = overlay(value placing 'AAAA' from 30)")
-    altered = await pool.fetch("select value from router.identity")
     order = office.order(text="dag", conversation=conversation)
     [(_, answer, _)] = await office.takes(order)
     assert answer.kind == "accepted"
     address = await pool.fetchval("select address from deliverer.ledger where id = $1", order.id)
-    assert address in [row["value"] for row in altered]
+    assert address == SHUT_NAME

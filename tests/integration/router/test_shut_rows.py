@@ -9,7 +9,7 @@ from router.store.store import Store
 from services import clock
 from services.contract import PartitionBatch, Receipt
 from services.postgres.database import Pool
-from services.sealing.columns import ADDRESS, QUARANTINE
+from services.sealing.columns import ADDRESS, QUARANTINE, bind
 from services.sealing.key_ring import RING
 from services.tasks import background_task
 from tests.integration.router.test_partition import is_handed_again
@@ -104,12 +104,11 @@ async def test_retry_that_does_not_open_waits_for_a_person_and_the_others_are_tr
     (unit,) = parse_units(message("retry", 1), GROUND)
     entry = retry_entry(unit)
     assert not isinstance(entry, str)
-    body = RING.seal(msgspec.msgpack.encode(entry), QUARANTINE)
     for id in (shut, other):
         await pool.execute(
             "insert into router.quarantine (id, reason, raw, entry, refusal, again_at)"
             " values ($1, 'f', '', $2, '', now())",
-            id, body,
+            id, RING.seal(msgspec.msgpack.encode(entry), QUARANTINE, bind(id)),
         )  # fmt: skip
     store, before = Store(pool), shut_rows("router.quarantine")
     await alter(pool, "router.quarantine", "entry", shut)

@@ -14,11 +14,12 @@ from router.store.store import SIGHTINGS, Store
 from services import clock
 from services.contract import Author, Receipt, SendOutcome
 from services.postgres.database import Pool, connection_pool
-from services.sealing.columns import ADDRESS, WAMID
+from services.sealing.columns import ADDRESS, WAMID, bind
 from services.sealing.key_ring import RING
 from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 from tests.support.citizens import phone, text, webhook
 from tests.support.integration.crm_desk import marking
+from tests.support.integration.sealed_rows import seal_states
 from tests.support.router.batch_office import GROUND, NUMBER, WABA, Office, consent, template
 
 
@@ -79,13 +80,16 @@ async def test_reply_quotes_the_wamid_of_a_citizens_message_and_of_a_sent_answer
     await office.takes(first)
     early = office.order(text="b", reply_to_message=first.id, **here)
     await office.takes(early)
-    await pool.execute(
-        "update deliverer.ledger set state = 'sent', wamid = 'wamid.ours' where id = $1", first.id
-    )
+    wamid = RING.seal_text("wamid.ours", WAMID, bind(first.id))
+    sent = "update deliverer.ledger set state = 'sent', wamid = $2 where id = $1"
+    await pool.execute(sent, first.id, wamid)
     late = office.order(text="c", reply_to_message=first.id, **here)
     await office.takes(late)
     rows = await pool.fetch("select id, about, about_wamid, media, place from deliverer.ledger")
-    lines = [(row[:2], RING.unseal_text(row[2], WAMID), *row[3:]) for row in map(tuple, rows)]
+    lines = [
+        (row[:2], RING.unseal_text(row[2], WAMID, bind(row[1])), *row[3:])
+        for row in map(tuple, rows)
+    ]
     assert {id: (about, *rest) for (id, about), *rest in lines} == {
         first.id: (heard.message, "wamid.1", first.action.media, 2),
         early.id: (first.id, "", None, 3),
@@ -104,7 +108,7 @@ async def test_read_receipt_is_queued_with_its_order_and_the_newest_replaces_it(
     ask = office.order("read", typing=True, **here)
     await office.takes(ask)
     [first] = await pool.fetch("select * from deliverer.mark")
-    wamid = RING.unseal_text(first["wamid"], WAMID)
+    wamid = RING.unseal_text(first["wamid"], WAMID, bound_mark(first))
     assert (wamid, first["typing"], first["created_at"]) == (
         "wamid.1",
         True,
@@ -118,11 +122,15 @@ async def test_read_receipt_is_queued_with_its_order_and_the_newest_replaces_it(
         office.order(text="dag", author=by, **here),
     )
     [second] = await pool.fetch("select * from deliverer.mark where due_at <= created_at")
-    wamid = RING.unseal_text(second["wamid"], WAMID)
+    wamid = RING.unseal_text(second["wamid"], WAMID, bound_mark(second))
     assert (wamid, second["typing"], second["attempt"]) == ("wamid.2", False, 0)
     assert second["person"] == await pool.fetchval("select person from deliverer.ledger")
     [(_, kept, _)] = await office.takes(ask)
     assert (kept.kind, await pool.fetch("select * from deliverer.mark")) == ("accepted", [second])
+
+
+def bound_mark(row: Any) -> bytes:
+    return bind(row["number"], row["person"], row["id"])
 
 
 def status_of(id: UUID, attempt: int) -> dict[str, Any]:
@@ -141,7 +149,7 @@ async def test_message_with_a_status_of_meta_counts_as_sent_and_does_not_go_agai
     await office.takes(office.told("messages", **status_of(order.id, 1)))
     row = await pool.fetchrow("select state, wamid from deliverer.ledger")
     assert row and row["state"] == "sent"
-    assert RING.unseal_text(row["wamid"], WAMID) == "wamid.ours"
+    assert RING.unseal_text(row["wamid"], WAMID, bind(order.id)) == "wamid.ours"
     assert await Ledger(pool, clock.new_id(), {}).claim(1, set()) == []
 
 
@@ -269,7 +277,8 @@ async def test_a_router_of_before_leaves_conversations_that_are_read(
     office: Office, pool: Pool
 ) -> None:
     [(_, first, _)] = await office.takes(office.came(webhook(text("hoi", "wamid.1", 1))))
-    await pool.execute("update router.conversation set departments = '{}'")
+    await pool.execute("update router.conversation set departments = '{}', state = '{}'")
+    await seal_states(pool)
     await office.takes(
         office.order("transfer", to_department="burgerzaken", conversation=first.conversation)
     )

@@ -11,6 +11,7 @@ from router.handlers.batch import ITEMS
 from router.partition.waiting import DestinationLines
 from router.store.fencing import PartitionFenced
 from router.store.store import Store
+from router.store.waiting import LineEnd
 from services import metrics
 from services.amqp import topology
 from services.amqp.connection import broker_connection
@@ -250,3 +251,20 @@ async def test_event_that_does_not_open_stays_in_line_and_the_others_pass(
     await pool.execute("update router.waiting set delivery = $1", kept)
     async with holder.lines():  # the next holder tries it again
         await full.arrived([*others, straight, shut])
+
+
+async def test_event_that_was_turned_to_another_destination_is_not_told_there(
+    pool: Pool,
+) -> None:
+    """Nor one that is withheld, nor one of another event's row."""
+    store, events = Store(pool), make_events(3)
+    epoch = await store.take_epoch(0)
+    await store.waiting.append(0, epoch, "crm", LineEnd(), events[:2])
+    await store.withhold_events([("crm", events[2]), ("other", events[1])])
+    await pool.execute("update router.waiting set destination = 'other' where n = 1")
+    await pool.execute("update router.waiting set delivery = (select delivery from router.waiting"
+        " where n = 1) where n = 2")  # fmt: skip
+    await pool.execute("update router.held set destination = 'other'")
+    assert await store.waiting.head(0, "other", 0, 9) == []
+    assert await store.waiting.head(0, "crm", 0, 9) == []
+    assert await store.withheld_events("c", 9) == [("other", events[1])]

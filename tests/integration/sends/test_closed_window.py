@@ -7,13 +7,11 @@ from deliverer.meta.closed_window import IN_TEMPLATE, MAX_LATE_CHARACTERS, WINDO
 from deliverer.meta.ledger import Ledger
 from services import clock
 from services.config.numbers import LateAnswerTemplate
-from services.contract import SendOutcome
 from services.postgres.database import connection_pool
-from services.sealing.columns import OUTCOME
-from services.sealing.key_ring import RING
 from services.whatsapp.delivery_status import WINDOW_CLOSED_CODE
 from tests.support.integration.late_answers import PICTURE
 from tests.support.integration.message_provider import OTHER_NUMBER, TEXT, Office
+from tests.support.integration.outcomes import stored_outcomes
 
 TEMPLATE = {"type": "template", "template": {"name": "klaar", "language": {"code": "nl"}}}
 LONG = {"type": "text", "text": {"body": "x" * (MAX_LATE_CHARACTERS + 1)}}
@@ -55,9 +53,8 @@ async def test_late_answer_goes_in_the_template_when_its_words_fit(with_template
     expected = {"name": "antwoord", "language": {"code": "nl"}, "components": words}
     assert message["template"] == expected and "context" not in message
     assert (sent["reason"], sent["wamid"] != "") == (IN_TEMPLATE, True)
-    sealed = await office.pool.fetchval("select body from deliverer.outcome order by position")
-    told = RING.unseal(sealed, OUTCOME)
-    assert msgspec.msgpack.decode(told, type=SendOutcome).reason == IN_TEMPLATE
+    told, *_ = await stored_outcomes(office.pool)
+    assert told.reason == IN_TEMPLATE
 
 
 async def test_late_answer_to_a_citizen_who_stopped_goes_in_no_template(

@@ -3,21 +3,22 @@
 import re
 from uuid import UUID
 
-import msgspec
 import pytest
 
 from deliverer.meta.graph_api import RetryLater, Sent
 from deliverer.meta.ledger import PACE_SECONDS, SHUT, Ledger
 from deliverer.meta.ledger_sql import CLAIM, PAIR_MESSAGES, PAIR_SECONDS
+from deliverer.meta.send_outcomes import outcome_outbox
 from deliverer.meta.shared_pacing import TICKS, consume_shared, shared_capacity
 from router.model.changes import Changes
 from router.store.save import save_changes
 from services import clock
-from services.contract import AUTOMATED_AUTHOR, SendOutcome
+from services.contract import AUTOMATED_AUTHOR
 from services.postgres.database import Pool
-from services.sealing.columns import OUTCOME, WAMID
+from services.sealing.columns import WAMID, bind
 from services.sealing.key_ring import RING
 from services.working_keys import working_keys
+from tests.support.integration.sealed_lines import seal_lines
 from tests.support.working_keys import MASTER
 
 _INSERT = """
@@ -34,6 +35,7 @@ async def _queue(
     ids = [clock.new_id() for _ in range(count)]
     for id in ids:
         await pool.execute(_INSERT, id, person or clock.new_id(), number)
+    await seal_lines(pool)
     return ids
 
 
@@ -282,7 +284,8 @@ async def test_settled_send_still_learns_its_wamid_and_only_a_doubtful_one_goes_
     state = "update deliverer.ledger set state = $2, wamid = $3, first_at = now() where id = $1"
     await pool.execute(state, went, "unconfirmed", "")
     await pool.execute(state, lost, "unconfirmed", "")
-    await pool.execute(state, sent, "sent", "wamid.known")
+    known = RING.seal_text("wamid.known", WAMID, bind(sent))
+    await pool.execute(state, sent, "sent", known)
     steps = [
         Changes(settled_send=(went, "")),
         Changes(settled_send=(went, "wamid.late")),
@@ -293,7 +296,7 @@ async def test_settled_send_still_learns_its_wamid_and_only_a_doubtful_one_goes_
         for step in steps:
             await save_changes(connection, [step])
     rows = await pool.fetch("select id, state, wamid, first_at from deliverer.ledger")
-    wamids = {row["id"]: RING.unseal_text(row["wamid"], WAMID) for row in rows}
+    wamids = {row["id"]: RING.unseal_text(row["wamid"], WAMID, bind(row["id"])) for row in rows}
     lines = {row["id"]: (row["state"], wamids[row["id"]], row["first_at"] is None) for row in rows}
     assert lines == {
         went: ("sent", "wamid.late", False),
@@ -317,8 +320,7 @@ async def test_row_that_does_not_open_fails_and_holds_back_no_other(
     assert [entry.id for entry in claimed] == [fine]
     row = await pool.fetchrow("select state, reason from deliverer.ledger where id = $1", shut)
     assert row and tuple(row) == ("failed", SHUT)
-    body = await pool.fetchval("select body from deliverer.outcome")
-    told = msgspec.msgpack.decode(RING.unseal(body, OUTCOME), type=SendOutcome)
+    [told] = await outcome_outbox(pool).fetch_unpublished(9, [])
     assert (told.message, told.state, told.reason) == (shut, "failed", SHUT)
 
 

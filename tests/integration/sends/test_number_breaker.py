@@ -19,6 +19,7 @@ from deliverer.transport.response import Body, Response
 from services import clock
 from services.tasks import background_task
 from tests.support.integration.message_provider import NUMBER, OTHER_NUMBER, TEXT, Office
+from tests.support.integration.sealed_lines import seal_lines
 from tests.support.observer import until, until_true
 
 LONG = 30.0
@@ -79,6 +80,7 @@ def working(office: Office, meta: Meta) -> Any:
 
 async def backlog(office: Office, count: int, number: str = NUMBER) -> None:
     await office.pool.execute(BACKLOG, number, count)
+    await seal_lines(office.pool)
 
 
 async def states(office: Office, number: str = NUMBER) -> Counter[str]:

@@ -11,11 +11,13 @@ from structlog.testing import capture_logs
 from deliverer.meta import media_uploader
 from deliverer.meta.graph_api import STOPPED, UNREACHABLE
 from deliverer.meta.media_upload import DAMAGED, GONE, UPLOAD_FAILED, WAITING
+from deliverer.meta.media_upload_store import open_provider_id
 from deliverer.meta.send_loop import MESSAGE_UNKNOWN, NUMBER_UNKNOWN
 from services import clock, metrics
 from services.files import object_store
 from services.files.clamd import ScanResult
 from services.postgres.lease import LEASE_SECONDS
+from services.sealing.columns import file_salt
 from services.sealing.key_ring import RING
 from services.sealing.stream_sealing import CHUNK_BYTES, SealingStream
 from tests.support.integration.message_provider import (
@@ -191,7 +193,8 @@ async def test_file_whose_stored_bytes_were_altered_fails_its_message_at_once(
         "update gateway.media set is_sealed = true where id = $1 returning object", media
     )
     sealed = bytearray()
-    async for piece in SealingStream(RING.stream_key(object.bytes), bytes_of(content)).pieces():
+    key = RING.stream_key(file_salt(media, object))
+    async for piece in SealingStream(key, bytes_of(content)).pieces():
         sealed += piece
     sealed[-1] ^= 1
     await office.store.put(object_store.upload_key(object), bytes_of(bytes(sealed)))
@@ -235,7 +238,8 @@ async def test_file_of_a_killed_process_is_uploaded_by_another_after_a_minute(
     await uploads.renew(job)
     await uploads.complete(job, "stale")
     assert await office.pool.fetchval(left) > 7 * 86400
-    assert await office.pool.fetchval("select provider_id from deliverer.upload") == "1"
+    [row] = await office.pool.fetch("select provider_id, media, account from deliverer.upload")
+    assert row["provider_id"].startswith("~") and open_provider_id(*row) == "1"
 
 
 async def test_quote_and_reaction_have_the_wamid_of_the_earlier_message(office: Office) -> None:

@@ -22,10 +22,11 @@ from services import clock
 from services.config.numbers import LateAnswerTemplate
 from services.contract import SendOutcome
 from services.postgres.database import connection_pool
-from services.sealing.columns import ADDRESS, OUTCOME
+from services.sealing.columns import ADDRESS, WAMID, bind
 from services.sealing.key_ring import RING
 from services.tasks import background_task
 from tests.support.integration.message_provider import NUMBER, TEXT, Office
+from tests.support.integration.outcomes import stored_outcomes
 from tests.support.observer import until
 
 GUEST, GUEST_BSUID = "31600000001", "NL.guest"
@@ -59,11 +60,9 @@ class Person:
             await self.office.pool.execute(_KNOWN, *row, merged and kind == "phone")
 
     async def gets(self, content: dict[str, Any], kind: str = "phone", **more: Any) -> None:
-        is_test = more.pop("test", False)
-        id = await self.office.queue(content, self.id, **more)
-        address = self.phone if kind == "phone" else self.bsuid
-        await self.office.pool.execute(_ADDRESS, id, kind, sealed(address), is_test)
-        self.lines.append(id)
+        address = sealed(self.phone if kind == "phone" else self.bsuid)
+        more |= {"address_kind": kind, "address": address}
+        self.lines.append(await self.office.queue(content, self.id, **more))
 
     async def gets_everything(self, **more: Any) -> None:
         """A line of every kind and origin: also a file, a late answer and a read receipt."""
@@ -76,7 +75,8 @@ class Person:
 
     async def gets_mark(self) -> None:
         at = clock.now()
-        mark = NUMBER, self.id, clock.new_id(), f"wamid.{self.phone}", at, True, at
+        where = NUMBER, self.id, clock.new_id()
+        mark = *where, RING.seal_text(f"wamid.{self.phone}", WAMID, bind(*where)), at, True, at
         await self.office.pool.execute(UPSERT_MARK, *([value] for value in mark))
 
 
@@ -95,9 +95,7 @@ async def deliverer_of(office: Office, url: str, account: Any) -> AsyncIterator[
 
 
 async def outcomes(office: Office, message: UUID) -> list[SendOutcome]:
-    rows = await office.pool.fetch("select body from deliverer.outcome order by due_at, position")
-    bodies = [RING.unseal(row["body"], OUTCOME) for row in rows]
-    found = [msgspec.msgpack.decode(body, type=SendOutcome) for body in bodies]
+    found = await stored_outcomes(office.pool, "due_at, position")
     return [each for each in found if each.message == message]
 
 
@@ -245,9 +243,6 @@ def _none(count: int) -> bool:
 _KNOWN = """
 insert into router.identity (tenant, kind, hash, value, person, valid_from, scope, merged)
 values ($1, $2, $3, $4, $5, now(), $6, $7)
-"""
-_ADDRESS = """
-update deliverer.ledger set address_kind = $2, address = $3, test = $4 where id = $1
 """
 _CLAIMED = "update deliverer.ledger set state = $2, claimed_at = now() where id = $1"
 _AGED = """

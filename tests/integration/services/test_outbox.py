@@ -20,6 +20,7 @@ from deliverer.crm import replays
 from deliverer.crm.replays import Replays
 from deliverer.destinations.openklant.desk import desk_store
 from deliverer.destinations.openklant.desk.desk_store import command_outbox
+from deliverer.destinations.openklant.store import seal_action
 from deliverer.meta import send_outcomes
 from deliverer.meta.send_outcomes import enqueue_outcome, outcome_outbox, send_outcome
 from deploy.local.rabbitmq import Broker
@@ -31,7 +32,7 @@ from services.amqp.connection import broker_connection
 from services.amqp.consumer import Inbox, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.sealed_batch import open_batch
-from services.contract import PartitionBatch, SendOutcome
+from services.contract import PartitionBatch, ReopenConversation, SendOutcome
 from services.ids import uuid7
 from services.postgres.database import Pool, connection_pool
 from services.postgres.outbox import LIMIT, Outbox, Relay
@@ -85,7 +86,7 @@ CASES = {
         "deliverer",
         lambda pool, _: command_outbox(pool),
         "insert into deliverer.found_command (id, destination, conversation, department, action,"
-        " found_at) values ($1, 'crm', $2 || '-x', 'afval', '{\"action\": \"reopen\"}', $3)",
+        " found_at) values ($1, 'crm', $2 || '-x', 'afval', 'null', $3)",
         query=desk_store._UNPUBLISHED,
         index="found_command_position",
         more=([UUID(int=1)],),
@@ -128,6 +129,9 @@ CASES = {
 }
 
 
+SEAL_ACTION = "update deliverer.found_command set action = $2 where id = $1"
+
+
 def outcome(number: str = FIRST) -> SendOutcome:
     place = {"number": number, "conversation": f"{number}-x", "traceparent": ""}
     return send_outcome({"id": clock.new_id()} | place, "sent", NOON)
@@ -139,6 +143,8 @@ async def insert_row(pool: Pool, case: Case, number: str, n: int) -> UUID:
     async with pool.acquire() as connection:
         if case.insert:
             await connection.execute(case.insert, one.id, number, at)
+            action = seal_action(ReopenConversation(), one.id, "crm", f"{number}-x")
+            await connection.execute(SEAL_ACTION, one.id, action)
         else:
             await enqueue_outcome(connection, one)
     return one.id
@@ -200,9 +206,9 @@ async def own(empty: str, pool: Pool) -> AsyncIterator[Pool]:
 
 
 async def enqueue(pool: Pool, *outcomes: SendOutcome) -> None:
-    rows = [(each.id, each.number, msgspec.msgpack.encode(each)) for each in outcomes]
-    sql = "insert into deliverer.outcome (id, number, body) values ($1, $2, $3)"
-    await pool.executemany(sql, rows)
+    async with pool.acquire() as connection, connection.transaction():
+        for each in outcomes:
+            await enqueue_outcome(connection, each)
 
 
 @asynccontextmanager

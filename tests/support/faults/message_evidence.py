@@ -10,7 +10,7 @@ import msgspec
 
 from router.model.decision import AnyDecision, Decision
 from router.output.crm_events import decision_json
-from services.sealing.columns import DECISION, WAMID
+from services.sealing.columns import DECISION, WAMID, bind
 from services.sealing.key_ring import RING
 from tests.support.observer import Watch, until
 from tests.support.router.decisions import DecisionView
@@ -18,8 +18,8 @@ from tests.support.router.decisions import DecisionView
 RECEIVED = "nl.postkamer.message-received.v1"
 _decode = msgspec.msgpack.Decoder(AnyDecision).decode
 
-DECIDED = "select wamid, decision from router.inbox where wamid <> ''"
-ALL = "select decision from router.inbox"
+DECIDED = "select key, message, wamid, decision from router.inbox where wamid <> ''"
+ALL = "select key, decision from router.inbox"
 ARCHIVED = """
 select id::text, conversation, sequence, data from opened.record
 where kind = 'message' and data->>'wamid' like $1 order by conversation, sequence
@@ -128,11 +128,11 @@ async def decided(watch: Watch, run: str) -> list[tuple[str, Decision]]:
 
 
 def _wamid(row: Any) -> str:
-    return RING.unseal_text(row["wamid"], WAMID)
+    return RING.unseal_text(row["wamid"], WAMID, bind(row["message"]))
 
 
 def _decision(row: Any) -> Decision:
-    return _decode(RING.unseal(row["decision"], DECISION))
+    return _decode(RING.unseal(row["decision"], DECISION, bind(row["key"])))
 
 
 async def of_conversation(watch: Watch, conversation: str, kind: str) -> list[DecisionView]:

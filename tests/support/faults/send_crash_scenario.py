@@ -8,17 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 import asyncpg
-import msgspec
 
 from deliverer.meta.ledger import SENDING_SECONDS, UNKNOWN_SECONDS
-from services.contract import SendOutcome
-from services.sealing.columns import OUTCOME
-from services.sealing.key_ring import RING
 from tests.support.citizens import post, text, webhook
 from tests.support.faults.event_recorder import Witness
 from tests.support.faults.flaky_link import Road
 from tests.support.faults.message_evidence import Arrivals, arriving, decided
 from tests.support.faults.phones import LATE, SOON, Phones
+from tests.support.integration.outcomes import open_outcome
 from tests.support.observer import BEARER, Watch, until
 
 SESSIONS = "pg_stat_activity where application_name like 'postkamer-deliverer %'"
@@ -28,7 +25,7 @@ select count(*) from deliverer.ledger b join deliverer.ledger a using (person, n
 where a.position > b.position and b.state in {IN_FLIGHT} and a.attempt > 0
 """
 LINES = "select id::text, state, attempt from deliverer.ledger"
-UNTOLD = "select body from deliverer.outcome where published_at is null"
+UNTOLD = "select id, number, body from deliverer.outcome where published_at is null"
 AUTHOR = {"kind": "employee", "id": "sanne"}
 REACH_SECONDS, SETTLE_SECONDS = 20.0, 60.0
 CLAIMED, SETTLED, PUBLISHED, GIVEN_UP = "claimed", "settled", "published", "given up"
@@ -37,12 +34,6 @@ the outcome is stored; the outcome is published too, which is not noted; it is s
 
 Left = dict[str, tuple[int, str]]
 """Message -> its attempt, and the outcome that is not known to be published; '': it is underway."""
-
-_decode_outcome = msgspec.msgpack.Decoder(SendOutcome).decode
-
-
-def _outcome(body: bytes) -> SendOutcome:
-    return _decode_outcome(RING.unseal(body, OUTCOME))
 
 
 class Letters:
@@ -103,7 +94,7 @@ class Letters:
 
     async def untold(self) -> dict[str, str]:
         """Messages with an outcome that is not known to be published, and which."""
-        found = [_outcome(row["body"]) for row in await self.database.fetch(UNTOLD)]
+        found = [open_outcome(*row) for row in await self.database.fetch(UNTOLD)]
         return {str(outcome.message): outcome.state for outcome in found}
 
     async def free(self) -> list[str]:

@@ -5,6 +5,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Any
 
+from router.store.bindings import CONVERSATION_COLUMNS, conversation_binding
 from services.sealing.columns import CONVERSATION, seal_json, unseal_json
 from tests.support.citizens import NUMBER
 from tests.support.example_town import VALUES
@@ -114,7 +115,9 @@ def passes(town: Installation, time: str, conversations: list[str]) -> None:
     """Move all that happened in the conversations back in time, so that their timers are due."""
     seconds = float(town.database.execute(f"select extract(epoch from interval '{time}')"))
     states = {id: _earlier(each, seconds) for id, each in states_of(town, conversations).items()}
-    quoted = ", ".join(f"('{id}', '{_sealed(state)}')" for id, state in states.items())
+    bound = _bindings(town, conversations)
+    sealed = {id: seal_json(json.dumps(states[id]), CONVERSATION, bound[id]) for id in states}
+    quoted = ", ".join(f"('{id}', '{state}')" for id, state in sealed.items())
     ids = ", ".join(f"'{id}'" for id in conversations)
     town.database.execute(PASS.format(ids=ids, time=time, states=quoted))
 
@@ -126,7 +129,18 @@ def states_of(town: Installation, conversations: list[str]) -> dict[str, dict[st
         f"select id, state from router.conversation where id in ({ids})"
     ).splitlines()
     found = (row.split("|", 1) for row in rows)
-    return {id: json.loads(unseal_json(state, CONVERSATION)) for id, state in found}
+    bound = _bindings(town, conversations)
+    return {id: json.loads(unseal_json(state, CONVERSATION, bound[id])) for id, state in found}
+
+
+def _bindings(town: Installation, conversations: list[str]) -> dict[str, bytes]:
+    """Return what the state of each of these conversations is bound to."""
+    ids, names = ", ".join(f"'{id}'" for id in conversations), ", ".join(CONVERSATION_COLUMNS)
+    rows = town.database.execute(
+        f"select json_build_array({names}) from router.conversation where id in ({ids})"
+    ).splitlines()
+    found = map(json.loads, rows)
+    return {row[0]: conversation_binding(*row) for row in found}
 
 
 def _earlier(state: dict[str, Any], seconds: float) -> dict[str, Any]:
@@ -136,7 +150,3 @@ def _earlier(state: dict[str, Any], seconds: float) -> dict[str, Any]:
         if key in MOMENTS and value
     }
     return state | moved
-
-
-def _sealed(state: dict[str, Any]) -> str:
-    return seal_json(json.dumps(state), CONVERSATION)

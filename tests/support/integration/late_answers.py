@@ -4,14 +4,10 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from deliverer.meta.held_messages import HeldMessages
 from services import clock
-from services.contract import SendOutcome
-from services.sealing.columns import OUTCOME
-from services.sealing.key_ring import RING
 from tests.support.integration.message_provider import NUMBER, TEXT, Office
+from tests.support.integration.outcomes import stored_outcomes
 
 PICTURE = {"type": "image", "image": {"link": "https://almelo.example/a.png"}}
 ASK = {"type": "template", "template": {"name": "schrijf_terug", "language": {"code": "nl"}}}
@@ -77,7 +73,5 @@ class Late:
 
     async def told(self, id: UUID) -> list[tuple[str, str]]:
         """Outcomes of a message that the router is told, in order."""
-        rows = await self.office.pool.fetch("select body from deliverer.outcome order by position")
-        bodies = [RING.unseal(row["body"], OUTCOME) for row in rows]
-        said = [msgspec.msgpack.decode(body, type=SendOutcome) for body in bodies]
+        said = await stored_outcomes(self.office.pool)
         return [(each.state, each.reason) for each in said if each.message == id]

@@ -24,7 +24,10 @@ from services.files.clamd import Scanner
 from services.files.object_store import ObjectStore
 from services.http.server import serve
 from services.postgres.database import Pool
+from services.sealing.columns import UPLOAD, bind
+from services.sealing.key_ring import RING
 from services.tasks import background_task
+from tests.support.integration.sealed_lines import seal_lines
 from tests.support.observer import until
 
 NUMBER = "106540352242922"
@@ -118,17 +121,23 @@ class Office:
             yield content
 
         await self.store.put(object_store.upload_key(object), pieces())
-        values = (id, tenant, object, len(content), name)
+        filename = RING.seal_text(name, UPLOAD, bind(id))
+        values = (id, tenant, object, len(content), filename)
         await self.pool.execute(_MEDIA, *values)
         return id
 
     async def queue(self, content: dict[str, Any], person: UUID | None = None, **more: Any) -> UUID:
-        """A line; `more`: number, about, about_wamid, media, purpose, asks."""
+        """A line; `more`: number, about, about_wamid, media, purpose, asks, address_kind, address,
+        test."""
         id = clock.new_id()
         given = {"number": NUMBER, "about": None, "about_wamid": "", "media": None, "purpose": ""}
-        given |= {"asks": False} | more
+        given |= {"asks": False, "address_kind": "phone", "address": "31612345678", "test": False}
+        given |= more
         body = msgspec.json.encode(content).decode()
-        await self.pool.execute(_LINE, id, person or clock.new_id(), body, *given.values())
+        async with self.pool.acquire() as connection, connection.transaction():
+            line = person or clock.new_id(), body, *given.values()
+            await connection.execute(_LINE, id, *line)
+            await seal_lines(connection)
         return id
 
     async def queue_image(self, content: bytes = PNG, **more: Any) -> UUID:
@@ -223,7 +232,7 @@ values ($1, 'crm', $2, $3, 'image/png', $4, '', $5, now())
 """
 
 _LINE = """
-insert into deliverer.ledger (id, conversation, place, person, address_kind, address, content,
-    number, about, about_wamid, media, purpose, asks, created_at, due_at)
-values ($1, 'c', 1, $2, 'phone', '31612345678', $3, $4, $5, $6, $7, $8, $9, now(), now())
+insert into deliverer.ledger (id, conversation, place, person, content, number, about, about_wamid,
+    media, purpose, asks, address_kind, address, test, created_at, due_at)
+values ($1, 'c', 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, now(), now())
 """

@@ -36,6 +36,7 @@ from services.contract import CloseConversation, Command, Delivery
 from services.postgres.database import Pool
 from services.postgres.outbox import LIMIT
 from tests.support.integration.destination_harness import ARCHIVER, NOON
+from tests.support.integration.sealed_lines import seal_lines
 from tests.support.openklant.link import Link, ProcessEnded
 
 Json = dict[str, Any]
@@ -189,6 +190,7 @@ class Register:
         """
         raw = msgspec.json.encode(text).decode()
         await self._pool.execute(sql, id, conversation, place, raw, author)
+        await seal_lines(self._pool)
 
     async def department_actors(self) -> list[Json]:
         """Return the actors of departments, of all runs."""

@@ -13,12 +13,12 @@ import msgspec
 from deliverer.destinations.openklant import found_commands
 from deliverer.destinations.openklant.desk.task_status import KnownTask, closing_outcome
 from deliverer.destinations.openklant.found_commands import FoundCommand, build_command
-from deliverer.destinations.openklant.store import MARK_REMOVED
-from services.contract import AnyAction, Command, TransferConversation
+from deliverer.destinations.openklant.store import MARK_REMOVED, seal_action
+from services.contract import Command, TransferConversation
 from services.postgres.database import Connection, Pool, retry_while_unavailable
 from services.postgres.outbox import Outbox
 from services.postgres.shut_rows import ShutRows
-from services.sealing.columns import ACTION, EMPLOYEE, seal_json, unseal_json
+from services.sealing.columns import ACTION, EMPLOYEE, bind, unseal_json
 from services.sealing.key_ring import RING
 
 KEEP_SECONDS = 30.0
@@ -80,11 +80,15 @@ class DeskStore:
         """Return our open tasks, and those of the listed ones that had ended before the round."""
         ids = list(map(UUID, listed))
         rows = await self._rows(_KNOWN_TASKS, started, ids)
-        opened = await self._shut.open_others(rows, _read_task)
+        opened = await self._shut.open_others(rows, self._read_task)
         known = {task.event for task in opened}
         # Without its employee a task that moved is told once more, and nothing else changes.
         others = [{**row, "employee": ""} for row in rows if row["event"] not in known]
         return [*opened, *(KnownTask(**row) for row in others)]
+
+    def _read_task(self, row: Mapping[str, Any]) -> KnownTask:
+        bound = bind(self._destination, row["event"])
+        return KnownTask(**{**row, "employee": RING.unseal_text(row["employee"], EMPLOYEE, bound)})
 
     async def mark_listed(self, started: datetime) -> None:
         """Store that the whole list of open tasks was read, and those that it lacks were polled."""
@@ -109,7 +113,7 @@ class DeskStore:
         department, employee = task.department, task.employee
         if command and isinstance(command.action, TransferConversation):
             department, employee = command.action.to_department, command.action.employee
-        sealed = RING.seal_text(employee, EMPLOYEE)
+        sealed = RING.seal_text(employee, EMPLOYEE, bind(self._destination, task.event))
         change = (list(map(UUID, actors)), department, sealed, task.actors, stray)
         return await self._change(_MARK_MOVED, task, change, command)
 
@@ -119,7 +123,8 @@ class DeskStore:
 
     async def mark_removed(self, task: KnownTask, id: UUID) -> None:
         """Put on the record, once, that a task was deleted there."""
-        await self._rows(MARK_REMOVED, task.event, id, _encode(found_commands.removal()))
+        action = seal_action(found_commands.removal(), id, self._destination, task.conversation)
+        await self._rows(MARK_REMOVED, task.event, id, action)
 
     async def mark_done(self, task: KnownTask, id: UUID, outcome: str, started: datetime) -> bool:
         """Mark a task as done by an employee, unless we ended it or are ending it. True if its
@@ -141,7 +146,7 @@ class DeskStore:
         found = await connection.fetchrow(_LAST_TASK, *conversation)
         if found is None:
             return False
-        action = _encode(found_commands.closing(outcome, found["seen"]))
+        action = seal_action(found_commands.closing(outcome, found["seen"]), id, *conversation)
         parameters = (id, *conversation, found["department"], "", action, found["waits_for"])
         return bool(await connection.fetchval(_INSERT_COMMAND, *parameters))
 
@@ -181,8 +186,9 @@ class DeskStore:
             return False
         if message:
             parameters = (id, self._destination, question.conversation, question.department)
-            action = _encode(found_commands.answer(found.text, question.seen))
-            author = RING.seal_text(found.author, EMPLOYEE)
+            where = id, self._destination, question.conversation
+            action = seal_action(found_commands.answer(found.text, question.seen), *where)
+            author = RING.seal_text(found.author, EMPLOYEE, bind(*where))
             await connection.fetchval(_INSERT_COMMAND, *parameters, author, action, None)
         return True
 
@@ -246,30 +252,18 @@ def command_outbox(pool: Pool) -> Outbox[Command]:
     return Outbox("found commands", fetch_unpublished, delete_published)
 
 
-def _encode(action: AnyAction) -> str:
-    return seal_json(msgspec.json.encode(action).decode(), ACTION)
-
-
-def _read_task(row: Mapping[str, Any]) -> KnownTask:
-    return KnownTask(**{**row, "employee": RING.unseal_text(row["employee"], EMPLOYEE)})
-
-
 def _read_command(row: dict[str, Any]) -> FoundCommand:
-    employee = RING.unseal_text(row["employee"], EMPLOYEE)
-    action = unseal_json(row["action"], ACTION)
+    bound = bind(row["id"], row["destination"], row["conversation"])
+    employee = RING.unseal_text(row["employee"], EMPLOYEE, bound)
+    action = unseal_json(row["action"], ACTION, bound)
     return found_commands.read_command(row | {"employee": employee, "action": action})
 
 
 def _row(command: FoundCommand) -> tuple[Any, ...]:
-    return (
-        command.id,
-        command.destination,
-        command.conversation,
-        command.department,
-        RING.seal_text(command.employee, EMPLOYEE),
-        _encode(command.action),
-        command.waits_for,
-    )
+    where = command.id, command.destination, command.conversation
+    employee = RING.seal_text(command.employee, EMPLOYEE, bind(*where))
+    action = seal_action(command.action, *where)
+    return *where, command.department, employee, action, command.waits_for
 
 
 _CLAIM_ROUND = """

@@ -9,11 +9,12 @@ import pytest
 from deliverer.crm.condition import WORKING
 from deliverer.crm.response_policy import FIRST_WAIT, LONGEST_WAIT
 from deliverer.crm.scheduler import PACE_SECONDS, StartDelivery
+from deliverer.crm.settlements import Settlement
 from deliverer.transport.response import Response
 from services import clock, contract, metrics
 from services.amqp.consumer import ChannelLost
 from services.contract import Delivery
-from services.sealing.columns import DELIVERY
+from services.sealing.columns import DELIVERY, bind
 from services.sealing.key_ring import RING
 from services.tasks import background_task
 from tests.support.deliverer.delivery_harness import (
@@ -108,6 +109,11 @@ async def test_destination_is_probed_when_its_retry_after_is_over() -> None:
     assert third - second == pytest.approx(201, abs=0.1)
 
 
+def opened(parked: Settlement) -> bytes:
+    bound = bind(parked.destination, parked.event)
+    return RING.unseal(parked.body or b"", DELIVERY, bound)
+
+
 async def test_refused_message_is_parked_whole_and_the_next_one_delivered() -> None:
     refusal = Response(status=422, body=b"no such department" * 100)
     harness = Harness(Crm(lambda n: refusal if n == 1 else OK))
@@ -116,7 +122,7 @@ async def test_refused_message_is_parked_whole_and_the_next_one_delivered() -> N
     assert (parked.state, parked.status, parked.attempts) == ("parked", 422, 1)
     assert (settled.state, settled.status, settled.body) == ("settled", 200, None)
     assert parked.body
-    stored = msgspec.msgpack.decode(RING.unseal(parked.body, DELIVERY))
+    stored = msgspec.msgpack.decode(opened(parked))
     assert msgspec.convert(stored["delivery"], Delivery) == of(1, "a")
     assert stored["answer"] == refusal.body[:1024]
 
@@ -135,7 +141,7 @@ async def test_unreadable_envelope_is_parked_whole() -> None:
     batch = contract.encode(contract.ArchiveBatch(records=[]))
     harness.receive_frame(batch, contract.ARCHIVE_BATCH)
     await harness.deliver(of(1, "a"))
-    parked = [RING.unseal(s.body or b"", DELIVERY) for s in harness.settled("parked")]
+    parked = [opened(each) for each in harness.settled("parked")]
     assert parked == [b"\xc1 no MessagePack", batch]
 
 
@@ -148,7 +154,7 @@ async def test_envelope_whose_key_is_gone_is_parked_sealed_and_the_next_is_deliv
         await harness.deliver(of(2, "a"))
     assert harness.crm.numbers == [2] and harness.channel.acked == [1, 2]
     [parked] = harness.settled("parked")
-    assert RING.unseal(parked.body or b"", DELIVERY) == body
+    assert opened(parked) == body
 
 
 async def test_envelope_of_a_newer_version_stays_in_the_queue() -> None:

@@ -19,7 +19,7 @@ from deliverer.crm.settlements import (
 )
 from services.config.settings import SettingsError
 from services.contract import Delivery
-from services.sealing.columns import DELIVERY
+from services.sealing.columns import DELIVERY, bind
 from services.sealing.key_ring import RING
 from tests.support.deliverer.configuration import CRM, configuration
 from tests.support.deliverer.delivery_jobs import NOON, delivery
@@ -67,7 +67,9 @@ def test_parked_delivery_is_stored_with_all_that_a_replay_needs() -> None:
     made = park_settlement(SETTLED, delivery(7), "refused: 422", b"x" * 5000)
     assert (made.state, made.reason) == ("parked", "refused: 422")
     assert made.body
-    stored = msgspec.msgpack.decode(RING.unseal(made.body, DELIVERY))
+    stored = msgspec.msgpack.decode(
+        RING.unseal(made.body, DELIVERY, bind(made.destination, made.event))
+    )
     assert msgspec.convert(stored["delivery"], Delivery) == delivery(7)
     assert stored["answer"] == b"x" * STORED_ANSWER_BYTES
 
