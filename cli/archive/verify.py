@@ -178,11 +178,10 @@ def verify(
             result = msgspec.structs.replace(result, file_findings=found)
         return result
 
-    async def work_or_tables(pool: Pool) -> Verification:
-        return await _or_tables(pool, refuse_archive_errors(work(pool)))
-
     with fail_as_unable():
-        result = with_database("verify", work_or_tables, 2)
+        result = with_database(
+            "verify", lambda pool: _or_tables(pool, refuse_archive_errors(work(pool))), 2
+        )
     print_result(result, _format_verification(result), as_json=as_json)
     raise SystemExit(result.exit_code)
 

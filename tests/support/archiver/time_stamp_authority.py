@@ -73,7 +73,7 @@ class AuthorityServer:
         self.asked = 0
         self.url = ""
         self.answer: web.Response | None = None
-        """Answer instead of a stamp; a copy of it is sent, since aiohttp sends no response twice."""
+        """Answer instead of a stamp; a copy is sent, since aiohttp sends no response twice."""
         self.is_silent = False
 
     async def _stamp(self, request: web.Request) -> web.StreamResponse:
