@@ -70,7 +70,7 @@ async def require_recorded(pool: Pool) -> None:
         return
     keys = await _load_keys(pool)
     for _ in range(round(RECORD_SECONDS / POLL_SECONDS)):
-        if await _are_recorded(pool, entries, keys):
+        if await are_recorded(pool, entries, keys):
             return
         await asyncio.sleep(POLL_SECONDS)
     raise CommandRefused(NOT_RECORDED)
@@ -88,7 +88,7 @@ async def _load_keys(pool: Pool) -> KeyStore | None:
     return keys
 
 
-async def _are_recorded(pool: Pool, entries: Sequence[WrittenEntry], keys: KeyStore | None) -> bool:
+async def are_recorded(pool: Pool, entries: Sequence[WrittenEntry], keys: KeyStore | None) -> bool:
     """Return True if all are in the archive. CommandRefused if one is another there."""
     rows = await pool.fetch(_RECORDED, [entry.id for entry in entries])
     if keys is None:
