@@ -96,7 +96,8 @@ attempts_unrecorded = _counter(
     "postkamer_attempts_unrecorded_total", "Failed attempts that did not come on the record"
 )
 archive_forks = _counter(
-    "postkamer_archive_forks_total", "Times that the log was not what this process had written"
+    "postkamer_archive_forks_total",
+    "Times that the log was not what this process had written, or that a row was forged",
 )
 archive_shut = _counter(
     "postkamer_archive_shut_total", "Entries that could not be opened: they or their keys changed"

@@ -27,6 +27,7 @@ from archiver.index.processing_log import (
 )
 from archiver.index.record_fields import RecordFields, read_fields, subject_identities
 from archiver.log.append import Entry, PendingMedia, append_entries
+from archiver.log.conflicts import known_ids
 from archiver.log.entry import entry_leaf_hash, plain_columns
 from archiver.log.known_head import KnownHead
 from services.contract import Record
@@ -154,7 +155,7 @@ class Writer:
 
     async def write(self, entries: Sequence[Entry]) -> list[Entry]:
         """Write the entries that are new, all or none, and return them. Raises
-        SealedBeforeErasure."""
+        SealedBeforeErasure, and ForgedEntry if somebody else put a row in the place of one."""
         if not entries:
             return []
         self._writing += 1
@@ -180,9 +181,10 @@ class Writer:
             assert head is not None  # the table was created with this row
             if any(entry.destructions != head["destructions"] for entry in entries):
                 raise SealedBeforeErasure
-            existing = await _existing_ids(connection, entries) if has_known else set()
+            tree, existing = load_tree(head["size"], head["peaks"]), set[UUID]()
+            if has_known:
+                existing = await known_ids(connection, self._keys, entries, tree.size)
             new = list({e.columns.id: e for e in entries if e.columns.id not in existing}.values())
-            tree = load_tree(head["size"], head["peaks"])
             await self.known.check(connection, tree)
             if new:
                 await append_entries(connection, tree, new)
@@ -204,11 +206,6 @@ class _SingleConnectionPool:
 def writer_in_transaction(connection: Connection, keys: KeyStore) -> Writer:
     """Return a writer that writes in the transaction of this connection."""
     return Writer(cast(Pool, _SingleConnectionPool(connection)), keys)
-
-
-async def _existing_ids(connection: Connection, entries: Sequence[Entry]) -> set[UUID]:
-    ids = [entry.columns.id for entry in entries]
-    return {row["id"] for row in await connection.fetch(_EXISTING, ids, min(ids), max(ids))}
 
 
 def _read_fields(record: Record) -> RecordFields:
@@ -242,6 +239,3 @@ def _pending_media(
 
 _HEAD = "select size, peaks, destructions from archiver.head for update"
 _DESTRUCTIONS = "select destructions from archiver.head"
-
-# The bounds on the id keep PostgreSQL from searching the partitions of other months.
-_EXISTING = "select id from archiver.entry where id = any($1::uuid[]) and id between $2 and $3"

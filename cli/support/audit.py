@@ -12,7 +12,7 @@ import msgspec
 from cli.support.database import with_database
 from cli.support.output import CommandRefused, fail
 from cli.support.person import LONGEST_NAME, NAME, identify_person, is_line
-from cli.support.recorded import note_written, require_recorded
+from cli.support.recorded import WrittenEntry, note_written, require_recorded
 from services import clock
 from services.postgres.database import Connection, Pool
 
@@ -74,7 +74,7 @@ async def write_operation(connection: Connection, operation: Operation, by: str 
     await connection.execute("set constraints all immediate")  # no trigger comes after the look
     if not await connection.fetchval(_STANDS, *row):
         raise CommandRefused(SWALLOWED)
-    note_written(id)
+    note_written(WrittenEntry(*row))
 
 
 async def record_access(pool: Pool, operation: Operation, by: str = "") -> None:

@@ -30,7 +30,7 @@ from services.postgres.database import Pool, connection_pool
 from services.tasks import background_task
 from tests.support.cli.command_line import SETTINGS, postkamer
 from tests.support.config_files import approved_rules
-from tests.support.decrypted_record import rows_of, writer_of
+from tests.support.decrypted_record import KEY, rows_of, writer_of
 from tests.support.installation import EXAMPLE
 from tests.support.integration.parked_deliveries import ids, on
 from tests.support.integration.rule_versions import Town
@@ -351,6 +351,7 @@ async def test_command_in_production_shows_nothing_before_its_entry_is_archived(
     server.execute(_PERSON.format(login), "postgres")
     url = server.url_for(login, "x", fresh.rpartition("/")[2])
     env = SETTINGS | {"POSTKAMER_DATABASE_URL": url, "POSTKAMER_CONFIG": str(town)}
+    env |= {"POSTKAMER_ARCHIVE_KEY": KEY}
     try:
         with monkeypatch.context() as patch:
             patch.setattr("cli.support.recorded.RECORD_SECONDS", 0.2)

@@ -1,10 +1,19 @@
 """Tamperings with who may do what, with what operators did, and with tables beside the log."""
 
-from tests.support.archiver.records import record
+from contextlib import suppress
+
+import msgspec
+
+from archiver.log.conflicts import ForgedEntry
+from cli.support.output import CommandRefused
+from cli.support.recorded import WrittenEntry, are_recorded
+from services.contract import Record
+from tests.support.archiver.records import message, record
 from tests.support.tamperings.laboratory import Laboratory
-from tests.support.tamperings.tampering import CHECKPOINT, Tampering
+from tests.support.tamperings.tampering import CHECKPOINT, Deed, Tampering
 
 REFUSED, UNPROVEN = "PostkamerTokenRefused", "PostkamerOperationUnproven"
+FORKED = "PostkamerArchiveForked"
 ADD = "token add nieuw --tenant almelo --role read --department burgerzaken"
 BY_HAND = """
 insert into access.token (name, hash, tenant, roles, departments, people, per_second, burst, mac)
@@ -17,6 +26,35 @@ async def revive_token(laboratory: Laboratory) -> None:
     await laboratory.log.writer.add([record("operation", data, conversation="")])
 
 
+DEED = {"what": "files open", "about": "balie", "by": "a.ander", "identified": "proven"}
+
+
+def kept_out(made: Record) -> Deed:
+    """Return the deed that puts a row in the place of an entry before it is written."""
+
+    async def act(laboratory: Laboratory) -> None:
+        await laboratory.pool.execute(FORGE, made.id, made.kind)
+        with suppress(ForgedEntry):
+            await laboratory.log.writer.add([made])
+
+    return act
+
+
+async def alter_operation(laboratory: Laboratory) -> None:
+    """The archiver takes another deed than the command wrote, which then looks."""
+    altered = record("operation", DEED | {"what": "check"}, conversation="")
+    await laboratory.log.writer.add([altered])
+    data = msgspec.json.encode({}).decode()
+    entry = WrittenEntry(id=altered.id, tenant=altered.tenant, data=data, **DEED)
+    with suppress(CommandRefused):
+        await are_recorded(laboratory.pool, [entry], laboratory.keys)
+
+
+FORGE = """
+insert into archiver.entry (id, position, kind, at, tenant, conversation, department, sequence,
+    sealed, leaf)
+values ($1, -1, $2, now(), '', '', '', 0, '', sha256(''))
+"""
 SWALLOW = (
     "create function public.swallow() returns trigger language plpgsql as"
     " $$ begin return null; end $$;"
@@ -76,6 +114,22 @@ OF_ACCESS = [
     Tampering(
         id="operation-proven", found_by=UNPROVEN, after=CHECKPOINT,
         what="It is said to be proven.", act=OPERATION.format("proven"),
+    ),
+    Tampering(
+        id="operation-kept-out", found_by=FORKED, after=CHECKPOINT,
+        act=kept_out(record("operation", DEED, conversation="")),
+        what="A row is put in the place of what a command did, so that it seems to be on the"
+        " record. What it did waits on, and in production the command shows nothing.",
+    ),
+    Tampering(
+        id="message-kept-out", found_by=FORKED, after=CHECKPOINT, act=kept_out(message()),
+        what="A row is put in the place of a message before it is written, to keep it off the"
+        " record. The message goes to quarantine.",
+    ),
+    Tampering(
+        id="operation-altered", found_by=UNPROVEN, after=CHECKPOINT, act=alter_operation,
+        what="What a command did is changed before the archiver looks. In production the command"
+        " opens its entry, shows nothing and says so.",
     ),
     Tampering(
         id="operation-by-login", found_by="", act=NO_STAMP

@@ -1,0 +1,89 @@
+"""A row with the id of a new entry: a repeat changes nothing, and a forgery keeps nothing out."""
+
+import pytest
+from structlog.testing import capture_logs
+
+from archiver.intake import Batch, Intake
+from archiver.log.conflicts import ForgedEntry
+from archiver.operator_actions import record_operator_actions
+from archiver.quarantine import Quarantine
+from services import clock, metrics
+from services.contract import Record
+from services.http.person_tokens import TokenProof
+from services.tasks import background_task
+from tests.support.archiver.signed_log import ENTRIES, Log, entry
+from tests.support.observer import until
+
+FORGE = """
+insert into archiver.entry (id, position, kind, at, tenant, conversation, department, sequence,
+    salt, sealed, leaf)
+values ($1, $2, $3, now(), '', '', '', 0, $4, '', sha256(''))
+"""
+SALT = bytes(16)
+FORGERIES: dict[str, tuple[int, str, bytes | None]] = {
+    "without a place": (-1, "message", SALT),
+    "behind the log": (10_000, "message", SALT),
+    "at the place of another": (3, "message", SALT),
+    "as if erased": (3, "message", None),
+    "of another kind": (3, "operation", None),
+}
+
+
+def forks() -> float:
+    return metrics.REGISTRY.get_sample_value("postkamer_archive_forks_total") or 0.0
+
+
+async def has_no_key(_: TokenProof) -> bool:
+    return False
+
+
+async def test_forged_row_is_not_taken_for_the_entry(log: Log) -> None:
+    for forgery in FORGERIES.values():
+        message, before = entry(5000), forks()
+        await log.pool.execute(FORGE, message.id, *forgery)
+        with capture_logs() as logs, pytest.raises(ForgedEntry):
+            await log.writer.add([message])
+        assert [each["record"] for each in logs if each["event"] == "entry.forged"] == [message.id]
+        assert forks() - before == 1
+        await log.pool.execute("delete from archiver.entry where id = $1", message.id)
+        assert await log.writer.add([message]) == 1
+
+
+async def test_repeat_of_what_the_log_has_or_had_is_none(log: Log) -> None:
+    """Destroyed entries are not written again, also under a new key of their conversation."""
+    before = forks()
+    await log.eraser.erase_entry(log.records[0].id, "test")
+    await log.erase(1)
+    await log.erase(2)
+    renewed = entry(5000, conversation=log.records[5].conversation)
+    await log.writer.add([renewed])
+    assert await log.writer.add([*log.records, renewed]) == 0
+    assert forks() == before
+
+
+async def test_operation_whose_entry_is_forged_waits_on(log: Log) -> None:
+    id, other = clock.new_id(), clock.new_id()
+    for each in (id, other):
+        await log.pool.execute(BY_COMMAND, each)
+    await log.pool.execute(FORGE, id, -1, "operation", SALT)
+    waiting = "select array_agg(id) from access.operation"
+    recording = record_operator_actions(log.pool, ["almelo"], log.writer.add, has_no_key)
+    async with background_task(recording):
+        left = await until(lambda: log.pool.fetchval(waiting), lambda ids: len(ids) < 2, 10.0)
+    assert left == [id]
+    assert await log.pool.fetchval(ARCHIVED, other) == 1
+
+
+BY_COMMAND = "insert into access.operation (id, by, what) values ($1, 'x', 'token revoke')"
+ARCHIVED = "select count(*) from archiver.entry where id = $1 and position >= 0"
+
+
+async def test_message_whose_entry_is_forged_goes_to_quarantine(log: Log) -> None:
+    records: list[Record] = [entry(5000), entry(5001)]
+    await log.pool.execute(FORGE, records[0].id, -1, "message", SALT)
+    intake = Intake(log.writer, Quarantine(log.pool, log.keys))
+    await intake._write_batch(Batch([], records, await log.writer.seal(records)))
+    await log.pool.execute("delete from archiver.entry where position < 0")
+    assert await log.pool.fetchval("select count(*) from archiver.quarantine") == 1
+    size = await log.pool.fetchval("select size from archiver.head")
+    assert size == ENTRIES + 2  # the other, and the entry of the quarantine
