@@ -40,7 +40,7 @@ from archiver.receipt_assembly import (
     assemble_body,
     find_places,
 )
-from cli.archive.demanded_witnesses import WitnessType, ask_witnesses, load_witnesses
+from cli.archive.demanded_witnesses import Demanded, WitnessType, ask_witnesses, load_witnesses
 from cli.support.archive_access import (
     Progress,
     find_object_store,
@@ -108,7 +108,7 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
     stamp_findings: list[Finding] = []
 
     silent_witnesses: tuple[str, ...] = ()
-    """Names of the witnesses that did not answer, or knew nothing of this log."""
+    """Names of the witnesses that did not answer, knew nothing of this log, or have no address."""
     unwatched: bool = False
     """True if too few witnesses answered: the log may have been larger."""
 
@@ -134,7 +134,7 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
     "witnesses",
     multiple=True,
     type=WitnessType(),
-    help="A witness that must have co-signed, by its key; left out: those of the settings.",
+    help="A witness that must have co-signed: address and key; left out: those of the settings.",
 )
 @click.option("--media", is_flag=True, help="Also read and open every file in the object store.")
 @click.option("--index", is_flag=True, help="Also verify the search index.")
@@ -165,9 +165,7 @@ def verify(
         copies = await list_outside(outside) if outside else None
         options = VerifyOptions(trusted, since, copies, keys, heads, demanded.options)
         result = await _verify_stamps(pool, outside, await _verify_log(pool, options))
-        result = msgspec.structs.replace(
-            result, silent_witnesses=demanded.silent, unwatched=demanded.too_few_answered
-        )
+        result = _with_silent(demanded, result)
         result = await _verify_rows(pool, keys, result)
         if index and keys:
             result = await _verify_index(pool, keys, result)
@@ -196,6 +194,13 @@ def _read_trust(public_key: str) -> Trust:
         fail("--public-key: expected keys of one log", CommandMisused.exit_code)
     (origin, current), *earlier = keys
     return Trust(origin, current, tuple(key for _, key in earlier))
+
+
+def _with_silent(demanded: Demanded, result: Verification) -> Verification:
+    """Return the result with the witnesses that told nothing."""
+    return msgspec.structs.replace(
+        result, silent_witnesses=demanded.silent, unwatched=demanded.too_few_answered
+    )
 
 
 async def _or_tables(pool: Pool, verification: Awaitable[Verification]) -> Verification:

@@ -18,7 +18,14 @@ from services.postgres.database import connection_pool
 from services.tasks import background_task
 from services.transparency.consistency import is_consistent
 from services.transparency.cosignature import cosign, verify_cosignature
-from services.transparency.signed_note import Key, read_verifier, verify_signed
+from services.transparency.signed_note import (
+    COSIGNATURE,
+    Key,
+    derive_public_key,
+    encode_key,
+    read_verifier,
+    verify_signed,
+)
 from tests.support.archiver.commands import Archive
 from tests.support.archiver.signed_log import ENTRIES, FIRST_SIGNED, Log
 from tests.support.archiver.tampering import rewrite
@@ -274,9 +281,20 @@ async def test_verify_says_that_it_could_not_look_when_too_few_witnesses_answer(
     assert f"This witness told nothing of this log: {NAME}." in shown.stdout
     offline = {"POSTKAMER_ARCHIVE_WITNESSES": None}
     verifier = ("--witness", town.witness.verifier)
-    await archive("verify", "--public-key", key, *verifier, **offline)
+    shown = await archive("verify", "--public-key", key, *verifier, code=3, **offline)
+    assert f"This witness told nothing of this log: {NAME}." in shown.stdout
     wrong = await archive.fails("verify", code=3, POSTKAMER_ARCHIVE_WITNESSES="x")
     assert wrong.startswith("POSTKAMER_ARCHIVE_WITNESSES: expected `URL verifier-key` pairs")
+
+
+async def test_quorum_of_the_settings_does_not_weaken_what_is_given(
+    town: WitnessedLog, archive: Archive
+) -> None:
+    never = encode_key(Key("auditor.example/w", derive_public_key(bytes(32)), COSIGNATURE))
+    given = ("--witness", town.witness.verifier, "--witness", never)
+    key, quorum = town.log.signer.verifier, {"POSTKAMER_ARCHIVE_WITNESS_QUORUM": "1"}
+    shown = await archive("verify", "--public-key", key, *given, code=3, **quorum)
+    assert "This witness told nothing of this log: auditor.example/w." in shown.stdout
 
 
 async def test_proof_has_the_lines_of_the_witnesses(
