@@ -66,18 +66,20 @@ async def ask_witnesses(
     asked = [each for each in options.witnesses if each.url]
     async with witness_client() as client:
         answers = await asyncio.gather(*(_ask(client, each, origin) for each in asked))
-    answered = {seen.witness for seen in answers if seen}
-    silent = [each.name for each in options.witnesses if each not in answered]
+    answered = {each.witness: each for each in answers if each}
+    away = tuple(each for each in options.witnesses if each not in answered)
+    seen = tuple(each for each in answered.values() if each.note)
+    # A stranger in the place of a witness would say too that it knows nothing.
+    told = {each.witness for each in seen}
+    silent = tuple(each.name for each in options.witnesses if each not in told)
     copies = await list_copies(outside, options.witnesses) if outside else options.copies
-    seen = tuple(filter(None, answers))
-    return Demanded(msgspec.structs.replace(options, seen=seen, copies=copies), tuple(silent))
+    given = msgspec.structs.replace(options, seen=seen, away=away, copies=copies)
+    return Demanded(given, silent)
 
 
 async def _ask(client: WitnessClient, witness: Witness, origin: str) -> Seen | None:
-    """Return what a witness says; None if it does not answer, or says that it knows nothing: a
-    stranger in its place would say so too."""
+    """Return what a witness says, '' if it knows nothing; None if it does not answer."""
     try:
-        note = await client.newest(witness, origin)
+        return Seen(witness, await client.newest(witness, origin) or "")
     except WitnessAway:
         return None
-    return Seen(witness, note) if note else None

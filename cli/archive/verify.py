@@ -15,6 +15,7 @@ import msgspec
 from archiver.audit import media, search_index, subject_rows
 from archiver.audit.catalogue import verify_catalogue
 from archiver.audit.checkpoints import Trust, list_outside
+from archiver.audit.cosignatures import UNWATCHED
 from archiver.audit.file_faults import FileFinding
 from archiver.audit.file_rows import verify_file_rows
 from archiver.audit.keys import MAX_FINDINGS
@@ -197,9 +198,15 @@ def _read_trust(public_key: str) -> Trust:
 
 
 def _with_silent(demanded: Demanded, result: Verification) -> Verification:
-    """Return the result with the witnesses that told nothing."""
+    """Return the result with the witnesses that told nothing. What only those that are away did
+    not co-sign is no fault of the log."""
+    unseen = [each.sentence for each in result.findings if each.what == UNWATCHED]
     return msgspec.structs.replace(
-        result, silent_witnesses=demanded.silent, unwatched=demanded.too_few_answered
+        result,
+        silent_witnesses=demanded.silent,
+        unwatched=demanded.too_few_answered or bool(unseen),
+        findings=[each for each in result.findings if each.what != UNWATCHED],
+        not_looked_at=[*result.not_looked_at, *unseen],
     )
 
 
@@ -233,7 +240,8 @@ async def _verify_rows(pool: Pool, keys: KeyStore | None, result: Verification) 
     async with snapshot(pool) as connection:
         await read_as_service(connection)
         found = await _collect(verify_rows(connection, keys, unseen))
-    return msgspec.structs.replace(result, row_findings=found, not_looked_at=unseen.sentences)
+    sentences = [*result.not_looked_at, *unseen.sentences]
+    return msgspec.structs.replace(result, row_findings=found, not_looked_at=sentences)
 
 
 async def _verify_stamps(

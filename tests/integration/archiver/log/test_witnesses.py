@@ -10,14 +10,15 @@ from typing import Any
 import msgspec
 import pytest
 
+from archiver.audit.cosignatures import Seen, WitnessOptions
 from archiver.audit.log_walk import Finding
 from archiver.witnesses.answers import Outcome
 from archiver.witnesses.cosigner import Cosigner
-from services import metrics
+from services import clock, metrics
 from services.postgres.database import connection_pool
 from services.tasks import background_task
 from services.transparency.consistency import is_consistent
-from services.transparency.cosignature import cosign, verify_cosignature
+from services.transparency.cosignature import Witness, cosign, verify_cosignature
 from services.transparency.signed_note import (
     COSIGNATURE,
     Key,
@@ -285,6 +286,28 @@ async def test_verify_says_that_it_could_not_look_when_too_few_witnesses_answer(
     assert f"This witness told nothing of this log: {NAME}." in shown.stdout
     wrong = await archive.fails("verify", code=3, POSTKAMER_ARCHIVE_WITNESSES="x")
     assert wrong.startswith("POSTKAMER_ARCHIVE_WITNESSES: expected `URL verifier-key` pairs")
+
+
+async def test_witness_that_is_away_for_long_accuses_nobody(
+    town: WitnessedLog, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archiver.audit.cosignatures.WITNESSED_MINUTES", 0)
+    key, away = town.log.signer.verifier, f"http://127.0.0.2:1 {town.witness.verifier}"
+    await town.log.grow(3)
+    size = await town.log.sign()
+    lacks = f"0 of 1 witnesses co-signed {size} entries, 1 must; not {NAME}"
+    shown = await archive("verify", "--public-key", key, code=3, POSTKAMER_ARCHIVE_WITNESSES=away)
+    assert f"Not looked at: {lacks}." in shown.stdout
+    shown = await archive("verify", "--public-key", key, code=1)
+    assert f"{size}: {lacks}" in shown.stdout
+
+
+async def test_clock_of_a_witness_accuses_nobody(log: Log) -> None:
+    key = Key("slow.example/w", derive_public_key(bytes(32)), COSIGNATURE)
+    note = await log.pool.fetchval("select note from archiver.checkpoint where size = $1", ENTRIES)
+    yesterday = int(clock.now().timestamp()) - 24 * 60 * 60
+    seen = Seen(Witness(key), note + cosign(note, key, bytes(32), yesterday))
+    assert await log.findings(witnesses=WitnessOptions((seen.witness,), seen=(seen,))) == []
 
 
 async def test_quorum_of_the_settings_does_not_weaken_what_is_given(
