@@ -54,6 +54,7 @@ from cli.support.archive_access import (
     load_trust,
     read_outside_heads,
     refuse_archive_errors,
+    require_folder,
     with_archive,
     write_private_file,
 )
@@ -158,6 +159,7 @@ def verify(
     trust = _read_trust(public_key) if public_key is not None else None
 
     async def work(pool: Pool) -> Verification:
+        require_folder()
         outside = load_object_store() if media else find_object_store()
         keys = await load_keys(pool) if index else await keys_if_given(pool)
         trusted = trust or load_trust()

@@ -326,3 +326,19 @@ async def test_proof_has_the_lines_of_the_witnesses(
     monkeypatch.setattr("cli.archive.verify.load_signer", lambda: town.log.signer)
     proof = json.loads((await archive("prove", town.log.records[3].message)).stdout)
     verify_cosignature(proof["checkpoint"], town.witness.key)
+
+
+async def test_verify_says_that_it_could_not_look_without_the_object_store(
+    town: WitnessedLog, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.2:1")
+    monkeypatch.setattr("services.files.object_store.RETRY_SECONDS", 0.0)
+    gone = tmp_path / "gone"
+    for url, says in {
+        "nonsense": "expected",
+        gone.as_uri(): "the folder does not exist",
+        "s3://bucket/archive": "it does not answer",
+    }.items():
+        refused = await archive.fails("verify", code=3, POSTKAMER_OBJECT_STORE=url)
+        assert refused.startswith("POSTKAMER_OBJECT_STORE: ") and says in refused
+    assert not gone.exists()
