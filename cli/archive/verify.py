@@ -22,7 +22,7 @@ from archiver.audit.keys import MAX_FINDINGS
 from archiver.audit.log import VerifyOptions, verify_log
 from archiver.audit.log_walk import Finding
 from archiver.audit.rows_beside import Unseen, verify_rows
-from archiver.audit.service_role import read_as_service
+from archiver.audit.service_role import ROLE, read_as_service
 from archiver.audit.time_stamps import StampAudit
 from archiver.encryption.key_store import KeyStore
 from archiver.log.checkpoint_signer import sign_checkpoint
@@ -79,6 +79,7 @@ from services.transparency.cosignature import Witness
 from services.transparency.signed_note import InvalidNote, read_verifier
 
 T = TypeVar("T")
+AS_OWNER = f"what the archiver itself sees, as this login may not take its role {ROLE}"
 MAX_PRINTED = 20
 """Findings that are printed besides the first."""
 
@@ -231,10 +232,12 @@ async def _verify_log(pool: Pool, options: VerifyOptions) -> Verification:
     progress = Progress("entries")
     async with snapshot(pool) as connection:
         tables = (await verify_catalogue(connection))[:MAX_FINDINGS]
-        await read_as_service(connection)
+        unseen = [] if await read_as_service(connection) else [AS_OWNER]
         found = await _collect(verify_log(connection, options, progress))
     is_outside = options.outside is not None
-    return Verification(progress.done, progress.seconds, is_outside, found, tables)
+    return Verification(
+        progress.done, progress.seconds, is_outside, found, tables, not_looked_at=unseen
+    )
 
 
 async def _verify_rows(pool: Pool, keys: KeyStore | None, result: Verification) -> Verification:
