@@ -248,6 +248,11 @@ async def grow_and_wait(laboratory: Laboratory) -> None:
     await laboratory.execute(hour)
 
 
+async def grow_and_forge(laboratory: Laboratory) -> None:
+    await laboratory.log.grow(3)
+    await laboratory.execute(f"{CHANGE} written_at = 'infinity' where position >= :size")
+
+
 def bent_before_signing(sql: str) -> Deed:
     """Change what is not signed yet, with every hash; no archiver runs that remembers, and the next
     one signs it."""
@@ -305,6 +310,10 @@ OF_THE_MINUTE = [
     Tampering(
         id="unsigned", what="The archiver is kept from signing.", act=grow_and_wait,
         after=QUARTER, says="nobody signed what came from", at="size",
+    ),
+    Tampering(
+        id="unsigned-forged", act=grow_and_forge, says="nobody signed what came from", at="size",
+        what="The same, and what came is said to be written in a time to come.",
     ),
     *(
         Tampering(
