@@ -202,14 +202,14 @@ def _unsigned_since(row: Any) -> datetime | None:
 
     Its time of writing is in no leaf, and can be set to now over and over, or to a time to come.
     So its id, which is in the leaf, says it too. That may be older for good reason, as after the
-    archiver was down, so it counts only if there was no checkpoint of anything for as long.
+    archiver was down, so it counts only if the newest checkpoint is as old.
     """
     since = in_utc(row["written_at"])
     made = _time_of_id(row["id"]) or since
     earliest, latest = row["now"] - SIGNED_WITHIN, row["now"] + SIGNED_WITHIN
     if not earliest <= since <= latest:
         return min(since, made)
-    is_standing = max(made, in_utc(row["signed_at"] or made)) < earliest
+    is_standing = max(made, in_utc(row["signed_at"] or row["now"])) < earliest
     return made if is_standing else None
 
 
