@@ -39,6 +39,8 @@ LARGEST = LAST // MAX_WITNESSES
 WITNESSED_MINUTES = 15
 """Time within which witnesses normally co-sign, with ample margin."""
 AT_ONCE = 1000
+UNWATCHED = "unwatched"
+"""Kind of a finding that accuses nobody: witnesses that are away may not have been reached."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -55,6 +57,8 @@ class WitnessOptions(msgspec.Struct, frozen=True):
     quorum: int = 0
     """Number of them that must have co-signed; 0 for all."""
     seen: tuple[Seen, ...] = ()
+    away: tuple[Witness, ...] = ()
+    """Those that did not answer, or have no address."""
     copies: "array[int]" = array("q")
     """Copies outside, from `list_copies`."""
 
@@ -163,7 +167,7 @@ class Cosignatures:
         if not row["is_there"]:
             states.append(Finding("witness", f"{what}, is gone from its table", size))
         if row["note"] is None or _root(row["note"]) != head.root:
-            states.append(SignedState(size, head.root, where, at))
+            states.append(SignedState(size, head.root, where, at, is_ours=False))
         return states
 
     async def _read_copy(self, size: int, witness: Witness) -> str:
@@ -197,7 +201,7 @@ class Cosignatures:
                 yield Finding("witness", f"{sentence}: this one was rewritten", head.size)
             else:
                 self._count(seen.note, seen.witness.key, head.size)
-            yield SignedState(head.size, head.root, f"as {name} says", at)
+            yield SignedState(head.size, head.root, f"as {name} says", at, is_ours=False)
 
     async def _is_root(self, head: TreeHead) -> bool:
         try:
@@ -206,15 +210,18 @@ class Cosignatures:
             return False
 
     async def check_covered(self) -> AsyncIterator[Finding]:
-        """Report that too few witnesses co-signed what is older than a quarter of an hour."""
+        """Report that too few witnesses co-signed what is older than a quarter of an hour. It is
+        of the kind `UNWATCHED` if those that are away would make it enough."""
         size = await self._connection.fetchval(_OLDER, WITNESSED_MINUTES)
-        missing = [each.name for each, covered in self._covered.items() if covered < (size or 0)]
+        missing = [each for each, covered in self._covered.items() if covered < (size or 0)]
         needed = self._options.quorum or len(self._covered)
         count = len(self._covered) - len(missing)
         if size and count < needed:
             sentence = f"{count} of {len(self._covered)} witnesses co-signed {size} entries"
-            names = ", ".join(missing)
-            yield Finding("unwitnessed", f"{sentence}, {needed} must; not {names}", size)
+            names = ", ".join(each.name for each in missing)
+            away = sum(each in self._options.away for each in missing)
+            kind = UNWATCHED if count + away >= needed else "unwitnessed"
+            yield Finding(kind, f"{sentence}, {needed} must; not {names}", size)
 
 
 def _root(note: str) -> bytes | None:

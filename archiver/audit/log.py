@@ -5,8 +5,10 @@ read in order of position, in batches.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -17,11 +19,14 @@ from archiver.audit.log_walk import TILE_ENTRIES, Finding, LogWalk, SignedState
 from archiver.encryption.key_store import KeyStore
 from archiver.log.inclusion_proof import NotProvable, node_hashes
 from archiver.log.outside_head import OutsideHead
+from services.ids import created_at
 from services.postgres.database import Connection
+from services.postgres.times import in_utc
 from services.transparency.merkle import HASH_BYTES
 
-SIGNED_MINUTES = 15
+SIGNED_WITHIN = timedelta(minutes=15)
 """Time within which entries are normally signed, with ample margin."""
+UUID_WITH_TIME = 7
 
 
 class VerifyOptions(msgspec.Struct, frozen=True):
@@ -186,9 +191,33 @@ async def _check_totals(connection: Connection, walk: LogWalk, head: Any) -> Asy
         expected = sum(head["size"] >> level for level in range(8, 64, 8))
         if await connection.fetchval("select count(*) from archiver.node") != expected:
             yield Finding("node", f"of the hashes that are kept there should be {expected}")
-    if since := await connection.fetchval(_UNSIGNED, walk.covered, SIGNED_MINUTES):
+    row = await connection.fetchrow(_UNSIGNED, walk.covered)
+    if row and (since := _unsigned_since(row)):
         sentence = f"nobody signed what came from {walk.covered} on, since {since:%Y-%m-%d %H:%M}Z"
         yield Finding("unsigned", sentence, walk.covered)
+
+
+def _unsigned_since(row: Any) -> datetime | None:
+    """Return since when the first entry without a checkpoint waits for one, if that is long.
+
+    Its time of writing is in no leaf, and can be set to now over and over, or to a time to come.
+    So its id, which is in the leaf, says it too. That may be older for good reason, as after the
+    archiver was down, so it counts only if the newest checkpoint is as old.
+    """
+    since = in_utc(row["written_at"])
+    made = _time_of_id(row["id"]) or since
+    earliest, latest = row["now"] - SIGNED_WITHIN, row["now"] + SIGNED_WITHIN
+    if not earliest <= since <= latest:
+        return min(since, made)
+    is_standing = max(made, in_utc(row["signed_at"] or row["now"])) < earliest
+    return made if is_standing else None
+
+
+def _time_of_id(id: UUID) -> datetime | None:
+    """Return the time in an id; None if it has none, or one that Python does not have."""
+    with suppress(OverflowError):
+        return created_at(id) if id.version == UUID_WITH_TIME else None
+    return None
 
 
 async def _check_signer(trust: Trust, checkpoints: Checkpoints) -> AsyncIterator[Finding]:
@@ -220,8 +249,8 @@ where level = above and index between $1 >> (above - 8) and $2 >> (above - 8)
 """
 
 _UNSIGNED = """
-select written_at from archiver.entry
-where position = $1 and written_at < now() - make_interval(mins => $2)
+select id, written_at, now() as now, (select max(at) from archiver.checkpoint) as signed_at
+from archiver.entry where position = $1
 """
 
 # Their constraint does not count: it is in the catalogue, which can be written too. Nor does its

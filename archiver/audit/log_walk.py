@@ -51,6 +51,8 @@ class SignedState(msgspec.Struct, frozen=True):
     at: datetime
     is_signed: bool = True
     """False for a head that was kept outside between two checkpoints."""
+    is_ours: bool = True
+    """False if the time is that of a witness, whose clock may be wrong."""
 
 
 class WrittenTimes:
@@ -181,7 +183,7 @@ class LogWalk:
                 continue
             if self.root() == signed.root:
                 verified = signed.size
-                findings += self._written.check(signed.at)
+                findings += self._written.check(signed.at) if signed.is_ours else []
                 continue
             self.is_broken = True  # the same fault would show in every later root
             sentence = (

@@ -143,7 +143,8 @@ async def _exists(store: ObjectStore, key: str) -> bool:
     return True
 
 
-_STORED = "state in ('fetched', 'available', 'quarantined') and object is not null"
+_STORED = "state in ('fetched', 'available', 'quarantined')"
+"""By the state alone: a name that was removed is a file that is not looked at."""
 _COUNT = f"select count(*) from archiver.media where {_STORED}"
 
 _ROWS = f"""
@@ -153,7 +154,8 @@ from archiver.media where id > $1 and {_STORED} order by id limit $2
 
 _EXISTS = f"""
 select true from archiver.media
-where id = $1 and object = $2 and file_salt is not distinct from $3 and {_STORED}
+where id = $1 and object is not distinct from $2 and file_salt is not distinct from $3
+    and {_STORED}
 """
 
 _NAMED = """

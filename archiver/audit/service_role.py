@@ -1,5 +1,6 @@
 """Read as the archiver itself does: a policy may show other rows to it than to the owner."""
 
+from archiver.audit.clamped_times import clamp_times
 from services.postgres.database import Connection
 
 SCHEMA, ROLE = "archiver", "postkamer_archiver"
@@ -13,9 +14,11 @@ async def read_as_service(connection: Connection) -> bool:
 
     It is not for a login that is no member of the role, nor where a right of the role was taken
     away, which `verify_catalogue` names. The search path is closed in any case: a function of
-    somebody's own, under the name of one of PostgreSQL's, is not called.
+    somebody's own, under the name of one of PostgreSQL's, is not called. A time that cannot be is
+    read as the first or last one.
     """
     await connection.execute("set local search_path = pg_catalog")
+    await clamp_times(connection)
     try:
         async with connection.transaction():  # a savepoint
             await connection.execute(f"set local role {ROLE}")

@@ -29,7 +29,8 @@ class WitnessType(click.ParamType[Witness]):
 
 
 class Demanded(msgspec.Struct, frozen=True):
-    """Witnesses that must have co-signed, their number (0 for all), and who did not answer."""
+    """Witnesses that must have co-signed, their number (0 for all), and who told nothing: they did
+    not answer, knew nothing, or have no address."""
 
     options: WitnessOptions
     silent: tuple[str, ...] = ()
@@ -37,20 +38,22 @@ class Demanded(msgspec.Struct, frozen=True):
     @property
     def too_few_answered(self) -> bool:
         """True if a newer co-signed checkpoint could exist that nobody told of."""
-        asked = [each for each in self.options.witnesses if each.url]
-        return len(self.silent) > len(asked) - min(self.options.quorum or len(asked), len(asked))
+        count = len(self.options.witnesses)
+        return len(self.silent) > count - min(self.options.quorum or count, count)
 
 
 def load_witnesses(given: Sequence[Witness]) -> WitnessOptions:
-    """Return the witnesses that were given, else those of the settings. A given one without an
-    address has that of the settings. Raises SettingsError."""
+    """Return the witnesses that were given, all of which must have co-signed, else those of the
+    settings. A given one without an address has that of the settings. Raises SettingsError."""
     options = settings.load(settings.WitnessSettings, os.environ)
     urls = {each.key: each.url for each in options.archive_witnesses}
     named = tuple(
         msgspec.structs.replace(each, url=each.url or urls.get(each.key, "")) for each in given
     )
-    witnesses = named or options.archive_witnesses
-    return WitnessOptions(tuple(dict.fromkeys(witnesses)), options.archive_witness_quorum)
+    if named:
+        return WitnessOptions(tuple(dict.fromkeys(named)))
+    witnesses = tuple(dict.fromkeys(options.archive_witnesses))
+    return WitnessOptions(witnesses, options.archive_witness_quorum)
 
 
 async def ask_witnesses(
@@ -63,17 +66,20 @@ async def ask_witnesses(
     asked = [each for each in options.witnesses if each.url]
     async with witness_client() as client:
         answers = await asyncio.gather(*(_ask(client, each, origin) for each in asked))
-    silent = [each.name for each, seen in zip(asked, answers, strict=True) if seen is None]
+    answered = {each.witness: each for each in answers if each}
+    away = tuple(each for each in options.witnesses if each not in answered)
+    seen = tuple(each for each in answered.values() if each.note)
+    # A stranger in the place of a witness would say too that it knows nothing.
+    told = {each.witness for each in seen}
+    silent = tuple(each.name for each in options.witnesses if each not in told)
     copies = await list_copies(outside, options.witnesses) if outside else options.copies
-    seen = tuple(filter(None, answers))
-    return Demanded(msgspec.structs.replace(options, seen=seen, copies=copies), tuple(silent))
+    given = msgspec.structs.replace(options, seen=seen, away=away, copies=copies)
+    return Demanded(given, silent)
 
 
 async def _ask(client: WitnessClient, witness: Witness, origin: str) -> Seen | None:
-    """Return what a witness says; None if it does not answer, or says that it knows nothing: a
-    stranger in its place would say so too."""
+    """Return what a witness says, '' if it knows nothing; None if it does not answer."""
     try:
-        note = await client.newest(witness, origin)
+        return Seen(witness, await client.newest(witness, origin) or "")
     except WitnessAway:
         return None
-    return Seen(witness, note) if note else None

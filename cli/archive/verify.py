@@ -15,13 +15,14 @@ import msgspec
 from archiver.audit import media, search_index, subject_rows
 from archiver.audit.catalogue import verify_catalogue
 from archiver.audit.checkpoints import Trust, list_outside
+from archiver.audit.cosignatures import UNWATCHED
 from archiver.audit.file_faults import FileFinding
 from archiver.audit.file_rows import verify_file_rows
 from archiver.audit.keys import MAX_FINDINGS
 from archiver.audit.log import VerifyOptions, verify_log
 from archiver.audit.log_walk import Finding
 from archiver.audit.rows_beside import Unseen, verify_rows
-from archiver.audit.service_role import read_as_service
+from archiver.audit.service_role import ROLE, read_as_service
 from archiver.audit.time_stamps import StampAudit
 from archiver.encryption.key_store import KeyStore
 from archiver.log.checkpoint_signer import sign_checkpoint
@@ -40,7 +41,7 @@ from archiver.receipt_assembly import (
     assemble_body,
     find_places,
 )
-from cli.archive.demanded_witnesses import WitnessType, ask_witnesses, load_witnesses
+from cli.archive.demanded_witnesses import Demanded, WitnessType, ask_witnesses, load_witnesses
 from cli.support.archive_access import (
     Progress,
     find_object_store,
@@ -53,6 +54,7 @@ from cli.support.archive_access import (
     load_trust,
     read_outside_heads,
     refuse_archive_errors,
+    require_folder,
     with_archive,
     write_private_file,
 )
@@ -77,6 +79,7 @@ from services.transparency.cosignature import Witness
 from services.transparency.signed_note import InvalidNote, read_verifier
 
 T = TypeVar("T")
+AS_OWNER = f"what the archiver itself sees, as this login may not take its role {ROLE}"
 MAX_PRINTED = 20
 """Findings that are printed besides the first."""
 
@@ -108,7 +111,7 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
     stamp_findings: list[Finding] = []
 
     silent_witnesses: tuple[str, ...] = ()
-    """Names of the witnesses that did not answer, or knew nothing of this log."""
+    """Names of the witnesses that did not answer, knew nothing of this log, or have no address."""
     unwatched: bool = False
     """True if too few witnesses answered: the log may have been larger."""
 
@@ -134,7 +137,7 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
     "witnesses",
     multiple=True,
     type=WitnessType(),
-    help="A witness that must have co-signed, by its key; left out: those of the settings.",
+    help="A witness that must have co-signed: address and key; left out: those of the settings.",
 )
 @click.option("--media", is_flag=True, help="Also read and open every file in the object store.")
 @click.option("--index", is_flag=True, help="Also verify the search index.")
@@ -157,6 +160,7 @@ def verify(
     trust = _read_trust(public_key) if public_key is not None else None
 
     async def work(pool: Pool) -> Verification:
+        require_folder()
         outside = load_object_store() if media else find_object_store()
         keys = await load_keys(pool) if index else await keys_if_given(pool)
         trusted = trust or load_trust()
@@ -165,9 +169,7 @@ def verify(
         copies = await list_outside(outside) if outside else None
         options = VerifyOptions(trusted, since, copies, keys, heads, demanded.options)
         result = await _verify_stamps(pool, outside, await _verify_log(pool, options))
-        result = msgspec.structs.replace(
-            result, silent_witnesses=demanded.silent, unwatched=demanded.too_few_answered
-        )
+        result = _with_silent(demanded, result)
         result = await _verify_rows(pool, keys, result)
         if index and keys:
             result = await _verify_index(pool, keys, result)
@@ -197,6 +199,19 @@ def _read_trust(public_key: str) -> Trust:
     return Trust(origin, current, tuple(key for _, key in earlier))
 
 
+def _with_silent(demanded: Demanded, result: Verification) -> Verification:
+    """Return the result with the witnesses that told nothing. What only those that are away did
+    not co-sign is no fault of the log."""
+    unseen = [each.sentence for each in result.findings if each.what == UNWATCHED]
+    return msgspec.structs.replace(
+        result,
+        silent_witnesses=demanded.silent,
+        unwatched=demanded.too_few_answered or bool(unseen),
+        findings=[each for each in result.findings if each.what != UNWATCHED],
+        not_looked_at=[*result.not_looked_at, *unseen],
+    )
+
+
 async def _or_tables(pool: Pool, verification: Awaitable[Verification]) -> Verification:
     """Return the verification. If it fails and the tables are not as the migrations made them, that
     is found: it is not that nobody could look."""
@@ -216,10 +231,12 @@ async def _verify_log(pool: Pool, options: VerifyOptions) -> Verification:
     progress = Progress("entries")
     async with snapshot(pool) as connection:
         tables = (await verify_catalogue(connection))[:MAX_FINDINGS]
-        await read_as_service(connection)
+        unseen = [] if await read_as_service(connection) else [AS_OWNER]
         found = await _collect(verify_log(connection, options, progress))
     is_outside = options.outside is not None
-    return Verification(progress.done, progress.seconds, is_outside, found, tables)
+    return Verification(
+        progress.done, progress.seconds, is_outside, found, tables, not_looked_at=unseen
+    )
 
 
 async def _verify_rows(pool: Pool, keys: KeyStore | None, result: Verification) -> Verification:
@@ -227,7 +244,8 @@ async def _verify_rows(pool: Pool, keys: KeyStore | None, result: Verification) 
     async with snapshot(pool) as connection:
         await read_as_service(connection)
         found = await _collect(verify_rows(connection, keys, unseen))
-    return msgspec.structs.replace(result, row_findings=found, not_looked_at=unseen.sentences)
+    sentences = [*result.not_looked_at, *unseen.sentences]
+    return msgspec.structs.replace(result, row_findings=found, not_looked_at=sentences)
 
 
 async def _verify_stamps(

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar, cast
+from urllib.parse import unquote, urlsplit
 
 import click
 import msgspec
@@ -190,9 +191,21 @@ async def read_outside_heads(store: ObjectStore | None) -> list[OutsideHead]:
 
 
 def find_object_store() -> ObjectStore | None:
-    """Return the object store with the checkpoints and files, or None without the setting."""
+    """Return the object store with the checkpoints and files, or None without the setting.
+    CommandRefused if that is no URL of a store."""
     url = settings.read(OBJECT_STORE, os.environ)
-    return None if url is None else ObjectStore(settings.object_store(url))
+    try:
+        return None if url is None else ObjectStore(settings.object_store(url))
+    except ValueError as error:
+        raise CommandRefused(f"{OBJECT_STORE}: {error}") from None
+
+
+def require_folder() -> None:
+    """Refuse a folder as the object store that does not exist, which `ObjectStore` would make: the
+    settings name another one than the archiver's, and all of it would seem to be gone."""
+    url = settings.read(OBJECT_STORE, os.environ) or ""
+    if url.startswith("file:///") and not Path(unquote(urlsplit(url).path)).is_dir():
+        raise CommandRefused(f"{OBJECT_STORE}: the folder does not exist")
 
 
 def load_object_store() -> ObjectStore:

@@ -38,14 +38,17 @@ function readCheckpoint(note, signer, witnesses) {
   must(lines.every(Boolean), "a line below the checkpoint is no signature");
   const [origin, size, root, at] = note.slice(0, end).split("\n");
   must(origin === signer.name && /^(0|[1-9]\d{0,15})$/.test(size), "the checkpoint is of another log");
+  must(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(at) && !Number.isNaN(Date.parse(at)), "the checkpoint does not say when it was signed");
   const { line, signature } = lineOf(signer, lines);
   must(verify(null, body, signer.ed25519, signature), "the archive has not signed the checkpoint");
+  const cosigned = [];
   for (const witness of witnesses) { // cosignature/v1: 8 bytes of seconds, then the signature
     const { signature } = lineOf(witness, lines);
     const message = Buffer.concat([Buffer.from(`cosignature/v1\ntime ${signature.readBigUInt64BE()}\n`), body]);
     must(verify(null, message, witness.ed25519, signature.subarray(8)), `${witness.name} has not co-signed the checkpoint`);
+    cosigned.push(`co-signed by ${witness.name} at ${new Date(Number(signature.readBigUInt64BE()) * 1000).toISOString()}`);
   }
-  return { size: BigInt(size), root: b64(root), at, alone: `${note.slice(0, end)}\n\n${line}\n` };
+  return { size: BigInt(size), root: b64(root), at, cosigned, alone: `${note.slice(0, end)}\n\n${line}\n` };
 }
 
 // RFC 9162, 2.1.3.2
@@ -98,8 +101,9 @@ function parts(item) {
 const HASHES = { "608648016503040201": "sha256", "608648016503040202": "sha384", "608648016503040203": "sha512" };
 const algorithm = (item) => HASHES[parts(item)[0].content.toString("hex")] ?? must(false, "the hash of the time stamp is none of SHA-2");
 
+const [CLOCK_MINUTES, LATEST_MINUTES] = [5, 25 * 60]; // clocks differ, and the answer may take an hour
 // RFC 3161: the imprint is that of the note with the line of the archive alone, and the authority signed the attributes (CMS).
-function checkStamp(bytes, note, authority) {
+function checkStamp(bytes, { alone: note, at: signedAt }, authority) {
   let token = der(bytes);
   if (parts(token)[0].tag === 0x30) token = parts(token)[1]; // a whole answer has its status first
   const signed = parts(parts(parts(token)[1])[0]);
@@ -119,6 +123,9 @@ function checkStamp(bytes, note, authority) {
   must(certificate.fingerprint256 === authority.fingerprint256 || (certificate.checkIssued(authority) && certificate.verify(authority.publicKey)), "the authority is another one");
   const at = new Date(time.content.toString().replace(/^(....)(..)(..)(..)(..)(..)/, "$1-$2-$3T$4:$5:$6"));
   must(new Date(certificate.validFrom) <= at && at <= new Date(certificate.validTo), "the certificate was not valid then");
+  const minutes = (at - Date.parse(signedAt)) / 60_000;
+  must(minutes >= -CLOCK_MINUTES, "the time stamp is older than the time in the checkpoint");
+  must(minutes <= LATEST_MINUTES, "the checkpoint is dated back: it was stamped over a day after the time in it");
   return at.toISOString();
 }
 
@@ -164,10 +171,10 @@ try {
     console.log(`entry ${leaf[1]}, a ${leaf[2]} of ${leaf[4]}, was in the log signed at ${newest.at}`);
     for (const part of content) console.log(part);
   }
-  for (const witness of witnesses) console.log(`co-signed by ${witness.name}`);
+  for (const line of newest.cosigned) console.log(line);
   if (values.stamp) {
     const authority = new X509Certificate(readFileSync(values.authority));
-    console.log(`it was there at ${checkStamp(readFileSync(values.stamp), newest.alone, authority)}`);
+    console.log(`it was there at ${checkStamp(readFileSync(values.stamp), newest, authority)}`);
   }
 } catch (error) {
   console.error(`it does not hold: ${error.message}`);

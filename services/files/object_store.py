@@ -222,17 +222,21 @@ def _open_folder(folder: Path) -> LocalStore:
 
 def _open_bucket(url: str) -> S3Store:
     """Open a bucket. The environment has the keys, region and address, as for every client of S3:
-    AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL."""
-    return S3Store.from_url(
-        url,
-        copy_if_not_exists="multipart",  # Amazon's way; other stores may overwrite
-        client_options={
-            "allow_http": True,  # if AWS_ENDPOINT_URL says so: a store on a private network
-            "timeout": timedelta(seconds=REQUEST_SECONDS),
-            "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
-        },
-        retry_config={"max_retries": 5, "retry_timeout": timedelta(seconds=RETRY_SECONDS)},
-    )
+    AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL. ValueError if the URL
+    is of no bucket."""
+    try:
+        return S3Store.from_url(
+            url,
+            copy_if_not_exists="multipart",  # Amazon's way; other stores may overwrite
+            client_options={
+                "allow_http": True,  # if AWS_ENDPOINT_URL says so: a store on a private network
+                "timeout": timedelta(seconds=REQUEST_SECONDS),
+                "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
+            },
+            retry_config={"max_retries": 5, "retry_timeout": timedelta(seconds=RETRY_SECONDS)},
+        )
+    except BaseError as error:
+        raise ValueError(str(error)) from None
 
 
 def _sync_file(folder: Path, key: str) -> None:

@@ -42,10 +42,12 @@ def test_inclusion_proof_holds_as_published(check: Check, about: str) -> None:
 def test_consistency_proof_with_cosignatures_holds(check: Check, sizes: tuple[int, int]) -> None:
     words = [word for witness in WITNESSES for word in ("--witness", witness.published)]
     code, printed = check(continuation(*sizes), LOG.published, *words)
-    assert code == 0 and "co-signed by witness.example/2" in printed, printed
+    said = "co-signed by witness.example/2 at 2027-01-15T08:00:00.000Z"
+    assert code == 0 and said in printed, printed
 
 
 TEXT = body(7)
+TIMELESS = TEXT.replace("2027-01-01T00:01:00Z\n", "")
 OURS = LOG.line(TEXT)
 ONE, TWO = (witness.cosign(TEXT) for witness in WITNESSES)
 NAMESAKE = Key(WITNESSES[1].name, COSIGNS, bytes(32))
@@ -79,6 +81,8 @@ FORGERIES: dict[str, Json] = {
     "a witness that signs as a log does": with_second(OURS, ONE, WITNESSES[1].line(TEXT)),
     "a key of the witness's name": with_second(OURS, ONE, NAMESAKE.cosign(TEXT)),
     "a line that is no signature": with_second(OURS, ONE, TWO, "x\n"),
+    "no time": continuation(3, 7, checkpoints=[signed(3), note(TIMELESS, LOG.line(TIMELESS),
+        *(witness.cosign(TIMELESS) for witness in WITNESSES))]),
     "another version": continuation(3, 7, version=2),
 }  # fmt: skip
 

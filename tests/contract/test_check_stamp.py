@@ -2,11 +2,12 @@
 
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.support.checker import LOG, Check, continuation, signed
+from tests.support.checker import LOG, Check, continuation, dated, signed
 
 pytestmark = pytest.mark.slow
 SETTINGS = """
@@ -71,12 +72,13 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
     yield Authority(tmp_path_factory.mktemp("authority") / "one")
 
 
-PROOF = continuation(3, 7)
-NOTE = signed(7)
+NOW = datetime.now(UTC)
+NOTE = dated(7, NOW)
 
 
-def run(check: Check, stamp: Path, ca: Path) -> tuple[int, str]:
-    return check(PROOF, LOG.published, "--stamp", stamp, "--authority", ca)
+def run(check: Check, stamp: Path, ca: Path, note: str = NOTE) -> tuple[int, str]:
+    proof = continuation(3, 7, checkpoints=[signed(3), note])
+    return check(proof, LOG.published, "--stamp", stamp, "--authority", ca)
 
 
 @pytest.mark.parametrize(
@@ -128,3 +130,20 @@ def test_time_stamp_of_another_note_or_authority_is_refused(
     assert code == 1 and "the time stamp is of something else" in printed
     code, printed = run(check, other.stamp(NOTE), authority.ca)
     assert code == 1 and "the authority is another one" in printed
+
+
+@pytest.mark.parametrize(
+    ("age", "says"),
+    [
+        (timedelta(hours=24), "it was there at 20"),
+        (timedelta(hours=26), "the checkpoint is dated back"),
+        (timedelta(minutes=-3), "it was there at 20"),
+        (timedelta(minutes=-10), "the time stamp is older than the time in the checkpoint"),
+    ],
+)
+def test_stamp_has_the_time_of_the_checkpoint(
+    check: Check, authority: Authority, age: timedelta, says: str
+) -> None:
+    note = dated(7, NOW - age)
+    code, printed = run(check, authority.stamp(note), authority.ca, note)
+    assert says in printed and code == ("it was there" not in says), printed

@@ -8,6 +8,7 @@ import shutil
 import struct
 import subprocess
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,12 @@ def note(text: str, *lines: str) -> str:
 
 def signed(size: int, of: bytes | None = None) -> str:
     text = body(size, of)
+    return note(text, LOG.line(text))
+
+
+def dated(size: int, at: datetime) -> str:
+    """A checkpoint that says it was signed at this time."""
+    text = body(size).replace("2027-01-01T00:01:00Z", f"{at:%Y-%m-%dT%H:%M:%SZ}")
     return note(text, LOG.line(text))
 
 

@@ -120,6 +120,11 @@ def _swap(path: Path, laboratory: Laboratory) -> None:
     other.write_bytes(mine)
 
 
+async def forget_object(laboratory: Laboratory) -> None:
+    await laboratory.execute("update archiver.media set object = null where id = ':file'")
+    laboratory.path(laboratory.name("object")).unlink()
+
+
 DAMAGED, MISSING, UNNAMED = (
     "what lies there is not what was kept",
     "there is nothing of this name in the object store",
@@ -137,6 +142,10 @@ def _in_store(
 
 OF_OBJECTS = [
     _in_store("removed", "A file is removed.", lambda path, _: path.unlink(), MISSING),
+    Tampering(
+        id="object-forgotten", act=forget_object, says=MISSING, found_by=MEDIA,
+        what="A file is removed, and its row has no name of an attempt to fetch it.",
+    ),
     _in_store("changed", "A bit of a file is changed.", _flip, DAMAGED),
     _in_store("truncated", "A file is cut off.",
               lambda path, _: path.write_bytes(path.read_bytes()[:1000]), DAMAGED),

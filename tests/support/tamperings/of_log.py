@@ -248,6 +248,11 @@ async def grow_and_wait(laboratory: Laboratory) -> None:
     await laboratory.execute(hour)
 
 
+async def grow_and_forge(laboratory: Laboratory) -> None:
+    await laboratory.log.grow(3)
+    await laboratory.execute(f"{CHANGE} written_at = 'infinity' where position >= :size")
+
+
 def bent_before_signing(sql: str) -> Deed:
     """Change what is not signed yet, with every hash; no archiver runs that remembers, and the next
     one signs it."""
@@ -305,6 +310,10 @@ OF_THE_MINUTE = [
     Tampering(
         id="unsigned", what="The archiver is kept from signing.", act=grow_and_wait,
         after=QUARTER, says="nobody signed what came from", at="size",
+    ),
+    Tampering(
+        id="unsigned-forged", act=grow_and_forge, says="nobody signed what came from", at="size",
+        what="The same, and what came is said to be written in a time to come.",
     ),
     *(
         Tampering(
@@ -463,6 +472,18 @@ OF_KEYS = [
     ),
 ]  # fmt: skip
 
+
+def _before_christ(id: str, what: str, change: str, says: str) -> Tampering:
+    """A time that Python does not have. What comes after it is verified nonetheless."""
+    act = "update " + change.format("'0044-03-15 BC'")
+    return Tampering(
+        id=f"odd-{id}-before-christ",
+        act=act,
+        says=says,
+        what=f"{what.capitalize()} is before Christ.",
+    )
+
+
 OF_NONSENSE = [
     Tampering(
         id="odd-content-empty", what="Its content is emptied.", says=ALTERED, at="place",
@@ -490,6 +511,32 @@ OF_NONSENSE = [
         act="update archiver.checkpoint set at = '-infinity' where size = :size",
         says="entries was not signed when its row says",
     ),
+    _before_christ("entry", "its time", "archiver.entry set at = {} where position = :place",
+                   ALTERED),
+    _before_christ("written", "the time at which it was written",
+                   "archiver.entry set written_at = {} where position = :place",
+                   "its time of writing was altered"),
+    _before_christ("checkpoint", "the time of a checkpoint",
+                   "archiver.checkpoint set at = {} where size = :size",
+                   "entries was not signed when its row says"),
+    _before_christ("sent", "the time of a file",
+                   "archiver.media set sent_at = {} where id = ':file'",
+                   "its table does not say of it what its message said"),
+    _before_christ("ended", "the time of a file's result",
+                   "archiver.media set ended_at = {} where id = ':file'",
+                   "its table and the record do not agree: at"),
+    _before_christ("processing", "the time of an action in the processing log",
+                   "archiver.processing set end_time = {} where span_id ="
+                   " (select substring(uuid_send(id) from 9) from archiver.entry"
+                   " where position = :place)",
+                   "the row of this action in the processing log is not what it was"),
+    Tampering(
+        id="odd-request-due", what="A request is due in the year 20000.",
+        act="update archiver.request set due_on = '20000-01-01'",
+        says="is not what its steps say: due_on",
+    ),
+    _before_christ("received", "the day of a request",
+                   "archiver.request set received_on = {}", "is not what its steps say"),
     Tampering(
         id="odd-checkpoint-empty", what="A checkpoint is emptied.", at="size",
         act=f"{NOTE} '' where size = :size", says="entries in the table: it is no checkpoint",

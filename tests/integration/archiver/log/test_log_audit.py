@@ -2,6 +2,7 @@
 finds."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from archiver.log.inclusion_proof import prove_inclusion
 from services import clock
 from services.files import object_store
 from services.files.object_store import ObjectStore, StoreUnavailable
-from tests.support.archiver.signed_log import ENTRIES, Log, Place
+from services.ids import uuid7
+from tests.support.archiver.signed_log import ENTRIES, Log, Place, entry
 from tests.support.archiver.tampering import insert_entry
 
 PLACE = 400
@@ -133,6 +135,14 @@ async def test_unsigned_entries_are_found_after_an_hour(log: Log) -> None:
     assert await log.found(with_keys=True) == [("unsigned", 700)]
     await log.sign()
     assert await log.found(with_keys=True) == [("written", 700)], "which the test altered"
+
+
+async def test_time_of_writing_that_is_forged_does_not_hide_unsigned_entries(log: Log) -> None:
+    hour_ago = uuid7(clock.now() - timedelta(hours=1), bytes(10))
+    await log.writer.add([entry(9000, id=hour_ago)])
+    assert await log.found(with_keys=True) == [], "the archiver may catch up"
+    await log.pool.execute("update archiver.checkpoint set at = at - interval '1 hour'")
+    assert ("unsigned", ENTRIES) in await log.found(with_keys=True)
 
 
 class SigningStore(ObjectStore):

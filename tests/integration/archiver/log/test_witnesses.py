@@ -10,15 +10,23 @@ from typing import Any
 import msgspec
 import pytest
 
+from archiver.audit.cosignatures import Seen, WitnessOptions
 from archiver.audit.log_walk import Finding
 from archiver.witnesses.answers import Outcome
 from archiver.witnesses.cosigner import Cosigner
-from services import metrics
+from services import clock, metrics
 from services.postgres.database import connection_pool
 from services.tasks import background_task
 from services.transparency.consistency import is_consistent
-from services.transparency.cosignature import cosign, verify_cosignature
-from services.transparency.signed_note import Key, read_verifier, verify_signed
+from services.transparency.cosignature import Witness, cosign, verify_cosignature
+from services.transparency.signed_note import (
+    COSIGNATURE,
+    Key,
+    derive_public_key,
+    encode_key,
+    read_verifier,
+    verify_signed,
+)
 from tests.support.archiver.commands import Archive
 from tests.support.archiver.signed_log import ENTRIES, FIRST_SIGNED, Log
 from tests.support.archiver.tampering import rewrite
@@ -274,9 +282,42 @@ async def test_verify_says_that_it_could_not_look_when_too_few_witnesses_answer(
     assert f"This witness told nothing of this log: {NAME}." in shown.stdout
     offline = {"POSTKAMER_ARCHIVE_WITNESSES": None}
     verifier = ("--witness", town.witness.verifier)
-    await archive("verify", "--public-key", key, *verifier, **offline)
+    shown = await archive("verify", "--public-key", key, *verifier, code=3, **offline)
+    assert f"This witness told nothing of this log: {NAME}." in shown.stdout
     wrong = await archive.fails("verify", code=3, POSTKAMER_ARCHIVE_WITNESSES="x")
     assert wrong.startswith("POSTKAMER_ARCHIVE_WITNESSES: expected `URL verifier-key` pairs")
+
+
+async def test_witness_that_is_away_for_long_accuses_nobody(
+    town: WitnessedLog, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archiver.audit.cosignatures.WITNESSED_MINUTES", 0)
+    key, away = town.log.signer.verifier, f"http://127.0.0.2:1 {town.witness.verifier}"
+    await town.log.grow(3)
+    size = await town.log.sign()
+    lacks = f"0 of 1 witnesses co-signed {size} entries, 1 must; not {NAME}"
+    shown = await archive("verify", "--public-key", key, code=3, POSTKAMER_ARCHIVE_WITNESSES=away)
+    assert f"Not looked at: {lacks}." in shown.stdout
+    shown = await archive("verify", "--public-key", key, code=1)
+    assert f"{size}: {lacks}" in shown.stdout
+
+
+async def test_clock_of_a_witness_accuses_nobody(log: Log) -> None:
+    key = Key("slow.example/w", derive_public_key(bytes(32)), COSIGNATURE)
+    note = await log.pool.fetchval("select note from archiver.checkpoint where size = $1", ENTRIES)
+    yesterday = int(clock.now().timestamp()) - 24 * 60 * 60
+    seen = Seen(Witness(key), note + cosign(note, key, bytes(32), yesterday))
+    assert await log.findings(witnesses=WitnessOptions((seen.witness,), seen=(seen,))) == []
+
+
+async def test_quorum_of_the_settings_does_not_weaken_what_is_given(
+    town: WitnessedLog, archive: Archive
+) -> None:
+    never = encode_key(Key("auditor.example/w", derive_public_key(bytes(32)), COSIGNATURE))
+    given = ("--witness", town.witness.verifier, "--witness", never)
+    key, quorum = town.log.signer.verifier, {"POSTKAMER_ARCHIVE_WITNESS_QUORUM": "1"}
+    shown = await archive("verify", "--public-key", key, *given, code=3, **quorum)
+    assert "This witness told nothing of this log: auditor.example/w." in shown.stdout
 
 
 async def test_proof_has_the_lines_of_the_witnesses(
@@ -285,3 +326,19 @@ async def test_proof_has_the_lines_of_the_witnesses(
     monkeypatch.setattr("cli.archive.verify.load_signer", lambda: town.log.signer)
     proof = json.loads((await archive("prove", town.log.records[3].message)).stdout)
     verify_cosignature(proof["checkpoint"], town.witness.key)
+
+
+async def test_verify_says_that_it_could_not_look_without_the_object_store(
+    town: WitnessedLog, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.2:1")
+    monkeypatch.setattr("services.files.object_store.RETRY_SECONDS", 0.0)
+    gone = tmp_path / "gone"
+    for url, says in {
+        "nonsense": "expected",
+        gone.as_uri(): "the folder does not exist",
+        "s3://bucket/archive": "it does not answer",
+    }.items():
+        refused = await archive.fails("verify", code=3, POSTKAMER_OBJECT_STORE=url)
+        assert refused.startswith("POSTKAMER_OBJECT_STORE: ") and says in refused
+    assert not gone.exists()
