@@ -36,6 +36,8 @@ KINDS = (
     settings.DelivererSettings,
     settings.ArchiverSettings,
 )
+OF_COMMANDS = settings.StatusSettings, settings.ApiSettings
+"""Settings of commands: those that are given must be right, and none need be given."""
 
 
 class CheckResult(msgspec.Struct):
@@ -148,11 +150,15 @@ def _scanner_faults(config: Configuration, environ: Mapping[str, str]) -> list[s
 
 def _setting_faults(environ: Mapping[str, str]) -> set[str]:
     faults: set[str] = set()
-    for kind in (*KINDS, settings.PersonSettings):
+    for kind in (*KINDS, settings.PersonSettings, *OF_COMMANDS):
         try:
             settings.load(kind, environ)
         except settings.SettingsError as error:
-            faults.update(error.faults)
+            faults.update(
+                fault
+                for fault in error.faults
+                if kind not in OF_COMMANDS or not fault.endswith(": is missing")
+            )
     return faults
 
 

@@ -174,6 +174,7 @@ def _read_entry(row: Mapping[str, Any]) -> LedgerEntry:
     fields = dict(row)
     kind, author = fields.pop("author_kind"), fields.pop("author")
     del fields["person"], fields["account"]
+    of_media = bind(*fields.pop("media_row") or ())
     return LedgerEntry(
         **fields
         | {
@@ -184,7 +185,7 @@ def _read_entry(row: Mapping[str, Any]) -> LedgerEntry:
             "content": unseal_content(row),
             "about_wamid": RING.unseal_text(row["about_wamid"], WAMID, bind(row["about"])),
             "media_id": open_provider_id(row["media_id"], row["media"], row["account"]),
-            "media_name": RING.unseal_text(row["media_name"], UPLOAD, bind(row["media"])),
+            "media_name": RING.unseal_text(row["media_name"], UPLOAD, of_media),
         }
     )
 

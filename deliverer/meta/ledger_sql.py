@@ -1,5 +1,6 @@
 """SQL of the ledger, and of the read receipts beside it."""
 
+from services.sealing.columns import MEDIA
 from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 
 # Messages before this one in the queue of its citizen. An answer, and nothing else, overtakes
@@ -62,6 +63,8 @@ coalesce(nullif(l.about_wamid, ''), (select a.wamid from deliverer.ledger a
     where a.id = l.about and a.person = l.person and a.number = l.number), '') as about_wamid,
 coalesce(({UPLOADED_FILE.format("u.provider_id", "l")}), '') as media_id,
 coalesce((select m.filename from gateway.media m where m.id = l.media), '') as media_name,
+(select row({", ".join(f"m.{name}" for name in MEDIA)}) from gateway.media m where m.id = l.media)
+    as media_row,
 l.author_kind, l.author,
 l.asks as is_reopen_request, l.test as is_test,
 coalesce((select case when t.live_at is null then 'trial' else 'live' end

@@ -1,6 +1,7 @@
 """Uploads in PostgreSQL: files that an account needs before a message can go, and those it has."""
 
 from collections.abc import Collection, Mapping
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -8,7 +9,8 @@ import msgspec
 from deliverer.meta.ledger_sql import KEPT_FROM_META, QUEUED_BEFORE
 from services.postgres.database import Pool
 from services.postgres.lease import LEASE_SECONDS
-from services.sealing.columns import PROVIDER_ID, bind
+from services.postgres.shut_rows import open_rows, report_shut
+from services.sealing.columns import MEDIA, PROVIDER_ID, bind, unseal_upload
 from services.sealing.key_ring import RING
 
 KEPT_DAYS = 29
@@ -69,8 +71,10 @@ class MediaUploadStore:
         await self._pool.execute(_RELEASE, self._process)
 
     async def file(self, media: UUID) -> UploadedFile | None:
-        row = await self._pool.fetchrow(_FILE, media)
-        return UploadedFile(**dict(row)) if row else None
+        """Return a file; None if there is none, or its row does not open."""
+        opened, shut = await open_rows(await self._pool.fetch(_FILE, media), _read_file)
+        report_shut("gateway.media", *(row["id"] for row in shut))
+        return opened[0] if opened else None
 
     async def complete(self, job: UploadJob, provider_id: str, *, scanned: bool = False) -> None:
         """Store the provider's id of an uploaded file."""
@@ -85,6 +89,11 @@ class MediaUploadStore:
     async def fail(self, job: UploadJob) -> None:
         """Delete an upload that failed, with the messages that waited for it."""
         await self._pool.execute(_FAIL, job.media, job.account, job.attempt)
+
+
+def _read_file(row: Any) -> UploadedFile:
+    unseal_upload(row)
+    return UploadedFile(**{name: row[name] for name in UploadedFile.__struct_fields__})
 
 
 def open_provider_id(sealed: str, media: UUID | None, account: str) -> str:
@@ -116,7 +125,7 @@ on conflict (media, account) do update set provider_id = '', due_at = excluded.d
 returning media, account, attempt, extract(epoch from now() - u.first_at)::float8 as tried
 """
 
-_FILE = "select id, object, tenant, mime_type, size, is_sealed from gateway.media where id = $1"
+_FILE = f"select {', '.join(MEDIA)}, is_sealed, sha256 from gateway.media where id = $1"
 
 # The attempt is part of the key: a statement carried out late must not touch the next attempt.
 _COMPLETE = """

@@ -11,7 +11,7 @@ from gateway.media.media_types import Kind, kind_of
 from services.http.rights import Rights
 from services.postgres.database import ANSWER_SECONDS, Pool
 from services.postgres.shut_rows import RowShut, open_rows, report_shut
-from services.sealing.columns import UPLOAD, bind
+from services.sealing.columns import UPLOAD, bind_upload, unseal_upload
 from services.sealing.key_ring import RING
 from services.tasks import with_timeout
 
@@ -67,17 +67,18 @@ class UploadStore:
 
     async def _complete(self, new: Upload) -> Upload:
         async with self._pool.acquire() as connection, connection.transaction():
-            values = [getattr(new, name) for name in new.__struct_fields__]
-            values[_FILENAME] = RING.seal_text(new.filename, UPLOAD, bind(new.id))
-            values[_SHA256] = RING.seal(new.sha256, UPLOAD, bind(new.id))
-            if await connection.fetchval(_INSERT, *values):
+            row = msgspec.structs.asdict(new)
+            bound = bind_upload(row)
+            row["filename"] = RING.seal_text(new.filename, UPLOAD, bound)
+            row["sha256"] = RING.seal(new.sha256, UPLOAD, bound)
+            if await connection.fetchval(_INSERT, *row.values()):
                 await connection.execute(_DELETE, new.object)
                 return new
             # A simultaneous request stored it first; the sweep deletes the object of this one.
-            row = await connection.fetchrow(_FIND, new.id, new.tenant, new.token)
-        if row is None:
+            stored = await connection.fetchrow(_FIND, new.id, new.tenant, new.token)
+        if stored is None:
             raise LookupError("the id belongs to another municipality")
-        return await _open_row(row)
+        return await _open_row(stored)
 
     async def stale(self, at: datetime) -> list[UUID]:
         """Return objects whose upload began long ago and never finished."""
@@ -98,13 +99,11 @@ async def _open_row(row: Any) -> Upload:
 
 
 def _read_row(row: Mapping[str, Any]) -> Upload:
-    bound = bind(row["id"])
-    filename = RING.unseal_text(row["filename"], UPLOAD, bound)
-    sha256 = RING.unseal(row["sha256"], UPLOAD, bound)
+    sha256 = unseal_upload(row)
+    filename = RING.unseal_text(row["filename"], UPLOAD, bind_upload(row))
     return Upload(**{**row, "filename": filename, "sha256": sha256})
 
 
-_FILENAME, _SHA256 = map(Upload.__struct_fields__.index, ("filename", "sha256"))
 _COLUMNS = ", ".join(Upload.__struct_fields__)
 
 _FIND = f"select {_COLUMNS} from gateway.media where id = $1 and tenant = $2 and token = $3"

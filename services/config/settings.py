@@ -25,6 +25,7 @@ from pydantic import (
     ValidationError,
 )
 
+from services.config.numbers import WithoutUserInfo
 from services.transparency.cosignature import Witness, read_witness
 
 PREFIX = "POSTKAMER_"
@@ -144,6 +145,7 @@ def _check_scanner_url(value: str) -> str:
     try:
         parts = urlsplit(value)
         is_tcp = parts.scheme == "tcp" and bool(parts.hostname) and bool(parts.port)
+        is_tcp = is_tcp and "@" not in parts.netloc
     except ValueError:
         is_tcp = False
     is_socket = value.startswith("unix:///") and len(value) > len("unix:///")
@@ -188,7 +190,7 @@ ObjectStore = Annotated[str, AfterValidator(object_store)]
 Url = Annotated[str, Field(pattern=URL)]
 OpsUrls = Annotated[tuple[tuple[str, str], ...], BeforeValidator(parse_ops_urls)]
 """Names of services, each with the address of its operations port."""
-GraphUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
+GraphUrl = Annotated[str, Field(pattern=r"^https?://\S+$"), WithoutUserInfo]
 Witnesses = Annotated[tuple[InstanceOf[Witness], ...], BeforeValidator(_parse_witnesses)]
 ScannerUrl = Annotated[str, AfterValidator(_check_scanner_url)]
 SignerUrl = Annotated[str, AfterValidator(_check_signer_url)]

@@ -10,10 +10,10 @@ saves a second file of the same name appends its number."""
 EXTENSION_CHARACTERS = 10
 """Longest extension; longer text behind the last dot is part of the name."""
 _PROGRAMS = """
-apk app application appref-ms appx appxbundle appimage bash bat chm cmd com command cpl deb desktop
-dll dmg exe gadget hta img inf iso jar jnlp js jse lnk msc msi msix msixbundle msp mst pif pkg ps1
-psm1 py pyw reg rpm run scf scr sct settingcontent-ms sh shb sys url vb vbe vbs vhd vhdx wll ws wsc
-wsf wsh xll
+apk app appimage application appref-ms appx appxbundle bash bat chm cmd com command cpl deb desktop
+diagcab dll dmg exe gadget hta img inf iso jar jnlp js jse library-ms lnk msc msi msix msixbundle
+msp mst pif pkg ppkg ps1 psm1 py pyw pyz reg rpm run scf scr sct searchconnector-ms
+settingcontent-ms sh shb sys theme url vb vbe vbs vhd vhdx website wll ws wsc wsf wsh xbap xll
 """
 PROGRAMS = frozenset(_PROGRAMS.split())
 """Extensions that a computer runs, installs or mounts on a double click."""

@@ -67,6 +67,8 @@ LEDGER = (
     "media",
 )
 """Columns of deliverer.ledger that say to whom a message goes, and with which file."""
+MEDIA = "id", "tenant", "token", "object", "mime_type", "size"
+"""Columns of gateway.media that say whose a file is, and which."""
 
 
 class _MessageContent(msgspec.Struct):
@@ -85,7 +87,7 @@ class _Sealed(msgspec.Struct):
     sealed: str = ""
 
 
-_of_ledger = itemgetter(*LEDGER)
+_of_ledger, _of_media = itemgetter(*LEDGER), itemgetter(*MEDIA)
 _encode = msgspec.msgpack.Encoder().encode
 _typed = msgspec.json.Decoder(_Typed)
 _sealed = msgspec.json.Decoder(_Sealed)
@@ -100,6 +102,19 @@ def bind(*values: Any) -> bytes:
 def bind_ledger(row: Mapping[str, Any]) -> bytes:
     """Return what the content of a message is bound to: all of LEDGER, as the row has it."""
     return b"\0" + _encode(_of_ledger(row))
+
+
+def bind_upload(row: Mapping[str, Any]) -> bytes:
+    """Return what the name and hash of an uploaded file are bound to: all of MEDIA."""
+    return bind(*_of_media(row))
+
+
+def unseal_upload(row: Mapping[str, Any]) -> bytes:
+    """Return the hash of an uploaded file from its row in gateway.media. Raises KeyUnknown and
+    Unsealable, also without a hash: such a row is bound to nothing."""
+    if not row["sha256"]:
+        raise Unsealable("an upload has no hash")
+    return RING.unseal(row["sha256"], UPLOAD, bind_upload(row))
 
 
 def file_salt(media: UUID, object: UUID) -> bytes:

@@ -21,7 +21,7 @@ from gateway.media import routes
 from gateway.media.filenames import HEADER_CHARACTERS
 from gateway.media.media_types import KIB, MIB
 from gateway.media.routes import UPLOADS_PER_TOKEN, MediaRoutes
-from gateway.media.upload_store import SWEEP_LIMIT, UploadStore
+from gateway.media.upload_store import SWEEP_LIMIT, Upload, UploadStore
 from services import clock
 from services.files import object_store
 from services.files.object_store import ObjectStore
@@ -29,6 +29,7 @@ from services.http.application import api_app
 from services.http.rights import Rights
 from services.http.server import serve
 from services.postgres.database import Pool
+from services.postgres.shut_rows import RowShut
 from services.sealing.columns import file_salt
 from services.sealing.key_ring import RING
 from services.sealing.stream_sealing import CHUNK_BYTES, TAG_BYTES
@@ -153,6 +154,52 @@ async def test_upload_that_does_not_open_is_refused_alone(desk: Desk, pool: Pool
     assert (await desk.post(PNG + b"2", "k2"))[0] == 201
     assert (await desk.post(PNG + b"1", "k3"))[0] == 201
     assert shut_rows("gateway.media") == before + 1
+
+
+MOVES = {
+    "theirs with the token of another":
+        "update gateway.media set token = 'zorg' where token = 'crm'",
+    "the same without a hash and a name":
+        "update gateway.media set token = 'zorg', sha256 = '', filename = '' where token = 'crm'",
+    "a row of another with their file":
+        "update gateway.media m set (object, mime_type, size, sha256, filename) ="
+        " (o.object, o.mime_type, o.size, o.sha256, o.filename)"
+        " from gateway.media o where o.token = 'crm' and m.token = 'zorg'",
+    "a row of another with their file and a hash of its own":
+        "update gateway.media m set object = o.object"
+        " from gateway.media o where o.token = 'crm' and m.token = 'zorg'",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("move", MOVES)
+async def test_upload_that_was_given_to_another_token_is_not_theirs(desk: Desk, move: str) -> None:
+    """Somebody with every right on the database and no key, and a token of their own."""
+    now, other = clock.now(), msgspec.structs.replace(RIGHTS, name="zorg")
+    for token in (RIGHTS.name, other.name):
+        await desk.uploads.complete(
+            Upload(
+                id=clock.new_id(),
+                token=token,
+                tenant="almelo",
+                object=clock.new_id(),
+                mime_type="image/png",
+                size=1,
+                sha256=bytes(32),
+                filename="beschikking.png",
+                created_at=now,
+            )
+        )
+    await desk.pool.execute(MOVES[move])
+    of_other = "select id from gateway.media where token = 'zorg'"
+    found = [await shut(desk, row["id"], other) for row in await desk.pool.fetch(of_other)]
+    assert found.count(True) == 1
+
+
+async def shut(desk: Desk, id: UUID, rights: Rights) -> bool:
+    try:
+        return await desk.uploads.find(id, rights) is None
+    except RowShut:
+        return True
 
 
 async def test_repeated_upload_gets_the_same_answer_when_both_come_at_once(desk: Desk) -> None:

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from deliverer.meta.ledger import SHUT
+from deliverer.meta.media_upload import GONE
 from router.model.changes import Changes, LedgerInsert
 from router.store.save import save_changes
 from router.store.store import Store
@@ -118,6 +119,29 @@ async def test_file_of_another_that_the_provider_has_does_not_go_in_a_message_of
     async with office.working():
         assert (await office.until(message, "failed"))["reason"] == SHUT
     assert len(office.provider.messages) == sent
+
+
+@pytest.mark.parametrize("change", ["token = 'zorg'", "mime_type = 'text/html'", "sha256 = ''"])
+async def test_file_whose_row_was_altered_goes_to_nobody(office: Office, change: str) -> None:
+    message = await office.queue_image(b"\x89PNG\r\n\x1a\nbeschikking")
+    await office.pool.execute(f"update gateway.media set {change}")
+    before = shut_rows("gateway.media")
+    async with office.working():
+        assert (await office.until(message, "failed"))["reason"] == GONE
+    assert office.provider.files == []
+    assert shut_rows("gateway.media") == before + 1
+
+
+async def test_file_that_the_provider_has_goes_no_more_once_its_row_was_altered(
+    office: Office,
+) -> None:
+    media = await office.uploaded(b"\x89PNG\r\n\x1a\none", name="a.png")
+    document = {"type": "document", "document": {}}
+    async with office.working():
+        await office.until(await office.queue(document, media=media), "sent")
+        await office.pool.execute("update gateway.media set token = 'zorg'")
+        message = await office.queue(document, media=media)
+        assert (await office.until(message, "failed"))["reason"] == SHUT
 
 
 @pytest.mark.parametrize("attack", ["value", "person"])

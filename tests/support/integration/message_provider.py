@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -121,9 +122,10 @@ class Office:
             yield content
 
         await self.store.put(object_store.upload_key(object), pieces())
-        filename = RING.seal_text(name, UPLOAD, bind(id))
-        values = (id, tenant, object, len(content), filename)
-        await self.pool.execute(_MEDIA, *values)
+        values = (id, tenant, "crm", object, "image/png", len(content))
+        filename = RING.seal_text(name, UPLOAD, bind(*values))
+        hash = RING.seal(sha256(content).digest(), UPLOAD, bind(*values))
+        await self.pool.execute(_MEDIA, *values, hash, filename)
         return id
 
     async def queue(self, content: dict[str, Any], person: UUID | None = None, **more: Any) -> UUID:
@@ -227,8 +229,8 @@ insert into router.withdrawal values ('almelo', $1, $2, now() - make_interval(ho
 """
 
 _MEDIA = """
-insert into gateway.media (id, token, tenant, object, mime_type, size, sha256, filename, created_at)
-values ($1, 'crm', $2, $3, 'image/png', $4, '', $5, now())
+insert into gateway.media (id, tenant, token, object, mime_type, size, sha256, filename, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, now())
 """
 
 _LINE = """

@@ -26,7 +26,10 @@ from services.config.settings import (
     RouterSettings,
     Settings,
     SettingsError,
+    SignerSettings,
     StatusSettings,
+    TimestampSettings,
+    WitnessSettings,
     load,
 )
 
@@ -54,6 +57,8 @@ with TemporaryDirectory() as there:
     TOWN = loader.load(inside(Path(there))).config
 GIVEN = re.compile(r"\$\{(\w+):\?[^}]*\}")
 """`${NAME:?what to do}`: compose refuses to start where it is missing or empty."""
+OPTIONAL = re.compile(r"\$\{POSTKAMER_ARCHIVE_\w+:-\}")
+"""`${NAME:-}`: nothing where it is missing."""
 QUIET = {"log_error_verbosity", "log_parameter_max_length", "log_parameter_max_length_on_error"}
 KEY = "A" * 43 + "="
 """32 bytes in base64."""
@@ -72,7 +77,9 @@ def environment(service: str) -> dict[str, str]:
         "META_GRAPH_URL": "http://sandbox:8090/graph/v26.0",
     }
     return {
-        name: GIVEN.sub(lambda found: special.get(found[1], found[1].lower()), str(value))
+        name: OPTIONAL.sub(
+            "", GIVEN.sub(lambda found: special.get(found[1], found[1].lower()), str(value))
+        )
         for name, value in SERVICES[service]["environment"].items()
     }
 
@@ -114,6 +121,19 @@ def test_operator_gets_the_settings_of_every_command_and_exists_only_while_one_r
     container = SERVICES["operator"]
     assert (container["profiles"], container["restart"]) == (["operator"], "no")
     assert not container.keys() & {"ports", "depends_on"}
+
+
+@pytest.mark.parametrize("service", ["archiver", "operator"])
+def test_settings_of_who_vouches_for_the_archive_reach_it_and_empty_ones_are_not_set(
+    service: str,
+) -> None:
+    kinds = (WitnessSettings, SignerSettings, TimestampSettings)
+    fields = [(kind, field) for kind in kinds for field in kind.model_fields]
+    given = environment(service)
+    for kind, field in fields:
+        name = f"POSTKAMER_{field.upper()}"
+        assert SERVICES[service]["environment"][name] == f"${{{name}:-}}"
+        assert getattr(load(kind, given), field) == kind.model_fields[field].default
 
 
 def test_runbook_and_page_name_the_container_of_the_commands() -> None:
@@ -184,7 +204,7 @@ def test_secrets_are_named_in_the_example_and_stand_in_no_file() -> None:
     assert {name for name, _ in filled} == {"COMPOSE_PROFILES", "META_GRAPH_URL"}
     for name, service in SERVICES.items():
         for variable, value in service.get("environment", {}).items():
-            if re.search("PASSWORD|SECRET|TOKEN|KEY", variable):
+            if re.search("PASSWORD|SECRET|TOKEN|(?<!PUBLIC_)KEY", variable):
                 assert GIVEN.search(value), f"{name}: {variable}"
 
 

@@ -12,9 +12,11 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from cli.archive.signer import PIN
 from cli.main import main
 from cli.routing.explanation import explain
 from cli.support.configuration import EXAMPLE
+from cli.support.language import LANGUAGE
 from deliverer.crm import response_policy
 from deliverer.destinations.cloudevents import Event
 from sandbox.crm.receiver import CrmMode
@@ -142,6 +144,8 @@ def settings_table() -> dict[str, tuple[str, str]]:
 def test_readme_has_every_setting_with_its_services_and_default() -> None:
     table = settings_table()
     table.pop("POSTKAMER_SANDBOX_PORT")
+    for name in (LANGUAGE, PIN):  # read by the command line itself
+        assert table.pop(name)[0] == "commands"
     ours = {field for kind in KINDS for field in kind.model_fields}
     fields = ApiSettings.model_fields | StatusSettings.model_fields | PersonSettings.model_fields
     of_sandbox = {name for name, _ in VARIABLES.values()}

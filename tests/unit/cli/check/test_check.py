@@ -62,6 +62,21 @@ def test_good_installation_has_no_faults(file: Path) -> None:
         assert done.output.endswith(NOTHING)
 
 
+def test_address_of_a_command_with_a_password_is_a_fault_and_is_not_quoted(file: Path) -> None:
+    address = "http://u:hunter2@mq"
+    given = {
+        "POSTKAMER_BROKER_METRICS_URL": address,
+        "POSTKAMER_GATEWAY_URL": address,
+        "POSTKAMER_META_GRAPH_URL": address,
+        "POSTKAMER_OPS_URLS": f"router={address}",
+        "POSTKAMER_SCANNER_URL": "tcp://u:hunter2@mq:1",
+    }
+    done = postkamer("check", env=install(file) | given)
+    said = [line for line in done.output.splitlines() if "POSTKAMER_" in line]
+    assert all(any(f"{name}: " in line for line in said) for name in given), done.output
+    assert "hunter2" not in done.output and "API_TOKEN:" not in done.output
+
+
 ENTRIES = "2 municipalities, 2 numbers, 3 departments, 1 destination, 1 rule"
 SECRETS = "the addresses, secrets and certificates of the environment"
 

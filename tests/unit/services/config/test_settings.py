@@ -99,7 +99,8 @@ WRONG: list[tuple[list[type[Settings]], str, str, list[str]]] = [
     ([RouterSettings], "ARCHIVE_KEY", "",
      ["hunter2", "hünter2", base64.b64encode(b"hunter2").decode(), KEY + KEY]),
     ([DelivererSettings], "WEBHOOK_URL", "", ["hunter2", "https://u:hunter2@door", "ftp://hunter2"]),
-    ([DelivererSettings], "META_GRAPH_URL", "", ["hunter2", "https://hunter2 x"]),
+    ([DelivererSettings], "META_GRAPH_URL", "",
+     ["hunter2", "https://hunter2 x", "https://u:hunter2@graph/v1"]),
     (KINDS, "AMQP_URL", AMQP, [
         "hunter2",
         " , ",
@@ -115,7 +116,8 @@ WRONG: list[tuple[list[type[Settings]], str, str, list[str]]] = [
     (KINDS, "DATABASE_URL", DATABASE,
      ["hunter2", "mysql://u:hunter2@db/postkamer", "host=db password=hunter2"]),
     ([DelivererSettings, ArchiverSettings], "SCANNER_URL", SCANNER,
-     ["hunter2", "http://hunter2:1", "tcp://hunter2", "tcp://hunter2:99999", "unix:///"]),
+     ["hunter2", "http://hunter2:1", "tcp://hunter2", "tcp://hunter2:99999", "tcp://u:hunter2@av:1",
+      "unix:///"]),
     (WITH_STORE, "OBJECT_STORE", STORE, [
         "/var/lib/postkamer",
         "file://var/lib/postkamer",  # "var" would be a host
