@@ -58,9 +58,8 @@ async def test_full_archive_queue_stops_the_events_and_closes_the_gateway(
     ):
         citizens = Citizens(session, town, "full")
         await until(lambda: refused(citizens), bool, SETTLE_SECONDS)
-        assert await watch.metric(
-            "router", f'postkamer_unconfirmed_publishes_total{{reason="{FULL}"}}'
-        )
+        full = f'postkamer_unconfirmed_publishes_total{{reason="{FULL}"}}'
+        await until(lambda: watch.metric("router", full), bool, SETTLE_SECONDS)
         await asyncio.to_thread(town.kill, "router")
     told = {event["event"]["data"]["text"] for event in await watch.events("full ")}
     await asyncio.to_thread(town.restart, "archiver")
