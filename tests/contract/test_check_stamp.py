@@ -144,6 +144,6 @@ def test_time_stamp_of_another_note_or_authority_is_refused(
 def test_stamp_has_the_time_of_the_checkpoint(
     check: Check, authority: Authority, age: timedelta, says: str
 ) -> None:
-    note = dated(7, NOW - age)
+    note = dated(7, datetime.now(UTC) - age)  # the authority stamps with the time of now
     code, printed = run(check, authority.stamp(note), authority.ca, note)
     assert says in printed and code == ("it was there" not in says), printed
