@@ -60,6 +60,7 @@ NOT_FOUND = """\
 | by | what was done | why nothing finds it |
 |---|---|---|
 """
+DATABASE_ALONE = "all rights on the database, and no key"
 UNTESTED = (
     (
         "the server",
@@ -80,8 +81,35 @@ UNTESTED = (
         "The record shows what Postkamer was given and when; it cannot show that it was true."
         " Segments of webhooks carry the signature of Meta.",
     ),
+    (
+        DATABASE_ALONE,
+        "An index is made not ready, a row is written again, and the index is made ready.",
+        "Who reads by that index misses the row. Nothing compares indexes with their tables yet.",
+    ),
+    (
+        DATABASE_ALONE,
+        "A loss is accepted by hand in the tables of the balance.",
+        "Nothing holds what was accepted against an action on the record yet.",
+    ),
+    (
+        DATABASE_ALONE,
+        "A role of Postkamer itself gets more rights, or becomes a member of another.",
+        "Rights of roles are not compared with what the migrations gave yet.",
+    ),
+    (
+        DATABASE_ALONE,
+        "A file is made due never, so that it is not fetched while Meta keeps it.",
+        "The time of the next try is not on the record yet. The metric of the oldest file that"
+        " waits shows it.",
+    ),
+    (
+        DATABASE_ALONE,
+        "A revoked token is put back, and the entry of its revocation is given another kind.",
+        "From the archiver's next start on it is taken. No alarm tells of it yet; `archive verify`"
+        " names the entry.",
+    ),
 )
-"""Tamperings that no test can do: by whom, what, and why nothing finds it."""
+"""Tamperings without a test: by whom, what, and why nothing finds it, or not by itself."""
 
 
 def make_page() -> str:
