@@ -1,13 +1,12 @@
 """Sign the notes of checkpoints with the key of the log, wherever that key is."""
 
-import base64
 from typing import Protocol
 
 import msgspec
 
 from archiver.signing.signing_keys import SeedKey
 from services.transparency import signed_note
-from services.transparency.signed_note import Checkpoint, InvalidNote
+from services.transparency.signed_note import Checkpoint, InvalidNote, Key
 
 
 class SignerUnavailable(Exception):
@@ -63,9 +62,8 @@ async def sign_checkpoint_note(signer: NoteSigner, checkpoint: Checkpoint) -> st
     """Return the signed note of a checkpoint. Raises SignerUnavailable or SignerRefused."""
     text = signed_note.note_text(checkpoint)
     signature = await signer.sign(text)
-    id = signed_note.key_id(signer.origin, signer.public_key)
-    line = f"{signed_note.DASH} {signer.origin} {base64.b64encode(id + signature).decode()}"
-    note = f"{text}\n{line}\n"
+    key = Key(signer.origin, signer.public_key)
+    note = f"{text}\n{signed_note.signature_line(key, signature)}"
     try:
         signed_note.verify_note(note, signer.origin, signer.public_key)
     except InvalidNote:

@@ -1,8 +1,6 @@
 """`archive verify` knows the tables of the record as the migrations make them. The table of
 tamperings has what it names."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from archiver.audit import catalogue
@@ -11,19 +9,9 @@ from archiver.audit.service_role import read_as_service
 from services.postgres.database import Connection, Pool, connection_pool
 from tests.support.archiver.commands import Archive
 from tests.support.archiver.signed_log import Log
+from tests.support.archiver.undone import undone
 
 FILE = Path(catalogue.__file__).with_name("catalogue.toml")
-
-
-@asynccontextmanager
-async def undone(connection: Connection) -> AsyncIterator[None]:
-    """Undo what is done: other tests use the same tables."""
-    transaction = connection.transaction()
-    await transaction.start()
-    try:
-        yield
-    finally:
-        await transaction.rollback()
 
 
 async def differences(connection: Connection) -> list[str]:

@@ -1,7 +1,6 @@
 """Rows of the tables beside the log that were added, removed or altered by hand are named."""
 
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
 from datetime import date
 from uuid import UUID
 
@@ -21,6 +20,7 @@ from services.postgres.database import Connection
 from tests.support.archiver.commands import Archive
 from tests.support.archiver.records import record
 from tests.support.archiver.signed_log import Log, conversation
+from tests.support.archiver.undone import undone
 
 FLIP = "set_byte({0}, 0, get_byte({0}, 0) # 1)"
 ONE_ACTION = """
@@ -63,17 +63,6 @@ WITH_THE_KEY = {
         "proof": FLIP.format("proof"),
     }.items()
 } | {CHANGE.format("proof = ''"): [UNHASHED]}
-
-
-@asynccontextmanager
-async def undone(connection: Connection) -> AsyncIterator[None]:
-    """Take back all changes within: a database of its own for each of them takes longer."""
-    transaction = connection.transaction()
-    await transaction.start()
-    try:
-        yield
-    finally:
-        await transaction.rollback()
 
 
 async def verified(
