@@ -60,6 +60,7 @@ async def test_full_archive_queue_stops_the_events_and_closes_the_gateway(
         await until(lambda: refused(citizens), bool, SETTLE_SECONDS)
         full = f'postkamer_unconfirmed_publishes_total{{reason="{FULL}"}}'
         await until(lambda: watch.metric("router", full), bool, SETTLE_SECONDS)
+        assert not await watch.metric("gateway", "postkamer_door_refused_total")
         await asyncio.to_thread(town.kill, "router")
     told = {event["event"]["data"]["text"] for event in await watch.events("full ")}
     await asyncio.to_thread(town.restart, "archiver")
