@@ -11,7 +11,6 @@ import statistics
 import subprocess
 import sys
 import time
-from base64 import b64decode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,9 +30,8 @@ from bench.reports.results import Line, Report, at_least, at_most, spread
 from bench.servers import ROOT
 from bench.usage import peak_memory
 from deploy.local.state import free_port
-from services import clock, logs
+from services import logs
 from services.postgres.database import connection_pool
-from services.working_keys import refresh
 from tests.support.citizens import NUMBER
 from tests.support.integration.sealed_lines import seal_lines
 
@@ -122,9 +120,7 @@ def _measure_pace(stage: Stage, port: int) -> float:
 
 
 async def _seal_lines(stage: Stage) -> None:
-    key = b64decode(stage.settings["POSTKAMER_WORKING_KEY"])
     async with connection_pool(stage.database.url, "bench", 1) as pool:
-        await refresh(pool, [key], clock.now().date())
         await seal_lines(pool)
 
 

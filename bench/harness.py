@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aio_pika.abc import AbstractChannel
 
-from bench.servers import ROOT, migrate, process_environment
+from bench.servers import ROOT, migrate, process_environment, read_keys
 from bench.usage import cpu_seconds
 from deploy.local.plan import REAL, ROUTER_OPS
 from deploy.local.postgresql import Database
@@ -193,6 +193,7 @@ def start_stage(folder: Path, change: Callable[[str], str] = lambda text: text) 
         migrate(stage.settings)
         for name in ("router", "deliverer", "archiver"):
             database.execute(f"alter role postkamer_{name} login password '{passwords[name]}'")
+        asyncio.run(read_keys(stage.settings))
         yield stage
 
 

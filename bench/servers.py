@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,7 +20,10 @@ from deploy.local.postgresql import Database
 from deploy.local.rabbitmq import Broker
 from deploy.local.servers import definitions
 from deploy.local.state import free_port, token
+from services import clock
 from services.config import loader
+from services.postgres.database import connection_pool
+from services.working_keys import refresh
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "tests" / "examples" / "almelo.toml"
@@ -61,6 +65,13 @@ def migrate(settings: Mapping[str, str]) -> None:
     """Make all tables."""
     line = [sys.executable, "-m", "cli.main", "migrate"]
     subprocess.run(line, env=settings, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+
+
+async def read_keys(settings: Mapping[str, str]) -> None:
+    """Make the working keys of a database, so that this process seals and opens with them."""
+    master = b64decode(settings["POSTKAMER_WORKING_KEY"])
+    async with connection_pool(settings["POSTKAMER_DATABASE_URL"], "bench", 1) as pool:
+        await refresh(pool, [master], clock.now().date())
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import sys
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
+from bench.servers import read_keys
 from router.partition.worker import FRAMES
 from services import metrics
 from services.amqp.sealed_batch import open_batch
@@ -56,6 +57,7 @@ def _receipts(delivery: AbstractIncomingMessage) -> list[Receipt]:
 
 
 async def main(partitions: int, port: int) -> None:
+    await read_keys(os.environ)
     connection = await aio_pika.connect(os.environ["POSTKAMER_AMQP_URL"])
     async with connection_pool(os.environ["POSTKAMER_DATABASE_URL"], "bare", POOL_SIZE) as pool:
         await pool.execute(TABLE)
