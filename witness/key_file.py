@@ -2,9 +2,10 @@
 
     key             name, id and secret, readable by its owner alone
     signed/         the newest co-signed checkpoint of each log, under the SHA-256 of its origin
+    known           the size of that checkpoint and the origin, a line for each log
     refused/        signed checkpoints that contradict what was seen
 
-A key without its `signed/` must not sign again: it would co-sign another beginning.
+A key without its `signed/` or `known` must not sign again: it would co-sign another beginning.
 """
 
 import os
@@ -21,9 +22,9 @@ from services.transparency.signed_note import (
     derive_public_key,
 )
 
-KEY, SIGNED, REFUSED = "key", "signed", "refused"
+KEY, SIGNED, REFUSED, KNOWN = "key", "signed", "refused", "known"
 LOST = (
-    "the folder `signed` beside the key is gone. A witness that forgot what it signed would sign"
+    "`{}` beside the key is gone. A witness that forgot what it signed would sign"
     " another log too: make a new key in another folder, and tell the logs"
 )
 
@@ -49,6 +50,7 @@ def make_key(folder: Path, name: str) -> WitnessKey:
     try:
         for each in (folder, folder / SIGNED, folder / REFUSED):
             each.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / KNOWN).touch(mode=0o600)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         with os.fdopen(os.open(folder / KEY, flags, 0o600), "w", encoding="utf-8") as file:
             file.write(f"{name}\n{seed.hex()}\n")
@@ -76,8 +78,9 @@ def load_key(folder: Path) -> WitnessKey:
         raise KeyUnusable(f"{folder / KEY}: others may read it: chmod 600")
     if len(seed) != KEY_BYTES:
         raise KeyUnusable(f"{folder / KEY}: it is no key of a witness")
-    if not (folder / SIGNED).is_dir():
-        raise KeyUnusable(LOST)
+    for each in (SIGNED, KNOWN):
+        if not (folder / each).exists():
+            raise KeyUnusable(LOST.format(each))
     return WitnessKey(Key(name, derive_public_key(seed), COSIGNATURE), seed)
 
 

@@ -3,6 +3,9 @@
 One process holds the lock of the folder for as long as it runs, and within it nothing runs between
 the look at the state, its change and the sync to disk. So no two trees of one size are signed,
 neither by two requests nor by two processes, nor by one that was killed in between.
+
+The sizes are in a file beside it as well, also before anybody sees the co-signature: a checkpoint
+that was lost, or that an older one replaced, is missed at the next start.
 """
 
 import fcntl
@@ -14,9 +17,14 @@ from pathlib import Path
 
 from services.transparency.cosignature import cosign, verify_cosignature
 from services.transparency.signed_note import InvalidNote, TreeHead, read_head
-from witness.key_file import KEY, REFUSED, SIGNED, KeyUnusable, WitnessKey, sync_folder
+from witness.key_file import KEY, KNOWN, REFUSED, SIGNED, KeyUnusable, WitnessKey, sync_folder
 from witness.known_logs import Logs
 
+FORGOTTEN = (
+    "{}: this witness co-signed {} entries of the log {}, and its checkpoint of them is gone. Put"
+    " that file back. If it is lost, this key signs nothing of that log again: take the log off the"
+    " list, or make a new key in another folder, and tell the log"
+)
 MAX_REFUSED = 1000
 """Refused checkpoints that are kept, some 300 bytes each."""
 
@@ -25,8 +33,9 @@ class SignedState:
     """State of a folder that this process has locked."""
 
     def __init__(self, folder: Path, key: WitnessKey, logs: Logs) -> None:
-        """Load the state of each log. Raises KeyUnusable if one is damaged."""
+        """Load the state of each log. Raises KeyUnusable if one is damaged or lost."""
         self._folder, self._key = folder, key
+        self._sizes = self._load_sizes()
         self._notes = {origin: note for origin in logs if (note := self._load(origin))}
 
     def note(self, origin: str) -> str | None:
@@ -41,9 +50,12 @@ class SignedState:
         """Store a checkpoint as the newest of its log, and return the line that co-signs it.
         Raises OSError, and then nothing was signed that anybody saw."""
         line = cosign(note, self._key.key, self._key.seed, seconds)
-        origin = read_head(note).origin
-        _write(self._path(SIGNED, origin), note + line)
-        self._notes[origin] = note + line
+        head = read_head(note)
+        _write(self._path(SIGNED, head.origin), note + line)
+        sizes = self._sizes | {head.origin: head.size}
+        # After the checkpoint: one that was killed in between has more than it needs.
+        _write(self._folder / KNOWN, "".join(f"{size} {of}\n" for of, size in sizes.items()))
+        self._sizes, self._notes[head.origin] = sizes, note + line
         return line
 
     def keep_refused(self, note: str) -> None:
@@ -54,18 +66,33 @@ class SignedState:
         if not path.exists() and len(os.listdir(folder)) < MAX_REFUSED:
             _write(path, note)
 
+    def _load_sizes(self) -> dict[str, int]:
+        """Load the sizes that were co-signed at least, also of logs that are not on the list."""
+        path = self._folder / KNOWN
+        try:
+            lines = [line.split(" ", 1) for line in path.read_text(encoding="utf-8").splitlines()]
+            return {origin: int(size) for size, origin in lines}
+        except (OSError, ValueError):
+            raise KeyUnusable(f"{path}: it is not what this witness stored") from None
+
     def _load(self, origin: str) -> str | None:
-        path = self._path(SIGNED, origin)
+        """Load the checkpoint of a log; None if nothing of it was co-signed yet."""
+        path, known = self._path(SIGNED, origin), self._sizes.get(origin)
         try:
             note = path.read_text(encoding="utf-8")
             verify_cosignature(note, self._key.key)
-            is_right = read_head(note).origin == origin
+            head = read_head(note)
+            is_right, is_lost = head.origin == origin, head.size < (known or 0)
         except FileNotFoundError:
-            return None
+            if known is None:
+                return None
+            is_right = is_lost = True
         except (OSError, UnicodeDecodeError, InvalidNote):
-            is_right = False
+            is_right = is_lost = False
         if not is_right:
             raise KeyUnusable(f"{path}: it is not what this witness stored")
+        if is_lost:
+            raise KeyUnusable(FORGOTTEN.format(path, known, origin))
         return note
 
     def _path(self, folder: str, origin: str) -> Path:

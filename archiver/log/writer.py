@@ -182,10 +182,10 @@ class Writer:
             if any(entry.destructions != head["destructions"] for entry in entries):
                 raise SealedBeforeErasure
             tree, existing = load_tree(head["size"], head["peaks"]), set[UUID]()
-            if has_known:
-                existing = await known_ids(connection, self._keys, entries, tree.size)
-            new = list({e.columns.id: e for e in entries if e.columns.id not in existing}.values())
             await self.known.check(connection, tree)
+            if has_known:
+                existing = await known_ids(connection, self._keys, entries, tree)
+            new = list({e.columns.id: e for e in entries if e.columns.id not in existing}.values())
             if new:
                 await append_entries(connection, tree, new)
         self.known.note_written(tree)

@@ -23,7 +23,12 @@ from archiver.signing.signer_messages import (
     SignRequest,
 )
 from archiver.signing.signing_keys import KeyUnusable, SigningKey
-from archiver.signing.signing_policy import LastSigned, read_text, refuse_checkpoint
+from archiver.signing.signing_policy import (
+    LastSigned,
+    defer_checkpoint,
+    read_text,
+    refuse_checkpoint,
+)
 from services import clock
 from services.transparency import signed_note
 from services.transparency.signed_note import InvalidNote
@@ -61,13 +66,16 @@ class SignerService:
             checkpoint = read_text(text)
         except InvalidNote as error:
             return SignAnswer(refused=str(error))
-        refusal = refuse_checkpoint(checkpoint, self._origin, self._last, clock.now())
+        now = clock.now()
+        refusal = refuse_checkpoint(checkpoint, self._origin, self._last, now)
         if refusal:
             log.warning("signer.refused", size=checkpoint.size, reason=refusal)
             return SignAnswer(refused=refusal)
+        reason = defer_checkpoint(checkpoint, self._last, now)
         try:
-            self._remember(LastSigned(checkpoint.size, checkpoint.root))
-            return SignAnswer(signature=self._key.sign(text.encode()))
+            if reason is None:
+                self._remember(LastSigned(checkpoint.size, checkpoint.root, now))
+                return SignAnswer(signature=self._key.sign(text.encode()))
         except OSError as error:
             reason = f"it cannot write what it signed ({error.strerror})"
         except KeyUnusable as error:

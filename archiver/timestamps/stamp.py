@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from cryptography import x509
 
+from archiver.timestamps.certificate_order import sort_certificates
+
 if TYPE_CHECKING:
     from rfc3161_client import TimeStampResponse
 
@@ -88,7 +90,7 @@ def check_time(stamped_at: datetime, signed_at: datetime) -> None:
 
 def _read(answer: bytes) -> "TimeStampResponse":
     try:
-        response = _library().decode_timestamp_response(answer)
+        response = _library().decode_timestamp_response(sort_certificates(answer))
         is_granted = response.status == 0
     except ValueError:
         raise InvalidStamp("it cannot be read") from None

@@ -22,6 +22,8 @@ FINGERPRINT = "fingerprint"
 """Use of the keyed hash of what is only compared: gateway.command.fingerprint."""
 IDENTITY = "identity"
 """Use of the keyed hash over a row of router.identity: router.identity.seal."""
+OPEN_KLANT = "open klant"
+"""Use of the keyed hashes over rows about an Open Klant: deliverer.klantcontact.seal and others."""
 
 SEALED_COLUMNS = {
     "gateway.media.filename": UPLOAD,

@@ -3,12 +3,15 @@
 Forgeries are made with the keys of the right ones, but for the one thing that each changes.
 """
 
+from pathlib import Path
+
 import pytest
 
 from tests.support.checker import (
     COSIGNS,
     LEAVES,
     LOG,
+    OPENER,
     OTHER,
     VECTORS,
     WITNESSES,
@@ -20,6 +23,7 @@ from tests.support.checker import (
     continuation,
     cosigned,
     note,
+    run_node,
     signed,
     with_second,
 )
@@ -30,12 +34,25 @@ PROOFS = {case["about"]: case for case in VECTORS["proofs"]}
 
 
 @pytest.mark.parametrize("about", PROOFS)
-def test_inclusion_proof_holds_as_published(check: Check, about: str) -> None:
+def test_inclusion_proof_holds_and_opens_as_published(
+    check: Check, tmp_path: Path, about: str
+) -> None:
     case = PROOFS[about]
-    code, printed = check(case["proof"], VECTORS["verifier"])
-    assert (code == 0) == case["holds"], printed
-    assert all(part in printed for part in (case["opens"] or {}).values())
-    assert ("it does not hold: " in printed) != case["holds"]
+    proof, opened = case["proof"], (0, "")
+    code, printed = check(proof, VECTORS["verifier"])
+    if proof.get("key"):
+        opened = run_node(OPENER, tmp_path, proof)
+    assert (code == 0 and opened[0] == 0) == case["holds"], (printed, opened)
+    assert all(part in opened[1].splitlines() for part in (case["opens"] or {}).values())
+    assert ("it does not hold: " in printed) == (code != 0)
+    assert ("it does not open: " in opened[1]) == (opened[0] != 0)
+
+
+def test_entry_does_not_open_with_another_key_or_for_another_content(tmp_path: Path) -> None:
+    proof = PROOFS["a bound entry with its key"]["proof"]
+    for changed in ({"key": b64(bytes(32))}, {"sealed": b64(bytes(64))}, {"key": "x"}):
+        code, printed = run_node(OPENER, tmp_path, proof | changed)
+        assert code == 1 and printed.startswith("it does not open: "), printed
 
 
 @pytest.mark.parametrize("sizes", [(1, 2), (2, 7), (3, 5), (4, 7), (6, 7), (7, 7)])

@@ -24,6 +24,8 @@ digests = sha256, sha512
 ess_cert_id_alg = sha256
 [stamps]
 extendedKeyUsage = critical,timeStamping
+[issues]
+basicConstraints = critical,CA:true
 """
 KINDS = {"ec": ("ec", "ec_paramgen_curve:P-256"), "rsa": ("rsa", "rsa_keygen_bits:2048")}
 
@@ -39,6 +41,13 @@ class Authority:
             (folder / f"{kind}.cnf").write_text(SETTINGS.format(kind))
             self._make(kind, kind, "-CA", "ca.pem", "-CAkey", "ca.key", "-extensions", "stamps",
                        "-config", self._config())  # fmt: skip
+        self._make("between", "ec", "-CA", "ca.pem", "-CAkey", "ca.key", "-extensions", "issues",
+                   "-config", self._config())  # fmt: skip
+        self._make("below", "ec", "-CA", "between.pem", "-CAkey", "between.key", "-extensions",
+                   "stamps", "-config", self._config())  # fmt: skip
+        for name, certs in (("below", "between.pem"), ("bare", "below.pem")):
+            stated = SETTINGS.format("below").replace("certs = ca.pem", f"certs = {certs}")
+            (folder / f"{name}.cnf").write_text(stated)
 
     def _config(self) -> str:
         file = self.folder / "req.cnf"
@@ -130,6 +139,22 @@ def test_time_stamp_of_another_note_or_authority_is_refused(
     assert code == 1 and "the time stamp is of something else" in printed
     code, printed = run(check, other.stamp(NOTE), authority.ca)
     assert code == 1 and "the authority is another one" in printed
+
+
+def test_time_stamp_below_an_intermediate_certificate_leads_to_the_root(
+    check: Check, authority: Authority, tmp_path: Path
+) -> None:
+    root, between = authority.ca, authority.folder / "between.pem"
+    both, alone = tmp_path / "both.pem", tmp_path / "alone.pem"
+    both.write_bytes(root.read_bytes() + between.read_bytes())
+    alone.write_bytes((authority.folder / "rsa.pem").read_bytes())
+    for kind, trusted, code in (
+        ("below", root, 0), ("below", both, 0), ("bare", both, 0),
+        ("bare", root, 1), ("below", alone, 1),
+    ):  # fmt: skip
+        found = run(check, authority.stamp(NOTE, kind), trusted)
+        assert found[0] == code, (kind, trusted, found)
+        assert ("the authority is another one" in found[1]) == bool(code)
 
 
 @pytest.mark.parametrize(

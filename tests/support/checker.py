@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.support.transparency import mth, subproof
 
 FOLDER = Path(__file__).parents[2] / "docs" / "municipality"
-CHECKER = FOLDER / "check-proof.mjs"
+CHECKER, OPENER = FOLDER / "check-proof.mjs", FOLDER / "open-entry.mjs"
 VECTORS: Any = json.loads((FOLDER / "archive-vectors.json").read_text())
 NAME = "example.org/log"
 SIGNS, COSIGNS = 1, 4
@@ -92,18 +92,23 @@ def with_second(*lines: str) -> Json:
     return continuation(3, 7, checkpoints=[signed(3), note(body(7), *lines)])
 
 
-def checker(folder: Path) -> Check:
-    """The checker, which runs on a proof: its exit code, and what it printed."""
+def run_node(script: Path, folder: Path, proof: Json, *more: object) -> tuple[int, str]:
+    """Run a script on a proof: its exit code, and what it printed."""
     program = shutil.which("node")
     if program is None and not os.environ.get("CI"):
         pytest.skip("node is not on this machine")
     assert program, "node is missing"
+    file = folder / "proof.json"
+    file.write_text(json.dumps(proof))
+    words = [program, str(script), str(file), *map(str, more)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)
+    return done.returncode, done.stdout + done.stderr
+
+
+def checker(folder: Path) -> Check:
+    """The checker, which runs on a proof: its exit code, and what it printed."""
 
     def run(proof: Json, key: str = LOG.published, *more: object) -> tuple[int, str]:
-        file = folder / "proof.json"
-        file.write_text(json.dumps(proof))
-        words = [program, str(CHECKER), str(file), key, *map(str, more)]
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)
-        return done.returncode, done.stdout + done.stderr
+        return run_node(CHECKER, folder, proof, key, *more)
 
     return run

@@ -182,12 +182,13 @@ class OpenKlantClient:
 JSON = {"Content-Type": "application/json"}
 
 
-LEDGER_SHUT = Response(calls=0, code="ledger_shut")
-"""Our own answer when the text of an employee's answer does not open in our ledger."""
-NO_TEXT = "the answer that it is about does not open in Postkamer"
+ROW_SHUT = Response(calls=0, code="row_shut")
+"""Our own answer when a row does not open: the text of an employee's answer in our ledger, or
+one of an object in this Open Klant."""
+SHUT = "a row that it needs does not open in Postkamer"
 
 OWN_VERDICTS = {
-    LEDGER_SHUT.code: Verdict("parked", NO_TEXT),
+    ROW_SHUT.code: Verdict("parked", SHUT),
     NUMBERS_EXHAUSTED.code: Verdict("paused", NUMBERS_TAKEN, alarm=True),
     UNSETTLED.code: Verdict("paused", STILL_IN_DOUBT, may_be_message=True),
     UNEXPECTED_RESPONSE.code: Verdict("paused", NOT_AS_DOCUMENTED, alarm=True, may_be_message=True),

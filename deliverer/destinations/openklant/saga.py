@@ -16,8 +16,8 @@ from deliverer.crm.response_policy import Verdict
 from deliverer.destinations.openklant import events, found_commands
 from deliverer.destinations.openklant.actors import Actors
 from deliverer.destinations.openklant.client import (
-    LEDGER_SHUT,
     ODD_SHAPES,
+    ROW_SHUT,
     UNEXPECTED_RESPONSE,
     OpenKlantClient,
     RequestRefused,
@@ -101,7 +101,7 @@ class OpenKlantReceiver:
         except RequestRefused as refused:
             return msgspec.structs.replace(refused.answer, calls=context.calls.count)
         except RowShut:
-            return msgspec.structs.replace(LEDGER_SHUT, calls=context.calls.count)
+            return msgspec.structs.replace(ROW_SHUT, calls=context.calls.count)
         except ODD_SHAPES as error:
             kind = type(error).__name__  # its text quotes an answer of another shape
             log.error("openklant.strange", destination=self._id, record=delivery.id, reason=kind)

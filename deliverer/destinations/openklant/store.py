@@ -2,7 +2,9 @@
 object, and updated after the answer, so that a resumed saga knows which objects may exist."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -11,10 +13,18 @@ from uuid import UUID
 import msgspec
 
 from deliverer.destinations.openklant import found_commands
+from deliverer.destinations.openklant.row_seals import (
+    CONTACT,
+    REGISTRATION,
+    TASK,
+    fits,
+    fitting,
+    row_seal,
+)
 from services import clock
 from services.contract import AnyAction, Delivery
 from services.postgres.database import Pool, retry_while_unavailable
-from services.postgres.shut_rows import RowShut, open_rows, report_shut
+from services.postgres.shut_rows import RowShut, open_rows, opening, report_shut
 from services.sealing.columns import ACTION, EMPLOYEE, LEDGER, bind, seal_json, unseal_content
 from services.sealing.key_ring import RING
 
@@ -25,6 +35,9 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
 
     event: UUID
     """Event of its first message, and the mark by which the contact is found again."""
+    conversation: str
+    answers: UUID | None = None
+    """Event of the question; only of an answer."""
     number: int
     """`nummer` and `referentienummer`, where Open Klant does not number by itself."""
     klantcontact: UUID | None = None
@@ -63,7 +76,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
     event: UUID
     """Event of its contact."""
+    contact: UUID
     conversation: str
+    tenant: str
     number: int
     department: str
     """Department whose work it is."""
@@ -98,25 +113,26 @@ class SagaStore:
         burst. With `burst` None, the newest of the conversation."""
         parameters = (self._destination, event.id, event.conversation, at)
         for row in await self._rows(_FIND_CONTACT, *parameters, burst):
-            return Contact(**row)
+            return Contact(**self._open(CONTACT, row))
         return await self.create_contact(event, at)
 
     async def create_contact(self, event: Delivery, at: datetime) -> Contact:
         """Return the contact of this event itself; new, with a new number, if there is none."""
-        parameters = (self._destination, event.id, event.conversation, at, event.sequence)
-        return Contact(**await self._one(_INSERT_CONTACT, *parameters))
+        seal = self._seal(CONTACT, event=event.id, conversation=event.conversation)
+        parameters = (self._destination, event.id, event.conversation, at, event.sequence, seal)
+        return Contact(**self._open(CONTACT, await self._one(_INSERT_CONTACT, *parameters)))
 
     async def contact_of(self, task: Task) -> Contact | None:
-        for row in await self._rows(_FIND_ANSWER, self._destination, task.event):
-            return Contact(**row)
-        return None
+        return await self._contact(task.event)
 
     async def set_created(
         self, contact: Contact, klantcontact: UUID, betrokkene: UUID | None
     ) -> Contact:
         ids = klantcontact, betrokkene
-        await self._rows(_SET_CREATED, self._destination, contact.event, *ids)
-        return msgspec.structs.replace(contact, klantcontact=klantcontact, betrokkene=betrokkene)
+        created = msgspec.structs.replace(contact, klantcontact=klantcontact, betrokkene=betrokkene)
+        seal = self._seal(CONTACT, **msgspec.structs.asdict(created))
+        await self._rows(_SET_CREATED, self._destination, contact.event, *ids, seal)
+        return created
 
     async def set_linked(self, contact: Contact, *, addressed: bool, linked: bool) -> Contact:
         await self._rows(_SET_LINKED, self._destination, contact.event, addressed, linked)
@@ -150,8 +166,14 @@ class SagaStore:
     async def renumber(self, contact: Contact) -> Contact:
         """Give a contact a new number and no ids, because it was deleted or its number is taken.
         Its task went with it."""
-        row = await self._one(_RENUMBER_CONTACT, self._destination, contact.event)
-        return Contact(**row)
+        gone = {"klantcontact": None, "betrokkene": None, "internetaak": None}
+        task = await self.task_of(contact)
+        seals = (
+            self._seal(CONTACT, **msgspec.structs.asdict(contact) | gone),
+            self._seal(TASK, **msgspec.structs.asdict(task) | gone) if task else None,
+        )
+        row = await self._one(_RENUMBER_CONTACT, self._destination, contact.event, *seals)
+        return Contact(**self._open(CONTACT, row))
 
     async def outgoing_message(self, message: UUID) -> OutgoingRef | None:
         """Return an outgoing message of an employee or of Postkamer. Raises RowShut."""
@@ -167,25 +189,29 @@ class SagaStore:
         """Return the newest contact of a citizen that Open Klant has and that began before this
         place in the conversation."""
         for row in await self._rows(_FIND_QUESTION, self._destination, conversation, before):
-            return Contact(**row)
+            return Contact(**self._open(CONTACT, row))
         return None
 
     async def find_registered(self, message: UUID, outcome: str) -> Contact | None:
         """Return the contact about which an employee registered this message in Open Klant, and
         store its outcome: `sent` lets the closing that waits for it go, `failed` drops it. A
         closing that is found after `unknown` does not wait: the question was open again."""
-        for row in await self._rows(_SETTLE_REGISTRATION, self._destination, message, outcome):
-            return Contact(**row)
-        return None
+        rows = await self._rows(_SETTLE_REGISTRATION, self._destination, message, outcome)
+        if not rows:
+            return None
+        # One that was put beside it by hand does not fit, and the other one counts.
+        row = max(rows, key=partial(fits, REGISTRATION, self._destination))
+        return await self._contact(self._open(REGISTRATION, row)["contact"])
 
     async def find_or_create_answer(
         self, message: UUID, conversation: str, question: Contact
     ) -> Contact:
         """Return the contact of this answer; a new one with a new number if there is none."""
-        for row in await self._rows(_FIND_ANSWER, self._destination, message):
-            return Contact(**row)
-        parameters = (self._destination, message, conversation, question.event)
-        return Contact(**await self._one(_INSERT_ANSWER, *parameters))
+        if answer := await self._contact(message):
+            return answer
+        ids = {"event": message, "conversation": conversation, "answers": question.event}
+        parameters = (self._destination, *ids.values(), self._seal(CONTACT, **ids))
+        return Contact(**self._open(CONTACT, await self._one(_INSERT_ANSWER, *parameters)))
 
     async def mark_answered(self, question: Contact, before: int) -> None:
         """Mark the question as answered, unless its open task covers something after this place."""
@@ -193,27 +219,31 @@ class SagaStore:
 
     async def task_of(self, contact: Contact) -> Task | None:
         for row in await self._rows(_FIND_TASK, self._destination, contact.event):
-            return Task(**row)
+            return Task(**self._open(TASK, row))
         return None
 
     async def find_or_create_task(self, event: Delivery, contact: Contact, department: str) -> Task:
         """Return the task of this contact; a new one with a new number if there is none."""
         if task := await self.task_of(contact):
             return task
-        ids = (self._destination, contact.event, event.conversation, event.tenant)
-        return Task(**await self._one(_INSERT_TASK, *ids, department, event.sequence))
+        ids = {"conversation": event.conversation, "tenant": event.tenant}
+        seal = self._seal(TASK, event=contact.event, contact=contact.event, **ids)
+        parameters = (self._destination, contact.event, *ids.values(), department, event.sequence)
+        return Task(**self._open(TASK, await self._one(_INSERT_TASK, *parameters, seal)))
 
     async def set_assigned(self, task: Task, internetaak: str, actors: Sequence[str]) -> None:
-        ids = UUID(internetaak), sorted(map(UUID, actors))
-        await self._rows(_SET_ASSIGNED, self._destination, task.event, *ids)
+        id = UUID(internetaak)
+        seal = self._seal(TASK, **msgspec.structs.asdict(task) | {"internetaak": id})
+        parameters = (task.event, id, sorted(map(UUID, actors)), seal)
+        await self._rows(_SET_ASSIGNED, self._destination, *parameters)
 
     async def renumber_task(self, task: Task) -> Task:
-        return Task(**await self._one(_RENUMBER_TASK, self._destination, task.event))
+        row = await self._one(_RENUMBER_TASK, self._destination, task.event)
+        return Task(**self._open(TASK, row))
 
     async def open_tasks(self, conversation: str) -> list[Task]:
         """Return the open tasks of a conversation, the oldest first."""
-        rows = await self._rows(_OPEN_TASKS, self._destination, conversation)
-        return sorted((Task(**row) for row in rows), key=lambda task: task.event)
+        return await self._tasks(_OPEN_TASKS, conversation)
 
     async def extend_task(self, task: Task, sequence: int) -> bool:
         """Extend an open task to cover the conversation up to this place. False if it has ended."""
@@ -234,8 +264,7 @@ class SagaStore:
     async def start_ending(self, event: Delivery, before: int) -> list[Task]:
         """Mark open tasks of the conversation that cover nothing after this place as ending, before
         Open Klant hears of it, and return them, the oldest first."""
-        rows = await self._rows(_START_ENDING, self._destination, event.conversation, before)
-        return sorted((Task(**row) for row in rows), key=lambda task: task.event)
+        return await self._tasks(_START_ENDING, event.conversation, before)
 
     async def mark_ended(self, task: Task) -> None:
         """Mark a task as ended; the citizen's next message begins another contact."""
@@ -246,6 +275,34 @@ class SagaStore:
         id = clock.new_id()
         action = seal_action(found_commands.removal(), id, self._destination, task.conversation)
         await self._rows(MARK_REMOVED, self._destination, task.event, id, action)
+
+    def _seal(self, table: str, **row: Any) -> bytes:
+        """Return the hash of a row; columns that are not named are null."""
+        return row_seal(table, self._destination, defaultdict(lambda: None, row))
+
+    def _open(self, table: str, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a row that fits its hash. Raises RowShut."""
+        key = row["klantcontact" if table == REGISTRATION else "event"]
+        try:
+            with opening(table, key):
+                return fitting(table, self._destination, row)
+        except RowShut:
+            report_shut(table, key)
+            raise
+
+    async def _contact(self, event: UUID) -> Contact | None:
+        for row in await self._rows(_CONTACT_OF_EVENT, self._destination, event):
+            return Contact(**self._open(CONTACT, row))
+        return None
+
+    async def _tasks(self, statement: str, *parameters: object) -> list[Task]:
+        """Return the tasks that fit, the oldest first. One that does not is not acted on."""
+        rows = await self._rows(statement, self._destination, *parameters)
+        tasks = []
+        for row in rows:
+            with suppress(RowShut):
+                tasks.append(Task(**self._open(TASK, row)))
+        return sorted(tasks, key=lambda task: task.event)
 
     async def _one(self, statement: str, *parameters: object) -> dict[str, Any]:
         [row] = await self._rows(statement, *parameters)
@@ -275,8 +332,8 @@ def seal_action(action: AnyAction, id: UUID, destination: str, conversation: str
 
 MAX_MESSAGES = 200
 """Messages of one contact. Its text has room for fewer."""
-_CONTACT = """k.event, k.number, k.klantcontact, k.betrokkene, k.addressed, k.linked, k.told,
-    k.adding, k.adding_to, k.zaak, k.closed,
+_CONTACT = """k.event, k.conversation, k.answers, k.seal, k.number, k.klantcontact, k.betrokkene,
+    k.addressed, k.linked, k.told, k.adding, k.adding_to, k.zaak, k.closed,
     coalesce(k.posted_at > now() - interval '120 s', false) as unsettled"""
 # True for a row that this statement inserted, false for one that it found.
 _FRESH = "(xmax = 0) as fresh"
@@ -313,13 +370,13 @@ where destination = $1 and conversation = $3 and answers is null
 order by event = $2 or $2 = any(told) desc, heard_at desc, event desc limit 1
 """
 _INSERT_CONTACT = f"""
-insert into deliverer.klantcontact as k (destination, event, conversation, heard_at, place)
-values ($1, $2, $3, $4, $5)
+insert into deliverer.klantcontact as k (destination, event, conversation, heard_at, place, seal)
+values ($1, $2, $3, $4, $5, $6)
 on conflict (destination, event) do update set event = excluded.event
 returning {_CONTACT}, {_FRESH}
 """
 _SET_CREATED = """
-update deliverer.klantcontact set klantcontact = $3, betrokkene = $4, posted_at = null
+update deliverer.klantcontact set klantcontact = $3, betrokkene = $4, posted_at = null, seal = $5
 where destination = $1 and event = $2
 """
 _SET_LINKED = """
@@ -349,12 +406,12 @@ _RENUMBER_CONTACT = f"""
 with task as (
     update deliverer.internetaak
     set internetaak = null, actors = null, actors_before = null, ended = false, ending = false,
-        removed = false,
+        removed = false, seal = $4,
         number = nextval('deliverer.referentienummer')
-    where destination = $1 and event = $2)
+    where destination = $1 and event = $2 and $4::bytea is not null)
 update deliverer.klantcontact k
 set number = nextval('deliverer.referentienummer'), klantcontact = null, betrokkene = null,
-    addressed = false, linked = false, zaak = '', adding = null, adding_to = null
+    addressed = false, linked = false, zaak = '', adding = null, adding_to = null, seal = $3
 where destination = $1 and event = $2
 returning {_CONTACT}
 """
@@ -367,24 +424,23 @@ where destination = $1 and conversation = $2 and answers is null and klantcontac
     and place <= $3
 order by heard_at desc, event desc limit 1
 """
-_SETTLE_REGISTRATION = f"""
+_SETTLE_REGISTRATION = """
 with registration as (
     update deliverer.registration
     set settled = case when $3 in ('sent', 'failed') or $3 = 'unknown' and settled = '' then $3
         else settled end
     where destination = $1 and message = $2
-    returning contact),
+    returning klantcontact, contact, message, seal),
 dropped as (
     delete from deliverer.found_command where waits_for = $2 and $3 = 'failed')
-select {_CONTACT} from deliverer.klantcontact k, registration r
-where k.destination = $1 and k.event = r.contact
+select * from registration
 """
-_FIND_ANSWER = f"""
+_CONTACT_OF_EVENT = f"""
 select {_CONTACT} from deliverer.klantcontact k where destination = $1 and event = $2
 """
 _INSERT_ANSWER = f"""
-insert into deliverer.klantcontact as k (destination, event, conversation, answers, heard_at)
-values ($1, $2, $3, $4, now())
+insert into deliverer.klantcontact as k (destination, event, conversation, answers, heard_at, seal)
+values ($1, $2, $3, $4, now(), $5)
 on conflict (destination, event) do update set event = excluded.event
 returning {_CONTACT}, {_FRESH}
 """
@@ -394,7 +450,8 @@ where destination = $1 and event = $2 and not exists (
     select from deliverer.internetaak t
     where t.destination = $1 and t.event = $2 and not t.ended and t.covers > $3)
 """
-_TASK = """t.event, t.conversation, t.number, t.department, t.covers, t.internetaak, t.ended,
+_TASK = """t.event, t.contact, t.conversation, t.tenant, t.seal, t.number, t.department, t.covers,
+    t.internetaak, t.ended,
     coalesce(t.posted_at > now() - interval '120 s', false) as unsettled,
     (select k.klantcontact from deliverer.klantcontact k
         where (k.destination, k.event) = (t.destination, t.event)) as klantcontact"""
@@ -403,13 +460,13 @@ select {_TASK} from deliverer.internetaak t where destination = $1 and event = $
 """
 _INSERT_TASK = f"""
 insert into deliverer.internetaak as t (destination, event, contact, conversation, tenant,
-    department, covers)
-values ($1, $2, $2, $3, $4, $5, $6)
+    department, covers, seal)
+values ($1, $2, $2, $3, $4, $5, $6, $7)
 on conflict (destination, event) do update set event = excluded.event
 returning {_TASK}, {_FRESH}
 """
 _SET_ASSIGNED = """
-update deliverer.internetaak set internetaak = $3, actors = $4, posted_at = null
+update deliverer.internetaak set internetaak = $3, actors = $4, posted_at = null, seal = $5
 where destination = $1 and event = $2
 """
 _RENUMBER_TASK = f"""

@@ -30,6 +30,7 @@ from tests.integration.deliverer.test_replays import park
 from tests.support.integration.destination_harness import delivery
 from tests.support.integration.shut_rows import alter, shut_rows
 from tests.support.observer import until_true
+from tests.support.openklant.fitting_rows import fit_rows
 from tests.support.working_keys import MASTER
 
 NUMBER = "10000001"
@@ -124,6 +125,7 @@ async def test_task_whose_employee_does_not_open_is_polled_without(pool: Pool) -
             " values ('ok', $1, 'c', $1, $1, 'kcc', $2, 1)",
             id, RING.seal_text("sanne@almelo.nl", EMPLOYEE, bind("ok", id)),
         )  # fmt: skip
+    await fit_rows(pool)
     await alter(pool, "deliverer.internetaak", "employee", shut, "event")
     store, before = DeskStore(pool, "ok"), shut_rows("deliverer.internetaak")
     for _ in range(2):

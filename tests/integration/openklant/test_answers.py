@@ -5,7 +5,7 @@ import json
 import pytest
 
 from deliverer.crm.response_policy import Verdict
-from deliverer.destinations.openklant.client import NO_TEXT
+from deliverer.destinations.openklant.client import SHUT
 from router.conversation.reopen_request import ASKED
 from services.postgres.database import Pool
 from services.sealing.columns import EMPLOYEE, bind
@@ -193,6 +193,6 @@ async def test_an_answer_that_does_not_open_in_the_ledger_is_parked_alone(
     await pool.execute("update deliverer.ledger set author = $1", sealed)
     receiver = register.deliverer()
     answer = await receiver.deliver(asked.talk.status("sent", 7260, ANSWER))
-    assert receiver.judge(answer) == Verdict("parked", NO_TEXT)
+    assert receiver.judge(answer) == Verdict("parked", SHUT)
     assert shut_rows("deliverer.ledger") == before + 1
     await asked.ask("En nu?", after=BURST)  # the destination goes on

@@ -25,6 +25,7 @@ from services.tasks import background_task
 from tests.integration.conftest import PASSWORDS
 from tests.support.citizens import text, webhook
 from tests.support.observer import until
+from tests.support.openklant.fitting_rows import fit_rows
 from tests.support.router.batch_office import NUMBER, Office
 
 COUNT = 2
@@ -54,6 +55,7 @@ async def add_closing(own: Pool, conversation: str, department: str, seen: int) 
         " department, covers) values ('crm', $1, $2, $1, $1, $3, $4)",
         TASK, conversation, department, seen,
     )  # fmt: skip
+    await fit_rows(own)
     store = DeskStore(own, "crm")
     started = await store.claim_round(60)
     assert started

@@ -9,6 +9,7 @@ import pytest
 from deliverer.transport.response import Response
 from services.postgres.database import Pool
 from tests.support.observer import until
+from tests.support.openklant.fitting_rows import fit_rows
 from tests.support.openklant.link import Link, OddSender, ProcessEnded
 from tests.support.openklant.register import Register, Scene, deliver, needs_stand_in
 
@@ -110,6 +111,7 @@ async def test_a_task_of_others_with_our_number_is_left_alone(
         " department, covers) values ('crm', $1, $2, $3, $4, 'kcc', 0)"
     )
     await pool.execute(begun, UUID(int=5), scene.talk.id, first.id, number)
+    await fit_rows(pool)
     await scene.close()
     [other] = await register.list("internetaken", referentienummer=str(number))
     assert (other["status"], other["toelichting"]) == ("te_verwerken", "")

@@ -15,7 +15,7 @@ from cli.main import main
 from services.transparency.add_checkpoint import MAX_REQUEST_BYTES, encode_request
 from services.transparency.cosignature import Witness, verify_cosignature
 from tests.support.transparency import NAME, GrowingLog, witness_of, write_logs
-from witness.key_file import KEY, KeyUnusable
+from witness.key_file import KEY, KNOWN, KeyUnusable
 from witness.known_logs import LogsUnusable, load_logs
 
 ROOT = Path(__file__).parents[3]
@@ -221,6 +221,41 @@ async def test_witness_that_forgot_or_was_given_a_state_does_not_start(tmp_path:
             pass
     os.chmod(home / KEY, 0o640)
     with pytest.raises(KeyUnusable, match="others may read it"):
+        async with witness_of(tmp_path, LOG.verifier):
+            pass
+
+
+async def test_witness_that_lost_the_checkpoint_of_one_log_does_not_cosign_a_fork_of_it(
+    session: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    home = tmp_path / NAME.replace("/", "-")
+    async with witness_of(tmp_path, LOG.verifier, STRANGER.verifier) as one:
+        await submit(session, one, LOG, 0, 4)
+        [file] = (home / "signed").iterdir()
+        older = file.read_text()
+        await submit(session, one, LOG, 4, 8)
+        await submit(session, one, STRANGER, 0, 3)
+    newest = file.read_text()
+    for lost in (file.unlink, lambda: file.write_text(older)):
+        lost()
+        with pytest.raises(KeyUnusable, match=f"co-signed 8 entries of the log {LOG.origin}"):
+            async with witness_of(tmp_path, LOG.verifier, STRANGER.verifier):
+                pass
+    async with witness_of(tmp_path, STRANGER.verifier) as one:
+        assert (await submit(session, one, STRANGER, 3, 5))[0] == 200
+    with pytest.raises(KeyUnusable, match="co-signed 8 entries"):  # still, put on the list again
+        async with witness_of(tmp_path, LOG.verifier, STRANGER.verifier):
+            pass
+    file.write_text(newest)
+    async with witness_of(tmp_path, LOG.verifier, STRANGER.verifier) as one:
+        assert (await submit(session, one, FORK, 8, 9))[0] == 422
+        assert (await submit(session, one, LOG, 8, 9))[0] == 200
+    (home / KNOWN).write_text("8\n")
+    with pytest.raises(KeyUnusable, match="known: it is not what this witness stored"):
+        async with witness_of(tmp_path, LOG.verifier):
+            pass
+    (home / KNOWN).unlink()
+    with pytest.raises(KeyUnusable, match="`known` beside the key is gone"):
         async with witness_of(tmp_path, LOG.verifier):
             pass
 

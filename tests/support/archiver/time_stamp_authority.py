@@ -10,15 +10,20 @@ from aiohttp import web
 from tests.support.test_ca import openssl
 
 CONFIGURATION = """
-[stamps]
+[{section}]
 serial = {folder}/serial
-signer_cert = {folder}/tsa.pem
-signer_key = {folder}/tsa.key
+{certs}
+signer_cert = {folder}/{signer}.pem
+signer_key = {folder}/{signer}.key
 signer_digest = sha256
 default_policy = 1.2.3.4.1
 digests = sha256
 ess_cert_id_alg = sha256
 """
+DIRECT, BELOW, BELOW_WHOLE = "direct", "below", "below_whole"
+"""Sections: a certificate that the root issued; one that an intermediate one issued, which is not
+in the stamp; and the same with it in the stamp."""
+ISSUES = "basicConstraints=critical,CA:true\nkeyUsage=critical,keyCertSign\n"
 STAMPS = "extendedKeyUsage=critical,timeStamping\nkeyUsage=critical,digitalSignature\n"
 CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 
@@ -29,33 +34,57 @@ class TimeStampAuthority:
     def __init__(self, folder: Path) -> None:
         self._folder, self.roots = folder, folder / "root.pem"
         folder.mkdir(parents=True)
-        root_key, asked, made = folder / "root.key", folder / "tsa.csr", folder / "tsa.pem"
-        extensions = folder / "extensions"
-        extensions.write_text(STAMPS)
         openssl(
-            *("req", *CURVE, "-x509", "-days", "30", "-keyout", root_key, "-out", self.roots),
-            *("-subj", "/CN=root", "-addext", "keyUsage=critical,keyCertSign"),
+            *("req", *CURVE, "-x509", "-days", "30", "-keyout", folder / "root.key"),
+            *("-out", self.roots, "-subj", "/CN=root"),
+            *("-addext", "keyUsage=critical,keyCertSign"),
         )
-        openssl("req", *CURVE, "-keyout", folder / "tsa.key", "-out", asked, "-subj", "/CN=tsa")
-        signed_by = ("-CA", self.roots, "-CAkey", root_key, "-extfile", extensions, "-days", "9")
-        openssl("x509", "-req", "-in", asked, "-out", made, *signed_by)
+        self._issue("tsa", "root", STAMPS)
         (folder / "serial").write_text("01\n")
-        (folder / "openssl.conf").write_text(CONFIGURATION.format(folder=folder))
+        self._configure(DIRECT, "tsa")
 
-    def stamp(self, query: bytes) -> bytes:
+    def add_intermediate(self) -> bytes:
+        """Let it stamp in the sections below as well; return the intermediate certificate."""
+        self._issue("intermediate", "root", ISSUES)
+        self._issue("tsa-below", "intermediate", STAMPS)
+        intermediate = self._folder / "intermediate.pem"
+        self._configure(BELOW, "tsa-below")
+        self._configure(BELOW_WHOLE, "tsa-below", f"certs = {intermediate}")
+        return intermediate.read_bytes()
+
+    def _issue(self, name: str, issuer: str, extensions: str) -> None:
+        asked, stated = self._folder / f"{name}.csr", self._folder / "extensions"
+        stated.write_text(extensions)
+        key = self._folder / f"{name}.key"
+        openssl("req", *CURVE, "-keyout", key, "-out", asked, "-subj", f"/CN={name}")
+        issuer_files = (self._folder / f"{issuer}.{kind}" for kind in ("pem", "key"))
+        signed_by = zip(("-CA", "-CAkey"), issuer_files, strict=True)
+        openssl(
+            *("x509", "-req", "-in", asked, "-out", self._folder / f"{name}.pem", "-days", "9"),
+            *(word for pair in signed_by for word in pair),
+            *("-CAcreateserial", "-extfile", stated),
+        )
+
+    def _configure(self, section: str, signer: str, certs: str = "") -> None:
+        stated = CONFIGURATION.format(
+            section=section, folder=self._folder, signer=signer, certs=certs
+        )
+        (self._folder / f"{section}.conf").write_text(stated)
+
+    def stamp(self, query: bytes, section: str = DIRECT) -> bytes:
         """Answer a request."""
         asked, answer = self._folder / "query", self._folder / "answer"
         asked.write_bytes(query)
-        where = ("-config", self._folder / "openssl.conf", "-section", "stamps")
+        where = ("-config", self._folder / f"{section}.conf", "-section", section)
         openssl("ts", "-reply", *where, "-queryfile", asked, "-out", answer)
         return answer.read_bytes()
 
-    def stamp_note(self, note: bytes) -> bytes:
+    def stamp_note(self, note: bytes, section: str = DIRECT) -> bytes:
         """Stamp a note without a request of ours."""
         asked, data = self._folder / "query", self._folder / "note"
         data.write_bytes(note)
         openssl("ts", "-query", "-data", data, "-sha256", "-cert", "-out", asked)
-        return self.stamp(asked.read_bytes())
+        return self.stamp(asked.read_bytes(), section)
 
     def verify(self, note: bytes, answer: bytes) -> str:
         """Verify a stamp as a stranger does, with OpenSSL."""

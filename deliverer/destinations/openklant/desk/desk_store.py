@@ -13,11 +13,19 @@ import msgspec
 from deliverer.destinations.openklant import found_commands
 from deliverer.destinations.openklant.desk.task_status import KnownTask, closing_outcome
 from deliverer.destinations.openklant.found_commands import FoundCommand, build_command
+from deliverer.destinations.openklant.row_seals import (
+    BOUND,
+    CONTACT,
+    REGISTRATION,
+    TASK,
+    fitting,
+    row_seal,
+)
 from deliverer.destinations.openklant.store import MARK_REMOVED, seal_action
 from services.contract import Command, TransferConversation
 from services.postgres.database import Connection, Pool, retry_while_unavailable
 from services.postgres.outbox import Outbox
-from services.postgres.shut_rows import ShutRows
+from services.postgres.shut_rows import RowShut, ShutRows
 from services.sealing.columns import ACTION, EMPLOYEE, bind, unseal_json
 from services.sealing.key_ring import RING
 
@@ -54,7 +62,9 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
 class DeskStore:
     def __init__(self, pool: Pool, destination: str) -> None:
         self._pool, self._destination = pool, destination
-        self._shut = ShutRows("deliverer.internetaak", itemgetter("event"))
+        self._shut = {
+            table: ShutRows(table, itemgetter(columns[0])) for table, columns in BOUND.items()
+        }
 
     async def claim_round(self, every: float) -> datetime | None:
         """Claim a round and return its start. One process has a round, once in `every` seconds;
@@ -79,8 +89,9 @@ class DeskStore:
     async def known_tasks(self, listed: Sequence[str], started: datetime) -> list[KnownTask]:
         """Return our open tasks, and those of the listed ones that had ended before the round."""
         ids = list(map(UUID, listed))
-        rows = await self._rows(_KNOWN_TASKS, started, ids)
-        opened = await self._shut.open_others(rows, self._read_task)
+        rows = await self._fitting(TASK, await self._rows(_KNOWN_TASKS, started, ids))
+        rows = [{name: row[name] for name in row if name != "contact"} for row in rows]
+        opened = await self._shut[TASK].open_others(rows, self._read_task)
         known = {task.event for task in opened}
         # Without its employee a task that moved is told once more, and nothing else changes.
         others = [{**row, "employee": ""} for row in rows if row["event"] not in known]
@@ -151,15 +162,29 @@ class DeskStore:
         return bool(await connection.fetchval(_INSERT_COMMAND, *parameters))
 
     async def find_question(self, klantcontact: str) -> Question | None:
-        """Return our contact with this id, or the one that a known registration is about."""
-        for row in await self._rows(_FIND_QUESTION, UUID(klantcontact)):
-            return Question(**row)
-        return None
+        """Return our contact with this id, or the one that a known registration is about. Raises
+        RowShut if the row that says so does not fit its hash."""
+        id = UUID(klantcontact)
+        if contact := await self._one_fitting(CONTACT, _CONTACT_THERE, id):
+            event = contact["answers"] or contact["event"]
+        elif registration := await self._one_fitting(REGISTRATION, _REGISTRATION_THERE, id):
+            event = registration["contact"]
+        else:
+            return None
+        question = await self._one_fitting(CONTACT, _QUESTION, event)
+        names = Question.__struct_fields__
+        return Question(**{name: question[name] for name in names}) if question else None
 
     async def known_registrations(self, ids: Sequence[str]) -> frozenset[str]:
-        """Return those of these contacts that were read before, or that are our own."""
-        rows = await self._rows(_KNOWN_CONTACTS, list(map(UUID, ids)))
-        return frozenset(str(row["klantcontact"]) for row in rows)
+        """Return those of these contacts that were read before, or that are our own. One whose row
+        does not fit its hash is told, and is not read."""
+        known = set[str]()
+        uuids = list(map(UUID, ids))
+        for table, statement in _KNOWN.items():
+            rows = await self._rows(statement, uuids)
+            await self._fitting(table, rows)
+            known |= {str(row["klantcontact"]) for row in rows}
+        return frozenset(known)
 
     async def read_outcome(self, task: KnownTask) -> str:
         """Return the truth about a task that is done, from what was registered about its last
@@ -170,7 +195,8 @@ class DeskStore:
 
     async def pass_over(self, klantcontact: str) -> None:
         """Store that a contact is about none of ours."""
-        await self._rows(_PASS_OVER, UUID(klantcontact))
+        row = {"klantcontact": UUID(klantcontact), "contact": None, "message": None}
+        await self._rows(_PASS_OVER, row["klantcontact"], self._seal(row))
 
     async def add_registration(self, found: Registration, id: UUID) -> bool:
         """Store a contact that an employee registered; one with a text becomes a message with this
@@ -181,8 +207,9 @@ class DeskStore:
         self, found: Registration, id: UUID, connection: Connection
     ) -> bool:
         question, message = found.question, id if found.text else None
-        ids = (self._destination, found.klantcontact, question.event, message)
-        if not await connection.fetchval(_ADD_REGISTRATION, *ids, found.reached, question.seen):
+        ids = {"klantcontact": found.klantcontact, "contact": question.event, "message": message}
+        row = (*ids.values(), found.reached, question.seen, self._seal(ids))
+        if not await connection.fetchval(_ADD_REGISTRATION, self._destination, *row):
             return False
         if message:
             parameters = (id, self._destination, question.conversation, question.department)
@@ -197,6 +224,22 @@ class DeskStore:
         none."""
         seconds: float = await self._value(_UNPOLLED_SECONDS)
         return seconds
+
+    def _seal(self, registration: Mapping[str, Any]) -> bytes:
+        return row_seal(REGISTRATION, self._destination, registration)
+
+    async def _fitting(self, table: str, rows: Sequence[Any]) -> list[dict[str, Any]]:
+        """Return the rows that fit their hash; the others are told, and are not acted on."""
+        return await self._shut[table].open_others(rows, partial(fitting, table, self._destination))
+
+    async def _one_fitting(self, table: str, statement: str, id: UUID) -> dict[str, Any] | None:
+        """Return a row that fits; None if there is no row. Raises RowShut if none of them fits."""
+        rows = await self._rows(statement, id)
+        for row in await self._fitting(table, rows):
+            return row
+        if rows:
+            raise RowShut(table, id)
+        return None
 
     async def _change(
         self,
@@ -293,8 +336,8 @@ _IS_CHANGING = """((ending and not ended or reopening)
     and coalesce(changing_at, now()) > now() - interval '1 hour')"""
 # A task that is being ended, opened or created now is left for the next round.
 _KNOWN_TASKS = f"""
-select t.event, t.conversation, t.tenant, t.internetaak, t.department, t.employee, t.covers,
-    t.actors, t.actors_before, t.ended, t.stray,
+select t.event, t.contact, t.conversation, t.tenant, t.internetaak, t.seal, t.department,
+    t.employee, t.covers, t.actors, t.actors_before, t.ended, t.stray,
     (select k.klantcontact from deliverer.klantcontact k
         where (k.destination, k.event) = (t.destination, t.contact)) as klantcontact
 from deliverer.internetaak t
@@ -370,23 +413,30 @@ values ($1, $2, $3, $4, $5, $6, $7)
 on conflict (id) do nothing
 returning true
 """
-_FIND_QUESTION = """
-select k.event, k.conversation, k.klantcontact, t.department, coalesce(t.covers, 0) as seen
+_CONTACT = ", ".join(f"k.{name}" for name in (*BOUND[CONTACT], "seal"))
+_CONTACT_THERE = f"""
+select {_CONTACT} from deliverer.klantcontact k where destination = $1 and klantcontact = $2
+order by answers nulls first
+"""
+_REGISTRATION_THERE = """
+select klantcontact, contact, message, seal from deliverer.registration
+where destination = $1 and klantcontact = $2 and contact is not null
+"""
+_QUESTION = f"""
+select {_CONTACT}, t.department, coalesce(t.covers, 0) as seen
 from deliverer.klantcontact k left join deliverer.internetaak t using (destination, event)
-where k.destination = $1 and k.answers is null and k.event = coalesce(
-    (select event from deliverer.klantcontact
-        where destination = $1 and klantcontact = $2 and answers is null),
-    (select answers from deliverer.klantcontact
-        where destination = $1 and klantcontact = $2 and answers is not null),
-    (select contact from deliverer.registration where destination = $1 and klantcontact = $2))
+where destination = $1 and event = $2 and k.answers is null
 """
-_KNOWN_CONTACTS = """
-select klantcontact from deliverer.registration where destination = $1
-    and klantcontact = any($2::uuid[])
-union all
-select klantcontact from deliverer.klantcontact where destination = $1
-    and klantcontact = any($2::uuid[])
-"""
+_KNOWN = {
+    CONTACT: f"""
+select {_CONTACT} from deliverer.klantcontact k
+where destination = $1 and klantcontact = any($2::uuid[])
+""",
+    REGISTRATION: """
+select klantcontact, contact, message, seal from deliverer.registration
+where destination = $1 and klantcontact = any($2::uuid[])
+""",
+}
 _READ_OUTCOME = """
 select coalesce(bool_or(r.message is not null and r.settled in ('', 'sent')), false) as answered,
     coalesce(bool_or(r.reached and r.message is null), false) as reached
@@ -396,12 +446,13 @@ where t.destination = $1 and t.event = $2 and r.seen >= t.covers
     and (t.reopened_at is null or r.found_at > t.reopened_at)
 """
 _PASS_OVER = """
-insert into deliverer.registration (destination, klantcontact) values ($1, $2)
+insert into deliverer.registration (destination, klantcontact, seal) values ($1, $2, $3)
 on conflict do nothing
 """
 _ADD_REGISTRATION = """
-insert into deliverer.registration (destination, klantcontact, contact, message, reached, seen)
-values ($1, $2, $3, $4, $5, $6)
+insert into deliverer.registration (destination, klantcontact, contact, message, reached, seen,
+    seal)
+values ($1, $2, $3, $4, $5, $6, $7)
 on conflict do nothing
 returning true
 """

@@ -53,6 +53,7 @@ from deliverer.destinations.openklant.task_payloads import TO_DO
 from services import clock, metrics
 from services.config.organisation import Department
 from services.contract import AnyAction
+from services.postgres.shut_rows import RowShut
 
 PAGE = "100"
 """Tasks of a page: Open Klant's own default. A page of 500 takes it 3 s."""
@@ -156,6 +157,8 @@ class PollRound:
             return "refused"
         except ODD_SHAPES:
             return "strange"
+        except RowShut:  # the store has told it
+            return "shut"
 
     async def _apply(self, task: KnownTask, found: ListedTask) -> TaskStatus:
         """Store what became of one task, with the command for the router."""
@@ -249,8 +252,8 @@ class PollRound:
                 if is_unavailable(answer, polled["refused"], polled["all"]):
                     return self._on_refusal(refused)
                 self._log_refusal(refused, task)
-            except ODD_SHAPES:
-                status = "strange"
+            except (*ODD_SHAPES, RowShut) as error:
+                status = "shut" if isinstance(error, RowShut) else "strange"
                 await self._store.mark_refused(task)
             self._counts[status] += 1
         return True

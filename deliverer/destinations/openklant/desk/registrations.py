@@ -26,6 +26,7 @@ from deliverer.destinations.openklant.client import (
 from deliverer.destinations.openklant.desk.desk_store import DeskStore, Question, Registration
 from deliverer.destinations.openklant.desk.task_status import UNAVAILABLE_STATUSES, read_author
 from services import clock, metrics
+from services.postgres.shut_rows import RowShut
 
 PAGE = "100"
 """Contacts of a page: Open Klant's own default, read in 0.1 s."""
@@ -124,6 +125,8 @@ class Registrations:
             log.error("openklant.refused", status=refused.answer.status, **ids)
         except ODD_SHAPES:
             log.error("openklant.strange", count=1, **ids)
+        except RowShut:  # the store has told it; the contact is read again when its row is mended
+            self._unreferenced[uuid] += 1
 
     async def _read(self, uuid: str, written_at: str) -> None:
         """Read one contact with the answer channel: about which question of ours is it?"""

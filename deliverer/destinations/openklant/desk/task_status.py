@@ -13,9 +13,11 @@ from services.backoff import delay
 from services.config.organisation import Department
 
 TaskStatus = Literal[
-    "open", "done", "passed", "gone", "foreign", "strange", "refused", "moved", "reopened", "actor"
-]
-"""Result of a look at one task. `actor`: it went to an actor that is no department of ours."""
+    "open", "done", "passed", "gone", "foreign", "strange", "refused", "moved", "reopened", "actor",
+    "shut",
+]  # fmt: skip
+"""Result of a look at one task. `actor`: it went to an actor that is no department of ours. `shut`:
+the row of its contact does not fit its hash."""
 UNAVAILABLE_STATUSES = frozenset({0, 401, 408, 429, 502, 503, 504})
 """HTTP statuses that concern no single task: no answer, our credentials, overload, a proxy."""
 REFUSED_IN_A_ROW = 3

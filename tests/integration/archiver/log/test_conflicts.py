@@ -1,5 +1,6 @@
 """A row with the id of a new entry: a repeat changes nothing, and a forgery keeps nothing out."""
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -47,6 +48,33 @@ async def test_forged_row_is_not_taken_for_the_entry(log: Log) -> None:
         assert forks() - before == 1
         await log.pool.execute("delete from archiver.entry where id = $1", message.id)
         assert await log.writer.add([message]) == 1
+
+
+async def test_erased_row_that_is_rewritten_for_a_moment_is_not_taken_for_the_entry(
+    log: Log,
+) -> None:
+    """Its leaf is that of its columns, and it is alone at its place; the tree has another leaf."""
+    erased, message, before = log.records[0].id, entry(5000), forks()
+    await log.eraser.erase_entry(erased, "test")
+    [sealed] = await log.writer.seal([message])
+    row = *msgspec.structs.astuple(sealed.columns), sealed.sealed, sealed.leaf
+    kept = await log.pool.fetchrow(f"select {REWRITTEN} from archiver.entry where id = $1", erased)
+    await log.pool.execute(REWRITE, erased, *row)
+    with pytest.raises(ForgedEntry):
+        await log.writer.add([message])
+    assert forks() - before == 1
+    await log.pool.execute(REWRITE, message.id, *kept)
+    assert await log.writer.add([message]) == 1
+    assert await log.writer.add([log.records[0], message]) == 0
+
+
+REWRITTEN = (
+    "id, kind, at, tenant, conversation, department, message, receipt, item, sequence, sealed, leaf"
+)
+REWRITE = f"""
+update archiver.entry set ({REWRITTEN}) = ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+where id = $1
+"""
 
 
 async def test_repeat_of_what_the_log_has_or_had_is_none(log: Log) -> None:

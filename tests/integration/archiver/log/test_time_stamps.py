@@ -14,7 +14,7 @@ from archiver.audit.time_stamps import StampAudit, StampTotals
 from archiver.timestamps import authority as client
 from archiver.timestamps import stamper
 from archiver.timestamps.authority import Authority, AuthorityUnavailable
-from archiver.timestamps.stamp import InvalidStamp, load_authorities
+from archiver.timestamps.stamp import InvalidStamp, load_authorities, verify_stamp
 from archiver.timestamps.stamper import is_due, stamp_newest
 from services import clock, metrics
 from services.files.object_store import checkpoint_key, timestamp_key
@@ -23,7 +23,12 @@ from services.transparency import signed_note
 from tests.support.archiver.commands import Archive
 from tests.support.archiver.signed_log import ENTRIES, FIRST_SIGNED, Log
 from tests.support.archiver.tampering import load_head, rewrite
-from tests.support.archiver.time_stamp_authority import AuthorityServer, TimeStampAuthority
+from tests.support.archiver.time_stamp_authority import (
+    BELOW,
+    BELOW_WHOLE,
+    AuthorityServer,
+    TimeStampAuthority,
+)
 
 CHANGED = "update archiver.entry set department = 'afval'"
 STAMP = f"the time stamp of {ENTRIES} entries"
@@ -37,6 +42,11 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> TimeStampAuthority:
 @pytest.fixture(scope="session")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> TimeStampAuthority:
     return TimeStampAuthority(tmp_path_factory.mktemp("authority") / "another")
+
+
+@pytest.fixture(scope="session")
+def intermediate(authority: TimeStampAuthority) -> bytes:
+    return authority.add_intermediate()
 
 
 @pytest.fixture
@@ -253,6 +263,42 @@ async def test_stamp_of_another_authority_is_named(
     await stamps.replace(stranger.stamp_note(await stamps.outside(checkpoint_key(ENTRIES))))
     chain = "its certificates do not lead to the authority"
     assert await stamps.sentences() == [f"{STAMP} in the table: {chain}"]
+
+
+@pytest.mark.parametrize(
+    ("section", "trusts", "is_right"),
+    [
+        (BELOW_WHOLE, "root", True),
+        (BELOW_WHOLE, "root and intermediate", True),
+        (BELOW, "root and intermediate", True),
+        (BELOW, "root", False),
+        (BELOW, "stranger and intermediate", False),
+        (BELOW_WHOLE, "stranger", False),
+        (BELOW_WHOLE, "stranger and intermediate", False),
+        (BELOW_WHOLE, "intermediate", False),
+    ],
+)
+def test_stamp_below_an_intermediate_certificate_leads_to_the_root_alone(
+    authority: TimeStampAuthority,
+    stranger: TimeStampAuthority,
+    intermediate: bytes,
+    section: str,
+    trusts: str,
+    is_right: bool,
+) -> None:
+    known = {
+        "root": authority.roots.read_bytes(),
+        "stranger": stranger.roots.read_bytes(),
+        "intermediate": intermediate,
+    }
+    trusted = load_authorities(b"".join(known[each] for each in trusts.split(" and ")))
+    note = b"a note"
+    stamp = authority.stamp_note(note, section)
+    if is_right:
+        assert abs(verify_stamp(stamp, note, trusted) - clock.now()) < timedelta(minutes=1)
+    else:
+        with pytest.raises(InvalidStamp, match="do not lead to the authority"):
+            verify_stamp(stamp, note, trusted)
 
 
 async def test_stamp_outside_is_compared(stamps: Stamps, stranger: TimeStampAuthority) -> None:

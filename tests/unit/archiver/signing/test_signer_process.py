@@ -81,6 +81,16 @@ async def test_signer_signs_no_other_log_of_a_size_and_no_smaller_one_also_after
         await sign_checkpoint_note(signer, checkpoint(701, OTHER))
 
 
+async def test_signer_that_is_asked_for_a_size_never_reached_signs_the_log_afterwards(
+    folder: SignerFolder, socket: Path
+) -> None:
+    for size in (700, 701):  # also when it starts, and knows what it signed from its folder
+        async with signing(folder, socket) as signer:
+            with pytest.raises(SignerUnavailable, match="no log grows so fast"):
+                await sign_checkpoint_note(signer, checkpoint(2**62))
+            await sign_checkpoint_note(signer, checkpoint(size))
+
+
 class KilledKey(msgspec.Struct):
     """Key whose process ends when it is to sign."""
 

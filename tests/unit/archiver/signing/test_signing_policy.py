@@ -7,7 +7,10 @@ import pytest
 
 from archiver.signing.signing_policy import (
     CLOCK_DIFFERENCE,
+    ENTRIES_AT_FIRST,
+    ENTRIES_PER_SECOND,
     LastSigned,
+    defer_checkpoint,
     read_text,
     refuse_checkpoint,
 )
@@ -52,6 +55,26 @@ def test_new_signer_signs_any_log(size: int) -> None:
 )
 def test_signer_refuses_another_log_and_another_time(changed: dict[str, object], why: str) -> None:
     assert refused(**changed) == why
+
+
+MINUTE = 60 * ENTRIES_PER_SECOND
+
+
+@pytest.mark.parametrize(
+    ("at", "most"),
+    [
+        (NOW - timedelta(minutes=1), MINUTE), (NOW - timedelta(days=3), 3 * 24 * 60 * MINUTE),
+        (NOW, ENTRIES_PER_SECOND), (NOW + CLOCK_DIFFERENCE, ENTRIES_PER_SECOND),
+        (None, ENTRIES_AT_FIRST),
+    ],
+)  # fmt: skip
+def test_log_that_grew_faster_than_a_log_can_is_not_signed_yet(
+    at: datetime | None, most: int
+) -> None:
+    last = msgspec.structs.replace(LAST, at=at)
+    for size, is_signed in ((700, True), (700 + most, True), (701 + most, False), (2**62, False)):
+        asked = msgspec.structs.replace(NEXT, size=size)
+        assert (defer_checkpoint(asked, last, NOW) is None) == is_signed, size
 
 
 def test_text_of_a_checkpoint_is_read() -> None:
