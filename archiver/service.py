@@ -201,7 +201,7 @@ async def _maintenance_tasks(
         HeadKeeper(pool, archive.writer.known, objects, head_key).run(),
         request_metrics.count(pool, tenants),
         objects.volume.run(),
-        keep_balance(pool),
+        keep_balance(pool, archive.keys),
         keep_working_keys(
             pool,
             working_masters(settings),
