@@ -88,11 +88,6 @@ UNTESTED = (
     ),
     (
         DATABASE_ALONE,
-        "A loss is accepted by hand in the tables of the balance.",
-        "Nothing holds what was accepted against an action on the record yet.",
-    ),
-    (
-        DATABASE_ALONE,
         "A role of Postkamer itself gets more rights, or becomes a member of another.",
         "Rights of roles are not compared with what the migrations gave yet.",
     ),
@@ -101,12 +96,6 @@ UNTESTED = (
         "A file is made due never, so that it is not fetched while Meta keeps it.",
         "The time of the next try is not on the record yet. The metric of the oldest file that"
         " waits shows it.",
-    ),
-    (
-        DATABASE_ALONE,
-        "A revoked token is put back, and the entry of its revocation is given another kind.",
-        "From the archiver's next start on it is taken. No alarm tells of it yet; `archive verify`"
-        " names the entry.",
     ),
 )
 """Tamperings without a test: by whom, what, and why nothing finds it, or not by itself."""
