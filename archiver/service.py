@@ -60,11 +60,10 @@ from services.files.volume import VolumeWatch
 from services.http.application import Route, api_app, operations_app
 from services.http.server import serve
 from services.http.service_status import ServiceParts
+from services.http.table_judge import Judge
 from services.http.token_store import (
-    Judge,
     TokenStore,
     environment_tokens,
-    judge_by_table,
     run_token_store,
 )
 from services.lifecycle import first_failure, readiness_problems
@@ -139,7 +138,7 @@ async def run_tokens(
     settings: ArchiverSettings,
     version: ActiveVersion,
     pool: Pool,
-    judge: Judge = judge_by_table,
+    judge: Judge | None = None,
 ) -> AsyncIterator[tuple[TokenStore, "asyncio.Task[None]"]]:
     """Run the tokens, and the task by which they follow what the configuration calls
     confidential. Nothing else here follows it."""

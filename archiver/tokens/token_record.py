@@ -28,8 +28,15 @@ from archiver.tokens.recorded_tokens import (
 from services import clock, metrics
 from services.contract import Record
 from services.files.object_store import StoreUnavailable
+from services.http.table_judge import (
+    READ_LIST,
+    TELL_SECONDS,
+    Standing,
+    ToldTokens,
+    read_told,
+    told_mac,
+)
 from services.http.token_mac import is_genuine
-from services.http.token_store import Standing
 from services.postgres.database import Pool
 from services.sealing.key_ring import RING
 from services.tasks import with_timeout
@@ -66,6 +73,8 @@ class TokenRecord:
         """Operations that this process wrote, and has not read back yet."""
         self._since: dict[str, float] = {}
         """Name of a token that is refused -> when that was seen first, by the loop's clock."""
+        self._list: ToldTokens | None = None
+        """The last list of refused tokens that was written."""
 
     async def add(self, records: Sequence[Record]) -> object:
         """Add operations to the record, and remember them until they are read back."""
@@ -189,8 +198,22 @@ class TokenRecord:
             rows = await self._pool.fetch("select name, why from access.refused_token")
             if {row["name"]: row["why"] for row in rows} != told:
                 await self._pool.execute(_TELL, list(told), list(told.values()))
+            await self._write_list(frozenset(told))
         except Exception as error:
             log.error("tokens.untold", exc_info=error)
+
+    async def _write_list(self, names: frozenset[str]) -> None:
+        """Write the list of refused tokens if they changed or it grows old, and see that it
+        stands."""
+        at, last = clock.now(), self._list
+        if last and last.names == names and (at - last.at).total_seconds() < TELL_SECONDS:
+            return
+        self._list = ToldTokens(at, names)
+        await self._pool.execute(_WRITE_LIST, at, sorted(names), told_mac(self._list, RING))
+        row = await self._pool.fetchrow(READ_LIST)
+        stands = read_told(row, RING) if row else None
+        if stands is None or stands.at < at:  # another archiver may have written a newer one
+            log.error("tokens.untold", reason="the list of refused tokens does not stand")
 
 
 GONE = "operations on tokens are gone from the record; what was known of them still counts"
@@ -204,4 +227,9 @@ _TELL = """
 with gone as (delete from access.refused_token where name <> all($1::text[]))
 insert into access.refused_token (name, why) select * from unnest($1::text[], $2::text[])
 on conflict (name) do update set why = excluded.why
+"""
+_WRITE_LIST = """
+insert into access.told_tokens (at, names, mac) values ($1, $2, $3)
+on conflict (only_one) do update
+    set (at, names, mac) = (excluded.at, excluded.names, excluded.mac)
 """

@@ -30,6 +30,7 @@ from services.config.model import Configuration
 from services.contract import Record
 from services.files import object_store
 from services.files.object_store import ObjectStore, StoreUnavailable
+from services.http import table_judge
 from services.http.grants import Reach
 from services.http.token_mac import COLUMNS, compute_mac
 from services.http.token_store import TokenStore, digest
@@ -408,3 +409,52 @@ def test_state_that_was_changed_is_none_of_ours() -> None:
     for bent in (stored.replace(b"null", b"{}"), stored[:-1], stored[32:], b""):
         assert decode_state(bent, [KEY]) is None
     assert decode_state(stored, [bytes(32)]) is None
+
+
+SWALLOW = """
+create function public.swallow() returns trigger language plpgsql as $$ begin return null; end $$;
+create trigger t before insert on access.refused_token for each row
+    execute function public.swallow();
+create trigger t before insert on access.told_tokens for each row
+    execute function public.swallow();
+"""
+
+
+async def test_gateway_refuses_new_tokens_when_the_archiver_is_not_heard(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = await town.add()
+    crm = await town.add(msgspec.structs.replace(DESK, name="crm"))
+    town.gateway = TokenStore(town.pool, (), TOWN)
+    assert await town.admits(crm) == (True, True)
+    await town.run(partial(revoke_token, name="desk"))
+    assert await town.admits(desk) == (False, False)
+    await town.pool.execute(SWALLOW)
+    await town.forge(BACK)
+    assert await town.admits(desk) == (False, True), "the list is not old yet"
+    monkeypatch.setattr(table_judge, "LIST_SECONDS", -1)
+    monkeypatch.setattr(token_record, "TELL_SECONDS", -1)
+    with capture_logs() as logs:
+        assert await town.admits(desk) == (False, False)
+        assert await town.admits(crm) == (True, True)
+    assert {"tokens.list_old", "tokens.untold"} <= {each["event"] for each in logs}
+    assert list_age() > 0
+
+
+def list_age() -> float:
+    return metrics.REGISTRY.get_sample_value("postkamer_token_list_age_seconds") or 0.0
+
+
+async def test_gateway_takes_no_list_of_before_and_none_by_hand(town: Town) -> None:
+    await town.forge(INSERT)
+    before = await town.pool.fetchrow("select at, names, mac from access.told_tokens")
+    assert before and await town.admits(OWN) == (False, False)
+    await town.pool.execute("delete from access.refused_token")
+    put_back = "update access.told_tokens set (at, names, mac) = ($1, $2, $3)"
+    for at in (before["at"], clock.now()):
+        await town.pool.execute(put_back, at, before["names"], before["mac"])
+        await town.gateway.refresh()
+        assert town.gateway.find(OWN, clock.now()) is None
+    await town.pool.execute("delete from access.told_tokens")
+    await town.gateway.refresh()
+    assert town.gateway.find(OWN, clock.now()) is None
