@@ -34,7 +34,7 @@ from services.http import table_judge
 from services.http.grants import Reach
 from services.http.token_mac import COLUMNS, compute_mac
 from services.http.token_store import TokenStore, digest
-from services.postgres.database import Connection, Pool
+from services.postgres.database import Connection, Pool, connection_pool
 from services.sealing.key_ring import RING
 from tests.support.decrypted_record import keys_of, rows_of, writer_of
 from tests.support.installation import EXAMPLE
@@ -439,6 +439,19 @@ async def test_gateway_refuses_new_tokens_when_the_archiver_is_not_heard(
         assert await town.admits(crm) == (True, True)
     assert {"tokens.list_old", "tokens.untold"} <= {each["event"] for each in logs}
     assert list_age() > 0
+
+
+async def test_archiver_tells_with_its_own_rights(
+    town: Town, empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_record, "TELL_SECONDS", -1)
+    await town.forge(INSERT)
+    async with connection_pool(f"{empty}?role=postkamer_archiver", "test", 2) as own:
+        with capture_logs() as logs:
+            await (await town_of(own, town.outside)).archiver.refresh()
+    assert [each["event"] for each in logs] == ["tokens.refused"]
+    [told] = await town.pool.fetch("select names from access.told_tokens")
+    assert told["names"] == ["own"] and await town.refused() == {"own": "unrecorded"}
 
 
 def list_age() -> float:

@@ -97,6 +97,20 @@ UNTESTED = (
         "The time of the next try is not on the record yet. The metric of the oldest file that"
         " waits shows it.",
     ),
+    (
+        DATABASE_ALONE,
+        "A batch that the broker lost is said to be accepted, in `router.gap`.",
+        "What a person accepted of batches is not held against the record yet. Without the broker"
+        " nobody can make it lose one.",
+    ),
+    (
+        DATABASE_ALONE,
+        "The list of refused tokens is held back, a revoked token is put back, and then the"
+        " gateway is restarted.",
+        "The gateway believes what it finds at its start, or an archiver that is down would shut"
+        " out every CRM. The archiver refuses the token, `PostkamerTokenRefused` goes off within a"
+        " minute and `PostkamerTokenListOld` after ten; `archive verify` names the trigger.",
+    ),
 )
 """Tamperings without a test: by whom, what, and why nothing finds it, or not by itself."""
 
