@@ -30,11 +30,14 @@ from archiver.quarantine import Quarantine, count_entries
 from archiver.search.routes import SearchRoutes
 from archiver.search.search import Search
 from archiver.signing.configured_signer import configured_signer
+from archiver.signing.signer import NoteSigner
 from archiver.spent_keys import keep_working_keys
 from archiver.subject_access.requests import request_metrics
 from archiver.timestamps.configured_authority import configured_authority
 from archiver.timestamps.stamper import stamp_periodically
-from archiver.token_record import TokenRecord
+from archiver.tokens import kept_tokens
+from archiver.tokens.kept_tokens import TokenKeeper
+from archiver.tokens.token_record import TokenRecord
 from archiver.witnesses.client import witness_client
 from archiver.witnesses.cosigner import Cosigner
 from services import clock
@@ -57,11 +60,10 @@ from services.files.volume import VolumeWatch
 from services.http.application import Route, api_app, operations_app
 from services.http.server import serve
 from services.http.service_status import ServiceParts
+from services.http.table_judge import Judge
 from services.http.token_store import (
-    Judge,
     TokenStore,
     environment_tokens,
-    judge_by_table,
     run_token_store,
 )
 from services.lifecycle import first_failure, readiness_problems
@@ -94,11 +96,11 @@ async def archiver(
         activities = Activities({t.id: t.processing_activity for t in config.tenants})
         writer, store = Writer(pool, keys, activities), RecordReader(pool, keys)
         objects, media_store = ObjectStore(settings.object_store), MediaStore(pool, keys)
-        judge = TokenRecord(pool, keys, writer.add).judge
-        ring, watch = await enter(run_tokens(settings, version, pool, judge))
+        tokens = TokenRecord(pool, keys, writer.add, _token_keeper(settings, objects))
+        ring, watch = await enter(run_tokens(settings, version, pool, tokens.judge))
         maintenance_tasks = await enter(
             _maintenance_tasks(
-                settings, version, Archive(pool, keys, writer, ring), objects, connection
+                settings, version, Archive(pool, keys, writer, ring, tokens), objects, connection
             )
         )
         intake = Intake(writer, Quarantine(pool, keys))
@@ -126,12 +128,17 @@ def all_routes(record: RecordRoutes, search: SearchRoutes, media: MediaRoutes) -
     return [*record.routes(), *search.routes(), *media.routes(), *docs_page.routes(document)]
 
 
+def _token_keeper(settings: ArchiverSettings, objects: ObjectStore) -> TokenKeeper:
+    keys = [derive_key([key], kept_tokens.PURPOSE) for key in settings.archive_key]
+    return TokenKeeper(objects, keys)
+
+
 @asynccontextmanager
 async def run_tokens(
     settings: ArchiverSettings,
     version: ActiveVersion,
     pool: Pool,
-    judge: Judge = judge_by_table,
+    judge: Judge | None = None,
 ) -> AsyncIterator[tuple[TokenStore, "asyncio.Task[None]"]]:
     """Run the tokens, and the task by which they follow what the configuration calls
     confidential. Nothing else here follows it."""
@@ -144,6 +151,11 @@ async def run_tokens(
 
         async with background_task(watch_config(settings.config, version, load, apply)) as watch:
             yield ring, watch
+
+
+def _signer(settings: ArchiverSettings, config: Configuration) -> NoteSigner:
+    seed = derive_key(settings.archive_key, checkpoint_signer.PURPOSE)
+    return configured_signer(config.log, settings, seed)
 
 
 def _queues(version: ActiveVersion) -> list[str]:
@@ -163,12 +175,14 @@ def _parts(consumer: Consumer, intake: Intake, volume: VolumeWatch) -> ServicePa
 
 
 class Archive(NamedTuple):
-    """The record: its database, its keys, its writer, and the tokens that prove persons."""
+    """The record: its database, its keys, its writer, the tokens that prove persons, and what the
+    record says of tokens."""
 
     pool: Pool
     keys: KeyStore
     writer: Writer
     tokens: TokenStore
+    token_record: TokenRecord
 
 
 @asynccontextmanager
@@ -184,8 +198,7 @@ async def _maintenance_tasks(
     store, and the balance."""
     config = version.loaded.config
     pool, tenants = archive.pool, [tenant.id for tenant in config.tenants]
-    seed = derive_key(settings.archive_key, checkpoint_signer.PURPOSE)
-    signer = configured_signer(config.log, settings, seed)
+    signer = _signer(settings, config)
     authority = configured_authority(settings)
     head_key = derive_key(settings.archive_key, outside_head.PURPOSE)
     works = [
@@ -193,15 +206,16 @@ async def _maintenance_tasks(
         record_operator_actions(
             pool,
             tenants,
-            archive.writer.add,
+            archive.token_record.add,
             archive.tokens.has_key,
             must_prove=config.environment == "production",
         ),
         checkpoint_signer.sign_periodically(pool, signer, objects, archive.writer.known),
         HeadKeeper(pool, archive.writer.known, objects, head_key).run(),
         request_metrics.count(pool, tenants),
+        archive.token_record.keep_forever(),
         objects.volume.run(),
-        keep_balance(pool),
+        keep_balance(pool, archive.keys),
         keep_working_keys(
             pool,
             working_masters(settings),

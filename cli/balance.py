@@ -11,6 +11,7 @@ from typing import NamedTuple
 import click
 import msgspec
 
+from archiver.balance.acceptances import ACCEPT, digest_of
 from archiver.balance.round import Damaged, OtherCluster, run_rounds
 from archiver.balance.sheet import EQUATIONS, Line, Sheet
 from archiver.balance.store import accept_missing, begin_anew, load_sheet
@@ -21,6 +22,7 @@ from cli.support.database import with_database
 from cli.support.options import json_option
 from cli.support.output import CommandRefused, count, fail, format_table, print_result
 from cli.support.person import require_town
+from services import clock
 from services.amqp import topology
 from services.amqp.connection import BROKER_ERRORS
 from services.amqp.queue_lengths import asking_connection, read_queue_lengths
@@ -127,12 +129,14 @@ def _in_words() -> Iterator[None]:
 def _accept(ids: tuple[str, ...], reason: str) -> None:
     async def accept(connection: Connection) -> tuple[None, Operation]:
         await require_town(connection)
+        id = clock.new_id()
         with _in_words():
-            accepted = await accept_missing(connection, ids)
+            accepted = await accept_missing(connection, ids, id)
         if not accepted:
             raise CommandRefused(NOT_MISSING)
-        data = {"why": reason, "ids": ids, "accepted": accepted}
-        return None, Operation(what="balance accept", data=data)
+        digest = await digest_of(connection, id)
+        data = {"why": reason, "ids": ids, "accepted": accepted, "digest": digest}
+        return None, Operation(what=ACCEPT, data=data, id=id)
 
     run_audited("balance", accept)
 

@@ -88,6 +88,10 @@ archive_records = _counter("postkamer_archive_records_total", "Records written",
 tokens_refused = _gauge(
     "postkamer_tokens_refused", "Tokens in the table that no command of this installation made"
 )
+token_list_age = _gauge(
+    "postkamer_token_list_age_seconds",
+    "Age of the newest list of refused tokens that the archiver gave this process",
+)
 operations_unproven = _counter(
     "postkamer_operations_unproven_total",
     "Operators' actions in production of persons whom nothing proves",

@@ -1,4 +1,5 @@
-"""Verify the tables beside the log: the processing log, citizens' requests, and the quarantines.
+"""Verify the tables beside the log: the processing log, citizens' requests, the quarantines, and
+the losses that were accepted in the balance.
 
 They are working tables, which somebody with all rights on the database can change. Each row of them
 has an entry, which nobody can change unseen.
@@ -8,6 +9,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
+from archiver.audit.acceptance_rows import verify_acceptances
 from archiver.audit.log_walk import Finding
 from archiver.audit.processing_rows import ProcessingNotes, verify_processing
 from archiver.audit.quarantine_rows import verify_quarantines
@@ -16,8 +18,8 @@ from archiver.encryption.key_store import KeyStore
 from services.postgres.database import Connection
 
 WITHOUT_KEY = """
-without the master key: the requests, what rows of the processing log and of the quarantine say, and
-the index
+without the master key: the requests, the losses that were accepted, what rows of the processing log
+and of the quarantine say, and the index
 """
 
 
@@ -40,6 +42,8 @@ async def verify_rows(
     if keys:
         findings, destroyed = await verify_requests(connection, keys)
         for finding in findings:
+            yield finding
+        for finding in await verify_acceptances(connection, keys):
             yield finding
         if destroyed:
             unseen.sentences.append(f"requests whose steps were destroyed: {destroyed}")

@@ -4,9 +4,11 @@ import asyncio
 
 import structlog
 
+from archiver.balance.acceptances import Acceptances
 from archiver.balance.round import OtherCluster, run_round
 from archiver.balance.sheet import Sheet
 from archiver.balance.store import count_gaps, load_sheet
+from archiver.encryption.key_store import KeyStore
 from services import metrics
 from services.postgres.database import Pool, retry_while_unavailable
 
@@ -16,11 +18,13 @@ ROUND_SECONDS = 30.0
 log = structlog.get_logger()
 
 
-async def keep_balance(pool: Pool) -> None:
+async def keep_balance(pool: Pool, keys: KeyStore) -> None:
     """Run rounds until cancelled. No failure here ends the archiver: an alarm sees that the balance
     stands."""
+    acceptances = Acceptances(keys)
     while True:
         try:
+            await retry_while_unavailable(lambda: acceptances.compare(pool), "balance")
             is_full = await _draw_up(pool)
         except OtherCluster:
             log.error("balance.restored", reason="see the restore in docs/operators/balance.md")

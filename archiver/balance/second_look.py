@@ -156,7 +156,7 @@ with there as materialized (
         and not ({_IS_KNOWN})
 ), named as ({_NAME}), back as (
     delete from balance.lost_entry where position >= $1 and position < $2
-        and position in (select position from there)
+        and accepted_at is null and position in (select position from there)
 ), lost as (
     insert into balance.lost_entry (position)
     select generate_series($1::bigint, $2::bigint - 1) except select position from there

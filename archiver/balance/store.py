@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from archiver.balance.sheet import BATCH, ENTRY, MISSABLE, Count, Missing, Sheet, build_lines
 from archiver.balance.turn import take_turn
@@ -44,12 +45,13 @@ async def count_gaps(pool: Pool) -> dict[int, int]:
     return {row["partition"]: row["count"] for row in rows}
 
 
-async def accept_missing(connection: Connection, ids: Sequence[str]) -> int:
+async def accept_missing(connection: Connection, ids: Sequence[str], operation: UUID) -> int:
     """Take these off the sheet, or with ALL everything that is missing now, because a person looked
-    into it. Return their number. The role must be that of the tables' owner. Busy if others have
-    the turn."""
+    into it. Return their number. `operation` is the id of their entry for the record. The role must
+    be that of the tables' owner. Busy if others have the turn."""
     await take_turn(connection)
-    accepted: int = await connection.fetchval(_ACCEPT, ALL in ids, [id.lower() for id in ids])
+    given = [id.lower() for id in ids]
+    accepted: int = await connection.fetchval(_ACCEPT, ALL in ids, given, operation)
     return accepted
 
 
@@ -95,8 +97,8 @@ with accepted as (
     delete from balance.open where part = 'missing' and ($1 or id::text = any($2::text[]))
     returning equation, id, subject, is_gone
 ), remembered as (
-    insert into balance.accepted (equation, id, subject) select equation, id, subject from accepted
-    on conflict do nothing
+    insert into balance.accepted (equation, id, subject, operation)
+    select equation, id, subject, $3 from accepted on conflict do nothing
 ), gap as (
     update router.gap set accepted_at = now()
     where accepted_at is null and ($1 or source || ':' || number = any($2::text[]))
@@ -111,7 +113,7 @@ with accepted as (
     delete from balance.published p using batches b
     where (p.source, p.partition) = (b.source, b.partition)
 ), entry as (
-    update balance.lost_entry set accepted_at = now()
+    update balance.lost_entry set accepted_at = now(), operation = $3
     where accepted_at is null and ($1 or position::text = any($2::text[])) returning position
 ), summed as (
     insert into balance.total as t (equation, subject, part, count)

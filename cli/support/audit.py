@@ -6,6 +6,7 @@ gateway's API are archived as such.
 
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
+from uuid import UUID
 
 import msgspec
 
@@ -32,6 +33,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     about: str = ""
     tenant: str = ""
     data: dict[str, Any] = {}
+    id: UUID | None = None
+    """Id that other rows name already; None for a new one."""
 
 
 Change = Callable[[Connection], Awaitable[tuple[T, Operation | None]]]
@@ -68,7 +71,7 @@ async def write_operation(connection: Connection, operation: Operation, by: str 
     proof = {"proof": person.proof} if person.proof else {}
     data = msgspec.json.encode(operation.data | proof).decode()
     fields = operation.what, operation.about, data, person.identified
-    id = clock.new_id()
+    id = operation.id or clock.new_id()
     row = id, operation.tenant, person.name, *fields
     await connection.execute(_WRITE, *row)
     await connection.execute("set constraints all immediate")  # no trigger comes after the look

@@ -36,6 +36,7 @@ KEY = re.compile(r"[a-z]+/([0-9a-f-]{36}|[0-9a-f]{64}|[0-9]{20}(-[0-9a-f]{8})?)"
 
 SEALED = "sealed"
 HEADS = "head"
+TOKENS = "tokens"
 READ_ONLY = 0o400
 
 T = TypeVar("T")
@@ -76,6 +77,12 @@ def checkpoint_key(size: int) -> str:
 def head_key(microseconds: int) -> str:
     """Return the key of a head of the log, by the time at which it was kept."""
     return f"{HEADS}/{microseconds:020}"
+
+
+def tokens_key(operations: int, unique: str) -> str:
+    """Return the key of what is known of the tokens after this many operations on them. `unique`:
+    eight digits in hex, since two archivers may know as much."""
+    return f"{TOKENS}/{operations:020}-{unique}"
 
 
 def cosignature_key(size: int, key: str) -> str:

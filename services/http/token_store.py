@@ -9,17 +9,14 @@ import hashlib
 import hmac
 from collections.abc import (
     AsyncIterator,
-    Awaitable,
-    Callable,
     Iterable,
     Iterator,
     Mapping,
-    Sequence,
     Set,
 )
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import msgspec
 import structlog
@@ -32,9 +29,9 @@ from services.http.grants import Grant, Label, Reach, parse_label, rights_of
 from services.http.person_tokens import PersonTokens, TokenProof
 from services.http.rate_limit import SECOND, RateLimitState, limit
 from services.http.rights import ROLES, Rights, Role
-from services.http.token_mac import COLUMNS, is_genuine
+from services.http.table_judge import Judge, TableJudge
+from services.http.token_mac import COLUMNS
 from services.postgres.database import ANSWER_SECONDS, Pool
-from services.sealing.key_ring import RING
 from services.tasks import background_task, with_timeout
 
 REFRESH_SECONDS = 2.0
@@ -129,23 +126,6 @@ def _faults(label: Label, config: Configuration, *, is_ambiguous: bool) -> Itera
                 yield f"{name}: {tenant} has no department {department!r}"
 
 
-class Standing(NamedTuple):
-    """Names of tokens of the table that are refused, and of those that are told."""
-
-    refused: Set[str]
-    told: Set[str]
-
-
-Judge = Callable[[Sequence[Mapping[str, Any]]], Awaitable[Standing]]
-"""Function that says which rows of the table are refused."""
-
-
-async def judge_by_table(rows: Sequence[Mapping[str, Any]]) -> Standing:
-    """Refuse rows that a hand made, and those that the archiver does not find on the record."""
-    refused = {row["name"] for row in rows if row["is_refused"] or not is_genuine(row, RING)}
-    return Standing(refused, refused)
-
-
 class TokenStore:
     task: "asyncio.Task[Any]"
 
@@ -154,10 +134,12 @@ class TokenStore:
         pool: Pool,
         environment: Iterable[TokenHash],
         config: Configuration | None = None,
-        judge: Judge = judge_by_table,
+        judge: Judge | None = None,
     ) -> None:
-        """Without a configuration, a token for all departments has those that it names."""
-        self._pool, self._config, self._judge = pool, config, judge
+        """Without a configuration, a token for all departments has those that it names. Without a
+        judge, the archiver is believed about tokens of the table."""
+        self._pool, self._config = pool, config
+        self._judge = judge or TableJudge(pool).judge
         self._persons = PersonTokens(config) if config else None
         self._environment = {key.hash: key for key in environment}
         self._table: Mapping[bytes, TokenHash] = {}
@@ -301,7 +283,7 @@ async def run_token_store(
     pool: Pool,
     environment: Iterable[TokenHash],
     config: Configuration | None = None,
-    judge: Judge = judge_by_table,
+    judge: Judge | None = None,
 ) -> AsyncIterator[TokenStore]:
     """Run a token store that refreshes in the background; the owner watches its `task`."""
     store = TokenStore(pool, environment, config, judge)

@@ -12,11 +12,13 @@ from click.testing import CliRunner
 from structlog.testing import capture_logs
 
 from archiver.balance import round, turn
+from archiver.balance.acceptances import Acceptances
 from archiver.balance.monitor import keep_balance
 from archiver.balance.round import OtherCluster, RoundResult, run_round
 from archiver.balance.sheet import Sheet
 from archiver.balance.store import count_gaps, load_sheet
 from archiver.balance.turn import try_turn
+from archiver.operator_actions import operation_outbox
 from cli.main import main
 from deploy.local.rabbitmq import Broker
 from services import clock
@@ -27,7 +29,7 @@ from services.published_batches import published_batch_reports
 from tests.support.archiver.commands import OPERATOR
 from tests.support.archiver.desk import ANNA, BERT, Desk
 from tests.support.cli.command_line import postkamer
-from tests.support.decrypted_record import KEY
+from tests.support.decrypted_record import KEY, keys_of, writer_of
 from tests.support.installation import EXAMPLE
 from tests.support.observer import until
 from tests.support.router.batch_office import NUMBER
@@ -212,6 +214,56 @@ async def test_accepted_loss_is_not_named_again(office: Office, empty: str) -> N
     assert await office.parts("delivery") == {"whole": begun, "settled": begun}
 
 
+BY_HAND = """
+with missing as (
+    delete from balance.open where part = 'missing' returning equation, id, subject
+)
+insert into balance.accepted (equation, id, subject, operation)
+select equation, id, subject, $1 from missing
+"""
+
+
+async def move_operations(pool: Pool) -> None:
+    async def has_no_key(_: object) -> bool:
+        return False
+
+    outbox = operation_outbox(pool, ["almelo"], has_no_key)
+    records = await outbox.fetch_unpublished(100, [])
+    await (await writer_of(pool)).add(records)
+    await outbox.mark_published(records)
+
+
+async def test_loss_that_was_accepted_by_hand_is_missing_again(
+    office: Office, pool: Pool, empty: str
+) -> None:
+    await pool.execute(SETTLE, "settled")
+    assert (await office.sheet()).is_closed
+    await pool.execute("delete from deliverer.delivery where event = (select min(event::text)"
+                       " from deliverer.delivery)::uuid")  # fmt: skip
+    await asyncio.to_thread(run, empty, code=1)
+    await asyncio.to_thread(run, empty, "--accept", "all", "--reason", "oefening")
+    keys = await keys_of(pool)
+    acceptances = Acceptances(keys)
+    assert await acceptances.compare(office.archiver) == 0, "its operation is not on the record yet"
+    await move_operations(pool)
+    for each in (acceptances, Acceptances(keys)):
+        assert await each.compare(office.archiver) == 0
+    [operation] = await pool.fetch("select id from archiver.entry where kind = 'operation'")
+    await pool.execute("delete from deliverer.delivery")
+    for named, back in ((None, 0), (operation["id"], 1)):
+        await asyncio.to_thread(run, empty, code=1)
+        lost = len(await office.missing())
+        await pool.execute(BY_HAND, named)
+        assert (await office.sheet()).is_closed and lost
+        assert await acceptances.compare(office.archiver) == lost + back
+        assert len(await office.missing()) == lost + back
+        assert await acceptances.compare(office.archiver) == 0
+    await asyncio.to_thread(run, empty, "--accept", "all", "--reason", "oefening")
+    await move_operations(pool)
+    assert await acceptances.compare(office.archiver) == 0
+    assert (await office.sheet()).is_closed
+
+
 async def test_entry_that_no_decision_names_leaves_a_hole_in_the_record(
     office: Office, empty: str
 ) -> None:
@@ -232,6 +284,15 @@ async def test_entry_that_no_decision_names_leaves_a_hole_in_the_record(
     await asyncio.to_thread(run, empty, code=1)
     accept = "--accept", str(position), "--reason", "oefening"
     assert "is still there" in (await asyncio.to_thread(run, empty, *accept)).stdout
+    acceptances = Acceptances(await keys_of(office.pool))
+    await move_operations(office.pool)
+    assert await acceptances.compare(office.archiver) == 0
+    await office.pool.execute("insert into archiver.entry select * from kept")
+    await asyncio.to_thread(run, empty)
+    assert await acceptances.compare(office.archiver) == 0, "what is back stays accepted"
+    await office.pool.execute("update balance.lost_entry set operation = null")
+    assert await acceptances.compare(office.archiver) == 1
+    assert "is still there" in (await asyncio.to_thread(run, empty)).stdout
 
 
 async def steps_of_pass(office: Office) -> list[int]:
@@ -303,7 +364,7 @@ async def test_rows_of_the_balance_itself_that_are_deleted_end_no_archiver(
     assert (await office.sheet()).is_closed
     await office.pool.execute("delete from balance.progress")
     with capture_logs() as lines:
-        keeping = asyncio.create_task(keep_balance(office.archiver))
+        keeping = asyncio.create_task(keep_balance(office.archiver, await keys_of(office.pool)))
         await until(lambda: asyncio.sleep(0, lines), bool, 10)
         assert not keeping.done() and lines[0]["event"] == "balance.failed"
         keeping.cancel()

@@ -2,15 +2,18 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from archiver import token_record
 from archiver.operator_actions import operation_outbox
-from archiver.token_record import TokenRecord
+from archiver.tokens import token_record
+from archiver.tokens.kept_tokens import KEPT, TokenKeeper, decode_state, encode_state
+from archiver.tokens.recorded_tokens import ADOPTION, TokenState
+from archiver.tokens.token_record import TokenRecord
 from cli.support.audit import write_operation
 from cli.support.output import CommandRefused
 from cli.tokens import (
@@ -24,10 +27,14 @@ from cli.tokens import (
 from services import clock, metrics
 from services.config import loader
 from services.config.model import Configuration
+from services.contract import Record
+from services.files import object_store
+from services.files.object_store import ObjectStore, StoreUnavailable
+from services.http import table_judge
 from services.http.grants import Reach
 from services.http.token_mac import COLUMNS, compute_mac
 from services.http.token_store import TokenStore, digest
-from services.postgres.database import Connection, Pool
+from services.postgres.database import Connection, Pool, connection_pool
 from services.sealing.key_ring import RING
 from tests.support.decrypted_record import keys_of, rows_of, writer_of
 from tests.support.installation import EXAMPLE
@@ -35,6 +42,7 @@ from tests.support.installation import EXAMPLE
 TOWN = loader.load(EXAMPLE).config
 DESK = TokenRequest(name="desk", tenant="almelo", roles=["read"], departments=["burgerzaken"])
 OWN = "pk_by_hand"
+KEY = bytes(range(32))
 Change = Callable[[Connection], Awaitable[Any]]
 
 
@@ -46,8 +54,8 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 class Town:
     """The tokens of a town, as its archiver and its gateway take them."""
 
-    def __init__(self, pool: Pool, record: TokenRecord) -> None:
-        self.pool, self.record = pool, record
+    def __init__(self, pool: Pool, record: TokenRecord, outside: ObjectStore) -> None:
+        self.pool, self.record, self.outside = pool, record, outside
         self.archiver = TokenStore(pool, (), TOWN, record.judge)
         self.gateway = TokenStore(pool, (), TOWN)
 
@@ -97,21 +105,36 @@ class Town:
                 "update access.token set mac = $2 where name = $1", row["name"], mac
             )
 
+    async def restart(self) -> "Town":
+        """Return the town as the next archiver finds it, after a kill of this one."""
+        await self.record.keep()
+        return await town_of(self.pool, self.outside)
+
     async def refused(self) -> dict[str, str]:
         rows = await self.pool.fetch("select name, why from access.refused_token")
         return {row["name"]: row["why"] for row in rows}
 
 
-async def town_of(pool: Pool) -> Town:
+async def town_of(pool: Pool, outside: ObjectStore) -> Town:
     """A town whose archiver starts now."""
-    return Town(pool, TokenRecord(pool, await keys_of(pool), (await writer_of(pool)).add))
+    keeper, writer = TokenKeeper(outside, [KEY]), await writer_of(pool)
+    return Town(pool, TokenRecord(pool, await keys_of(pool), writer.add, keeper), outside)
 
 
 @pytest.fixture
-async def town(pool: Pool) -> Town:
-    made = await town_of(pool)
+def outside(tmp_path: Path) -> ObjectStore:
+    return ObjectStore(tmp_path.as_uri())
+
+
+@pytest.fixture
+async def town(pool: Pool, outside: ObjectStore) -> Town:
+    made = await town_of(pool, outside)
     await made.admits("")
     return made
+
+
+def forks() -> float:
+    return metrics.REGISTRY.get_sample_value("postkamer_archive_forks_total") or 0.0
 
 
 def told() -> float | None:
@@ -147,7 +170,7 @@ async def test_token_that_the_record_does_not_know_is_refused_and_told(
         assert await town.admits(desk) == ((statement == INSERT,) * 2)
     assert [each["what"] for each in logs if each["event"] == "tokens.refused"] == [*why] * 2
     assert (await town.refused(), told()) == (why, 1)
-    restarted = await town_of(town.pool)
+    restarted = await town_of(town.pool, town.outside)
     assert await restarted.admits(OWN) == (False, False)
     await town.pool.execute("delete from access.refused_token")
     await town.admits(OWN)
@@ -193,7 +216,7 @@ async def test_narrowed_token_counts(town: Town) -> None:
     assert await town.admits(desk) == (False, False)
 
 
-async def test_update_shuts_nobody_out_and_adopts_once(pool: Pool) -> None:
+async def test_update_shuts_nobody_out_and_adopts_once(pool: Pool, outside: ObjectStore) -> None:
     """A version before wrote no hash; of one token nothing is on the record."""
     async with pool.acquire() as connection:
         token = await add_token(connection, DESK)
@@ -201,7 +224,7 @@ async def test_update_shuts_nobody_out_and_adopts_once(pool: Pool) -> None:
         operation = addition(DESK, digest(token))
         del operation.data["hash"]
         await write_operation(connection, operation)
-    town = await town_of(pool)
+    town = await town_of(pool, outside)
     await town.move_operations()
     assert await town.admits(token) == (True, True)
     assert await town.admits(other) == (True, True)
@@ -213,9 +236,16 @@ async def test_update_shuts_nobody_out_and_adopts_once(pool: Pool) -> None:
     assert adoption["unrecorded"] == ["crm"]
     assert {each["name"] for each in adoption["tokens"]} == {"crm", "desk"}
     await town.forge(f"update access.token set hash = sha256('{OWN}') where name = 'desk'")
-    for each in (town, await town_of(pool)):
+    for each in (town, await town_of(pool, outside)):
         assert await each.admits(OWN) == (False, False)
         assert await each.admits(other) == (True, True)
+    before = forks()
+    restarted = await town.restart()
+    await pool.execute("delete from archiver.entry where id = $1", ADOPTION)
+    assert await restarted.admits(OWN) == (False, False)
+    assert await restarted.admits(other) == (True, True)
+    assert forks() == before + 1
+    assert not await pool.fetchval("select count(*) from archiver.entry where id = $1", ADOPTION)
 
 
 async def test_unrecorded_token_counts_once_it_is_confirmed(town: Town) -> None:
@@ -243,3 +273,201 @@ async def test_archiver_refuses_although_nobody_can_be_told(town: Town) -> None:
         )
     assert standing.refused == {"own"}
     assert [each["event"] for each in logs] == ["tokens.untold"]
+
+
+LAST = (
+    "id = (select id from archiver.entry where kind = 'operation' order by position desc limit 1)"
+)
+HIDDEN = {
+    "another kind": f"update archiver.entry set kind = 'note' where {LAST}",
+    "removed": f"delete from archiver.entry where {LAST}",
+    "altered": f"update archiver.entry set sealed = sealed || 'x'::bytea where {LAST}",
+    "moved": f"update archiver.entry set position = -1 where {LAST}",
+}
+BACK = "update access.token set revoked_at = null"
+
+
+@pytest.mark.parametrize("hide", HIDDEN.values(), ids=HIDDEN)
+async def test_revocation_that_is_hidden_counts_after_a_restart_and_is_told_once(
+    town: Town, hide: str
+) -> None:
+    desk, before = await town.add(), forks()
+    await town.run(partial(revoke_token, name="desk"))
+    await town.admits(desk)
+    restarted = await town.restart()
+    await town.forge(f"{BACK}; {hide}")
+    with capture_logs() as logs:
+        assert await restarted.admits(desk) == (False, False)
+    assert await town.refused() == {"desk": "revoked"}
+    assert [each["count"] for each in logs if each["event"] == "tokens.bent"] == [1]
+    for again in (await restarted.restart(), await restarted.restart()):
+        assert await again.admits(desk) == (False, False)
+    assert forks() == before + 1
+
+
+async def test_revocation_that_was_destroyed_counts(town: Town) -> None:
+    """The key of a municipality that left is gone, and its operations with it."""
+    desk, before = await town.add(), forks()
+    await town.run(partial(revoke_token, name="desk"))
+    await town.admits(desk)
+    restarted = await town.restart()
+    await town.forge(f"{BACK}; delete from archiver.conversation_key where tenant = 'almelo'")
+    assert await restarted.admits(desk) == (False, False)
+    assert (await town.refused(), forks()) == ({"desk": "revoked"}, before)
+
+
+async def test_operation_that_is_hidden_before_it_is_read_back_counts(town: Town) -> None:
+    desk, before = await town.add(), forks()
+    assert await town.admits(desk) == (True, True)
+    data = {"what": "token revoke", "about": "desk"}
+    await town.record.add([operation(data)])
+    await town.pool.execute(HIDDEN["another kind"])
+    assert await town.admits(desk) == (False, False)
+    assert (await town.refused(), forks()) == ({"desk": "revoked"}, before + 1)
+    restarted = await town.restart()
+    assert await restarted.admits(desk) == (False, False)
+    assert forks() == before + 1
+
+
+def operation(data: dict[str, str]) -> Record:
+    encoded = msgspec.json.encode(data)
+    return Record(id=clock.new_id(), kind="operation", at=clock.now(), tenant="", data=encoded)
+
+
+async def test_archiver_counts_what_another_saw_revoked(town: Town) -> None:
+    desk, blind = await town.add(), await town_of(town.pool, town.outside)
+    assert await blind.admits(desk) == (True, True)
+    await town.run(partial(revoke_token, name="desk"))
+    await town.admits(desk)
+    await town.record.keep()
+    await town.forge(f"{BACK}; {HIDDEN['another kind']}")
+    await town.add(msgspec.structs.replace(DESK, name="crm"))
+    await town.add(msgspec.structs.replace(DESK, name="kcc"))
+    assert (await blind.admits(desk))[0], "it cannot know"
+    restarted, before = await blind.restart(), forks()
+    assert await restarted.admits(desk) == (False, False)
+    assert forks() == before + 1
+
+
+async def test_database_of_before_shuts_out_nobody_who_was_not_revoked(town: Town) -> None:
+    desk = await town.add()
+    await town.admits(desk)
+    size = await town.pool.fetchval("select max(position) from archiver.entry")
+    crm = await town.add(msgspec.structs.replace(DESK, name="crm"))
+    await town.admits(crm)
+    restarted, before = await town.restart(), forks()
+    await town.pool.execute("delete from archiver.entry where position > $1", size)
+    await town.pool.execute("delete from access.token where name = 'crm'")
+    assert await restarted.admits(desk) == (True, True)
+    assert forks() == before + 1
+    new = await restarted.add(msgspec.structs.replace(DESK, name="kcc"))
+    again = await restarted.restart()
+    assert await again.admits(new) == (True, True)
+    assert await again.admits(desk) == (True, True)
+    assert forks() == before + 1
+
+
+async def test_no_token_counts_until_the_store_answered(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = await town.add()
+    await town.admits(desk)
+    restarted = await town.restart()
+
+    async def away(*_: object) -> None:
+        raise StoreUnavailable("it is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TokenKeeper, "load", away)
+        with pytest.raises(StoreUnavailable):
+            await restarted.admits(desk)
+        await restarted.record.keep()  # which would forget what was kept
+    assert await restarted.admits(desk) == (True, True)
+    with monkeypatch.context() as patch:
+        patch.setattr(ObjectStore, "create", away)
+        crm = await restarted.add(msgspec.structs.replace(DESK, name="crm"))
+        assert await restarted.admits(crm) == (True, True), "a store that goes away stops nothing"
+        with pytest.raises(StoreUnavailable):
+            await restarted.record.keep()
+
+
+async def test_newest_states_are_kept(town: Town) -> None:
+    for name in range(KEPT + 3):
+        await town.add(msgspec.structs.replace(DESK, name=f"desk{name}"))
+        await town.admits("")
+        await town.record.keep()
+        await town.record.keep()
+    names = [name async for name in town.outside.keys(object_store.TOKENS)]
+    assert len(names) == KEPT
+    assert int(names[-1].split("/")[1].split("-")[0]) == KEPT + 3 + 1, "with the adoption"
+
+
+def test_state_that_was_changed_is_none_of_ours() -> None:
+    state = TokenState(tokens={"desk": None}, applied=frozenset([ADOPTION]), is_adopted=True)
+    stored = encode_state(state, KEY)
+    assert decode_state(stored, [bytes(32), KEY]) == state, "also under a key of before"
+    for bent in (stored.replace(b"null", b"{}"), stored[:-1], stored[32:], b""):
+        assert decode_state(bent, [KEY]) is None
+    assert decode_state(stored, [bytes(32)]) is None
+
+
+SWALLOW = """
+create function public.swallow() returns trigger language plpgsql as $$ begin return null; end $$;
+create trigger t before insert on access.refused_token for each row
+    execute function public.swallow();
+create trigger t before insert on access.told_tokens for each row
+    execute function public.swallow();
+"""
+
+
+async def test_gateway_refuses_new_tokens_when_the_archiver_is_not_heard(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = await town.add()
+    crm = await town.add(msgspec.structs.replace(DESK, name="crm"))
+    town.gateway = TokenStore(town.pool, (), TOWN)
+    assert await town.admits(crm) == (True, True)
+    await town.run(partial(revoke_token, name="desk"))
+    assert await town.admits(desk) == (False, False)
+    await town.pool.execute(SWALLOW)
+    await town.forge(BACK)
+    assert await town.admits(desk) == (False, True), "the list is not old yet"
+    monkeypatch.setattr(table_judge, "LIST_SECONDS", -1)
+    monkeypatch.setattr(token_record, "TELL_SECONDS", -1)
+    with capture_logs() as logs:
+        assert await town.admits(desk) == (False, False)
+        assert await town.admits(crm) == (True, True)
+    assert {"tokens.list_old", "tokens.untold"} <= {each["event"] for each in logs}
+    assert list_age() > 0
+
+
+async def test_archiver_tells_with_its_own_rights(
+    town: Town, empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_record, "TELL_SECONDS", -1)
+    await town.forge(INSERT)
+    async with connection_pool(f"{empty}?role=postkamer_archiver", "test", 2) as own:
+        with capture_logs() as logs:
+            await (await town_of(own, town.outside)).archiver.refresh()
+    assert [each["event"] for each in logs] == ["tokens.refused"]
+    [told] = await town.pool.fetch("select names from access.told_tokens")
+    assert told["names"] == ["own"] and await town.refused() == {"own": "unrecorded"}
+
+
+def list_age() -> float:
+    return metrics.REGISTRY.get_sample_value("postkamer_token_list_age_seconds") or 0.0
+
+
+async def test_gateway_takes_no_list_of_before_and_none_by_hand(town: Town) -> None:
+    await town.forge(INSERT)
+    before = await town.pool.fetchrow("select at, names, mac from access.told_tokens")
+    assert before and await town.admits(OWN) == (False, False)
+    await town.pool.execute("delete from access.refused_token")
+    put_back = "update access.told_tokens set (at, names, mac) = ($1, $2, $3)"
+    for at in (before["at"], clock.now()):
+        await town.pool.execute(put_back, at, before["names"], before["mac"])
+        await town.gateway.refresh()
+        assert town.gateway.find(OWN, clock.now()) is None
+    await town.pool.execute("delete from access.told_tokens")
+    await town.gateway.refresh()
+    assert town.gateway.find(OWN, clock.now()) is None

@@ -16,13 +16,19 @@ from pydantic import SecretStr
 from archiver.encryption.key_store import KeyStore
 from archiver.log import checkpoint_signer, outside_head
 from archiver.signing.signer import Signer
+from archiver.tokens import token_record
+from archiver.tokens.kept_tokens import TokenKeeper
+from archiver.tokens.token_record import TokenRecord
 from cli.main import main
 from cli.support import database
+from services import clock
 from services.config.settings import derive_key
+from services.http.token_store import TokenStore
 from services.postgres.database import SESSION_SETTINGS, Connection, Pool
+from services.working_keys import refresh
 from tests.support.archiver.commands import OPERATOR
 from tests.support.archiver.signed_log import Log
-from tests.support.decrypted_record import KEY, keys_of
+from tests.support.decrypted_record import KEY, MASTER, keys_of
 from tests.support.installation import EXAMPLE
 
 SIGNER = Signer("postkamer", derive_key([SecretStr(KEY)], checkpoint_signer.PURPOSE))
@@ -106,6 +112,19 @@ class Laboratory:
         path = self.folder / key
         path.chmod(0o600)
         return path
+
+
+async def look_at_tokens(laboratory: Laboratory) -> None:
+    """Let an archiver start, look at the tokens, and end."""
+    await refresh(laboratory.pool, [MASTER], clock.now().date())
+    keeper = TokenKeeper(laboratory.log.outside, [MASTER])
+    add = laboratory.log.writer.add
+    tokens = TokenRecord(laboratory.pool, laboratory.keys, add, keeper)
+    store = TokenStore(laboratory.pool, (), judge=tokens.judge)
+    with patch.object(token_record, "SECOND_LOOK_SECONDS", 0.0):
+        for _ in range(2):  # the second time it is told
+            await store.refresh()
+    await tokens.keep()
 
 
 Work = Callable[[Laboratory], Awaitable[object]]

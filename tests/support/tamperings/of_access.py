@@ -9,7 +9,7 @@ from cli.support.output import CommandRefused
 from cli.support.recorded import WrittenEntry, are_recorded
 from services.contract import Record
 from tests.support.archiver.records import message, record
-from tests.support.tamperings.laboratory import Laboratory
+from tests.support.tamperings.laboratory import Laboratory, look_at_tokens
 from tests.support.tamperings.tampering import CHECKPOINT, Deed, Tampering
 
 REFUSED, UNPROVEN = "PostkamerTokenRefused", "PostkamerOperationUnproven"
@@ -24,6 +24,16 @@ async def revive_token(laboratory: Laboratory) -> None:
     """The record says that it is revoked; its row does not."""
     data = {"what": "token revoke", "about": "balie", "by": "postkamer", "identified": "stated"}
     await laboratory.log.writer.add([record("operation", data, conversation="")])
+
+
+async def hide_revocation(laboratory: Laboratory) -> None:
+    """The archiver reads the revocation before somebody hides it."""
+    await revive_token(laboratory)
+    await look_at_tokens(laboratory)
+    await laboratory.execute(
+        "update archiver.entry set kind = 'note'"
+        " where position = (select size - 1 from archiver.head)"
+    )
 
 
 DEED = {"what": "files open", "about": "balie", "by": "a.ander", "identified": "proven"}
@@ -96,6 +106,11 @@ OF_ACCESS = [
     Tampering(
         id="token-revived", found_by=REFUSED, after=CHECKPOINT, act=revive_token,
         what="A revoked token is put back as it was.",
+    ),
+    Tampering(
+        id="token-revocation-hidden", found_by=REFUSED, after=CHECKPOINT, act=hide_revocation,
+        what="It is put back, and the entry of its revocation is given another kind. After a"
+        " restart `PostkamerArchiveForked` goes off too.",
     ),
     Tampering(
         id="operation-swallowed", found_by=ADD, act=SWALLOW, says=SWALLOWED,
@@ -198,6 +213,14 @@ OF_OTHERS = [
     _beside("quarantine-added", "A record is put into quarantine by hand.",
             "insert into archiver.quarantine (id, reason, salt, sealed) select gen_random_uuid(),"
             " reason, salt, sealed from archiver.quarantine", "and the record knows nothing of it"),
+    _beside("loss-accepted", "A loss is accepted by hand in the tables of the balance.",
+            "insert into balance.accepted (equation, id, subject)"
+            " values ('record', gen_random_uuid(), '1')",
+            "losses accepted in the balance by no command: 1"),
+    _beside("loss-accepted-as", "It is accepted in the name of a command that did something else.",
+            "insert into balance.accepted (equation, id, subject, operation) select 'record',"
+            " gen_random_uuid(), '1', id from archiver.entry where kind = 'operation' limit 1",
+            "are not those that it accepted"),
     _beside("written", "The time at which an entry was written is changed.",
             "update archiver.entry set written_at = written_at - interval '90 days'"
             " where position = :place", "its time of writing was altered"),

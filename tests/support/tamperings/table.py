@@ -88,11 +88,6 @@ UNTESTED = (
     ),
     (
         DATABASE_ALONE,
-        "A loss is accepted by hand in the tables of the balance.",
-        "Nothing holds what was accepted against an action on the record yet.",
-    ),
-    (
-        DATABASE_ALONE,
         "A role of Postkamer itself gets more rights, or becomes a member of another.",
         "Rights of roles are not compared with what the migrations gave yet.",
     ),
@@ -104,9 +99,17 @@ UNTESTED = (
     ),
     (
         DATABASE_ALONE,
-        "A revoked token is put back, and the entry of its revocation is given another kind.",
-        "From the archiver's next start on it is taken. No alarm tells of it yet; `archive verify`"
-        " names the entry.",
+        "A batch that the broker lost is said to be accepted, in `router.gap`.",
+        "What a person accepted of batches is not held against the record yet. Without the broker"
+        " nobody can make it lose one.",
+    ),
+    (
+        DATABASE_ALONE,
+        "The list of refused tokens is held back, a revoked token is put back, and then the"
+        " gateway is restarted.",
+        "The gateway believes what it finds at its start, or an archiver that is down would shut"
+        " out every CRM. The archiver refuses the token, `PostkamerTokenRefused` goes off within a"
+        " minute and `PostkamerTokenListOld` after ten; `archive verify` names the trigger.",
     ),
 )
 """Tamperings without a test: by whom, what, and why nothing finds it, or not by itself."""

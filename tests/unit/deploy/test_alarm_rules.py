@@ -41,6 +41,7 @@ REQUESTS = 'postkamer_requests{tenant="almelo",state="%s"}'
 WAITS_FOR_DATABASE = 'postkamer_database_waits{service="router"}'
 UP = 'up{job="postkamer",service="%s",instance="%s:9082"}'
 KEYS = 'postkamer_identity_keys_age_seconds{provider="entra"}'
+TOKEN_LIST = "postkamer_token_list_age_seconds"
 UNREACHED = 'postkamer_owner_unreached_seconds{destination="crm"}'
 TOLD = 'postkamer_owner_notices_total{destination="crm",outcome="%s"}'
 WAITS = 'postkamer_media_waiting_seconds{state="%s"}'
@@ -352,6 +353,8 @@ CASES = [
          {WAITING % ("seconds", 0): "900x30", WAITING % ("seconds", 1): "900x30"}, 7, "Waiting"),
     one("a token that was made by hand", "postkamer_tokens_refused", "0 0 1x30", "TokenRefused"),
     one("tokens of ours", "postkamer_tokens_refused", "0x30"),
+    one("an archiver that is not heard", TOKEN_LIST, "540+60x30", "TokenListOld"),
+    one("an archiver that is heard again", TOKEN_LIST, "540+60x2 10x30"),
     one("a provider that gives no keys", KEYS, "3500+60x30", "IdentityKeysOld"),
     one("a provider that gave keys again", KEYS, "3500+60x3 0x30"),
     one("an owner who does not hear", UNREACHED, "880+60x30", "OwnerUnreached"),

@@ -4,26 +4,21 @@ import json
 import shutil
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 
-from archiver import token_record
 from archiver.operator_actions import operation_outbox
-from archiver.token_record import TokenRecord
 from deploy.local.postgresql import Database
-from services import clock, metrics
+from services import metrics
 from services.files.object_store import timestamp_key
-from services.http.token_store import TokenStore
 from services.postgres.outbox import LIMIT
-from services.working_keys import refresh
 from tests.support.checker import checker
-from tests.support.decrypted_record import MASTER
 from tests.support.tamperings.laboratory import (
     SIGNER,
     Laboratory,
     PreparedArchive,
     Work,
+    look_at_tokens,
     opened,
     run_command,
 )
@@ -69,15 +64,6 @@ def words_of(archive: PreparedArchive, command: str) -> list[str]:
 
 async def nothing(_: Laboratory) -> None:
     pass
-
-
-async def look_at_tokens(laboratory: Laboratory) -> None:
-    await refresh(laboratory.pool, [MASTER], clock.now().date())
-    tokens = TokenRecord(laboratory.pool, laboratory.keys, laboratory.log.writer.add)
-    store = TokenStore(laboratory.pool, (), judge=tokens.judge)
-    with patch.object(token_record, "SECOND_LOOK_SECONDS", 0.0):
-        for _ in range(2):  # the second time it is told
-            await store.refresh()
 
 
 async def look_at_operations(laboratory: Laboratory) -> None:

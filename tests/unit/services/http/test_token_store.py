@@ -126,6 +126,9 @@ class Table:
             raise self.rows
         return self.rows[:limit]
 
+    async def fetchrow(self, _: str) -> None:
+        """No archiver told of refused tokens."""
+
 
 def store(table: Table, *tokens: str) -> TokenStore:
     """A store of this table, and of these tokens of the environment."""
