@@ -198,6 +198,9 @@ OF_OTHERS = [
     _beside("quarantine-added", "A record is put into quarantine by hand.",
             "insert into archiver.quarantine (id, reason, salt, sealed) select gen_random_uuid(),"
             " reason, salt, sealed from archiver.quarantine", "and the record knows nothing of it"),
+    _beside("unit-overwritten", "What the router set aside is overwritten.",
+            "insert into router.quarantine (id, reason, raw) values (gen_random_uuid(), 'x', 'x')",
+            "does not open"),
     _beside("written", "The time at which an entry was written is changed.",
             "update archiver.entry set written_at = written_at - interval '90 days'"
             " where position = :place", "its time of writing was altered"),
