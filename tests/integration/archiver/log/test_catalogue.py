@@ -45,7 +45,7 @@ async def test_setting_that_stops_triggers_is_named(pool: Pool) -> None:
             "alter role postkamer_archiver in database reused set row_security = off"
         )
         [sentence] = await differences(connection)
-        assert sentence.startswith("role postkamer_archiver: no migration made it")
+        assert sentence.startswith("role postkamer_archiver is not as the migrations made it")
         await connection.execute("alter role postkamer_archiver in database reused reset all")
 
 
