@@ -164,7 +164,8 @@ def _at_bounds(index: TableIndex) -> str:
     """Return the query on an index of ranges of pages, whose entries are bounds of their keys: the
     rows of each range in which the index finds the smallest and the largest key."""
     key, page_range = index.keys[0], f"(ctid::text::point)[0]::bigint / {index.pages}"
-    has = f"exists (select {index.rows} and {page_range} = page_range and {key} = {{}})"
+    # Not `exists`: PostgreSQL may answer that from all rows of the table at once.
+    has = f"(select count(*) > 0 {index.rows} and {page_range} = page_range and {key} = {{}})"
     return f"""
         select coalesce(sum(number) filter (where {has.format("low")} and {has.format("high")}),
             0)::bigint, null::bigint
