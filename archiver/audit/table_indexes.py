@@ -34,7 +34,7 @@ class TableIndex(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     keys: list[str]
     order: list[str]
-    """How each key is sorted."""
+    """Direction of each key, and the place of nulls."""
     predicate: str
     """Condition on the rows that the index has."""
     pages: int
