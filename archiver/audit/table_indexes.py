@@ -7,9 +7,9 @@ its indexes as a whole: in one snapshot both have the same rows with the same ke
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
@@ -19,8 +19,8 @@ from archiver.audit.log_walk import Finding
 from services.postgres.database import Connection
 
 TABLES = 20
-"""Tables read in one statement: two for the pages and the indexes of a small archive, and less than
-a minute for twenty months of a large one."""
+"""Tables read in one statement: few statements for a small archive, and less than a minute
+for twenty months of a large one."""
 SCAN_SECONDS = 600.0
 """Timeout of such a statement."""
 WHAT = "unindexed"
@@ -84,10 +84,10 @@ async def _verify_tables(
     if not filled:  # the others lack nothing
         return [], []
     await connection.execute(_BY_INDEX)
-    query = _union(_QUERIES[index.method](index) for index, _ in filled)
+    query = _union([_QUERIES[index.method](index) for index, _ in filled])
     plan = await connection.fetchval(f"explain (format json, costs off) {query}")
     used = _used_indexes(json.loads(plan))
-    rows = await connection.fetch(query, timeout=SCAN_SECONDS)
+    rows = await _read_all(connection, query)
     findings = [
         Finding(WHAT, sentence)
         for (index, content), row in zip(filled, rows, strict=True)
@@ -101,7 +101,7 @@ async def _read_tables(
 ) -> list[tuple[TableIndex, Content]]:
     """Read each table once from its pages, and return what each index should have."""
     await connection.execute(_BY_PAGES)
-    rows = await connection.fetch(_union(map(_by_pages, tables)), timeout=SCAN_SECONDS)
+    rows = await _read_all(connection, _union([_by_pages(indexes) for indexes in tables]))
     return [
         (index, Content(count, keys))
         for indexes, row in zip(tables, rows, strict=True)
@@ -119,8 +119,19 @@ def _by_pages(indexes: Sequence[TableIndex]) -> str:
     return f"select {columns} from only {indexes[0].table}"
 
 
-def _union(queries: Iterable[str]) -> str:
-    return " union all ".join(f"({each})" for each in queries)
+def _union(queries: Sequence[str]) -> str:
+    """Return the query of these, each with its place in the first column."""
+    return " union all ".join(
+        f"select {place} as place, one.* from ({query}) as one"
+        for place, query in enumerate(queries)
+    )
+
+
+async def _read_all(connection: Connection, query: str) -> list[tuple[Any, ...]]:
+    """Return the rows of a union in the order of its queries, without their places: a server with
+    several workers gives the one that is ready first."""
+    rows = await connection.fetch(query, timeout=SCAN_SECONDS)
+    return [tuple(row)[1:] for row in sorted(rows, key=itemgetter(0))]
 
 
 def _difference(index: TableIndex, expected: Content, found: Content) -> str:
