@@ -125,6 +125,14 @@ async def refresh(pool: Pool, masters: Sequence[bytes], today: date, ring: KeyRi
     ring.end_read(missed)
 
 
+async def read_ring(pool: Pool, masters: Sequence[bytes], today: date) -> KeyRing:
+    """Return the keys that exist, to open with them: none is made. Raises WrongWorkingKey."""
+    rows, ring = await pool.fetch(_ROWS), KeyRing()
+    keys = {fingerprint(master): master for master in masters}
+    ring.install(_open_all([dict(row) for row in rows if row["wrapped"] is not None], keys), today)
+    return ring
+
+
 async def rewrap(pool: Pool, masters: Sequence[bytes]) -> int:
     """Put every key that opens under the first of `masters`, and return how many were under
     another. One that does not open stays as it is, so that a bad row stops nobody."""

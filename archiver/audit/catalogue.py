@@ -19,6 +19,31 @@ from services.package_data import load_table
 from services.postgres.database import Connection, connection_pool
 
 SCHEMAS = ("access", "archiver", "sealing")
+ROLES = (
+    "postkamer_archiver",
+    "postkamer_deliverer",
+    "postkamer_gateway",
+    "postkamer_person",
+    "postkamer_router",
+)
+"""Roles that the migrations make. Their login, password and limits are the operator's own matter,
+and so are those who become members of them."""
+SETTINGS = (
+    "allow_system_table_mods",
+    "default_transaction_read_only",
+    "event_triggers",
+    "ignore_checksum_failure",
+    "ignore_system_indexes",
+    "local_preload_libraries",
+    "role",
+    "row_security",
+    "search_path",
+    "session_preload_libraries",
+    "session_replication_role",
+    "transform_null_equals",
+    "zero_damaged_pages",
+)
+"""Settings that change what a service sees, or let what it writes not arrive."""
 MONTH = re.compile(r"\b(entry|searchable|processing)_[0-9]{4}_[0-9]{2}\b")
 """Name of the table of a month. All months of a table are alike."""
 MAX_NAMED = 3
@@ -43,7 +68,7 @@ async def load_catalogue(connection: Connection) -> Catalogue:
     """Load the facts. An empty search path makes PostgreSQL print every name in full."""
     await connection.execute("set local search_path = pg_catalog")
     facts = defaultdict[str, set[str]](set)
-    for row in await connection.fetch(_FACTS, SCHEMAS):
+    for row in await connection.fetch(_FACTS, SCHEMAS, ROLES, SETTINGS):
         facts[row["object"]].add(row["fact"])
     return {name: frozenset(each) for name, each in facts.items()}
 
@@ -99,7 +124,7 @@ def format_catalogue(catalogue: Catalogue) -> str:
 
 
 _FACTS = r"""
-with s as materialized (
+with recursive s as materialized (
     select oid, nspname, nspowner, nspacl from pg_catalog.pg_namespace
     where nspname = any($1::text[])
 ), r as materialized (
@@ -119,6 +144,11 @@ with s as materialized (
     union all select object, proowner, coalesce(proacl, acldefault('f', proowner)), '' from f
     union all select object, relowner, attacl, format(' (%s)', attname)
         from r join pg_catalog.pg_attribute on attrelid = r.oid where attacl is not null
+), own as materialized (
+    select *, 'role ' || rolname as object from pg_catalog.pg_roles where rolname = any($2::text[])
+), membership (object, role) as (
+    select object, roleid from own join pg_catalog.pg_auth_members on member = own.oid
+    union select object, roleid from membership join pg_catalog.pg_auth_members on member = role
 )
 select object, 'a ' || case relkind when 'r' then 'table' when 'p' then 'partitioned table'
     when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table'
@@ -148,8 +178,16 @@ from r join pg_catalog.pg_constraint c on conrelid = r.oid and contype <> 'n'
 union all select object, concat(case when relispartition
     then regexp_replace(pg_get_indexdef(indexrelid), ' INDEX \S+ ON ', ' INDEX ON ')
     else pg_get_indexdef(indexrelid) end,
-    case when not (indisvalid and indisready) then ' INVALID' end)
+    case when not (indisvalid and indisready and indislive and indimmediate) then ' INVALID' end)
 from r join pg_catalog.pg_index on indrelid = r.oid
+union all select object, 'a flag that hides its ' || what from r cross join lateral (values
+    (relhasindex, 'indexes', exists (select from pg_catalog.pg_index where indrelid = r.oid)),
+    (relhastriggers, 'triggers', exists (select from pg_catalog.pg_trigger where tgrelid = r.oid)),
+    (relhasrules, 'rules', exists (select from pg_catalog.pg_rewrite where ev_class = r.oid)),
+    (relhassubclass, 'parts', exists (select from pg_catalog.pg_inherits where inhparent = r.oid)),
+    (relchecks = (select count(*) from pg_catalog.pg_constraint
+        where conrelid = r.oid and contype = 'c'), 'checks', true)
+) as flag (is_set, what, is_there) where is_there and not is_set
 union all select object, pg_get_triggerdef(t.oid) || case tgenabled when 'O' then ''
     else ' (enabled: ' || tgenabled::text || ')' end
 from r join pg_catalog.pg_trigger t on tgrelid = r.oid and not tgisinternal
@@ -178,14 +216,41 @@ from granted cross join lateral aclexplode(acl)
 where grantee <> owner and (grantee = 0 or pg_get_userbyid(grantee) like 'postkamer\_%')
 union all select 'event trigger ' || evtname, format('it calls %s', evtfoid::regproc)
 from pg_catalog.pg_event_trigger
-union all select 'role ' || case setrole when 0 then 'of everybody'
-    else pg_get_userbyid(setrole) end, 'the setting ' || setting
+union all select object, format('the label %s of %s%s', label, provider, ' on ' || attname)
+from r join pg_catalog.pg_seclabel on objoid = r.oid and classoid = 'pg_catalog.pg_class'::regclass
+left join pg_catalog.pg_attribute on attrelid = r.oid and attnum = objsubid and objsubid > 0
+union all select object, 'rows of the subscription ' || subname
+from r join pg_catalog.pg_subscription_rel on srrelid = r.oid
+join pg_catalog.pg_subscription u on u.oid = srsubid
+union all select object, 'a role' from own
+union all select object, what from own cross join lateral (values (rolsuper, 'superuser'),
+    (rolbypassrls, 'bypassrls'), (rolcreaterole, 'createrole'), (rolcreatedb, 'createdb'),
+    (rolreplication, 'replication')
+) as flag (is_set, what) where is_set
+union all select object, 'grant of the parameter ' || parname
+from pg_catalog.pg_parameter_acl cross join lateral aclexplode(paracl)
+join own on grantee in (0, own.oid)
+union all select object, 'a membership of ' || rolname
+from membership join pg_catalog.pg_roles m on m.oid = role
+where rolsuper or rolbypassrls or rolcreaterole or rolname like 'pg\_%' or rolname = any($2)
+    or m.oid in (select nspowner from s union select grantee
+        from granted cross join lateral aclexplode(acl))
+union all select case setrole when 0 then 'role of everybody'
+    else 'role ' || pg_get_userbyid(setrole) end, 'the setting ' || setting
 from pg_catalog.pg_db_role_setting cross join lateral unnest(setconfig) setting
-where setting ~ '^(session_replication_role|row_security)='
+where (setting ~ '^(session_replication_role|row_security)='
+        or split_part(setting, '=', 1) = any($3::text[])
+            and (setrole = 0 or pg_get_userbyid(setrole) = any($2)))
+    and setting !~ '_preload_libraries=auto_explain$'
     and setdatabase in (0, (select oid from pg_catalog.pg_database
         where datname = current_database()))
+union all select 'the server', format('the setting %s=%s', name, setting)
+from pg_catalog.pg_settings where name = any($3)
+    and source = 'configuration file' and setting is distinct from boot_val
+    and not (name ~ '_preload_libraries$' and setting = 'auto_explain')
 """
-"""Grants to others than everybody and the roles of the services are the operator's own matter."""
+"""Grants to others than everybody and the roles of the services are the operator's own matter, and
+so are publications, which give others what they may read anyway."""
 
 
 async def _print(url: str) -> None:

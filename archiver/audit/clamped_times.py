@@ -7,8 +7,7 @@ from services.postgres.database import Connection
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """Beginning of time for PostgreSQL, which counts microseconds or days from it."""
 MICROSECOND = timedelta(microseconds=1)
-FIRST_MICROSECOND = (datetime.min.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
-LAST_MICROSECOND = (datetime.max.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
+FIRST_TIME, LAST_TIME = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 async def clamp_times(connection: Connection) -> None:
@@ -28,8 +27,11 @@ def _encode_time(at: datetime) -> tuple[int]:
 
 
 def _decode_time(since: tuple[int]) -> datetime:
-    microseconds = max(FIRST_MICROSECOND, min(since[0], LAST_MICROSECOND))
-    return EPOCH + timedelta(microseconds=microseconds)
+    """Return a time. Each entry has two, so that those that Python has take the short way."""
+    try:
+        return EPOCH + timedelta(0, 0, since[0])
+    except OverflowError:
+        return FIRST_TIME if since[0] < 0 else LAST_TIME
 
 
 def _encode_date(day: date) -> tuple[int]:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from archiver.media.fetch_policy import REASONS, RELEASED, AnnouncedFile
+from archiver.media.fetch_policy import FURTHEST_AHEAD, REASONS, RELEASED, AnnouncedFile
 
 IN_FLIGHT = timedelta(hours=1)
 """Time that a result may take to reach the record, normally seconds: a router that restarts, or an
@@ -29,6 +29,7 @@ What = Literal[
     "shut",
     "moved",
     "announced",
+    "delayed",
     "bent",
     "forged",
     "unrecorded",
@@ -44,6 +45,7 @@ SENTENCES: dict[What, str] = {
     " erasure is on the record",
     "moved": "its table gives it another place than its message has: {}",
     "announced": "its table does not say of it what its message said",
+    "delayed": "its table lets nobody look for it before a time that this archive never sets",
     "bent": "its table has another state, salt, name or verdict than this archive wrote",
     "forged": "its table and the record do not agree: {}",
     "unrecorded": "its table has a result that the record does not have",
@@ -106,6 +108,8 @@ class FileRow(msgspec.Struct, frozen=True, kw_only=True):
     has_result: bool
     """True if the row says that the file has come to its end."""
     released_by: str
+    due_at: datetime
+    """Time of the next attempt to fetch or scan it."""
     is_bound: bool = True
     """False if its keyed hash is not that of what it says."""
 
@@ -149,6 +153,8 @@ def find_faults(
 def _faults_of_columns(
     row: FileRow, history: FileHistory, now: datetime
 ) -> Iterator[tuple[What, tuple[str, ...]]]:
+    if row.due_at - now > FURTHEST_AHEAD:
+        yield "delayed", ()
     faults = [*_faults_of_result(row, history, now)]
     if not (row.is_bound or faults):  # these say more
         yield "bent", ()

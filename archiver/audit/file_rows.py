@@ -181,6 +181,7 @@ def _open_row(row: Row, key: bytes | None) -> FileRow:
         result=msgspec.structs.replace(result, at=ended_at) if ended_at else result,
         has_result=ended_at is not None,
         released_by=row["released_by"],
+        due_at=in_utc(row["due_at"]),
         is_bound=key is None or is_bound(_as_written(row), key, must=must),
     )
 
@@ -215,7 +216,7 @@ order by id limit $2
 _ROWS = """
 select id as about, tenant, number, conversation, department, sent_at, salt, sealed, state,
     announced->>'mimeType' as announced_type, file_salt, ciphertext_sha256, mime_type, size,
-    digest, agrees, mac, scanned, released_by, reason, ended_at
+    digest, agrees, mac, scanned, released_by, reason, ended_at, due_at
 from archiver.media where id = any($1::uuid[])
 """
 

@@ -1,7 +1,8 @@
 """Hold both quarantines against the log: what was set aside is there until a person decided.
 
 The archiver's rows each have an entry when they come and when they go, with a hash that needs the
-master key. The router's have one when they come, and stay for `quarantine_days` at least.
+master key. The router's have one when they come, and stay for `quarantine_days` at least; with the
+working key each is opened, which shows that nobody overwrote it.
 """
 
 from collections import Counter
@@ -16,6 +17,9 @@ from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from archiver.quarantine import ASIDE, ROW, AsideEvent, read_event, row_digest
 from services.postgres.database import Connection
+from services.postgres.shut_rows import SHUT
+from services.sealing.columns import QUARANTINE, bind
+from services.sealing.key_ring import KeyRing
 
 WHAT = "quarantine"
 AT_ONCE = 100
@@ -32,9 +36,10 @@ Row: TypeAlias = Any
 
 
 async def verify_quarantines(
-    connection: Connection, keys: KeyStore | None
+    connection: Connection, keys: KeyStore | None, ring: KeyRing | None = None
 ) -> AsyncIterator[Finding]:
-    """Yield what is wrong. Run in a transaction that reads one snapshot."""
+    """Yield what is wrong. Run in a transaction that reads one snapshot. The content of the
+    router's rows is looked at with its working keys alone."""
     for row in await connection.fetch(_UNPAIRED, ASIDE):
         sentence = (
             f"what was set aside under {row['id']} is gone, and nobody archived it"
@@ -50,6 +55,35 @@ async def verify_quarantines(
     for row in await connection.fetch(_GONE_FROM_ROUTER, ROUTER_DAYS):
         sentence = "the router set this aside, and its row is gone"
         yield Finding(WHAT, sentence, row["position"], str(row["id"]))
+    if ring:
+        async for finding in _shut(connection, ring):
+            yield finding
+
+
+async def count_units(connection: Connection) -> int:
+    """Return how many units of the router wait in its quarantine."""
+    number: int = await connection.fetchval(f"select count(*) {_WAITING_UNITS}")
+    return number
+
+
+async def _shut(connection: Connection, ring: KeyRing) -> AsyncIterator[Finding]:
+    """Yield the units of the router that do not open. A value opens in no other row."""
+    cursor = await connection.cursor(f"select id, raw, entry, refusal {_WAITING_UNITS} order by id")
+    while rows := await cursor.fetch(AT_ONCE):
+        for row in rows:
+            if not _opens(row, ring):
+                sentence = f"what the router set aside under {row['id']} does not open"
+                yield Finding(WHAT, sentence)
+
+
+def _opens(row: Row, ring: KeyRing) -> bool:
+    """Return if the content of a unit opens, and the entry that decides it again unless a refusal
+    says why there is none."""
+    values = [row["raw"], *([] if row["refusal"] else [row["entry"]])]
+    try:
+        return all(value and ring.unseal(value, QUARANTINE, bind(row["id"])) for value in values)
+    except SHUT:
+        return False
 
 
 async def _settled_by_hand(connection: Connection, keys: KeyStore) -> list[Finding]:
@@ -126,6 +160,7 @@ _WAITING = """
 select what, least((data->>'count')::numeric, 1e9)::bigint as count from access.operation
 where what in ('quarantine again', 'quarantine drop') and jsonb_typeof(data->'count') = 'number'
 """
+_WAITING_UNITS = "from router.quarantine where published_at is null and dropped_at is null"
 _GONE_FROM_ROUTER = """
 select e.id, e.position from archiver.entry e
 where e.kind = 'quarantine' and e.at > now() - make_interval(days => $1)

@@ -12,15 +12,17 @@ import msgspec
 from archiver.audit.acceptance_rows import verify_acceptances
 from archiver.audit.log_walk import Finding
 from archiver.audit.processing_rows import ProcessingNotes, verify_processing
-from archiver.audit.quarantine_rows import verify_quarantines
+from archiver.audit.quarantine_rows import count_units, verify_quarantines
 from archiver.audit.request_rows import verify_requests
 from archiver.encryption.key_store import KeyStore
 from services.postgres.database import Connection
+from services.sealing.key_ring import KeyRing
 
 WITHOUT_KEY = """
 without the master key: the requests, the losses that were accepted, what rows of the processing log
 and of the quarantine say, and the index
 """
+WITHOUT_WORKING_KEY = "without POSTKAMER_WORKING_KEY: the content of what the router set aside"
 
 
 class Unseen(msgspec.Struct):
@@ -30,11 +32,14 @@ class Unseen(msgspec.Struct):
 
 
 async def verify_rows(
-    connection: Connection, keys: KeyStore | None, unseen: Unseen
+    connection: Connection, keys: KeyStore | None, unseen: Unseen, ring: KeyRing | None = None
 ) -> AsyncIterator[Finding]:
-    """Yield what is wrong, and fill `unseen`. Run in a transaction that reads one snapshot."""
+    """Yield what is wrong, and fill `unseen`. Run in a transaction that reads one snapshot. `ring`
+    has the working keys of the router."""
     if keys is None:
         unseen.sentences.append(" ".join(WITHOUT_KEY.split()))
+    if ring is None and await count_units(connection):
+        unseen.sentences.append(WITHOUT_WORKING_KEY)
     notes = ProcessingNotes()
     async for finding in verify_processing(connection, keys, notes):
         yield finding
@@ -47,7 +52,7 @@ async def verify_rows(
             yield finding
         if destroyed:
             unseen.sentences.append(f"requests whose steps were destroyed: {destroyed}")
-    async for finding in verify_quarantines(connection, keys):
+    async for finding in verify_quarantines(connection, keys, ring):
         yield finding
 
 

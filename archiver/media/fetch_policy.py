@@ -21,6 +21,9 @@ LARGEST_BYTES = 100 * 1024 * 1024
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 5.0, 900.0
 """Seconds before the next attempt, doubled each time up to the second value: a file arrives within
 minutes after an outage ends."""
+FURTHEST_AHEAD = timedelta(hours=1)
+"""Time ahead of which no attempt is due, unless a hand wrote it: three times the longest pause,
+since clocks differ. Such a file is due at once."""
 ANSWER_BYTES = 16 * 1024
 """Most bytes read of Meta's description of a file, which takes under 1 KiB."""
 

@@ -14,7 +14,7 @@ from archiver.encryption.file_binding import BOUND, bind, is_bound
 from archiver.encryption.key_store import KeyStore, Row
 from archiver.encryption.sealing import SALT_BYTES
 from archiver.media import row_encryption
-from archiver.media.fetch_policy import AnnouncedFile, FetchedFile, MediaResult
+from archiver.media.fetch_policy import FURTHEST_AHEAD, AnnouncedFile, FetchedFile, MediaResult
 from services import clock, metrics
 from services.contract import MediaOutcome
 from services.ids import uuid7
@@ -225,20 +225,25 @@ _SET_MAC = "update archiver.media set mac = $2 where id = $1"
 _CLAIM = """
 update archiver.media set due_at = $1::timestamptz + make_interval(secs => $2),
     attempts = attempts + 1
-where id = (
-    select id from archiver.media where due_at <= $1 and {0}
-    order by due_at limit 1 for update skip locked)
+where id = coalesce(
+    (select id from archiver.media where due_at <= $1 and {0}
+        order by due_at limit 1 for update skip locked),
+    (select id from archiver.media
+        where due_at > $1::timestamptz + make_interval(secs => {3}) and {0}
+        order by due_at limit 1 for update skip locked))
 returning id, number, announced, sent_at, state, attempts, {1}, mime_type, {2}
 """
+_AHEAD = FURTHEST_AHEAD.total_seconds()
 _TO_FETCH = _CLAIM.format(
     "state = 'waiting' and number <> all($3::text[])",
     "object as previous_object, ciphertext_sha256 as previous_sha256",
     _SEALED,
+    _AHEAD,
 )
 _LOCATION = "object, ciphertext_sha256"
-_TO_SCAN = _CLAIM.format("state = 'fetched'", _LOCATION, _SEALED)
+_TO_SCAN = _CLAIM.format("state = 'fetched'", _LOCATION, _SEALED, _AHEAD)
 _UNSCANNED = "state = 'available' and not scanned and released_by = ''"
-_TO_SCAN_LATER = _CLAIM.format(_UNSCANNED, _LOCATION, _SEALED)
+_TO_SCAN_LATER = _CLAIM.format(_UNSCANNED, _LOCATION, _SEALED, _AHEAD)
 """Each of these queries has an index of its own."""
 
 _START_FETCH = """

@@ -23,6 +23,7 @@ from archiver.audit.log import VerifyOptions, verify_log
 from archiver.audit.log_walk import Finding
 from archiver.audit.rows_beside import Unseen, verify_rows
 from archiver.audit.service_role import ROLE, read_as_service
+from archiver.audit.table_indexes import verify_indexes
 from archiver.audit.time_stamps import StampAudit
 from archiver.encryption.key_store import KeyStore
 from archiver.log.checkpoint_signer import sign_checkpoint
@@ -72,9 +73,11 @@ from cli.support.output import (
 )
 from cli.support.person import require_reach
 from cli.support.reach import Subject
+from cli.support.working_keys import ring_if_given
 from services.config import settings
 from services.files.object_store import ObjectStore
 from services.postgres.database import Connection, Pool
+from services.sealing.key_ring import KeyRing
 from services.transparency.cosignature import Witness
 from services.transparency.signed_note import InvalidNote, read_verifier
 
@@ -170,7 +173,7 @@ def verify(
         options = VerifyOptions(trusted, since, copies, keys, heads, demanded.options)
         result = await _verify_stamps(pool, outside, await _verify_log(pool, options))
         result = _with_silent(demanded, result)
-        result = await _verify_rows(pool, keys, result)
+        result = await _verify_rows(pool, keys, await ring_if_given(pool), result)
         if index and keys:
             result = await _verify_index(pool, keys, result)
         if media and outside:
@@ -231,7 +234,9 @@ async def _verify_log(pool: Pool, options: VerifyOptions) -> Verification:
     progress = Progress("entries")
     async with snapshot(pool) as connection:
         tables = (await verify_catalogue(connection))[:MAX_FINDINGS]
-        unseen = [] if await read_as_service(connection) else [AS_OWNER]
+        of_indexes, unseen = await verify_indexes(connection)
+        tables += of_indexes[:MAX_FINDINGS]
+        unseen += [] if await read_as_service(connection) else [AS_OWNER]
         found = await _collect(verify_log(connection, options, progress))
     is_outside = options.outside is not None
     return Verification(
@@ -239,11 +244,13 @@ async def _verify_log(pool: Pool, options: VerifyOptions) -> Verification:
     )
 
 
-async def _verify_rows(pool: Pool, keys: KeyStore | None, result: Verification) -> Verification:
+async def _verify_rows(
+    pool: Pool, keys: KeyStore | None, ring: KeyRing | None, result: Verification
+) -> Verification:
     unseen = Unseen()
     async with snapshot(pool) as connection:
         await read_as_service(connection)
-        found = await _collect(verify_rows(connection, keys, unseen))
+        found = await _collect(verify_rows(connection, keys, unseen, ring))
     sentences = [*result.not_looked_at, *unseen.sentences]
     return msgspec.structs.replace(result, row_findings=found, not_looked_at=sentences)
 

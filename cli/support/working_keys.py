@@ -10,6 +10,7 @@ from services import clock, working_keys
 from services.config import settings
 from services.postgres.database import Connection, Pool
 from services.postgres.shut_rows import SHUT
+from services.sealing.key_ring import KeyRing
 
 
 async def load_working_keys(connection: "Connection | Pool") -> None:
@@ -17,10 +18,27 @@ async def load_working_keys(connection: "Connection | Pool") -> None:
 
     SettingsError without POSTKAMER_WORKING_KEY, CommandRefused if it is not the key of these.
     """
-    options = settings.load(settings.WorkingKeySettings, os.environ)
-    masters = [settings.key_bytes(key) for key in options.working_key]
+    with _refusing():
+        await working_keys.refresh(cast(Pool, connection), _masters(), clock.now().date())
+
+
+async def ring_if_given(pool: Pool) -> KeyRing | None:
+    """Return the working keys that exist, to open with them; None without POSTKAMER_WORKING_KEY.
+    CommandRefused if it is not the key of these."""
+    if settings.read("POSTKAMER_WORKING_KEY", os.environ) is None:
+        return None
+    with _refusing():
+        return await working_keys.read_ring(pool, _masters(), clock.now().date())
+
+
+def _masters() -> list[bytes]:
+    return working_keys.working_masters(settings.load(settings.WorkingKeySettings, os.environ))
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
     try:
-        await working_keys.refresh(cast(Pool, connection), masters, clock.now().date())
+        yield
     except working_keys.WrongWorkingKey as error:
         raise CommandRefused(str(error)) from None
 

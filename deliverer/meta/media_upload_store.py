@@ -36,7 +36,6 @@ class UploadedFile(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str
     mime_type: str
     size: int
-    is_sealed: bool
 
 
 class MediaUploadStore:
@@ -125,7 +124,7 @@ on conflict (media, account) do update set provider_id = '', due_at = excluded.d
 returning media, account, attempt, extract(epoch from now() - u.first_at)::float8 as tried
 """
 
-_FILE = f"select {', '.join(MEDIA)}, is_sealed, sha256 from gateway.media where id = $1"
+_FILE = f"select {', '.join(MEDIA)}, sha256 from gateway.media where id = $1"
 
 # The attempt is part of the key: a statement carried out late must not touch the next attempt.
 _COMPLETE = """

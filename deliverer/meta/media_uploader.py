@@ -151,8 +151,7 @@ class MediaUploader:
     async def _read(self, file: UploadedFile) -> AsyncIterator[bytes]:
         """Return the plain bytes of a file."""
         pieces = await self._files.store.read(object_store.upload_key(file.object))
-        key = RING.stream_key(file_salt(file.id, file.object))
-        return open_stream(key, pieces) if file.is_sealed else pieces
+        return open_stream(RING.stream_key(file_salt(file.id, file.object)), pieces)
 
     async def _scan(self, file: UploadedFile) -> str:
         """Return why a file must not be sent, or ''."""

@@ -34,8 +34,6 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     sha256: bytes
     filename: str
     created_at: datetime
-    is_sealed: bool = True
-    """False for an object that a version without sealing stored."""
 
     @property
     def kind(self) -> Kind:
@@ -109,7 +107,7 @@ _COLUMNS = ", ".join(Upload.__struct_fields__)
 _FIND = f"select {_COLUMNS} from gateway.media where id = $1 and tenant = $2 and token = $3"
 
 _INSERT = f"""
-insert into gateway.media ({_COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+insert into gateway.media ({_COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 on conflict (id) do nothing returning true
 """
 

@@ -183,6 +183,17 @@ async def test_file_of_a_killed_process_is_taken_by_another_when_its_lease_ends(
     assert row["reason"] == "" and row["due_at"] == later + timedelta(seconds=LEASE_SECONDS)
 
 
+async def test_file_that_a_hand_made_due_never_is_due_at_once(pool: Pool) -> None:
+    id = await came(pool, "900")
+    book, now = await book_of(pool), clock.now()
+    for due_at in ("'infinity'", "now() + interval '61 minutes'"):
+        await pool.execute(f"update archiver.media set due_at = {due_at}")
+        taken = await book.claim_to_fetch(now, clock.new_id(), [])
+        assert taken and taken.id == id
+    await pool.execute("update archiver.media set due_at = now() + interval '59 minutes'")
+    assert await book.claim_to_fetch(now, clock.new_id(), []) is None
+
+
 async def test_a_claim_takes_one_however_few_the_planner_thinks_there_are(pool: Pool) -> None:
     await came(pool, "900")
     await pool.execute("analyze archiver.media")

@@ -189,9 +189,7 @@ async def test_file_whose_stored_bytes_were_altered_fails_its_message_at_once(
 ) -> None:
     content = PNG + bytes(CHUNK_BYTES)
     media, damaged = await office.uploaded(content), damage_count()
-    object = await office.pool.fetchval(
-        "update gateway.media set is_sealed = true where id = $1 returning object", media
-    )
+    object = await office.pool.fetchval("select object from gateway.media where id = $1", media)
     sealed = bytearray()
     key = RING.stream_key(file_salt(media, object))
     async for piece in SealingStream(key, bytes_of(content)).pieces():
@@ -205,6 +203,17 @@ async def test_file_whose_stored_bytes_were_altered_fails_its_message_at_once(
     assert office.attempts == []
     assert office.provider.files == [("image/png", PNG)]
     assert damage_count() == damaged + 1
+
+
+async def test_open_file_in_the_place_of_a_sealed_one_is_not_sent(office: Office) -> None:
+    """Somebody with every right on the database and on the object store, and no key."""
+    media = await office.uploaded(PNG)
+    as_open = "update gateway.media set is_sealed = false where id = $1 returning object"
+    object = await office.pool.fetchval(as_open, media)
+    await office.store.put(object_store.upload_key(object), bytes_of(PNG[::-1]))
+    async with office.working():
+        assert (await office.send(IMAGE, media=media, end="failed"))["reason"] == DAMAGED
+    assert office.provider.files == []
 
 
 async def test_file_of_a_process_that_stops_is_uploaded_by_the_next(

@@ -25,8 +25,9 @@ from services.files.clamd import Scanner
 from services.files.object_store import ObjectStore
 from services.http.server import serve
 from services.postgres.database import Pool
-from services.sealing.columns import UPLOAD, bind
+from services.sealing.columns import UPLOAD, bind, file_salt
 from services.sealing.key_ring import RING
+from services.sealing.stream_sealing import SealingStream
 from services.tasks import background_task
 from tests.support.integration.sealed_lines import seal_lines
 from tests.support.observer import until
@@ -121,7 +122,8 @@ class Office:
         async def pieces() -> AsyncIterator[bytes]:
             yield content
 
-        await self.store.put(object_store.upload_key(object), pieces())
+        sealed = SealingStream(RING.stream_key(file_salt(id, object)), pieces())
+        await self.store.put(object_store.upload_key(object), sealed.pieces())
         values = (id, tenant, "crm", object, "image/png", len(content))
         filename = RING.seal_text(name, UPLOAD, bind(*values))
         hash = RING.seal(sha256(content).digest(), UPLOAD, bind(*values))

@@ -221,6 +221,9 @@ OF_OTHERS = [
             "insert into balance.accepted (equation, id, subject, operation) select 'record',"
             " gen_random_uuid(), '1', id from archiver.entry where kind = 'operation' limit 1",
             "are not those that it accepted"),
+    _beside("unit-overwritten", "What the router set aside is overwritten.",
+            "insert into router.quarantine (id, reason, raw) values (gen_random_uuid(), 'x', 'x')",
+            "does not open"),
     _beside("written", "The time at which an entry was written is changed.",
             "update archiver.entry set written_at = written_at - interval '90 days'"
             " where position = :place", "its time of writing was altered"),

@@ -77,6 +77,12 @@ OF_FILES = [
         act="delete from archiver.media where id = ':waiting'",
     ),
     Tampering(
+        id="file-due-never", says="its table lets nobody look for it before a time",
+        what="A file that waits is made due never, so that it is not fetched while Meta keeps it."
+        " The archiver fetches it all the same.",
+        act="update archiver.media set due_at = 'infinity' where id = ':waiting'",
+    ),
+    Tampering(
         id="file-rows-swapped", what="Two files get each other's content.",
         act="create temporary table other on commit drop as select * from archiver.media;"
         "update archiver.media set ciphertext_sha256 = '', object = null where object is not null;"

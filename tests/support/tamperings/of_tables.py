@@ -19,12 +19,55 @@ alter table archiver.media rename to media_of_before;
 create view archiver.media as select * from archiver.media_of_before where state = 'available'
 """
 
+NOT_READY = """
+update pg_index set indisready = false where indexrelid in (
+    select inhrelid from pg_inherits where inhparent = 'archiver.entry_message'::regclass);
+create temporary table other on commit drop as select * from archiver.entry where position = :place;
+delete from archiver.entry where position = :place;
+insert into archiver.entry select * from other;
+update pg_index set indisready = true where not indisready
+"""
+SUBSCRIPTION = """
+create subscription s connection 'dbname=x' publication p with (connect = false);
+insert into pg_subscription_rel select oid, 'archiver.checkpoint'::regclass, 'r', null
+from pg_subscription where subname = 's'
+"""
+LABEL = "'archiver.entry'::regclass, 'pg_class'::regclass, 0, 'anon', 'MASKED WITH VALUE 1'"
+
 
 def _of(id: str, what: str, act: str, table: str, difference: str) -> Tampering:
     says = f"{table} is not as the migrations made it: {difference}"
     return Tampering(id=f"table-{id}", what=what, act=act, says=says)
 
 
+def _of_role(id: str, what: str, act: str, service: str, difference: str) -> Tampering:
+    return _of(f"role-{id}", what, act, f"role postkamer_{service}", difference)
+
+
+OF_ROLES = [
+    _of_role("setting", "A setting of the archiver's role stops triggers.",
+             "alter role postkamer_archiver set session_replication_role = replica",
+             "archiver", "it has the setting session_replication_role=replica"),
+    _of_role("library", "A setting of the archiver's role loads a library.",
+             "alter role postkamer_archiver set session_preload_libraries = other",
+             "archiver", "it has the setting session_preload_libraries=other"),
+    _of_role("superuser", "The gateway's role gets all rights.",
+             "alter role postkamer_gateway superuser", "gateway", "it has superuser"),
+    _of_role("policies", "The gateway's role is above policies.",
+             "alter role postkamer_gateway bypassrls", "gateway", "it has bypassrls"),
+    _of_role("maker", "The gateway's role may make roles.",
+             "alter role postkamer_gateway createrole", "gateway", "it has createrole"),
+    _of_role("member", "The gateway's role becomes a member of the archiver's.",
+             "grant postkamer_archiver to postkamer_gateway",
+             "gateway", "it has a membership of postkamer_archiver"),
+    _of_role("member-by-another", "The same, by a role in between.",
+             "create role between; grant pg_read_all_data to between;"
+             "grant between to postkamer_gateway",
+             "gateway", "it has a membership of pg_read_all_data"),
+    _of_role("parameter", "The archiver's role may switch triggers off.",
+             "grant set on parameter session_replication_role to postkamer_archiver",
+             "archiver", "it has grant of the parameter session_replication_role"),
+]  # fmt: skip
 OF_TABLES = [
     _of("row-security", "Row-level security hides entries from the archiver.",
         "alter table archiver.entry enable row level security;"
@@ -69,6 +112,26 @@ OF_TABLES = [
         "update pg_index set indisvalid = false"
         " where indexrelid = 'archiver.media_object'::regclass",
         "archiver.media", "it has CREATE UNIQUE INDEX media_object"),
+    _of("index-not-live", "An index is marked as dropped, so that nobody writes to it.",
+        "update pg_index set indislive = false"
+        " where indexrelid = 'archiver.media_object'::regclass",
+        "archiver.media", "it has CREATE UNIQUE INDEX media_object"),
+    Tampering(
+        id="table-index-not-ready", act=NOT_READY, says="_message_idx leads to ",
+        what="An index of entries is made not ready, an entry is written again, and the index is"
+        " made ready: who reads by it misses the entry.",
+    ),
+    _of("flag-of-triggers", "The table of operations is marked as one without triggers.",
+        "update pg_class set relhastriggers = false where oid = 'access.operation'::regclass",
+        "access.operation", "it has a flag that hides its triggers"),
+    _of("flag-of-indexes", "The table of files is marked as one without indexes.",
+        "update pg_class set relhasindex = false where oid = 'archiver.media'::regclass",
+        "archiver.media", "it has a flag that hides its indexes"),
+    _of("label", "A label tells an extension to show something else.",
+        f"insert into pg_seclabel values ({LABEL})",
+        "archiver.entry", "it has the label MASKED WITH VALUE 1 of anon"),
+    _of("subscription", "Checkpoints are written by another server.", SUBSCRIPTION,
+        "archiver.checkpoint", "it has rows of the subscription s"),
     _of("inherits", "A table that inherits brings rows of its own.",
         "create table public.more () inherits (archiver.media)",
         "archiver.media", "it has rows of public.more"),
@@ -117,9 +180,9 @@ OF_TABLES = [
         says="archiver.other: no migration made it",
     ),
     Tampering(
-        id="table-setting", what="A setting of the archiver's role stops triggers.",
-        act="alter role postkamer_archiver set session_replication_role = replica",
-        says="role postkamer_archiver: no migration made it",
+        id="table-setting-of-all", what="A setting of everybody shows another table of a name.",
+        act="alter role all set search_path = forged, pg_catalog",
+        says="role of everybody: no migration made it (the setting search_path=forged, pg_catalog)",
     ),
     Tampering(
         id="table-event-trigger", what="A trigger runs whenever a table is made.",

@@ -15,7 +15,7 @@ from tests.support.tamperings.of_log import (
 )
 from tests.support.tamperings.of_signing_key import OF_COPIES, OF_SIGNING_KEY
 from tests.support.tamperings.of_stamps import OF_STAMPS
-from tests.support.tamperings.of_tables import OF_TABLES
+from tests.support.tamperings.of_tables import OF_ROLES, OF_TABLES
 from tests.support.tamperings.tampering import Tampering, Who
 
 PAGE = Path(__file__).parents[3] / "docs" / "municipality" / "tamperings.md"
@@ -27,6 +27,7 @@ GROUPS: dict[str, list[Tampering]] = {
     "Keys and erasures": OF_KEYS,
     "Values that cannot be, and tables that are gone": OF_NONSENSE,
     "The tables themselves": OF_TABLES,
+    "The roles of the services": OF_ROLES,
     "The table of files": OF_FILES,
     "The search index": OF_INDEX,
     "Tokens and what operators did": OF_ACCESS,
@@ -80,22 +81,6 @@ UNTESTED = (
         "An event that never happened is added as a new entry.",
         "The record shows what Postkamer was given and when; it cannot show that it was true."
         " Segments of webhooks carry the signature of Meta.",
-    ),
-    (
-        DATABASE_ALONE,
-        "An index is made not ready, a row is written again, and the index is made ready.",
-        "Who reads by that index misses the row. Nothing compares indexes with their tables yet.",
-    ),
-    (
-        DATABASE_ALONE,
-        "A role of Postkamer itself gets more rights, or becomes a member of another.",
-        "Rights of roles are not compared with what the migrations gave yet.",
-    ),
-    (
-        DATABASE_ALONE,
-        "A file is made due never, so that it is not fetched while Meta keeps it.",
-        "The time of the next try is not on the record yet. The metric of the oldest file that"
-        " waits shows it.",
     ),
     (
         DATABASE_ALONE,

@@ -10,6 +10,7 @@ from services.postgres.database import Connection, Pool, connection_pool
 from tests.support.archiver.commands import Archive
 from tests.support.archiver.signed_log import Log
 from tests.support.archiver.undone import undone
+from tests.support.observer import until
 
 FILE = Path(catalogue.__file__).with_name("catalogue.toml")
 
@@ -45,8 +46,43 @@ async def test_setting_that_stops_triggers_is_named(pool: Pool) -> None:
             "alter role postkamer_archiver in database reused set row_security = off"
         )
         [sentence] = await differences(connection)
-        assert sentence.startswith("role postkamer_archiver: no migration made it")
+        assert sentence.startswith("role postkamer_archiver is not as the migrations made it")
         await connection.execute("alter role postkamer_archiver in database reused reset all")
+
+
+async def set_on_server(pool: Pool, change: str, expected: list[str]) -> None:
+    """Change the server's settings, and wait until a session has them."""
+
+    async def look() -> list[str]:
+        async with pool.acquire() as connection, connection.transaction():
+            return await differences(connection)
+
+    await pool.execute(f"alter system {change}")
+    await pool.execute("select pg_reload_conf()")
+    await until(look, lambda found: found == expected, 15)
+
+
+async def test_setting_of_the_server_is_named(pool: Pool) -> None:
+    said = "the server: no migration made it (the setting transform_null_equals=on)"
+    try:
+        await set_on_server(pool, "set transform_null_equals = on", [said])
+    finally:
+        await set_on_server(pool, "reset transform_null_equals", [])
+
+
+async def test_settings_and_members_that_operators_choose_are_no_fault(pool: Pool) -> None:
+    async with pool.acquire() as connection, undone(connection):
+        await connection.execute(
+            "alter role postkamer_gateway login password 'x' connection limit 9"
+            " valid until '2099-01-01'; alter role postkamer_gateway set work_mem = '8MB';"
+            "alter role all set session_preload_libraries = auto_explain;"
+            "create role reader; alter role reader set search_path = archiver;"
+            "alter role reader set default_transaction_read_only = on;"
+            "grant select on archiver.entry to reader; grant postkamer_archiver to reader;"
+            "create role doors; grant doors to postkamer_gateway;"
+            "create publication copies for all tables"
+        )
+        assert await differences(connection) == []
 
 
 async def test_verify_sees_what_the_archiver_sees(log: Log, archive: Archive, pool: Pool) -> None:

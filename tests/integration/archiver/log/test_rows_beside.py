@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from archiver.audit.log_walk import Finding
-from archiver.audit.rows_beside import Unseen, verify_rows
+from archiver.audit.rows_beside import WITHOUT_WORKING_KEY, Unseen, verify_rows
 from archiver.audit.service_role import read_as_service
 from archiver.audit.subject_rows import find_extra_subjects
 from archiver.index.record_fields import Identity
@@ -17,6 +17,8 @@ from archiver.subject_access.person_finder import SubjectMatch
 from archiver.subject_access.requests.store import NewRequest, RequestStore
 from services import clock
 from services.postgres.database import Connection
+from services.sealing.columns import QUARANTINE, bind
+from services.sealing.key_ring import RING, KeyRing
 from tests.support.archiver.commands import Archive
 from tests.support.archiver.records import record
 from tests.support.archiver.signed_log import Log, conversation
@@ -66,11 +68,11 @@ WITH_THE_KEY = {
 
 
 async def verified(
-    connection: Connection, log: Log, *, with_keys: bool = True
+    connection: Connection, log: Log, *, with_keys: bool = True, ring: KeyRing | None = None
 ) -> tuple[list[Finding], list[str]]:
     unseen = Unseen()
     await read_as_service(connection)
-    rows = verify_rows(connection, log.keys if with_keys else None, unseen)
+    rows = verify_rows(connection, log.keys if with_keys else None, unseen, ring)
     return [one async for one in rows], unseen.sentences
 
 
@@ -276,6 +278,33 @@ async def test_unit_that_no_command_settled_is_named(log: Log) -> None:
     drop = record("operation", {"what": "quarantine drop", "count": 1}, tenant="", conversation="")
     await log.writer.add([drop])
     assert await sentences(log) == []
+
+
+async def test_unit_of_the_router_that_was_overwritten_is_named(log: Log) -> None:
+    """By whoever may write the tables: a value of another unit, no value, and any other bytes."""
+    ids = [clock.new_id() for _ in range(2)]
+    add = "insert into router.quarantine (id, reason, raw, entry, refusal)"
+    for id in ids:
+        values = [RING.seal(text, QUARANTINE, bind(id)) for text in (b"raw", b"entry")]
+        await log.pool.execute(f"{add} values ($1, 'x', $2, $3, '')", id, *values)
+    changes = {
+        "nothing": "select 1",
+        "other": "update router.quarantine q set {0} = o.{0} from router.quarantine o"
+        " where q.id = $1 and o.id <> q.id",
+        "none": "update router.quarantine set {0} = '' where id = $1",
+        "bytes": "update router.quarantine set {0} = {0} || 'x' where id = $1",
+        "settled": "update router.quarantine set {0} = '', published_at = now() where id = $1",
+    }
+    named = [f"what the router set aside under {ids[0]} does not open"]
+    for name, change in changes.items():
+        for column in ("raw", "entry"):
+            async with log.pool.acquire() as connection, undone(connection):
+                arguments = () if name == "nothing" else (ids[0],)
+                await connection.execute(change.format(column), *arguments)
+                findings, unseen = await verified(connection, log, ring=RING)
+            expected = [] if name in ("nothing", "settled") else named
+            assert (sentences_of(findings), unseen) == (expected, []), (name, column)
+    assert (await beside(log))[1] == [WITHOUT_WORKING_KEY]
 
 
 async def extra_persons(log: Log) -> tuple[list[Finding], int]:
