@@ -5,17 +5,18 @@ A connection counts for its networks until the first request on it is proven, by
 token. So those of Meta, of a BSP and of a CRM count for some milliseconds, however many they are.
 """
 
-from collections import Counter
-from itertools import islice
-from typing import Literal, Protocol, get_args
+from collections.abc import Iterable
+from itertools import chain, islice
+from typing import Literal, get_args
 
 import msgspec
 
 from services.http.client_networks import Network, Networks
+from services.http.strangers import Connection, Strangers
 
 LOOKED_AT = 64
-"""Unproven connections, the oldest first, among which an idle one is looked for when all are taken.
-The others may be in a request."""
+"""Connections of strangers, the oldest first, among which one is looked for that waits for its
+client. The others may be with us."""
 
 
 Bound = Literal["all", "address", "network"]
@@ -38,13 +39,12 @@ class UnprovenBounds(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 10.0
     """Seconds for the first byte and the whole header of the first request, and then between
     requests. A client that has something to say sends it in one go; the slowest line needs 3 s."""
+    spared_seconds: float = 0.25
+    """Seconds from its opening in which no connection is closed for another: most requests come
+    with the connection. Whoever wants to push out others sooner makes 10,000 a second, and is the
+    firewall's."""
     trusted: tuple[Network, ...] = ()
     """Networks of our proxies: their connections do not count, and are theirs to close."""
-
-
-class Connection(Protocol):
-    def is_idle(self) -> bool: ...
-    def force_close(self) -> None: ...
 
 
 class ConnectionCounts:
@@ -53,44 +53,52 @@ class ConnectionCounts:
     def __init__(self, limit: int, bounds: UnprovenBounds | None) -> None:
         self.bounds, self._limit = bounds, limit
         self._open = 0
-        self._unproven: dict[Connection, Networks] = {}
-        self._by_network: Counter[str] = Counter()
+        self._strangers = Strangers()
 
     def refusal(self, networks: Networks) -> Bound | None:
         """Return the bound that one more connection of these networks would exceed."""
         if self.bounds and networks:
-            address, network = networks
-            if self._by_network[address] >= self.bounds.per_address:
+            of_address, of_network = self._strangers.count(networks)
+            if of_address >= self.bounds.per_address:
                 return "address"
-            if self._by_network[network] >= self.bounds.per_network:
+            if of_network >= self.bounds.per_network:
                 return "network"
         return "all" if self._open >= self._limit else None
 
-    def make_room(self) -> bool:
-        """Close an old idle connection that has proven nothing; False if there is none."""
-        for connection in islice(self._unproven, LOOKED_AT):
-            if connection.is_idle():
-                self._forget(connection)
-                connection.force_close()
+    def make_room(self, bound: Bound, networks: Networks) -> bool:
+        """Close the oldest of a crowd that waits for its client, for a newcomer of these networks.
+
+        Returns False if there is none. One that is proven is never closed.
+        """
+        for connection in self._find_crowd(bound, networks):
+            if connection.waits_for_client():
+                self._strangers.discard(connection)
+                connection.end()
                 return True
         return False
+
+    def _find_crowd(self, bound: Bound, networks: Networks) -> Iterable[Connection]:
+        """Return the connections of which one may be closed for a newcomer, in this order.
+
+        In a full network: of the address that has most there, if it has more than the newcomer's.
+        When all are taken: of the network that has most, and then the oldest.
+        """
+        strangers = self._strangers
+        crowd = strangers.of(strangers.largest_address(None if bound == "all" else networks[-1]))
+        if bound == "all":
+            return chain(islice(crowd, LOOKED_AT), islice(strangers.oldest(), LOOKED_AT))
+        of_address, _ = strangers.count(networks)
+        return islice(crowd, LOOKED_AT) if len(crowd) > of_address else ()
 
     def enter(self, connection: Connection, networks: Networks) -> None:
         self._open += 1
         if networks:
-            self._unproven[connection] = networks
-            self._by_network.update(networks)
+            self._strangers.add(connection, networks)
 
     def prove(self, connection: Connection) -> None:
         """Count a connection no more in its networks."""
-        self._forget(connection)
+        self._strangers.discard(connection)
 
     def leave(self, connection: Connection) -> None:
         self._open -= 1
-        self._forget(connection)
-
-    def _forget(self, connection: Connection) -> None:
-        for network in self._unproven.pop(connection, ()):
-            self._by_network[network] -= 1
-            if not self._by_network[network]:
-                del self._by_network[network]
+        self._strangers.discard(connection)
