@@ -1,5 +1,5 @@
-"""Bounds on the connections of a port: on all, and on those of one address and one network that
-have proven nothing yet.
+"""Bounds on the connections of a port: on all, and on those that have proven nothing yet, together
+and of one address and one network.
 
 A connection counts for its networks until the first request on it is proven, by a signature or a
 token. So those of Meta, of a BSP and of a CRM count for some milliseconds, however many they are.
@@ -17,9 +17,11 @@ from services.http.strangers import Connection, Strangers
 LOOKED_AT = 64
 """Connections of strangers, the oldest first, among which one is looked for that waits for its
 client. The others may be with us."""
+FEW = 8
+"""Connections of a network for which others are closed at any rate. Beyond it others have to have
+more than this network: of equals none gives way, or each would come again and push out another."""
 
-
-Bound = Literal["all", "address", "network"]
+Bound = Literal["all", "strangers", "address", "network"]
 """The bound that one more connection would exceed; a label of the metric."""
 
 
@@ -30,19 +32,23 @@ REFUSALS = (*get_args(Bound), "made_room", "bodies", "bodies_of_network")
 class UnprovenBounds(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds of connections on which nothing is proven."""
 
-    per_address: int = 512
-    """Connections of an IPv4 address or IPv6 /64: twice the busy ones of a benchmark (256), so that
-    a burst is let in; less than a fifth of all."""
-    per_network: int = 1024
-    """Connections of an IPv4 /24 or IPv6 /48: less than half of all, so that one network leaves
-    room for others."""
+    in_all: int = 512
+    """Connections of all together: twice the busy ones of a benchmark (256). Each is proven or
+    refused within milliseconds, so it is a burst that counts. One in the middle of a request takes
+    17 KiB, of which Python's allocator gives back nothing: 7 MiB stay of all, and a gateway has 90.
+    """
+    per_network: int = 384
+    """Connections of an IPv4 /24 or IPv6 /48: a quarter less, so that one network leaves room for
+    others."""
+    per_address: int = 288
+    """Connections of an IPv4 address or IPv6 /64: the busy ones of a benchmark and an eighth more,
+    so that a burst is let in."""
     seconds: float = 10.0
     """Seconds for the first byte and the whole header of the first request, and then between
     requests. A client that has something to say sends it in one go; the slowest line needs 3 s."""
-    spared_seconds: float = 0.25
+    spared_seconds: float = 0.1
     """Seconds from its opening in which no connection is closed for another: most requests come
-    with the connection. Whoever wants to push out others sooner makes 10,000 a second, and is the
-    firewall's."""
+    with the connection. To push out others sooner takes 5,000 new ones a second."""
     trusted: tuple[Network, ...] = ()
     """Networks of our proxies: their connections do not count, and are theirs to close."""
 
@@ -63,6 +69,8 @@ class ConnectionCounts:
                 return "address"
             if of_network >= self.bounds.per_network:
                 return "network"
+            if self._strangers.total >= self.bounds.in_all:
+                return "strangers"
         return "all" if self._open >= self._limit else None
 
     def make_room(self, bound: Bound, networks: Networks) -> bool:
@@ -81,14 +89,17 @@ class ConnectionCounts:
         """Return the connections of which one may be closed for a newcomer, in this order.
 
         In a full network: of the address that has most there, if it has more than the newcomer's.
-        When all are taken: of the network that has most, and then the oldest.
+        Everywhere: of the network that has most, if it has more or the newcomer's has few, and then
+        the oldest.
         """
-        strangers = self._strangers
-        crowd = strangers.of(strangers.largest_address(None if bound == "all" else networks[-1]))
-        if bound == "all":
-            return chain(islice(crowd, LOOKED_AT), islice(strangers.oldest(), LOOKED_AT))
-        of_address, _ = strangers.count(networks)
-        return islice(crowd, LOOKED_AT) if len(crowd) > of_address else ()
+        strangers, everywhere = self._strangers, bound in ("all", "strangers")
+        of_address, of_network = strangers.count(networks) if networks else (0, 0)
+        crowd = strangers.of(strangers.largest_address(None if everywhere else networks[-1]))
+        if not everywhere:
+            return islice(crowd, LOOKED_AT) if len(crowd) > of_address else ()
+        if of_network >= FEW and of_network + 1 >= strangers.most:
+            return ()
+        return chain(islice(crowd, LOOKED_AT), islice(strangers.oldest(), LOOKED_AT))
 
     def enter(self, connection: Connection, networks: Networks) -> None:
         self._open += 1

@@ -264,6 +264,8 @@ def _handler(posts: Mapping[str, Handle], application: Handle) -> Handle:
     """
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        if request.transport is None:  # or the reading of its body is an error of ours
+            raise ConnectionResetError("the client has gone")
         post = posts.get(request.rel_url.raw_path) if request.method == "POST" else None
         if post and "Expect" not in request.headers:
             return await post(request)

@@ -29,9 +29,12 @@ class Tally:
     def subtract(self, key: str) -> None:
         self._move(key, self._counts[key] - 1)
 
-    def most(self) -> str | None:
+    def first(self) -> str | None:
         """Return a key that has most; None if there is no key."""
         return next(iter(self._keys[-1])) if self._keys else None
+
+    def most(self) -> int:
+        return len(self._keys) - 1
 
     def _move(self, key: str, count: int) -> None:
         if was := self._counts.pop(key, 0):
@@ -55,6 +58,15 @@ class Strangers:
         """Network -> the addresses in it."""
         self._networks = Tally()
 
+    @property
+    def total(self) -> int:
+        return len(self._all)
+
+    @property
+    def most(self) -> int:
+        """Connections of the network that has most."""
+        return self._networks.most()
+
     def count(self, networks: Networks) -> tuple[int, int]:
         """Return the numbers of an address and of its network."""
         address, network = networks
@@ -65,8 +77,8 @@ class Strangers:
 
     def largest_address(self, network: str | None) -> str | None:
         """Return the address that has most in a network, None: in the one that has most."""
-        network = network or self._networks.most()
-        return self._addresses[network].most() if network in self._addresses else None
+        network = network or self._networks.first()
+        return self._addresses[network].first() if network in self._addresses else None
 
     def of(self, address: str | None) -> Collection[Connection]:
         return self._of_address.get(address or "", ())

@@ -19,9 +19,9 @@ pytestmark = pytest.mark.alone
 STRANGER, OTHER = "127.0.0.1", "127.0.0.2"
 HALVES, IDLE = 500, 3000
 CROWD = [f"127.{network}.0.{n}" for network in (1, 2, 3) for n in (1, 2)]
-OF_CROWD = 512
-"""Half bodies of each address of a crowd, which come again whenever they are refused: more than all
-places together."""
+OF_CROWD = 128
+"""Half bodies of each address of a crowd, which come again whenever they are refused: in all more
+than strangers have places."""
 WARMING, OTHERS = 100, 100
 PAUSE_SECONDS = 0.02
 """Pause between two of the others: the pace of a busy town."""

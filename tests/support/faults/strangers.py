@@ -27,6 +27,8 @@ IN_A_ROW, PAUSE_SECONDS = 20, 0.01
 """Connections without a pause, and the pause: some 2,000 a second. More at once would first fill
 the queue of the kernel, which is a matter for a firewall.
 """
+AGAIN_SECONDS = 0.5
+"""Pause before the next half body, for the same reason."""
 FILES = 8192
 
 
@@ -46,12 +48,13 @@ async def return_with_halves(port: int, source: str, there: asyncio.Semaphore) -
     while True:
         try:
             reader, writer = await asyncio.open_connection(DOOR, port, local_addr=(source, 0))
-            writer.write(HALF + b"x" * SENT_AGAIN)
             there.release()
+            writer.write(HALF + b"x" * SENT_AGAIN)
             await reader.read()
             writer.close()
         except OSError:
-            await asyncio.sleep(PAUSE_SECONDS)
+            pass
+        await asyncio.sleep(AGAIN_SECONDS)
 
 
 async def crowd(port: int, sources: Sequence[str], halves: int) -> None:

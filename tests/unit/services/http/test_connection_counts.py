@@ -1,6 +1,6 @@
 """Bounds on connections that have proven nothing."""
 
-from services.http.connection_counts import ConnectionCounts, UnprovenBounds
+from services.http.connection_counts import FEW, ConnectionCounts, UnprovenBounds
 
 A, B, FAR = ("a", "net"), ("b", "net"), ("c", "far")
 OURS = ()
@@ -86,6 +86,24 @@ def test_room_is_made_by_the_network_and_the_address_that_have_most() -> None:
     door.leave(third)
     assert door.make_room("all", ("d", "new"))
     assert alone.ended, "the oldest, as both networks have two"
+
+
+def test_strangers_together_leave_room_for_those_who_are_proven() -> None:
+    door = ConnectionCounts(9, UnprovenBounds(in_all=2))
+    first, second = entered(door, A, FAR)
+    assert (door.refusal(B), door.refusal(OURS)) == ("strangers", None)
+    assert door.make_room("strangers", B)
+    assert ended(first, second) == [True, False]
+    assert door.refusal(B) is None
+
+
+def test_of_equal_crowds_none_gives_way_to_another() -> None:
+    door = ConnectionCounts(2 * FEW + 1, None)
+    lines = entered(door, *[A, FAR] * FEW, A)
+    assert not door.make_room("all", FAR), "it would have as many"
+    assert door.make_room("all", ("d", "new"))
+    assert [line for line in lines if line.ended] == lines[:1]
+    assert not door.make_room("all", A)
 
 
 def test_room_in_a_full_network_is_made_by_the_address_that_has_most() -> None:
