@@ -21,7 +21,7 @@ FEW = 8
 """Connections of a network for which others are closed at any rate. Beyond it others have to have
 more than this network: of equals none gives way, or each would come again and push out another."""
 
-Bound = Literal["all", "strangers", "address", "network"]
+Bound = Literal["all", "unheard", "address", "network"]
 """The bound that one more connection would exceed; a label of the metric."""
 
 
@@ -32,17 +32,17 @@ REFUSALS = (*get_args(Bound), "made_room", "bodies", "bodies_of_network")
 class UnprovenBounds(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds of connections on which nothing is proven."""
 
-    in_all: int = 512
-    """Connections of all together: twice the busy ones of a benchmark (256). Each is proven or
-    refused within milliseconds, so it is a burst that counts. One in the middle of a request takes
-    17 KiB, of which Python's allocator gives back nothing: 7 MiB stay of all, and a gateway has 90.
-    """
-    per_network: int = 384
-    """Connections of an IPv4 /24 or IPv6 /48: a quarter less, so that one network leaves room for
-    others."""
-    per_address: int = 288
-    """Connections of an IPv4 address or IPv6 /64: the busy ones of a benchmark and an eighth more,
-    so that a burst is let in."""
+    unheard: int = 512
+    """Connections on which no whole request has come yet: twice the busy ones of a benchmark (256).
+    A request comes within milliseconds, so it is a burst that counts. In the middle of one a
+    connection takes 17 KiB, of which Python's allocator gives back next to nothing: 7 MiB stay of
+    all, and a gateway has 90."""
+    per_address: int = 512
+    """Connections of an IPv4 address or IPv6 /64: as many, so that a burst is let in; less than a
+    fifth of all."""
+    per_network: int = 1024
+    """Connections of an IPv4 /24 or IPv6 /48: less than half of all, so that one network leaves
+    room for others."""
     seconds: float = 10.0
     """Seconds for the first byte and the whole header of the first request, and then between
     requests. A client that has something to say sends it in one go; the slowest line needs 3 s."""
@@ -59,7 +59,7 @@ class ConnectionCounts:
     def __init__(self, limit: int, bounds: UnprovenBounds | None) -> None:
         self.bounds, self._limit = bounds, limit
         self._open = 0
-        self._strangers = Strangers()
+        self._strangers, self._unheard = Strangers(), Strangers()
 
     def refusal(self, networks: Networks) -> Bound | None:
         """Return the bound that one more connection of these networks would exceed."""
@@ -69,8 +69,8 @@ class ConnectionCounts:
                 return "address"
             if of_network >= self.bounds.per_network:
                 return "network"
-            if self._strangers.total >= self.bounds.in_all:
-                return "strangers"
+            if self._unheard.total >= self.bounds.unheard:
+                return "unheard"
         return "all" if self._open >= self._limit else None
 
     def make_room(self, bound: Bound, networks: Networks) -> bool:
@@ -80,7 +80,7 @@ class ConnectionCounts:
         """
         for connection in self._find_crowd(bound, networks):
             if connection.waits_for_client():
-                self._strangers.discard(connection)
+                self.prove(connection)
                 connection.end()
                 return True
         return False
@@ -88,28 +88,34 @@ class ConnectionCounts:
     def _find_crowd(self, bound: Bound, networks: Networks) -> Iterable[Connection]:
         """Return the connections of which one may be closed for a newcomer, in this order.
 
-        In a full network: of the address that has most there, if it has more than the newcomer's.
-        Everywhere: of the network that has most, if it has more or the newcomer's has few, and then
-        the oldest.
+        A newcomer whose network has few, or fewer than the one that has most, takes a place there,
+        and else the oldest. Any other takes one of its own network, from the address that has most.
         """
-        strangers, everywhere = self._strangers, bound in ("all", "strangers")
+        strangers = self._unheard if bound == "unheard" else self._strangers
         of_address, of_network = strangers.count(networks) if networks else (0, 0)
-        crowd = strangers.of(strangers.largest_address(None if everywhere else networks[-1]))
-        if not everywhere:
-            return islice(crowd, LOOKED_AT) if len(crowd) > of_address else ()
-        if of_network >= FEW and of_network + 1 >= strangers.most:
-            return ()
-        return chain(islice(crowd, LOOKED_AT), islice(strangers.oldest(), LOOKED_AT))
+        is_small = of_network < FEW or of_network + 1 < strangers.most
+        if is_small and bound in ("all", "unheard"):
+            crowd = strangers.of(strangers.largest_address(None))
+            return chain(islice(crowd, LOOKED_AT), islice(strangers.oldest(), LOOKED_AT))
+        crowd = strangers.of(strangers.largest_address(networks[-1]))
+        has_more = not of_address or len(crowd) > of_address + 1
+        return islice(crowd, LOOKED_AT) if has_more and bound != "address" else ()
 
     def enter(self, connection: Connection, networks: Networks) -> None:
         self._open += 1
         if networks:
             self._strangers.add(connection, networks)
+            self._unheard.add(connection, networks)
+
+    def hear(self, connection: Connection) -> None:
+        """Count a connection no more among those on which no whole request has come."""
+        self._unheard.discard(connection)
 
     def prove(self, connection: Connection) -> None:
         """Count a connection no more in its networks."""
         self._strangers.discard(connection)
+        self._unheard.discard(connection)
 
     def leave(self, connection: Connection) -> None:
         self._open -= 1
-        self._strangers.discard(connection)
+        self.prove(connection)

@@ -125,6 +125,11 @@ class _Connection(RequestHandler):
             self._timer.cancel()
         super().connection_lost(exc)
 
+    def hear(self) -> None:
+        """Note that a whole request has come."""
+        if self._timer:
+            self._counts.hear(self)
+
     def prove(self) -> None:
         """Count this connection no more among those that have proven nothing."""
         if self._timer:
@@ -243,6 +248,12 @@ def mark_proven(request: web.BaseRequest) -> None:
         request.protocol.prove()
 
 
+def _mark_heard(request: web.BaseRequest) -> None:
+    """Note that a whole request has come on its connection, if it has."""
+    if request.content.is_eof() and isinstance(request.protocol, _Connection):
+        request.protocol.hear()
+
+
 def end_for_another(request: web.BaseRequest) -> None:
     """Close the connection of a request, because another needs the room that it takes."""
     metrics.door_refused.labels(bound="made_room").inc()
@@ -267,6 +278,7 @@ def _handler(posts: Mapping[str, Handle], application: Handle) -> Handle:
         if request.transport is None:  # or the reading of its body is an error of ours
             raise ConnectionResetError("the client has gone")
         post = posts.get(request.rel_url.raw_path) if request.method == "POST" else None
+        _mark_heard(request)
         if post and "Expect" not in request.headers:
             return await post(request)
         try:

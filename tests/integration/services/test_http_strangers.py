@@ -258,6 +258,17 @@ async def test_full_door_makes_room_by_a_half_body_of_the_largest_network() -> N
 
 
 @on_both_loops
+async def test_connection_with_a_whole_request_leaves_room_for_one_without() -> None:
+    before = refused("unheard")
+    unproven = UnprovenBounds(unheard=1, seconds=60, spared_seconds=60)
+    async with serving(Town(), unproven) as port, calling(port, STRANGER) as (first,):
+        assert await status(first) == 200
+        async with calling(port, STRANGER, OTHER) as (_, third):
+            assert await status(third) in (0, 503)
+            assert (await status(first), refused("unheard") - before) == (200, 1)
+
+
+@on_both_loops
 async def test_connection_just_opened_is_closed_for_no_other() -> None:
     unproven = UnprovenBounds(seconds=60, spared_seconds=60)
     async with (

@@ -88,12 +88,13 @@ def test_room_is_made_by_the_network_and_the_address_that_have_most() -> None:
     assert alone.ended, "the oldest, as both networks have two"
 
 
-def test_strangers_together_leave_room_for_those_who_are_proven() -> None:
-    door = ConnectionCounts(9, UnprovenBounds(in_all=2))
-    first, second = entered(door, A, FAR)
-    assert (door.refusal(B), door.refusal(OURS)) == ("strangers", None)
-    assert door.make_room("strangers", B)
-    assert ended(first, second) == [True, False]
+def test_those_on_which_no_whole_request_came_are_bounded_together() -> None:
+    door = ConnectionCounts(9, UnprovenBounds(unheard=2))
+    heard, first, second = entered(door, A, FAR, FAR)
+    door.hear(heard)
+    assert (door.refusal(B), door.refusal(OURS)) == ("unheard", None)
+    assert door.make_room("unheard", B)
+    assert ended(heard, first, second) == [False, True, False]
     assert door.refusal(B) is None
 
 
@@ -104,6 +105,8 @@ def test_of_equal_crowds_none_gives_way_to_another() -> None:
     assert door.make_room("all", ("d", "new"))
     assert [line for line in lines if line.ended] == lines[:1]
     assert not door.make_room("all", A)
+    assert door.make_room("all", B), "its own network makes room for it"
+    assert [line for line in lines if line.ended] == lines[:3:2]
 
 
 def test_room_in_a_full_network_is_made_by_the_address_that_has_most() -> None:
