@@ -4,7 +4,7 @@ import asyncio
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -35,7 +35,7 @@ from services.http.problems import (
     problem_response,
     service_unavailable,
 )
-from services.http.server import client_networks, mark_proven
+from services.http.server import client_networks, end_for_another, mark_proven
 from services.whatsapp.parser import routing_keys
 
 PATH = "/webhooks/whatsapp"
@@ -259,7 +259,7 @@ async def _read_signed_body(request: web.Request, lease: BudgetLease) -> bytes |
         answer.headers["Accept-Encoding"] = "identity"
         return answer
     if not request.content.is_eof():
-        lease.count_for(client_networks(request))
+        lease.count_for(client_networks(request), partial(end_for_another, request))
     try:
         body = await read_body(request, BODY_BYTES, BODY_SECONDS, take=lease.take)
     except TimeoutError:

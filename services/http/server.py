@@ -91,7 +91,7 @@ class _Connection(RequestHandler):
     """aiohttp's protocol, with error answers that are problems and quote nothing, and an end to
     silence as long as nothing is proven."""
 
-    __slots__ = ("_counts", "_last_count", "_networks", "_timer", "_waits")
+    __slots__ = ("_counts", "_last_count", "_networks", "_opened_at", "_timer", "_waits")
 
     def __init__(
         self, server: web.Server, counts: ConnectionCounts, networks: Networks, silent: float
@@ -110,6 +110,7 @@ class _Connection(RequestHandler):
             auto_decompress=False,  # no sender compresses; a signature is over the bytes as sent
         )
         self._counts, self._networks = counts, networks
+        self._opened_at = self._loop.time()
         self._last_count = self._waits = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -123,6 +124,11 @@ class _Connection(RequestHandler):
         if self._timer:
             self._timer.cancel()
         super().connection_lost(exc)
+
+    def hear(self) -> None:
+        """Note that a whole request has come."""
+        if self._timer:
+            self._counts.hear(self)
 
     def prove(self) -> None:
         """Count this connection no more among those that have proven nothing."""
@@ -143,6 +149,22 @@ class _Connection(RequestHandler):
         """Return True if no request is in hand."""
         return self._waiter is not None and not self._waiter.done()
 
+    def waits_for_client(self) -> bool:
+        """Return True if it is the client's turn: to send a request, the rest of its body, or to
+        read its answer. A connection that is just opened does not count as waiting yet."""
+        bounds = self._counts.bounds
+        if bounds and self._loop.time() < self._opened_at + bounds.spared_seconds:
+            return False
+        if self.writing_paused:
+            return True
+        request = self._current_request
+        return not (request.content.is_eof() if request else self._messages)
+
+    def end(self) -> None:
+        """Close at once: `close` would wait until the client has read what is written."""
+        if self.transport:
+            self.transport.abort()
+
     def _watch(self) -> None:
         """Look once in a while if a request came, and close the connection if none did."""
         if self._networks and self._counts.bounds:
@@ -152,12 +174,8 @@ class _Connection(RequestHandler):
     def _end_silence(self) -> None:
         if self._request_count != self._last_count:
             self._last_count, self._waits = self._request_count, 0
-        elif self.is_idle():
-            self.force_close()
-            return
-        elif self._waits == STRANGER_WAITS:
-            if self.transport:
-                self.transport.abort()  # `close` would wait until the client has read the answer
+        elif self.is_idle() or self._waits == STRANGER_WAITS:
+            self.end()
             return
         self._waits += 1
         self._watch()
@@ -176,6 +194,10 @@ class _Connection(RequestHandler):
         else:
             answer = problem_response(500, "Internal Server Error", FAULT)
             log.error("http.failed", exc_info=exc or True)
+        if exc:
+            # The body's stream keeps the error that ended it, and the error its frames, which have
+            # the stream. After a flood of half bodies such cycles held 90 MiB.
+            exc.__traceback__ = None
         if request.writer.output_size > 0:
             raise ConnectionError("a part of the answer has left already")
         answer.headers.extend(HEADERS)
@@ -198,7 +220,7 @@ class _Doorway(asyncio.Protocol):
         transport = cast(asyncio.Transport, transport)
         networks = _peer_networks(transport, self._counts.bounds)
         bound = self._counts.refusal(networks)
-        if bound == "all" and self._counts.make_room():
+        if bound and self._counts.make_room(bound, networks):
             metrics.door_refused.labels(bound="made_room").inc()
             bound = None
         if bound:
@@ -226,6 +248,19 @@ def mark_proven(request: web.BaseRequest) -> None:
         request.protocol.prove()
 
 
+def _mark_heard(request: web.BaseRequest) -> None:
+    """Note that a whole request has come on its connection, if it has."""
+    if request.content.is_eof() and isinstance(request.protocol, _Connection):
+        request.protocol.hear()
+
+
+def end_for_another(request: web.BaseRequest) -> None:
+    """Close the connection of a request, because another needs the room that it takes."""
+    metrics.door_refused.labels(bound="made_room").inc()
+    if isinstance(request.protocol, _Connection):
+        request.protocol.end()
+
+
 def client_networks(request: web.BaseRequest) -> Networks:
     """Return the networks of the client that sent a request, also behind a proxy of ours."""
     protocol = request.protocol
@@ -240,7 +275,10 @@ def _handler(posts: Mapping[str, Handle], application: Handle) -> Handle:
     """
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        if request.transport is None:  # or the reading of its body is an error of ours
+            raise ConnectionResetError("the client has gone")
         post = posts.get(request.rel_url.raw_path) if request.method == "POST" else None
+        _mark_heard(request)
         if post and "Expect" not in request.headers:
             return await post(request)
         try:

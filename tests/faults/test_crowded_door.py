@@ -1,9 +1,9 @@
-"""A stranger who fills the door with silence and half bodies: others are served as before, and the
+"""Strangers who fill the door with silence and half bodies: others are served as before, and the
 memory comes back."""
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -18,6 +18,10 @@ pytestmark = pytest.mark.alone
 
 STRANGER, OTHER = "127.0.0.1", "127.0.0.2"
 HALVES, IDLE = 500, 3000
+CROWD = [f"127.{network}.0.{n}" for network in (1, 2, 3) for n in (1, 2)]
+OF_CROWD = 128
+"""Half bodies of each address of a crowd, which come again whenever they are refused: in all more
+than strangers have places."""
 WARMING, OTHERS = 100, 100
 PAUSE_SECONDS = 0.02
 """Pause between two of the others: the pace of a busy town."""
@@ -33,12 +37,13 @@ REFUSED = "postkamer_door_refused_total"
 
 
 @asynccontextmanager
-async def strangers_at(port: int) -> AsyncIterator["asyncio.Task[bytes]"]:
+async def strangers_at(
+    port: int, hosts: Sequence[str], halves: int, idle: int
+) -> AsyncIterator["asyncio.Task[bytes]"]:
     """Strangers on their way; the task ends when all are there."""
-    command = (sys.executable, "-m", strangers.__name__, STRANGER, str(port))
+    numbers = (str(each) for each in (port, halves, idle))
     process = await asyncio.create_subprocess_exec(
-        *command,
-        *(str(HALVES), str(IDLE)),
+        *(sys.executable, "-m", strangers.__name__, ",".join(hosts), *numbers),
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -79,14 +84,20 @@ async def test_others_are_served_beside_a_crowd_and_memory_comes_back(
         for _ in range(WARMING):
             await others.write()
         calm, before = max(others.seconds[WARMING // 2 :]), town.memory("gateway")
-        others.seconds, most = [], before
-        async with strangers_at(town.ports["POSTKAMER_GATEWAY_PORT"]) as arriving:
+        others.seconds, most, port = [], before, town.ports["POSTKAMER_GATEWAY_PORT"]
+        async with strangers_at(port, [STRANGER], HALVES, IDLE) as arriving:
             while not arriving.done() or len(others.seconds) < OTHERS:
                 await others.write()
                 await asyncio.sleep(PAUSE_SECONDS)
                 most = max(most, town.memory("gateway"))
             assert arriving.result() == b"there\n"
             refused = await watch.metric("gateway", REFUSED)
+        times = sorted(others.seconds)
+        async with strangers_at(port, CROWD, OF_CROWD, 0) as arriving:
+            assert await arriving == b"there\n"
+            for _ in range(OTHERS):
+                await others.write()
+            most = max(most, town.memory("gateway"))
 
             async def memory() -> float:
                 return town.memory("gateway")
@@ -94,7 +105,6 @@ async def test_others_are_served_beside_a_crowd_and_memory_comes_back(
             began = asyncio.get_running_loop().time()
             after = await until(memory, lambda mib: mib <= BACK * before, BACK_SECONDS)
             back = asyncio.get_running_loop().time() - began
-    times = sorted(others.seconds)
     served = times[int(SERVED * len(times))]
     print(
         f"{len(times)} others, {served:.3f} s, slowest {times[-1]:.3f} s ({calm:.3f} s alone);"

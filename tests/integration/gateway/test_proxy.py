@@ -19,6 +19,9 @@ from tests.support.test_ca import Authority
 LONG = 20.0
 CLIENT, OF_ITS_NETWORK, OTHER, CRM = "127.0.9.1", "127.0.9.%d", "127.0.10.1", "127.0.8.4"
 PER_CLIENT, PER_NETWORK = 64, 256
+LARGE_PER_NETWORK, LARGE = 16, 64
+SMALL_BYTES = 64_999
+ELSEWHERE = "127.0.%d.1"
 HOOK = "/webhooks/whatsapp"
 BODY_BYTES = 4 * 1024 * 1024
 BEHIND = ServerLimits(
@@ -74,12 +77,16 @@ class Proxy:
         return await status(await self.connect(client), path, more, body)
 
 
-async def status(line: Connection, path: str = HOOK, more: str = "", body: bytes = b"") -> int:
-    """Status of the answer to a POST; the connection closes."""
+async def status(
+    line: Connection, path: str = HOOK, more: str = "", body: bytes | None = b""
+) -> int:
+    """Status of the answer to a POST; the connection closes. Without a body, `more` says how it
+    would come."""
     reader, writer = line
-    head = f"POST {path} HTTP/1.1\r\nHost: {NAME}\r\n{more}Content-Length: {len(body)}\r\n\r\n"
+    length = "" if body is None else f"Content-Length: {len(body)}\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: {NAME}\r\n{more}{length}\r\n"
     try:
-        writer.write(head.encode() + body)
+        writer.write(head.encode() + (body or b""))
         return int((await reader.readuntil(b"\r\n\r\n")).split()[1])
     finally:
         writer.close()
@@ -159,6 +166,32 @@ async def test_requests_in_hand_of_a_client_and_of_a_network_are_bounded(
         await taken(gateway, 1)
         gateway.go_on.set()
         assert {*await asyncio.gather(*held, other)} == {200}
+
+
+async def test_large_bodies_of_a_network_and_of_all_are_bounded(
+    tmp_path: Path, authority: Authority
+) -> None:
+    large, chunked = b"x" * (SMALL_BYTES + 1), "Transfer-Encoding: chunked\r\n"
+    networks = [ELSEWHERE % (n + 20) for n in range(LARGE // LARGE_PER_NETWORK)]
+    async with proxied(tmp_path, authority) as (gateway, proxy):
+        gateway.go_on.clear()
+        async with asyncio.TaskGroup() as group:
+            for host in networks:
+                of_network = [
+                    group.create_task(proxy.post(host, body=large))
+                    for _ in range(LARGE_PER_NETWORK)
+                ]
+                await taken(gateway, LARGE_PER_NETWORK)
+                assert await proxy.post(host, body=large) == 503, "16 of one network"
+            assert await proxy.post(OTHER, body=large) == 503, "64 in all"
+            assert await status(await proxy.connect(OTHER), more=chunked, body=None) == 503
+            small = [
+                group.create_task(proxy.post(host, body=large[1:])) for host in (*networks, OTHER)
+            ]
+            upload = group.create_task(proxy.post(CRM, "/v1/media", body=large))
+            await taken(gateway, len(small) + 1)
+            gateway.go_on.set()
+        assert {each.result() for each in (*of_network, *small, upload)} == {200}
 
 
 async def taken(gateway: Gateway, count: int) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from gateway.webhook.handler import BODY_BYTES, PATH, ClientCertificate, Webhook
 from services import metrics
 from services.config import loader
 from services.http.application import api_app
+from services.http.body import BodyBudget
 from services.http.connection_counts import UnprovenBounds
 from services.http.problems import HEADERS
 from services.http.server import INTERNAL, POST_HANDLERS, ServerLimits, serve
@@ -201,3 +202,28 @@ async def test_half_bodies_of_a_network_refuse_none_that_comes_in_one_go(
         ((status, _, _),) = await said(port, POST + SIGNED + WHOLE)
         assert (status, len(kept.entries)) == (200, 1)
         await cancel_and_wait(held)
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+async def test_half_bodies_that_hold_all_make_room_for_another_network(
+    pieces: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget, kept, before = BodyBudget(1000), Taken(), refused_count("made_room")
+    monkeypatch.setattr(handler, "BodyBudget", lambda *_: budget)
+    limits = ServerLimits(unproven=UnprovenBounds())
+    async with door(kept, True, limits=limits) as port, asyncio.timeout(LONG):
+        half = await asyncio.open_connection("127.0.0.1", port, local_addr=("127.1.0.1", 0))
+        half[1].write(POST + SIGNED + b"Content-Length: 2000\r\n\r\n" + b"x" * 990)
+        while budget.available > 10:
+            await asyncio.sleep(0.001)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        cut = len(BODY) // 2 if pieces > 1 else 0
+        writer.write(POST + SIGNED + WHOLE[: len(WHOLE) - cut])
+        with suppress(ConnectionError):
+            assert not await half[0].read()
+        writer.write(WHOLE[len(WHOLE) - cut :])
+        assert b" 200 " in await reader.readline()
+        assert (len(kept.entries), budget.available) == (1, 1000)
+        assert refused_count("made_room") - before == 1
+        for each in (half[1], writer):
+            each.close()

@@ -1,13 +1,20 @@
 """Reading a body up to a limit and a budget; aiohttp's own stream, no socket."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
 from aiohttp import StreamReader
 from aiohttp.base_protocol import BaseProtocol
 
-from services.http.body import SMALL_BYTES, BodyBudget, BodyBudgetExceeded, read_body
+from services.http.body import (
+    SMALL_BYTES,
+    BodyBudget,
+    BodyBudgetExceeded,
+    BudgetLease,
+    read_body,
+)
 from services.http.problems import problem_response, service_unavailable
 from services.tasks import background_task
 from tests.support.virtual_clock import on_virtual_clock
@@ -129,6 +136,27 @@ def test_budget_of_a_network_leaves_room_for_others() -> None:
         other.take(4)
         assert budget.available == 2
     assert (budget.available, dict(budget.by_network)) == (10, {})
+
+
+def test_network_that_holds_most_gives_up_its_oldest_body_for_another() -> None:
+    budget = BodyBudget(10, per_network=6)
+    ended: list[BudgetLease] = []
+    with budget.share() as first, budget.share() as second, budget.share() as third:
+        for lease, network in ((first, "a"), (second, "a"), (third, "b")):
+            lease.count_for(("x", network), partial(ended.append, lease))
+            lease.take(3)
+        with pytest.raises(BodyBudgetExceeded):
+            second.take(2)
+        third.take(2)
+        assert (ended, budget.available, dict(budget.by_network)) == ([first], 2, {"a": 3, "b": 5})
+        with pytest.raises(BodyBudgetExceeded):
+            first.take(1)
+        with pytest.raises(BodyBudgetExceeded), budget.share() as larger:
+            larger.take(5)
+        with budget.share() as in_one_go:
+            in_one_go.take(3)
+        assert ended == [first, third]
+    assert (budget.available, dict(budget.by_network), budget.leases) == (10, {}, {})
 
 
 @on_virtual_clock

@@ -1,6 +1,6 @@
 """Bounds on connections that have proven nothing."""
 
-from services.http.connection_counts import ConnectionCounts, UnprovenBounds
+from services.http.connection_counts import FEW, ConnectionCounts, UnprovenBounds
 
 A, B, FAR = ("a", "net"), ("b", "net"), ("c", "far")
 OURS = ()
@@ -8,13 +8,13 @@ OURS = ()
 
 
 class Line:
-    def __init__(self, idle: bool = True) -> None:
-        self.idle, self.ended = idle, False
+    def __init__(self, waits: bool = True) -> None:
+        self.waits, self.ended = waits, False
 
-    def is_idle(self) -> bool:
-        return self.idle
+    def waits_for_client(self) -> bool:
+        return self.waits
 
-    def force_close(self) -> None:
+    def end(self) -> None:
         self.ended = True
 
 
@@ -22,11 +22,15 @@ def counts(limit: int = 9) -> ConnectionCounts:
     return ConnectionCounts(limit, UnprovenBounds(per_address=2, per_network=3))
 
 
-def entered(to: ConnectionCounts, *networks: tuple[str, ...], idle: bool = True) -> list[Line]:
-    lines = [Line(idle) for _ in networks]
+def entered(to: ConnectionCounts, *networks: tuple[str, ...], waits: bool = True) -> list[Line]:
+    lines = [Line(waits) for _ in networks]
     for line, each in zip(lines, networks, strict=True):
         to.enter(line, each)
     return lines
+
+
+def ended(*lines: Line) -> list[bool]:
+    return [line.ended for line in lines]
 
 
 def test_connections_of_an_address_and_of_a_network_are_bounded() -> None:
@@ -55,21 +59,68 @@ def test_connections_of_our_proxy_are_bounded_by_all_alone() -> None:
     assert door.refusal(OURS) is None
     entered(door, OURS)
     assert door.refusal(OURS) == door.refusal(A) == "all"
-    assert not door.make_room(), "a proxy closes its own"
+    assert not door.make_room("all", A), "a proxy closes its own"
 
 
-def test_room_is_made_by_the_oldest_that_is_idle_and_unproven() -> None:
+def test_room_is_made_by_the_oldest_that_waits_and_is_unproven() -> None:
     door = counts(limit=4)
-    [busy] = entered(door, A, idle=False)
+    [busy] = entered(door, A, waits=False)
     proven, oldest, newer = entered(door, B, FAR, FAR)
     door.prove(proven)
-    assert door.refusal(B) == "all" and door.make_room()
-    assert [each.ended for each in (busy, proven, oldest, newer)] == [False, False, True, False]
-    assert door.make_room() and newer.ended
-    assert not door.make_room()
+    assert door.refusal(B) == "all" and door.make_room("all", B)
+    assert ended(busy, proven, oldest, newer) == [False, False, True, False]
+    assert door.make_room("all", B) and newer.ended
+    assert not door.make_room("all", B)
     for each in (busy, proven, oldest, newer):
         door.leave(each)
     assert door.refusal(FAR) is None
+
+
+def test_room_is_made_by_the_network_and_the_address_that_have_most() -> None:
+    door = counts(limit=6)
+    alone, first, second, third, busy, last = entered(door, FAR, B, A, A, A, FAR)
+    busy.waits = False
+    assert door.make_room("all", ("d", "new"))
+    assert ended(alone, first, second, third, busy, last) == [False] * 2 + [True] + [False] * 3
+    door.leave(second)
+    door.leave(third)
+    assert door.make_room("all", ("d", "new"))
+    assert alone.ended, "the oldest, as both networks have two"
+
+
+def test_those_on_which_no_whole_request_came_are_bounded_together() -> None:
+    door = ConnectionCounts(9, UnprovenBounds(unheard=2))
+    heard, first, second = entered(door, A, FAR, FAR)
+    door.hear(heard)
+    assert (door.refusal(B), door.refusal(OURS)) == ("unheard", None)
+    assert door.make_room("unheard", B)
+    assert ended(heard, first, second) == [False, True, False]
+    assert door.refusal(B) is None
+
+
+def test_of_equal_crowds_none_gives_way_to_another() -> None:
+    door = ConnectionCounts(2 * FEW + 1, None)
+    lines = entered(door, *[A, FAR] * FEW, A)
+    assert not door.make_room("all", FAR), "it would have as many"
+    assert door.make_room("all", ("d", "new"))
+    assert [line for line in lines if line.ended] == lines[:1]
+    assert not door.make_room("all", A)
+    assert door.make_room("all", B), "its own network makes room for it"
+    assert [line for line in lines if line.ended] == lines[:3:2]
+
+
+def test_room_in_a_full_network_is_made_by_the_address_that_has_most() -> None:
+    door = counts()
+    old, first, second = entered(door, B, A, A)
+    third = ("c", "net")
+    assert door.refusal(third) == "network" and door.make_room("network", third)
+    assert ended(old, first, second) == [False, True, False]
+    entered(door, third)
+    assert door.refusal(third) == "network" and not door.make_room("network", third)
+    assert not door.make_room("network", B), "none has more than it"
+    door.prove(old)
+    entered(door, A)
+    assert door.refusal(A) == "address" and not door.make_room("address", A)
 
 
 def test_port_without_bounds_for_strangers_counts_all() -> None:
@@ -77,4 +128,4 @@ def test_port_without_bounds_for_strangers_counts_all() -> None:
     entered(door, OURS)
     assert door.refusal(OURS) is None
     entered(door, OURS)
-    assert door.refusal(OURS) == "all" and not door.make_room()
+    assert door.refusal(OURS) == "all" and not door.make_room("all", OURS)
