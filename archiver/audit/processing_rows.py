@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from archiver.audit.hash_keys import load_hash_keys
 from archiver.audit.log_walk import Finding
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
+from archiver.encryption.hash_keys import load_hash_keys
 from archiver.encryption.key_store import KeyStore
 from archiver.index.blind_index import person_hash
 from archiver.index.processing_log import (

@@ -44,16 +44,19 @@ async def verify_rows(
     async for finding in verify_processing(connection, keys, notes):
         yield finding
     unseen.sentences += _processing_sentences(notes)
-    if keys:
-        findings, destroyed = await verify_requests(connection, keys)
-        for finding in findings:
-            yield finding
-        for finding in await verify_acceptances(connection, keys):
-            yield finding
-        if destroyed:
-            unseen.sentences.append(f"requests whose steps were destroyed: {destroyed}")
+    for finding in await _verify_with_keys(connection, keys, unseen) if keys else ():
+        yield finding
     async for finding in verify_quarantines(connection, keys, ring):
         yield finding
+
+
+async def _verify_with_keys(
+    connection: Connection, keys: KeyStore, unseen: Unseen
+) -> list[Finding]:
+    findings, destroyed = await verify_requests(connection, keys)
+    if destroyed:
+        unseen.sentences.append(f"requests whose steps were destroyed: {destroyed}")
+    return [*findings, *await verify_acceptances(connection, keys)]
 
 
 def _processing_sentences(notes: ProcessingNotes) -> list[str]:

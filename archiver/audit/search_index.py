@@ -11,10 +11,10 @@ from uuid import UUID
 
 import msgspec
 
-from archiver.audit.hash_keys import load_hash_keys
 from archiver.audit.keys import AT_ONCE
 from archiver.audit.log_walk import Finding
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
+from archiver.encryption.hash_keys import load_hash_keys
 from archiver.encryption.key_store import KeyStore
 from archiver.index.blind_index import index_tokens, person_hash
 from archiver.index.record_fields import CONTENT_KINDS, read_fields, subject_identities

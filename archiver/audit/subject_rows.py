@@ -11,11 +11,11 @@ from uuid import UUID
 
 import msgspec
 
-from archiver.audit.hash_keys import load_hash_keys
 from archiver.audit.keys import AT_ONCE
 from archiver.audit.log_walk import Finding
 from archiver.audit.search_index import KINDS, Subject, expected_rows
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
+from archiver.encryption.hash_keys import load_hash_keys
 from archiver.encryption.key_store import KeyStore
 from services.postgres.database import Connection
 
