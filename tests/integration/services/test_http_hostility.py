@@ -5,7 +5,8 @@ Each is refused with one problem that quotes nothing, or is one request; nothing
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -208,6 +209,30 @@ async def test_sender_that_leaves_in_the_middle_of_a_body_is_no_error(
                 while seen.reading == reading:
                     await asyncio.sleep(0.001)
             writer.close()
+        await closing(port, POST + THREE)
+    assert seen.bodies == [b"abc", b""]
+    assert "http.failed" not in capfd.readouterr().err
+
+
+def cut_before_handling(loop: asyncio.AbstractEventLoop, work: Any, **more: Any) -> Any:
+    """Make a task; that of a request begins when its connection has gone."""
+    if work.__name__ == "_handle_request":
+        work.cr_frame.f_locals["self"].transport.abort()
+    return asyncio.Task(work, loop=loop, **more)
+
+
+@on_both_loops
+async def test_sender_that_leaves_before_its_request_is_handled_is_no_error(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    async with seeing() as (seen, port):
+        asyncio.get_running_loop().set_task_factory(cut_before_handling)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(POST + b"Content-Length: 9\r\n\r\nabc")
+        with suppress(ConnectionError):
+            assert not await reader.read()
+        writer.close()
+        asyncio.get_running_loop().set_task_factory(None)
         await closing(port, POST + THREE)
     assert seen.bodies == [b"abc", b""]
     assert "http.failed" not in capfd.readouterr().err
