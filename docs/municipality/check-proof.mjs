@@ -124,7 +124,8 @@ try {
   const trusted = values.stamp ? readFileSync(values.authority, "utf8").match(/-----BEGIN CERT[^]+?-----END CERTIFICATE-----/g) : [];
   const stamped = values.stamp && checkStamp(readFileSync(values.stamp), newest, trusted.map((each) => new X509Certificate(each)));
   console.log([`${leaf ? `entry ${JSON.parse(leaf)[1]} was` : `all of ${first} entries were`} in the log of ${size} entries, signed at ${newest.at}`,
-    ...newest.cosigned, ...(stamped ? [`it was there at ${stamped}`] : [])].join("\n"));
+    ...newest.cosigned, ...(stamped ? [`it was there at ${stamped}`] : []),
+    ...(proof.key ? ["it has a key: open-entry.mjs tells if that opens it as it stands in the log"] : [])].join("\n"));
 } catch (error) {
   console.error(`it does not hold: ${error.message}`);
   process.exit(1);

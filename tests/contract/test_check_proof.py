@@ -46,6 +46,7 @@ def test_inclusion_proof_holds_and_opens_as_published(
     assert all(part in opened[1].splitlines() for part in (case["opens"] or {}).values())
     assert ("it does not hold: " in printed) == (code != 0)
     assert ("it does not open: " in opened[1]) == (opened[0] != 0)
+    assert ("open-entry.mjs tells" in printed) == bool(code == 0 and proof.get("key"))
 
 
 def test_entry_does_not_open_with_another_key_or_for_another_content(tmp_path: Path) -> None:
