@@ -1,4 +1,4 @@
-"""What both chains of three processes share: the messages, the departments, the table. Pure.
+"""Two chains of three processes share this: the messages, the departments, the table. Pure.
 
     receiver   checks the signature of a webhook, publishes each of its messages, answers 200
     router     looks up the department by a word, inserts a row, publishes

@@ -33,7 +33,7 @@ GET_SECONDS = 60.0
 
 
 class Count(msgspec.Struct):
-    """What the CRM has received since it started."""
+    """Everything that the CRM has received since it started, counted."""
 
     messages: int = 0
     again: int = 0

@@ -1,4 +1,4 @@
-"""How far one end of the trip is behind the other, and if that grows. Pure."""
+"""The lag: messages by which one end of the trip is behind the other, and its growth. Pure."""
 
 import math
 from bisect import bisect_right
@@ -23,14 +23,14 @@ class Slope(NamedTuple):
 class Samples(NamedTuple):
     """Values at moments, in seconds."""
 
-    moments: Sequence[float]
-    values: Sequence[float]
+    moments: list[float]
+    values: list[float]
 
 
 def curve(ahead: Sequence[float], behind: Sequence[float], begin: float, end: float) -> Samples:
     """Return how many more of `ahead` than of `behind` had happened, between two moments."""
     first, second = sorted(ahead), sorted(behind)
-    count = max(0, int((end - begin) / STEP_SECONDS)) + 1
+    count = round((end - begin) / STEP_SECONDS) + 1
     moments = [begin + n * STEP_SECONDS for n in range(count)]
     values = [float(bisect_right(first, at) - bisect_right(second, at)) for at in moments]
     return Samples(moments, values)

@@ -34,7 +34,7 @@ class Phase(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """When each webhook was due and when it was answered; 0 for no answer, -1 for one but 200."""
+    """Moments of each webhook: due, and answered (0: no answer; -1: another than 200)."""
 
     due: Sequence[float]
     answered: Sequence[float]

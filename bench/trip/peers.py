@@ -14,7 +14,7 @@ from deploy.local.state import free_port
 
 FASTSTREAM, PLAIN = "FastStream", "plain chain"
 FOLDER = ROOT / ".local" / "faststream"
-"""Where `deploy/setup.sh faststream` puts FastStream."""
+"""Place of FastStream after `deploy/setup.sh faststream`."""
 MODULES = {FASTSTREAM: "bench.peers.faststream_chain", PLAIN: "bench.peers.plain_chain"}
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from bench.servers import ROOT
 from bench.trip import lag
+from bench.trip.crm import Count
 from bench.trip.load import Phase, Sent, moments_of
 from bench.trip.town import Town, Trip, cpu_of
 from bench.usage import cpu_seconds
@@ -25,10 +26,11 @@ STILL_SECONDS = 1.0
 """Time without a new entry after which the archive has everything: its longest pause is 0.1 s."""
 POLL_SECONDS = 0.2
 LOAD = "load"
+ENDS = DOOR, CRM, ARCHIVE = "answer", "CRM", "archive"
 
 
 class Moments(msgspec.Struct):
-    """When things happened to each message, on the monotonic clock; 0 if they did not."""
+    """Moments of each message on the monotonic clock; 0 for one that did not come."""
 
     due: Sequence[float]
     answered: Sequence[float]
@@ -36,9 +38,15 @@ class Moments(msgspec.Struct):
     at_desk: list[float]
     in_archive: list[float]
 
-    def after(self, ends: Sequence[float]) -> list[float]:
-        """Return the seconds from due to an end, of the messages that reached it."""
-        return [end - due for due, end in zip(self.due, ends, strict=True) if end > 0]
+    @property
+    def latencies(self) -> dict[str, list[float]]:
+        """Return the seconds from due to each end, of the messages that reached it."""
+        ends = dict(zip(ENDS, (self.answered, self.at_desk, self.in_archive), strict=True))
+        return {
+            name: [end - due for due, end in zip(self.due, moments, strict=True) if end > 0]
+            for name, moments in ends.items()
+            if any(moments)
+        }
 
     @property
     def unanswered(self) -> int:
@@ -48,10 +56,10 @@ class Moments(msgspec.Struct):
     def lags(self) -> dict[str, lag.Samples]:
         """Return the lag of each end over the time in which webhooks were due."""
         begin, end = (self.due[0], self.due[-1]) if self.due else (0.0, 0.0)
-        accepted = [moment for moment in self.answered if moment > 0]
-        ends = {"door": (self.due, accepted), "CRM": (accepted, _known(self.at_desk))}
+        accepted = _known(self.answered)
+        ends = {DOOR: (self.due, accepted), CRM: (accepted, _known(self.at_desk))}
         if any(self.in_archive):
-            ends["archive"] = (accepted, _known(self.in_archive))
+            ends[ARCHIVE] = (accepted, _known(self.in_archive))
         return {name: lag.curve(*pair, begin, end) for name, pair in ends.items()}
 
 
@@ -79,7 +87,7 @@ class Run(msgspec.Struct):
             "not in the archive": self.unarchived,
         }
         return [f"{count:,} {words}" for words, count in counts.items() if count] + [
-            f"the lag at the {name} grows by {lag.slope(lag.second_half(samples)).value:,.0f}/s"
+            f"the {name} falls behind by {lag.slope(lag.second_half(samples)).value:,.0f}/s"
             for name, samples in self.moments.lags.items()
             if lag.grows(samples, self.rate)
         ]
@@ -93,33 +101,59 @@ Beside = Callable[[], None]
 """Called a few times a second while a load runs."""
 
 
+class Sending(msgspec.Struct):
+    """A load that was sent and is not followed to its ends yet."""
+
+    first: int
+    sent: Sent
+    rate: float
+    archived_before: int
+    cpu_before: Mapping[str, float]
+    seen: Count
+    cpu_of_load: float
+
+    @property
+    def accepted(self) -> int:
+        return _count_known(self.sent.answered)
+
+
 def run_load(trip: Trip, phases: Sequence[Phase], beside: Beside = lambda: None) -> Run:
     """Send webhooks, and wait until those that were answered 200 have reached both ends."""
-    count = len(moments_of(phases))
+    return follow(trip, send(trip, phases, beside), beside)
+
+
+def send(trip: Trip, phases: Sequence[Phase], beside: Beside = lambda: None) -> Sending:
+    """Send webhooks, and wait for their answers."""
     lines, out = trip.folder / "webhooks.txt", trip.folder / "sent.bin"
-    first = trip.workload.write(lines, count)
-    archived_before = _archive_size(trip)
-    before, seen = cpu_of(trip), trip.desk.count()
+    first = trip.workload.write(lines, len(moments_of(phases)))
+    archived, before, seen = _archive_size(trip), cpu_of(trip), trip.desk.count()
     with _load_process(trip, lines, out, phases) as load:
+        spent_by_load = 0.0
         while load.poll() is None:
-            spent_by_load = cpu_seconds(load.pid)
+            spent_by_load = cpu_seconds(load.pid) or spent_by_load
             trip.must_run()
             beside()
             time.sleep(POLL_SECONDS)
     if load.returncode:
         raise RuntimeError(f"the load ended with exit code {load.returncode}")
-    sent = Sent.read(out)
-    accepted = sum(moment > 0 for moment in sent.answered)
+    lines.unlink()
+    rate = phases[-1].rate
+    return Sending(first, Sent.read(out), rate, archived, before, seen, spent_by_load)
+
+
+def follow(trip: Trip, sending: Sending, beside: Beside = lambda: None) -> Run:
+    """Wait until the webhooks that were answered 200 have reached both ends."""
+    sent, seen, accepted = sending.sent, sending.seen, sending.accepted
     _wait_at_ends(trip, seen.messages + accepted, beside)
-    spent = {name: used - before[name] for name, used in cpu_of(trip).items()}
-    at_desk, ids = _read_desk(trip, seen.messages, first, count)
-    archived = read_commits(trip, archived_before)
+    spent = {name: used - sending.cpu_before[name] for name, used in cpu_of(trip).items()}
+    at_desk, ids = _read_desk(trip, seen.messages, sending.first, len(sent.due))
+    archived = _read_commits(trip, sending.archived_before)
     in_archive = [archived.get(id, 0.0) for id in ids]
     now = trip.desk.count()
     return Run(
-        rate=phases[-1].rate,
+        rate=sending.rate,
         moments=Moments(sent.due, sent.answered, at_desk, in_archive),
-        spent=spent | {LOAD: spent_by_load},
+        spent=spent | {LOAD: sending.cpu_of_load},
         again=now.again - seen.again,
         disorder=now.disorder - seen.disorder,
         missing=accepted - _count_known(at_desk),
@@ -182,7 +216,7 @@ def _read_desk(trip: Trip, seen: int, first: int, count: int) -> tuple[list[floa
     return at_desk, ids
 
 
-def read_commits(trip: Trip, first: int) -> dict[UUID, float]:
+def _read_commits(trip: Trip, first: int) -> dict[UUID, float]:
     """Return when each message from a place in the archive on was committed, on our clock.
 
     PostgreSQL notes the moment of each commit. `written_at` is the beginning of its transaction.

@@ -37,7 +37,7 @@ class Trip(Protocol):
 
     name: str
     port: int
-    """Where webhooks go."""
+    """Port that webhooks are sent to."""
     desk: DeskClient
     workload: Workload
     folder: Path
@@ -74,6 +74,7 @@ class Town:
             stage.gateway(),
         )
         self.services = {program.name: Process(_usual(program)) for program in programs}
+        self._started: set[str] = set()
 
     @property
     def server_roots(self) -> Mapping[str, int]:
@@ -91,7 +92,8 @@ class Town:
         return services | dict(self.server_roots)
 
     def must_run(self) -> None:
-        for process in (*self.services.values(), self._desk):
+        """Raise Refusal if a service that was started, or the CRM, has ended."""
+        for process in (*(self.services[name] for name in self._started), self._desk):
             process.must_run()
 
     def start(self, names: Sequence[str] = ORDER) -> dict[str, float]:
@@ -99,6 +101,7 @@ class Town:
         began = time.monotonic()
         for name in names:
             self.services[name].start()
+        self._started.update(names)
         took: dict[str, float] = {}
         while len(took) < len(names):
             for name in names:
@@ -112,6 +115,7 @@ class Town:
 
     def stop(self, names: Sequence[str] = ORDER) -> None:
         """Stop services as an operator would: first those that accept work."""
+        self._started.difference_update(names)
         for name in reversed(names):
             self.services[name].stop()
 
