@@ -115,6 +115,11 @@ class Citizens:
         self._left -= 1
         self.take_free(line)
 
+    def close(self) -> None:
+        """Close the connections that carry nothing."""
+        for line in self._free:
+            line.close()
+
     def take_lost(self, line: "Line", carried: tuple[int, bytes] | None) -> None:
         self._open -= 1
         if carried:
@@ -142,6 +147,9 @@ class Line(asyncio.Protocol):
         self._carried, self._answer = (n, content), b""
         self._transport.write(content)
 
+    def close(self) -> None:
+        self._transport.close()
+
     def data_received(self, data: bytes) -> None:
         self._answer += data
         if self._carried and is_whole(self._answer):
@@ -156,6 +164,7 @@ async def main(port: int, lines: BinaryIO, phases: Sequence[Phase]) -> bytes:
     freeze_gc()
     print("begins", flush=True)
     due = await citizens.run()
+    citizens.close()
     return array("d", due).tobytes() + citizens.answered.tobytes()
 
 
