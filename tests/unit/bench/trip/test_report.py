@@ -1,5 +1,6 @@
 """Tables, verdicts and pictures of the whole trip."""
 
+import itertools
 from collections.abc import Mapping
 from xml.etree import ElementTree
 
@@ -10,7 +11,7 @@ from bench.reports.results import TargetLine
 from bench.trip.findings import Findings, HeldRate, LatencyAt, Restart, Soak, Storm
 from bench.trip.histogram import summarise
 from bench.trip.lag import Samples, Slope
-from bench.trip.pictures import draw_pictures
+from bench.trip.pictures import draw_latencies, draw_pictures
 from bench.trip.rate_search import Try
 from bench.trip.report import table, targets, total_cost
 from bench.trip.run import ARCHIVE, CRM, DOOR, Moments, Run
@@ -121,6 +122,15 @@ def test_pictures_are_whole_documents_with_a_line_for_each_share() -> None:
             assert 0 <= x <= 720 and 0 <= y <= 320
     root = ElementTree.fromstring(pictures["latency-crm.svg"])
     assert len([*root.iter("{http://www.w3.org/2000/svg}polyline")]) == 3
+
+
+def test_buckets_of_a_picture_are_equally_wide() -> None:
+    (polyline,) = ElementTree.fromstring(draw_latencies("", {"": summarise([0.001, 0.5])})).iter(
+        "{http://www.w3.org/2000/svg}polyline"
+    )
+    places = [float(point.split(",")[0]) for point in polyline.attrib["points"].split()]
+    widths = [after - before for before, after in itertools.pairwise(places)]
+    assert widths == pytest.approx([widths[0]] * len(widths), abs=0.2)
 
 
 def test_findings_without_steps_have_no_pictures() -> None:
