@@ -6,7 +6,7 @@ from html import escape
 from typing import NamedTuple
 
 from bench.trip.findings import Findings, Soak
-from bench.trip.histogram import Latency
+from bench.trip.histogram import PER_DECADE, Latency
 from bench.trip.lag import Samples
 from bench.trip.run import ENDS
 
@@ -14,7 +14,8 @@ WIDTH, HEIGHT = 720, 320
 LEFT, RIGHT, TOP, BOTTOM = 70, 170, 40, 50
 """Margins: room for the values, the legend, the title, and the words below."""
 COLOURS = ("#1b5e9b", "#c0392b", "#2e7d32", "#8e44ad", "#b9770e", "#455a64", "#00838f", "#6d4c41")
-TICKS = 4
+TICKS = 5
+"""Steps of an axis at most."""
 POINTS = 600
 """Points of a line at most: there are no more pixels."""
 
@@ -54,16 +55,12 @@ def draw_pictures(findings: Findings) -> dict[str, str]:
 
 
 def draw_latencies(title: str, latencies: Mapping[str, Latency]) -> str:
-    """Return the share of messages in each bucket, on a logarithmic scale of milliseconds."""
-    lines = {
-        name: [(math.log10(bucket.below), bucket.messages / each.count) for bucket in each.buckets]
-        for name, each in latencies.items()
-        if each.count
-    }
+    """Return the percentage of messages in each bucket, on a logarithmic scale of time."""
+    lines = {name: _outline(each) for name, each in latencies.items() if each.count}
     powers = [x for points in lines.values() for x, _ in points] or [0.0]
     ticks = range(math.floor(min(powers)), math.ceil(max(powers)) + 1)
     across = {float(power): f"{10.0**power:g}" for power in ticks}
-    return _draw(title, ("ms", "share of the messages"), lines, across)
+    return _draw(title, ("ms", "% of the messages"), lines, across)
 
 
 def draw_samples(title: str, unit: str, samples: Mapping[str, Samples]) -> str:
@@ -74,8 +71,24 @@ def draw_samples(title: str, unit: str, samples: Mapping[str, Samples]) -> str:
         for name, each in samples.items()
     }
     end = max((points[-1][0] for points in lines.values() if points), default=1.0)
-    across = {end * n / TICKS: f"{end * n / TICKS:,.0f}" for n in range(TICKS + 1)}
+    across = {value: f"{value:,.6g}" for value in round_values(end)}
     return _draw(title, ("seconds", unit), lines, across)
+
+
+def _outline(latency: Latency) -> Points:
+    """Return the upper edge of the buckets, from zero to zero."""
+    points, end = list[tuple[float, float]](), 0.0
+    for bucket in latency.buckets:
+        end, share = math.log10(bucket.below), bucket.messages / latency.count * 100
+        points += [(end - 1 / PER_DECADE, share), (end, share)]
+    return [(points[0][0], 0.0), *points, (end, 0.0)]
+
+
+def round_values(highest: float) -> list[float]:
+    """Return round values from 0 on, of which the last is not below the highest."""
+    power = 10.0 ** math.floor(math.log10(highest / TICKS))
+    step = next(power * times for times in (1, 2, 5, 10) if power * times * TICKS >= highest)
+    return [step * n for n in range(math.ceil(highest / step) + 1)]
 
 
 def _draw_soak(soak: Soak) -> dict[str, str]:
@@ -97,7 +110,8 @@ def _draw(
     """Return a chart of lines. `words`: below and beside it; `across`: ticks and their text."""
     highest = max((y for points in lines.values() for _, y in points), default=0.0) or 1.0
     horizontal = Scale(min(across), max(across), LEFT, WIDTH - RIGHT)
-    vertical = Scale(0.0, highest, HEIGHT - BOTTOM, TOP)
+    up = round_values(highest)
+    vertical = Scale(0.0, up[-1], HEIGHT - BOTTOM, TOP)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}"'
         ' font-family="sans-serif" font-size="12">',
@@ -106,23 +120,24 @@ def _draw(
         _text(LEFT, TOP - 18, title, "start"),
         _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, words[0], "middle"),
         _text(LEFT, TOP - 4, words[1], "start"),
-        *_grid(horizontal, vertical, across),
+        *_grid(horizontal, vertical, across, up),
         *_lines(horizontal, vertical, lines),
         "</svg>\n",
     ]
     return "\n".join(parts)
 
 
-def _grid(horizontal: Scale, vertical: Scale, across: Mapping[float, str]) -> Iterator[str]:
+def _grid(
+    horizontal: Scale, vertical: Scale, across: Mapping[float, str], up: Sequence[float]
+) -> Iterator[str]:
     for value, words in across.items():
         x = horizontal.place(value)
         yield f'<path d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="#dddddd"/>'
         yield _text(x, HEIGHT - BOTTOM + 16, words, "middle")
-    for n in range(TICKS + 1):
-        value = vertical.high * n / TICKS
+    for value in up:
         y = vertical.place(value)
         yield f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="#dddddd"/>'
-        yield _text(LEFT - 6, y + 4, f"{value:,.4g}", "end")
+        yield _text(LEFT - 6, y + 4, f"{value:,.6g}", "end")
 
 
 def _lines(horizontal: Scale, vertical: Scale, lines: Mapping[str, Points]) -> Iterator[str]:

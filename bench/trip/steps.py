@@ -9,7 +9,7 @@ from bench.servers import ROOT
 from bench.trip import lag
 from bench.trip.findings import HeldRate, LatencyAt, Restart, Soak, Storm
 from bench.trip.histogram import summarise
-from bench.trip.load import Phase
+from bench.trip.load import Phase, moments_of
 from bench.trip.rate_search import BACK, LEAST, Try, best, next_rate
 from bench.trip.run import Run, follow, run_load, send
 from bench.trip.town import ORDER, Town, Trip, memory_of
@@ -105,7 +105,7 @@ def measure_storm(town: Town, hour: float) -> Storm:
     """Send some messages in an hour, then as many in a minute."""
     phases = [Phase(STORM_MESSAGES / hour, hour), Phase(STORM_MESSAGES / MINUTE, MINUTE)]
     moments = run_load(town, phases).moments
-    began = moments.due[0] + hour
+    began = moments.due[0] - moments_of(phases)[0] + hour
     minute = [
         end - due
         for due, end in zip(moments.due, moments.at_desk, strict=True)

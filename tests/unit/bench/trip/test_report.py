@@ -11,7 +11,7 @@ from bench.reports.results import TargetLine
 from bench.trip.findings import Findings, HeldRate, LatencyAt, Restart, Soak, Storm
 from bench.trip.histogram import summarise
 from bench.trip.lag import Samples, Slope
-from bench.trip.pictures import draw_latencies, draw_pictures
+from bench.trip.pictures import draw_latencies, draw_pictures, round_values
 from bench.trip.rate_search import Try
 from bench.trip.report import table, targets, total_cost
 from bench.trip.run import ARCHIVE, CRM, DOOR, Moments, Run
@@ -129,8 +129,23 @@ def test_buckets_of_a_picture_are_equally_wide() -> None:
         "{http://www.w3.org/2000/svg}polyline"
     )
     places = [float(point.split(",")[0]) for point in polyline.attrib["points"].split()]
-    widths = [after - before for before, after in itertools.pairwise(places)]
+    ends = sorted(set(places))
+    widths = [after - before for before, after in itertools.pairwise(ends)]
+    assert len(widths) > 10
     assert widths == pytest.approx([widths[0]] * len(widths), abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("highest", "values"),
+    [
+        (1797.0, [0, 500, 1000, 1500, 2000]),
+        (30.2, [0, 10, 20, 30, 40]),
+        (1.0, [0, 0.2, 0.4, 0.6, 0.8, 1]),
+        (5.0, [0, 1, 2, 3, 4, 5]),
+    ],
+)
+def test_axis_has_round_values(highest: float, values: list[float]) -> None:
+    assert round_values(highest) == pytest.approx(values)
 
 
 def test_findings_without_steps_have_no_pictures() -> None:
