@@ -33,6 +33,7 @@ class LatencyAt(msgspec.Struct):
     share: float
     rate: float
     ends: Mapping[str, Latency]
+    losses: Sequence[str] = ()
 
 
 class Restart(msgspec.Struct):
@@ -43,6 +44,7 @@ class Restart(msgspec.Struct):
     """Service -> seconds from the start until it was ready."""
     drained: float
     """Seconds from the start until the last message was at the CRM."""
+    losses: Sequence[str] = ()
 
 
 class Storm(msgspec.Struct):
@@ -55,6 +57,7 @@ class Storm(msgspec.Struct):
     """Seconds from the moment that the last message was due until the last one was at its desk."""
     latency: Latency
     """Latency to the CRM of those in the minute."""
+    losses: Sequence[str] = ()
 
 
 class Soak(msgspec.Struct):
@@ -85,3 +88,13 @@ class Findings(msgspec.Struct):
     storm: Storm | None = None
     soak: Soak | None = None
     peers: dict[str, HeldRate] = {}
+    disorder: int = 0
+    """Events of Postkamer that came before an earlier one of their conversation, in all steps."""
+    again: int = 0
+    """Events of Postkamer that came twice, in all steps."""
+
+    @property
+    def losses(self) -> list[str]:
+        """Return the messages that did not get everywhere, of the steps after the held rate."""
+        steps = [*self.latencies, self.restart, self.storm]
+        return [loss for step in steps if step for loss in step.losses]

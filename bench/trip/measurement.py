@@ -80,6 +80,8 @@ def measure(folder: Path, options: Namespace, report: Report) -> None:
         findings = Findings(_find_held(town, options, report))
         if findings.held.rate:
             _measure_town(town, findings, options)
+        count = town.desk.count()
+        findings.disorder, findings.again = count.disorder, count.again
         town.stop()
         if CEILINGS in options.steps:
             found = measure_ceilings(town, CEILING_MESSAGES, CEILING_SECONDS)

@@ -44,6 +44,7 @@ def table(findings: Findings) -> Iterator[Line]:
         yield from _storm_lines(findings.storm)
     if findings.soak:
         yield from _soak_table(findings.soak)
+    yield from findings.losses
     yield ""
     yield f"{'The whole trip':44}{'target':>10}{'measured':>10}"
     yield from targets(findings)
@@ -102,7 +103,7 @@ def _restart_lines(restart: Restart) -> Iterator[str]:
 def _storm_lines(storm: Storm) -> Iterator[str]:
     yield ""
     yield f"{storm.messages:,} messages, half in {storm.hour:,.0f} s and half in a minute"
-    yield f"the last one at its desk {storm.last * 1000:,.0f} ms after it was due"
+    yield f"everything at its desk {storm.last * 1000:,.0f} ms after the last one was due"
     latency = storm.latency
     yield f"in the minute: p50 {latency.p50:.1f} ms, p99 {latency.p99:.1f} ms to the {CRM}"
 
@@ -133,7 +134,9 @@ def targets(findings: Findings) -> Iterator[Line]:
         yield at_most(f"p99 ms to the CRM at {latency.share:.0%}", p99, end.p99)
     if (peer := findings.peers.get(FASTSTREAM)) and peer.rate:
         yield at_least("held, of FastStream's", 1.0, held.rate / peer.rate)
-    yield _none("events out of order", held.disorder)
+    yield _none("events out of order", findings.disorder)
+    yield _none("events twice", findings.again)
+    yield _none("steps with a loss", len(findings.losses))
     if findings.soak:
         yield from _soak_targets(findings.soak)
 

@@ -79,14 +79,19 @@ class Run(msgspec.Struct):
     """Messages that were answered 200, and are not in the archive; 0 if there is none."""
 
     @property
-    def faults(self) -> list[str]:
-        """Return why a rate is not held, or what is wrong at all; nothing if all is right."""
+    def losses(self) -> list[str]:
+        """Return the messages that did not get everywhere; nothing if all did."""
         counts = {
             "not answered 200": self.moments.unanswered,
             "not at the CRM": self.missing,
             "not in the archive": self.unarchived,
         }
-        return [f"{count:,} {words}" for words, count in counts.items() if count] + [
+        return [f"{count:,} {words}" for words, count in counts.items() if count]
+
+    @property
+    def faults(self) -> list[str]:
+        """Return why a rate is not held; nothing if it is."""
+        return self.losses + [
             f"the {name} falls behind by {lag.slope(lag.second_half(samples)).value:,.0f}/s"
             for name, samples in self.moments.lags.items()
             if lag.grows(samples, self.rate)

@@ -83,9 +83,9 @@ def measure_latencies(town: Town, held: float, seconds: float) -> list[LatencyAt
     """Measure the latency to each end at shares of the held rate."""
     found = []
     for share in SHARES:
-        latencies = run_load(town, [Phase(share * held, seconds)]).moments.latencies
-        ends = {name: summarise(each) for name, each in latencies.items()}
-        found.append(LatencyAt(share, share * held, ends))
+        run = run_load(town, [Phase(share * held, seconds)])
+        ends = {name: summarise(each) for name, each in run.moments.latencies.items()}
+        found.append(LatencyAt(share, share * held, ends, run.losses))
     return found
 
 
@@ -98,13 +98,14 @@ def measure_restart(town: Town, backlog: int, rate: float) -> Restart:
     ready = town.start()
     run = follow(town, sending)
     drained = max(run.moments.at_desk, default=began) - began
-    return Restart(sending.accepted, ready, drained)
+    return Restart(sending.accepted, ready, drained, run.losses)
 
 
 def measure_storm(town: Town, hour: float) -> Storm:
     """Send some messages in an hour, then as many in a minute."""
     phases = [Phase(STORM_MESSAGES / hour, hour), Phase(STORM_MESSAGES / MINUTE, MINUTE)]
-    moments = run_load(town, phases).moments
+    run = run_load(town, phases)
+    moments = run.moments
     began = moments.due[0] - moments_of(phases)[0] + hour
     minute = [
         end - due
@@ -112,7 +113,7 @@ def measure_storm(town: Town, hour: float) -> Storm:
         if due >= began and end > 0
     ]
     last = max(moments.at_desk) - moments.due[-1]
-    return Storm(len(moments.due), hour, last, summarise(minute))
+    return Storm(len(moments.due), hour, last, summarise(minute), run.losses)
 
 
 def measure_soak(town: Town, rate: float, seconds: float) -> Soak:
