@@ -12,6 +12,10 @@ GROWTH = 0.02
 the messages come on top of those that wait. A rate that is a twentieth above what is possible grows
 two and a half times as fast; batches that come and go move the slope of ten seconds by less."""
 
+CHANCE = 3.0
+"""Square roots of the lag by which it may grow besides: independent messages that are on their way
+are a count, which differs by its square root from one moment to another."""
+
 
 class Slope(NamedTuple):
     """Growth per second, and its standard error."""
@@ -56,4 +60,10 @@ def second_half(samples: Samples) -> Samples:
 
 def grows(samples: Samples, rate: float) -> bool:
     """Return if a lag grows at a rate: the first half is left to those that begin."""
-    return slope(second_half(samples)).value > GROWTH * rate
+    half = second_half(samples)
+    if len(half.moments) < 3:
+        return False
+    span = half.moments[-1] - half.moments[0]
+    lag = max(0.0, math.fsum(half.values) / len(half.values))
+    by_chance = CHANCE * math.sqrt(lag)
+    return slope(half).value * span > GROWTH * rate * span + by_chance

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from bench.trip.lag import STEP_SECONDS, Samples, curve, grows, second_half, slope
+from bench.trip.lag import GROWTH, STEP_SECONDS, Samples, curve, grows, second_half, slope
 
 RATE, SECONDS = 1000.0, 10.0
 
@@ -36,6 +36,15 @@ def test_lag_of_an_end_that_takes_a_twentieth_less_grows() -> None:
     assert grows(lag_of(RATE * 0.95), RATE)
     assert grows(lag_of(RATE * 0.95, pace=0.1), RATE)
     assert slope(lag_of(RATE * 0.95)).value == pytest.approx(RATE * 0.05, rel=0.1)
+
+
+def test_lag_of_few_messages_does_not_grow_by_chance() -> None:
+    slow, chance = 20.0, random.Random(3)
+    due = [n / slow for n in range(int(slow * SECONDS))]
+    late = [moment + chance.expovariate(4) for moment in due]
+    ends = [curve(due, late, at, at + 2.0) for at in range(8)]
+    assert any(slope(second_half(each)).value > GROWTH * slow for each in ends)
+    assert not any(grows(each, slow) for each in ends)
 
 
 def test_slope_tells_the_standard_error_of_the_noise() -> None:
