@@ -1,7 +1,7 @@
 """Latencies on a logarithmic scale, as text. Pure."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -10,7 +10,7 @@ from bench.open_loop import percentile
 
 PER_DECADE = 5
 """Buckets from one power of ten to the next: each ends 1.58 times as far as the one before it."""
-BAR = 40
+BAR = 20
 """Characters of the longest bar."""
 
 
@@ -59,9 +59,17 @@ def _place(value: float) -> int:
     return math.floor(math.log10(max(value, 0.001)) * PER_DECADE) + 1
 
 
-def draw(latency: Latency) -> Iterator[str]:
-    """Yield a line for each bucket, its bar relative to the fullest one."""
-    top = max((bucket.messages for bucket in latency.buckets), default=1)
-    for below, count in latency.buckets:
-        bar = "█" * round(count / top * BAR) or ("▏" if count else "")
-        yield f"{f'< {below:,.1f} ms':>16}{count:>10,}  {bar}"
+def draw(latencies: Mapping[str, Latency]) -> Iterator[str]:
+    """Yield a line for each bucket, with the bars of each latency side by side: each is relative to
+    the fullest bucket of its own."""
+    rows: dict[float, list[str]] = {}
+    for column, latency in enumerate(latencies.values()):
+        top = max((bucket.messages for bucket in latency.buckets), default=1)
+        for below, messages in latency.buckets:
+            bars = rows.setdefault(below, [""] * len(latencies))
+            bars[column] = "█" * round(messages / top * BAR) or ("▏" if messages else "")
+    if rows:
+        yield " " * 16 + "".join(f"{name:{BAR + 2}}" for name in latencies).rstrip()
+    for below in sorted(rows):
+        bars = rows[below]
+        yield f"{f'< {below:,.1f} ms':>14}  {''.join(f'{bar:{BAR + 2}}' for bar in bars)}".rstrip()

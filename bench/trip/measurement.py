@@ -17,6 +17,7 @@ from bench.trip.peers import MODULES, missing_sentence, run_chain
 from bench.trip.report import table
 from bench.trip.run import run_load
 from bench.trip.town import Town, run_town
+from deploy.local.errors import Refusal
 from services import logs
 
 STEPS = LATENCY, CEILINGS, RESTART, PEERS = "latency", "ceilings", "restart", "peers"
@@ -55,8 +56,10 @@ def add_options(parser: ArgumentParser) -> None:
     group.add_argument(
         "--soak",
         type=float,
+        nargs="?",
+        const=1800.0,
         metavar="SECONDS",
-        help="also send half of the held rate for so long; 1 GB of disk for a million messages",
+        help="also send half of the held rate for so long (1,800); 1 GB of disk a million messages",
     )
     group.add_argument(
         "--storm",
@@ -117,9 +120,13 @@ def _measure_peers(town: Town, findings: Findings, options: Namespace, report: R
         if sentence := missing_sentence(name):
             report(sentence)
             continue
-        with run_chain(name, town) as peer:
-            run_load(peer, [steps.WARM_UP])
-            held = steps.find_held_rate(peer, options.probe, options.hold, report)
+        try:
+            with run_chain(name, town) as peer:
+                run_load(peer, [steps.WARM_UP])
+                held = steps.find_held_rate(peer, options.probe, options.hold, report)
+        except Refusal as refusal:
+            report(f"{name} cannot be measured: {refusal}")
+        else:
             findings.peers[name] = held
 
 

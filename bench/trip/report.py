@@ -68,8 +68,7 @@ def _latency_table(latency: LatencyAt) -> Iterator[str]:
     yield f"{'to':12}{'p50':>10}{'p99':>10}{'longest':>10}{'messages':>12}"
     for end, each in latency.ends.items():
         yield f"{end:12}{each.p50:10.1f}{each.p99:10.1f}{each.highest:10.1f}{each.count:12,}"
-    yield f"to the {CRM}:"
-    yield from draw(latency.ends[CRM])
+    yield from draw(latency.ends)
 
 
 def _ceilings_table(ceilings: Mapping[str, float], cost: float) -> Iterator[str]:
