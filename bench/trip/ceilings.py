@@ -12,7 +12,8 @@ import msgspec
 
 from bench.load import measure_max_rate
 from bench.servers import ROOT, run_command
-from bench.trip.town import BROKER, DATABASE, Town
+from bench.trip.findings import BROKER, DATABASE
+from bench.trip.town import Town
 from bench.usage import cpu_seconds
 from bench.workloads.webhooks import signed_lines
 from deploy.local.state import free_port

@@ -8,6 +8,13 @@ from bench.trip.histogram import Latency
 from bench.trip.lag import Samples, Slope
 from bench.trip.rate_search import Try
 
+ENDS = DOOR, CRM, ARCHIVE = "answer", "CRM", "archive"
+"""Ends of the trip: the answer 200, accepted by the CRM, committed to the archive."""
+BROKER, DATABASE, DESK, LOAD = "rabbitmq", "postgresql", "stand-in CRM", "load"
+"""Processes beside the services."""
+FASTSTREAM, PLAIN = "FastStream", "plain chain"
+"""Peers."""
+
 
 class HeldRate(msgspec.Struct):
     """The highest rate that a trip held, and its cost at that rate."""

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from bench.peers import chain
 from bench.servers import ROOT
+from bench.trip.findings import FASTSTREAM, PLAIN
 from bench.trip.town import POLL_SECONDS, READY_SECONDS, Town, answers
 from deploy.local.process import Process, Program
 from deploy.local.state import free_port
 
-FASTSTREAM, PLAIN = "FastStream", "plain chain"
 FOLDER = ROOT / ".local" / "faststream"
 """Place of FastStream after `deploy/setup.sh faststream`."""
 MODULES = {FASTSTREAM: "bench.peers.faststream_chain", PLAIN: "bench.peers.plain_chain"}

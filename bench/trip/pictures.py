@@ -5,10 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-from bench.trip.findings import Findings, Soak
+from bench.trip.findings import ENDS, Findings, Soak
 from bench.trip.histogram import PER_DECADE, Latency
 from bench.trip.lag import Samples
-from bench.trip.run import ENDS
 
 WIDTH, HEIGHT = 720, 320
 LEFT, RIGHT, TOP, BOTTOM = 70, 170, 40, 50

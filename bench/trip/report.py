@@ -3,11 +3,20 @@
 from collections.abc import Iterator, Mapping
 
 from bench.reports.results import Line, at_least, at_most, target_line
-from bench.trip.findings import Findings, HeldRate, LatencyAt, Restart, Soak, Storm
+from bench.trip.findings import (
+    CRM,
+    DESK,
+    FASTSTREAM,
+    LOAD,
+    Findings,
+    HeldRate,
+    LatencyAt,
+    Restart,
+    Soak,
+    Storm,
+)
 from bench.trip.histogram import draw
-from bench.trip.peers import FASTSTREAM
-from bench.trip.run import CRM, LOAD
-from bench.trip.town import DESK, ORDER
+from deploy.local.plan import REAL
 
 COST, HELD = 600.0, 2_500.0
 """Targets: CPU microseconds of a message, and messages/s."""
@@ -94,7 +103,7 @@ def _peers_table(held: HeldRate, peers: Mapping[str, HeldRate]) -> Iterator[str]
 def _restart_lines(restart: Restart) -> Iterator[str]:
     yield ""
     yield f"All services started again, with {restart.backlog:,} messages waiting; seconds"
-    for name in ORDER:
+    for name in REAL:
         yield f"{name + ' ready':34}{restart.ready[name]:8.1f}"
     yield f"{'last message at the CRM':34}{restart.drained:8.1f}"
 
@@ -141,7 +150,7 @@ def targets(findings: Findings) -> Iterator[Line]:
 
 
 def _soak_targets(soak: Soak) -> Iterator[Line]:
-    for name in reversed(ORDER):
+    for name in reversed(REAL):
         slope = soak.memory_slopes[name]
         most = max(MIB_AN_HOUR, ERRORS * slope.error)
         yield at_most(f"MiB an hour more, {name}", most, slope.value)

@@ -15,6 +15,7 @@ import msgspec
 from bench.servers import ROOT
 from bench.trip import lag
 from bench.trip.crm import Count
+from bench.trip.findings import ARCHIVE, CRM, DOOR, ENDS, LOAD
 from bench.trip.load import Phase, Sent, moments_of
 from bench.trip.town import Town, Trip, cpu_of
 from bench.usage import cpu_seconds
@@ -25,8 +26,6 @@ that died keeps what it took."""
 STILL_SECONDS = 1.0
 """Time without a new entry after which the archive has everything: its longest pause is 0.1 s."""
 POLL_SECONDS = 0.2
-LOAD = "load"
-ENDS = DOOR, CRM, ARCHIVE = "answer", "CRM", "archive"
 
 
 class Moments(msgspec.Struct):

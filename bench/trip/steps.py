@@ -12,7 +12,8 @@ from bench.trip.histogram import summarise
 from bench.trip.load import Phase, moments_of
 from bench.trip.rate_search import BACK, LEAST, Try, best, next_rate
 from bench.trip.run import Run, follow, run_load, send
-from bench.trip.town import ORDER, Town, Trip, memory_of
+from bench.trip.town import Town, Trip, memory_of
+from deploy.local.plan import REAL
 
 SHARES = (0.1, 0.5, 0.8)
 """Shares of the held rate at which latency is measured."""
@@ -91,7 +92,7 @@ def measure_latencies(town: Town, held: float, seconds: float) -> list[LatencyAt
 
 def measure_restart(town: Town, backlog: int, rate: float) -> Restart:
     """Let webhooks wait at the broker, and start all services on them."""
-    town.stop([name for name in ORDER if name != "gateway"])
+    town.stop([name for name in REAL if name != "gateway"])
     sending = send(town, [Phase(rate, backlog / rate)])
     town.stop(["gateway"])
     began = time.monotonic()

@@ -15,18 +15,16 @@ from typing import Protocol
 from bench.harness import Stage, start_stage
 from bench.peers.crm import move_crm
 from bench.trip.crm import DeskClient
+from bench.trip.findings import BROKER, DATABASE, DESK
 from bench.trip.workload import Workload
 from bench.usage import cpu_seconds, tree_memory
-from deploy.local.plan import SERVICES
+from deploy.local.plan import REAL, SERVICES
 from deploy.local.process import Process, Program
 from deploy.local.state import free_port
 
 READY_SECONDS = 300.0
 """Time limit of a start: recovery of a broker with a backlog, on a slow disk."""
 POLL_SECONDS = 0.02
-ORDER = tuple(service.name for service in SERVICES if service.is_real)
-"""Services in the order of starting."""
-BROKER, DATABASE, DESK = "rabbitmq", "postgresql", "stand-in CRM"
 ALWAYS_OPEN = '"Mo-Su 00:00-24:00; PH off"'
 """Hours in place of the example's: no text goes out because it is night, and the calendar is asked
 as it is in a town. Public holidays are as they were."""
@@ -88,7 +86,7 @@ class Town:
 
     @property
     def roots(self) -> Mapping[str, int]:
-        services = {name: self.services[name].pid for name in reversed(ORDER)}
+        services = {name: self.services[name].pid for name in reversed(REAL)}
         return services | dict(self.server_roots)
 
     def must_run(self) -> None:
@@ -96,7 +94,7 @@ class Town:
         for process in (*(self.services[name] for name in self._started), self._desk):
             process.must_run()
 
-    def start(self, names: Sequence[str] = ORDER) -> dict[str, float]:
+    def start(self, names: Sequence[str] = REAL) -> dict[str, float]:
         """Start services, all at once; return the seconds after which each was ready."""
         began = time.monotonic()
         for name in names:
@@ -113,7 +111,7 @@ class Town:
             time.sleep(POLL_SECONDS)
         return took
 
-    def stop(self, names: Sequence[str] = ORDER) -> None:
+    def stop(self, names: Sequence[str] = REAL) -> None:
         """Stop services as an operator would: first those that accept work."""
         self._started.difference_update(names)
         for name in reversed(names):

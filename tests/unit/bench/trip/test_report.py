@@ -8,13 +8,23 @@ import msgspec
 import pytest
 
 from bench.reports.results import TargetLine
-from bench.trip.findings import Findings, HeldRate, LatencyAt, Restart, Soak, Storm
+from bench.trip.findings import (
+    ARCHIVE,
+    CRM,
+    DOOR,
+    Findings,
+    HeldRate,
+    LatencyAt,
+    Restart,
+    Soak,
+    Storm,
+)
 from bench.trip.histogram import summarise
 from bench.trip.lag import Samples, Slope
 from bench.trip.pictures import draw_latencies, draw_pictures, round_values
 from bench.trip.rate_search import Try
 from bench.trip.report import table, targets, total_cost
-from bench.trip.run import ARCHIVE, CRM, DOOR, Moments, Run
+from bench.trip.run import Moments, Run
 
 COST = {
     "gateway": 90.0,
