@@ -14,7 +14,6 @@ from bench import (
     archiver,
     balance,
     deliverer,
-    end_to_end,
     full_destination,
     gateway,
     noisy_neighbour,
@@ -26,12 +25,13 @@ from bench import (
     search,
 )
 from bench.reports.results import Line, Report, TargetLine
+from bench.trip import measurement
 
 Options = argparse.Namespace
 Part = Callable[[Path, Options, Report], None]
 PARTS: dict[str, tuple[str, Part]] = {
     "door": ("The front door", lambda at, o, say: gateway.measure(at, o.rounds, o.seconds, say)),
-    "trip": ("The whole trip", lambda at, o, say: end_to_end.measure(at, o.messages, say)),
+    "trip": ("The whole trip", measurement.measure),
     "sealing": ("Sealing one message", lambda at, o, say: sealing.measure(at, say)),
     "rules": ("Many rules", lambda at, o, say: rules.measure(at, o.rounds, say)),
     "router": ("One router", lambda at, o, say: router.measure(at, o.rounds, o.messages, say)),
@@ -59,7 +59,14 @@ PARTS: dict[str, tuple[str, Part]] = {
         lambda at, o, say: openklant.measure(at, max(1, o.rounds // 2), o.conversations, say),
     ),
 }
-QUICK = {"rounds": 1, "seconds": 2, "messages": 5_000, "conversations": 500, "records": 120_000}
+QUICK: dict[str, object] = {
+    "rounds": 1,
+    "seconds": 2,
+    "messages": 5_000,
+    "conversations": 500,
+    "records": 120_000,
+}
+QUICK |= measurement.QUICK
 
 
 class Printer:
@@ -103,7 +110,7 @@ def _parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("--rounds", type=int, default=5, help="rounds of all but the trip (5)")
     parser.add_argument("--seconds", type=int, default=3, help="seconds of a round at the door (3)")
     parser.add_argument(
-        "--messages", type=int, default=20_000, help="of the trip, and of a round of a service"
+        "--messages", type=int, default=20_000, help="of a round of a service (20,000)"
     )
     parser.add_argument(
         "--conversations", type=int, default=1_500, help="of a round at an Open Klant (1,500)"
@@ -120,6 +127,7 @@ def _parse(arguments: Sequence[str]) -> Options:
         default=20,
         help="MB that fill a destination's queue (20; really 1,000)",
     )
+    measurement.add_options(parser)
     return parser.parse_args(arguments)
 
 

@@ -55,6 +55,15 @@ class Stage:
         """URL of the metrics of the measured process."""
         return f"http://127.0.0.1:{self.settings[ROUTER_OPS.variable]}/metrics"
 
+    def gateway(self) -> Program:
+        password = self._passwords["gateway"]
+        settings = {
+            "POSTKAMER_DATABASE_URL": self.database.url_for("postkamer_gateway", password),
+            "POSTKAMER_AMQP_URL": self.broker.url_for("gateway", password),
+            "POSTKAMER_API_TOKENS": f"sandbox@{self.config.tenants[0].id}/**:{token()}",
+        }
+        return self._program("gateway", ("cli.main", "gateway"), settings)
+
     def router(self) -> Program:
         """Return the shipped command, with the rights that it has in production."""
         password = self._passwords["router"]
@@ -124,6 +133,10 @@ class Stage:
         arguments = str(self.config.partitions), self.settings[ROUTER_OPS.variable]
         return self._program("bare", ("bench.baselines.router", *arguments), {})
 
+    def module(self, name: str, arguments: tuple[str, ...]) -> Program:
+        """Return a module of ours as a program, in the environment of the services."""
+        return self._program(name, arguments, {})
+
     def _program(self, name: str, module: tuple[str, ...], settings: Mapping[str, str]) -> Program:
         return Program(
             name=name,
@@ -191,7 +204,7 @@ def start_stage(folder: Path, change: Callable[[str], str] = lambda text: text) 
     with broker, database:
         stage = Stage(folder, broker, database, passwords)
         migrate(stage.settings)
-        for name in ("router", "deliverer", "archiver"):
+        for name in REAL:
             database.execute(f"alter role postkamer_{name} login password '{passwords[name]}'")
         asyncio.run(read_keys(stage.settings))
         yield stage

@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 
+_PRIVATE = re.compile(r"RssAnon:\s+(\d+) kB")
 _PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
 
 
@@ -23,6 +24,18 @@ def peak_memory(pid: int) -> float:
     match = _PEAK.search(Path(f"/proc/{pid}/status").read_text())
     assert match
     return int(match[1]) / 1024
+
+
+def tree_memory(pid: int) -> float:
+    """Return the MiB that a process and its children have for themselves alone: what they share,
+    such as the buffers of PostgreSQL, is fixed at their start. 0 for a process that ended."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return 0.0
+    own = _PRIVATE.search(status)
+    return (int(own[1]) / 1024 if own else 0.0) + sum(tree_memory(int(c)) for c in children)
 
 
 def machine_ticks() -> tuple[float, float]:

@@ -13,6 +13,7 @@
 #   proxy     nginx, for the test of deploy/proxy/nginx.conf
 #   spectral  Spectral and Node.js, for the check of the API documents: into .local/spectral
 #   generator OpenAPI Generator and its Java, for the test of the client that it makes: into .local/generator
+#   faststream FastStream, for the benchmarks to compare with: into .local/faststream
 #   runtime   .venv with the packages that Postkamer needs to run
 #   tools     the same, with the packages for its tests and checks
 #
@@ -262,6 +263,18 @@ make_generator() {
     cp deploy/generator.txt .local/generator/made-from
 }
 
+# ---- FastStream ----------------------------------------------------------------------------------
+
+has_faststream() { cmp -s deploy/faststream.txt .local/faststream/made-from; }
+
+make_faststream() {
+    check_space
+    rm -rf .local/faststream
+    step "Installing FastStream" pip_install \
+        --require-hashes --no-deps --target .local/faststream -r deploy/faststream.txt
+    cp deploy/faststream.txt .local/faststream/made-from
+}
+
 # ---- the requested parts -------------------------------------------------------------------------
 
 had_epmd=0
@@ -291,8 +304,8 @@ for part in "$@"; do
         need npm command -v npm
         ;;
     runtime) locks=(requirements.txt requirements-dev.txt) ;; # the second contains the first
-    tools | generator) locks=(requirements-dev.txt) ;;
-    *) refuse "$0: there is no part $part; choose from servers, scanner, browser, paper, token, clock, alarms, prometheus, load, proxy, spectral, generator, runtime, tools." ;;
+    tools | generator | faststream) locks=(requirements-dev.txt) ;;
+    *) refuse "$0: there is no part $part; choose from servers, scanner, browser, paper, token, clock, alarms, prometheus, load, proxy, spectral, generator, faststream, runtime, tools." ;;
     esac
 done
 
@@ -309,6 +322,7 @@ if ((${#missing[@]})); then install_packages; fi
 if ((makes_venv)); then make_venv "${locks[0]}"; fi
 if [[ " $* " == *" spectral "* ]] && ! has_spectral; then make_spectral; fi
 if [[ " $* " == *" generator "* ]] && ! has_generator; then make_generator; fi
+if [[ " $* " == *" faststream "* ]] && ! has_faststream; then make_faststream; fi
 if ((${#missing[@]})) && [[ " $* " == *" servers "* ]]; then
     has_postgresql || refuse "This distribution's PostgreSQL is older than 15; install a newer one."
 fi

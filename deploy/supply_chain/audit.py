@@ -16,13 +16,21 @@ from deploy.supply_chain.osv import ADDRESS, SECONDS, UnreachableError, ask_osv
 from services import clock
 
 ROOT = Path(__file__).parents[2]
-LOCKS = [ROOT / "requirements.txt", ROOT / "requirements-dev.txt", ROOT / "deploy/generator.txt"]
+LOCKS = [
+    ROOT / name
+    for name in (
+        "requirements.txt",
+        "requirements-dev.txt",
+        "deploy/generator.txt",
+        "deploy/faststream.txt",
+    )
+]
 COPY = Path(__file__).parent / "advisories.json"
 ACCEPTED = Path(__file__).parent / "accepted.toml"
 
 
 def locked_packages() -> list[LockedPackage]:
-    """Return each package of all locks once: of the product, its tools and the generator."""
+    """Return each package of all locks once: of the product, its tools, a test and a peer."""
     found = [package for lock in LOCKS for package in read_lock(lock.read_text(encoding="utf-8"))]
     once = {(package.name, package.version): package for package in found}
     return [once[key] for key in sorted(once)]

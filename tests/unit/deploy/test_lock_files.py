@@ -12,7 +12,12 @@ import pytest
 from deploy.supply_chain.lock import LockedPackage, read_lock
 
 ROOT = Path(__file__).parents[3]
-LOCKS = ("requirements.txt", "requirements-dev.txt", "deploy/generator.txt")
+LOCKS = (
+    "requirements.txt",
+    "requirements-dev.txt",
+    "deploy/generator.txt",
+    "deploy/faststream.txt",
+)
 LOCK = """\
 # Made with uv.
 alpha==1.0 ; sys_platform == 'win32' \\
@@ -38,7 +43,7 @@ def test_lock_is_read_with_versions_hashes_and_parents() -> None:
 def test_locked_package_has_one_version_and_hashes(path: str) -> None:
     text = (ROOT / path).read_text()
     packages = read_lock(text)
-    assert len(packages) == len(re.findall(r"^[a-z0-9]", text, re.MULTILINE)) > 3
+    assert len(packages) == len(re.findall(r"^[a-z0-9]", text, re.MULTILINE)) > 1
     assert len({package.name for package in packages}) == len(packages)
     assert [package.name for package in packages if not package.hashes] == []
     assert "://" not in text, "an address of a registry"
@@ -47,7 +52,7 @@ def test_locked_package_has_one_version_and_hashes(path: str) -> None:
 def test_set_up_installs_packages_by_hash() -> None:
     set_up = (ROOT / "deploy" / "setup.sh").read_text().replace("\\\n", " ")
     installs = [line for line in set_up.splitlines() if "pip_install " in line]
-    assert len(installs) == 3
+    assert len(installs) == 4
     for line in installs:
         assert "--require-hashes" in line or "--no-deps --no-build-isolation -e ." in line, line
     assert set_up.count("pip install") == 1, "the one in pip_install()"
