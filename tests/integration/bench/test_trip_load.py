@@ -17,6 +17,10 @@ class Door:
 
     def __init__(self) -> None:
         self.seen: Counter[int] = Counter()
+        self.serving = list[asyncio.Task[None]]()
+
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.serving.append(asyncio.create_task(self.serve(reader, writer)))
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while head := await reader.read(64 * 1024):
@@ -28,6 +32,7 @@ class Door:
             status = b"503 Busy" if n == REFUSED else b"200 OK"
             writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n")
         writer.close()
+        await writer.wait_closed()
 
 
 async def test_every_webhook_is_sent_when_due_and_again_when_its_connection_breaks(
@@ -36,12 +41,13 @@ async def test_every_webhook_is_sent_when_due_and_again_when_its_connection_brea
     moments = moments_of([Phase(100.0, 0.3)])
     path, door = tmp_path / "webhooks", Door()
     Workload().write(path, len(moments))
-    async with await asyncio.start_server(door.serve, "127.0.0.1", 0) as server:
+    async with await asyncio.start_server(door.accept, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         citizens = Citizens(port, io.BytesIO(path.read_bytes()), moments)
         await citizens.connect()
         due = await citizens.run()
         citizens.close()
+        await asyncio.gather(*door.serving)
     assert sorted(door.seen) == list(range(len(moments)))
     assert {n for n, times in door.seen.items() if times > 1} == {BROKEN}
     answered = list(citizens.answered)
