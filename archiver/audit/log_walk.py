@@ -97,9 +97,10 @@ class LogWalk:
         """Number of entries that the largest checkpoint covers."""
         self._verified = start
         """Number of entries up to which the log matches its checkpoints."""
+        self._contradictions = list[SignedState]()
+        """First and last of the checkpoints that differ, since one that matches."""
         self.is_broken = False
-        """True once a position is missing or duplicated, or a root differs: roots say nothing from
-        there on."""
+        """True once a position is missing or duplicated: hashes say nothing from there on."""
 
     @property
     def size(self) -> int:
@@ -175,28 +176,49 @@ class LogWalk:
 
     def check_signed(self) -> list[Finding]:
         """Check the root against the checkpoints of exactly this size. One that matches does not
-        move the beginning of what another of that size contradicts."""
+        move the beginning of what another of that size contradicts.
+
+        The walk goes on behind a contradiction: after a restored backup the copies outside tell of
+        a log that goes on no more, and what is written since must match like all else.
+        """
         findings, verified = [], self._verified
         while self._expected and self._expected[0].size == self.size:
             signed = self._expected.pop(0)
             if self.is_broken:
                 continue
-            if self.root() == signed.root:
-                verified = signed.size
-                findings += self._written.check(signed.at) if signed.is_ours else []
+            if self.root() != signed.root:
+                findings += self._contradict(signed)
                 continue
-            self.is_broken = True  # the same fault would show in every later root
-            sentence = (
-                f"something from {self._verified} to {signed.size - 1} is not what was"
-                f" {'signed' if signed.is_signed else 'written'}"
-            )
-            findings.append(Finding("root", f"{sentence} ({signed.where})", self._verified))
+            verified = signed.size
+            findings += self._written.check(signed.at) if signed.is_ours else []
+        if verified != self._verified:
+            findings += self._end_contradictions()
         self._verified = verified
         return findings
 
+    def _contradict(self, signed: SignedState) -> list[Finding]:
+        """Name the first of those in a row: one change shows in each root until the end of its
+        tile, or of the log."""
+        if self._contradictions:
+            self._contradictions[1:] = [signed]
+            return []
+        self._contradictions = [signed]
+        return [self._contradiction(signed)]
+
+    def _contradiction(self, signed: SignedState) -> Finding:
+        done = "signed" if signed.is_signed else "written"
+        span = f"something from {self._verified} to {signed.size - 1}"
+        sentence = f"{span} is not what was {done} ({signed.where})"
+        return Finding("root", sentence, self._verified)
+
+    def _end_contradictions(self) -> list[Finding]:
+        """Name the last of those in a row: that shows that the first has company."""
+        last, self._contradictions = self._contradictions[1:], []
+        return [self._contradiction(signed) for signed in last]
+
     def finish(self) -> list[Finding]:
-        """Report checkpoints larger than the log."""
-        return [
+        """Report the last of the checkpoints that differ, and those larger than the log."""
+        return self._end_contradictions() + [
             Finding(
                 "short",
                 f"the log ends at {self.size}, and {state.size} entries were"

@@ -10,12 +10,13 @@ import pytest
 from archiver.log.checkpoint_signer import sign_checkpoint
 from archiver.log.entry import PlainColumns
 from archiver.log.inclusion_proof import prove_inclusion
+from archiver.log.writer import Writer
 from services import clock
 from services.files import object_store
 from services.files.object_store import ObjectStore, StoreUnavailable
 from services.ids import uuid7
 from tests.support.archiver.signed_log import ENTRIES, Log, Place, entry
-from tests.support.archiver.tampering import insert_entry
+from tests.support.archiver.tampering import SET_HEAD, insert_entry
 
 PLACE = 400
 """An entry in the second tile, which is signed with the second checkpoint alone."""
@@ -37,6 +38,35 @@ async def test_erased_entry_is_no_finding_but_a_removed_one_is(log: Log) -> None
     assert await log.findings() == []
     await log.pool.execute(f"{DELETE} {ONE}")
     assert (await log.kinds())[:1] == ["missing"]
+
+
+async def restore_backup(log: Log) -> None:
+    """Bring the database back to what it is now, once more was signed outside, and go on."""
+    head = await log.pool.fetchrow("select size, peaks from archiver.head")
+    await log.grow(5)
+    await log.sign()
+    await log.pool.execute(f"{DELETE} where position >= $1", head["size"])
+    await log.pool.execute("delete from archiver.checkpoint where size > $1", head["size"])
+    await log.pool.execute(SET_HEAD, head["size"], head["peaks"])
+    log.writer = Writer(log.pool, log.keys)  # of an archiver that has just started
+    await log.grow(20)
+    await log.sign()
+
+
+TWO = (ENTRIES + 10, ENTRIES + 11)
+SWAP = f"{CHANGE} position = {sum(TWO)} - position where position in {TWO}"
+
+
+async def test_change_after_a_restored_backup_is_found_beside_what_the_backup_lacks(
+    log: Log,
+) -> None:
+    await restore_backup(log)
+    lacks = [("checkpoint", ENTRIES + 5), ("root", ENTRIES)]
+    assert sorted(await log.found()) == lacks
+    await log.pool.execute(SWAP)
+    assert sorted(set(await log.kinds())) == ["checkpoint", "head", "root"]
+    named = [f.sentence for f in await log.findings() if f.what == "root"]
+    assert f"something from {ENTRIES} to {ENTRIES + 19} is not what was signed" in named[-1]
 
 
 async def test_check_since_a_time_covers_later_entries_only(log: Log) -> None:
