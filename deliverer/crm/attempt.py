@@ -112,10 +112,14 @@ class DeliveryAttempt:
 
     async def read_batch(self, incoming: IncomingMessage) -> tuple[list[Job], set[str]]:
         """Return the jobs of a batch that are not settled, and the conversations of its
-        sidelined deliveries. KeyError if a newer version wrote the batch."""
+        sidelined deliveries. KeyError if a newer version wrote the batch.
+
+        TypeError for a batch of another destination: who has the broker alone can copy it into
+        this queue, and its words are not for this receiver.
+        """
         batch = await read_batch(incoming.type, incoming.body)
-        if not isinstance(batch, DeliveryBatch):
-            raise TypeError("not a batch of deliveries")
+        if not isinstance(batch, DeliveryBatch) or batch.destination != self.destination.id:
+            raise TypeError("not a batch of deliveries to this destination")
         ids = [delivery.id for delivery in batch.deliveries]
         states = await self._settlements.find_states(self.destination.id, ids)
         deliveries = [delivery for delivery in batch.deliveries if delivery.id not in states]

@@ -71,14 +71,16 @@ async def read_batch(name: str, body: bytes) -> contract.Batch:
 
 
 def open_batch(name: str, body: bytes) -> contract.Batch:
-    """Return the batch of a message; one that an older version published is not sealed.
+    """Return the batch of a message. One that is not sealed is of nobody who has our keys, so that
+    it says nothing that we do.
 
     Raises KeyError for a name or a key that this process does not know, so that the message stays
     in its queue, and msgspec.DecodeError for a body that cannot be read.
     """
-    if name.endswith(SEALED):
-        try:
-            name, body = name.removesuffix(SEALED), RING.unseal_buffer(body, USE)
-        except Unsealable as error:
-            raise msgspec.DecodeError(str(error)) from None
-    return contract.decode(name, body)
+    if name in contract.KINDS:
+        raise msgspec.DecodeError("it is not sealed")
+    try:
+        plain = RING.unseal_buffer(body, USE) if name.endswith(SEALED) else body
+    except Unsealable as error:
+        raise msgspec.DecodeError(str(error)) from None
+    return contract.decode(name.removesuffix(SEALED), plain)

@@ -12,6 +12,7 @@ from archiver.intake import Batch, Intake
 from archiver.quarantine import Quarantine, open_entry
 from services import contract, metrics
 from services.amqp.incoming_message import IncomingMessage
+from services.amqp.sealed_batch import seal_batch
 from services.contract import ArchiveBatch, Record
 from services.postgres.database import Pool
 from services.tasks import background_task
@@ -68,10 +69,10 @@ async def test_message_whose_key_is_gone_is_quarantined_sealed(pool: Pool) -> No
     name, body = seal_under_lost_key(ArchiveBatch(records=[GOOD]))
     keys = await keys_of(pool)
     intake = Intake(await writer_of(pool), Quarantine(pool, keys))
-    good = contract.encode(ArchiveBatch(records=OTHERS))
+    sealed, good = seal_batch(ArchiveBatch(records=OTHERS))
     messages = [
         IncomingMessage(name, body, 1, 0),
-        IncomingMessage(contract.ARCHIVE_BATCH, good, 2, 0),
+        IncomingMessage(sealed, bytes(good), 2, 0),
     ]
     async with background_task(read_keys()):
         batch = await intake._seal_batch(messages)

@@ -26,6 +26,7 @@ from deliverer.transport.http_client import HttpClientProtocol
 from deliverer.transport.response import Response
 from services import contract, metrics
 from services.amqp.consumer import Inbox
+from services.amqp.sealed_batch import seal_batch
 from services.config.organisation import CloudEventsDestination
 from services.contract import Delivery, DeliveryBatch
 from tests.support.deliverer.delivery_jobs import delivery
@@ -210,7 +211,8 @@ class Harness:
     def receive(self, *deliveries: Delivery) -> None:
         """One envelope with these."""
         batch = DeliveryBatch(destination="crm", deliveries=list(deliveries))
-        self.receive_frame(contract.encode(batch))
+        name, body = seal_batch(batch)
+        self.receive_frame(bytes(body), name)
 
     def receive_frame(self, body: bytes, kind: str = contract.DELIVERY_BATCH) -> None:
         self.tags += 1

@@ -13,6 +13,7 @@ from deliverer.crm.settlements import Settlement
 from deliverer.transport.response import Response
 from services import clock, contract, metrics
 from services.amqp.consumer import ChannelLost
+from services.amqp.sealed_batch import seal_batch
 from services.contract import Delivery
 from services.sealing.columns import DELIVERY, bind
 from services.sealing.key_ring import RING
@@ -138,11 +139,18 @@ async def test_settled_delivery_is_not_delivered_again() -> None:
 async def test_unreadable_envelope_is_parked_whole() -> None:
     harness = Harness()
     harness.receive_frame(b"\xc1 no MessagePack")
-    batch = contract.encode(contract.ArchiveBatch(records=[]))
-    harness.receive_frame(batch, contract.ARCHIVE_BATCH)
+    others = (
+        contract.ArchiveBatch(records=[]),
+        contract.DeliveryBatch(destination="x", deliveries=[]),
+    )
+    for batch in others:
+        name, body = seal_batch(batch)
+        harness.receive_frame(bytes(body), name)
+    harness.receive_frame(contract.encode(others[1]), contract.DELIVERY_BATCH)
     await harness.deliver(of(1, "a"))
     parked = [opened(each) for each in harness.settled("parked")]
-    assert parked == [b"\xc1 no MessagePack", batch]
+    archive, to_another = map(contract.encode, others)
+    assert parked == [b"\xc1 no MessagePack", archive, to_another, to_another]
 
 
 async def test_envelope_whose_key_is_gone_is_parked_sealed_and_the_next_is_delivered() -> None:

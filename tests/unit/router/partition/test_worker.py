@@ -18,9 +18,9 @@ from router.model.work import RoutingContext, WorkUnit
 from router.partition.batch_gaps import GAPS, SOURCES, BatchGapDetector, Gap, GapChanges
 from router.partition.worker import Partition
 from router.store.waiting import LineEnd
-from services import contract
 from services.amqp.consumer import ChannelLost
 from services.amqp.incoming_message import IncomingMessage
+from services.amqp.sealed_batch import seal_batch
 from services.contract import Entry, PartitionBatch
 from services.ids import uuid7
 from tests.support.router.commands import command
@@ -234,9 +234,8 @@ class BatchesInbox:
         number = next(self._numbers, None)
         if number is None:
             raise ChannelLost
-        body = contract.encode(PartitionBatch(source=source(1), number=number, entries=[]))
-        name = contract.PARTITION_BATCH
-        return [IncomingMessage(type=name, body=body, delivery_tag=1, delivery_count=0)]
+        name, body = seal_batch(PartitionBatch(source=source(1), number=number, entries=[]))
+        return [IncomingMessage(type=name, body=bytes(body), delivery_tag=1, delivery_count=0)]
 
     async def ack_all(self, taken: list[IncomingMessage]) -> None: ...
 
