@@ -110,7 +110,7 @@ class HeadKeeper:
         self._names = deque[str]()
         """Names of those of before and of its own, the oldest first."""
         self._bent = 0
-        """How many of these are of before, if the log does not continue them."""
+        """Number of these that are of before, if the log does not continue them."""
 
     async def run(self) -> None:
         """Compare once, then keep heads for as long as the service runs, and the last at its
