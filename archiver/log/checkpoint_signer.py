@@ -2,6 +2,7 @@
 write."""
 
 import asyncio
+from datetime import datetime
 from functools import partial
 
 import structlog
@@ -14,6 +15,7 @@ from archiver.signing.signer import (
     is_signed,
     sign_checkpoint_note,
 )
+from archiver.signing.signing_policy import CLOCK_DIFFERENCE
 from services import clock, metrics
 from services.files import object_store
 from services.files.object_store import ObjectExists, ObjectStore, StoreUnavailable
@@ -58,7 +60,7 @@ async def sign_checkpoint(
 async def _sign(pool: Pool, signer: NoteSigner, store: ObjectStore, tree: Tree) -> Checkpoint:
     note = await _read_signed(pool, signer, tree.size)
     if note is None:
-        checkpoint = Checkpoint(signer.origin, tree.size, tree.root(), clock.now())
+        checkpoint = Checkpoint(signer.origin, tree.size, tree.root(), await _read_clock(pool))
         signed = await sign_checkpoint_note(signer, checkpoint)
         await pool.execute(_ADD, checkpoint.size, checkpoint.at, signed)
         note = await _read_signed(pool, signer, tree.size) or signed
@@ -67,6 +69,15 @@ async def _sign(pool: Pool, signer: NoteSigner, store: ObjectStore, tree: Tree) 
         if of_size is not None:
             await _copy_outside(store, size, of_size)
     return signed_note.read_note(note)
+
+
+async def _read_clock(pool: Pool) -> datetime:
+    """Return the time. Raises SignerUnavailable if the database has another: it dates the entries,
+    and each would stay named as one of which the time of writing was altered."""
+    of_database, now = await pool.fetchval("select clock_timestamp()"), clock.now()
+    if abs(of_database - now) > CLOCK_DIFFERENCE:
+        raise SignerUnavailable("the clock of the database is more than five minutes from this one")
+    return now
 
 
 async def _read_signed(pool: Pool, signer: NoteSigner, size: int) -> str | None:

@@ -109,6 +109,8 @@ class HeadKeeper:
         """Size of the last head that this process kept."""
         self._names = deque[str]()
         """Names of those of before and of its own, the oldest first."""
+        self._bent = 0
+        """Number of these that are of before, if the log does not continue them."""
 
     async def run(self) -> None:
         """Compare once, then keep heads for as long as the service runs, and the last at its
@@ -149,20 +151,26 @@ class HeadKeeper:
             found = load_tree(head["size"], head["peaks"])
             if not await continues(connection, kept, found):
                 self._known.lose(kept, found)
+                self._bent = len(self._names)
 
     async def keep(self) -> None:
-        """Keep the head if it has grown, and delete the oldest. Raises StoreUnavailable."""
+        """Keep the head if it has grown, and delete the oldest, and those that the log does not
+        continue once that is signed: the next start would tell of them again. Raises
+        StoreUnavailable."""
         tree = self._known.tree
-        if tree is None or tree.size == self._size:
-            return
+        if tree and tree.size != self._size:
+            await self._create(tree)
+        # What proves a bending stays until it is signed.
+        while not self._known.lost and (self._bent or len(self._names) > KEPT):
+            with suppress(ObjectNotFound):
+                await self._store.delete(self._names[0])
+            self._names.popleft()
+            self._bent = max(0, self._bent - 1)
+
+    async def _create(self, tree: Tree) -> None:
         at = clock.now()
         name = object_store.head_key((at - EPOCH) // MICROSECOND)
         with suppress(ObjectExists):  # another archiver, in the same microsecond
             await self._store.create(name, encode_head(tree, at, self._key))
         self._size = tree.size
         self._names.append(name)
-        while len(self._names) > KEPT and not self._known.lost:
-            # What proves a bending stays until it is signed.
-            with suppress(ObjectNotFound):
-                await self._store.delete(self._names[0])
-            self._names.popleft()

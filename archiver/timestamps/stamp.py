@@ -79,12 +79,13 @@ def verify_stamp(
     return response.tst_info.gen_time
 
 
-def check_time(stamped_at: datetime, signed_at: datetime) -> None:
-    """Raise InvalidStamp if the stamp is older than its note, or was made a day after it."""
+def check_time(stamped_at: datetime, signed_at: datetime, *, is_first: bool = False) -> None:
+    """Raise InvalidStamp if the stamp is older than its note, or was made a day after it and is not
+    the first of all."""
     time = f"its time, {stamped_at:%Y-%m-%d %H:%M:%S}Z,"
     if stamped_at < signed_at - CLOCK_DIFFERENCE:
         raise InvalidStamp(f"{time} is before that of the note")
-    if stamped_at > signed_at + LATEST + WAIT:
+    if not is_first and stamped_at > signed_at + LATEST + WAIT:
         raise InvalidStamp(f"{time} is more than a day after that of the note")
 
 

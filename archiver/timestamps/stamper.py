@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 def is_due(last: datetime | None, signed_at: datetime, now: datetime) -> bool:
     """Return True if a checkpoint is to be stamped, by the time of the last stamp and its own."""
-    may_ask = last is None or now - last >= STAMP_INTERVAL or now.date() != last.date()
+    may_ask = last is None or now - last >= STAMP_INTERVAL or now.date() > last.date()
     return may_ask and now - signed_at <= LATEST
 
 
@@ -68,7 +68,7 @@ async def stamp_newest(
     """Have the newest checkpoint stamped, if that is due; return whether it was. Raises
     AuthorityUnavailable, InvalidStamp or StoreUnavailable."""
     is_stamped = False
-    row = await pool.fetchrow(_NEWEST)
+    row = await pool.fetchrow(_NEWEST, STAMP_INTERVAL)
     if row and is_signed(row["note"], signer) and _is_due(row):
         answer, at = await authority.stamp(row["note"].encode())
         await pool.execute(_ADD, row["size"], at, answer)
@@ -79,7 +79,8 @@ async def stamp_newest(
 
 
 def _is_due(row: Any) -> bool:
-    return is_due(row["last"], read_note(row["note"]).at, clock.now())
+    """The first stamp of all is due at once: the log may be quiet when an authority is named."""
+    return row["is_first"] or is_due(row["last"], read_note(row["note"]).at, clock.now())
 
 
 async def _copy_outside(pool: Pool, store: ObjectStore) -> None:
@@ -103,8 +104,11 @@ async def _show_wait(pool: Pool) -> None:
     metrics.archive_unstamped_seconds.set(max(0.0, seconds))
 
 
+# A time that has not come yet is not of the authority, whose clock may be somewhat ahead.
 _NEWEST = """
-select c.size, c.note, (select max(at) from archiver.time_stamp) as last
+select c.size, c.note, not exists (select from archiver.time_stamp) as is_first, (
+        select max(at) from archiver.time_stamp where at between 'epoch' and now() + $1::interval
+    ) as last
 from archiver.checkpoint c
 where c.size = (select max(size) from archiver.checkpoint) and c.size > 0
     and not exists (select from archiver.time_stamp t where t.size = c.size)

@@ -49,6 +49,16 @@ OF_STAMPS = [
         act=f"{CHANGE} answer = ''",
     ),
     Tampering(
+        id="stamp-time", what="The time in the row of a time stamp is changed.", at="size",
+        act=f"{CHANGE} at = '2099-01-01'",
+        says="the time stamp of :size entries is of another time than its row says",
+    ),
+    Tampering(
+        id="stamp-negative", what="A time stamp of a negative size is added.",
+        act="insert into archiver.time_stamp (size, at, answer) values (-1, now(), '')",
+        says="the time stamp of -1 entries in the table: there is no checkpoint of that size",
+    ),
+    Tampering(
         id="stamp-own", what="A checkpoint is stamped by an authority of one's own.", at="size",
         act=stamp_by_own_authority, says=IN_TABLE + "its certificates do not lead to the authority",
     ),

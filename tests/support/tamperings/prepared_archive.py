@@ -10,6 +10,7 @@ import msgspec
 
 from archiver.media.fetch_policy import MALWARE, MediaResult
 from archiver.quarantine import Quarantine
+from archiver.timestamps.stamp import load_authorities, verify_stamp
 from archiver.witnesses.answers import Outcome
 from archiver.witnesses.client import WitnessClient, witness_client
 from archiver.witnesses.cosigner import Cosigner
@@ -133,7 +134,8 @@ async def stamp(pool: Pool, folder: Path, authority: TimeStampAuthority, size: o
     note = await pool.fetchval("select note from archiver.checkpoint where size = $1", size)
     answer = authority.stamp_note(note.encode())
     add = "insert into archiver.time_stamp (size, at, answer) values ($1, $2, $3)"
-    await pool.execute(add, size, clock.now(), answer)
+    at = verify_stamp(answer, note.encode(), load_authorities(authority.roots.read_bytes()))
+    await pool.execute(add, size, at, answer)
     await ObjectStore(folder.as_uri()).create(timestamp_key(int(str(size))), answer)
 
 

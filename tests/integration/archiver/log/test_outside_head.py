@@ -108,6 +108,23 @@ async def test_proof_of_a_bending_stays_until_it_is_signed(log: Log) -> None:
     assert len([name async for name in log.outside.keys(object_store.HEADS)]) == KEPT
 
 
+async def test_bending_is_told_at_one_start_once_it_is_signed(log: Log) -> None:
+    before = forks()
+    for count in (3, 2):
+        await log.grow(count)
+        await keeper(log).keep()
+    await BENDINGS["last removed"](log)
+    for told in (1, 2):
+        await restart(log)
+        assert forks() - before == told, "an archiver that ended before it signed tells nobody"
+    kept = await restart(log)
+    await log.sign(log.writer.known)
+    await kept.keep()
+    before = forks()
+    kept = await restart(log)
+    assert (forks() - before, len(await read_heads(log.outside, KEY))) == (0, 1)
+
+
 async def test_store_that_is_away_stops_nothing(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     async def away(*_: object) -> None:
         raise StoreUnavailable("it is away")

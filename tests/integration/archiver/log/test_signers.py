@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from archiver.signing.signer import NoteSigner, Signer, SignerRefused, SignerUna
 from archiver.signing.signer_folder import KeyFile, SignerFolder
 from archiver.signing.signer_service import SignerService, run_signer
 from archiver.signing.signing_keys import SeedKey
-from services import metrics
+from services import clock, metrics
 from services.transparency import signed_note
 from tests.support.archiver.commands import Archive
 from tests.support.archiver.signed_log import ENTRIES, FIRST_SIGNED, Log
@@ -135,6 +136,20 @@ async def test_missing_signature_is_counted_and_asked_for_again(
     while missed() < before + 2:
         await asyncio.sleep(0.01)
     task.cancel()
+
+
+async def test_archiver_with_another_time_than_the_database_signs_nothing(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await log.grow(1)
+    now, minutes = clock.now, timedelta(minutes=1)
+    for apart in (-6 * minutes, 6 * minutes):
+        with monkeypatch.context() as patch:
+            patch.setattr(clock, "now", lambda apart=apart: now() + apart)
+            with pytest.raises(SignerUnavailable, match="clock of the database"):
+                await log.sign()
+    assert await log.sign() == ENTRIES + 1
+    assert await log.findings() == []
 
 
 async def test_commands_use_the_configured_signer_and_its_public_key(

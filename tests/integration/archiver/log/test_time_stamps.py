@@ -77,6 +77,13 @@ class Stamps:
     async def outside(self, key: str) -> bytes:
         return b"".join([piece async for piece in await self.log.outside.read(key)])
 
+    async def put(self, size: int) -> None:
+        """Have the checkpoint of this size stamped, due or not."""
+        answer, at = await self.client.stamp(await self.outside(checkpoint_key(size)))
+        add = "insert into archiver.time_stamp (size, at, answer) values ($1, $2, $3)"
+        await self.log.pool.execute(add, size, at, answer)
+        await self.log.outside.create(timestamp_key(size), answer)
+
     async def replace(self, answer: bytes) -> None:
         """Replace the newest stamp in both places."""
         change = "update archiver.time_stamp set answer = $1 where size = $2"
@@ -113,11 +120,11 @@ async def test_next_checkpoint_waits_an_hour(stamps: Stamps, http: AuthorityServ
     await stamps.log.sign()
     is_new_day = clock.now().date() != (await stamps.audit())[1].first.date()  # type: ignore[union-attr]
     assert await stamps.add() == is_new_day
-    earlier = "update archiver.time_stamp set at = at - interval '1 hour'"
-    await stamps.log.pool.execute(earlier)
+    earlier = "update archiver.time_stamp set at = at - interval '1 hour' where size = $1"
+    await stamps.log.pool.execute(earlier, ENTRIES)
     assert await stamps.add() != is_new_day
     assert http.asked == 2
-    assert await stamps.sentences() == []
+    assert await stamps.sentences() == [f"{STAMP} is of another time than its row says"]
 
 
 def test_stamp_is_due_after_an_hour_and_on_a_new_day() -> None:
@@ -181,11 +188,18 @@ async def older_than_its_note(stamps: Stamps) -> None:
 
 
 async def a_month_after_its_note(stamps: Stamps) -> None:
+    await stamps.put(FIRST_SIGNED)
     await sign_at(stamps, clock.now() - timedelta(days=30))
 
 
 async def sign_at(stamps: Stamps, at: datetime) -> None:
     """Sign the log as if it were another time, with a stamp of now."""
+    await date_note(stamps, at)
+    note = await stamps.outside(checkpoint_key(ENTRIES))
+    await stamps.replace(stamps.authority.stamp_note(note))
+
+
+async def date_note(stamps: Stamps, at: datetime) -> None:
     old = await stamps.log.pool.fetchval(
         "select note from archiver.checkpoint where size = $1", ENTRIES
     )
@@ -196,7 +210,6 @@ async def sign_at(stamps: Stamps, at: datetime) -> None:
     await stamps.log.pool.execute(change, note, ENTRIES)
     await stamps.log.outside.delete(checkpoint_key(ENTRIES))
     await stamps.log.outside.create(checkpoint_key(ENTRIES), note.encode())
-    await stamps.replace(stamps.authority.stamp_note(note.encode()))
 
 
 async def without_checkpoint(stamps: Stamps) -> None:
@@ -249,11 +262,16 @@ async def test_log_that_was_rewritten_with_the_store_and_the_key_is_named_by_its
     await log.pool.execute(sign, ENTRIES, at, note)
     await log.outside.create(checkpoint_key(ENTRIES), note.encode())
     assert await log.findings() == []
-    if stamps_again:
-        await stamps.replace(stamps.authority.stamp_note(note.encode()))
-    [sentence] = await stamps.sentences()
-    why = "is more than a day after that of the note" if stamps_again else "it is of another note"
-    assert sentence.endswith(why)
+    if not stamps_again:
+        [sentence] = await stamps.sentences()
+        assert sentence.endswith("it is of another note")
+        return
+    await stamps.log.pool.execute("delete from archiver.time_stamp")
+    await stamps.log.outside.delete(timestamp_key(ENTRIES))
+    await stamps.put(ENTRIES)
+    findings, totals = await stamps.audit()
+    assert totals.first
+    assert (findings, totals.first > at + timedelta(days=29)) == ([], True), "stamped from today"
 
 
 async def test_stamp_of_another_authority_is_named(
@@ -327,15 +345,48 @@ async def test_stamp_gone_from_its_table_is_named_unless_it_is_new(
     assert await stamps.sentences() == [gone]
 
 
-async def test_log_without_a_stamp_for_a_day_is_named(stamps: Stamps) -> None:
-    await stamps.log.pool.execute(
-        "update archiver.checkpoint set at = at - interval '26 hours' where size = $1",
-        FIRST_SIGNED,
-    )
+async def age(stamps: Stamps, size: int, hours: int) -> None:
+    change = "update archiver.checkpoint set at = at - make_interval(hours => $2) where size = $1"
+    await stamps.log.pool.execute(change, size, hours)
+
+
+async def test_log_without_a_stamp_for_a_day_is_named_after_the_first_stamp(stamps: Stamps) -> None:
+    await age(stamps, ENTRIES, 26)
+    assert await stamps.sentences() == []
+    await stamps.put(FIRST_SIGNED)
     [sentence] = await stamps.sentences()
     assert sentence.startswith("no time stamp is on what was signed since ")
-    await stamps.add()
+    await stamps.put(ENTRIES)
     assert await stamps.sentences() == []
+
+
+async def test_stamps_missing_of_the_past_are_named_if_the_archiver_was_up(stamps: Stamps) -> None:
+    await stamps.put(FIRST_SIGNED)
+    for _ in range(2):
+        await stamps.log.grow(1)
+        await stamps.log.sign()
+    await stamps.put(ENTRIES + 2)
+    await age(stamps, ENTRIES, 72)
+    assert await stamps.sentences() == [], "it signed nothing for three days"
+    await age(stamps, ENTRIES + 1, 49)
+    [found] = (await stamps.audit())[0]
+    assert (found.what, found.position) == ("timestamp", ENTRIES)
+    assert found.sentence.startswith("no time stamp came until ")
+
+
+async def test_first_stamp_is_on_a_checkpoint_of_any_age(stamps: Stamps) -> None:
+    await date_note(stamps, clock.now() - timedelta(days=3))
+    assert await stamps.add()
+    assert (await stamps.audit())[0] == []
+
+
+async def test_time_to_come_in_a_row_makes_one_more_stamp_and_no_other(stamps: Stamps) -> None:
+    await stamps.add()
+    await stamps.log.pool.execute("update archiver.time_stamp set at = '2099-01-01'")
+    for is_stamped in (True, False):
+        await stamps.log.grow(1)
+        await stamps.log.sign()
+        assert await stamps.add() == is_stamped
 
 
 WRONG_ANSWERS: dict[str, tuple[Callable[[], web.Response], type[Exception], str]] = {
