@@ -139,12 +139,14 @@ def decode_records(body: bytes) -> list[Record]:
         return [msgspec.msgpack.decode(body, type=Record)]
 
 
-async def remove_entry(connection: Connection, keys: KeyStore, id: UUID) -> None:
-    """Delete an entry that has become a record. The role must be that of the tables' owner."""
+async def remove_entry(connection: Connection, keys: KeyStore, id: UUID) -> bool:
+    """Delete an entry that has become a record, or that a person gives up; False if there is none.
+    The role must be that of the tables' owner."""
     row = await connection.fetchrow(_DELETE, id)
     # A row of before rows were on the record has no entry, and needs none.
     if row and await connection.fetchval(_IS_RECORDED, id):
         await writer_in_transaction(connection, keys).add([_aside_record("taken", tuple(row))])
+    return row is not None
 
 
 def _entry_id(key: bytes, body: bytes) -> UUID:

@@ -47,6 +47,7 @@ EXAMPLES = {
     "archive search": "archive search zwembad sluiting --since 2026-11-01 --reason 'Woo 17'",
     "archive annotate": f"archive annotate {MESSAGE} --text - --by 'P. Bakker'",
     "archive aside again": f"archive aside again {MESSAGE} --reason 'the key is back'",
+    "archive aside drop": f"archive aside drop {MESSAGE} --reason 'no version can read it'",
     "archive aside list": "archive aside list",
     "archive aside open": f"archive aside open {MESSAGE} --out body.bin --reason 'fault 12'",
     "archive checkpoint": "archive checkpoint",

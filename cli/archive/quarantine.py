@@ -1,4 +1,5 @@
-"""`postkamer archive aside`: records that could not be archived; open them, archive them again."""
+"""`postkamer archive aside`: records that could not be archived; open them, archive them again, or
+give them up."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from services.contract import ArchiveBatch, Record
 from services.postgres.database import Connection
 from services.sealing.wrapping import CannotDecrypt
 
+ABSENT = "there is nothing aside under {}"
 UNREADABLE = "it is neither a record nor an envelope of this version: see `open`"
 
 
@@ -99,6 +101,31 @@ def again_command(ids: tuple[UUID, ...], reason: str, as_json: bool) -> None:
     print_result({"records": records}, [line], as_json=as_json)
 
 
+@group.command("drop")
+@click.argument("ids", type=click.UUID, nargs=-1, required=True)
+@reason_option
+@json_option
+def drop_command(ids: tuple[UUID, ...], reason: str, as_json: bool) -> None:
+    """Give up the quarantined messages IDS: all of them, or none.
+
+    Use this for what no version and no key can read. It is the only copy: where it opens, keep it
+    with `open` first. It is never archived, and the balance misses the records that it knows.
+    """
+    reason = parse_reason(reason)
+
+    async def drop(connection: Connection, keys: KeyStore) -> tuple[int, Operation]:
+        await require_town(connection)  # they may have records of several municipalities
+        for id in ids:
+            if not await quarantine.remove_entry(connection, keys, id):
+                raise CommandRefused(ABSENT.format(id))
+        data = {"why": reason, "ids": ids, "count": len(ids)}
+        return len(ids), Operation(what="archive aside drop", data=data)
+
+    number = change_archive(drop)
+    line = f"{count(number, 'message is|messages are')} given up"
+    print_result({"count": number}, [line], as_json=as_json)
+
+
 async def _archive_again(connection: Connection, keys: KeyStore, id: UUID) -> int:
     body = await _open_body(connection, keys, id)
     try:
@@ -128,5 +155,5 @@ async def _open_body(connection: Connection, keys: KeyStore, id: UUID) -> bytes:
     except CannotDecrypt as error:
         raise CommandRefused(f"{id}: {error}") from None
     if body is None:
-        raise CommandRefused(f"there is nothing aside under {id}")
+        raise CommandRefused(ABSENT.format(id))
     return body

@@ -16,7 +16,7 @@ WEBHOOK, VERIFY = "a secret of webhooks", "a verify token"
 ACCESS, API = "an access token", "a token of our API"
 DESTINATION, FILE = "a secret of a destination", "the path of a certificate"
 PERSON, ADDRESS = "the token of a person", "the address of a server"
-PIN = "the PIN of the signer's token"
+PIN, STORE = "the PIN of the signer's token", "a key of the object store"
 SETTINGS = {
     "POSTKAMER_ARCHIVE_KEY": ARCHIVE,
     "POSTKAMER_WORKING_KEY": WORKING,
@@ -30,6 +30,9 @@ SETTINGS = {
     "POSTKAMER_SIGNER_PIN": PIN,
     "POSTKAMER_DATABASE_URL": ADDRESS,
     "POSTKAMER_AMQP_URL": ADDRESS,
+    "AWS_ACCESS_KEY_ID": STORE,
+    "AWS_SECRET_ACCESS_KEY": STORE,
+    "AWS_SESSION_TOKEN": STORE,
 }
 """Setting with a secret -> its purpose. Settings of one purpose may be equal: the command line has
 one of the tokens of the API."""

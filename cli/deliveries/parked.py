@@ -21,7 +21,7 @@ from cli.support.options import (
     reason_option,
     require_period,
 )
-from cli.support.output import count, fail, print_changed, print_list, print_result
+from cli.support.output import count, fail, print_changed, print_list, print_note, print_result
 from cli.support.person import narrow_tenant, require_reach
 from cli.support.reach import Subject
 from cli.support.working_keys import load_working_keys
@@ -31,6 +31,8 @@ PER_SECOND, MAX_PER_SECOND = 20, 200
 """Default and highest rate of replays. They go between new deliveries, and a deliverer has twice
 the highest rate in hand (`deliverer.crm.replays.IN_HAND`)."""
 
+NO_PARKED = "no delivery is parked, sidelined or waiting for a replay"
+NO_UNREADABLE = "no batch message is parked that could not be read"
 
 _filtered = combine_options(
     click.argument("events", nargs=-1, type=click.UUID),
@@ -65,15 +67,20 @@ def list_command(as_json: bool, **fields: Any) -> None:
     criteria = ParkedFilter(**fields)
     require_period(criteria.since, criteria.until)
 
-    async def work(pool: Pool) -> list[Parked]:
+    async def work(pool: Pool) -> tuple[list[Parked], int]:
         limited = await _limit(pool, criteria)
-        return await parked_store.list_parked(pool, limited)
+        unread = 0 if criteria.unreadable else await parked_store.count_unreadable(pool, limited)
+        return await parked_store.list_parked(pool, limited), unread
 
-    deliveries = with_database("parked", work)
+    deliveries, unread = with_database("parked", work)
     if not deliveries:
         require_known(destination=criteria.destination, tenant=criteria.tenant)
-    none = "no delivery is parked, sidelined or waiting for a replay"
-    print_list(deliveries, _format_deliveries, as_json=as_json, empty=none)
+    note = f"{count(unread, 'batch message|batch messages')} could not be read: see --unreadable"
+    none = NO_UNREADABLE if criteria.unreadable else NO_PARKED
+    empty = f"{none}; {note}" if unread else none
+    print_list(deliveries, _format_deliveries, as_json=as_json, empty=empty)
+    if deliveries and unread:
+        print_note(note, as_json=as_json)
 
 
 def _format_deliveries(deliveries: Sequence[Parked]) -> Iterator[str]:

@@ -107,6 +107,13 @@ async def count_parked(connection: Connection, criteria: ParkedFilter) -> int:
     return count
 
 
+async def count_unreadable(pool: Pool, criteria: ParkedFilter) -> int:
+    """Return how many batch messages could not be read, of those that match in all else."""
+    unread = msgspec.structs.replace(criteria, unreadable=True)
+    count: int = await pool.fetchval(_COUNT.format(PARKED), *unread.arguments())
+    return count
+
+
 async def count_waiting(connection: Connection, criteria: ParkedFilter) -> int:
     count: int = await connection.fetchval(_COUNT.format(WAITING), *criteria.arguments())
     return count

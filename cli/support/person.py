@@ -27,6 +27,7 @@ NAME = f"expected a name of 1 to {LONGEST_NAME} characters"
 PERSONAL: dict[str, Role] = {
     "archive annotate": "privacy",
     "archive aside again": "operator",
+    "archive aside drop": "operator",
     "archive aside open": "operator",
     "archive exposure": "privacy",
     "archive processing": "privacy",

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from archiver.audit.quarantine_rows import verify_quarantines
 from archiver.intake import Batch, Intake
 from archiver.quarantine import Quarantine, open_entry
 from services import contract, metrics
@@ -149,6 +150,25 @@ async def test_no_record_is_written_if_one_of_them_cannot_be(
     assert await pool.fetchval(QUARANTINED) == 4
     assert {row["kind"] for row in await rows_of(pool)} == {"aside"}
     assert await pool.fetch(OPERATIONS) == []
+
+
+async def test_unreadable_messages_are_given_up_on_the_record(
+    pool: Pool, ids: list[UUID], archive: Archive
+) -> None:
+    await pool.execute("update archiver.quarantine set sealed = '\\x00' where id = $1", ids[2])
+    error = await archive.fails("aside", "drop", ids[2], UUID(int=7), *WHY)
+    assert error == f"there is nothing aside under {UUID(int=7)}\n"
+    assert await pool.fetchval(QUARANTINED) == 4
+    done = await archive("aside", "drop", *ids[2:], *WHY)
+    assert done.stdout == "2 messages are given up\n"
+    assert [one["id"] for one in await archive.json("aside", "list")] == [str(id) for id in ids[:2]]
+    [operation] = await pool.fetch(OPERATIONS)
+    assert (operation["what"], operation["by"]) == ("archive aside drop", OPERATOR)
+    given = {"why": WHY[1], "ids": [str(id) for id in ids[2:]], "count": 2}
+    assert msgspec.json.decode(operation["data"]).items() >= given.items()
+    async with pool.acquire() as connection, connection.transaction():
+        found = [each async for each in verify_quarantines(connection, await keys_of(pool))]
+    assert found == []
 
 
 async def test_opening_writes_a_private_file_and_is_on_the_record(

@@ -55,6 +55,18 @@ def test_list_has_the_deliveries_that_match(
     assert parked(command, *options) == found
 
 
+def test_list_says_how_many_could_not_be_read(command: Command) -> None:
+    note = "1 batch message could not be read: see --unreadable"
+    assert command("parked", "list").stderr == f"{note}\n"
+    none = command("parked", "list", "--destination", "crm", "--status", "0")
+    sentence = f"no delivery is parked, sidelined or waiting for a replay; {note}\n"
+    assert (none.stdout, none.stderr) == (sentence, "")
+    for options in (("--unreadable",), ("--json",), ("--destination", "crm2")):
+        assert "could not be read" not in command("parked", "list", *options).stderr
+    none = command("parked", "list", "--unreadable", "--status", "422")
+    assert none.stdout == "no batch message is parked that could not be read\n"
+
+
 def test_list_has_no_contents_of_messages(command: Command) -> None:
     lines = command("parked", "list").stdout
     first, second, *_ = lines.splitlines()

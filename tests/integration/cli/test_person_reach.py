@@ -126,6 +126,7 @@ def test_token_of_one_municipality_neither_opens_nor_changes_what_is_anothers(
         (EVERY, "quarantine", "drop", UNIT, *WHY),
         (EVERY, "archive", "aside", "open", aside, *out, *WHY),
         (EVERY, "archive", "aside", "again", aside, *WHY),
+        (EVERY, "archive", "aside", "drop", aside, *WHY),
         (EVERY, "archive", "rotate", "--master"),
         (EVERY, "archive", "reindex"),
         (EVERY, "balance", "--accept", "all", *WHY),

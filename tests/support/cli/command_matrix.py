@@ -38,6 +38,7 @@ NONE, SERVICE, BROKER = Need("none"), Need("service"), Need("broker")
 COMMANDS = {
     "archive annotate": ARCHIVE_PERSON,
     "archive aside again": OWN_PERSON,
+    "archive aside drop": OWN_PERSON,
     "archive aside list": ARCHIVER,
     "archive aside open": OWN_PERSON,
     "archive checkpoint": ARCHIVER,

@@ -75,6 +75,15 @@ def test_name_of_another_purpose_is_a_fault_without_the_environment(file: Path) 
     assert done.exit_code == 1 and "is a secret of webhooks" in done.stdout
 
 
+def test_key_of_the_object_store_is_no_secret_of_a_destination(file: Path) -> None:
+    named = TOML.replace("env:CRM_SECRET", "env:AWS_SECRET_ACCESS_KEY")
+    found = faults_of(file, named, AWS_SECRET_ACCESS_KEY="of the bucket")
+    is_named = "AWS_SECRET_ACCESS_KEY is a key of the object store: name a variable of its own"
+    assert [fault.partition("secret: ")[2] for fault in found] == [is_named]
+    [fault] = faults_of(file, AWS_SECRET_ACCESS_KEY="equal", CRM_SECRET="equal")
+    assert "CRM_SECRET (destination crm): has the value of AWS_SECRET_ACCESS_KEY" in fault
+
+
 def test_destination_with_the_value_of_a_key_is_a_fault(file: Path) -> None:
     key = SETTINGS["POSTKAMER_ARCHIVE_KEY"]
     [fault] = faults_of(file, CRM_SECRET=key)
