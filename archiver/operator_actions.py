@@ -170,7 +170,7 @@ def _record_of_row(
 
 
 _UNRECORDED = f"""
-select id, {clamp_time("at")}, tenant, by, session, identified, what, about, data, exists (
+select id, {clamp_time("at")} as at, tenant, by, session, identified, what, about, data, exists (
     select from archiver.municipality_key k where k.tenant = operation.tenant) as has_keys
 from access.operation
 where id <> all($2::text[]::uuid[]) order by id limit $1

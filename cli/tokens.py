@@ -324,9 +324,10 @@ on conflict (name) do nothing returning name
 """
 
 _REFUSED = "(select why from access.refused_token r where r.name = token.name) as refused"
-_REVOKED_AT = clamp_time("revoked_at")
+_REVOKED_AT = f"{clamp_time('revoked_at')} as revoked_at"
+_CREATED_AT = f"{clamp_time('created_at')} as created_at"
 _LIST = f"""
-select {COLUMNS}, {clamp_time("created_at")}, {_REVOKED_AT}, note, {_REFUSED} from access.token
+select {COLUMNS}, {_CREATED_AT}, {_REVOKED_AT}, note, {_REFUSED} from access.token
 where $1 in ('', tenant) order by tenant, name
 """
 

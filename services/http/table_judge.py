@@ -124,4 +124,4 @@ class TableJudge:
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 OLD = "no new list of refused tokens comes from the archiver"
-READ_LIST = f"select {clamp_time('at')}, names, mac from access.told_tokens"
+READ_LIST = f"select {clamp_time('at')} as at, names, mac from access.told_tokens"

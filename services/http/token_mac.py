@@ -22,7 +22,7 @@ PLAIN = (
 )
 """Columns that give rights, beside the lists and the end. A note and times of before give none, and
 a revoked token is not read at all."""
-COLUMNS = ", ".join((*PLAIN, *LISTS, clamp_time("expires_at"), "mac"))
+COLUMNS = ", ".join((*PLAIN, *LISTS, f"{clamp_time('expires_at')} as expires_at", "mac"))
 """Columns as they are read. An end that cannot be is read as another, and so has not its hash."""
 
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-FIRST_TIME, LAST_TIME = "0001-01-01Z", "9999-12-31 23:59:59.999999Z"
-"""First and last time that Python has."""
+FIRST_TIME, LAST_TIME = "0001-01-01Z", "9999-12-31 23:59:59Z"
+"""First and last second that Python has. asyncpg sends the very last microsecond as `infinity`."""
 
 
 def clamp_time(column: str) -> str:
@@ -13,7 +13,7 @@ def clamp_time(column: str) -> str:
     return (
         f"case when {column} > timestamptz '{LAST_TIME}' then timestamptz '{LAST_TIME}'"
         f" when {column} < timestamptz '{FIRST_TIME}' then timestamptz '{FIRST_TIME}'"
-        f" else {column} end as {column}"
+        f" else {column} end"
     )
 
 
