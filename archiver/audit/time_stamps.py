@@ -9,11 +9,12 @@ import msgspec
 
 from archiver.audit.checkpoints import LAST, NAME
 from archiver.audit.log_walk import Finding
-from archiver.timestamps.stamp import Authorities, InvalidStamp, check_time, verify_stamp
+from archiver.timestamps.stamp import WAIT, Authorities, InvalidStamp, check_time, verify_stamp
 from services import clock
 from services.files import object_store
 from services.files.object_store import ObjectNotFound, ObjectStore
 from services.postgres.database import Connection
+from services.postgres.times import clamp_time
 from services.transparency import signed_note
 from services.transparency.signed_note import InvalidNote
 
@@ -60,33 +61,36 @@ class StampAudit:
 
     async def _check_row(self, row: Any) -> list[Finding]:
         size, copy = row["size"], await self._read(object_store.timestamp_key(row["size"]))
-        findings = await self._check_stamp(size, row["answer"], row["note"], "in the table")
+        findings = await self._check_stamp(size, row["answer"], row["note"], row["at"])
         if self._outside and copy is None:
             sentence = f"the time stamp of {size} entries is not kept outside"
             findings.append(Finding("outside", sentence, size))
         elif copy is not None and copy != row["answer"]:
-            findings += await self._check_stamp(size, copy, row["note"], "kept outside")
+            findings += await self._check_stamp(size, copy, row["note"], None)
         return findings
 
     async def _check_stamp(
-        self, size: int, answer: bytes, note: str | None, where: str
+        self, size: int, answer: bytes, note: str | None, at: datetime | None
     ) -> list[Finding]:
         """Check a stamp against the note in the table, and against the copy outside if it is not
-        of that: two archivers may have signed one size."""
+        of that: two archivers may have signed one size. In the table it has the time of its row."""
         try:
             try:
-                self._verify(answer, note)
+                stamped_at = self._verify(answer, note)
             except InvalidStamp:
                 copy = await self._read(object_store.checkpoint_key(size))
                 if copy is None or copy == (note or "").encode():
                     raise
-                self._verify(answer, copy.decode(errors="replace"))
+                stamped_at = self._verify(answer, copy.decode(errors="replace"))
+            if at and abs(at - stamped_at) > WAIT:
+                raise InvalidStamp(f"its row says {at:%Y-%m-%d %H:%M:%S}Z, and it another time")
         except InvalidStamp as error:
+            where = "in the table" if at else "kept outside"
             sentence = f"the time stamp of {size} entries {where}: {error}"
             return [Finding("timestamp", sentence, size)]
         return []
 
-    def _verify(self, answer: bytes, note: str | None) -> None:
+    def _verify(self, answer: bytes, note: str | None) -> datetime:
         if note is None:
             raise InvalidStamp("there is no checkpoint of that size")
         at = verify_stamp(answer, note.encode(), self._authorities)
@@ -96,6 +100,7 @@ class StampAudit:
             raise InvalidStamp(str(error)) from None
         self.totals.count += 1
         self.totals.first = min(self.totals.first or at, at)
+        return at
 
     async def _missing_from_table(self) -> AsyncIterator[Finding]:
         """Yield the stamps that have a copy outside and no row in the table, unless they came
@@ -135,8 +140,8 @@ class StampAudit:
             return None
 
 
-_ROWS = """
-select t.size, t.answer, c.note from archiver.time_stamp t
+_ROWS = f"""
+select t.size, {clamp_time("t.at")} as at, t.answer, c.note from archiver.time_stamp t
 left join archiver.checkpoint c on c.size = t.size
 where t.size > $1 order by t.size limit $2
 """

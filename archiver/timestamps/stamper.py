@@ -13,7 +13,7 @@ import structlog
 
 from archiver.signing.signer import NoteSigner, is_signed
 from archiver.timestamps.authority import Authority, AuthorityUnavailable
-from archiver.timestamps.stamp import LATEST, InvalidStamp
+from archiver.timestamps.stamp import LATEST, WAIT, InvalidStamp
 from services import clock, metrics
 from services.files import object_store
 from services.files.object_store import ObjectExists, ObjectStore, StoreUnavailable
@@ -68,7 +68,7 @@ async def stamp_newest(
     """Have the newest checkpoint stamped, if that is due; return whether it was. Raises
     AuthorityUnavailable, InvalidStamp or StoreUnavailable."""
     is_stamped = False
-    row = await pool.fetchrow(_NEWEST)
+    row = await pool.fetchrow(_NEWEST, WAIT)
     if row and is_signed(row["note"], signer) and _is_due(row):
         answer, at = await authority.stamp(row["note"].encode())
         await pool.execute(_ADD, row["size"], at, answer)
@@ -104,11 +104,14 @@ async def _show_wait(pool: Pool) -> None:
 
 
 _NEWEST = """
-select c.size, c.note, (select max(at) from archiver.time_stamp) as last
+select c.size, c.note, (select max(at) from archiver.time_stamp
+    where at between now() - interval '1 day' and now() + $1::interval) as last
 from archiver.checkpoint c
 where c.size = (select max(size) from archiver.checkpoint) and c.size > 0
     and not exists (select from archiver.time_stamp t where t.size = c.size)
 """
+"""A time that is still to come counts as none: a hand wrote it. One of days ago makes no difference.
+Python may have neither."""
 _ADD = """
 insert into archiver.time_stamp (size, at, answer) values ($1, $2, $3) on conflict do nothing
 """

@@ -49,6 +49,10 @@ OF_STAMPS = [
         act=f"{CHANGE} answer = ''",
     ),
     Tampering(
+        id="stamp-time", what="The row of a time stamp gets another time, which may not exist.",
+        act=f"{CHANGE} at = 'infinity'", at="size", says=IN_TABLE + "its row says 9999-12-31",
+    ),
+    Tampering(
         id="stamp-own", what="A checkpoint is stamped by an authority of one's own.", at="size",
         act=stamp_by_own_authority, says=IN_TABLE + "its certificates do not lead to the authority",
     ),
