@@ -4,7 +4,7 @@ A row waits in `access.operation` until its action is on the record, and is then
 process ends in between, the action is added again, which changes nothing.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -17,9 +17,15 @@ from services.contract import Identified, Record
 from services.http.person_tokens import TokenProof
 from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.outbox import Outbox, Relay
+from services.postgres.times import clamp_time
 
 REFUSED_SECONDS = 60.0
 """Pause for an action that was refused: a person must inspect it, and finds it in the log."""
+DEEPEST = 32
+"""Levels of an action's data; commands write a few. Whoever reads the record later must reach the
+bottom too."""
+UNREADABLE = b""
+"""Data of the record of a row that cannot be read. It is added nowhere."""
 
 APPROVAL = "rules approve"
 """Action of a person who stands for a version of the rules."""
@@ -57,7 +63,7 @@ def operation_outbox(
 
     async def fetch(limit: int, suspended: Sequence[str]) -> list[Record]:
         rows = await pool.fetch(_UNRECORDED, limit, suspended)
-        return [_record_of_row(row, tenants, await _identified(row, has_key)) for row in rows]
+        return [await _read_row(row, tenants, has_key) for row in rows]
 
     async def delete(records: Sequence[Record]) -> None:
         actions = {each.id: msgspec.json.decode(each.data, type=_Action) for each in records}
@@ -87,6 +93,7 @@ class _Action(msgspec.Struct, frozen=True):
 async def _add_records(records: Sequence[Record], add: AddRecords) -> Sequence[Record]:
     """Return those that are on the record, at the time of this process: a row states its own. A
     refused record does not hold up the others."""
+    records = _report_unreadable(records)
     stamped = [msgspec.structs.replace(record, at=clock.now()) for record in records]
     try:
         await retry_while_unavailable(lambda: add(stamped), "operations")
@@ -98,11 +105,40 @@ async def _add_records(records: Sequence[Record], add: AddRecords) -> Sequence[R
     return records
 
 
-async def _identified(row: Any, has_key: HasKey) -> Identified:
+def _report_unreadable(records: Sequence[Record]) -> Sequence[Record]:
+    """Report rows that cannot be read, each time, and return the other records. No command writes
+    such a row: somebody has changed the table by hand."""
+    for record in records:
+        if record.data == UNREADABLE:
+            metrics.operations_unproven.inc()
+            log.error("operation.refused", record=record.id, reason="its data cannot be read")
+    return [record for record in records if record.data != UNREADABLE]
+
+
+async def _read_row(row: Any, tenants: Collection[str], has_key: HasKey) -> Record:
+    """Return the record of an action, with UNREADABLE if its data cannot be read."""
+    try:
+        data = msgspec.json.decode(row["data"], type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError):
+        data = None
+    if data is None or not _is_within(data, DEEPEST):
+        return Record(id=row["id"], kind="operation", at=row["at"], data=UNREADABLE)
+    return _record_of_row(row, data, tenants, await _identified(row, data, has_key))
+
+
+def _is_within(value: object, levels: int) -> bool:
+    """Return True if a value has at most so many levels of objects and lists."""
+    if not isinstance(value, dict | list):
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return levels > 0 and all(_is_within(each, levels - 1) for each in inner)
+
+
+async def _identified(row: Any, data: Mapping[str, Any], has_key: HasKey) -> Identified:
     """Return `proven` only for a token of a provider that is the archiver's too, or for the login
     that wrote the row. The command verified a token with a configuration that its caller names, who
     may have made a provider."""
-    proof = msgspec.json.decode(row["data"]).get("proof")
+    proof = data.get("proof")
     if row["identified"] == "stated":
         return "stated"
     if proof is None and row["session"] == row["by"]:
@@ -114,7 +150,9 @@ async def _identified(row: Any, has_key: HasKey) -> Identified:
     return "stated"
 
 
-def _record_of_row(row: Any, tenants: Collection[str], identified: Identified) -> Record:
+def _record_of_row(
+    row: Any, data: Mapping[str, Any], tenants: Collection[str], identified: Identified
+) -> Record:
     """Return the record of an action. A municipality that is neither in the configuration nor on
     the record is only named in it: its own record would make keys for a typing error."""
     fields = {name: row[name] for name in ("what", "about", "by", "session")}
@@ -127,12 +165,12 @@ def _record_of_row(row: Any, tenants: Collection[str], identified: Identified) -
         kind="operation",
         at=row["at"],
         tenant=row["tenant"] if is_known else "",
-        data=msgspec.json.encode(msgspec.json.decode(row["data"]) | fields),
+        data=msgspec.json.encode({**data, **fields}),
     )
 
 
-_UNRECORDED = """
-select id, at, tenant, by, session, identified, what, about, data, exists (
+_UNRECORDED = f"""
+select id, {clamp_time("at")} as at, tenant, by, session, identified, what, about, data, exists (
     select from archiver.municipality_key k where k.tenant = operation.tenant) as has_keys
 from access.operation
 where id <> all($2::text[]::uuid[]) order by id limit $1

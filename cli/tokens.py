@@ -27,6 +27,7 @@ from services.http.rights import BURST, REQUESTS_PER_SECOND, ROLES, Role
 from services.http.token_mac import COLUMNS, compute_mac, is_genuine
 from services.http.token_store import MAX_TOKENS, REAL_ROLES, digest
 from services.postgres.database import Connection, Pool
+from services.postgres.times import clamp_time
 from services.sealing.key_ring import RING
 
 PREFIX = "pk_"
@@ -323,13 +324,15 @@ on conflict (name) do nothing returning name
 """
 
 _REFUSED = "(select why from access.refused_token r where r.name = token.name) as refused"
+_REVOKED_AT = f"{clamp_time('revoked_at')} as revoked_at"
+_CREATED_AT = f"{clamp_time('created_at')} as created_at"
 _LIST = f"""
-select {COLUMNS}, created_at, revoked_at, note, {_REFUSED} from access.token
+select {COLUMNS}, {_CREATED_AT}, {_REVOKED_AT}, note, {_REFUSED} from access.token
 where $1 in ('', tenant) order by tenant, name
 """
 
 _OF_NAME = f"""
-select {COLUMNS}, note, revoked_at, {_REFUSED} from access.token where name = $1 for update
+select {COLUMNS}, note, {_REVOKED_AT}, {_REFUSED} from access.token where name = $1 for update
 """
 _SET_MAC = "update access.token set mac = $2 where name = $1"
 _NARROW = """

@@ -94,7 +94,8 @@ token_list_age = _gauge(
 )
 operations_unproven = _counter(
     "postkamer_operations_unproven_total",
-    "Operators' actions in production of persons whom nothing proves",
+    "Operators' actions in production of persons whom nothing proves, and rows of such actions that"
+    " cannot be read",
 )
 attempts_unrecorded = _counter(
     "postkamer_attempts_unrecorded_total", "Failed attempts that did not come on the record"

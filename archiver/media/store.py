@@ -21,6 +21,7 @@ from services.ids import uuid7
 from services.postgres.database import ANSWER_SECONDS, Pool
 from services.postgres.lease import LEASE_SECONDS
 from services.postgres.outbox import Outbox
+from services.postgres.times import clamp_time
 from services.sealing.stream_sealing import StreamKey
 from services.tasks import with_timeout
 
@@ -224,26 +225,30 @@ _BOUND = f"tenant, conversation, id as about, state, mac, {', '.join(BOUND)}"
 _SET_MAC = "update archiver.media set mac = $2 where id = $1"
 _CLAIM = """
 update archiver.media set due_at = $1::timestamptz + make_interval(secs => $2),
-    attempts = attempts + 1
+    attempts = case when attempts between 0 and {4} then attempts else 0 end + 1
 where id = coalesce(
     (select id from archiver.media where due_at <= $1 and {0}
         order by due_at limit 1 for update skip locked),
     (select id from archiver.media
         where due_at > $1::timestamptz + make_interval(secs => {3}) and {0}
         order by due_at limit 1 for update skip locked))
-returning id, number, announced, sent_at, state, attempts, {1}, mime_type, {2}
+returning id, number, announced, {5} as sent_at, state, attempts, {1}, mime_type, {2}
 """
 _AHEAD = FURTHEST_AHEAD.total_seconds()
+_MOST_ATTEMPTS = 1_000_000
+"""Attempts beyond which a hand wrote their number: Meta keeps a file for a week, and each attempt
+takes a second. They are counted anew, since the largest number of the column has none after it."""
+_BOUNDS = _AHEAD, _MOST_ATTEMPTS, clamp_time("sent_at")
 _TO_FETCH = _CLAIM.format(
     "state = 'waiting' and number <> all($3::text[])",
     "object as previous_object, ciphertext_sha256 as previous_sha256",
     _SEALED,
-    _AHEAD,
+    *_BOUNDS,
 )
 _LOCATION = "object, ciphertext_sha256"
-_TO_SCAN = _CLAIM.format("state = 'fetched'", _LOCATION, _SEALED, _AHEAD)
+_TO_SCAN = _CLAIM.format("state = 'fetched'", _LOCATION, _SEALED, *_BOUNDS)
 _UNSCANNED = "state = 'available' and not scanned and released_by = ''"
-_TO_SCAN_LATER = _CLAIM.format(_UNSCANNED, _LOCATION, _SEALED, _AHEAD)
+_TO_SCAN_LATER = _CLAIM.format(_UNSCANNED, _LOCATION, _SEALED, *_BOUNDS)
 """Each of these queries has an index of its own."""
 
 _START_FETCH = """
@@ -283,20 +288,24 @@ where id = $1 and attempts = $2 and object = $3 and (state in ('waiting', 'fetch
 returning {_BOUND}
 """
 
-_UNPUBLISHED = """
+_UNPUBLISHED = f"""
 select id as about, tenant, number, conversation, department, state, reason, mime_type, size,
-    digest, file_salt, scanned, ended_at, announced->>'mimeType' as announced_type,
+    digest, file_salt, scanned,
+    {clamp_time("ended_at")} as ended_at, announced->>'mimeType' as announced_type,
     case when state = 'lost' then '' else ciphertext_sha256 end as object
-from archiver.media where not told and number <> all($2::text[]) order by ended_at limit $1
+from archiver.media where not told and number <> all($2::text[]) order by media.ended_at
+limit $1
 """
 
-_MARK_PUBLISHED = """
+_MARK_PUBLISHED = f"""
 update archiver.media m set told = true
-from unnest($1::uuid[], $2::timestamptz[]) as t (id, at) where m.id = t.id and m.ended_at = t.at
+from unnest($1::uuid[], $2::timestamptz[]) as t (id, at)
+where m.id = t.id and {clamp_time("m.ended_at")} = t.at
 """
 
-_WAITING = """
-select state, count(*) as count, min(sent_at) as since from archiver.media
+_WAITING = f"""
+select state, count(*) as count, {clamp_time("min(sent_at)")} as since
+from archiver.media
 where state in ('waiting', 'fetched') group by state
 """
 

@@ -17,6 +17,7 @@ import structlog
 from services import clock, metrics
 from services.http.token_mac import is_genuine
 from services.postgres.database import Pool
+from services.postgres.times import clamp_time
 from services.sealing.key_ring import RING, KeyRing
 
 LIST_SECONDS = 120
@@ -56,7 +57,7 @@ class ToldTokens(msgspec.Struct, frozen=True):
 
 def told_mac(told: ToldTokens, ring: KeyRing) -> bytes:
     """Return the keyed hash of a list, 32 bytes. Raises NoWorkingKey."""
-    return ring.hash(msgspec.json.encode((told.at.timestamp(), sorted(told.names))), USE)
+    return ring.hash(msgspec.json.encode((told.at.timestamp(), sorted(told.names, key=str))), USE)
 
 
 def read_told(row: Row, ring: KeyRing) -> ToldTokens | None:
@@ -123,4 +124,4 @@ class TableJudge:
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 OLD = "no new list of refused tokens comes from the archiver"
-READ_LIST = "select at, names, mac from access.told_tokens"
+READ_LIST = f"select {clamp_time('at')} as at, names, mac from access.told_tokens"

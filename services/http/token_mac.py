@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from services.postgres.times import clamp_time
 from services.sealing.key_ring import KeyRing
 
 USE = "token"
@@ -21,7 +22,8 @@ PLAIN = (
 )
 """Columns that give rights, beside the lists and the end. A note and times of before give none, and
 a revoked token is not read at all."""
-COLUMNS = ", ".join((*PLAIN, *LISTS, "expires_at", "mac"))
+COLUMNS = ", ".join((*PLAIN, *LISTS, f"{clamp_time('expires_at')} as expires_at", "mac"))
+"""Columns as they are read. An end that cannot be is read as another, and so has not its hash."""
 
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 

@@ -468,6 +468,9 @@ async def test_gateway_takes_no_list_of_before_and_none_by_hand(town: Town) -> N
         await town.pool.execute(put_back, at, before["names"], before["mac"])
         await town.gateway.refresh()
         assert town.gateway.find(OWN, clock.now()) is None
+    for nonsense in ("at = '20000-01-01'", "names = '{NULL,a}'", "at = '0044-03-15 BC'"):
+        await town.pool.execute(f"update access.told_tokens set {nonsense}")
+        await town.gateway.refresh()
     await town.pool.execute("delete from access.told_tokens")
     await town.gateway.refresh()
     assert town.gateway.find(OWN, clock.now()) is None

@@ -122,3 +122,9 @@ def test_token_that_was_changed_by_hand_is_marked_in_the_list(run: Command, fres
     assert not json.loads(run("token", "list", "--json").stdout)[0]["isConfirmed"]
     refused = run("token", "confirm", "desk")
     assert (refused.exit_code, refused.stderr.strip()) == (1, f"desk {BENT}")
+    on(fresh, lambda pool: pool.execute(NO_TIMES))
+    assert "until 9999-12-31" in run("token", "list").stdout
+    assert run("token", "revoke", "desk").exit_code == 0
+
+
+NO_TIMES = "update access.token set expires_at = '20000-01-01', created_at = '0044-03-15 BC'"

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from archiver.media.fetch_policy import EXPIRED, FetchedFile, MediaResult
 from archiver.media.fetcher import AT_ONCE, PER_NUMBER
 from archiver.media.store import File, MediaStore
@@ -101,6 +103,21 @@ async def test_a_claim_of_which_the_answer_is_lost_costs_no_other_its_file(
         await place.until(first, "available")
         assert (await place.get(first))[1] == JPEG + b"900"
         assert (await place.get(second))[1] == JPEG + b"901"
+
+
+@pytest.mark.parametrize("of_waiting", ["attempts = 2147483647", "sent_at = '20000-01-01'"])
+async def test_a_value_that_cannot_be_costs_no_file(pool: Pool, of_waiting: str) -> None:
+    id, book = await came(pool, "900"), await book_of(pool)
+    await pool.execute(f"update archiver.media set {of_waiting}")
+    await book.count_waiting()
+    file = await book.claim_to_fetch(clock.now(), clock.new_id(), [])
+    assert file and (file.id, file.attempts) == (id, 1)
+    assert await book.start_fetch(file)
+    assert await book.finish(file, MediaResult("lost"), clock.now())
+    await pool.execute("update archiver.media set ended_at = '20000-01-01'")
+    [outcome] = await book.outbox.fetch_unpublished(10, [])
+    await book.outbox.mark_published([outcome])
+    assert (outcome.message, await book.outbox.fetch_unpublished(10, [])) == (id, [])
 
 
 async def test_a_message_that_is_recorded_again_brings_no_file_anew(scanned: Room) -> None:

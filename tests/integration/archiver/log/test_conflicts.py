@@ -1,5 +1,7 @@
 """A row with the id of a new entry: a repeat changes nothing, and a forgery keeps nothing out."""
 
+from uuid import UUID
+
 import msgspec
 import pytest
 from structlog.testing import capture_logs
@@ -102,6 +104,33 @@ async def test_operation_whose_entry_is_forged_waits_on(log: Log) -> None:
     assert await log.pool.fetchval(ARCHIVED, other) == 1
 
 
+async def test_operation_that_cannot_be_holds_up_no_other(log: Log) -> None:
+    left = [UUID(int=n) for n in range(3)]
+    for id, data in zip(left, (nested(5000), nested(40), '{"n": 1e5000}'), strict=True):
+        await log.pool.execute(WITH_DATA, id, "now", data)
+    far, other, before = clock.new_id(), clock.new_id(), unproven()
+    await log.pool.execute(WITH_DATA, far, "20000-01-01", "{}")
+    await log.pool.execute(BY_COMMAND, other)
+    waiting = "select array_agg(id order by id) from access.operation"
+    recording = record_operator_actions(log.pool, ["almelo"], log.writer.add, has_no_key)
+    async with background_task(recording):
+        assert await until(lambda: log.pool.fetchval(waiting), lambda ids: ids == left, 10.0)
+    assert await log.pool.fetchval(ARCHIVED, other) == await log.pool.fetchval(ARCHIVED, far) == 1
+    assert unproven() - before == len(left)
+
+
+def unproven() -> float:
+    return metrics.REGISTRY.get_sample_value("postkamer_operations_unproven_total") or 0.0
+
+
+def nested(levels: int) -> str:
+    return '{"a":' * levels + "1" + "}" * levels
+
+
+WITH_DATA = """
+insert into access.operation (id, by, what, at, data)
+values ($1, 'x', 'token revoke', $2::text::timestamptz, $3)
+"""
 BY_COMMAND = "insert into access.operation (id, by, what) values ($1, 'x', 'token revoke')"
 ARCHIVED = "select count(*) from archiver.entry where id = $1 and position >= 0"
 

@@ -127,6 +127,19 @@ async def test_next_checkpoint_waits_an_hour(stamps: Stamps, http: AuthorityServ
     assert await stamps.sentences() == [f"{STAMP} is of another time than its row says"]
 
 
+@pytest.mark.parametrize("at", ["20000-01-01", "infinity", "2099-01-01", "0044-03-15 BC"])
+async def test_stamp_of_a_time_that_cannot_be_counts_as_none(
+    stamps: Stamps, http: AuthorityServer, at: str
+) -> None:
+    forge = "insert into archiver.time_stamp values (1, $1::text::timestamptz, '')"
+    await stamps.log.pool.execute(forge, at)
+    assert await stamps.add()
+    await stamps.log.grow(1)
+    await stamps.log.sign()
+    [stamped] = await stamps.log.pool.fetch("select at from archiver.time_stamp where size > 1")
+    assert await stamps.add() == (clock.now().date() != stamped["at"].date())
+
+
 def test_stamp_is_due_after_an_hour_and_on_a_new_day() -> None:
     last = datetime(2026, 11, 30, 23, 30, tzinfo=UTC)
     assert is_due(None, last, last)
@@ -212,6 +225,10 @@ async def date_note(stamps: Stamps, at: datetime) -> None:
     await stamps.log.outside.create(checkpoint_key(ENTRIES), note.encode())
 
 
+async def with_a_row_of_the_year_20000(stamps: Stamps) -> None:
+    await stamps.log.pool.execute("update archiver.time_stamp set at = '20000-01-01'")
+
+
 async def without_checkpoint(stamps: Stamps) -> None:
     await stamps.log.pool.execute("delete from archiver.checkpoint where size = $1", ENTRIES)
     await stamps.log.outside.delete(checkpoint_key(ENTRIES))
@@ -225,6 +242,10 @@ async def without_checkpoint(stamps: Stamps) -> None:
         (cut_off, "it cannot be read"),
         (older_than_its_note, "is before that of the note"),
         (a_month_after_its_note, "is more than a day after that of the note"),
+        (
+            with_a_row_of_the_year_20000,
+            "its row says 9999-12-31 23:59:59Z, and it another time",
+        ),
         (without_checkpoint, "there is no checkpoint of that size"),
     ],
 )
