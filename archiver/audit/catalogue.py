@@ -55,7 +55,7 @@ Catalogue = Mapping[str, frozenset[str]]
 
 async def verify_catalogue(connection: Connection) -> list[Finding]:
     """Return a finding for each object that is not as the migrations made it. Call it in a
-    transaction: the search path of that is changed."""
+    transaction: settings of that are changed."""
     return compare(load_expected(), await load_catalogue(connection))
 
 
@@ -65,8 +65,8 @@ def load_expected() -> Catalogue:
 
 
 async def load_catalogue(connection: Connection) -> Catalogue:
-    """Load the facts. An empty search path makes PostgreSQL print every name in full."""
-    await connection.execute("set local search_path = pg_catalog")
+    """Load the facts, printed in one way whatever the defaults of the database are."""
+    await connection.execute(_AS_PRINTED)
     facts = defaultdict[str, set[str]](set)
     for row in await connection.fetch(_FACTS, SCHEMAS, ROLES, SETTINGS):
         facts[row["object"]].add(row["fact"])
@@ -123,6 +123,11 @@ def format_catalogue(catalogue: Catalogue) -> str:
     return "\n".join(lines) + "\n"
 
 
+# An empty search path makes PostgreSQL print every name in full.
+_AS_PRINTED = """
+set local search_path = pg_catalog; set local quote_all_identifiers = off;
+set local bytea_output = hex; set local standard_conforming_strings = on
+"""
 _FACTS = r"""
 with recursive s as materialized (
     select oid, nspname, nspowner, nspacl from pg_catalog.pg_namespace
@@ -242,6 +247,7 @@ where (setting ~ '^(session_replication_role|row_security)='
         or split_part(setting, '=', 1) = any($3::text[])
             and (setrole = 0 or pg_get_userbyid(setrole) = any($2)))
     and setting !~ '_preload_libraries=auto_explain$'
+    and setting not in (select concat(name, '=', boot_val) from pg_catalog.pg_settings)
     and setdatabase in (0, (select oid from pg_catalog.pg_database
         where datname = current_database()))
 union all select 'the server', format('the setting %s=%s', name, setting)

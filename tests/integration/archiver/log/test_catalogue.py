@@ -106,7 +106,10 @@ async def test_settings_and_members_that_operators_choose_are_no_fault(pool: Poo
             "alter role reader set default_transaction_read_only = on;"
             "grant select on archiver.entry to reader; grant postkamer_archiver to reader;"
             "create role doors; grant doors to postkamer_gateway;"
-            "create publication copies for all tables"
+            "create publication copies for all tables;"
+            "alter database reused set row_security = on;"
+            "set local bytea_output = escape; set local quote_all_identifiers = on;"
+            "set local standard_conforming_strings = off"
         )
         assert await differences(connection) == []
 
