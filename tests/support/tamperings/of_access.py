@@ -224,6 +224,9 @@ OF_OTHERS = [
     _beside("unit-overwritten", "What the router set aside is overwritten.",
             "insert into router.quarantine (id, reason, raw) values (gen_random_uuid(), 'x', 'x')",
             "does not open"),
+    _beside("unit-published", "It is emptied, and said to have been decided again.",
+            "insert into router.quarantine (id, reason, raw, published_at)"
+            " values (gen_random_uuid(), 'x', '', now())", "and nobody asked for it"),
     _beside("written", "The time at which an entry was written is changed.",
             "update archiver.entry set written_at = written_at - interval '90 days'"
             " where position = :place", "its time of writing was altered"),
