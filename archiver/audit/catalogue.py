@@ -18,7 +18,9 @@ from archiver.audit.log_walk import Finding
 from services.package_data import load_table
 from services.postgres.database import Connection, connection_pool
 
-SCHEMAS = ("access", "archiver", "sealing")
+SCHEMAS = ("access", "archiver", "balance", "sealing")
+TABLES = ("router.cleared", "router.quarantine")
+"""Tables of other schemas that the record is compared with."""
 ROLES = (
     "postkamer_archiver",
     "postkamer_deliverer",
@@ -68,7 +70,7 @@ async def load_catalogue(connection: Connection) -> Catalogue:
     """Load the facts, printed in one way whatever the defaults of the database are."""
     await connection.execute(_AS_PRINTED)
     facts = defaultdict[str, set[str]](set)
-    for row in await connection.fetch(_FACTS, SCHEMAS, ROLES, SETTINGS):
+    for row in await connection.fetch(_FACTS, SCHEMAS, ROLES, SETTINGS, TABLES):
         facts[row["object"]].add(row["fact"])
     return {name: frozenset(each) for name, each in facts.items()}
 
@@ -134,7 +136,9 @@ with recursive s as materialized (
     where nspname = any($1::text[])
 ), r as materialized (
     select c.*, nspname, nspowner, nspname || '.' || relname as object from pg_catalog.pg_class c
-    join s on s.oid = relnamespace where relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+    join pg_catalog.pg_namespace n on n.oid = relnamespace
+    where relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+        and (nspname = any($1) or nspname || '.' || relname = any($4::text[]))
 ), f as materialized (
     select p.*, nspowner,
         format('%s.%s(%s)', nspname, proname, pg_get_function_identity_arguments(p.oid)) as object
