@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from archiver.balance.acceptances import ACCEPT, digest_of
-from archiver.balance.round import Damaged, OtherCluster, run_rounds
+from archiver.balance.round import Damaged, Hidden, OtherCluster, run_rounds
 from archiver.balance.sheet import EQUATIONS, Line, Sheet
 from archiver.balance.store import accept_missing, begin_anew, load_sheet
 from archiver.balance.turn import Busy
@@ -40,6 +40,10 @@ RESTORED = (
 DAMAGED = (
     "the row of balance.progress was deleted: it is not known what was compared: "
     "postkamer balance --begin --reason ..."
+)
+HIDDEN = (
+    "router.cleared says that decisions of the last days are cleared, which the router never does: "
+    "somebody hides them from the balance; see the runbook, PostkamerBalanceStands"
 )
 BUSY = "others draw up the balance all the time: try again in a minute"
 
@@ -122,6 +126,8 @@ def _in_words() -> Iterator[None]:
         raise CommandRefused(RESTORED) from None
     except Damaged:
         raise CommandRefused(DAMAGED) from None
+    except Hidden:
+        raise CommandRefused(HIDDEN) from None
     except Busy:
         raise CommandRefused(BUSY) from None
 

@@ -18,7 +18,9 @@ from archiver.audit.log_walk import Finding
 from services.package_data import load_table
 from services.postgres.database import Connection, connection_pool
 
-SCHEMAS = ("access", "archiver", "sealing")
+SCHEMAS = ("access", "archiver", "balance", "sealing")
+TABLES = ("router.cleared", "router.quarantine")
+"""Tables of other schemas that the record is compared with."""
 ROLES = (
     "postkamer_archiver",
     "postkamer_deliverer",
@@ -55,7 +57,7 @@ Catalogue = Mapping[str, frozenset[str]]
 
 async def verify_catalogue(connection: Connection) -> list[Finding]:
     """Return a finding for each object that is not as the migrations made it. Call it in a
-    transaction: the search path of that is changed."""
+    transaction: settings of that are changed."""
     return compare(load_expected(), await load_catalogue(connection))
 
 
@@ -65,10 +67,10 @@ def load_expected() -> Catalogue:
 
 
 async def load_catalogue(connection: Connection) -> Catalogue:
-    """Load the facts. An empty search path makes PostgreSQL print every name in full."""
-    await connection.execute("set local search_path = pg_catalog")
+    """Load the facts, printed in one way whatever the defaults of the database are."""
+    await connection.execute(_AS_PRINTED)
     facts = defaultdict[str, set[str]](set)
-    for row in await connection.fetch(_FACTS, SCHEMAS, ROLES, SETTINGS):
+    for row in await connection.fetch(_FACTS, SCHEMAS, ROLES, SETTINGS, TABLES):
         facts[row["object"]].add(row["fact"])
     return {name: frozenset(each) for name, each in facts.items()}
 
@@ -123,13 +125,20 @@ def format_catalogue(catalogue: Catalogue) -> str:
     return "\n".join(lines) + "\n"
 
 
+# An empty search path makes PostgreSQL print every name in full.
+_AS_PRINTED = """
+set local search_path = pg_catalog; set local quote_all_identifiers = off;
+set local bytea_output = hex; set local standard_conforming_strings = on
+"""
 _FACTS = r"""
 with recursive s as materialized (
     select oid, nspname, nspowner, nspacl from pg_catalog.pg_namespace
     where nspname = any($1::text[])
 ), r as materialized (
     select c.*, nspname, nspowner, nspname || '.' || relname as object from pg_catalog.pg_class c
-    join s on s.oid = relnamespace where relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+    join pg_catalog.pg_namespace n on n.oid = relnamespace
+    where relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+        and (nspname = any($1) or nspname || '.' || relname = any($4::text[]))
 ), f as materialized (
     select p.*, nspowner,
         format('%s.%s(%s)', nspname, proname, pg_get_function_identity_arguments(p.oid)) as object
@@ -242,6 +251,7 @@ where (setting ~ '^(session_replication_role|row_security)='
         or split_part(setting, '=', 1) = any($3::text[])
             and (setrole = 0 or pg_get_userbyid(setrole) = any($2)))
     and setting !~ '_preload_libraries=auto_explain$'
+    and setting not in (select concat(name, '=', boot_val) from pg_catalog.pg_settings)
     and setdatabase in (0, (select oid from pg_catalog.pg_database
         where datname = current_database()))
 union all select 'the server', format('the setting %s=%s', name, setting)

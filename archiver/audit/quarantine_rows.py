@@ -2,7 +2,7 @@
 
 The archiver's rows each have an entry when they come and when they go, with a hash that needs the
 master key. The router's have one when they come, and stay for `quarantine_days` at least; with the
-working key each is opened, which shows that nobody overwrote it.
+working key each is opened, which shows that nobody overwrote it. Their reasons are on the record.
 """
 
 from collections import Counter
@@ -50,8 +50,22 @@ async def verify_quarantines(
     if keys:
         async for finding in _altered(connection, keys):
             yield finding
+    async for finding in _verify_units(connection, keys, ring):
+        yield finding
+
+
+async def _verify_units(
+    connection: Connection, keys: KeyStore | None, ring: KeyRing | None
+) -> AsyncIterator[Finding]:
+    """Yield what is wrong with the units of the router."""
+    if keys:
         for finding in await _settled_by_hand(connection, keys):
             yield finding
+        async for finding in _misstated(connection, keys):
+            yield finding
+    for row in await connection.fetch(_NOT_ASKED):
+        sentence = "the router's row says that this was decided again, and nobody asked for it"
+        yield Finding(WHAT, sentence, entry=str(row["id"]))
     for row in await connection.fetch(_GONE_FROM_ROUTER, ROUTER_DAYS):
         sentence = "the router set this aside, and its row is gone"
         yield Finding(WHAT, sentence, row["position"], str(row["id"]))
@@ -114,6 +128,37 @@ class _Command(msgspec.Struct, frozen=True):
     count: Any = 0
 
 
+async def _misstated(connection: Connection, keys: KeyStore) -> AsyncIterator[Finding]:
+    """Yield the units of the router whose row gives another reason than their entry. An entry of a
+    version that put no refusal on the record is compared without it."""
+    cursor = await connection.cursor(_REASONS)
+    while rows := await cursor.fetch(AT_ONCE):
+        entries = await connection.fetch(_OF_UNITS, [row["id"] for row in rows])
+        units = {each["id"]: each for each in decrypt_rows(entries, keys)}
+        for row in rows:
+            entry = units.get(row["id"])
+            if entry and not _agrees(row, entry["data"]):
+                sentence = f"why the router set {row['id']} aside is not what it was"
+                yield Finding(WHAT, sentence, entry["position"], str(entry["id"]))
+
+
+def _agrees(row: Row, data: bytes) -> bool:
+    """Return if a row gives the reasons of its entry; True if that is no JSON, which is a finding
+    of the log."""
+    try:
+        unit = msgspec.json.decode(data, type=_Unit)
+    except msgspec.DecodeError:
+        return True
+    return row["reason"] == unit.reason and unit.refusal in (None, row["refusal"])
+
+
+class _Unit(msgspec.Struct, frozen=True):
+    """Data of the entry of a unit that the router set aside."""
+
+    reason: str
+    refusal: str | None = None
+
+
 async def _altered(connection: Connection, keys: KeyStore) -> AsyncIterator[Finding]:
     cursor = await connection.cursor(f"select {ROW} from archiver.quarantine order by id")
     while rows := await cursor.fetch(AT_ONCE):
@@ -161,6 +206,12 @@ select what, least((data->>'count')::numeric, 1e9)::bigint as count from access.
 where what in ('quarantine again', 'quarantine drop') and jsonb_typeof(data->'count') = 'number'
 """
 _WAITING_UNITS = "from router.quarantine where published_at is null and dropped_at is null"
+_OF_UNITS = f"{RECORDS} where e.id = any($1::uuid[]) and e.kind = 'quarantine'"
+_REASONS = "select id, reason, refusal from router.quarantine order by id"
+_NOT_ASKED = """
+select id from router.quarantine where published_at is not null and again_at is null
+order by id limit 1000
+"""
 _GONE_FROM_ROUTER = """
 select e.id, e.position from archiver.entry e
 where e.kind = 'quarantine' and e.at > now() - make_interval(days => $1)

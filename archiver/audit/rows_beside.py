@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from archiver.audit.acceptance_rows import verify_acceptances
+from archiver.audit.acceptance_rows import verify_acceptances, verify_beginnings
 from archiver.audit.log_walk import Finding
 from archiver.audit.processing_rows import ProcessingNotes, verify_processing
 from archiver.audit.quarantine_rows import count_units, verify_quarantines
@@ -45,6 +45,8 @@ async def verify_rows(
         yield finding
     unseen.sentences += _processing_sentences(notes)
     for finding in await _verify_with_keys(connection, keys, unseen) if keys else ():
+        yield finding
+    for finding in await verify_beginnings(connection):
         yield finding
     async for finding in verify_quarantines(connection, keys, ring):
         yield finding

@@ -1,6 +1,6 @@
 """SQL of what a decision sends out, and of where each of it is now."""
 
-NOT_CLEARED = "(select first_at from router.cleared)"
+NOT_CLEARED = "coalesce((select first_at from router.cleared), '-infinity')"
 """Time from which all decisions are there: those from before may be gone, as their term is over. It
 is read in the statement that looks for a decision, so that both see the same state."""
 ITEMS_FROM = f"({NOT_CLEARED} + interval '1 hour')"

@@ -7,7 +7,7 @@ Its cost follows what is new and what is open, and not the size of the record. W
 although its partition has published it, and although its queue was drained since, is missing.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -21,6 +21,7 @@ from archiver.balance.second_look import (
     make_pass,
 )
 from archiver.balance.turn import take_turn, try_turn
+from services import clock
 from services.postgres.database import Connection, Pool
 
 DECISIONS, ENTRIES, OPEN = 20_000, 20_000, 50_000
@@ -39,6 +40,8 @@ RECEIPT_SECONDS = 3600
 ITEM_SECONDS = 60
 """Time after which an item in the record without its decision is missing: by then a later round
 knows if a router of an older version, which wrote no record's id, decided it."""
+KEPT_DAYS = 7
+"""No decision of fewer days is cleared: `inbox_days` is at least a day more, and clocks differ."""
 BEHIND_SECONDS = 300
 """Age of a decision that a round could not take yet, from which the balance is behind."""
 
@@ -49,6 +52,13 @@ class OtherCluster(Exception):
 
 class Damaged(Exception):
     """The row that says how far the balance has come is gone."""
+
+
+class Hidden(Exception):
+    """Decisions are said to be cleared that cannot be, so that the balance would not see them."""
+
+    def __init__(self) -> None:
+        super().__init__("router.cleared has a time to which no decision can be cleared")
 
 
 class RoundResult(msgspec.Struct, frozen=True):
@@ -85,11 +95,14 @@ async def run_rounds(pool: Pool, progress: Progress | None = None) -> None:
 async def _follow(connection: Connection) -> tuple[RoundResult, datetime]:
     """Take what is new and follow what is open. Return also the time when the balance began."""
     await connection.execute(BY_INDEX)
-    progress = await connection.fetchrow(_PROGRESS, DECISIONS, ENTRIES)
+    latest = clock.now() - timedelta(KEPT_DAYS)
+    progress = await connection.fetchrow(_PROGRESS, DECISIONS, ENTRIES, latest)
     if progress is None:
         raise Damaged
     if not progress["is_same_cluster"]:
         raise OtherCluster
+    if progress["is_hidden"]:
+        raise Hidden
     from_xact, to_xact = progress["from_xact"], progress["to_xact"]
     position, to_position = progress["from_position"], progress["to_position"]
     begun_at = await connection.fetchval(_EXCUSE, from_xact, to_xact)
@@ -122,7 +135,8 @@ with bound as (
 )
 select from_xact, least(coalesce(full_to, horizon), horizon) as to_xact, from_position,
     least(size, from_position + $2) as to_position, is_same_cluster,
-    full_to is not null or size > from_position + $2 as is_full
+    full_to is not null or size > from_position + $2 as is_full,
+    exists (select from router.cleared where first_at > $3) as is_hidden
 from taken
 """
 

@@ -100,9 +100,16 @@ async def fetch_by_position(connection: Connection, query: str, *arguments: obje
 
 
 _BEGUN = "select begun_at + interval '1 second' from balance.progress"
-_STORED = "select xact, position, end_xact, end_position, began_at from balance.past"
+# No pass ends or begins beyond what was taken: somebody wrote such a place.
+_STORED = """
+select xact, position, least(end_xact, coalesce(decided, 0)), least(end_position, recorded),
+    began_at
+from balance.past, balance.progress
+"""
 _BEGINNING = """
-select first_xact, first_position, coalesce(decided, 0), recorded, now()
+select case when first_xact <= decided then first_xact else 0 end,
+    case when first_position <= recorded then first_position else 0 end,
+    coalesce(decided, 0), recorded, now()
 from balance.past, balance.progress
 """
 _STORE = """

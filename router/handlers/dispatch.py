@@ -33,6 +33,7 @@ from router.output.archive_records import (
     unit_record,
 )
 from router.output.crm_events import AddressedEvent, redact
+from router.output.retry_entry import retry_refusal
 from services.contract import Command, MediaOutcome, Receipt, Record, SendOutcome, Timeout
 from services.whatsapp import items
 
@@ -80,7 +81,8 @@ def records(unit: WorkUnit, decision: Decision) -> Iterator[Record]:
     yield from records_before(unit, decision)
     subject = _subject(unit)
     if subject is None or isinstance(decision, Quarantined):
-        yield unit_record(unit, decision, "quarantine", {"reason": decision.reason})
+        data = {"reason": decision.reason, "refusal": retry_refusal(unit)}
+        yield unit_record(unit, decision, "quarantine", data)
     elif made := HANDLERS[type(subject)].record(unit, subject, decision):
         yield unit_record(unit, decision, *made)
     if decision.reply:

@@ -35,3 +35,9 @@ def retry_entry(unit: WorkUnit) -> Entry | str:
     if excerpt is None:
         return NOT_CUT
     return msgspec.structs.replace(retry, body=excerpt, keys=[], is_single_item=True)
+
+
+def retry_refusal(unit: WorkUnit) -> str:
+    """Return the reason why a unit cannot be decided again; empty if it can."""
+    entry = retry_entry(unit)
+    return entry if isinstance(entry, str) else ""

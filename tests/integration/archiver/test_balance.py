@@ -357,6 +357,22 @@ async def test_command_waits_for_its_turn_and_says_so_if_none_comes(
             assert "others draw up the balance all the time" in refused.stderr
 
 
+async def test_nothing_is_hidden_by_saying_that_it_was_cleared_or_is_yet_to_come(
+    office: Office, empty: str
+) -> None:
+    await office.pool.execute(SETTLE, "settled")
+    assert (await office.sheet()).is_closed
+    await office.pool.execute("update router.cleared set first_at = now() - interval '6 days'")
+    refused = await asyncio.to_thread(run, empty, code=1)
+    assert "somebody hides them from the balance" in refused.stderr
+    await office.pool.execute("update router.cleared set first_at = now() - interval '8 days'")
+    far = "first_xact = 1e15, first_position = 1e15, end_xact = 1e16, end_position = 1e16"
+    await office.pool.execute(f"update balance.past set {far}, xact = 1e15, position = 1e15")
+    await office.pool.execute("delete from deliverer.delivery")
+    await office.round()  # it ends that pass
+    assert {equation for equation, _ in await office.missing()} == {"delivery"}
+
+
 async def test_rows_of_the_balance_itself_that_are_deleted_end_no_archiver(
     office: Office, empty: str
 ) -> None:

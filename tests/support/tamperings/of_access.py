@@ -221,9 +221,27 @@ OF_OTHERS = [
             "insert into balance.accepted (equation, id, subject, operation) select 'record',"
             " gen_random_uuid(), '1', id from archiver.entry where kind = 'operation' limit 1",
             "are not those that it accepted"),
+    _beside("balance-cleared", "All decisions are said to be cleared, which blinds the balance.",
+            "update router.cleared set first_at = now() + interval '100 years'",
+            "router.cleared has a time to which no decision can be cleared"),
+    _beside("balance-begins", "The balance is made to begin at what is yet to come.",
+            "update balance.past set first_position = 1e15",
+            "balance.past begins beyond what the balance has taken"),
+    _beside("balance-trigger", "A trigger drops what the balance finds.",
+            "create function pg_temp.no() returns trigger language plpgsql"
+            " as $$ begin return null; end $$; create trigger t before insert on balance.open"
+            " for each row execute function pg_temp.no()",
+            "balance.open is not as the migrations made it"),
+    _beside("balance-view", "A view shows no losses that were accepted.",
+            "alter table balance.accepted rename to kept;"
+            " create view balance.accepted as select * from balance.kept where false",
+            "balance.accepted is not as the migrations made it"),
     _beside("unit-overwritten", "What the router set aside is overwritten.",
             "insert into router.quarantine (id, reason, raw) values (gen_random_uuid(), 'x', 'x')",
             "does not open"),
+    _beside("unit-published", "It is emptied, and said to have been decided again.",
+            "insert into router.quarantine (id, reason, raw, published_at)"
+            " values (gen_random_uuid(), 'x', '', now())", "and nobody asked for it"),
     _beside("written", "The time at which an entry was written is changed.",
             "update archiver.entry set written_at = written_at - interval '90 days'"
             " where position = :place", "its time of writing was altered"),

@@ -90,6 +90,26 @@ UNTESTED = (
     ),
     (
         DATABASE_ALONE,
+        "The balance is made to begin at its last decision in `balance.past`, or decisions of more"
+        " than a week are said to be cleared in `router.cleared`.",
+        "Only places that cannot be are refused: where `balance begin` began, and what `inbox_days`"
+        " is, are not on the record. The record itself and what is new are still compared.",
+    ),
+    (
+        DATABASE_ALONE,
+        "The view `balance.lost_batch` is made to show no batch.",
+        "Versions of PostgreSQL print the text of a view in different ways, so that it is not"
+        " compared.",
+    ),
+    (
+        DATABASE_ALONE,
+        "A message that the router could not read is said to be one that cannot be decided again,"
+        " and loses its entry.",
+        "Its record has no refusal: a key that is given back between two attempts changes it. Its"
+        " content stays, and waits for a person.",
+    ),
+    (
+        DATABASE_ALONE,
         "The list of refused tokens is held back, a revoked token is put back, and then the"
         " gateway is restarted.",
         "The gateway believes what it finds at its start, or an archiver that is down would shut"

@@ -1,11 +1,14 @@
 """`archive verify` knows the tables of the record as the migrations make them. The table of
 tamperings has what it names."""
 
+from asyncio import create_subprocess_exec
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 from archiver.audit import catalogue
 from archiver.audit.catalogue import format_catalogue, load_catalogue, verify_catalogue
 from archiver.audit.service_role import read_as_service
+from deploy.local.postgresql import Database, binaries
 from services.postgres.database import Connection, Pool, connection_pool
 from tests.support.archiver.commands import Archive
 from tests.support.archiver.signed_log import Log
@@ -27,6 +30,29 @@ async def test_catalogue_file_is_what_the_migrations_make(migrated: str) -> None
         connection.transaction(),
     ):
         assert format_catalogue(await load_catalogue(connection)) == FILE.read_text()
+
+
+async def test_restored_dump_is_as_the_migrations_made_it(migrated: str, server: Database) -> None:
+    """PostgreSQL prints a column without a name otherwise when it has read its own text."""
+    _, programs = binaries(server.folder / "data")
+    server.execute("create database restored", "postgres")
+    restored = server.url.rpartition("/")[0] + "/restored"
+    dump = await run(programs / "pg_dump", "--schema-only", migrated)
+    await run(programs / "psql", "-qv", "ON_ERROR_STOP=1", restored, given=dump)
+    async with (
+        connection_pool(restored, "test", 1) as pool,
+        pool.acquire() as connection,
+        connection.transaction(),
+    ):
+        assert await differences(connection) == []
+    server.execute("drop database restored", "postgres")
+
+
+async def run(*command: Path | str, given: bytes = b"") -> bytes:
+    process = await create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+    printed, _ = await process.communicate(given)
+    assert process.returncode == 0
+    return printed
 
 
 async def test_months_of_the_record_are_all_alike(pool: Pool) -> None:
@@ -80,7 +106,10 @@ async def test_settings_and_members_that_operators_choose_are_no_fault(pool: Poo
             "alter role reader set default_transaction_read_only = on;"
             "grant select on archiver.entry to reader; grant postkamer_archiver to reader;"
             "create role doors; grant doors to postkamer_gateway;"
-            "create publication copies for all tables"
+            "create publication copies for all tables;"
+            "alter database reused set row_security = on;"
+            "set local bytea_output = escape; set local quote_all_identifiers = on;"
+            "set local standard_conforming_strings = off"
         )
         assert await differences(connection) == []
 

@@ -296,15 +296,35 @@ async def test_unit_of_the_router_that_was_overwritten_is_named(log: Log) -> Non
         "settled": "update router.quarantine set {0} = '', published_at = now() where id = $1",
     }
     named = [f"what the router set aside under {ids[0]} does not open"]
+    by_nobody = "the router's row says that this was decided again, and nobody asked for it"
+    others = {"nothing": [], "settled": [by_nobody]}
     for name, change in changes.items():
         for column in ("raw", "entry"):
             async with log.pool.acquire() as connection, undone(connection):
                 arguments = () if name == "nothing" else (ids[0],)
                 await connection.execute(change.format(column), *arguments)
                 findings, unseen = await verified(connection, log, ring=RING)
-            expected = [] if name in ("nothing", "settled") else named
+            expected = others.get(name, named)
             assert (sentences_of(findings), unseen) == (expected, []), (name, column)
     assert (await beside(log))[1] == [WITHOUT_WORKING_KEY]
+
+
+async def test_altered_reason_of_a_unit_of_the_router_is_named(log: Log) -> None:
+    """Also why it cannot be decided again: whoever takes its entry away has to say that."""
+    data = {"reason": "x", "refusal": ""}, {"reason": "x"}
+    units = [record("quarantine", each, at=clock.now()) for each in data]
+    await log.writer.add(units)
+    add = "insert into router.quarantine (id, reason, raw, refusal) values ($1, 'x', '', '')"
+    for unit in units:
+        await log.pool.execute(add, unit.id)
+    new, old = (f"why the router set {unit.id} aside is not what it was" for unit in units)
+    expected = {
+        "select 1": [],
+        "update router.quarantine set reason = 'y'": sorted((new, old)),
+        # An entry of before says nothing of it.
+        "update router.quarantine set refusal = 'kept too little', entry = null": [new],
+    }
+    assert await named(log, expected) == expected
 
 
 async def extra_persons(log: Log) -> tuple[list[Finding], int]:

@@ -10,7 +10,13 @@ from router.handlers.batch import archive_records, make_outputs
 from router.handlers.units import opaque_unit, parse_units
 from router.model.changes import Timer
 from router.model.work import WorkUnit
-from router.output.retry_entry import NOT_CUT, TOLD_SENDER, UNPROVEN_ORIGIN, retry_entry
+from router.output.retry_entry import (
+    NOT_CUT,
+    TOLD_SENDER,
+    UNPROVEN_ORIGIN,
+    retry_entry,
+    retry_refusal,
+)
 from router.retry_relay import split_by_partition
 from services.amqp.topology import partition_of
 from services.contract import Entry, Receipt
@@ -149,7 +155,8 @@ def test_outcome_or_timer_goes_again_under_a_new_id(entry: Any) -> None:
 
 def test_unit_that_cannot_go_again_says_why() -> None:
     router = Router()
-    assert retry_entry(unit_of(router, command("a", to=ANNA["phone"]))) == TOLD_SENDER
+    order = unit_of(router, command("a", to=ANNA["phone"]))
+    assert retry_entry(order) == retry_refusal(order) == TOLD_SENDER
     forged = msgspec.structs.replace(writes(1, "hallo"), unproven=[NUMBER])
     assert retry_entry(unit_of(router, forged)) == UNPROVEN_ORIGIN
     large = receipt(body(change(NUMBER, messages=[text("wamid.1", "x" * 300_000, **ANNA)])))
