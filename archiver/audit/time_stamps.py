@@ -14,7 +14,7 @@ from services import clock
 from services.files import object_store
 from services.files.object_store import ObjectNotFound, ObjectStore
 from services.postgres.database import Connection
-from services.postgres.times import in_utc
+from services.postgres.times import clamp_time, in_utc
 from services.transparency import signed_note
 from services.transparency.signed_note import InvalidNote
 
@@ -175,8 +175,8 @@ class StampAudit:
             return None
 
 
-_ROWS = """
-select t.size, t.at, t.answer, c.note from archiver.time_stamp t
+_ROWS = f"""
+select t.size, {clamp_time("t.at")} as at, t.answer, c.note from archiver.time_stamp t
 left join archiver.checkpoint c on c.size = t.size
 where t.size >= $1 order by t.size limit $2
 """
