@@ -54,6 +54,13 @@ Catalogue = Mapping[str, frozenset[str]]
 
 
 async def verify_catalogue(connection: Connection) -> list[Finding]:
+    """Return a finding for each object of PostgreSQL's own that somebody added, or else for each of
+    ours that differs: what was added may answer in PostgreSQL's name, and then shows no
+    difference."""
+    return await _find_added(connection) or await _compare_objects(connection)
+
+
+async def _compare_objects(connection: Connection) -> list[Finding]:
     """Return a finding for each object that is not as the migrations made it. Call it in a
     transaction: the search path of that is changed."""
     return compare(load_expected(), await load_catalogue(connection))
@@ -62,6 +69,15 @@ async def verify_catalogue(connection: Connection) -> list[Finding]:
 def load_expected() -> Catalogue:
     table = load_table("archiver.audit", "catalogue.toml", dict[str, list[str]])
     return {name: frozenset(facts) for name, facts in table.items()}
+
+
+async def _find_added(connection: Connection) -> list[Finding]:
+    """Return a finding for each object that was added to PostgreSQL's own."""
+    await connection.execute("set local search_path = pg_catalog")
+    return [
+        _finding(f"the {kind} {name} was added to pg_catalog, where it answers for PostgreSQL")
+        for kind, name in await connection.fetch(_ADDED)
+    ]
 
 
 async def load_catalogue(connection: Connection) -> Catalogue:
@@ -123,6 +139,27 @@ def format_catalogue(catalogue: Catalogue) -> str:
     return "\n".join(lines) + "\n"
 
 
+# `initdb` makes objects with an oid below 16384, and `pg_catalog` is 11. Each operator here has two
+# operands of one type, as PostgreSQL's own has, so that no other fits as well. A literal is read by
+# its type, and calls no cast. Functions in C that an extension made are that extension's; others
+# can be added to an extension by hand.
+_ADDED = """
+select 'function'::pg_catalog.text as kind, p.proname as name from pg_catalog.pg_proc p
+where p.pronamespace = '11'::pg_catalog.oid and p.oid >= '16384'::pg_catalog.oid
+    and (p.prolang <> '13'::pg_catalog.oid or not exists (select from pg_catalog.pg_depend d
+        where d.classid = '1255'::pg_catalog.oid and d.objid = p.oid
+            and d.deptype = 'e'::pg_catalog."char"))
+union all select 'operator', oprname from pg_catalog.pg_operator
+where oprnamespace = '11'::pg_catalog.oid and oid >= '16384'::pg_catalog.oid
+union all select 'type', typname from pg_catalog.pg_type
+where typnamespace = '11'::pg_catalog.oid and oid >= '16384'::pg_catalog.oid
+union all select 'operator class', opcname from pg_catalog.pg_opclass
+where opcnamespace = '11'::pg_catalog.oid and oid >= '16384'::pg_catalog.oid
+union all select 'cast to', t.typname from pg_catalog.pg_cast c
+join pg_catalog.pg_type t on t.oid = c.casttarget
+where c.oid >= '16384'::pg_catalog.oid and c.castsource < '16384'::pg_catalog.oid
+    and c.casttarget < '16384'::pg_catalog.oid
+"""
 _FACTS = r"""
 with recursive s as materialized (
     select oid, nspname, nspowner, nspacl from pg_catalog.pg_namespace
