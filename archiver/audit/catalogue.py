@@ -13,6 +13,8 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from archiver.audit.log_walk import Finding
 from services.package_data import load_table
@@ -56,8 +58,11 @@ Catalogue = Mapping[str, frozenset[str]]
 async def verify_catalogue(connection: Connection) -> list[Finding]:
     """Return a finding for each object of PostgreSQL's own that somebody added, or else for each of
     ours that differs: what was added may answer in PostgreSQL's name, and then shows no
-    difference."""
-    return await _find_added(connection) or await _compare_objects(connection)
+    difference. Call it in a transaction: settings of that are changed."""
+    return await _find_added(connection) or [
+        *await _compare_objects(connection),
+        *await _find_misnamed(connection),
+    ]
 
 
 async def _compare_objects(connection: Connection) -> list[Finding]:
@@ -78,6 +83,30 @@ async def _find_added(connection: Connection) -> list[Finding]:
         _finding(f"the {kind} {name} was added to pg_catalog, where it answers for PostgreSQL")
         for kind, name in await connection.fetch(_ADDED)
     ]
+
+
+async def _find_misnamed(connection: Connection) -> list[Finding]:
+    """Return a finding for each month that has the name of another one."""
+    await connection.execute("set local search_path = pg_catalog; set local timezone = 'UTC'")
+    await connection.execute("set local datestyle = 'ISO'")
+    return [
+        _finding(f"archiver.{name} has the bounds of another month: {bounds}")
+        for name, bounds in await connection.fetch(_BOUNDS)
+        if MONTH.fullmatch(name) and bounds not in _bounds_of(name)
+    ]
+
+
+def _bounds_of(name: str) -> tuple[str, ...]:
+    """Return the bounds that the month of a name has, by id or by time, as PostgreSQL in UTC prints
+    them. A name of no month has none."""
+    try:
+        first = datetime.strptime(name[-7:], "%Y_%m").replace(tzinfo=UTC)
+        after = (first + timedelta(days=31)).replace(day=1)
+    except (ValueError, OverflowError):
+        return ()
+    times = [f"{at:%Y-%m-%d %H:%M:%S}+00" for at in (first, after)]
+    ids = [str(UUID(int=(int(at.timestamp()) * 1000 % 2**48) << 80)) for at in (first, after)]
+    return tuple(f"FOR VALUES FROM ('{low}') TO ('{high}')" for low, high in (times, ids))
 
 
 async def load_catalogue(connection: Connection) -> Catalogue:
@@ -159,6 +188,11 @@ union all select 'cast to', t.typname from pg_catalog.pg_cast c
 join pg_catalog.pg_type t on t.oid = c.casttarget
 where c.oid >= '16384'::pg_catalog.oid and c.castsource < '16384'::pg_catalog.oid
     and c.casttarget < '16384'::pg_catalog.oid
+"""
+_BOUNDS = """
+select c.relname, pg_get_expr(c.relpartbound, c.oid) from pg_catalog.pg_class c
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where n.nspname = 'archiver' and c.relkind = 'r' and c.relispartition order by 1
 """
 _FACTS = r"""
 with recursive s as materialized (

@@ -45,6 +45,10 @@ create function public.shares_none(bigint[], bigint[]) returns bool language sql
 create operator pg_catalog.&& (leftarg = bigint[], rightarg = bigint[],
     function = public.shares_none)
 """
+MISNAMED = """
+select archiver.make_processing_months('2031-01-01', 1);
+alter table archiver.processing_2031_01 rename to processing_2020_01
+"""
 
 
 def _of(id: str, what: str, act: str, table: str, difference: str) -> Tampering:
@@ -221,6 +225,11 @@ OF_TABLES = [
         id="table-cast", what="A cast between PostgreSQL's own types is made.",
         act="create cast (text as bigint) with inout as implicit",
         says="the cast to int8 was added to pg_catalog",
+    ),
+    Tampering(
+        id="table-misnamed", act=MISNAMED,
+        what="A month of the processing log gets the name of one whose term is over.",
+        says="archiver.processing_2020_01 has the bounds of another month: FOR VALUES FROM ('2031",
     ),
     Tampering(
         id="table-sequence", what="The counter of citizens' requests is set back.",
