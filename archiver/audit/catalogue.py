@@ -34,6 +34,8 @@ SETTINGS = (
     "allow_system_table_mods",
     "default_transaction_read_only",
     "event_triggers",
+    "fsync",
+    "full_page_writes",
     "ignore_checksum_failure",
     "ignore_system_indexes",
     "local_preload_libraries",
@@ -42,10 +44,14 @@ SETTINGS = (
     "search_path",
     "session_preload_libraries",
     "session_replication_role",
+    "shared_preload_libraries",
     "transform_null_equals",
     "zero_damaged_pages",
 )
 """Settings that change what a service sees, or let what it writes not arrive."""
+OWN_SETTINGS = ("fsync", "full_page_writes", "shared_preload_libraries")
+"""Settings of these that an operator may have in `postgresql.conf`: only `alter system`, which
+needs no more than the database, is a finding."""
 MONTH = re.compile(r"\b(entry|searchable|processing)_[0-9]{4}_[0-9]{2}\b")
 """Name of the table of a month. All months of a table are alike."""
 MAX_NAMED = 3
@@ -113,7 +119,7 @@ async def load_catalogue(connection: Connection) -> Catalogue:
     """Load the facts. An empty search path makes PostgreSQL print every name in full."""
     await connection.execute("set local search_path = pg_catalog")
     facts = defaultdict[str, set[str]](set)
-    for row in await connection.fetch(_FACTS, SCHEMAS, ROLES, SETTINGS):
+    for row in await connection.fetch(_FACTS, SCHEMAS, ROLES, SETTINGS, OWN_SETTINGS):
         facts[row["object"]].add(row["fact"])
     return {name: frozenset(each) for name, each in facts.items()}
 
@@ -168,32 +174,6 @@ def format_catalogue(catalogue: Catalogue) -> str:
     return "\n".join(lines) + "\n"
 
 
-# `initdb` makes objects with an oid below 16384, and `pg_catalog` is 11. Each operator here has two
-# operands of one type, as PostgreSQL's own has, so that no other fits as well. A literal is read by
-# its type, and calls no cast. Functions in C that an extension made are that extension's; others
-# can be added to an extension by hand.
-_ADDED = """
-select 'function'::pg_catalog.text as kind, p.proname as name from pg_catalog.pg_proc p
-where p.pronamespace = '11'::pg_catalog.oid and p.oid >= '16384'::pg_catalog.oid
-    and (p.prolang <> '13'::pg_catalog.oid or not exists (select from pg_catalog.pg_depend d
-        where d.classid = '1255'::pg_catalog.oid and d.objid = p.oid
-            and d.deptype = 'e'::pg_catalog."char"))
-union all select 'operator', oprname from pg_catalog.pg_operator
-where oprnamespace = '11'::pg_catalog.oid and oid >= '16384'::pg_catalog.oid
-union all select 'type', typname from pg_catalog.pg_type
-where typnamespace = '11'::pg_catalog.oid and oid >= '16384'::pg_catalog.oid
-union all select 'operator class', opcname from pg_catalog.pg_opclass
-where opcnamespace = '11'::pg_catalog.oid and oid >= '16384'::pg_catalog.oid
-union all select 'cast to', t.typname from pg_catalog.pg_cast c
-join pg_catalog.pg_type t on t.oid = c.casttarget
-where c.oid >= '16384'::pg_catalog.oid and c.castsource < '16384'::pg_catalog.oid
-    and c.casttarget < '16384'::pg_catalog.oid
-"""
-_BOUNDS = """
-select c.relname, pg_get_expr(c.relpartbound, c.oid) from pg_catalog.pg_class c
-join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-where n.nspname = 'archiver' and c.relkind = 'r' and c.relispartition order by 1
-"""
 _FACTS = r"""
 with recursive s as materialized (
     select oid, nspname, nspowner, nspacl from pg_catalog.pg_namespace
@@ -230,6 +210,8 @@ union all select 'schema ' || nspname, 'a schema' || case
     then ', owned by ' || pg_get_userbyid(nspowner) else '' end from s
 union all select object, 'the owner ' || pg_get_userbyid(owner) from owned
     where owner <> schema_owner
+union all select object, 'the tablespace ' || spcname
+from r join pg_catalog.pg_tablespace t on t.oid = reltablespace
 union all select object, 'row-level security' from r where relrowsecurity
 union all select object, 'row-level security for the owner too' from r where relforcerowsecurity
 union all select object, concat('column ', attname, ' ', format_type(atttypid, atttypmod),
@@ -318,10 +300,39 @@ where (setting ~ '^(session_replication_role|row_security)='
 union all select 'the server', format('the setting %s=%s', name, setting)
 from pg_catalog.pg_settings where name = any($3)
     and source = 'configuration file' and setting is distinct from boot_val
-    and not (name ~ '_preload_libraries$' and setting = 'auto_explain')
+    and not (name ~ '_preload_libraries$'
+        and setting ~ '^((auto_explain|pg_stat_statements)(, *|$))+$')
+    and (name <> all($4) or sourcefile ~ '/postgresql\.auto\.conf$')
 """
 """Grants to others than everybody and the roles of the services are the operator's own matter, and
 so are publications, which give others what they may read anyway."""
+
+# `initdb` makes objects with an oid below 16384, and `pg_catalog` is 11. Each operator here has two
+# operands of one type, as PostgreSQL's own has, so that no other fits as well. A literal is read by
+# its type, and calls no cast. Functions in C that an extension made are that extension's; others
+# can be added to an extension by hand.
+_ADDED = """
+select 'function'::pg_catalog.text as kind, p.proname as name from pg_catalog.pg_proc p
+where p.pronamespace = '11'::pg_catalog.oid and p.oid >= '16384'::pg_catalog.oid
+    and (p.prolang <> '13'::pg_catalog.oid or not exists (select from pg_catalog.pg_depend d
+        where d.classid = '1255'::pg_catalog.oid and d.objid = p.oid
+            and d.deptype = 'e'::pg_catalog."char"))
+union all select 'operator', oprname from pg_catalog.pg_operator
+where oprnamespace = '11'::pg_catalog.oid and oid >= '16384'::pg_catalog.oid
+union all select 'type', typname from pg_catalog.pg_type
+where typnamespace = '11'::pg_catalog.oid and oid >= '16384'::pg_catalog.oid
+union all select 'operator class', opcname from pg_catalog.pg_opclass
+where opcnamespace = '11'::pg_catalog.oid and oid >= '16384'::pg_catalog.oid
+union all select 'cast to', t.typname from pg_catalog.pg_cast c
+join pg_catalog.pg_type t on t.oid = c.casttarget
+where c.oid >= '16384'::pg_catalog.oid and c.castsource < '16384'::pg_catalog.oid
+    and c.casttarget < '16384'::pg_catalog.oid
+"""
+_BOUNDS = """
+select c.relname, pg_get_expr(c.relpartbound, c.oid) from pg_catalog.pg_class c
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where n.nspname = 'archiver' and c.relkind = 'r' and c.relispartition order by 1
+"""
 
 
 async def _print(url: str) -> None:
