@@ -71,8 +71,8 @@ async def test_setting_of_the_server_is_named(pool: Pool) -> None:
 
 
 def settings_as(values: str) -> str:
-    """Return SQL that shows settings as `alter system` and a restart leave them: the command line of
-    our servers is above `alter system`. `values` has names, values and files."""
+    """Return SQL that shows settings as `alter system` and a restart leave them: the command line
+    of our servers is above `alter system`. `values` has names, values and files."""
     columns = """name, coalesce(value, setting) as setting, unit, category, short_desc, extra_desc,
         context, vartype, case when value is null then source else 'configuration file' end
         as source, min_val, max_val, enumvals, boot_val, reset_val,
