@@ -48,10 +48,9 @@ SETTINGS = (
     "transform_null_equals",
     "zero_damaged_pages",
 )
-"""Settings that change what a service sees, or let what it writes not arrive."""
-OWN_SETTINGS = ("fsync", "full_page_writes", "shared_preload_libraries")
-"""Settings of these that an operator may have in `postgresql.conf`: only `alter system`, which
-needs no more than the database, is a finding."""
+"""Settings that change what a service sees, or let what it writes not arrive. `fsync`,
+`full_page_writes` and `shared_preload_libraries` an operator may have in `postgresql.conf`: only
+`alter system`, which needs no more than the database, is a finding."""
 MONTH = re.compile(r"\b(entry|searchable|processing)_[0-9]{4}_[0-9]{2}\b")
 """Name of the table of a month. All months of a table are alike."""
 MAX_NAMED = 3
@@ -119,7 +118,7 @@ async def load_catalogue(connection: Connection) -> Catalogue:
     """Load the facts. An empty search path makes PostgreSQL print every name in full."""
     await connection.execute("set local search_path = pg_catalog")
     facts = defaultdict[str, set[str]](set)
-    for row in await connection.fetch(_FACTS, SCHEMAS, ROLES, SETTINGS, OWN_SETTINGS):
+    for row in await connection.fetch(_FACTS, SCHEMAS, ROLES, SETTINGS):
         facts[row["object"]].add(row["fact"])
     return {name: frozenset(each) for name, each in facts.items()}
 
@@ -302,7 +301,8 @@ from pg_catalog.pg_settings where name = any($3)
     and source = 'configuration file' and setting is distinct from boot_val
     and not (name ~ '_preload_libraries$'
         and setting ~ '^((auto_explain|pg_stat_statements)(, *|$))+$')
-    and (name <> all($4) or sourcefile ~ '/postgresql\.auto\.conf$')
+    and (name !~ '^(fsync|full_page_writes|shared_preload_libraries)$'
+        or sourcefile ~ '/postgresql\.auto\.conf$')
 """
 """Grants to others than everybody and the roles of the services are the operator's own matter, and
 so are publications, which give others what they may read anyway."""
