@@ -13,6 +13,8 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from archiver.audit.log_walk import Finding
 from services.package_data import load_table
@@ -34,6 +36,8 @@ SETTINGS = (
     "allow_system_table_mods",
     "default_transaction_read_only",
     "event_triggers",
+    "fsync",
+    "full_page_writes",
     "ignore_checksum_failure",
     "ignore_system_indexes",
     "local_preload_libraries",
@@ -42,10 +46,13 @@ SETTINGS = (
     "search_path",
     "session_preload_libraries",
     "session_replication_role",
+    "shared_preload_libraries",
     "transform_null_equals",
     "zero_damaged_pages",
 )
-"""Settings that change what a service sees, or let what it writes not arrive."""
+"""Settings that change what a service sees, or let what it writes not arrive. `fsync`,
+`full_page_writes` and `shared_preload_libraries` an operator may have in `postgresql.conf`: only
+`alter system`, which needs no more than the database, is a finding."""
 MONTH = re.compile(r"\b(entry|searchable|processing)_[0-9]{4}_[0-9]{2}\b")
 """Name of the table of a month. All months of a table are alike."""
 MAX_NAMED = 3
@@ -56,6 +63,16 @@ Catalogue = Mapping[str, frozenset[str]]
 
 
 async def verify_catalogue(connection: Connection) -> list[Finding]:
+    """Return a finding for each object of PostgreSQL's own that somebody added, or else for each of
+    ours that differs: what was added may answer in PostgreSQL's name, and then shows no
+    difference. Call it in a transaction: settings of that are changed."""
+    return await _find_added(connection) or [
+        *await _compare_objects(connection),
+        *await _find_misnamed(connection),
+    ]
+
+
+async def _compare_objects(connection: Connection) -> list[Finding]:
     """Return a finding for each object that is not as the migrations made it. Call it in a
     transaction: settings of that are changed."""
     return compare(load_expected(), await load_catalogue(connection))
@@ -64,6 +81,39 @@ async def verify_catalogue(connection: Connection) -> list[Finding]:
 def load_expected() -> Catalogue:
     table = load_table("archiver.audit", "catalogue.toml", dict[str, list[str]])
     return {name: frozenset(facts) for name, facts in table.items()}
+
+
+async def _find_added(connection: Connection) -> list[Finding]:
+    """Return a finding for each object that was added to PostgreSQL's own."""
+    await connection.execute("set local search_path = pg_catalog")
+    return [
+        _finding(f"the {kind} {name} was added to pg_catalog, where it answers for PostgreSQL")
+        for kind, name in await connection.fetch(_ADDED)
+    ]
+
+
+async def _find_misnamed(connection: Connection) -> list[Finding]:
+    """Return a finding for each month that has the name of another one."""
+    await connection.execute("set local search_path = pg_catalog; set local timezone = 'UTC'")
+    await connection.execute("set local datestyle = 'ISO'")
+    return [
+        _finding(f"archiver.{name} has the bounds of another month: {bounds}")
+        for name, bounds in await connection.fetch(_BOUNDS)
+        if MONTH.fullmatch(name) and bounds not in _bounds_of(name)
+    ]
+
+
+def _bounds_of(name: str) -> tuple[str, ...]:
+    """Return the bounds that the month of a name has, by id or by time, as PostgreSQL in UTC prints
+    them. A name of no month has none."""
+    try:
+        first = datetime.strptime(name[-7:], "%Y_%m").replace(tzinfo=UTC)
+        after = (first + timedelta(days=31)).replace(day=1)
+    except (ValueError, OverflowError):
+        return ()
+    times = [f"{at:%Y-%m-%d %H:%M:%S}+00" for at in (first, after)]
+    ids = [str(UUID(int=(int(at.timestamp()) * 1000 % 2**48) << 80)) for at in (first, after)]
+    return tuple(f"FOR VALUES FROM ('{low}') TO ('{high}')" for low, high in (times, ids))
 
 
 async def load_catalogue(connection: Connection) -> Catalogue:
@@ -168,6 +218,8 @@ union all select 'schema ' || nspname, 'a schema' || case
     then ', owned by ' || pg_get_userbyid(nspowner) else '' end from s
 union all select object, 'the owner ' || pg_get_userbyid(owner) from owned
     where owner <> schema_owner
+union all select object, 'the tablespace ' || spcname
+from r join pg_catalog.pg_tablespace t on t.oid = reltablespace
 union all select object, 'row-level security' from r where relrowsecurity
 union all select object, 'row-level security for the owner too' from r where relforcerowsecurity
 union all select object, concat('column ', attname, ' ', format_type(atttypid, atttypmod),
@@ -257,10 +309,40 @@ where (setting ~ '^(session_replication_role|row_security)='
 union all select 'the server', format('the setting %s=%s', name, setting)
 from pg_catalog.pg_settings where name = any($3)
     and source = 'configuration file' and setting is distinct from boot_val
-    and not (name ~ '_preload_libraries$' and setting = 'auto_explain')
+    and not (name ~ '_preload_libraries$'
+        and setting ~ '^((auto_explain|pg_stat_statements)(, *|$))+$')
+    and (name !~ '^(fsync|full_page_writes|shared_preload_libraries)$'
+        or sourcefile ~ '/postgresql\.auto\.conf$')
 """
 """Grants to others than everybody and the roles of the services are the operator's own matter, and
 so are publications, which give others what they may read anyway."""
+
+# `initdb` makes objects with an oid below 16384, and `pg_catalog` is 11. Each operator here has two
+# operands of one type, as PostgreSQL's own has, so that no other fits as well. A literal is read by
+# its type, and calls no cast. Functions in C that an extension made are that extension's; others
+# can be added to an extension by hand.
+_ADDED = """
+select 'function'::pg_catalog.text as kind, p.proname as name from pg_catalog.pg_proc p
+where p.pronamespace = '11'::pg_catalog.oid and p.oid >= '16384'::pg_catalog.oid
+    and (p.prolang <> '13'::pg_catalog.oid or not exists (select from pg_catalog.pg_depend d
+        where d.classid = '1255'::pg_catalog.oid and d.objid = p.oid
+            and d.deptype = 'e'::pg_catalog."char"))
+union all select 'operator', oprname from pg_catalog.pg_operator
+where oprnamespace = '11'::pg_catalog.oid and oid >= '16384'::pg_catalog.oid
+union all select 'type', typname from pg_catalog.pg_type
+where typnamespace = '11'::pg_catalog.oid and oid >= '16384'::pg_catalog.oid
+union all select 'operator class', opcname from pg_catalog.pg_opclass
+where opcnamespace = '11'::pg_catalog.oid and oid >= '16384'::pg_catalog.oid
+union all select 'cast to', t.typname from pg_catalog.pg_cast c
+join pg_catalog.pg_type t on t.oid = c.casttarget
+where c.oid >= '16384'::pg_catalog.oid and c.castsource < '16384'::pg_catalog.oid
+    and c.casttarget < '16384'::pg_catalog.oid
+"""
+_BOUNDS = """
+select c.relname, pg_get_expr(c.relpartbound, c.oid) from pg_catalog.pg_class c
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where n.nspname = 'archiver' and c.relkind = 'r' and c.relispartition order by 1
+"""
 
 
 async def _print(url: str) -> None:

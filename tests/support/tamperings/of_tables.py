@@ -33,6 +33,22 @@ insert into pg_subscription_rel select oid, 'archiver.checkpoint'::regclass, 'r'
 from pg_subscription where subname = 's'
 """
 LABEL = "'archiver.entry'::regclass, 'pg_class'::regclass, 0, 'anon', 'MASKED WITH VALUE 1'"
+OVERLOAD = """
+create or replace function access.stamp_operation() returns trigger language plpgsql
+    set search_path = pg_catalog as $$ begin return new; end $$;
+create function pg_catalog.concat(text, text) returns text language sql stable
+    as $$ select 'what it was' $$
+"""
+OPERATOR = """
+create function public.shares_none(bigint[], bigint[]) returns bool language sql immutable
+    as 'select false';
+create operator pg_catalog.&& (leftarg = bigint[], rightarg = bigint[],
+    function = public.shares_none)
+"""
+MISNAMED = """
+select archiver.make_processing_months('2031-01-01', 1);
+alter table archiver.processing_2031_01 rename to processing_2020_01
+"""
 
 
 def _of(id: str, what: str, act: str, table: str, difference: str) -> Tampering:
@@ -189,6 +205,31 @@ OF_TABLES = [
         act="create function public.act() returns event_trigger language plpgsql as"
         " $$ begin end $$; create event trigger e on ddl_command_end execute function public.act()",
         says="event trigger e: no migration made it (it calls public.act)",
+    ),
+    Tampering(
+        id="table-overload", act=OVERLOAD, what="A function is replaced, and a new one beside"
+        " PostgreSQL's own lets it look unchanged.",
+        says="the function concat was added to pg_catalog",
+    ),
+    Tampering(
+        id="table-overload-of-extension", what="The same, as a part of an extension.",
+        act=f"{OVERLOAD}; alter extension plpgsql add function pg_catalog.concat(text, text)",
+        says="the function concat was added to pg_catalog",
+    ),
+    Tampering(
+        id="table-operator", act=OPERATOR,
+        what="An operator beside PostgreSQL's own lets searches find nothing.",
+        says="the operator && was added to pg_catalog",
+    ),
+    Tampering(
+        id="table-cast", what="A cast between PostgreSQL's own types is made.",
+        act="create cast (text as bigint) with inout as implicit",
+        says="the cast to int8 was added to pg_catalog",
+    ),
+    Tampering(
+        id="table-misnamed", act=MISNAMED,
+        what="A month of the processing log gets the name of one whose term is over.",
+        says="archiver.processing_2020_01 has the bounds of another month: FOR VALUES FROM ('2031",
     ),
     Tampering(
         id="table-sequence", what="The counter of citizens' requests is set back.",

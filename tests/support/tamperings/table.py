@@ -65,7 +65,8 @@ DATABASE_ALONE = "all rights on the database, and no key"
 UNTESTED = (
     (
         "the server",
-        "PostgreSQL itself, or a program of Postkamer, is replaced by one that lies.",
+        "PostgreSQL itself, something of its own in its catalogue, or a program of Postkamer is"
+        " replaced by one that lies.",
         "What runs the check must be genuine: run it on another machine, from a signed image,"
         " on a copy of the database.",
     ),

@@ -96,6 +96,49 @@ async def test_setting_of_the_server_is_named(pool: Pool) -> None:
         await set_on_server(pool, "reset transform_null_equals", [])
 
 
+def settings_as(values: str) -> str:
+    """Return SQL that shows settings as `alter system` and a restart leave them: the command line
+    of our servers is above `alter system`. `values` has names, values and files."""
+    columns = """name, coalesce(value, setting) as setting, unit, category, short_desc, extra_desc,
+        context, vartype, case when value is null then source else 'configuration file' end
+        as source, min_val, max_val, enumvals, boot_val, reset_val,
+        case when value is null then sourcefile else file end as sourcefile, sourceline,
+        pending_restart"""
+    return f"""set local allow_system_table_mods = on;
+        create or replace view pg_catalog.pg_settings as select {columns}
+        from pg_show_all_settings() left join (values {values}) v (name, value, file) using (name)
+        """
+
+
+async def test_setting_by_alter_system_that_loses_what_is_written_is_named(pool: Pool) -> None:
+    auto, own = "'/data/postgresql.auto.conf'", "'/etc/postgresql.conf'"
+    libraries = "'shared_preload_libraries'"
+    for values, expected in (
+        (f"('fsync', 'off', {own}), ({libraries}, 'other', {own})", []),
+        (f"({libraries}, 'pg_stat_statements, auto_explain', {auto})", []),
+        (f"({libraries}, 'other, auto_explain', {auto})", ["shared_preload_libraries=other"]),
+        (f"('fsync', 'off', {auto})", ["fsync=off"]),
+        (f"('full_page_writes', 'off', {auto})", ["full_page_writes=off"]),
+    ):
+        async with pool.acquire() as connection, undone(connection):
+            await connection.execute(settings_as(values))
+            found = await differences(connection)
+        assert len(found) == len(expected), values
+        assert all(each in sentence for each, sentence in zip(expected, found, strict=True))
+
+
+async def test_table_in_another_tablespace_is_named(pool: Pool) -> None:
+    """One in memory is empty after a restart. Only the catalogue says so here: no transaction makes
+    a tablespace."""
+    async with pool.acquire() as connection, undone(connection):
+        await connection.execute(
+            "update pg_class set reltablespace = (select oid from pg_tablespace"
+            " where spcname = 'pg_global') where oid = 'archiver.checkpoint'::regclass"
+        )
+        [sentence] = await differences(connection)
+    assert sentence.endswith("it has the tablespace pg_global")
+
+
 async def test_settings_and_members_that_operators_choose_are_no_fault(pool: Pool) -> None:
     async with pool.acquire() as connection, undone(connection):
         await connection.execute(
