@@ -94,10 +94,14 @@ def _opens(row: Row, ring: KeyRing) -> bool:
     """Return if the content of a unit opens, and the entry that decides it again unless a refusal
     says why there is none."""
     values = [row["raw"], *([] if row["refusal"] else [row["entry"]])]
+    if not all(values):
+        return False
     try:
-        return all(value and ring.unseal(value, QUARANTINE, bind(row["id"])) for value in values)
+        for value in values:  # of which the content may be empty: so was the body
+            ring.unseal(value, QUARANTINE, bind(row["id"]))
     except SHUT:
         return False
+    return True
 
 
 async def _settled_by_hand(connection: Connection, keys: KeyStore) -> list[Finding]:

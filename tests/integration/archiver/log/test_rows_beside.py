@@ -281,11 +281,12 @@ async def test_unit_that_no_command_settled_is_named(log: Log) -> None:
 
 
 async def test_unit_of_the_router_that_was_overwritten_is_named(log: Log) -> None:
-    """By whoever may write the tables: a value of another unit, no value, and any other bytes."""
+    """By whoever may write the tables: a value of another unit, no value, and any other bytes. The
+    body that was set aside may have been empty."""
     ids = [clock.new_id() for _ in range(2)]
     add = "insert into router.quarantine (id, reason, raw, entry, refusal)"
     for id in ids:
-        values = [RING.seal(text, QUARANTINE, bind(id)) for text in (b"raw", b"entry")]
+        values = [RING.seal(text, QUARANTINE, bind(id)) for text in (b"", b"entry")]
         await log.pool.execute(f"{add} values ($1, 'x', $2, $3, '')", id, *values)
     changes = {
         "nothing": "select 1",
