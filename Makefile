@@ -7,8 +7,7 @@ ARGS ?=
 # Test files that run beside one another, each worker with servers of its own. Two workers wait for
 # their servers a sixth of the time, so a third fills two cores.
 WORKERS ?= 3
-# In the order of the folders, so that the short files of tests/unit come last and all workers end together.
-BESIDE = $(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+BESIDE = $(PYTEST) -n $(WORKERS) --dist loadfile
 # Tests that bound a time or a memory run alone, afterwards.
 
 # Halves of the quick tests, equally long. Workers of pytest-xdist would each collect all of them, which takes longer.

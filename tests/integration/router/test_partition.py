@@ -19,8 +19,8 @@ from services import clock
 from services.amqp import topology
 from services.amqp.consumer import Inbox
 from services.amqp.incoming_message import IncomingMessage
-from services.amqp.sealed_batch import open_batch
-from services.contract import ArchiveBatch, Command, Entry, PartitionBatch, Record, encode
+from services.amqp.sealed_batch import open_batch, seal_batch
+from services.contract import ArchiveBatch, Command, Entry, PartitionBatch, Record
 from services.postgres.database import Pool
 from services.sealing.columns import QUARANTINE, bind
 from services.sealing.key_ring import MARK, RING
@@ -36,7 +36,8 @@ from tests.support.working_keys import read_keys, seal_under_lost_key
 async def is_handed_again(standing: Standing, *entries: Entry) -> None:
     """Hand entries out again, and wait until the partition has done them."""
     batch = PartitionBatch(source=clock.new_id(), number=0, entries=list(entries))
-    inbox = _Redelivered(IncomingMessage("partition-batch.v1", encode(batch), 1, delivery_count=2))
+    name, body = seal_batch(batch)
+    inbox = _Redelivered(IncomingMessage(name, bytes(body), 1, delivery_count=2))
     work = asyncio.create_task(standing.partition.work(inbox))
     await asyncio.wait_for(inbox.acked.wait(), 15)
     work.cancel()
