@@ -29,7 +29,7 @@ from tests.support.small_queues import small_queues
 pytestmark = pytest.mark.alone
 
 CONVERSATIONS = 200
-MESSAGES = int(os.environ.get("POSTKAMER_TEST_ROUTER_MESSAGES", "6000"))
+MESSAGES = int(os.environ.get("POSTKAMER_TEST_ROUTER_MESSAGES", "4000"))
 """Past routers that are killed; a quarter of a minute on two cores."""
 KILLING_SECONDS = 12.0
 """Shortest time for all messages: twice a router is killed, noticed and started again."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-WHOLE = int(os.environ.get("FUZZ_INPUTS", "1000"))
+WHOLE = int(os.environ.get("FUZZ_INPUTS", "700"))
 """Inputs of all parts together."""
 SEED = int(os.environ.get("FUZZ_SEED") or (0 if "CI" in os.environ else random.getrandbits(32)))
 """Seed of the first round; the next ones count on."""
