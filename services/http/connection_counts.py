@@ -23,8 +23,6 @@ more than this network: of equals none gives way, or each would come again and p
 
 Bound = Literal["all", "unheard", "address", "network"]
 """The bound that one more connection would exceed; a label of the metric."""
-
-
 REFUSALS = (*get_args(Bound), "made_room", "bodies", "bodies_of_network")
 """All that the metric of refusals counts: these, a connection closed for another, and bodies."""
 

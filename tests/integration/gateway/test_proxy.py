@@ -132,6 +132,19 @@ async def test_client_with_ipv6_is_bounded_and_named(tmp_path: Path, authority: 
     assert {each[FORWARDED.lower()] for each in gateway.headers} == {"::1"}
 
 
+async def test_body_in_chunks_of_a_byte_comes_with_its_length(
+    tmp_path: Path, authority: Authority
+) -> None:
+    """Reading such chunks would keep the gateway from all others."""
+    async with proxied(tmp_path, authority) as (gateway, proxy):
+        line, chunked = await proxy.connect(CLIENT), "Transfer-Encoding: chunked\r\n\r\n"
+        chunks = chunked + "1\r\nx\r\n" * 1000 + "0\r\n"
+        assert await status(line, more=chunks, body=None) == 200
+    [headers] = gateway.headers
+    assert (headers.get("content-length"), gateway.bodies) == ("1000", [1000])
+    assert "transfer-encoding" not in headers
+
+
 async def test_bodies_are_bounded_and_pass_whole(tmp_path: Path, authority: Authority) -> None:
     async with proxied(tmp_path, authority) as (gateway, proxy):
         assert await proxy.post(CLIENT, body=b"x" * BODY_BYTES) == 200
