@@ -220,7 +220,9 @@ class Harness:
 
     def session(self) -> Session:
         tables: Any = self.tables
-        self.current = Session(self._engine, DeliveryTables(tables, tables, tables), self.inbox)
+        self.current = Session(
+            self._engine, DeliveryTables(tables, tables, tables), self.inbox, lambda: True
+        )
         return self.current
 
     async def run_until(self, holds: Callable[[], bool]) -> None:
