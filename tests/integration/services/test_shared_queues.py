@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 
 import pytest
 from structlog.testing import capture_logs
@@ -92,6 +93,11 @@ class Street:
             await self.publisher.publish(n, [], 5)
         self.sent += COUNT
 
+    async def is_later(self, since: datetime) -> bool:
+        """Return whether a row that was written then is too old now, with messages meanwhile."""
+        await self.send()
+        return bool(await self._pool.fetchval(_IS_LATER, since))
+
     async def until_shared(self, *members: Member) -> None:
         """Wait until these hold equally many queues, with messages meanwhile."""
 
@@ -163,10 +169,10 @@ async def test_queue_is_let_go_once_for_one_that_does_not_take_it(
     monkeypatch.setattr(sharing, "GONE_SECONDS", 1.0)
     async with street.member("one") as one:
         await street.until_shared(one)
+        names = [queue.name for queue in QUEUES]
         with capture_logs() as lines:
-            names = [queue.name for queue in QUEUES]
-            await pool.execute(_GHOST, clock.new_id(), names, ahead)
-            await until(lambda: pool.fetchval(_IS_OLD), bool, 5)
+            since = await pool.fetchval(_GHOST, clock.new_id(), names, ahead)
+            await until(lambda: street.is_later(since), bool, 5)
             await street.until_shared(one)
         let_go = [line for line in lines if line["event"] == "consumer.lets_go"]
         assert len(let_go) == most
@@ -175,9 +181,9 @@ async def test_queue_is_let_go_once_for_one_that_does_not_take_it(
 
 _GHOST = """
 insert into sharing.instance (id, service, name, reads, holds, seen_at)
-values ($1, 'router', 'ghost/1', $2, '{}', now() + $3::text::interval)
+values ($1, 'router', 'ghost/1', $2, '{}', now() + $3::text::interval) returning now()
 """
-_IS_OLD = """
-select not exists (select from sharing.instance
-    where name = 'ghost/1' and abs(extract(epoch from now() - seen_at)) < 1)
+_IS_LATER = """
+select exists (select from sharing.instance
+    where name <> 'ghost/1' and seen_at > $1::timestamptz + interval '1.2 s')
 """
