@@ -6,6 +6,8 @@ import os
 import re
 import signal
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from itertools import count
 
 import aiohttp
 import pytest
@@ -13,7 +15,8 @@ import pytest
 from deploy.local.process import Process
 from services.amqp import topology
 from services.amqp.queue_lengths import asking_connection, read_queue_lengths
-from tests.support.citizens import NUMBER
+from services.tasks import background_task
+from tests.support.citizens import NUMBER, post, text, webhook
 from tests.support.faults.batch_crash_points import locked, waiting
 from tests.support.faults.crowd import Crowd
 from tests.support.faults.event_recorder import Witness, listening
@@ -42,24 +45,29 @@ CONVERSATIONS = 200
 MESSAGES = int(os.environ.get("POSTKAMER_TEST_ROUTER_MESSAGES", "4000"))
 """Past routers that are killed; a quarter of a minute on two cores."""
 KILLING_SECONDS = 16.0
-"""Shortest time for all messages: a router is killed, noticed and started again, another freezes,
+"""Shortest time for all messages: processes are killed, noticed and started again, others freeze,
 and each time they share."""
-ROLLING_EACH, ROLLING_SECONDS = 20, 14.0
+ROLLING_EACH, ROLLING_SECONDS = 20, 12.0
 FULL, FULL_BYTES = (60, 20, 6.0), 50_000
 """Citizens, messages of each and seconds that they take, while a destination's queue is full; the
 queue's limit: some 50 messages."""
+DELIVERING = """
+select count(*) filter (where holds <> '{}' and is_all)
+from (select holds, sum(cardinality(holds)) over () = 2 as is_all from sharing.instance
+    where service = 'deliverer' and seen_at > now() - interval '4 s') live
+"""
+"""Deliverers that hold a destination; none until both are held."""
 WAITING = "select count(*) from router.waiting"
 PAUSE_SECONDS = 5.0
 """Longest pause of all conversations of a number while its partition changes hands: a second or
 less on an idle machine."""
 CUT = 40, 5, 0.0
 """Citizens, messages of each, and seconds that they take, when a router is cut off."""
-DELIVERED = 100, 20, 14.0
-"""The same, when deliverers share."""
 DIVIDED = 40, 8, 8.0
 """The same, when the number of partitions changes."""
+TRICKLE_SECONDS = 0.2
 DRAIN_SECONDS = 120.0
-HOLDS_SECONDS = 15.0
+HOLDS_SECONDS = 30.0
 """Longest wait until another router holds a partition. It hears at once that the other one's
 connection is gone, and takes the epoch with the first message."""
 FIRST, SECOND, THIRD = ROUTERS = "router", "router-2", "router-3"
@@ -94,6 +102,9 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
             url = town.services[name].program.environment[BROKER]
             named(town, name, **({BROKER: url + QUICK_HEARTBEAT} if has_to_freeze else {}))
             town.restart(name)
+        second = town.add_second(DELIVERERS[0])
+        url = town.services[second].program.environment[BROKER]
+        named(town, second, **{BROKER: url + QUICK_HEARTBEAT})
         town.wait_until_ready(*ROUTERS)
         yield town
 
@@ -110,6 +121,24 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
     timeout, connector = aiohttp.ClientTimeout(total=10), aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
         yield session
+
+
+@asynccontextmanager
+async def trickle(
+    session: aiohttp.ClientSession, town: Installation, run: str
+) -> AsyncIterator[None]:
+    """Messages to all numbers beside those of a run, as long as it takes: without one nobody knows
+    who holds a partition."""
+
+    async def write() -> None:
+        for n in count():
+            for citizen, number in enumerate(NUMBERS, CONVERSATIONS):
+                said = text("trickle", f"wamid.trickle.{run}.{citizen}.{n}", citizen)
+                await post(session, town.gateway, webhook(said, number=number))
+            await asyncio.sleep(TRICKLE_SECONDS)
+
+    async with background_task(write()):
+        yield
 
 
 async def held_by(town: Installation, name: str) -> None:
@@ -129,6 +158,11 @@ async def shared(town: Installation) -> None:
         return set(await asyncio.to_thread(holders, town))
 
     await until(now, lambda names: names == running, HOLDS_SECONDS)
+
+
+async def delivered_by(watch: Watch, count: int) -> None:
+    """Once so many deliverers hold a destination, and together both."""
+    await until(lambda: watch.count(DELIVERING), lambda n: n == count, HOLDS_SECONDS)
 
 
 async def held_without(town: Installation, name: str) -> None:
@@ -166,31 +200,38 @@ def check_turns(town: Installation) -> None:
         assert epochs == list(range(1, len(epochs) + 1))
 
 
-async def test_routers_that_die_or_freeze_lose_double_and_reorder_nothing(
+async def test_processes_that_die_or_freeze_lose_double_and_reorder_nothing(
     town: Installation, watch: Watch, session: aiohttp.ClientSession, witness: Witness
 ) -> None:
-    run = "killed"
+    """A router and a deliverer are killed together, and others stand still together."""
+    run, (first, second) = "killed", DELIVERERS
     arrivals, crowd = await arriving(watch, run), Crowd(session, town, run, NUMBERS)
     crowd.write(CONVERSATIONS, MESSAGES // CONVERSATIONS, KILLING_SECONDS)
-    for victim in (FIRST, THIRD):
-        await crowd.reach(1)
+    async with trickle(session, town, run):
+        await asyncio.to_thread(town.restart, second)
         await shared(town)
-        if victim == THIRD:
-            town.services[victim].send(signal.SIGSTOP)
-        else:
-            await asyncio.to_thread(town.kill, victim)
-        await held_without(town, victim)
-        if victim == THIRD:
-            town.services[victim].send(signal.SIGCONT)
-        else:
-            await asyncio.to_thread(town.restart, victim)
-        await asyncio.to_thread(town.wait_until_ready, victim)
+        await delivered_by(watch, 2)
+        for name in (FIRST, first):
+            await asyncio.to_thread(town.kill, name)
+        await held_without(town, FIRST)
+        await delivered_by(watch, 1)
+        for name in (FIRST, first):
+            await asyncio.to_thread(town.restart, name)
+        await shared(town)
+        await delivered_by(watch, 2)
         await arrivals.read()
+        for name in (THIRD, second):
+            town.services[name].send(signal.SIGSTOP)
+        await held_without(town, THIRD)
+        await delivered_by(watch, 1)
+        for name in (THIRD, second):
+            town.services[name].send(signal.SIGCONT)
     await crowd.task
     found = await seen(watch, arrivals, run, crowd.total, DRAIN_SECONDS)
     await check(found, witness, crowd)
     check_turns(town)
     print(f"\nof {crowd.total} messages {witness.repeats()} records and events were said again")
+    assert await asyncio.to_thread(town.services[second].stop)
 
 
 async def test_routers_killed_while_a_destination_is_full_lose_double_and_reorder_nothing(
@@ -201,14 +242,15 @@ async def test_routers_killed_while_a_destination_is_full_lose_double_and_reorde
     await asyncio.to_thread(town.kill, "deliverer")
     with small_queues(town.broker, "destination", FULL_BYTES):
         crowd.write(*FULL)
-        for part, victim in enumerate((FIRST, SECOND), 1):
-            await crowd.reach(crowd.total * part // 4)
-            await shared(town)
-            assert await watch.count(WAITING)
-            await asyncio.to_thread(town.kill, victim)
-            await held_without(town, victim)
-            await asyncio.to_thread(town.restart, victim)
-            await asyncio.to_thread(town.wait_until_ready, victim)
+        async with trickle(session, town, run):
+            for part, victim in enumerate((FIRST, SECOND), 1):
+                await crowd.reach(crowd.total * part // 4)
+                await shared(town)
+                await until(lambda: watch.count(WAITING), bool, HOLDS_SECONDS)
+                await asyncio.to_thread(town.kill, victim)
+                await held_without(town, victim)
+                await asyncio.to_thread(town.restart, victim)
+                await asyncio.to_thread(town.wait_until_ready, victim)
         await asyncio.to_thread(town.restart, "deliverer")
         await crowd.task
         found = await seen(watch, arrivals, run, crowd.total, DRAIN_SECONDS)
@@ -224,15 +266,16 @@ async def test_rolling_restart_repeats_nothing_and_refuses_nobody(
     arrivals, crowd = await arriving(watch, run), Crowd(session, town, run, NUMBERS)
     before = last_step(town)
     crowd.write(CONVERSATIONS, ROLLING_EACH, ROLLING_SECONDS)
-    for name in (FIRST, THIRD):
-        await crowd.reach(1)
+    async with trickle(session, town, run):
+        for name in (FIRST, THIRD):
+            await crowd.reach(1)
+            await shared(town)
+            assert await asyncio.to_thread(town.services[name].stop)
+            assert town.services[name].exit_code == 0
+            await held_without(town, name)
+            await asyncio.to_thread(town.restart, name)
+            await asyncio.to_thread(town.wait_until_ready, name)
         await shared(town)
-        assert await asyncio.to_thread(town.services[name].stop)
-        assert town.services[name].exit_code == 0
-        await held_without(town, name)
-        await asyncio.to_thread(town.restart, name)
-        await asyncio.to_thread(town.wait_until_ready, name)
-    await shared(town)
     await crowd.task
     pause = await asyncio.to_thread(longest_pause, town, before)
     found = await seen(watch, arrivals, run, crowd.total, DRAIN_SECONDS)
@@ -310,54 +353,20 @@ async def test_router_frozen_in_a_commit_holds_up_no_partition(
     check_turns(town)
 
 
-async def delivered_by(watch: Watch, count: int) -> None:
-    """Once so many deliverers hold a destination, and all together both."""
-    live = "from sharing.instance where service = 'deliverer' and seen_at > now() - interval '4 s'"
-    sql = f"select count(*) filter (where holds <> '{{}}' and is_all) from (select holds, \
-        sum(cardinality(holds)) over () = 2 as is_all {live}) live"
-    await until(lambda: watch.count(sql), lambda n: n == count, HOLDS_SECONDS)
-
-
-async def test_deliverers_that_die_or_freeze_lose_double_and_reorder_nothing(
-    town: Installation, watch: Watch, session: aiohttp.ClientSession, witness: Witness
-) -> None:
-    run = "delivered"
-    first, second = DELIVERERS
-    arrivals, crowd = await arriving(watch, run), Crowd(session, town, run, NUMBERS)
-    assert town.add_second(first) == second
-    url = town.services[second].program.environment[BROKER]
-    named(town, second, **{BROKER: url + QUICK_HEARTBEAT})
-    crowd.write(*DELIVERED)
-    await asyncio.to_thread(town.restart, second)
-    await delivered_by(watch, 2)
-    await asyncio.to_thread(town.kill, first)
-    await delivered_by(watch, 1)
-    await asyncio.to_thread(town.restart, first)
-    await delivered_by(watch, 2)
-    town.services[second].send(signal.SIGSTOP)
-    await delivered_by(watch, 1)
-    town.services[second].send(signal.SIGCONT)
-    await crowd.task
-    found = await seen(watch, arrivals, run, crowd.total, DRAIN_SECONDS)
-    await check(found, witness, crowd)
-    assert await asyncio.to_thread(town.services[second].stop)
-
-
 async def test_number_of_partitions_changes_with_traffic(
     town: Installation, watch: Watch, session: aiohttp.ClientSession, witness: Witness
 ) -> None:
     """Meta repeats what the closed door did not take. The last one: the town is another now."""
     run = "divided"
     arrivals, crowd = await arriving(watch, run), Crowd(session, town, run, NUMBERS)
-    running = [name for name in ROUTERS if runs(town.services[name])]
     crowd.write(*DIVIDED)
     await crowd.reach(crowd.total // 4)
-    text = town.config.read_text()
-    town.config.write_text(text.replace(f"partitions = {PARTITIONS}\n", "partitions = 3\n"))
+    former = town.config.read_text()
+    town.config.write_text(former.replace(f"partitions = {PARTITIONS}\n", "partitions = 3\n"))
     assert "stop all services first" in await repartition(town)
     assert await asyncio.to_thread(town.services["gateway"].stop)
     await until(lambda: undecided(town), lambda n: n == 0, DRAIN_SECONDS)
-    for name in ("deliverer", "archiver", *running):
+    for name in (*DELIVERERS, "archiver", *ROUTERS):
         assert await asyncio.to_thread(town.services[name].stop)
     await asyncio.to_thread(town.restart, FIRST)
     await until(lambda: ended(town, FIRST), bool, HOLDS_SECONDS)
@@ -365,7 +374,7 @@ async def test_number_of_partitions_changes_with_traffic(
     # The database may take a moment to notice that a process has ended.
     done = "3 partitions; before: 4\n"
     await until(lambda: repartition(town), lambda told: told == done, HOLDS_SECONDS)
-    for name in (*running, "deliverer", "archiver", "gateway"):
+    for name in (*ROUTERS, DELIVERERS[0], "archiver", "gateway"):
         await asyncio.to_thread(town.restart, name)
     await asyncio.to_thread(town.wait_until_ready)
     await crowd.task
