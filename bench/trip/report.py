@@ -1,6 +1,6 @@
 """Report of the whole trip: findings in, tables and targets out. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from bench.reports.results import Line, at_least, at_most, target_line
 from bench.trip.findings import (
@@ -10,6 +10,7 @@ from bench.trip.findings import (
     LOAD,
     Findings,
     HeldRate,
+    Instances,
     LatencyAt,
     Restart,
     Soak,
@@ -22,6 +23,8 @@ COST, HELD = 600.0, 2_500.0
 """Targets: CPU microseconds of a message, and messages/s."""
 LATENCIES = {0.1: (25.0, 60.0), 0.5: (40.0, 120.0), 0.8: (80.0, 400.0)}
 """Targets: share of the held rate -> p50 and p99 in ms, from due to accepted by the CRM."""
+FLAT = 1.15
+"""Target: cost of a message with several instances of each service, relative to one of each."""
 APART = (DESK, LOAD)
 """Processes that stand in for others: they are shown, and not counted."""
 ERRORS = 3.0
@@ -30,9 +33,9 @@ MIB_AN_HOUR = 1.0
 """Slope of memory below which nobody asks if it is noise."""
 
 
-def total_cost(held: HeldRate) -> float:
+def total_cost(found: HeldRate | Instances) -> float:
     """Return the CPU microseconds of a message, without load and stand-in."""
-    return sum(used for name, used in held.cost.items() if name not in APART)
+    return sum(used for name, used in found.cost.items() if name not in APART)
 
 
 def table(findings: Findings) -> Iterator[Line]:
@@ -47,6 +50,7 @@ def table(findings: Findings) -> Iterator[Line]:
         yield from _held_table(peer, name)
     if findings.peers:
         yield from _peers_table(held, findings.peers)
+    yield from _instances_table(findings.instances)
     if findings.restart:
         yield from _restart_lines(findings.restart)
     if findings.storm:
@@ -100,6 +104,17 @@ def _peers_table(held: HeldRate, peers: Mapping[str, HeldRate]) -> Iterator[str]
         yield f"{name:16}{peer.rate:10,.0f}{total_cost(peer):8.0f}{rate:>18}{cost:>18}"
 
 
+def _instances_table(found: Sequence[Instances]) -> Iterator[str]:
+    if not found:
+        return
+    yield ""
+    yield f"Several instances of each service, at {found[0].rate:,.0f}/s; us a message"
+    yield f"{'':14}" + "".join(f"{each.count:10}" for each in found)
+    for name in found[0].cost:
+        yield f"{name:14}" + "".join(f"{each.cost[name]:10.0f}" for each in found)
+    yield f"{'in all':14}" + "".join(f"{total_cost(each):10.0f}" for each in found)
+
+
 def _restart_lines(restart: Restart) -> Iterator[str]:
     yield ""
     yield f"All services started again, with {restart.backlog:,} messages waiting; seconds"
@@ -140,6 +155,9 @@ def targets(findings: Findings) -> Iterator[Line]:
         end = latency.ends[CRM]
         yield at_most(f"p50 ms to the CRM at {latency.share:.0%}", p50, end.p50)
         yield at_most(f"p99 ms to the CRM at {latency.share:.0%}", p99, end.p99)
+    for several in findings.instances[1:]:
+        ratio = total_cost(several) / total_cost(findings.instances[0])
+        yield at_most(f"us a message, {several.count} of each", FLAT, ratio)
     if (peer := findings.peers.get(FASTSTREAM)) and peer.rate:
         yield at_least("held, of FastStream's", 1.0, held.rate / peer.rate)
     yield _none("events out of order", findings.disorder)
