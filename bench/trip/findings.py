@@ -61,6 +61,8 @@ class Restart(msgspec.Struct):
     """Service -> seconds from the start until it was ready."""
     drained: float
     """Seconds from the start until the last message was at the CRM."""
+    memory: Mapping[str, float]
+    """Process -> most MiB of its own meanwhile."""
     losses: Sequence[str] = ()
 
 

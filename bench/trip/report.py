@@ -25,6 +25,12 @@ LATENCIES = {0.1: (25.0, 60.0), 0.5: (40.0, 120.0), 0.8: (80.0, 400.0)}
 """Targets: share of the held rate -> p50 and p99 in ms, from due to accepted by the CRM."""
 FLAT = 1.15
 """Target: cost of a message with several instances of each service, relative to one of each."""
+MEMORY = {"gateway": 220.0, "router": 130.0, "deliverer": 130.0, "archiver": 160.0}
+"""Targets: MiB of each service while a backlog of any length drains. Each needs some 60 by itself.
+Gateway: 1,024 requests in hand and 2,560 connections. Router: 16 batches of 256 KiB of each of two
+partitions, four times over: as they came, decided, as rows, as output. Deliverer: 16 batches of
+each of four destinations, twice. Archiver: 128 batches, and three sets of 4 MiB that are sealed,
+ready and written, three times over."""
 APART = (DESK, LOAD)
 """Processes that stand in for others: they are shown, and not counted."""
 ERRORS = 3.0
@@ -117,10 +123,11 @@ def _instances_table(found: Sequence[Instances]) -> Iterator[str]:
 
 def _restart_lines(restart: Restart) -> Iterator[str]:
     yield ""
-    yield f"All services started again, with {restart.backlog:,} messages waiting; seconds"
+    yield f"All services started again, with {restart.backlog:,} messages waiting"
+    yield f"{'':14}{'ready after s':>14}{'MiB at most':>14}"
     for name in REAL:
-        yield f"{name + ' ready':34}{restart.ready[name]:8.1f}"
-    yield f"{'last message at the CRM':34}{restart.drained:8.1f}"
+        yield f"{name:14}{restart.ready[name]:14.1f}{restart.memory[name]:14.0f}"
+    yield f"last message at the CRM after {restart.drained:.1f} s"
 
 
 def _storm_lines(storm: Storm) -> Iterator[str]:
@@ -163,6 +170,9 @@ def targets(findings: Findings) -> Iterator[Line]:
     yield _none("events out of order", findings.disorder)
     yield _none("events twice", findings.again)
     yield _none("steps with a loss", len(findings.losses))
+    if findings.restart:
+        for name, most in MEMORY.items():
+            yield at_most(f"MiB with a backlog, {name}", most, findings.restart.memory[name])
     if findings.soak:
         yield from _soak_targets(findings.soak)
 

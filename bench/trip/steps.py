@@ -128,9 +128,10 @@ def measure_restart(town: Town, backlog: int, rate: float) -> Restart:
     town.stop(["gateway"])
     began = time.monotonic()
     ready = town.start()
-    run = follow(town, sending)
+    memory = MemoryLog(town)
+    run = follow(town, sending, memory)
     drained = max(run.moments.at_desk, default=began) - began
-    return Restart(sending.accepted, ready, drained, run.losses)
+    return Restart(sending.accepted, ready, drained, memory.most, run.losses)
 
 
 def measure_storm(town: Town, hour: float) -> Storm:

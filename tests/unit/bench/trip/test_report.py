@@ -69,7 +69,7 @@ def full() -> Findings:
             for count, used in ((1, 200.0), (2, 220.0), (4, 280.0))
         ],
         ceilings={"HTTP server": 40.0, "COPY": 260.0},
-        restart=Restart(20_000, dict.fromkeys(COST, 2.5), 9.0),
+        restart=Restart(20_000, dict.fromkeys(COST, 2.5), 9.0, dict.fromkeys(COST, 90.0)),
         storm=Storm(5_000, 3600.0, 0.021, ends[CRM]),
         soak=soak({}),
         peers={"FastStream": held(rate=1300.0), "plain chain": held(rate=2600.0)},
@@ -98,6 +98,8 @@ def test_every_target_is_met_or_missed_by_itself() -> None:
     assert findings.restart
     findings.restart.losses = ["3 not at the CRM"]
     assert missed(findings)[-1] == "steps with a loss"
+    findings.restart.memory = dict.fromkeys(COST, 131.0)
+    assert missed(findings)[-2:] == ["MiB with a backlog, router", "MiB with a backlog, deliverer"]
     assert "3 not at the CRM" in map(str, table(findings))
     findings.peers["FastStream"] = held(rate=2600.0)
     assert "held, of FastStream's" in missed(findings)
