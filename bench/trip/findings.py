@@ -43,6 +43,16 @@ class LatencyAt(msgspec.Struct):
     losses: Sequence[str] = ()
 
 
+class Instances(msgspec.Struct):
+    """Several instances of each service, at one rate."""
+
+    count: int
+    rate: float
+    cost: Mapping[str, float]
+    """Service -> CPU microseconds of a message, of all its instances together."""
+    losses: Sequence[str] = ()
+
+
 class Restart(msgspec.Struct):
     """All services, started again on a backlog."""
 
@@ -51,6 +61,8 @@ class Restart(msgspec.Struct):
     """Service -> seconds from the start until it was ready."""
     drained: float
     """Seconds from the start until the last message was at the CRM."""
+    memory: Mapping[str, float]
+    """Process -> most MiB of its own meanwhile."""
     losses: Sequence[str] = ()
 
 
@@ -91,6 +103,7 @@ class Findings(msgspec.Struct):
     latencies: list[LatencyAt] = []
     ceilings: Mapping[str, float] = {}
     """Step -> CPU microseconds of a message."""
+    instances: list[Instances] = []
     restart: Restart | None = None
     storm: Storm | None = None
     soak: Soak | None = None
@@ -103,5 +116,5 @@ class Findings(msgspec.Struct):
     @property
     def losses(self) -> list[str]:
         """Return the messages that did not get everywhere, of the steps after the held rate."""
-        steps = [*self.latencies, self.restart, self.storm]
+        steps = [*self.latencies, *self.instances, self.restart, self.storm]
         return [loss for step in steps if step for loss in step.losses]

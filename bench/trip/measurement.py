@@ -20,7 +20,13 @@ from bench.trip.town import Town, run_town
 from deploy.local.errors import Refusal
 from services import logs
 
-STEPS = LATENCY, CEILINGS, RESTART, PEERS = "latency", "ceilings", "restart", "peers"
+STEPS = LATENCY, INSTANCES, CEILINGS, RESTART, PEERS = (
+    "latency",
+    "instances",
+    "ceilings",
+    "restart",
+    "peers",
+)
 QUICK = {
     "hold": 8.0,
     "probe": 4.0,
@@ -79,7 +85,7 @@ def measure(folder: Path, options: Namespace, report: Report) -> None:
     """Measure, print, and write the files that are wanted."""
     logs.log_to_stdout("bench", "error")  # for what the bench itself does with broker and database
     with run_town(folder) as town:
-        run_load(town, [steps.WARM_UP])
+        steps.warm_up(town)
         findings = Findings(_find_held(town, options, report))
         if findings.held.rate:
             _measure_town(town, findings, options)
@@ -107,6 +113,8 @@ def _measure_town(town: Town, findings: Findings, options: Namespace) -> None:
     rate = findings.held.rate
     if LATENCY in options.steps:
         findings.latencies = steps.measure_latencies(town, rate, options.hold / 2)
+    if INSTANCES in options.steps:
+        findings.instances = steps.measure_instances(town, rate, options.hold / 2)
     if options.storm:
         findings.storm = steps.measure_storm(town, options.storm_hour)
     if options.soak:

@@ -1,6 +1,6 @@
 """Report of the whole trip: findings in, tables and targets out. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from bench.reports.results import Line, at_least, at_most, target_line
 from bench.trip.findings import (
@@ -10,6 +10,7 @@ from bench.trip.findings import (
     LOAD,
     Findings,
     HeldRate,
+    Instances,
     LatencyAt,
     Restart,
     Soak,
@@ -22,6 +23,14 @@ COST, HELD = 600.0, 2_500.0
 """Targets: CPU microseconds of a message, and messages/s."""
 LATENCIES = {0.1: (25.0, 60.0), 0.5: (40.0, 120.0), 0.8: (80.0, 400.0)}
 """Targets: share of the held rate -> p50 and p99 in ms, from due to accepted by the CRM."""
+FLAT = 1.15
+"""Target: cost of a message with several instances of each service, relative to one of each."""
+MEMORY = {"gateway": 220.0, "router": 130.0, "deliverer": 130.0, "archiver": 160.0}
+"""Targets: MiB of each service while a backlog of any length drains. Each needs some 60 by itself.
+Gateway: 1,024 requests in hand and 2,560 connections. Router: 16 batches of 256 KiB of each of two
+partitions, four times over: as they came, decided, as rows, as output. Deliverer: 16 batches of
+each of four destinations, twice. Archiver: 128 batches, and three sets of 4 MiB that are sealed,
+ready and written, three times over."""
 APART = (DESK, LOAD)
 """Processes that stand in for others: they are shown, and not counted."""
 ERRORS = 3.0
@@ -30,9 +39,9 @@ MIB_AN_HOUR = 1.0
 """Slope of memory below which nobody asks if it is noise."""
 
 
-def total_cost(held: HeldRate) -> float:
+def total_cost(found: HeldRate | Instances) -> float:
     """Return the CPU microseconds of a message, without load and stand-in."""
-    return sum(used for name, used in held.cost.items() if name not in APART)
+    return sum(used for name, used in found.cost.items() if name not in APART)
 
 
 def table(findings: Findings) -> Iterator[Line]:
@@ -47,6 +56,7 @@ def table(findings: Findings) -> Iterator[Line]:
         yield from _held_table(peer, name)
     if findings.peers:
         yield from _peers_table(held, findings.peers)
+    yield from _instances_table(findings.instances)
     if findings.restart:
         yield from _restart_lines(findings.restart)
     if findings.storm:
@@ -100,12 +110,24 @@ def _peers_table(held: HeldRate, peers: Mapping[str, HeldRate]) -> Iterator[str]
         yield f"{name:16}{peer.rate:10,.0f}{total_cost(peer):8.0f}{rate:>18}{cost:>18}"
 
 
+def _instances_table(found: Sequence[Instances]) -> Iterator[str]:
+    if not found:
+        return
+    yield ""
+    yield f"Several instances of each service, at {found[0].rate:,.0f}/s; us a message"
+    yield f"{'':14}" + "".join(f"{each.count:10}" for each in found)
+    for name in found[0].cost:
+        yield f"{name:14}" + "".join(f"{each.cost[name]:10.0f}" for each in found)
+    yield f"{'in all':14}" + "".join(f"{total_cost(each):10.0f}" for each in found)
+
+
 def _restart_lines(restart: Restart) -> Iterator[str]:
     yield ""
-    yield f"All services started again, with {restart.backlog:,} messages waiting; seconds"
+    yield f"All services started again, with {restart.backlog:,} messages waiting"
+    yield f"{'':14}{'ready after s':>14}{'MiB at most':>14}"
     for name in REAL:
-        yield f"{name + ' ready':34}{restart.ready[name]:8.1f}"
-    yield f"{'last message at the CRM':34}{restart.drained:8.1f}"
+        yield f"{name:14}{restart.ready[name]:14.1f}{restart.memory[name]:14.0f}"
+    yield f"last message at the CRM after {restart.drained:.1f} s"
 
 
 def _storm_lines(storm: Storm) -> Iterator[str]:
@@ -140,11 +162,17 @@ def targets(findings: Findings) -> Iterator[Line]:
         end = latency.ends[CRM]
         yield at_most(f"p50 ms to the CRM at {latency.share:.0%}", p50, end.p50)
         yield at_most(f"p99 ms to the CRM at {latency.share:.0%}", p99, end.p99)
+    for several in findings.instances[1:]:
+        ratio = total_cost(several) / total_cost(findings.instances[0])
+        yield at_most(f"us a message, {several.count} of each", FLAT, ratio)
     if (peer := findings.peers.get(FASTSTREAM)) and peer.rate:
         yield at_least("held, of FastStream's", 1.0, held.rate / peer.rate)
     yield _none("events out of order", findings.disorder)
     yield _none("events twice", findings.again)
     yield _none("steps with a loss", len(findings.losses))
+    if findings.restart:
+        for name, most in MEMORY.items():
+            yield at_most(f"MiB with a backlog, {name}", most, findings.restart.memory[name])
     if findings.soak:
         yield from _soak_targets(findings.soak)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from bench.servers import ROOT
 from bench.trip import lag
-from bench.trip.findings import HeldRate, LatencyAt, Restart, Soak, Storm
+from bench.trip.findings import HeldRate, Instances, LatencyAt, Restart, Soak, Storm
 from bench.trip.histogram import summarise
 from bench.trip.load import Phase, moments_of
 from bench.trip.rate_search import BACK, LEAST, Try, best, next_rate
@@ -22,6 +22,13 @@ SAMPLE_SECONDS = 1.0
 HOUR = 3600.0
 WARM_UP = Phase(100.0, 5.0)
 """Load before the first measurement: caches, prepared statements, first pages of tables."""
+FIRST_DAY = Phase(200.0, 20.0)
+"""Load after which PostgreSQL analyses the tables. While they are new it plans as if they were
+empty, and keeps that plan; autovacuum looks once a minute."""
+COUNTS = 1, 2, 4
+"""Instances of each service between which the cost of a message is compared."""
+SHARE_OF_INSTANCES = 0.8
+"""Share of the held rate at which they are compared."""
 Say = Callable[[str], None]
 
 
@@ -75,9 +82,16 @@ def hold_rate(trip: Trip, rate: float, hold: float, say: Say) -> HeldRate:
 
 
 def _held(run: Run, seconds: float, tries: Sequence[Try], memory: Mapping[str, float]) -> HeldRate:
-    count = len(run.moments.due)
-    cost = {name: used / count * 1e6 for name, used in run.spent.items()}
-    return HeldRate(run.rate, seconds, tries, cost, memory, run.again, run.disorder)
+    return HeldRate(run.rate, seconds, tries, cost_of(run), memory, run.again, run.disorder)
+
+
+def cost_of(run: Run) -> dict[str, float]:
+    """Return the CPU microseconds of a message, by process. Instances of a service count as one."""
+    count, cost = len(run.moments.due), dict[str, float]()
+    for name, used in run.spent.items():
+        service = name.rstrip(" 0123456789")
+        cost[service] = cost.get(service, 0.0) + used / count * 1e6
+    return cost
 
 
 def measure_latencies(town: Town, held: float, seconds: float) -> list[LatencyAt]:
@@ -90,6 +104,23 @@ def measure_latencies(town: Town, held: float, seconds: float) -> list[LatencyAt
     return found
 
 
+def warm_up(town: Town) -> None:
+    """Let a town come to the state in which it spends its days."""
+    run_load(town, [WARM_UP, FIRST_DAY])
+    town.stage.database.execute("analyze")
+
+
+def measure_instances(town: Town, held: float, seconds: float) -> list[Instances]:
+    """Measure the cost of a message with several instances of each service, at one rate."""
+    found = []
+    for count in COUNTS:
+        with town.instances(count):
+            run_load(town, [WARM_UP])
+            run = run_load(town, [Phase(held * SHARE_OF_INSTANCES, seconds)])
+        found.append(Instances(count, run.rate, cost_of(run), run.losses))
+    return found
+
+
 def measure_restart(town: Town, backlog: int, rate: float) -> Restart:
     """Let webhooks wait at the broker, and start all services on them."""
     town.stop([name for name in REAL if name != "gateway"])
@@ -97,9 +128,10 @@ def measure_restart(town: Town, backlog: int, rate: float) -> Restart:
     town.stop(["gateway"])
     began = time.monotonic()
     ready = town.start()
-    run = follow(town, sending)
+    memory = MemoryLog(town)
+    run = follow(town, sending, memory)
     drained = max(run.moments.at_desk, default=began) - began
-    return Restart(sending.accepted, ready, drained, run.losses)
+    return Restart(sending.accepted, ready, drained, memory.most, run.losses)
 
 
 def measure_storm(town: Town, hour: float) -> Storm:

@@ -18,7 +18,7 @@ from bench.trip.crm import DeskClient
 from bench.trip.findings import BROKER, DATABASE, DESK
 from bench.trip.workload import Workload
 from bench.usage import cpu_seconds, tree_memory
-from deploy.local.plan import REAL, SERVICES
+from deploy.local.plan import ARCHIVER, REAL, SERVICES
 from deploy.local.process import Process, Program
 from deploy.local.state import free_port
 
@@ -72,6 +72,8 @@ class Town:
             stage.gateway(),
         )
         self.services = {program.name: Process(_usual(program)) for program in programs}
+        self.copies: dict[str, Process] = {}
+        """More instances of services, each by a name of its own."""
         self._started: set[str] = set()
 
     @property
@@ -87,12 +89,41 @@ class Town:
     @property
     def roots(self) -> Mapping[str, int]:
         services = {name: self.services[name].pid for name in reversed(REAL)}
-        return services | dict(self.server_roots)
+        copies = {name: process.pid for name, process in self.copies.items()}
+        return services | copies | dict(self.server_roots)
 
     def must_run(self) -> None:
         """Raise Refusal if a service that was started, or the CRM, has ended."""
-        for process in (*(self.services[name] for name in self._started), self._desk):
+        started = (self.services[name] for name in self._started)
+        for process in (*started, *self.copies.values(), self._desk):
             process.must_run()
+
+    @contextmanager
+    def instances(self, count: int) -> Iterator[None]:
+        """Run so many instances of each service while the context is open."""
+        with ExitStack() as stack:
+            for name in REAL:
+                for n in range(2, count + 1):
+                    ports = {_port_of(name): str(free_port()), ARCHIVER.variable: str(free_port())}
+                    program = self.services[name].program
+                    settings = dict(program.environment) | ports
+                    copy = Process(replace(program, name=f"{name} {n}", environment=settings))
+                    copy.start()
+                    stack.callback(self._drop, f"{name} {n}")
+                    self.copies[f"{name} {n}"] = copy
+                    self._wait_for(copy, _ready_url(name, settings[_port_of(name)]))
+            yield
+
+    def _drop(self, name: str) -> None:
+        self.copies.pop(name).stop()
+
+    def _wait_for(self, process: Process, url: str) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not answers(url):
+            process.must_run()
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"not ready: {process.program.name}")
+            time.sleep(POLL_SECONDS)
 
     def start(self, names: Sequence[str] = REAL) -> dict[str, float]:
         """Start services, all at once; return the seconds after which each was ready."""
@@ -118,9 +149,17 @@ class Town:
             self.services[name].stop()
 
     def _is_ready(self, name: str) -> bool:
-        service = next(each for each in SERVICES if each.name == name)
-        port = self.stage.settings[service.port.variable]
-        return answers(f"http://127.0.0.1:{port}{service.path}")
+        return answers(_ready_url(name, self.stage.settings[_port_of(name)]))
+
+
+def _port_of(name: str) -> str:
+    """Return the variable of a service's operations port."""
+    return next(each.port.variable for each in SERVICES if each.name == name)
+
+
+def _ready_url(name: str, port: str) -> str:
+    path = next(each.path for each in SERVICES if each.name == name)
+    return f"http://127.0.0.1:{port}{path}"
 
 
 def answers(url: str) -> bool:

@@ -239,25 +239,25 @@ from router.charge where id = any($1::uuid[])
 
 _PEOPLE = """
 select tenant, kind, hash, value, person, valid_from, scope, merged, seal from router.identity
-where valid_to is null and person in (
+where valid_to is null and person = any(array(
     select person from router.identity where valid_to is null and hash = any($1::bytea[])
     union select person from router.conversation where id = any($2::text[])
-)
+))
 """
 
 # Those that are named; those that are open with a person; and of each number the last one that was.
 _CONVERSATIONS = """
-with wanted as (
+select id, tenant, number, person, department, rule, reason, since, opened_at, last_inbound_at,
+    sequence, departments, zaak, closed_at, state, said_at
+from router.conversation where id = any(array(
     select id from router.conversation
     where id = any($1::text[]) or (person = any($2::uuid[]) and closed_at is null)
     union
     select id from (
         select distinct on (person, number) id from router.conversation
         where person = any($2::uuid[]) and closed_at is not null
-        order by person, number, closed_at desc) last)
-select id, tenant, number, person, department, rule, reason, since, opened_at, last_inbound_at,
-    sequence, departments, zaak, closed_at, state, said_at
-from router.conversation join wanted using (id)
+        order by person, number, closed_at desc) last
+))
 """
 
 _STANDINGS = """

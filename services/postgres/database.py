@@ -65,6 +65,7 @@ async def connection_pool(url: str, name: str, size: int) -> AsyncIterator[Pool]
         timeout=CONNECT_SECONDS,
         command_timeout=COMMAND_SECONDS,
         server_settings={"application_name": name} | SESSION_SETTINGS,
+        reset=_leave_session,
     )
     try:
         yield pool
@@ -74,6 +75,12 @@ async def connection_pool(url: str, name: str, size: int) -> AsyncIterator[Pool]
                 await pool.close()
         except TimeoutError:
             pool.terminate()
+
+
+async def _leave_session(connection: object) -> None:
+    """Give a connection back to its pool as it is; a transaction that was left open is rolled back
+    in any case. asyncpg would have the server forget the settings and locks of the session, a round
+    trip after each use: none of ours has any that outlast their transaction."""
 
 
 async def read_database_version(url: str) -> str:

@@ -177,5 +177,14 @@ async def test_expired_months_are_dropped_and_a_year_cannot_be(pool: Pool, archi
     assert await _months(pool) == sorted(past[count] for count in (0, 11)), "not by their names"
 
 
+async def test_months_are_found_in_any_plan(archivers: Pool) -> None:
+    """Partitions of other tables end at an id, which is no time."""
+    async with archivers.acquire() as connection, connection.transaction():
+        await connection.execute(
+            "set local enable_nestloop = off; set local enable_indexscan = off"
+        )
+        assert await connection.fetchval("select archiver.forget_processing('2999-01-01')") == 0
+
+
 def _table_of(month: date) -> str:
     return f"archiver.processing_{month:%Y_%m}"

@@ -14,6 +14,7 @@ from bench.trip.findings import (
     DOOR,
     Findings,
     HeldRate,
+    Instances,
     LatencyAt,
     Restart,
     Soak,
@@ -63,8 +64,12 @@ def full() -> Findings:
     return Findings(
         held=held(),
         latencies=[LatencyAt(share, 2600 * share, ends) for share in (0.1, 0.5, 0.8)],
+        instances=[
+            Instances(count, 2080.0, COST | APART | {"router": used})
+            for count, used in ((1, 200.0), (2, 220.0), (4, 280.0))
+        ],
         ceilings={"HTTP server": 40.0, "COPY": 260.0},
-        restart=Restart(20_000, dict.fromkeys(COST, 2.5), 9.0),
+        restart=Restart(20_000, dict.fromkeys(COST, 2.5), 9.0, dict.fromkeys(COST, 90.0)),
         storm=Storm(5_000, 3600.0, 0.021, ends[CRM]),
         soak=soak({}),
         peers={"FastStream": held(rate=1300.0), "plain chain": held(rate=2600.0)},
@@ -86,11 +91,15 @@ def test_every_target_is_met_or_missed_by_itself() -> None:
     findings.held = held(2499.0, COST | {"router": 202.0})
     assert missed(findings)[:2] == ["held, messages/s", "us a message"]
     assert len(missed(findings)) == 3
+    findings.instances[2].cost = COST | APART | {"router": 290.0}  # 689 of 599
+    assert "us a message, 4 of each" in missed(findings)
     findings.disorder, findings.again = 1, 2
     assert missed(findings)[-2:] == ["events out of order", "events twice"]
     assert findings.restart
     findings.restart.losses = ["3 not at the CRM"]
     assert missed(findings)[-1] == "steps with a loss"
+    findings.restart.memory = dict.fromkeys(COST, 131.0)
+    assert missed(findings)[-2:] == ["MiB with a backlog, router", "MiB with a backlog, deliverer"]
     assert "3 not at the CRM" in map(str, table(findings))
     findings.peers["FastStream"] = held(rate=2600.0)
     assert "held, of FastStream's" in missed(findings)
@@ -113,6 +122,7 @@ def test_table_shows_each_step() -> None:
         "postkamer: held 2,600 messages/s for 60 s",
         "At 80% of it, 2,080/s",
         "the whole trip, of it                       2.00",
+        "in all               599       619       679",
         "20,000 messages waiting",
         "at its desk 21 ms after the last one",
         "The balance closes.",
