@@ -88,7 +88,9 @@ async def archiver(
     queue = next(q for q in topology.queues(config.partitions, ()) if q.kind == "archive")
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        pool, working = await enter(sealing_pool(settings, "archiver", POOL_SIZE))
+        pool, working = await enter(
+            sealing_pool(settings, "archiver", POOL_SIZE, config.partitions)
+        )
         connection = await enter(
             broker_connection(settings.amqp_url.get_secret_value(), "archiver consumes")
         )

@@ -85,6 +85,7 @@ EXAMPLES = {
     "migrate": "migrate",
     "topology declare": "topology declare",
     "topology definitions": "topology definitions > definitions.json",
+    "topology repartition": "topology repartition",
     "topology show": "topology show",
     "gateway": "gateway",
     "router": "router",

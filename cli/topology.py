@@ -7,13 +7,16 @@ from pathlib import Path
 import click
 import msgspec
 
+from cli.repartition import Repartition
 from cli.support.configuration import EXAMPLE, load_valid_config, path_in_environment
+from cli.support.database import with_database
 from cli.support.options import config_option, json_option
 from cli.support.output import count, fail, print_result
 from services.amqp import topology
 from services.amqp.connection import BROKER_ERRORS
 from services.amqp.declare import declare as declare_topology
 from services.config import settings
+from services.postgres.database import Pool
 
 
 @click.group("topology")
@@ -57,6 +60,27 @@ def declare(path: Path | None, as_json: bool) -> None:
         fail(f"topology declare: {error}")
     line = f"declared, or there already: {count(len(queues), 'queue|queues')}"
     print_result({"queues": len(queues)}, [line], as_json=as_json)
+
+
+@group.command()
+@config_option
+@json_option
+def repartition(path: Path | None, as_json: bool) -> None:
+    """Change the number of partitions to that of the configuration.
+
+    Only while no service runs and nothing is under way: docs/operators/partitions.md. Needs
+    POSTKAMER_DATABASE_URL, as its owner, and POSTKAMER_AMQP_URL, as administrator.
+    """
+    config = load_valid_config(path or path_in_environment() or EXAMPLE).config
+    destinations = [each.id for each in config.destinations]
+
+    async def work(pool: Pool) -> int | None:
+        return await Repartition(config.partitions, destinations).run(pool)
+
+    before = with_database("topology repartition", work)
+    now = count(config.partitions, "partition|partitions")
+    line = f"{now}, as before" if before == config.partitions else f"{now}; before: {before or 0}"
+    print_result({"partitions": config.partitions, "before": before}, [line], as_json=as_json)
 
 
 @group.command()

@@ -1,7 +1,7 @@
 """The deliverer process: a session for each destination, and the senders of the ledger."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -56,6 +56,7 @@ from services.amqp.connection import BrokerConnection, broker_connection
 from services.amqp.consumer import Consumer, Inbox, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher
+from services.amqp.shared_queues import shared_queues
 from services.clearing import clear_periodically
 from services.config.model import Configuration
 from services.config.organisation import Destination
@@ -91,9 +92,10 @@ async def deliverer(
     amqp = settings.amqp_url.get_secret_value()
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        pool, keys = await enter(sealing_pool(settings, "deliverer", POOL_SIZE))
+        pool, keys = await enter(sealing_pool(settings, "deliverer", POOL_SIZE, config.partitions))
         outgoing = await enter(broker_connection(amqp, "deliverer publishes"))
         incoming = await enter(broker_connection(amqp, "deliverer consumes"))
+        queues, sharing = await enter(shared_queues(pool, "deliverer"))
         settlements = Settlements(pool, Publisher(outgoing, topology.ARCHIVE))
         attempts = await enter(attempt_recorder(Publisher(outgoing, topology.ARCHIVE)))
         tables = DeliveryTables(
@@ -101,7 +103,9 @@ async def deliverer(
         )
         networks, archiver = settings.private_networks, settings.archiver_url.rstrip("/")
         receivers = ReceiverContext(pool, config.department, config.departments, networks, archiver)
-        shared = SharedResources(incoming, settlements, tables, receivers, attempts.record, {})
+        shared = SharedResources(
+            incoming, settlements, tables, receivers, attempts.record, queues.add, {}
+        )
         relays = await enter(_run_relays(pool, shared, outgoing, config.partitions))
         running = await enter(_run_destinations(shared, config.destinations, credentials))
         consumers = [each.consumer for each in running.values()]
@@ -119,7 +123,7 @@ async def deliverer(
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
         notices = await enter(_owner_notices(pool, config, credentials, running).run())
         deliveries = [task for each in running.values() for task in each.tasks]
-        links = outgoing.task, incoming.task, keys, attempts.task, report, health, *upkeep
+        links = outgoing.task, incoming.task, keys, sharing, attempts.task, report, health, *upkeep
         yield first_failure(*links, *relays, *deliveries, *notices, *sends, *read_receipts)
 
 
@@ -151,6 +155,8 @@ class SharedResources(NamedTuple):
     tables: DeliveryTables
     receivers: ReceiverContext
     record_attempt: RecordAttempt
+    share: Callable[[Consumer], None]
+    """Shares the queue of a consumer with the other deliverers."""
     sessions: dict[str, Session]
     """The session of each destination, once it has one."""
 
@@ -222,11 +228,12 @@ async def run_destination(
         )
 
         async def work(inbox: Inbox) -> None:
-            session = Session(engine, shared.tables, inbox)
+            session = Session(engine, shared.tables, inbox, lambda: consumer.is_ours)
             shared.sessions[destination.id] = session
             await session.run()
 
         consumer = await enter(run_consumer(shared.link, queue, BATCHES, work))
+        shared.share(consumer)
         own = consumer.task, settle.task
         yield RunningDestination(consumer, receiver, [*own, *tasks, *watch])
 

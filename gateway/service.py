@@ -57,7 +57,7 @@ async def gateway(
     config = loaded.config
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        pool, keys = await enter(sealing_pool(settings, "gateway", POOL_SIZE))
+        pool, keys = await enter(sealing_pool(settings, "gateway", POOL_SIZE, config.partitions))
         link = await enter(broker_connection(settings.amqp_url.get_secret_value(), "gateway"))
         publisher = PartitionPublisher(link, clock.new_id(), config.partitions)
         report = await enter(published_batch_reports(pool, [publisher]))

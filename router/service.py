@@ -20,6 +20,7 @@ from services.amqp.connection import broker_connection
 from services.amqp.consumer import Consumer, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher
+from services.amqp.shared_queues import shared_queues
 from services.clearing import clear_periodically
 from services.config.loader import LoadedConfig
 from services.config.model import Configuration
@@ -37,7 +38,7 @@ from services.working_keys import sealing_pool
 
 POOL_SIZE = 8
 """Connections to PostgreSQL: one for each active partition, two for the relay of timers, one each
-for retries, budgets, silence and clearing now and then, and some room."""
+for sharing, retries, budgets, silence and clearing now and then, and some room."""
 
 
 @asynccontextmanager
@@ -49,9 +50,10 @@ async def router(
     config = loaded.config
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        pool, keys = await enter(sealing_pool(settings, "router", POOL_SIZE))
+        pool, keys = await enter(sealing_pool(settings, "router", POOL_SIZE, config.partitions))
         outgoing = await enter(broker_connection(amqp, "router publishes"))
         incoming = await enter(broker_connection(amqp, "router consumes"))
+        shared, sharing = await enter(shared_queues(pool, "router"))
         store = Store(pool)
         archive = Publisher(outgoing, topology.ARCHIVE)
         hash = keyed_hash(derive_key(settings.archive_key, "router"))
@@ -68,6 +70,8 @@ async def router(
             await enter(run_consumer(incoming, queue, FRAMES, partition.work))
             for queue, partition in zip(_partitions(config), partitions, strict=True)
         ]
+        for consumer in consumers:
+            shared.add(consumer)
         drained = await enter(drained_queue_reports(pool, consumers))
         published = await enter(published_batch_reports(pool, [batches]))
         side_tasks = await enter(_side_tasks(amqp, config, pool, store, rules))
@@ -79,7 +83,7 @@ async def router(
         operations = operations_app(problems, lambda: version.status, parts)
         await enter(serve(operations, settings.bind, settings.router_ops_port))
         consumer_tasks = [consumer.task for consumer in consumers]
-        links = outgoing.task, incoming.task, keys, drained, published
+        links = outgoing.task, incoming.task, keys, sharing, drained, published
         yield first_failure(*links, rules_task, *side_tasks, *consumer_tasks)
 
 

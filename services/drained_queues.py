@@ -34,7 +34,9 @@ async def drained_queue_reports(
 async def _report(pool: Pool, consumers: Sequence[Consumer], process: UUID) -> None:
     """Write by the clock of the database. It is read first, so that no delay of ours makes a queue
     drained later than it was. The last report of each queue stays, since messages may wait there:
-    the archiver deletes it once the broker does not have the queue any more."""
+    the archiver deletes it once the broker does not have the queue any more. One that stands by
+    cannot know what another has in hand, and reports nothing."""
+    consumers = [each for each in consumers if not each.stands_by]
     now = await pool.fetchval("select now()")
     read_at = clock.monotonic()
     ages = [read_at - at if (at := c.drain.drained_at) is not None else None for c in consumers]

@@ -170,6 +170,11 @@ first_sightings = _counter(
 )
 quarantined = _counter("postkamer_quarantined_total", "Items kept aside", "reason")
 consumers = _gauge("postkamer_consumers", "Consumers held, as the broker sees them", "queue")
+instances = _gauge("postkamer_instances", "Instances that share queues, by their rows", "service")
+queue_held = _gauge("postkamer_queue_held", "1 while this instance gets the messages", "queue")
+queues_let_go = _counter(
+    "postkamer_queues_let_go_total", "Times that a queue was left to another instance", "queue"
+)
 unconfirmed = _counter(
     "postkamer_unconfirmed_publishes_total", "Publishes that were not confirmed", "reason"
 )

@@ -6,7 +6,7 @@ seals nothing: the gateway answers 503, and the others wait for the database any
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import date, timedelta
 from functools import partial
@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from services import clock
+from services.amqp.partition_count import agree_on_partitions
 from services.config.settings import Settings, WorkingKeySettings, key_bytes
 from services.instance import session_name
 from services.postgres.database import RAISED, Pool, connection_pool, retry_while_unavailable
@@ -49,15 +50,18 @@ class WrongWorkingKey(Exception):
 
 @asynccontextmanager
 async def sealing_pool(
-    settings: Settings, name: str, size: int
+    settings: Settings, name: str, size: int, partitions: int
 ) -> AsyncIterator[tuple[Pool, "asyncio.Task[None]"]]:
-    """Open the connections of a service to the database, and keep its working keys current."""
+    """Open the connections of a service to the database, and keep its working keys current.
+
+    A service with another number of partitions than the installation gets no keys: so it seals and
+    publishes nothing. Its task ends with OtherPartitionCount.
+    """
     url = settings.database_url.get_secret_value()
-    async with (
-        connection_pool(url, session_name(name), size) as pool,
-        working_keys(pool, working_masters(settings)) as task,
-    ):
-        yield pool, task
+    async with connection_pool(url, session_name(name), size) as pool:
+        agree = partial(agree_on_partitions, pool, partitions)
+        async with working_keys(pool, working_masters(settings), before=agree) as task:
+            yield pool, task
 
 
 def working_masters(settings: WorkingKeySettings) -> list[bytes]:
@@ -67,10 +71,13 @@ def working_masters(settings: WorkingKeySettings) -> list[bytes]:
 
 @asynccontextmanager
 async def working_keys(
-    pool: Pool, masters: Sequence[bytes], ring: KeyRing = RING
+    pool: Pool,
+    masters: Sequence[bytes],
+    ring: KeyRing = RING,
+    before: Callable[[], Awaitable[None]] | None = None,
 ) -> AsyncIterator["asyncio.Task[None]"]:
     """Keep the keys of this process current while the context is open; the task ends only with
-    WrongWorkingKey."""
+    WrongWorkingKey, or with what `before` raises: it runs before each read."""
 
     async def advance() -> None:
         while True:
@@ -80,6 +87,8 @@ async def working_keys(
     async def run() -> None:
         async with background_task(advance()):
             while True:
+                if before:
+                    await retry_while_unavailable(before, "partitions")
                 read = partial(refresh, pool, masters, clock.now().date(), ring)
                 await retry_while_unavailable(read, "working keys")
                 await _wait_for_next_read(ring)

@@ -113,7 +113,8 @@ def _queue(answers: Answers, name: str) -> Queue:
         for consumer in parts.consumers
         if consumer.queue == name
     ]
-    readers = {process: each.active for process, each in consumers if each.confirmed}
+    readers = _sharing(answers, name)
+    readers |= {process: each.active for process, each in consumers if each.confirmed}
     ages = [each.in_hand_seconds for _, each in consumers if each.in_hand_seconds is not None]
     # Until a message comes, a process does not know if it is the one; a single one is.
     owner = next((each for each, is_active in readers.items() if is_active), "")
@@ -129,6 +130,16 @@ def _queue(answers: Answers, name: str) -> Queue:
         stand_by=tuple(each for each in readers if each != owner),
         fault=length.fault if length else "",
     )
+
+
+def _sharing(answers: Answers, queue: str) -> dict[str, bool]:
+    """Return each process that reads a queue, as it tells the others in the database, and whether
+    it gets the messages. What a process tells us itself is newer."""
+    return {
+        f"{row['service']} {row['name']}": queue in row["holds"]
+        for row in answers.rows.get("sharing", [])
+        if queue in row["reads"]
+    }
 
 
 def _partitions(answers: Answers) -> Iterator[Partition]:

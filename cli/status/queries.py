@@ -27,6 +27,10 @@ where application_name like 'postkamer-% %' and datname = current_database()
 group by 1, 2 order by 1, 2
 """
 LEASES = "select partition, epoch from router.lease order by partition"
+SHARING = """
+select service, name, reads, holds from sharing.instance
+where abs(extract(epoch from now() - seen_at)) < 10 order by service, name
+"""
 PAUSES = "select destination, since, reason from deliverer.pause"
 DESTINATIONS = f"""
 select id, {_count_deliveries("parked")} as parked, {_count_deliveries("aside")} as aside,
@@ -153,6 +157,7 @@ def list_queries(scope: Scope) -> Mapping[str, Query]:
     """Return the questions by name. The cheap and important ones come first."""
     return {
         "leases": Query(LEASES),
+        "sharing": Query(SHARING),
         "pauses": Query(PAUSES),
         "health": Query(HEALTH),
         "silence": Query(SILENCE),

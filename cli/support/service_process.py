@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 
 from cli.support.output import fail
 from services import lifecycle
+from services.amqp.partition_count import OtherPartitionCount
 from services.working_keys import WrongWorkingKey
 
 Service = AbstractAsyncContextManager["asyncio.Future[object]"]
@@ -18,5 +19,5 @@ def run_until_stopped(name: str, service: Callable[[], Service]) -> None:
         sys.exit(lifecycle.run_event_loop(lifecycle.run(service)))
     except OSError as error:
         fail(f"{name}: {error.strerror or error}")
-    except WrongWorkingKey as error:
+    except (WrongWorkingKey, OtherPartitionCount) as error:
         fail(str(error))

@@ -72,8 +72,16 @@ class DeliveryTables(NamedTuple):
 
 
 class Session:
-    def __init__(self, engine: DeliveryAttempt, tables: DeliveryTables, inbox: Inbox) -> None:
-        self._engine, self._inbox = engine, inbox
+    def __init__(
+        self,
+        engine: DeliveryAttempt,
+        tables: DeliveryTables,
+        inbox: Inbox,
+        is_ours: Callable[[], bool],
+    ) -> None:
+        """`is_ours` returns False while another process has the destination in its share: then that
+        one delivers what is sidelined."""
+        self._engine, self._inbox, self._is_ours = engine, inbox, is_ours
         self._replays, self._sidelined, self._conditions = tables
         destination = engine.destination
         self._id = destination.id
@@ -143,7 +151,7 @@ class Session:
             due = partial(self._replays.claim_due, in_hand=scheduler.replays, is_paused=paused)
             scan = await self._query(due, "replays")
             scheduler.on_replays([replay.job for replay in scan.due], scan.over)
-            if not paused:
+            if not paused and self._is_ours():
                 await self._scan()
             self._tick()
             await self._store_condition()

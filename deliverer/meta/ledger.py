@@ -61,20 +61,23 @@ class Ledger:
         Attempts that this process claimed but does not have in hand come first: the answer to an
         earlier claim was lost, and they were certainly not sent.
         """
+        rooms, rates = rooms or {}, rates or {}
         async with self._pool.acquire() as connection:
-            parameters = (list(in_hand), limit)
-            rows = await connection.fetch(
-                ledger_sql.LOST_CLAIMS, self._process, self._accounts, *parameters
-            )
-            if not rows:
-                capacity = await shared_pacing.shared_capacity(connection, rooms or {}, rates or {})
-                capacities = list(capacity), list(capacity.values())
+            async with connection.transaction():
+                if rates and not await shared_pacing.take_turn(connection):
+                    return []
+                parameters = (list(in_hand), limit)
                 rows = await connection.fetch(
-                    ledger_sql.CLAIM, self._process, self._accounts, limit, *capacities
+                    ledger_sql.LOST_CLAIMS, self._process, self._accounts, *parameters
                 )
-            await shared_pacing.consume_shared(
-                connection, [row["number"] for row in rows], rates or {}
-            )
+                if not rows:
+                    capacity = await shared_pacing.shared_capacity(connection, rooms, rates)
+                    capacities = list(capacity), list(capacity.values())
+                    rows = await connection.fetch(
+                        ledger_sql.CLAIM, self._process, self._accounts, limit, *capacities
+                    )
+                numbers = [row["number"] for row in rows]
+                await shared_pacing.consume_shared(connection, numbers, rates)
             return await _open_entries(connection, [dict(row) for row in rows])
 
     async def defer_for_quiet_hours(self, nights: Mapping[str, tuple[datetime, str]]) -> None:

@@ -1,7 +1,8 @@
 """Rate limit shared by all deliverer processes: the messages of the last second, in PostgreSQL.
 
-Two processes that look at the same moment both see room and both send; then both wait. So no
-process holds a lock that its death would keep.
+One process at a time looks, claims and counts: two that looked at the same moment would both see
+the room and both send. Nobody waits for another: who finds one at it claims at the next poll. A
+process that stands still in the middle is ended by the server, with its claim.
 """
 
 from collections import Counter
@@ -16,6 +17,20 @@ TICKS = 51
 """Ticks of 20 ms that count: a whole second before the present tick, which has just begun. So a
 number sends its `per_second` in 1.00 to 1.02 seconds, and never more in one: a burst on top of the
 rate would be refused by Meta."""
+
+
+TURN_LOCK = 0x70616365
+"""Key of the advisory lock of the process whose turn it is ("pace")."""
+TURN_SECONDS = 2
+"""Silence of a process in its turn after which the server ends its session: a turn has four
+statements, one after the other."""
+
+
+async def take_turn(connection: Connection) -> bool:
+    """Return whether this transaction has the turn, until it ends."""
+    limit = f"{TURN_SECONDS}s"
+    row = await connection.fetchrow(_TURN, limit, TURN_LOCK)
+    return bool(row and row["has_turn"])
 
 
 async def shared_capacity(connection: Connection, rooms: Rooms, rates: Rates) -> dict[str, int]:
@@ -34,6 +49,11 @@ async def consume_shared(connection: Connection, numbers: Iterable[str], rates: 
     if counts:
         await connection.execute(_CONSUME, list(counts), list(counts.values()))
 
+
+_TURN = """
+select set_config('idle_in_transaction_session_timeout', $1, true),
+    pg_try_advisory_xact_lock($2) as has_turn
+"""
 
 _NOW = "floor(extract(epoch from now()) * 50)::bigint"
 

@@ -92,9 +92,12 @@ class Inbox:
         self.stopping = False
         self.last_tag = 0
         """Delivery tag of the last message that came."""
+        self._last_redelivered = 0
+        """Delivery tag of the last message that another consumer had in hand before."""
         self._unacked: dict[int, float] = {}
         """Delivery tag of each message that is not acknowledged, oldest first -> when it came."""
         self.opened = clock.monotonic()
+        self.first_delivery: float | None = None
         self.last_delivery: float | None = None
 
     @property
@@ -105,6 +108,11 @@ class Inbox:
     def oldest_unacked(self) -> float:
         """Delivery tag of the oldest message that is not acknowledged; infinite without one."""
         return next(iter(self._unacked), math.inf)
+
+    @property
+    def has_redelivered(self) -> bool:
+        """True while a message is not acknowledged that another consumer had in hand before."""
+        return self.oldest_unacked <= self._last_redelivered
 
     @property
     def seconds_in_hand(self) -> float | None:
@@ -158,7 +166,10 @@ class Inbox:
             )
         )
         self.last_tag = message.delivery_tag or 0
+        if count:
+            self._last_redelivered = self.last_tag
         self.last_delivery = self._unacked[self.last_tag] = clock.monotonic()
+        self.first_delivery = self.first_delivery or self.last_delivery
         self._changed.set()
 
     def mark_lost(self) -> None:
@@ -184,18 +195,40 @@ class Consumer:
         self.task: asyncio.Task[None]
         self.confirmed_by_broker = False
         """True while the broker confirms that this consumer exists."""
+        self.is_held_elsewhere = False
+        """True while another instance gets the messages, as `services.amqp.shared_queues` finds."""
+        self.is_ours = True
+        """False while the queue, with what belongs to it in tables, is the work of another."""
         self.drain = DrainWatch()
 
     @property
+    def holds(self) -> bool:
+        """True once this consumer gets the messages. A single active consumer is told nothing: its
+        first message shows it."""
+        has_had = self._inbox is not None and self._inbox.last_delivery is not None
+        return self.confirmed_by_broker and (has_had or not self.queue.single_active_consumer)
+
+    def may_let_go(self, patience: float) -> bool:
+        """Return False while the queue is being let go, or for `patience` seconds while messages
+        are in hand that another consumer had before: given back, they would come a third time, as
+        those do that crash their readers."""
+        inbox = self._inbox
+        if inbox is None or inbox.first_delivery is None or inbox.stopping:
+            return False
+        return not inbox.has_redelivered or clock.monotonic() - inbox.first_delivery > patience
+
+    @property
+    def stands_by(self) -> bool:
+        """True while another instance gets the messages, and this one gets none, rightly."""
+        return self.is_held_elsewhere and not self.holds
+
+    @property
     def status(self) -> ConsumerStatus:
-        is_confirmed, inbox = self.confirmed_by_broker, self._inbox
-        has_had = inbox is not None and inbox.last_delivery is not None
-        # With a single active consumer the broker counts that one alone, and tells it nothing.
-        is_active = has_had or not self.queue.single_active_consumer
+        inbox = self._inbox
         return ConsumerStatus(
             self.queue.name,
-            is_confirmed,
-            is_confirmed and is_active,
+            self.confirmed_by_broker,
+            self.holds,
             inbox.unacked if inbox else 0,
             inbox.seconds_in_hand if inbox else None,
         )
@@ -224,6 +257,14 @@ class Consumer:
 
     def stop(self) -> None:
         self._stopping = True
+        if self._inbox:
+            self._inbox.drain()
+
+    def let_go(self) -> None:
+        """Leave the queue to the next in line: finish the batch in hand, close the channel, and
+        subscribe again at the end of the line."""
+        log.info("consumer.lets_go", queue=self.queue.name)
+        metrics.queues_let_go.labels(queue=self.queue.name).inc()
         if self._inbox:
             self._inbox.drain()
 
@@ -279,9 +320,10 @@ class Consumer:
                 ready = declared.declaration_result.message_count or 0
                 consumers = declared.declaration_result.consumer_count or 0
                 metrics.consumers.labels(queue=queue.name).set(consumers)
-                stands_by = self.queue.single_active_consumer and _stands_by(inbox, consumers)
-                self.drain.check(began, inbox, is_empty=not ready and not stands_by)
-                if why := _suspicion(inbox, ready, consumers, clock.monotonic()):
+                self.drain.check(began, inbox, is_empty=not ready and not self.stands_by)
+                # What waits for another says nothing of this one.
+                waiting = 0 if self.stands_by else ready
+                if why := _suspicion(inbox, waiting, consumers, clock.monotonic()):
                     log.error("consumer.doubted", queue=queue.name, reason=why, ready=ready)
                     self.confirmed_by_broker = False
                     inbox.mark_lost()
@@ -292,15 +334,9 @@ def _suspicion(inbox: Inbox, ready: int, consumers: int, now: float) -> str:
     if consumers == 0:
         return "the broker knows no consumer of this queue"
     idle = now - (inbox.last_delivery or inbox.opened) > IDLE_SECONDS
-    if ready and idle and not _stands_by(inbox, consumers) and not inbox.unacked:
+    if ready and idle and not inbox.unacked:
         return "messages wait and none comes"
     return ""
-
-
-def _stands_by(inbox: Inbox, consumers: int) -> bool:
-    """Return True if this may be a stand-by beside another consumer. It gets nothing, rightly,
-    until the other is gone."""
-    return inbox.last_delivery is None and consumers > 1
 
 
 def _receive(inbox: Inbox) -> Callable[[AbstractIncomingMessage], Coroutine[Any, Any, None]]:

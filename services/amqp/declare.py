@@ -1,11 +1,19 @@
-"""Declaration of exchanges, queues and bindings."""
+"""Declaration of exchanges, queues and bindings; deletion of queues."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import aio_pika
 
 from services.amqp import topology
 from services.amqp.connection import CONNECT_SECONDS
+
+
+async def delete_queues(urls: str, names: Iterable[str]) -> None:
+    """Delete queues. One that does not exist is none."""
+    async with await aio_pika.connect(urls.split(",")[0], timeout=CONNECT_SECONDS) as connection:
+        channel = await connection.channel()
+        for name in names:
+            await channel.queue_delete(name)
 
 
 async def declare(urls: str, table: Sequence[topology.Queue]) -> None:

@@ -52,7 +52,7 @@ RULES = 10_000
 class Configuration(ConfigModel):
     partitions: int = Field(default=2, ge=1, le=64)
     """Number of partitions. Doubling it costs about a tenth of the throughput; changing it needs
-    empty queues."""
+    empty queues (`postkamer topology repartition`)."""
     include: tuple[str, ...] = Field(default=(), max_length=100)
     """Further files, relative to the folder of this one; `*` matches any name. Their tables are
     appended to the tables of this file."""

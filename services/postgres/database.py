@@ -43,6 +43,8 @@ RAISED = asyncpg.RaiseError
 """Error of a trigger of ours that refuses."""
 READ_ONLY = "25006"
 """SQLSTATE of a write to a server that is read-only for now: a stand-by that is being promoted."""
+LEFT_IDLE = "25P03"
+"""SQLSTATE of a session that the server ended because it stood still in a transaction."""
 LOCKED = asyncpg.LockNotAvailableError
 """Error of a statement that waited for a lock longer than its session allows."""
 
@@ -153,7 +155,7 @@ def is_transient(error: BaseException) -> bool:
     """
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
-        return state[:2] in {"08", "40", "53", "55", "57", "58"} or state == READ_ONLY
+        return state[:2] in {"08", "40", "53", "55", "57", "58"} or state in {READ_ONLY, LEFT_IDLE}
     # InternalClientError: raised by asyncpg if a connection breaks in the middle of a rollback.
     lost = OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError
     lost |= NoWorkingKey  # the keys are in the database

@@ -1,7 +1,7 @@
 """A whole Postkamer for a test: private servers, four services and the sandbox as processes.
 
 Everything is real and stands in a folder of its own on free ports; a test can kill any part of it
-and start it again, and have a second process of a service stand by.
+and start it again, and have more than one process of a service.
 """
 
 import os
@@ -130,10 +130,10 @@ class Installation:
             self.services[service.name].start()
         self.wait_until_ready()
 
-    def add_second(self, name: str) -> str:
+    def add_second(self, name: str, number: int = 2) -> str:
         """Another process of a service, not started yet, with an operations port of its own; what
-        it is called here."""
-        second, port = f"{name}-2", _service(name).port.variable
+        it is called here. A third one has the number 3."""
+        second, port = f"{name}-{number}", _service(name).port.variable
         self._asked[second] = free_port()
         first = self._program(name)
         settings = dict(first.environment) | {port: str(self._asked[second])}
@@ -245,7 +245,7 @@ class Installation:
 
 def _service(name: str) -> Service:
     """Service whose process has this name."""
-    return next(service for service in SERVICES if service.name == name.removesuffix("-2"))
+    return next(service for service in SERVICES if service.name == name.partition("-")[0])
 
 
 @contextmanager

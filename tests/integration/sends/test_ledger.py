@@ -1,10 +1,13 @@
 """The ledger of what goes to Meta, on a real PostgreSQL."""
 
+import asyncio
 import re
+from typing import Any
 from uuid import UUID
 
 import pytest
 
+from deliverer.meta import shared_pacing
 from deliverer.meta.graph_api import RetryLater, Sent
 from deliverer.meta.ledger import PACE_SECONDS, SHUT, Ledger
 from deliverer.meta.ledger_sql import CLAIM, PAIR_MESSAGES, PAIR_SECONDS
@@ -14,11 +17,12 @@ from router.model.changes import Changes
 from router.store.save import save_changes
 from services import clock
 from services.contract import AUTOMATED_AUTHOR
-from services.postgres.database import Pool
+from services.postgres.database import DATABASE_ERRORS, Pool, is_transient
 from services.sealing.columns import WAMID, bind
 from services.sealing.key_ring import RING
 from services.working_keys import working_keys
 from tests.support.integration.sealed_lines import seal_lines
+from tests.support.observer import until, until_true
 from tests.support.working_keys import MASTER
 
 _INSERT = """
@@ -259,6 +263,45 @@ async def test_rate_of_a_number_is_shared_by_all_processes(pool: Pool, rate: flo
     assert await second.claim(1000, set(), rooms, rates) == []
     await pool.execute(AGE, -2 * FOREVER)
     assert len(await second.claim(1000, set(), rooms, rates)) == most
+
+
+async def test_processes_that_claim_at_once_keep_to_the_rate_together(pool: Pool) -> None:
+    await _queue(pool, 100)
+    ledgers = [Ledger(pool, clock.new_id(), {}) for _ in range(4)]
+    rooms, rates = {NUMBER: 1000}, {NUMBER: 20.0}
+
+    held = set[str]()
+    for total in (20, 40):
+        for _ in range(5):
+            claims = (each.claim(1000, held, rooms, rates) for each in ledgers)
+            held |= {line.opaque for lines in await asyncio.gather(*claims) for line in lines}
+        assert len(held) == total
+        await pool.execute(AGE, -2 * FOREVER)  # a second later
+
+
+async def test_process_that_stands_still_in_its_turn_holds_up_no_other(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _queue(pool, 3)
+    monkeypatch.setattr(shared_pacing, "TURN_SECONDS", 0.2)
+    still, others = Ledger(pool, clock.new_id(), {}), Ledger(pool, clock.new_id(), {})
+    rooms, rates = {NUMBER: 1000}, {NUMBER: 20.0}
+    thaw, look = asyncio.Event(), shared_pacing.shared_capacity
+
+    async def stand_still(*arguments: Any) -> dict[str, int]:
+        monkeypatch.setattr(shared_pacing, "shared_capacity", look)
+        await thaw.wait()
+        return await look(*arguments)
+
+    monkeypatch.setattr(shared_pacing, "shared_capacity", stand_still)
+    frozen = asyncio.create_task(still.claim(9, set(), rooms, rates))
+    await until_true(lambda: shared_pacing.shared_capacity is look)
+    lines = await until(lambda: others.claim(9, set(), rooms, rates), bool, 5)
+    assert len(lines) == 3
+    thaw.set()
+    with pytest.raises(DATABASE_ERRORS) as raised:
+        await frozen
+    assert is_transient(raised.value), "it claims again"
 
 
 async def test_messages_of_a_tick_add_up_and_older_ones_make_room(pool: Pool) -> None:

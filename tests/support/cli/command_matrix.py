@@ -114,6 +114,7 @@ COMMANDS = {
     "token revoke": OWN_PERSON,
     "topology declare": BROKER,
     "topology definitions": NONE,
+    "topology repartition": OWNER,
     "topology show": NONE,
     "trace": OWN_PERSON,
     "witness key new": NONE,

@@ -185,6 +185,8 @@ class Harness:
         note: RecordAttempt | None = None,
     ) -> None:
         self.crm, self.tables, self.tags = crm or Crm(), Tables(), 0
+        self.is_ours = True
+        """False while another process has the destination in its share."""
         self.attempts: list[Attempt] = []
         """Attempts that settled nothing, unless `note` takes them."""
         self._note = note or self.attempts.append
@@ -220,7 +222,8 @@ class Harness:
 
     def session(self) -> Session:
         tables: Any = self.tables
-        self.current = Session(self._engine, DeliveryTables(tables, tables, tables), self.inbox)
+        shared = DeliveryTables(tables, tables, tables)
+        self.current = Session(self._engine, shared, self.inbox, lambda: self.is_ours)
         return self.current
 
     async def run_until(self, holds: Callable[[], bool]) -> None:

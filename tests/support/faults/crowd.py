@@ -1,7 +1,8 @@
-"""Many citizens who write at once, to both numbers, each one message after the other."""
+"""Many citizens who write at once, to several numbers, each one message after the other."""
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 
 import aiohttp
 
@@ -21,8 +22,15 @@ REACH_SECONDS = 120.0
 class Crowd:
     """Citizens who write, and the door's answers to them."""
 
-    def __init__(self, session: aiohttp.ClientSession, town: Installation, run: str) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        town: Installation,
+        run: str,
+        numbers: Sequence[str] = NUMBERS,
+    ) -> None:
         self._session, self._gateway, self._run = session, town.gateway, run
+        self._numbers = numbers
         self.texts: list[list[str]] = []
         """Texts of each citizen, in order."""
         self.taken = 0
@@ -52,7 +60,7 @@ class Crowd:
 
     async def _one(self, citizen: int, pause: float) -> None:
         loop = asyncio.get_running_loop()
-        number, began = NUMBERS[citizen % len(NUMBERS)], loop.time()
+        number, began = self._numbers[citizen % len(self._numbers)], loop.time()
         for n, said in enumerate(self.texts[citizen]):
             await asyncio.sleep(began + n * pause - loop.time())  # as fast as citizens write
             wamid = f"wamid.{self._run}.{citizen}.{n}"

@@ -78,13 +78,13 @@ def watched(town: Installation) -> None:
     town.database.execute(WATCH)
 
 
-def turns(town: Installation) -> list[Turn]:
+def turns(town: Installation, partitions: int) -> list[Turn]:
     """Each partition's, in order."""
-    found: dict[int, list[Turn]] = {n: [] for n in range(PARTITIONS)}
+    found: dict[int, list[Turn]] = {n: [] for n in range(partitions)}
     for row in town.database.execute(STEPS).splitlines():
         process, partition, epoch, number = (row + " ").split(" ")[:4]
         if number:
-            writers = found[partition_of(number, PARTITIONS)][-1].writers
+            writers = found[partition_of(number, partitions)][-1].writers
             writers[process] = writers.get(process, 0) + 1
         else:
             found[int(partition)].append(Turn(int(partition), int(epoch), process, {}))

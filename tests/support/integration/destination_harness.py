@@ -120,7 +120,9 @@ class Post:
             )
             receivers = ReceiverContext(self._pool, find, departments, HERE, ARCHIVER)
             async with attempt_recorder(Publisher(out, topology.ARCHIVE)) as attempts:
-                shared = SharedResources(link, settlements, tables, receivers, attempts.record, {})
+                shared = SharedResources(
+                    link, settlements, tables, receivers, attempts.record, lambda _: None, {}
+                )
                 async with run_destination(shared, destination, own):
                     yield
 

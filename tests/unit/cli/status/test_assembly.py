@@ -65,6 +65,16 @@ def test_owner_of_a_partition_is_the_process_that_gets_its_messages(
     assert partition.queue == Queue(ready=3, consumers=len(active), owner=owner, stand_by=stand_by)
 
 
+def test_process_that_was_not_asked_is_known_by_its_row() -> None:
+    row = {"service": "router", "name": "web2/9", "reads": [QUEUE], "holds": [QUEUE]}
+    other = row | {"name": "web3/4", "reads": ["router.partition.1"], "holds": []}
+    answers = Answers(services=[router("web1/0", active=False)], scope=SCOPE)
+    answers.rows = {"sharing": [row, other]}
+    [partition] = build_snapshot(answers, AT).partitions
+    assert partition.queue.owner == "router web2/9"
+    assert partition.queue.stand_by == ("router web1/0",)
+
+
 def test_messages_in_hand_are_those_of_all_processes_and_as_old_as_the_oldest() -> None:
     consumers = [ConsumerStatus(QUEUE, True, True, 8, 61.5), ConsumerStatus(QUEUE, True, False)]
     services = [

@@ -19,12 +19,10 @@ IDLE = "messages wait and none comes"
         pytest.param(0, 0, 1.0, 0, ABSENT, id="not at the broker"),
         pytest.param(5, 0, None, 3, ABSENT, id="not at the broker, with work in hand"),
         pytest.param(5, 1, LONG, 0, IDLE, id="idle while messages wait"),
-        pytest.param(5, 2, LONG, 0, IDLE, id="idle beside another consumer"),
         pytest.param(5, 1, IDLE_SECONDS, 0, "", id="idle for exactly as long as allowed"),
         pytest.param(0, 1, LONG, 0, "", id="idle with an empty queue"),
         pytest.param(5, 1, LONG, 1, "", id="silent with a message in hand"),
         pytest.param(5, 1, None, 0, IDLE, id="silent since its start"),
-        pytest.param(5, 2, None, 0, "", id="standing by beside another consumer"),
     ],
 )
 def test_watchdog_doubts_a_consumer_that_is_absent_or_idle(
