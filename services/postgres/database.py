@@ -11,6 +11,7 @@ import structlog
 
 from services import metrics
 from services.backoff import Backoff
+from services.postgres.primary import NO_PRIMARY, connect_to_primary, primary_connector
 from services.sealing.key_ring import NoWorkingKey
 from services.tasks import with_timeout
 
@@ -33,6 +34,7 @@ T = TypeVar("T")
 DATABASE_ERRORS = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    NO_PRIMARY,
     OSError,
     TimeoutError,
     NoWorkingKey,
@@ -58,6 +60,7 @@ async def connection_pool(url: str, name: str, size: int) -> AsyncIterator[Pool]
     """
     pool = await asyncpg.create_pool(
         url,
+        connect=primary_connector(url),
         min_size=0,
         max_size=size,
         timeout=CONNECT_SECONDS,
@@ -76,7 +79,7 @@ async def connection_pool(url: str, name: str, size: int) -> AsyncIterator[Pool]
 
 async def read_database_version(url: str) -> str:
     """Connect once, and return the version of the server."""
-    connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS)
+    connection = await connect_to_primary(url, CONNECT_SECONDS)
     try:
         return str(await connection.fetchval("show server_version"))
     finally:
@@ -101,8 +104,8 @@ async def reading_connection(
     """
     limits = {"application_name": name, "default_transaction_read_only": "on"}
     limits["lock_timeout"] = f"{seconds * 100:.0f}"  # milliseconds
-    connection = await asyncpg.connect(
-        url, timeout=seconds, command_timeout=seconds, server_settings=limits | SESSION_SETTINGS
+    connection = await connect_to_primary(
+        url, seconds, command_timeout=seconds, server_settings=limits | SESSION_SETTINGS
     )
     try:
         yield connection

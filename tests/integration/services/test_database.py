@@ -1,6 +1,7 @@
 """Migrations and rights, on a real PostgreSQL."""
 
 import asyncio
+import socket
 from datetime import UTC, date, datetime
 
 import asyncpg
@@ -18,6 +19,7 @@ from services.postgres.database import (
     run_queries,
 )
 from services.postgres.migrations import Migration, MigrationError, migrate
+from services.postgres.primary import primary_connector
 from tests.integration.conftest import all_migrations
 from tests.support.decrypted_record import writer_of
 from tests.support.observer import until
@@ -201,3 +203,31 @@ async def test_connection_commits_durably_and_compiles_nothing(pool: Pool) -> No
     """Both do not depend on the default of the server."""
     assert await pool.fetchval("show synchronous_commit") == "on"
     assert await pool.fetchval("show jit") == "off"
+
+
+def with_silent_host(url: str, silent: socket.socket) -> str:
+    """A URL whose first host accepts connections and says nothing, as a server that is frozen."""
+    first = f"127.0.0.1:{silent.getsockname()[1]}"
+    return url.replace("@127.0.0.1", f"@{first},127.0.0.1")
+
+
+async def test_host_that_is_silent_has_its_share_of_the_time_and_is_asked_last_from_then_on(
+    empty: str,
+) -> None:
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        connect = primary_connector(with_silent_host(empty, silent))
+        took = []
+        for _ in range(2):
+            began = loop.time()
+            connection = await connect(timeout=2.0)
+            took.append(loop.time() - began)
+            await connection.close()
+    assert took[0] > 1.0 > took[1]
+
+
+async def test_session_that_only_reads_is_one_of_the_primary(empty: str) -> None:
+    """The library takes a session that only reads for one of a server that only reads, if it is
+    asked for a server that reads and writes."""
+    async with reading_connection(empty, "test", 5) as connection:
+        assert await connection.fetchval("show transaction_read_only") == "on"
