@@ -1,15 +1,19 @@
-"""`postkamer check --live`: connects to broker and database, and judges their versions."""
+"""`postkamer check --live`: connects to broker and database, and judges what they are."""
 
 import asyncio
 from collections.abc import Mapping
 
 import msgspec
 
+from cli.check.broker_management import SETTING, BrokerManagement, ManagementUnusable
+from cli.check.queue_faults import MEMBERS, find_member_warnings, find_queue_faults
 from cli.check.server_versions import describe_broker_fault, describe_database_fault
 from cli.support.unlimited_tokens import UNLIMITED, stored_warnings
+from services.amqp import topology
 from services.amqp.broker_version import read_broker_version
 from services.amqp.connection import BROKER_ERRORS
 from services.config import settings
+from services.config.model import Configuration
 from services.postgres.database import (
     DATABASE_ERRORS,
     Query,
@@ -19,6 +23,7 @@ from services.postgres.database import (
 )
 
 TOKEN_SECONDS = 5.0
+NOT_COMPARED = f"the queues, limits and policies of the broker: not compared without {SETTING}"
 
 
 class ServerCheck(msgspec.Struct):
@@ -33,6 +38,28 @@ def check_servers(environ: Mapping[str, str]) -> ServerCheck:
     result = ServerCheck()
     asyncio.run(_check_broker(environ, result))
     asyncio.run(_check_database(environ, result))
+    return result
+
+
+def check_queues(config: Configuration, environ: Mapping[str, str]) -> ServerCheck:
+    """Compare the queues of the broker, their limits and policies with the table."""
+    result, is_production = ServerCheck(), config.environment == "production"
+    try:
+        url = settings.load(settings.ManagementSettings, environ).broker_management_url
+        if url is None:
+            result.warnings += [NOT_COMPARED] * is_production
+            return result
+        broker = BrokerManagement(url.get_secret_value()).read_state()
+    except settings.SettingsError as error:
+        result.faults += error.faults
+        return result
+    except ManagementUnusable as error:
+        result.faults.append(str(error))
+        return result
+    table = topology.queues(config.partitions, [each.id for each in config.destinations])
+    result.faults += find_queue_faults(table, broker)
+    result.warnings += find_member_warnings(table, broker, MEMBERS if is_production else 1)
+    result.checked.append(f"RabbitMQ's management, about {len(table)} queues,")
     return result
 
 

@@ -12,8 +12,8 @@ from tests.support.integration.parked_deliveries import on
 TRIAL = "number 106540352242922: is on trial; it sends only to its guest list (0 on it)"
 
 
-def check(broker: str, database: str) -> dict[str, Any]:
-    env = {"POSTKAMER_AMQP_URL": broker, "POSTKAMER_DATABASE_URL": database}
+def check(broker: str, database: str, **more: str) -> dict[str, Any]:
+    env = {"POSTKAMER_AMQP_URL": broker, "POSTKAMER_DATABASE_URL": database} | more
     options = ("--live", "--config", str(EXAMPLE), "--json", "--lang", "en")
     done = postkamer("check", *options, env=env)
     result: dict[str, Any] = json.loads(done.stdout)
@@ -47,4 +47,15 @@ def test_live_check_needs_the_addresses() -> None:
     assert faults[-2:] == [
         "POSTKAMER_AMQP_URL: is missing",
         "POSTKAMER_DATABASE_URL: is missing",
+    ]
+
+
+def test_live_check_says_that_the_management_does_not_answer_without_its_password(
+    broker: Broker, fresh: str
+) -> None:
+    address = {"POSTKAMER_BROKER_MANAGEMENT_URL": "http://u:hunter2@127.0.0.1:1"}
+    faults = check(broker.url, fresh, **address)["faults"]
+    assert faults == [
+        "POSTKAMER_BROKER_MANAGEMENT_URL: http://127.0.0.1:1 does not answer:"
+        " [Errno 111] Connection refused"
     ]
