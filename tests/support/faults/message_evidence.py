@@ -5,11 +5,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import asyncpg
 import msgspec
 
 from router.model.decision import AnyDecision, Decision
 from router.output.crm_events import decision_json
+from services.postgres.database import CONNECT_SECONDS
+from services.postgres.primary import connect_to_primary
 from services.sealing.columns import DECISION, WAMID, bind
 from services.sealing.key_ring import RING
 from tests.support.observer import Watch, until
@@ -114,7 +115,7 @@ class Seen(msgspec.Struct):
 
 
 async def rows(watch: Watch, sql: str, *arguments: Any) -> list[Any]:
-    connection = await asyncpg.connect(watch.town.database.url)
+    connection = await connect_to_primary(watch.town.database.url, CONNECT_SECONDS)
     try:
         return await connection.fetch(sql, *arguments)
     finally:
