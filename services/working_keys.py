@@ -18,7 +18,6 @@ from services import clock
 from services.config.settings import Settings, WorkingKeySettings, key_bytes
 from services.instance import session_name
 from services.postgres.database import RAISED, Pool, connection_pool, retry_while_unavailable
-from services.postgres.standby import watch_standby
 from services.sealing.key_ring import DAILY, ID_BYTES, RING, KeyRing, Kind, WorkingKey
 from services.sealing.wrapping import (
     KEY_BYTES,
@@ -52,13 +51,11 @@ class WrongWorkingKey(Exception):
 async def sealing_pool(
     settings: Settings, name: str, size: int
 ) -> AsyncIterator[tuple[Pool, "asyncio.Task[None]"]]:
-    """Open the connections of a service to the database, keep its working keys current, and look
-    for the stand-by."""
+    """Open the connections of a service to the database, and keep its working keys current."""
     url = settings.database_url.get_secret_value()
     async with (
         connection_pool(url, session_name(name), size) as pool,
         working_keys(pool, working_masters(settings)) as task,
-        background_task(watch_standby(pool, url)),
     ):
         yield pool, task
 

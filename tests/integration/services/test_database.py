@@ -19,9 +19,10 @@ from services.postgres.database import (
     run_queries,
 )
 from services.postgres.migrations import Migration, MigrationError, migrate
-from services.postgres.primary import primary_connector
+from services.postgres.primary import Primary
 from tests.integration.conftest import all_migrations
 from tests.support.decrypted_record import writer_of
+from tests.support.faults.flaky_link import road_to
 from tests.support.observer import until
 
 
@@ -216,14 +217,30 @@ async def test_host_that_is_silent_has_its_share_of_the_time_and_is_asked_last_f
 ) -> None:
     loop = asyncio.get_running_loop()
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        connect = primary_connector(with_silent_host(empty, silent))
+        primary = Primary(with_silent_host(empty, silent))
         took = []
         for _ in range(2):
             began = loop.time()
-            connection = await connect(timeout=2.0)
+            connection = await primary.connect(timeout=2.0)
             took.append(loop.time() - began)
             await connection.close()
     assert took[0] > 1.0 > took[1]
+
+
+async def test_connections_to_a_server_that_is_the_primary_no_more_end_at_once(empty: str) -> None:
+    port = int(empty.rpartition(":")[2].partition("/")[0])
+    async with road_to(port) as (road, beginning):
+        primary = Primary(empty.replace("@", f"@127.0.0.1:{beginning},"))
+        former = await primary.connect()
+        road.cut()
+        asked = asyncio.create_task(former.fetchval("select 1"))
+        present = await primary.connect(timeout=1.0)
+        async with asyncio.timeout(1):
+            with pytest.raises(asyncpg.ConnectionDoesNotExistError):
+                await asked
+        road.mend()
+        assert await present.fetchval("select 1") == 1
+        await present.close()
 
 
 async def test_session_that_only_reads_is_one_of_the_primary(empty: str) -> None:

@@ -9,8 +9,7 @@ import msgspec
 
 from router.model.decision import AnyDecision, Decision
 from router.output.crm_events import decision_json
-from services.postgres.database import CONNECT_SECONDS
-from services.postgres.primary import connect_to_primary
+from services.postgres.primary import Primary
 from services.sealing.columns import DECISION, WAMID, bind
 from services.sealing.key_ring import RING
 from tests.support.observer import Watch, until
@@ -115,7 +114,7 @@ class Seen(msgspec.Struct):
 
 
 async def rows(watch: Watch, sql: str, *arguments: Any) -> list[Any]:
-    connection = await connect_to_primary(watch.town.database.url, CONNECT_SECONDS)
+    connection = await Primary(watch.town.database.url).connect()
     try:
         return await connection.fetch(sql, *arguments)
     finally:
