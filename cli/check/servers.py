@@ -21,8 +21,13 @@ from services.postgres.database import (
     reading_connection,
     run_queries,
 )
+from services.postgres.primary import IS_GUARDED, split_hosts
 
 TOKEN_SECONDS = 5.0
+UNGUARDED = (
+    "PostgreSQL: commits wait for no stand-by (synchronous_standby_names is empty), so a fail-over"
+    " loses what was confirmed"
+)
 NOT_COMPARED = f"the queues, limits and policies of the broker: not compared without {SETTING}"
 
 
@@ -85,7 +90,7 @@ async def _check_database(environ: Mapping[str, str], result: ServerCheck) -> No
     try:
         url = settings.load(settings.DatabaseSettings, environ).database_url.get_secret_value()
         version = await read_database_version(url)
-        names = await _read_unlimited_tokens(url)
+        rows = await _read_rows(url)
     except settings.SettingsError as error:
         result.faults += error.faults
         return
@@ -96,12 +101,17 @@ async def _check_database(environ: Mapping[str, str], result: ServerCheck) -> No
     result.checked.append(f"PostgreSQL {version}")
     if fault := describe_database_fault(version):
         result.faults.append(fault)
-    result.warnings += stored_warnings(names)
+    result.warnings += stored_warnings([str(row["name"]) for row in rows["tokens"]])
+    if len(split_hosts(url)) > 1 and not any(row["guarded"] for row in rows["standby"]):
+        result.warnings.append(UNGUARDED)
 
 
-async def _read_unlimited_tokens(url: str) -> list[str]:
-    """Return the names of tokens without departments; none before the database is migrated."""
+async def _read_rows(url: str) -> dict[str, list[dict[str, object]]]:
+    """Return the tokens without departments, none before the database is migrated; and whether
+    commits wait for a stand-by."""
+    queries = {"tokens": Query(UNLIMITED), "standby": Query(IS_GUARDED)}
     async with reading_connection(url, "postkamer-check", TOKEN_SECONDS) as connection:
-        async for _, rows in run_queries(connection, {"tokens": Query(UNLIMITED)}):
-            return [str(row["name"]) for row in rows] if isinstance(rows, list) else []
-    return []
+        return {
+            name: rows if isinstance(rows, list) else []
+            async for name, rows in run_queries(connection, queries)
+        }

@@ -24,11 +24,17 @@ LOOK_SECONDS = 5.0
 would wait a minute: half of it for an answer, the other half for an end of the question."""
 ANSWER_SECONDS = 2.0
 """Timeout of a look, on a server that has just let us in."""
-IS_GUARDED = "select current_setting('synchronous_standby_names') <> ''"
+IS_GUARDED = "select current_setting('synchronous_standby_names') <> '' as guarded"
 ServerConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 NO_PRIMARY = asyncpg.TargetServerAttributeNotMatched
 """Error of a connection when only stand-bys answer."""
-UNUSABLE = asyncpg.PostgresError, asyncpg.InterfaceError, NO_PRIMARY, OSError, TimeoutError
+UNUSABLE = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
 """Errors of a host after which the next one is asked."""
 
 log = structlog.get_logger()

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from cli.check.server_versions import describe_broker_fault
+from cli.check.servers import UNGUARDED
 from deploy.local.rabbitmq import Broker
 from tests.support.cli.command_line import postkamer
 from tests.support.installation import EXAMPLE
@@ -59,3 +60,11 @@ def test_live_check_says_that_the_management_does_not_answer_without_its_passwor
         "POSTKAMER_BROKER_MANAGEMENT_URL: http://127.0.0.1:1 does not answer:"
         " [Errno 111] Connection refused"
     ]
+
+
+def test_live_check_warns_of_several_databases_without_a_synchronous_standby(
+    broker: Broker, fresh: str
+) -> None:
+    several = fresh.replace("@", "@127.0.0.1:1,")
+    assert UNGUARDED in check(broker.url, several)["warnings"]
+    assert UNGUARDED not in check(broker.url, fresh)["warnings"]
