@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.alone, pytest.mark.timeout(400)]
 
 SEED = int(os.environ.get("POSTKAMER_TEST_SEED") or random.getrandbits(32))
 """Seed of the victims and of the moments at which they go."""
-CITIZENS, EACH, SECONDS = 40, 8, 4.0
+CITIZENS, EACH, SECONDS = 40, 6, 3.0
 """Citizens, messages of each, and seconds that they take."""
 DRAIN_SECONDS = 120.0
 GOES_ON_SECONDS = 30.0
@@ -245,11 +245,12 @@ async def test_all_nodes_are_restarted_one_after_the_other(
 
 
 @long
+@pytest.mark.usefixtures("whole")
 @pytest.mark.parametrize("kind", ALARMS)
 async def test_node_at_its_limit_closes_the_door_of_all_and_it_opens_again(
     town: Town, watch: Watch, session: aiohttp.ClientSession, kind: str
 ) -> None:
-    run = Run(town, watch, session, f"alarm-{kind}")
+    run = Run(town, watch, session, f"alarm-{kind}", seconds=20.0)
     await run.begin()
     with alarm(run.chance.choice(town.broker.nodes), kind):
         await until(lambda: watch.metric("gateway", "postkamer_broker_blocked"), bool, 10)
