@@ -36,8 +36,8 @@ unit: ## run the quick unit and contract tests, without servers, in seconds
 
 test: ## run all tests against real servers, seeded and short (ARGS="-k words" for some)
 	@deploy/setup.sh servers scanner browser paper token clock alarms proxy generator tools
-	@$(if $(ARGS),$(BESIDE) $(ARGS),$(BESIDE) -m "not alone")
-	@$(if $(ARGS),:,$(PYTEST) -m alone tests/faults tests/fuzz)
+	@$(if $(ARGS),$(BESIDE) $(ARGS),$(BESIDE) -m "not alone and not long")
+	@$(if $(ARGS),:,$(PYTEST) -m "alone and not long" tests/faults tests/fuzz)
 
 thorough: ## run all tests at full length, with new examples and long fault runs: hours, before a release
 	@deploy/setup.sh servers scanner browser paper token clock alarms proxy generator tools

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from cli.check.broker_management import SETTING, BrokerManagement, ManagementUnusable
 from cli.repartition import Repartition
 from cli.support.configuration import EXAMPLE, load_valid_config, path_in_environment
 from cli.support.database import with_database
@@ -46,20 +47,36 @@ def definitions(path: Path | None) -> None:
 @config_option
 @json_option
 def declare(path: Path | None, as_json: bool) -> None:
-    """Declare exchanges, queues and bindings.
+    """Declare exchanges, queues and bindings, and set the policies, which have the limits.
 
-    Needs POSTKAMER_AMQP_URL, as administrator.
+    Needs POSTKAMER_AMQP_URL, and POSTKAMER_BROKER_MANAGEMENT_URL for the policies, as
+    administrator.
     """
     queues = _load_queues(path)
     try:
         url = settings.load(settings.BrokerSettings, os.environ).amqp_url.get_secret_value()
+        management = settings.load(settings.ManagementSettings, os.environ).broker_management_url
         asyncio.run(declare_topology(url, queues))
+        policies = _set_policies(management.get_secret_value(), queues) if management else 0
     except settings.SettingsError as error:
         fail(str(error))
-    except BROKER_ERRORS as error:
+    except (*BROKER_ERRORS, TimeoutError, ManagementUnusable) as error:
         fail(f"topology declare: {error}")
-    line = f"declared, or there already: {count(len(queues), 'queue|queues')}"
-    print_result({"queues": len(queues)}, [line], as_json=as_json)
+    lines = [f"declared, or there already: {count(len(queues), 'queue|queues')}"]
+    lines += [
+        f"set: {count(policies, 'policy|policies')}"
+        if management
+        else f"not set: the policies, which have the limits, since {SETTING} is missing"
+    ]
+    print_result({"queues": len(queues), "policies": policies}, lines, as_json=as_json)
+
+
+def _set_policies(url: str, queues: list[topology.Queue]) -> int:
+    """Set the policy of each kind of queue, and return their number."""
+    management, policies = BrokerManagement(url), topology.policies(queues)
+    for policy in policies:
+        management.set_policy(policy)
+    return len(policies)
 
 
 @group.command()

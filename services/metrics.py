@@ -218,6 +218,10 @@ timeouts_late_seconds = _gauge(
 held_seconds = _gauge(
     "postkamer_held_seconds", "How long the oldest event waits of a conversation that is held"
 )
+database_unguarded = _gauge(
+    "postkamer_database_unguarded",
+    "1 while commits wait for no stand-by, although the URL names more than one server",
+)
 database_waits = _gauge(
     "postkamer_database_waits", "Pieces of work that are tried again until the database answers"
 )

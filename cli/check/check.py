@@ -12,7 +12,7 @@ import msgspec
 from cli.check.certificates import check_certificates
 from cli.check.coverage import WORDS, describe_coverage
 from cli.check.secret_purposes import check_names, check_values
-from cli.check.servers import ServerCheck, check_servers
+from cli.check.servers import ServerCheck, check_queues, check_servers
 from cli.check.trials import check_trials
 from cli.check.warnings import find_warnings, format_warning
 from cli.support.configuration import configured_path, without_collection
@@ -36,7 +36,7 @@ KINDS = (
     settings.DelivererSettings,
     settings.ArchiverSettings,
 )
-OF_COMMANDS = settings.StatusSettings, settings.ApiSettings
+OF_COMMANDS = settings.StatusSettings, settings.ApiSettings, settings.ManagementSettings
 """Settings of commands: those that are given must be right, and none need be given."""
 
 
@@ -162,6 +162,14 @@ def _setting_faults(environ: Mapping[str, str]) -> set[str]:
     return faults
 
 
+def _check_queues(path: Path, environ: Mapping[str, str]) -> ServerCheck:
+    """Compare the broker with a configuration without faults."""
+    try:
+        return check_queues(loader.load(path, patterns=False).config, environ)
+    except ConfigError:  # its faults are reported already
+        return ServerCheck()
+
+
 def _check_openklants(path: Path, environ: Mapping[str, str]) -> ServerCheck:
     """Check each Open Klant of a configuration without faults."""
     # Imported late: it imports all that a service needs, which takes a while.
@@ -222,9 +230,10 @@ def command(path: Path | None, is_live: bool, lang: str, as_json: bool) -> None:
     Without --config, check the file that POSTKAMER_CONFIG names, and the secrets and addresses of
     the environment. With it, check that file and the files that it includes, and nothing else.
     With --live, connect to POSTKAMER_AMQP_URL, POSTKAMER_DATABASE_URL and each Open Klant, judge
-    their versions, name the tokens that reach more than was chosen, compare the departments with
-    the Objecten API, ask Meta for the state of each number, its token, its webhook and its
-    payment, each identity provider for its keys, and the signer of the log for its own.
+    their versions, compare the queues of the broker, their limits and policies with ours (by
+    POSTKAMER_BROKER_MANAGEMENT_URL), name the tokens that reach more than was chosen, compare the
+    departments with the Objecten API, ask Meta for the state of each number, its token, its webhook
+    and its payment, each identity provider for its keys, and the signer of the log for its own.
     """
     file = configured_path(path)
     with without_collection():
@@ -232,6 +241,7 @@ def command(path: Path | None, is_live: bool, lang: str, as_json: bool) -> None:
     if is_live:
         for servers in (
             check_servers(os.environ),
+            _check_queues(file, os.environ),
             _check_openklants(file, os.environ),
             _check_numbers(file, os.environ),
             _check_identity_providers(file),

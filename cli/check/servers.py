@@ -1,15 +1,19 @@
-"""`postkamer check --live`: connects to broker and database, and judges their versions."""
+"""`postkamer check --live`: connects to broker and database, and judges what they are."""
 
 import asyncio
 from collections.abc import Mapping
 
 import msgspec
 
+from cli.check.broker_management import SETTING, BrokerManagement, ManagementUnusable
+from cli.check.queue_faults import MEMBERS, find_member_warnings, find_queue_faults
 from cli.check.server_versions import describe_broker_fault, describe_database_fault
 from cli.support.unlimited_tokens import UNLIMITED, stored_warnings
+from services.amqp import topology
 from services.amqp.broker_version import read_broker_version
 from services.amqp.connection import BROKER_ERRORS
 from services.config import settings
+from services.config.model import Configuration
 from services.postgres.database import (
     DATABASE_ERRORS,
     Query,
@@ -17,8 +21,14 @@ from services.postgres.database import (
     reading_connection,
     run_queries,
 )
+from services.postgres.primary import IS_GUARDED, split_hosts
 
 TOKEN_SECONDS = 5.0
+UNGUARDED = (
+    "PostgreSQL: commits wait for no stand-by (synchronous_standby_names is empty), so a fail-over"
+    " loses what was confirmed"
+)
+NOT_COMPARED = f"the queues, limits and policies of the broker: not compared without {SETTING}"
 
 
 class ServerCheck(msgspec.Struct):
@@ -33,6 +43,28 @@ def check_servers(environ: Mapping[str, str]) -> ServerCheck:
     result = ServerCheck()
     asyncio.run(_check_broker(environ, result))
     asyncio.run(_check_database(environ, result))
+    return result
+
+
+def check_queues(config: Configuration, environ: Mapping[str, str]) -> ServerCheck:
+    """Compare the queues of the broker, their limits and policies with the table."""
+    result, is_production = ServerCheck(), config.environment == "production"
+    try:
+        url = settings.load(settings.ManagementSettings, environ).broker_management_url
+        if url is None:
+            result.warnings += [NOT_COMPARED] * is_production
+            return result
+        broker = BrokerManagement(url.get_secret_value()).read_state()
+    except settings.SettingsError as error:
+        result.faults += error.faults
+        return result
+    except ManagementUnusable as error:
+        result.faults.append(str(error))
+        return result
+    table = topology.queues(config.partitions, [each.id for each in config.destinations])
+    result.faults += find_queue_faults(table, broker)
+    result.warnings += find_member_warnings(table, broker, MEMBERS if is_production else 1)
+    result.checked.append(f"RabbitMQ's management, about {len(table)} queues,")
     return result
 
 
@@ -58,7 +90,7 @@ async def _check_database(environ: Mapping[str, str], result: ServerCheck) -> No
     try:
         url = settings.load(settings.DatabaseSettings, environ).database_url.get_secret_value()
         version = await read_database_version(url)
-        names = await _read_unlimited_tokens(url)
+        rows = await _read_rows(url)
     except settings.SettingsError as error:
         result.faults += error.faults
         return
@@ -69,12 +101,17 @@ async def _check_database(environ: Mapping[str, str], result: ServerCheck) -> No
     result.checked.append(f"PostgreSQL {version}")
     if fault := describe_database_fault(version):
         result.faults.append(fault)
-    result.warnings += stored_warnings(names)
+    result.warnings += stored_warnings([str(row["name"]) for row in rows["tokens"]])
+    if len(split_hosts(url)) > 1 and not any(row["guarded"] for row in rows["standby"]):
+        result.warnings.append(UNGUARDED)
 
 
-async def _read_unlimited_tokens(url: str) -> list[str]:
-    """Return the names of tokens without departments; none before the database is migrated."""
+async def _read_rows(url: str) -> dict[str, list[dict[str, object]]]:
+    """Return the tokens without departments, none before the database is migrated; and whether
+    commits wait for a stand-by."""
+    queries = {"tokens": Query(UNLIMITED), "standby": Query(IS_GUARDED)}
     async with reading_connection(url, "postkamer-check", TOKEN_SECONDS) as connection:
-        async for _, rows in run_queries(connection, {"tokens": Query(UNLIMITED)}):
-            return [str(row["name"]) for row in rows] if isinstance(rows, list) else []
-    return []
+        return {
+            name: rows if isinstance(rows, list) else []
+            async for name, rows in run_queries(connection, queries)
+        }

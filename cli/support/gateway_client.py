@@ -1,6 +1,8 @@
-"""A client of the gateway's API, with bounded waits and sizes, and refusals as sentences."""
+"""A client of the gateway's API, and the one door of HTTP for commands: bounded waits and sizes,
+refusals as sentences."""
 
 import time
+from collections.abc import Mapping
 from email.message import Message
 from http.client import HTTPException
 from typing import IO, Any, TypeVar
@@ -64,6 +66,22 @@ class _NoRedirect(HTTPRedirectHandler):
 _opener = build_opener(_NoRedirect)
 
 
+def send(
+    address: str, method: str, path: str, data: bytes | None, headers: Mapping[str, str]
+) -> bytes:
+    """Return the body of an answer; GatewayRefused if it is a refusal, or if there is none."""
+    try:
+        request = Request(f"{address}{path}", data, dict(headers), method=method)
+        with _opener.open(request, timeout=SECONDS) as answer:
+            return bytes(answer.read(ANSWER_BYTES))
+    except HTTPError as error:
+        with error:
+            raise GatewayRefused(_refusal_text(error)) from None
+    except (OSError, HTTPException, ValueError) as error:  # also for an invalid address
+        reason = getattr(error, "reason", None) or error
+        raise GatewayRefused(f"{address} does not answer: {reason}") from None
+
+
 class Gateway(msgspec.Struct, frozen=True):
     url: str
     token: str
@@ -79,17 +97,9 @@ class Gateway(msgspec.Struct, frozen=True):
             headers |= {"Idempotency-Key": key, "Content-Type": "application/json"}
         data = msgspec.json.encode(body) if body is not None else None
         try:
-            request = Request(f"{self.url}{path}", data, headers, method=method)
-            with _opener.open(request, timeout=SECONDS) as answer:
-                return msgspec.json.decode(answer.read(ANSWER_BYTES), type=kind)
-        except HTTPError as error:
-            with error:
-                raise GatewayRefused(_refusal_text(error)) from None
+            return msgspec.json.decode(send(self.url, method, path, data, headers), type=kind)
         except msgspec.DecodeError:
             raise GatewayRefused(f"{self.url} is no gateway: it answers something else") from None
-        except (OSError, HTTPException, ValueError) as error:  # also for an invalid address
-            reason = getattr(error, "reason", None) or error
-            raise GatewayRefused(f"{self.url} does not answer: {reason}") from None
 
     def send_command(self, method: str, path: str, body: Any, key: str) -> CommandStatus:
         """Send a command and return its status, at the latest after SETTLED_SECONDS."""

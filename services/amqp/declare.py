@@ -6,6 +6,7 @@ import aio_pika
 
 from services.amqp import topology
 from services.amqp.connection import CONNECT_SECONDS
+from services.amqp.queue_lengths import asking_connection
 
 
 async def delete_queues(urls: str, names: Iterable[str]) -> None:
@@ -18,7 +19,7 @@ async def delete_queues(urls: str, names: Iterable[str]) -> None:
 
 async def declare(urls: str, table: Sequence[topology.Queue]) -> None:
     """Declare the exchanges, queues and bindings of `table`; existing ones must be identical."""
-    async with await aio_pika.connect(urls.split(",")[0], timeout=CONNECT_SECONDS) as connection:
+    async with asking_connection(urls, CONNECT_SECONDS) as connection:
         channel = await connection.channel()
         for name in topology.EXCHANGES:
             await channel.declare_exchange(name, aio_pika.ExchangeType.DIRECT, durable=True)

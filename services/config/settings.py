@@ -104,6 +104,17 @@ def _is_amqp(url: str) -> bool:
         return False
 
 
+def _check_management_url(value: SecretStr) -> SecretStr:
+    try:
+        parts = urlsplit(value.get_secret_value())
+        is_right = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # its message quotes the URL
+        is_right = False
+    if not (is_right and parts.username and parts.password):
+        raise ValueError("expected http://user:password@host:15672 or the same with https")
+    return value
+
+
 def _check_database_url(value: SecretStr) -> SecretStr:
     """Check the scheme only: PostgreSQL allows no host (a socket), and more than one."""
     if not value.get_secret_value().startswith(("postgresql://", "postgres://")):
@@ -171,6 +182,7 @@ def _parse_witnesses(value: Any) -> Any:
 
 
 AmqpUrls = Annotated[SecretStr, AfterValidator(_check_amqp_urls)]
+ManagementUrl = Annotated[SecretStr, AfterValidator(_check_management_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_database_url)]
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_split), Field(min_length=1)]
 Tokens = Annotated[
@@ -246,6 +258,14 @@ class BrokerSettings(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     amqp_url: AmqpUrls
+
+
+class ManagementSettings(BaseModel):
+    """Address of the broker's management API, with a user and a password, for commands."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    broker_management_url: ManagementUrl | None = None
 
 
 class WorkingKeySettings(BaseModel):

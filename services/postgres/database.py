@@ -11,11 +11,12 @@ import structlog
 
 from services import metrics
 from services.backoff import Backoff
+from services.postgres.primary import CONNECT_SECONDS, NO_PRIMARY, Primary
 from services.sealing.key_ring import NoWorkingKey
-from services.tasks import with_timeout
+from services.tasks import background_task, with_timeout
 
-CONNECT_SECONDS, COMMAND_SECONDS = 5.0, 30.0
-"""Timeouts of connecting and of one statement: a stopped server does not answer at all."""
+COMMAND_SECONDS = 30.0
+"""Timeout of one statement: a stopped server does not answer at all."""
 SESSION_SETTINGS = {"synchronous_commit": "on", "jit": "off", "search_path": '"$user", public'}
 """Settings of each session. The path is PostgreSQL's own default, which looks in its catalogue
 first: a login can have another, in which tables of its own hide those of the catalogue. JIT
@@ -33,6 +34,7 @@ T = TypeVar("T")
 DATABASE_ERRORS = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    NO_PRIMARY,
     OSError,
     TimeoutError,
     NoWorkingKey,
@@ -58,17 +60,21 @@ async def connection_pool(url: str, name: str, size: int) -> AsyncIterator[Pool]
     The server shows `name`. The session sets `synchronous_commit`, so that with any default of the
     server a commit is on disk (and on the synchronous stand-by) when it returns.
     """
+    primary = Primary(url)
+    shown = {"application_name": name} | SESSION_SETTINGS
     pool = await asyncpg.create_pool(
         url,
+        connect=primary.connect,
         min_size=0,
         max_size=size,
         timeout=CONNECT_SECONDS,
         command_timeout=COMMAND_SECONDS,
-        server_settings={"application_name": name} | SESSION_SETTINGS,
+        server_settings=shown,
         reset=_leave_session,
     )
     try:
-        yield pool
+        async with background_task(primary.watch(server_settings=shown)):
+            yield pool
     finally:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
@@ -85,7 +91,7 @@ async def _leave_session(connection: object) -> None:
 
 async def read_database_version(url: str) -> str:
     """Connect once, and return the version of the server."""
-    connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS)
+    connection = await Primary(url).connect()
     try:
         return str(await connection.fetchval("show server_version"))
     finally:
@@ -110,8 +116,8 @@ async def reading_connection(
     """
     limits = {"application_name": name, "default_transaction_read_only": "on"}
     limits["lock_timeout"] = f"{seconds * 100:.0f}"  # milliseconds
-    connection = await asyncpg.connect(
-        url, timeout=seconds, command_timeout=seconds, server_settings=limits | SESSION_SETTINGS
+    connection = await Primary(url).connect(
+        timeout=seconds, command_timeout=seconds, server_settings=limits | SESSION_SETTINGS
     )
     try:
         yield connection

@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncpg
 import msgspec
 
-from services.postgres.database import CONNECT_SECONDS
+from services.postgres.primary import Primary
 
 MIGRATION_LOCK = 0x706F73746B
 """Key of the advisory lock that allows one migration at a time in a cluster ("postk")."""
@@ -43,7 +43,7 @@ async def migrate(url: str, migrations: Iterable[Migration]) -> list[str]:
 
     Migrations only go forward. They run under an advisory lock, each in its own transaction.
     """
-    connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS)
+    connection = await Primary(url).connect()
     try:
         await connection.execute("select pg_advisory_lock($1)", MIGRATION_LOCK)
         await connection.execute(

@@ -11,10 +11,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from click.testing import CliRunner
 
@@ -57,8 +59,15 @@ PASSWORDS = {name: token() for name in REAL}
 
 
 class Installation:
-    def __init__(self, folder: Path, change: Callable[[str], str] = lambda text: text) -> None:
-        """Take the example's configuration and a neighbour's, as `change` makes it."""
+    def __init__(
+        self,
+        folder: Path,
+        change: Callable[[str], str] = lambda text: text,
+        make_broker: Callable[[Path, Mapping[str, Any]], Broker] | None = None,
+        make_database: Callable[[Path], Readable] | None = None,
+    ) -> None:
+        """Take the example's configuration and a neighbour's, as `change` makes it. A broker that
+        `make_broker` makes is this town's alone."""
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.ports = {port.variable: free_port() for port in PORTS}
@@ -68,10 +77,12 @@ class Installation:
         example = EXAMPLE.read_text().replace(":8090/", f":{self._sandbox}/")
         self.config.write_text(change(example + NEIGHBOUR))
         self._definitions = definitions(self.config, PASSWORDS)
-        idle = take_idle(self._definitions)
-        self._broker = idle or Broker(folder / "rabbitmq", self._definitions)
-        self._is_broker_running, self._is_broker_touched = idle is not None, False
-        self.database = Readable(folder / "postgresql", durable=False)
+        idle = None if make_broker else take_idle(self._definitions)
+        make = make_broker or Broker
+        self._broker = idle or make(folder / "rabbitmq", self._definitions)
+        self._is_broker_running, self._is_broker_touched = idle is not None, bool(make_broker)
+        make_database = make_database or partial(Readable, durable=False)
+        self.database = make_database(folder / "postgresql")
         self.services: dict[str, Process] = {}
         self.more: dict[str, str] = {}
         """Variables that a test sets before the services start."""
@@ -276,9 +287,10 @@ def answers(url: str) -> bool:
 
 @contextmanager
 def installed(
-    folder: Path, change: Callable[[str], str] = lambda text: text
+    folder: Path, change: Callable[[str], str] = lambda text: text, **servers: Any
 ) -> Iterator[Installation]:
-    installation = Installation(folder, change)
+    """A running installation. `servers` are the makers of its broker and its database."""
+    installation = Installation(folder, change, **servers)
     try:
         installation.start()
         yield installation

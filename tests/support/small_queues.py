@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 from deploy.local.rabbitmq import Broker
 from services.amqp import topology
@@ -13,13 +14,17 @@ PATTERNS = {
 
 
 @contextmanager
-def small_queues(broker: Broker, kind: str, size: int) -> Iterator[None]:
-    """Let the queues of a kind refuse publishes over `size` bytes."""
-    policy = {"max-length-bytes": size, "overflow": "reject-publish"}
+def other_policy(broker: Broker, kind: str, policy: dict[str, Any]) -> Iterator[None]:
+    """Let another policy than ours apply to the queues of a kind."""
     where = ("-p", topology.VHOST, "--priority", "50", "--apply-to", "queues")
     pattern = PATTERNS[f"postkamer-{kind}"]
-    broker.control("set_policy", *where, f"small-{kind}", pattern, json.dumps(policy))
+    broker.control("set_policy", *where, f"other-{kind}", pattern, json.dumps(policy))
     try:
         yield
     finally:
-        broker.control("clear_policy", "-p", topology.VHOST, f"small-{kind}")
+        broker.control("clear_policy", "-p", topology.VHOST, f"other-{kind}")
+
+
+def small_queues(broker: Broker, kind: str, size: int) -> AbstractContextManager[None]:
+    """Let the queues of a kind refuse publishes over `size` bytes."""
+    return other_policy(broker, kind, {"max-length-bytes": size, "overflow": "reject-publish"})

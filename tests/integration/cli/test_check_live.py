@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from cli.check.server_versions import describe_broker_fault
+from cli.check.servers import UNGUARDED
 from deploy.local.rabbitmq import Broker
 from tests.support.cli.command_line import postkamer
 from tests.support.installation import EXAMPLE
@@ -12,8 +13,8 @@ from tests.support.integration.parked_deliveries import on
 TRIAL = "number 106540352242922: is on trial; it sends only to its guest list (0 on it)"
 
 
-def check(broker: str, database: str) -> dict[str, Any]:
-    env = {"POSTKAMER_AMQP_URL": broker, "POSTKAMER_DATABASE_URL": database}
+def check(broker: str, database: str, **more: str) -> dict[str, Any]:
+    env = {"POSTKAMER_AMQP_URL": broker, "POSTKAMER_DATABASE_URL": database} | more
     options = ("--live", "--config", str(EXAMPLE), "--json", "--lang", "en")
     done = postkamer("check", *options, env=env)
     result: dict[str, Any] = json.loads(done.stdout)
@@ -48,3 +49,22 @@ def test_live_check_needs_the_addresses() -> None:
         "POSTKAMER_AMQP_URL: is missing",
         "POSTKAMER_DATABASE_URL: is missing",
     ]
+
+
+def test_live_check_says_that_the_management_does_not_answer_without_its_password(
+    broker: Broker, fresh: str
+) -> None:
+    address = {"POSTKAMER_BROKER_MANAGEMENT_URL": "http://u:hunter2@127.0.0.1:1"}
+    faults = check(broker.url, fresh, **address)["faults"]
+    assert faults == [
+        "POSTKAMER_BROKER_MANAGEMENT_URL: http://127.0.0.1:1 does not answer:"
+        " [Errno 111] Connection refused"
+    ]
+
+
+def test_live_check_warns_of_several_databases_without_a_synchronous_standby(
+    broker: Broker, fresh: str
+) -> None:
+    several = fresh.replace("@", "@127.0.0.1:1,")
+    assert UNGUARDED in check(broker.url, several)["warnings"]
+    assert UNGUARDED not in check(broker.url, fresh)["warnings"]

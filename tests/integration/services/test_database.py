@@ -1,6 +1,7 @@
 """Migrations and rights, on a real PostgreSQL."""
 
 import asyncio
+import socket
 from datetime import UTC, date, datetime
 
 import asyncpg
@@ -18,8 +19,10 @@ from services.postgres.database import (
     run_queries,
 )
 from services.postgres.migrations import Migration, MigrationError, migrate
+from services.postgres.primary import Primary
 from tests.integration.conftest import all_migrations
 from tests.support.decrypted_record import writer_of
+from tests.support.faults.flaky_link import road_to
 from tests.support.observer import until
 
 
@@ -201,3 +204,47 @@ async def test_connection_commits_durably_and_compiles_nothing(pool: Pool) -> No
     """Both do not depend on the default of the server."""
     assert await pool.fetchval("show synchronous_commit") == "on"
     assert await pool.fetchval("show jit") == "off"
+
+
+def with_silent_host(url: str, silent: socket.socket) -> str:
+    """A URL whose first host accepts connections and says nothing, as a server that is frozen."""
+    first = f"127.0.0.1:{silent.getsockname()[1]}"
+    return url.replace("@127.0.0.1", f"@{first},127.0.0.1")
+
+
+async def test_host_that_is_silent_has_its_share_of_the_time_and_is_asked_last_from_then_on(
+    empty: str,
+) -> None:
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        primary = Primary(with_silent_host(empty, silent))
+        took = []
+        for _ in range(2):
+            began = loop.time()
+            connection = await primary.connect(timeout=2.0)
+            took.append(loop.time() - began)
+            await connection.close()
+    assert took[0] > 1.0 > took[1]
+
+
+async def test_connections_to_a_server_that_is_the_primary_no_more_end_at_once(empty: str) -> None:
+    port = int(empty.rpartition(":")[2].partition("/")[0])
+    async with road_to(port) as (road, beginning):
+        primary = Primary(empty.replace("@", f"@127.0.0.1:{beginning},"))
+        former = await primary.connect()
+        road.cut()
+        asked = asyncio.create_task(former.fetchval("select 1"))
+        present = await primary.connect(timeout=1.0)
+        async with asyncio.timeout(1):
+            with pytest.raises(asyncpg.ConnectionDoesNotExistError):
+                await asked
+        road.mend()
+        assert await present.fetchval("select 1") == 1
+        await present.close()
+
+
+async def test_session_that_only_reads_is_one_of_the_primary(empty: str) -> None:
+    """The library takes a session that only reads for one of a server that only reads, if it is
+    asked for a server that reads and writes."""
+    async with reading_connection(empty, "test", 5) as connection:
+        assert await connection.fetchval("show transaction_read_only") == "on"

@@ -21,9 +21,11 @@ class Road:
         self._lets.set()
 
     async def travel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection of a client, for as long as it lasts."""
-        there, back = await asyncio.open_connection("127.0.0.1", self._port)
+        """One connection of a client, for as long as it lasts. A road that is cut leads nowhere."""
         self._near.add(writer)
+        if self._cut:
+            return
+        there, back = await asyncio.open_connection("127.0.0.1", self._port)
         self._far.add(back)
         await asyncio.gather(self._carry(reader, back), self._carry(there, writer, True))
 

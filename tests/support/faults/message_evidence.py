@@ -5,11 +5,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import asyncpg
 import msgspec
 
 from router.model.decision import AnyDecision, Decision
 from router.output.crm_events import decision_json
+from services.postgres.primary import Primary
 from services.sealing.columns import DECISION, WAMID, bind
 from services.sealing.key_ring import RING
 from tests.support.observer import Watch, until
@@ -114,7 +114,7 @@ class Seen(msgspec.Struct):
 
 
 async def rows(watch: Watch, sql: str, *arguments: Any) -> list[Any]:
-    connection = await asyncpg.connect(watch.town.database.url)
+    connection = await Primary(watch.town.database.url).connect()
     try:
         return await connection.fetch(sql, *arguments)
     finally:

@@ -42,6 +42,7 @@ ENDINGS = {
         "postkamer_silence_looked_timestamp_seconds", "60x25 1560+60x90"
     ),
     "SendsUnconfirmed": ('postkamer_sends_unconfirmed{number="1"}', RAISED),
+    "DatabaseUnguarded": ('postkamer_database_unguarded{service="router"}', RAISED),
     "DatabaseAway": ('postkamer_database_waits{service="router"}', RAISED),
     "RulesRefused": ("postkamer_rules_refused", RAISED),
     "TimeoutsLate": ("postkamer_timeouts_late_seconds", "0 400+60x20 0x90"),

@@ -38,6 +38,7 @@ OVER_TERM = 'postkamer_rows_over_term_seconds{rows="router.inbox"}'
 KEY_DUE = 'postkamer_working_key_due_timestamp_seconds{kind="queue"}'
 SPENT = 'postkamer_budget_used_ratio{tenant="almelo"}'
 REQUESTS = 'postkamer_requests{tenant="almelo",state="%s"}'
+UNGUARDED = 'postkamer_database_unguarded{service="router"}'
 WAITS_FOR_DATABASE = 'postkamer_database_waits{service="router"}'
 UP = 'up{job="postkamer",service="%s",instance="%s:9082"}'
 KEYS = 'postkamer_identity_keys_age_seconds{provider="entra"}'
@@ -126,6 +127,8 @@ CASES = [
     one("a message of unknown outcome", UNCONFIRMED, "0 0 0 0 1 1 1 1", "SendsUnconfirmed"),
     one("a first scrape with one", UNCONFIRMED, "_ _ _ 1 1 1 1", "SendsUnconfirmed"),
     one("a message that was confirmed late", UNCONFIRMED, "0 1 1 0 0 0x30"),
+    one("a database without a stand-by", UNGUARDED, "0 1x30", "DatabaseUnguarded"),
+    one("a stand-by that is replaced in time", UNGUARDED, "0 1x3 0x26"),
     one("a database that is away", WAITS_FOR_DATABASE, "0 1x30", "DatabaseAway"),
     one("a database that was started again", WAITS_FOR_DATABASE, "0 1 1 0x30"),
     case("a service that is gone", {UP % ("router", "a"): "1 1 0x30"}, 8, "ServiceDown"),

@@ -66,6 +66,7 @@ def test_address_of_a_command_with_a_password_is_a_fault_and_is_not_quoted(file:
     address = "http://u:hunter2@mq"
     given = {
         "POSTKAMER_BROKER_METRICS_URL": address,
+        "POSTKAMER_BROKER_MANAGEMENT_URL": "http://:hunter2@mq",
         "POSTKAMER_GATEWAY_URL": address,
         "POSTKAMER_META_GRAPH_URL": address,
         "POSTKAMER_OPS_URLS": f"router={address}",
