@@ -101,7 +101,7 @@ class Connector:
             pieces = ()
         else:
             self.protocol = ResponseHandler(loop)
-            self.protocol.connection_made(Wire())
+            self.protocol.connection_made(Wire(self.protocol))
         self.sending = asyncio.create_task(self.send(self.protocol, pieces))
         return Connection(cast(Any, self), KEY, self.protocol, loop)
 
@@ -120,6 +120,10 @@ class Connector:
 class Wire(asyncio.Transport):
     """Takes all that is written."""
 
+    def __init__(self, protocol: ResponseHandler) -> None:
+        super().__init__()
+        self.protocol = protocol
+
     def write(self, data: Any) -> None: ...
 
     def is_closing(self) -> bool:
@@ -130,6 +134,9 @@ class Wire(asyncio.Transport):
     def resume_reading(self) -> None: ...
 
     def close(self) -> None: ...
+
+    def abort(self) -> None:
+        self.protocol.connection_lost(None)
 
 
 def exchanges(connector: Any) -> Exchanges:
@@ -158,6 +165,14 @@ async def test_answer_is_read_up_to_a_bound_and_keeps_its_status(
 ) -> None:
     answer = await post_over(Connector(HEAD, *pieces, end=end))
     assert (answer.status, answer.retry_after, answer.body) == (200, 7.0, body)
+
+
+async def test_server_that_says_nothing_is_given_up_at_the_end_of_the_time() -> None:
+    began = asyncio.get_running_loop().time()
+    answer = await post_over(server := Connector(end=TimeoutError()))
+    assert answer == Response(failure="timeout", request_sent=True)
+    assert asyncio.get_running_loop().time() - began == pytest.approx(10)
+    assert server.kept == [False]
 
 
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
