@@ -137,8 +137,7 @@ def _make_target(origin: URL, tls: TlsContext) -> aiohttp.ClientRequest:
 
 
 def _give_up(protocol: ResponseHandler) -> None:
-    """End an exchange that takes too long. `asyncio.timeout` does it for three times the CPU time
-    of this timer."""
+    """End an exchange that takes too long. `asyncio.timeout` around it takes some 10 us more."""
     protocol.set_exception(TimeoutError())
     if protocol.transport:
         protocol.transport.abort()

@@ -232,3 +232,14 @@ async def test_message_stays_in_doubt_if_only_the_first_of_two_requests_left() -
     assert await client.post("https://x", b"{}", {}) == Response(status=200, body=b"{}")
     answer = await client.post("https://x", b"{}", {})
     assert answer == Response(failure="refused", request_sent=True, calls=2)
+
+
+async def test_get_that_meets_a_closed_connection_is_made_again() -> None:
+    """A POST is not, unless its server recognises what it has already."""
+    for method, answer in (
+        ("GET", Response(status=200, body=b"{}", calls=2)),
+        ("POST", Response(failure="reset", closed_before_answer=True)),
+    ):
+        client = HttpClient(exchanges(Connector(PLAIN)), exchanges(Connector(PLAIN)))
+        assert (await client.request(method, "https://x", b"", {})).calls == 1
+        assert await client.request(method, "https://x", b"", {}) == answer
