@@ -1,4 +1,4 @@
-"""Baseline for the deliverer: the same requests by its HTTP client, and nothing else.
+"""Baseline for the deliverer: the same requests by aiohttp's client, and nothing else.
 
 Each connection sends one request after the other and reads the response. Prints requests/s.
 """

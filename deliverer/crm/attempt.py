@@ -39,8 +39,8 @@ log = structlog.get_logger()
 class Receiver(Protocol):
     """Hands over deliveries to one destination."""
 
-    async def deliver(self, delivery: Delivery) -> Response:
-        """Make one attempt. Never raises."""
+    async def deliver(self, delivery: Delivery, *, may_join: bool = False) -> Response:
+        """Make one attempt. Never raises. `may_join`: it may go together with others."""
         ...
 
     def judge(self, answer: Response) -> Verdict:
@@ -69,7 +69,8 @@ class DeliveryAttempt:
         span = tracing.begin("deliver", delivery.traceparent)
         if delivery.traceparent != span.traceparent:
             delivery = msgspec.structs.replace(delivery, traceparent=span.traceparent)
-        answer = await self._receiver.deliver(delivery)
+        is_first = job.attempts == 1 and not job.is_from_table
+        answer = await self._receiver.deliver(delivery, may_join=is_first)
         verdict = self._receiver.judge(answer)
         span.end(
             failed=verdict.outcome != "settled",

@@ -41,7 +41,7 @@ class HttpReceiver:
     ) -> None:
         self._endpoint, self._format, self._poster = endpoint, format, poster
 
-    async def deliver(self, delivery: Delivery) -> Response:
+    async def deliver(self, delivery: Delivery, *, may_join: bool = False) -> Response:
         keys = self._endpoint.keys()
         if not keys:
             return UNSIGNED

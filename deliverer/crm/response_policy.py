@@ -48,9 +48,12 @@ FIRST_RETRY_AFTER, LONGEST_RETRY_AFTER = 60.0, 3600.0
 minute while only one conversation got such an answer, for the cause may be that one message."""
 
 
+Outcome = Literal["settled", "parked", "paused", "aside"]
+"""`aside`: sideline the message; other conversations go on."""
+
+
 class Verdict(msgspec.Struct, frozen=True):
-    outcome: Literal["settled", "parked", "paused", "aside"]
-    """`aside`: sideline the message; other conversations go on."""
+    outcome: Outcome
     reason: str = ""
     """Sentence without personal data."""
     alarm: bool = False

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar, get_args
 
 import msgspec
 import structlog
@@ -18,6 +18,7 @@ from deliverer.crm.attempt import DeliveryAttempt
 from deliverer.crm.condition import Condition
 from deliverer.crm.lanes import Job
 from deliverer.crm.replays import Replays
+from deliverer.crm.response_policy import Outcome
 from deliverer.crm.scheduler import (
     BATCHES,
     Ack,
@@ -91,6 +92,8 @@ class Session:
         self._timer: asyncio.TimerHandle | None = None
         self._poll_soon = asyncio.Event()
         self._stored_condition: Condition | None = None
+        count = metrics.deliveries.labels
+        self._outcomes = {each: count(self._id, each) for each in get_args(Outcome)}
 
     def status(self) -> DestinationStatus:
         """Return the state of the destination, as the operations port shows it."""
@@ -237,8 +240,8 @@ class Session:
             await self._query(insert, "aside")
             await self._perform(self._scheduler.on_sidelined(action.jobs))
 
-    def _count_outcome(self, outcome: str) -> None:
-        metrics.deliveries.labels(destination=self._id, outcome=outcome).inc()
+    def _count_outcome(self, outcome: Outcome) -> None:
+        self._outcomes[outcome].inc()
 
     def _publish_metrics(self) -> None:
         scheduler = self._scheduler

@@ -12,6 +12,8 @@ import msgspec
 from services.contract import Delivery
 
 PREFIX = "whsec_"
+SINGLE = "application/cloudevents+json; charset=utf-8"
+BATCH = "application/cloudevents-batch+json; charset=utf-8"
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,12 +69,25 @@ def headers(
     """Return the content type, and a signature with each key. `webhook-id` is the id of the event,
     at each attempt. The package `standardwebhooks` signs text and copies it: for an event of 64 KiB
     that takes 0.25 ms, and this 0.08. A test compares the two."""
-    id, timestamp = str(delivery.id), str(int(now.timestamp()))
-    signed = f"{id}.{timestamp}.".encode() + content
+    return _signed(SINGLE, delivery.id, content, keys, now)
+
+
+def batch_headers(
+    id: UUID, content: bytes, keys: Sequence[bytes], now: datetime
+) -> Mapping[str, str]:
+    """Return the same for several events. The id is new: the next batch has other events."""
+    return _signed(BATCH, id, content, keys, now)
+
+
+def _signed(
+    content_type: str, id: UUID, content: bytes, keys: Sequence[bytes], now: datetime
+) -> Mapping[str, str]:
+    webhook_id, timestamp = str(id), str(int(now.timestamp()))
+    signed = f"{webhook_id}.{timestamp}.".encode() + content
     digests = [hmac.digest(key, signed, hashlib.sha256) for key in keys]
     return {
-        "Content-Type": "application/cloudevents+json; charset=utf-8",
-        "webhook-id": id,
+        "Content-Type": content_type,
+        "webhook-id": webhook_id,
         "webhook-timestamp": timestamp,
         "webhook-signature": " ".join(f"v1,{base64.b64encode(d).decode()}" for d in digests),
     }

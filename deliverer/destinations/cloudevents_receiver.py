@@ -18,6 +18,7 @@ from deliverer.crm.http_receiver import DestinationEndpoint, HttpReceiver
 from deliverer.crm.oauth_session import oauth_session
 from deliverer.destinations import cloudevents
 from deliverer.destinations.cloudevents import key_of
+from deliverer.destinations.cloudevents_batches import BatchReceiver
 from deliverer.destinations.signing_secrets import SigningSecrets
 from deliverer.transport.connection_reuse import ConnectionReuse
 from deliverer.transport.http_client import http_client, system_tls_context
@@ -60,7 +61,10 @@ async def receiver(
         signing_keys(destination, credentials, context) as (keys, tasks),
     ):
         endpoint = DestinationEndpoint(destination.url, keys, context.archiver)
-        yield HttpReceiver(endpoint, cloudevents, poster), tasks
+        if destination.batch_events > 1:
+            yield BatchReceiver(endpoint, poster, destination.batch_events), tasks
+        else:
+            yield HttpReceiver(endpoint, cloudevents, poster), tasks
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@ those that its owner set by the API."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -16,6 +16,8 @@ from services.sealing.columns import SECRET, bind
 from services.sealing.key_ring import RING, Unsealable
 
 REFRESH_SECONDS = 2.0
+EARLIEST = datetime.min.replace(tzinfo=UTC)
+LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 class StoredSecret(NamedTuple):
@@ -35,10 +37,18 @@ class SigningSecrets:
         self._configured = {configured_id(destination, key): key for key in configured}
         self._stored: Sequence[StoredSecret] = ()
         self._shut = ShutRows("deliverer.secret")
+        self._in_force: Keys = ()
+        self._until = EARLIEST
+        """Time until which these are the keys that sign."""
 
     def keys(self) -> Keys:
         """Return the keys that sign now."""
-        return keys_in_force(self._configured, self._stored, clock.now())
+        now = clock.now()
+        if now >= self._until:
+            ends = (each.ends_at for each in self._stored if each.ends_at and each.ends_at > now)
+            self._until = min(ends, default=LATEST)
+            self._in_force = keys_in_force(self._configured, self._stored, now)
+        return self._in_force
 
     async def register(self) -> None:
         """Write the secrets of the configuration, so that they can be ended; then read all."""
@@ -52,6 +62,7 @@ class SigningSecrets:
         await self._pool.execute(_UPDATE, self._destination)
         rows = await self._pool.fetch(_SELECT, self._destination)
         self._stored = await self._shut.open_others(rows, self._read)
+        self._until = EARLIEST
 
     def _read(self, row: Any) -> StoredSecret:
         id, sealed = row["id"], row["sealed"]

@@ -23,7 +23,7 @@ class ConnectionReuse(NamedTuple):
 
     idle_seconds: float = SHORTEST_IDLE_SECONDS
     """Longest time that a connection is idle and still reused; 0: each request has its own."""
-    repeatable: frozenset[str] = frozenset()
+    repeatable: frozenset[str] = frozenset({"GET"})
     """Methods of requests that may be made twice."""
     unpooled: frozenset[str] = frozenset()
     """Methods of requests that each have their own connection: they may not be made twice, and

@@ -3,59 +3,49 @@
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
-from types import SimpleNamespace
-from typing import Any, NamedTuple, Protocol
+from typing import Protocol
 
 import aiohttp
 import msgspec
+from aiohttp.http import HttpProcessingError
 
 from deliverer.transport.connection_reuse import NOT_REPEATED, ConnectionReuse, may_repeat
+from deliverer.transport.exchange import Answer, Exchanges, Request, TlsContext
 from deliverer.transport.response import Body, Failure, Response
 from deliverer.transport.retry_after import retry_after_seconds
 from deliverer.transport.ssrf import Network, is_allowed_address
 from services import clock
 
-ATTEMPT_SECONDS, CONNECT_SECONDS = 15.0, 2.0
-"""Time limits of a whole request, and of making its connection."""
+ATTEMPT_SECONDS = 15.0
+"""Time limit of a whole request."""
 ANSWER_BYTES = 8192
 """Bytes read of an answer. Errors of the Graph API and problem details of a CRM fit; the rest is
 discarded."""
 VERSION_CHARACTERS = 20
 """Longest `API-version` that is read; real ones have five."""
 
-Tls = Callable[[], ssl.SSLContext | bool]
-"""Returns the TLS context for new connections; True means the system's authorities."""
+Tls = Callable[[], TlsContext]
+"""Returns the TLS context for new connections."""
 
 
 def system_tls_context() -> bool:
     return True
 
 
-class Sessions(NamedTuple):
-    """Session with reused connections, and one that makes a connection for each request."""
-
-    pooled: aiohttp.ClientSession
-    unpooled: aiohttp.ClientSession
-
-
-class ConnectionUse:
-    """Connection of one request, as aiohttp's tracing reports it."""
-
-    reused = False
-
-
 class HttpClient:
     def __init__(
         self,
-        sessions: Sessions,
+        pooled: Exchanges,
+        unpooled: Exchanges,
         tls: Tls = system_tls_context,
         max_bytes: int = ANSWER_BYTES,
         reuse: ConnectionReuse = NOT_REPEATED,
     ) -> None:
-        self._sessions, self._tls, self._max_bytes = sessions, tls, max_bytes
-        self._reuse = reuse
+        """`pooled` reuses connections, `unpooled` makes one for each request."""
+        self._pooled, self._unpooled = pooled, unpooled
+        self._tls, self._max_bytes, self._reuse = tls, max_bytes, reuse
 
     async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Response:
         return await self.request("POST", url, body, headers)
@@ -64,58 +54,34 @@ class HttpClient:
         self, method: str, url: str, body: Body, headers: Mapping[str, str]
     ) -> Response:
         """Make one attempt, and repeat it once, over a new connection, if it met a closed one."""
-        pooled, unpooled = self._sessions
-        session = unpooled if method in self._reuse.unpooled else pooled
-        answer = await self._request(session, method, url, body, headers)
+        request = Request(method, url, body, headers)
+        exchanges = self._unpooled if method in self._reuse.unpooled else self._pooled
+        answer = await self._request(exchanges, request)
         if not may_repeat(method, body, answer, self._reuse.repeatable):
             return answer
-        answer = await self._request(unpooled, method, url, body, headers)
+        answer = await self._request(self._unpooled, request)
         # The first may have left us, so even if the second could not, the message is in doubt.
         return msgspec.structs.replace(answer, calls=2, request_sent=True)
 
-    async def _request(
-        self,
-        session: aiohttp.ClientSession,
-        method: str,
-        url: str,
-        body: Body,
-        headers: Mapping[str, str],
-    ) -> Response:
-        """Make one request. Redirects are not followed: they would carry the content elsewhere."""
-        use = ConnectionUse()
+    async def _request(self, exchanges: Exchanges, request: Request) -> Response:
+        answer = Answer()
         try:
-            async with session.request(
-                method,
-                url,
-                data=body,
-                headers=headers,
-                allow_redirects=False,
-                ssl=self._tls(),
-                trace_request_ctx=use,
-            ) as response:
-                return Response(
-                    status=response.status,
-                    retry_after=_retry_after(response.headers),
-                    api_version=response.headers.get("API-version", "")[:VERSION_CHARACTERS],
-                    body=await _read_limited(response.content, self._max_bytes),
-                )
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            failure, sent = _classify_error(error)
-            closed = use.reused and failure == "reset" and _is_without_answer(error)
-            return Response(failure=failure, request_sent=sent, closed_before_answer=closed)
-
-
-async def _read_limited(content: aiohttp.StreamReader, max_bytes: int) -> bytes:
-    """Return the first part of an answer. If the connection breaks, the part that arrived is
-    enough: the status says the most."""
-    body = b""
-    with suppress(aiohttp.ClientError, TimeoutError, OSError):
-        while len(body) < max_bytes:
-            piece = await content.read(max_bytes - len(body))
-            if not piece:
-                break
-            body += piece
-    return body
+            await exchanges.run(request, self._tls(), self._max_bytes, answer)
+        except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError) as error:
+            # If it breaks in the body, the part that arrived is enough: the status says the most.
+            if answer.head is None:
+                failure, sent = _classify_error(error)
+                closed = answer.on_used_connection and failure == "reset"
+                closed = closed and _is_without_answer(error)
+                return Response(failure=failure, request_sent=sent, closed_before_answer=closed)
+        assert answer.head
+        headers = answer.head.headers
+        return Response(
+            status=answer.head.code,
+            retry_after=_retry_after(headers),
+            api_version=headers.get("API-version", "")[:VERSION_CHARACTERS],
+            body=answer.body,
+        )
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
@@ -165,33 +131,6 @@ def _restricted_socket_factory(
     return create_socket
 
 
-def _connection_tracing() -> aiohttp.TraceConfig:
-    """Return the tracing that notes in a request's `ConnectionUse` which connection it got. aiohttp
-    repeats a GET itself, so the last connection counts."""
-
-    async def on_reuse(_: Any, context: SimpleNamespace, __: Any) -> None:
-        context.trace_request_ctx.reused = True
-
-    async def on_create(_: Any, context: SimpleNamespace, __: Any) -> None:
-        context.trace_request_ctx.reused = False
-
-    tracing = aiohttp.TraceConfig()
-    tracing.on_connection_reuseconn.append(on_reuse)
-    tracing.on_connection_create_start.append(on_create)
-    return tracing
-
-
-def _session(connector: aiohttp.TCPConnector, seconds: float) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=connector,
-        timeout=aiohttp.ClientTimeout(total=seconds, sock_connect=CONNECT_SECONDS),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,  # the limit on an answer counts the bytes as they arrive
-        headers={"User-Agent": "postkamer", "Accept-Encoding": "identity"},
-        trace_configs=[_connection_tracing()],
-    )
-
-
 @asynccontextmanager
 async def http_client(
     connections: int,
@@ -211,8 +150,9 @@ async def http_client(
     )
     unpooled = connector(force_close=True)
     pooled = connector(keepalive_timeout=reuse.idle_seconds) if reuse.idle_seconds else unpooled
-    async with _session(pooled, seconds) as first, _session(unpooled, seconds) as second:
-        yield HttpClient(Sessions(first, second), tls, answer_bytes, reuse)
+    async with pooled, unpooled:
+        first, second = Exchanges(pooled, seconds), Exchanges(unpooled, seconds)
+        yield HttpClient(first, second, tls, answer_bytes, reuse)
 
 
 class HttpClientProtocol(Protocol):

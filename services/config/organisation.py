@@ -247,6 +247,8 @@ class CloudEventsDestination(HttpDestination):
     secret_next: Given = ""
     """Next secret, while the secret is being replaced: events are signed with both."""
     oauth: OAuth | None = None
+    batch_events: int = Field(default=1, ge=1, le=100)
+    """Maximum events in one request; with 1 each event has its own, in another content type."""
     resend_days: int = Field(default=7, ge=0, le=30)
     """Days for which an accepted event is kept, sealed, so that it can be sent again: time to find
     out, after a holiday, that events were lost there. 0 keeps none."""

@@ -89,7 +89,7 @@ class OpenKlantReceiver:
     def judge(self, answer: Response) -> Verdict:
         return judge_answer(answer)
 
-    async def deliver(self, delivery: Delivery) -> Response:
+    async def deliver(self, delivery: Delivery, *, may_join: bool = False) -> Response:
         """Make all calls of a delivery; return the answer of the call that failed, if any did."""
         try:
             context = DeliveryContext(delivery, events.parse_event(delivery), self._new_client())

@@ -49,7 +49,9 @@ class ClosingCrm:
         for _ in range(self.answers):
             if not (body := await read_request(reader)):
                 break
-            self.taken[msgspec.json.decode(body)["id"]] += 1
+            content = msgspec.json.decode(body)
+            events = content if isinstance(content, list) else [content]
+            self.taken.update(event["id"] for event in events)
             writer.write(ANSWER)
         else:
             self.crossed += bool(await read_request(reader))
@@ -77,14 +79,15 @@ async def closing(crm: ClosingCrm) -> AsyncIterator[str]:
     await asyncio.gather(*crm.handlers)
 
 
+@pytest.mark.parametrize("batch_events", [1, 16])
 async def test_connection_closed_between_two_events_counts_against_neither(
-    broker: Broker, pool: Pool
+    broker: Broker, pool: Pool, batch_events: int
 ) -> None:
     crm, post = ClosingCrm(), Post(broker, pool)
     with capture_logs() as logs:
         async with closing(crm) as url, hearing(broker) as heard:
             await post.receives(200)
-            async with post.works({"url": url}):
+            async with post.works({"url": url, "batch_events": batch_events}):
                 await post.until_states(settled=200)
     assert crm.crossed > 0
     assert (len(crm.taken), set(crm.taken.values())) == (200, {1})

@@ -22,6 +22,7 @@ from deliverer.crm.session import DeliveryTables, Session
 from deliverer.crm.settlements import Settlement
 from deliverer.crm.sidelined import PER_CONVERSATION, SidelinedDelivery
 from deliverer.destinations import cloudevents
+from deliverer.destinations.cloudevents_batches import BatchReceiver
 from deliverer.transport.http_client import HttpClientProtocol
 from deliverer.transport.response import Response
 from services import contract, metrics
@@ -200,10 +201,12 @@ class Harness:
         self.open_channel()
         self.post_through(self.crm)
 
-    def post_through(self, client: HttpClientProtocol) -> None:
+    def post_through(self, client: HttpClientProtocol, batch_events: int = 1) -> None:
         endpoint = DestinationEndpoint("https://crm.example", lambda: (b"key",), "")
         tables: Any = self.tables
         receiver = HttpReceiver(endpoint, cloudevents, client)
+        if batch_events > 1:
+            receiver = BatchReceiver(endpoint, client, batch_events)
         self._engine = DeliveryAttempt(self._destination, receiver, tables, tables, self._note)
 
     def open_channel(self) -> None:
