@@ -66,7 +66,7 @@ async def append_entries(connection: Connection, tree: Tree, entries: Sequence[E
     named = (entry for entry in entries if entry.subjects)  # few
     subjects = _transpose([row for entry in named for row in _subject_rows(entry)], 4)
     nodes = _transpose(tree.completed, 3)
-    await connection.execute(_END, tree.size, tree.edge_bytes(), *subjects, *nodes)
+    await connection.execute(END, tree.size, tree.edge_bytes(), *subjects, *nodes)
 
 
 def _transpose(rows: Sequence[Sequence[Any]], columns: int) -> list[Sequence[Any]]:
@@ -133,7 +133,7 @@ SEARCHABLE_COLUMNS = (
 # look-up is lateral, since PostgreSQL reads the whole table for a `not exists` while it has no
 # statistics.
 # A node that someone inserted before must not stop the writer; `archive verify` finds it.
-_END = """
+END = """
 with subjects as (
     insert into archiver.subject (tenant, hash, conversation, entry)
     select distinct on (tenant, hash, conversation, case when conversation = '' then entry end) n.*
