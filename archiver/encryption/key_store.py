@@ -71,15 +71,13 @@ class KeyStore:
         be opened are left out and logged. Waits for `check`."""
         await self._checked.wait()
         rows = await self._fetch_rows(places)
-        missing = set(places) - set(rows)
-        if missing:
-            await self._make_keys(missing)
-            rows |= await self._fetch_rows(missing)
-        return self.unwrap_rows(rows.values())
+        if missing := set(places) - {(row["tenant"], row["conversation"]) for row in rows}:
+            rows += await self._make_keys(missing)
+        return self.unwrap_rows(rows)
 
     async def existing_conversation_keys(self, places: Collection[Place]) -> dict[Place, bytes]:
         """Return the keys of these conversations that exist and open."""
-        return self.unwrap_rows((await self._fetch_rows(places)).values())
+        return self.unwrap_rows(await self._fetch_rows(places))
 
     def unwrap_rows(self, rows: Iterable[Row]) -> dict[Place, bytes]:
         """Return the keys that open, from rows of `KEYS`."""
@@ -150,23 +148,26 @@ class KeyStore:
             raise CannotDecrypt("it is gone")
         return self._unwrap_municipality_key(row["tenant"], row["purpose"], row)
 
-    async def _fetch_rows(self, places: Collection[Place]) -> dict[Place, Row]:
+    async def _fetch_rows(self, places: Collection[Place]) -> list[Row]:
         tenants, conversations = zip(*places, strict=True)
-        rows = await self._pool.fetch(KEYS, tenants, conversations)
-        return {(row["tenant"], row["conversation"]): row for row in rows}
+        return await self._pool.fetch(KEYS, tenants, conversations)
 
-    async def _make_keys(self, places: Collection[Place]) -> None:
+    async def _make_keys(self, places: Collection[Place]) -> list[Row]:
+        """Return the rows of new keys, and of those that another process made meanwhile."""
+        made: list[Row] = []
         for tenant in {tenant for tenant, _ in places}:
             # In a fixed order, or two archivers that make the same keys would deadlock.
             tenant_conversations = sorted(
                 conversation for owner, conversation in places if owner == tenant
             )
-            while not await self._insert_keys(tenant, tenant_conversations):
+            while (rows := await self._insert_keys(tenant, tenant_conversations)) is None:
                 log.info("key.replaced", tenant=tenant)
+            made += rows
+        return made if len(made) == len(places) else await self._fetch_rows(places)
 
-    async def _insert_keys(self, tenant: str, conversations: Sequence[str]) -> bool:
-        """Insert new keys; return False if the municipality's key was replaced or destroyed since
-        it was read."""
+    async def _insert_keys(self, tenant: str, conversations: Sequence[str]) -> list[Row] | None:
+        """Insert new keys and return their rows; None if the municipality's key was replaced or
+        destroyed since it was read."""
         row = await self._ensure_municipality_row(tenant, "content")
         municipality_key, version = (
             self._unwrap_municipality_key(tenant, "content", row),
@@ -177,12 +178,11 @@ class KeyStore:
             for conversation in conversations
         ]
         try:
-            await self._pool.execute(_ADD, tenant, conversations, version, wrapped_keys)
+            return await self._pool.fetch(_ADD, tenant, conversations, version, wrapped_keys)
         except Exception as error:
             if getattr(error, "sqlstate", None) != FOREIGN_KEY_VIOLATION:
                 raise
-            return False
-        return True
+            return None
 
     async def _ensure_municipality_row(self, tenant: str, purpose: Purpose) -> Row:
         """Return the newest row of a municipality's key, making one if there is none."""
@@ -209,12 +209,15 @@ def conversation_key_name(tenant: str, conversation: str) -> str:
     return f"conversation {tenant} {conversation}"
 
 
-# One look-up per conversation. A plain join would scan all keys of a municipality while the table
-# is young and the database has no statistics.
-KEYS = """
+_WRAPPED = """
 select k.tenant, k.conversation, k.version, k.wrapped, m.wrapped as above, m.master,
     k.tenant as under_tenant, k.conversation as under
-from unnest($1::text[], $2::text[]) as wanted (tenant, conversation)
+"""
+
+# One look-up per conversation. A plain join would scan all keys of a municipality while the table
+# is young and the database has no statistics.
+KEYS = f"""
+{_WRAPPED} from unnest($1::text[], $2::text[]) as wanted (tenant, conversation)
 cross join lateral (
     select * from archiver.conversation_key k
     where (k.tenant, k.conversation) = (wanted.tenant, wanted.conversation) limit 1
@@ -223,10 +226,8 @@ join archiver.municipality_key m
     on (m.tenant, m.purpose, m.version) = (k.tenant, k.purpose, k.version)
 """
 
-ALL_KEYS = """
-select k.tenant, k.conversation, k.version, k.wrapped, m.wrapped as above, m.master,
-    k.tenant as under_tenant, k.conversation as under
-from archiver.conversation_key k
+ALL_KEYS = f"""
+{_WRAPPED} from archiver.conversation_key k
 left join archiver.municipality_key m using (tenant, purpose, version)
 """
 
@@ -249,11 +250,14 @@ select version, wrapped, master from archiver.municipality_key
 where tenant = $1 and purpose = 'content' and version = $2
 """
 
-_ADD = """
-insert into archiver.conversation_key (tenant, conversation, version, wrapped)
-select $1, conversation, $3, wrapped
-from unnest($2::text[], $4::bytea[]) as new (conversation, wrapped)
-on conflict do nothing
+_ADD = f"""
+with k as (
+    insert into archiver.conversation_key (tenant, conversation, version, wrapped)
+    select $1, conversation, $3, wrapped
+    from unnest($2::text[], $4::bytea[]) as new (conversation, wrapped)
+    on conflict do nothing returning *
+)
+{_WRAPPED} from k join archiver.municipality_key m using (tenant, purpose, version)
 """
 
 _ADD_MUNICIPAL = """

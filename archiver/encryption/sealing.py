@@ -20,7 +20,7 @@ from services.sealing.wrapping import KEY_BYTES, NONCE_BYTES, CannotDecrypt
 SALT_BYTES = 16
 
 
-class Content(msgspec.Struct, frozen=True, array_like=True):
+class Content(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Sealed content of an entry: its JSON, the bytes that it was read from, and the contact."""
 
     data: bytes
@@ -74,9 +74,10 @@ def encode_columns(columns: Sequence[Any]) -> bytes:
     return _json((LEAF_VERSION, *columns))[:-1]
 
 
-def seal_content(parent_key: bytes, salt: bytes, content: Content, columns: Sequence[Any]) -> bytes:
-    """Seal the content of an entry, bound to its PLAIN columns: with others it does not open."""
-    return seal(parent_key, salt, _encode(content), encode_columns(columns))
+def seal_content(parent_key: bytes, salt: bytes, content: Content, columns: bytes) -> bytes:
+    """Seal the content of an entry, bound to its encoded PLAIN columns: with others it does not
+    open."""
+    return seal(parent_key, salt, _encode(content), columns)
 
 
 def unseal_entry(parent_key: bytes, row: Mapping[str, Any]) -> Content:

@@ -46,7 +46,7 @@ OTHER = "other"
 """Type of a message whose own is none of Meta's that we know: it may be any text."""
 
 
-class IndexTokens(msgspec.Struct, frozen=True):
+class IndexTokens(msgspec.Struct, frozen=True, gc=False):
     """Index columns of a message or a note."""
 
     type: str
@@ -59,7 +59,8 @@ def index_tokens(record: Record, fields: RecordFields, key: bytes) -> IndexToken
     if record.kind not in ("message", "note"):
         return None
     texts = [fields.text or "", *_filenames(fields), *_readable_texts(fields.content)]
-    words = searchable_words(" ".join(texts))[:MAX_WORDS]
+    # The text of an answer is also the body of its content.
+    words = searchable_words(" ".join(dict.fromkeys(texts)))[:MAX_WORDS]
     numbers = {word_token(key, word) for word in words} | {
         department_token(key, fields.department or "")
     }

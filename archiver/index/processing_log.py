@@ -34,7 +34,7 @@ FAILED = frozenset(("failed", "parked"))
 """Statuses and states of an action that failed."""
 
 
-class Action(msgspec.Struct, frozen=True, kw_only=True):
+class Action(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Row of the processing log, without the columns that are the same in every row."""
 
     trace: bytes

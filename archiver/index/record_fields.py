@@ -9,19 +9,19 @@ import msgspec
 from services.contract import Record
 
 
-class Identity(msgspec.Struct, frozen=True):
+class Identity(msgspec.Struct, frozen=True, gc=False):
     """Identifier by which Meta knows a person."""
 
     kind: str
     value: str
 
 
-class Person(msgspec.Struct, frozen=True):
+class Person(msgspec.Struct, frozen=True, gc=False):
     identities: tuple[Identity, ...] = ()
     name: str = ""
 
 
-class AccessFields(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class AccessFields(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename="camel"):
     """Fields of a delivery or a view record."""
 
     department: str | None = None
@@ -48,7 +48,7 @@ class Destruction(msgspec.Struct, frozen=True):
     entry: UUID | None
 
 
-class RecordFields(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class RecordFields(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename="camel"):
     """Fields of a record that the archive reads; the others may hold anything."""
 
     department: str | None = None

@@ -11,7 +11,7 @@ from services.contract import Record
 from services.transparency.merkle import leaf_hash
 
 
-class PlainColumns(msgspec.Struct, frozen=True, kw_only=True):
+class PlainColumns(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """PLAIN columns, which are not sealed. None of them tells who a person is or what was said."""
 
     id: UUID
@@ -41,13 +41,26 @@ def plain_columns(record: Record, department: str) -> PlainColumns:
     )
 
 
+def encode_plain(entry: PlainColumns) -> bytes:
+    """Encode the plain columns as the leaf begins, and as the sealed content is bound to them."""
+    return encode_columns(msgspec.structs.astuple(entry))
+
+
 def encode_leaf(entry: PlainColumns, sealed: bytes) -> bytes:
     """Encode the leaf that is hashed, a JSON array: the version, the plain columns, and the SHA-256
     of the sealed content in hex."""
-    columns = encode_columns(msgspec.structs.astuple(entry))
-    return columns + b',"' + sha256(sealed).hexdigest().encode() + b'"]'
+    return _end_leaf(encode_plain(entry), sealed)
 
 
 def entry_leaf_hash(entry: PlainColumns, sealed: bytes) -> bytes:
     """Return the hash of the entry's leaf in the tree."""
     return leaf_hash(encode_leaf(entry, sealed))
+
+
+def encoded_leaf_hash(plain: bytes, sealed: bytes) -> bytes:
+    """Return the same from plain columns that are encoded."""
+    return leaf_hash(_end_leaf(plain, sealed))
+
+
+def _end_leaf(plain: bytes, sealed: bytes) -> bytes:
+    return plain + b',"' + sha256(sealed).hexdigest().encode() + b'"]'

@@ -9,7 +9,7 @@ import structlog
 
 from services import metrics
 from services.postgres.database import Connection
-from services.transparency.merkle import Tree
+from services.transparency.merkle import HASH_BYTES, Tree
 
 MOST_LOST = 10
 """Most heads that are kept to be signed. Each is one bending, and ten name it as well as more."""
@@ -56,14 +56,16 @@ async def continues(connection: Connection, known: Tree, found: Tree) -> bool:
     grown = Tree(known.size, known.peaks)
     while grown.size < found.size:
         end = min(grown.size + AT_ONCE, found.size)
-        rows = await connection.fetch(_LEAVES, grown.size, end)
-        if len(rows) != end - grown.size:
+        leaves = await connection.fetchval(_LEAVES, grown.size, end) or b""
+        if len(leaves) != (end - grown.size) * HASH_BYTES:
             return False
-        for row in rows:
-            grown.append(row["leaf"])
+        for at in range(0, len(leaves), HASH_BYTES):
+            grown.append(leaves[at : at + HASH_BYTES])
     return (grown.size, grown.edge_bytes()) == (found.size, found.edge_bytes())
 
 
-_LEAVES = """
-select leaf from archiver.entry where position >= $1 and position < $2 order by position
+# As one value, at a fifth of the cost of rows.
+_LEAVES = f"""
+select string_agg(leaf, '' order by position) filter (where length(leaf) = {HASH_BYTES})
+from archiver.entry where position >= $1 and position < $2
 """

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from archiver.encryption.key_store import KEYS, KeyStore, WrongMasterKey
+from archiver.log.append import END
 from services.postgres.database import Pool
 from tests.support.archiver.commands import OPERATOR, Archive
 from tests.support.archiver.signed_log import ENTRIES, Log, conversation, entry
@@ -117,6 +118,41 @@ async def test_lookup_of_keys_reads_few_rows_of_a_table_that_grew(pool: Pool) ->
         )
     await pool.execute("alter table archiver.conversation_key reset (autovacuum_enabled)")
     assert max(_rows_read(json.loads(plan)[0]["Plan"])) <= 2 * count
+
+
+async def test_lookup_of_persons_reads_few_rows_of_a_table_that_grew(pool: Pool) -> None:
+    await pool.execute("alter table archiver.subject set (autovacuum_enabled = off)")
+    count, new = 1000, 10
+    hashes = ", ".join(
+        f"decode(md5('{n}'), 'hex')" for n in range(count - new // 2, count + new // 2)
+    )
+    async with pool.acquire() as connection:
+        await connection.execute(PERSONS, count)
+        types = "bigint, bytea, text[], bytea[], text[], uuid[], int[], bigint[], bytea[]"
+        await connection.execute(f"prepare ended ({types}) as {END}")
+        plan = await connection.fetchval(
+            f"explain (analyze, format json) execute ended (0, '',"
+            f"array_fill('almelo'::text, array[{new}]), array[{hashes}],"
+            f"array_fill('c'::text, array[{new}]), array_fill(gen_random_uuid(), array[{new}]),"
+            "'{}', '{}', '{}')"
+        )
+    await pool.execute("alter table archiver.subject reset (autovacuum_enabled)")
+    assert await pool.fetchval("select count(*) from archiver.subject") == count + new // 2
+    assert max(_rows_read(json.loads(plan)[0]["Plan"])) <= 2 * new
+
+
+PERSONS = """
+insert into archiver.subject (tenant, hash, conversation, entry)
+select 'almelo', decode(md5(n::text), 'hex'), 'c', gen_random_uuid()
+from generate_series(0, $1::int - 1) n
+"""
+
+
+async def test_archivers_that_make_the_same_keys_at_once_have_the_same(pool: Pool) -> None:
+    places = {("almelo", f"c{n}") for n in range(100)}
+    stores = [await keys_of(pool) for _ in range(3)]
+    one, *others = await asyncio.gather(*(each.ensure_conversation_keys(places) for each in stores))
+    assert set(one) == places and all(other == one for other in others)
 
 
 def _rows_read(plan: dict[str, Any]) -> Iterator[float]:

@@ -26,7 +26,7 @@ def test_sealed_content_opens_as_it_was(data: bytes, raw: bytes, contact: bytes)
 
 
 def row(content: Content) -> dict[str, Any]:
-    sealed = sealing.seal_content(KEY, SALT, content, list(COLUMNS.values()))
+    sealed = sealing.seal_content(KEY, SALT, content, encode_columns(list(COLUMNS.values())))
     return COLUMNS | {"salt": SALT, "sealed": sealed}
 
 
