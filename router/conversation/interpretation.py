@@ -119,6 +119,8 @@ def _small_talk_kind(item: items.Message, text: str) -> str:
 
 def _contact_tags(item: items.Message, number: Number, context: RoutingContext) -> tuple[str, ...]:
     """Return the tags of the person in the municipality's own lists."""
+    if not context.contacts:  # of most municipalities
+        return ()
     tags = (
         tag
         for identity in item.person.identities

@@ -24,9 +24,8 @@ def keyed_hash(key: bytes) -> Hash:
 
     def hash(*parts: str) -> bytes:
         digest = keyed.copy()
-        for part in parts:
-            encoded = part.encode("utf-8", "surrogatepass")
-            digest.update(len(encoded).to_bytes(4, "big") + encoded)
+        encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
+        digest.update(b"".join([len(each).to_bytes(4, "big") + each for each in encoded]))
         return digest.digest()
 
     return hash

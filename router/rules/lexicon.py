@@ -135,11 +135,12 @@ def _read_tokens(text: str) -> list[str]:
 
 
 def _readings(tokens: list[str]) -> Iterator[Sequence[int]]:
-    """Places of all tokens; then of the words without the emoji, if there are any."""
+    """Places of all tokens; then, if there are emoji, of the words without them."""
     yield range(len(tokens))
+    if all(map(str.isalnum, tokens)):  # most texts
+        return
     words = [place for place, token in enumerate(tokens) if token[0].isalnum()]
-    if len(words) < len(tokens):
-        yield words
+    yield words
 
 
 def _reach_ends(lexicon: Lexicon, words: list[str]) -> Iterator[tuple[int, int, int, int]]:

@@ -66,6 +66,9 @@ CONFUSED = frozenset(frozenset(pair) for pair in _CONFUSED.split())
 """Pairs of letters that are neighbours on a keyboard, or sound alike."""
 
 
+_REPEATED = re.compile(r"(.)\1+")
+
+
 def phonetic_key(word: str) -> str:
     """Return the sound of a word, the same for all its forms: `pasporten` and `paspoort` are
     pasport."""
@@ -77,7 +80,7 @@ def _sound(word: str) -> str:
         word = word.replace(written, spoken)
     if word.endswith("d"):
         word = word[:-1] + "t"
-    return re.sub(r"(.)\1+", r"\1", word)
+    return _REPEATED.sub(r"\1", word)
 
 
 def is_misspelling(written: str, meant: str) -> bool:

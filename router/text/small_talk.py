@@ -45,7 +45,7 @@ def load_small_talk() -> SmallTalk:
     return load_table("router.text", "small_talk.toml", SmallTalk)
 
 
-_FACES = frozenset(":;=<")
+_FACES = re.compile("[:;=<]")
 """First characters of all emoticons."""
 _EMOTICON = re.compile(r"[:;=<](?<!\w.)(?:'?-?[)\]DdPp]|3)(?!\w)")
 _WORD = re.compile(r"[^\W_]+")
@@ -175,7 +175,7 @@ def _spellings(word: str) -> tuple[str, ...]:
 
 def _kinds(text: str) -> frozenset[str]:
     """Return the kinds of all phrases and emoji in a text; none if there is anything else in it."""
-    if not _FACES.isdisjoint(text):
+    if _FACES.search(text):
         text = _EMOTICON.sub("☺", text)
     kinds = set(_phrase_kinds(text))
     if not text.isascii():

@@ -8,7 +8,8 @@ configures a closing. Public holidays are known from 2000 to 2076.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache, partial
 from itertools import pairwise
@@ -32,6 +33,9 @@ LOOK_AHEAD = 60
 CACHED_WEEKS = 64
 """Computed weeks in the cache of a department, at most some 100 KB if it opens three times a day.
 With fewer than LOOK_AHEAD, a search of all weeks would evict each before it is used again."""
+CACHED_PLACES = 4
+"""Weeks of a department in whose surroundings the last opening was looked up: the present one, the
+next, and those of messages that were late."""
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MONTH_NAMES = ("", "January", "February", "March", "April", "May", "June", "July", "August",
     "September", "October", "November", "December")  # fmt: skip
@@ -98,6 +102,7 @@ class Hours:
 
     def __init__(self, regular: OpeningHours, exceptions: Mapping[date, OpeningHours]) -> None:
         self._week = lru_cache(CACHED_WEEKS)(partial(_week, regular, exceptions))
+        self._around = lru_cache(CACHED_PLACES)(partial(_weeks_around, self._week))
 
     def is_open(self, at: datetime) -> bool:
         """Return True if the department is open at an aware moment, in any zone."""
@@ -109,6 +114,13 @@ class Hours:
         While it is open, that is the opening after its next closing. None if there is none.
         """
         return next((start for start, _ in self.openings(at) if start > at), None)
+
+    def last_opening(self, before: datetime) -> Span | None:
+        """Return the last span that began before a moment, in its week or in the one before; None
+        if none did. It ends by the end of the next week, or later than is known here."""
+        starts, spans = self._around(_week_number(before))
+        place = bisect_left(starts, before)
+        return spans[place - 1] if place else None
 
     def openings(self, at: datetime) -> Iterator[Span]:
         """Yield the open spans that end after `at`, in order, within LOOK_AHEAD, in UTC.
@@ -179,6 +191,15 @@ def _week(
     days = [datetime.fromordinal(7 * week + 1 + day) for day in range(7)]
     spans = (span for day in days for span in _day(exceptions.get(day.date(), regular), day))
     return tuple(_join_spans(spans))
+
+
+def _weeks_around(
+    spans_of: Callable[[int], tuple[Span, ...]], week: int
+) -> tuple[list[datetime], list[Span]]:
+    """Return the spans of a week, of the one before and of the next, and their starts."""
+    weeks = range(week - 1, week + 2)
+    spans = list(_join_spans(span for each in weeks for span in spans_of(each)))
+    return [start for start, _ in spans], spans
 
 
 def _day(hours: OpeningHours, day: datetime) -> Iterator[Span]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import pytest
 from hypothesis import example, given
@@ -108,6 +108,22 @@ def test_open_time_added_in_two_parts_is_as_long_as_in_one(
         spans = [(max(start, at), min(end, ends)) for start, end in hours.openings(at)]
         waited = sum(((end - start) for start, end in spans if start < ends), timedelta())
         assert waited == one + other
+
+
+@pytest.mark.slow
+@given(EXPRESSIONS, OWN, INSTANTS)
+@example("Su 20:00-24:00; Mo 00:00-02:00", [], datetime(2026, 11, 30, 12, tzinfo=UTC))
+def test_last_opening_is_the_last_of_all_that_began_before_a_moment(
+    expression: str, own: list[Closing], at: datetime
+) -> None:
+    hours, since = compile_hours(expression, own), at - timedelta(weeks=1)
+    before = list(takewhile(lambda span: span[0] < at, hours.openings(since)))
+    last = hours.last_opening(at)
+    if before:
+        (start, end), soon = before[-1], at + timedelta(weeks=1)
+        assert last and (last[0], min(last[1], soon)) == (start, min(end, soon))
+    else:
+        assert last is None or last[1] <= since
 
 
 class Counted:
