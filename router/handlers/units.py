@@ -24,8 +24,9 @@ def keyed_hash(key: bytes) -> Hash:
 
     def hash(*parts: str) -> bytes:
         digest = keyed.copy()
-        encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
-        digest.update(b"".join([len(each).to_bytes(4, "big") + each for each in encoded]))
+        for part in parts:
+            encoded = part.encode("utf-8", "surrogatepass")
+            digest.update(len(encoded).to_bytes(4, "big") + encoded)
         return digest.digest()
 
     return hash
