@@ -109,8 +109,10 @@ def _is_reopen_button(
 
 def _find_pii_kinds(content: items.Content) -> tuple[str, ...]:
     """Look in the text and in the file name, because people name a file after their number."""
-    texts = (content.text, content.filename)
-    return tuple(dict.fromkeys(f.kind for text in texts for f in pii.find_pii(text)))
+    findings = pii.find_pii(content.text)
+    if content.filename:
+        findings += pii.find_pii(content.filename)
+    return tuple(dict.fromkeys([finding.kind for finding in findings]))
 
 
 def _small_talk_kind(item: items.Message, text: str) -> str:
@@ -132,6 +134,8 @@ def _contact_tags(item: items.Message, number: Number, context: RoutingContext) 
 
 def _referral(item: items.Message) -> str:
     """Return the words of the advertisement or the link that brought the citizen here."""
+    if not item.referral:  # most messages
+        return ""
     return " ".join(v for v in item.referral.values() if isinstance(v, str))
 
 
