@@ -367,7 +367,8 @@ def record(unit: WorkUnit, message: items.Message, decision: Decision) -> KindAn
     if isinstance(decision, MessageDecision):
         data |= {name: value for name, value in _labels_data(decision).items() if value}
         data |= ended_consent_data(decision.ended)
-    return "message", data | case_json(decision)
+    data |= case_json(decision)
+    return "message", data
 
 
 def _labels_data(decision: MessageDecision) -> Data:

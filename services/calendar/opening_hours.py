@@ -106,7 +106,10 @@ class Hours:
 
     def is_open(self, at: datetime) -> bool:
         """Return True if the department is open at an aware moment, in any zone."""
-        return any(start <= at < end for start, end in self._week(_week_number(at)))
+        for start, end in self._week(_week_number(at)):
+            if at < end:
+                return start <= at
+        return False
 
     def next_opening(self, at: datetime) -> datetime | None:
         """Return the first moment after `at` at which the department opens, within LOOK_AHEAD.
@@ -116,9 +119,10 @@ class Hours:
         return next((start for start, _ in self.openings(at) if start > at), None)
 
     def last_opening(self, before: datetime) -> Span | None:
-        """Return the last span that began before a moment, in its week or in the one before; None
-        if none did. It ends by the end of the next week, or later than is known here."""
-        starts, spans = self._around(_week_number(before))
+        """Return the last span that began before a moment, in the six days before or earlier in
+        those weeks; None if none did. An end that is six days later or more may be later still."""
+        # In another zone it may be the week beside: the spans around that one hold these days too.
+        starts, spans = self._around((before.toordinal() - 1) // 7)
         place = bisect_left(starts, before)
         return spans[place - 1] if place else None
 
