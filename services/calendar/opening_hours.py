@@ -34,8 +34,8 @@ CACHED_WEEKS = 64
 """Computed weeks in the cache of a department, at most some 100 KB if it opens three times a day.
 With fewer than LOOK_AHEAD, a search of all weeks would evict each before it is used again."""
 CACHED_PLACES = 4
-"""Weeks of a department in whose surroundings the last opening was looked up: the present one, the
-next, and those of messages that were late."""
+"""Weeks of a department with the weeks around them, in the cache of last openings: the present one,
+the next, and those of messages that were late."""
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MONTH_NAMES = ("", "January", "February", "March", "April", "May", "June", "July", "August",
     "September", "October", "November", "December")  # fmt: skip
@@ -119,8 +119,8 @@ class Hours:
         return next((start for start, _ in self.openings(at) if start > at), None)
 
     def last_opening(self, before: datetime) -> Span | None:
-        """Return the last span that began before a moment, in the six days before or earlier in
-        those weeks; None if none did. An end that is six days later or more may be later still."""
+        """Return the last span that began before a moment; None if none was open in the six days
+        before it. An end that is six days later, or more, may be later still."""
         # In another zone it may be the week beside: the spans around that one hold these days too.
         starts, spans = self._around((before.toordinal() - 1) // 7)
         place = bisect_left(starts, before)
