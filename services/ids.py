@@ -6,11 +6,24 @@ from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_VERSION = 7 << 76 | 2 << 62
+"""Version and variant of a UUIDv7; the bits beside them are the next two."""
+_RANDOM_A, _RANDOM_B = (1 << 12) - 1 << 64, (1 << 62) - 1
 
 CONVERSATION = re.compile(r"([0-9]{5,32})-[a-z2-7]{26}")
 """Id of a conversation: the id of our number (group 1), then 128 bits that cannot be guessed."""
 
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [one + other for one in _LETTERS for other in _LETTERS]
+
 UUID_FORM = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def conversation_id(number: str, chance: bytes) -> str:
+    """Return the id of a conversation at our number, from 128 bits that cannot be guessed."""
+    bits = int.from_bytes(chance, "big") << 2  # 26 letters have room for 130
+    letters = [_PAIRS[bits >> place & 1023] for place in range(120, -10, -10)]
+    return f"{number}-{''.join(letters)}"
 
 
 def parse_uuid(text: str) -> uuid.UUID | None:
@@ -25,17 +38,20 @@ def uuid7(at: datetime, chance: bytes) -> uuid.UUID:
     The same arguments give the same id, so an id that is derived from its subject can be derived
     again after a crash.
     """
+    return uuid7_at(moment_bits(at), chance)
+
+
+def moment_bits(at: datetime) -> int:
+    """Return what all UUIDv7 of a moment have in common, for `uuid7_at`."""
     since = at - _EPOCH  # added up by hand: dividing time spans costs as much as all the rest
     milliseconds = (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
-    random = int.from_bytes(chance[:10], "big") & (1 << 74) - 1
-    value = (
-        (milliseconds & (1 << 48) - 1) << 80
-        | 7 << 76
-        | (random >> 62) << 64
-        | 2 << 62
-        | random & (1 << 62) - 1
-    )
-    return uuid.UUID(int=value)
+    return (milliseconds & (1 << 48) - 1) << 80 | _VERSION
+
+
+def uuid7_at(moment: int, chance: bytes) -> uuid.UUID:
+    """Return a UUIDv7 of a moment, as `moment_bits` gives it."""
+    random = int.from_bytes(chance[:10], "big")
+    return uuid.UUID(int=moment | random << 2 & _RANDOM_A | random & _RANDOM_B)
 
 
 def min_id_at(at: datetime) -> uuid.UUID:

@@ -75,8 +75,8 @@ def _flag_owner(owner: FormerOwner, tenant: str, config: Configuration) -> Forme
 
 
 def is_confidential(config: Configuration, tenant: str, department: str, destination: str) -> bool:
-    target = config.destination(destination)
-    return config.confidential(tenant, [department]) or (target is not None and target.confidential)
+    owner, target = config.department(tenant, department), config.destination(destination)
+    return bool((owner and owner.confidential) or (target and target.confidential))
 
 
 def redact_event(

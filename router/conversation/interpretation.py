@@ -109,8 +109,10 @@ def _is_reopen_button(
 
 def _find_pii_kinds(content: items.Content) -> tuple[str, ...]:
     """Look in the text and in the file name, because people name a file after their number."""
-    texts = (content.text, content.filename)
-    return tuple(dict.fromkeys(f.kind for text in texts for f in pii.find_pii(text)))
+    findings = pii.find_pii(content.text)
+    if content.filename:
+        findings += pii.find_pii(content.filename)
+    return tuple(dict.fromkeys([finding.kind for finding in findings]))
 
 
 def _small_talk_kind(item: items.Message, text: str) -> str:
@@ -119,6 +121,8 @@ def _small_talk_kind(item: items.Message, text: str) -> str:
 
 def _contact_tags(item: items.Message, number: Number, context: RoutingContext) -> tuple[str, ...]:
     """Return the tags of the person in the municipality's own lists."""
+    if not context.contacts:  # of most municipalities
+        return ()
     tags = (
         tag
         for identity in item.person.identities
@@ -130,6 +134,8 @@ def _contact_tags(item: items.Message, number: Number, context: RoutingContext) 
 
 def _referral(item: items.Message) -> str:
     """Return the words of the advertisement or the link that brought the citizen here."""
+    if not item.referral:  # most messages
+        return ""
     return " ".join(v for v in item.referral.values() if isinstance(v, str))
 
 

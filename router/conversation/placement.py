@@ -4,7 +4,6 @@ A conversation belongs where the first words that match a rule put it, until a p
 otherwise. Nothing moves it away from an employee who has answered in it.
 """
 
-import base64
 from datetime import timedelta
 from uuid import UUID
 
@@ -18,6 +17,7 @@ from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
 from router.rules.engine import MENU, OPENED, TRANSFER, Verdict
 from services.config.numbers import Number
+from services.ids import conversation_id
 from services.whatsapp import items
 
 THANKS_PERIOD = timedelta(hours=24)
@@ -75,7 +75,9 @@ def place_message(
         verdict = _stay_home(previous, number, context)
         return Placement(previous=previous, verdict=verdict, is_decided=is_decided)
     placement = _place(unit, previous, interpretation, choice, number, context)
-    return msgspec.structs.replace(placement, reopened=bool(previous and previous.closed_at))
+    if previous and previous.closed_at:
+        return msgspec.structs.replace(placement, reopened=True)
+    return placement
 
 
 def _is_passing(unit: WorkUnit, interpretation: Interpretation, closed: Conversation) -> bool:
@@ -263,8 +265,9 @@ def apply_deputy(
             break
         department_id = department.when_closed
         reason += context.reasons.closed.format(department.name)
-    deputised = msgspec.structs.replace(verdict, department=department_id, reason=reason)
-    return msgspec.structs.replace(placement, verdict=deputised, home_department=home)
+    if reason is not verdict.reason:
+        verdict = msgspec.structs.replace(verdict, department=department_id, reason=reason)
+    return msgspec.structs.replace(placement, verdict=verdict, home_department=home)
 
 
 def _is_answered(previous: Conversation, context: RoutingContext) -> bool:
@@ -281,7 +284,7 @@ def open_conversation(
     the municipality to anyone with the id. The rest is unguessable."""
     digest = context.hash("conversation", unit.key.hex())
     return Conversation(
-        id=f"{number.id}-{base64.b32encode(digest).decode().rstrip('=').lower()}",
+        id=conversation_id(number.id, digest),
         tenant=number.tenant,
         number=number.id,
         person=person,

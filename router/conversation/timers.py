@@ -44,17 +44,21 @@ def after_message(message: MessageContext, conversation: Conversation) -> tuple[
     if state.care_asked and state.care_at == at:
         due_at[CARE] = at + timedelta(minutes=tenant.care.confirm_minutes)
     return tuple(
-        build_timer(message.unit, conversation, kind, due, message.context)
-        for kind, due in due_at.items()
-        if due
+        [
+            build_timer(message.unit, conversation, kind, due, message.context)
+            for kind, due in due_at.items()
+            if due
+        ]
     )
 
 
 def _window_due(message: MessageContext, conversation: Conversation) -> datetime | None:
     """Return the due time only if it is earlier than that of the timer already set."""
     due = window_warning.warning_due(conversation, message.unit.at, message.context)
+    if due is None:
+        return None
     previous_due = window_warning.warning_due(message.previous, message.unit.at, message.context)
-    return due if previous_due is None or (due and due < previous_due) else None
+    return due if previous_due is None or due < previous_due else None
 
 
 def after_opening(

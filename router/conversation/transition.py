@@ -26,29 +26,30 @@ def apply_message(message: MessageContext) -> Conversation:
     """Return the conversation with the message in it, before a text answers it."""
     at, previous, verdict = message.unit.at, message.previous, message.placement.verdict
     written_at = resolver.written_at(message.unit, message.item.sent_at)
-    moved = previous.department != verdict.department
-    after = msgspec.structs.replace(
-        previous.moved_to(verdict, at),
+    # A transfer is an event too, with the sequence number just before the message.
+    sequence = previous.sequence + (2 if previous.department != verdict.department else 1)
+    changed, closed_at = _last_message(message, written_at), previous.closed_at
+    if not message.placement.is_passing:
+        changed |= _placement(message) | _open_request(message, sequence) | _annotations(message)
+        # Danger comes last: it overrides what a rule says.
+        changed |= _danger(message)
+        closed_at = None
+    return previous.moved_to(
+        verdict,
+        at,
         # An item that is decided again after its quarantine is older than what came meanwhile.
         last_inbound_at=max(at, previous.last_inbound_at or at),
         said_at=max(written_at, previous.said_at or written_at),
-        # A transfer is an event too, with the sequence number just before the message.
-        sequence=previous.sequence + (2 if moved else 1),
+        sequence=sequence,
+        closed_at=closed_at,
+        state=msgspec.structs.replace(previous.state, **changed),
     )
-    after = after.with_state(**_last_message(message))
-    if message.placement.is_passing:
-        return after
-    state = _placement(message) | _open_request(message, after) | _annotations(message)
-    # Danger comes last: it overrides what a rule says.
-    state |= _danger(message)
-    return msgspec.structs.replace(after, closed_at=None).with_state(**state)
 
 
-def _last_message(message: MessageContext) -> dict[str, Any]:
-    """Return the last message by the citizen's own clock. A delayed message is not the last one,
-    and a reaction cannot be marked as read."""
-    item, at = message.item, resolver.written_at(message.unit, message.item.sent_at)
-    last = message.previous.state.heard_at
+def _last_message(message: MessageContext, at: datetime) -> dict[str, Any]:
+    """Return the last message by the citizen's own clock, by which this one is of `at`. A delayed
+    message is not the last one, and a reaction cannot be marked as read."""
+    item, last = message.item, message.previous.state.heard_at
     if not item.id or item.content.type == REACTION or (last is not None and at < last):
         return {}
     return {"last_wamid": item.id, "heard_at": at}
@@ -75,7 +76,7 @@ def _placement(message: MessageContext) -> dict[str, Any]:
     }
 
 
-def _open_request(message: MessageContext, after: Conversation) -> dict[str, Any]:
+def _open_request(message: MessageContext, sequence: int) -> dict[str, Any]:
     """Return since when the citizen waits, and for which message, if this one asks for
     something."""
     state = message.previous.state
@@ -83,7 +84,7 @@ def _open_request(message: MessageContext, after: Conversation) -> dict[str, Any
         return {}
     return {
         "waiting_since": state.waiting_since or message.unit.at,
-        "last_request_sequence": after.sequence,
+        "last_request_sequence": sequence,
     }
 
 

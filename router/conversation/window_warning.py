@@ -7,7 +7,6 @@ at noon for a window that ends in the weekend.
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import takewhile
 
 from router.model.conversation import Conversation
 from router.model.work import RoutingContext
@@ -32,9 +31,9 @@ def warning_due(
         return None
     hours = context.hours.get((conversation.tenant, conversation.department))
     lead = timedelta(hours=tenant.window_hours)
-    moments = (max(at, received_at) for at in warning_moments(heard_at, hours, lead))
     window_ends_at = heard_at + CUSTOMER_SERVICE_WINDOW
-    return min((at for at in moments if since <= at < window_ends_at), default=None)
+    moments = [max(at, received_at) for at in warning_moments(heard_at, hours, lead)]
+    return min([at for at in moments if since <= at < window_ends_at], default=None)
 
 
 def warning_moments(
@@ -46,7 +45,7 @@ def warning_moments(
     yield end - LAST_WARNING
     if hours is None:
         return
-    openings = list(takewhile(lambda span: span[0] < end, hours.openings(opened_at)))
-    if openings and openings[-1][1] < end:
-        opened, closes = openings[-1]
+    opening = hours.last_opening(end)
+    if opening and opened_at < opening[1] < end:
+        opened, closes = opening
         yield max(opened, opened_at, closes - lead)

@@ -87,23 +87,20 @@ def decide_message(
     message = _message_context(unit, item, number, who, snapshot, context)
     conversation = transition.apply_message(message)
     closed_till = _find_next_opening(conversation, unit, context)
-    to = resolver.find_reply_address(who, number, snapshot)
     reply_context = _reply_context(message, conversation, closed_till)
-    chosen = auto_reply.choose_reply(reply_context, context) if to else None
-    reply = None
-    if chosen:
+    chosen = auto_reply.choose_reply(reply_context, context)
+    to = resolver.find_reply_address(who, number, snapshot) if chosen else None
+    reply, sent = None, Changes()
+    if chosen and to:
         candidate, reply = chosen
         conversation = transition.apply_auto_reply(conversation, unit.at, candidate, closed_till)
+        sent = outgoing.outgoing_changes(unit, conversation, reply, to)
     elif pending := auto_reply.find_pending_reply(reply_context, context):
         conversation = _with_pending_text(conversation, pending)
     withdrawals = _withdrawals(message)
-    decision = _decision(message, conversation, reply)
-    decision = msgspec.structs.replace(
-        decision, ended=consent.find_ended_purposes(withdrawals, snapshot)
-    )
-    sent = outgoing.outgoing_changes(unit, conversation, reply, to) if reply and to else Changes()
-    sent = msgspec.structs.replace(sent, withdrawals=withdrawals)
-    return decision, _changes(message, conversation, decision, sent)
+    ended = consent.find_ended_purposes(withdrawals, snapshot)
+    decision = _decision(message, conversation, reply, ended)
+    return decision, _changes(message, conversation, decision, sent, withdrawals)
 
 
 def _with_pending_text(conversation: Conversation, text: str) -> Conversation:
@@ -197,7 +194,10 @@ def _quarantine(unit: WorkUnit, reason: str) -> tuple[Decision, Changes]:
 
 
 def _decision(
-    message: MessageContext, conversation: Conversation, reply: Reply | None
+    message: MessageContext,
+    conversation: Conversation,
+    reply: Reply | None,
+    ended: tuple[str, ...],
 ) -> MessageDecision:
     unit, interpretation, state = message.unit, message.interpretation, conversation.state
     department = message.context.config.department(conversation.tenant, conversation.department)
@@ -236,6 +236,7 @@ def _decision(
         releases=message.previous.state.held and not state.held,
         marks=interpretation.outcome.annotations.rules,
         former=former,
+        ended=ended,
     )
 
 
@@ -248,10 +249,15 @@ def _alarm(message: MessageContext) -> Alarm | None:
 
 
 def _changes(
-    message: MessageContext, conversation: Conversation, decision: Decision, sent: Changes
+    message: MessageContext,
+    conversation: Conversation,
+    decision: Decision,
+    sent: Changes,
+    withdrawals: tuple[Withdrawal, ...],
 ) -> Changes:
     return msgspec.structs.replace(
         sent,
+        withdrawals=withdrawals,
         conversation=conversation,
         identities=message.sender.identities,
         inbound=_inbound_ref(message, decision),
@@ -294,32 +300,36 @@ def events(unit: WorkUnit, message: items.Message, decision: Decision) -> Iterat
 
 def _event_data(unit: WorkUnit, message: items.Message, decision: MessageDecision) -> Data:
     content = message.content
-    filename = sanitise_filename(_mask(content.filename, decision))
-    media = {"id": decision.message, "mimeType": content.mime_type, "filename": filename}
-    media["link"] = LINK.format(decision.message)
-    return (
-        conversation_json(decision)
-        | {
-            "messageId": decision.message,
-            "type": content.type,
-            "text": _mask(content.text, decision),
-            "choice": content.choice,
-            "author": {"kind": "citizen"},
-            "from": person_json(message.person) | {"name": _mask(message.person.name, decision)},
-            "receivedAt": unit.at,
-            "sentAt": message.sent_at,
-            "media": [media] if attachment_info(content) else [],
-            "decision": decision_json(decision),
-            "provisional": decision.provisional,
-            "task": decision.task,
-            "reopened": decision.reopened,
-            "sensitive": decision.sensitive,
-            "windowUntil": decision.window_until,
-        }
-        | _place_json(content)
-        | labels_json(decision, decision.care)
-        | reply_json(decision)
-    )
+    return {
+        **conversation_json(decision),
+        "messageId": decision.message,
+        "type": content.type,
+        "text": _mask(content.text, decision),
+        "choice": content.choice,
+        "author": {"kind": "citizen"},
+        "from": person_json(message.person) | {"name": _mask(message.person.name, decision)},
+        "receivedAt": unit.at,
+        "sentAt": message.sent_at,
+        "media": [_media_json(content, decision)] if attachment_info(content) else [],
+        "decision": decision_json(decision),
+        "provisional": decision.provisional,
+        "task": decision.task,
+        "reopened": decision.reopened,
+        "sensitive": decision.sensitive,
+        "windowUntil": decision.window_until,
+        **_place_json(content),
+        **labels_json(decision, decision.care),
+        **reply_json(decision),
+    }
+
+
+def _media_json(content: items.Content, decision: MessageDecision) -> Data:
+    return {
+        "id": decision.message,
+        "mimeType": content.mime_type,
+        "filename": sanitise_filename(_mask(content.filename, decision)),
+        "link": LINK.format(decision.message),
+    }
 
 
 def _place_json(content: items.Content) -> Data:
@@ -357,7 +367,8 @@ def record(unit: WorkUnit, message: items.Message, decision: Decision) -> KindAn
     if isinstance(decision, MessageDecision):
         data |= {name: value for name, value in _labels_data(decision).items() if value}
         data |= ended_consent_data(decision.ended)
-    return "message", data | case_json(decision)
+    data |= case_json(decision)
+    return "message", data
 
 
 def _labels_data(decision: MessageDecision) -> Data:

@@ -148,8 +148,9 @@ class Conversation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         """Return the reason. Raises Shut."""
         return plain_text(self.reason)
 
-    def moved_to(self, verdict: Verdict, at: datetime) -> "Conversation":
-        """Return the conversation in the department of `verdict`, with its rule and reason."""
+    def moved_to(self, verdict: Verdict, at: datetime, **changed: object) -> "Conversation":
+        """Return the conversation in the department of `verdict`, with its rule and reason, and
+        with these fields changed."""
         been = self.departments or (self.department,)
         return msgspec.structs.replace(
             self,
@@ -158,6 +159,7 @@ class Conversation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             reason=verdict.reason,
             since=self.since if verdict.department == self.department else at,
             departments=been if verdict.department in been else (*been, verdict.department),
+            **changed,
         )
 
     def labels(self) -> Labels:

@@ -33,9 +33,10 @@ class Rows(Generic[K, V]):
         self._rows: dict[K, V] = {}
 
     def __getitem__(self, key: K) -> V:
-        if key not in self._rows:
+        if (row := self._rows.get(key)) is None:
             self._check(key)
-        return self._rows[key]
+            raise KeyError(key)
+        return row
 
     @overload
     def get(self, key: K, default: None = None, /) -> V | None: ...
@@ -47,10 +48,10 @@ class Rows(Generic[K, V]):
     def get(self, key: K, default: D, /) -> V | D: ...
 
     def get(self, key: K, default: D | None = None, /) -> V | D | None:
-        if key in self._rows:
-            return self._rows[key]
-        self._check(key)
-        return default
+        if (row := self._rows.get(key)) is None:
+            self._check(key)
+            return default
+        return row
 
     def __setitem__(self, key: K, row: V) -> None:
         self._rows[key] = row

@@ -1,7 +1,7 @@
 """Types for the router's input: work units, and the context that decisions rest on. No logic."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import blake2b
 from uuid import UUID
 
@@ -13,8 +13,8 @@ from router.rules.reasons import DUTCH, Reasons
 from services.calendar.opening_hours import Hours
 from services.config.model import Configuration
 from services.config.organisation import Department
-from services.contract import Command, Entry, MediaOutcome, Receipt, SendOutcome, Timeout
-from services.ids import uuid7
+from services.contract import Command, Entry, Receipt, SendOutcome
+from services.ids import moment_bits, uuid7_at
 from services.texts.catalogue import Texts
 from services.whatsapp.items import AnyItem
 
@@ -22,8 +22,13 @@ Hash = Callable[..., bytes]
 """Keyed hash of some strings: 16 bytes that reveal nothing without the key."""
 Traced = Receipt | Command | SendOutcome
 """Entries that a trace may bring; a timer and the result of a file belong to none."""
+Received = Receipt | Command
+"""Entries that came in from outside; the others say themselves when they were."""
 UNPROVEN = "the signature is of another number's secret"
 """Reason to quarantine an item whose verified origin does not cover its number."""
+
+
+_NOT_SET = datetime.min.replace(tzinfo=UTC)
 
 
 class WorkUnit(msgspec.Struct, frozen=True, gc=False):
@@ -41,13 +46,17 @@ class WorkUnit(msgspec.Struct, frozen=True, gc=False):
     is_repeat: bool = False
     """The same item occurred earlier in this body."""
 
-    @property
-    def at(self) -> datetime:
-        """Time of receipt, by which every decision goes."""
+    at: datetime = _NOT_SET
+    """Time of receipt, by which every decision goes: that of the entry."""
+    moment: int = 0
+    """The same, as each id of this unit has it."""
+
+    def __post_init__(self) -> None:
         entry = self.entry
-        if isinstance(entry, SendOutcome | Timeout | MediaOutcome):
-            return entry.at
-        return entry.received_at
+        at = entry.received_at if isinstance(entry, Received) else entry.at
+        # Each decision reads these some thirty times: they are set once.
+        msgspec.structs.force_setattr(self, "at", at)
+        msgspec.structs.force_setattr(self, "moment", moment_bits(at))
 
     @property
     def source(self) -> UUID:
@@ -75,12 +84,16 @@ class WorkUnit(msgspec.Struct, frozen=True, gc=False):
     def id(self, purpose: str) -> UUID:
         """Return an id that is the same each time this unit is decided. It is unguessable because
         the key is."""
-        return derive_id(self.key, self.at, purpose)
+        return uuid7_at(self.moment, _digest(self.key, purpose))
 
 
 def derive_id(key: bytes, at: datetime, purpose: str) -> UUID:
     """Return the id that the unit with this key and time has for a purpose."""
-    return uuid7(at, blake2b(key + purpose.encode(), digest_size=16).digest())
+    return uuid7_at(moment_bits(at), _digest(key, purpose))
+
+
+def _digest(key: bytes, purpose: str) -> bytes:
+    return blake2b(key + purpose.encode(), digest_size=16).digest()
 
 
 class RoutingContext(msgspec.Struct, frozen=True):

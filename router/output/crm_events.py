@@ -144,8 +144,10 @@ def reply_json(decision: Decision) -> Data:
 
 def decision_json(decision: Decision) -> dict[str, str]:
     """Return the rule and the reason in words, and the ruleset version if there is one."""
-    version = {"version": decision.version} if decision.version else {}
-    return {"rule": decision.rule, "reason": decision.reason} | version
+    data = {"rule": decision.rule, "reason": decision.reason}
+    if decision.version:
+        data["version"] = decision.version
+    return data
 
 
 def case_json(decision: Decision) -> dict[str, str]:

@@ -103,6 +103,8 @@ class RuleTable(msgspec.Struct, frozen=True):
 
 def higher_priority(one: str, other: str) -> str:
     """Return the higher of two priorities; '' is the lowest."""
+    if not other:  # nearly always
+        return one
     return max(one, other, key=lambda p: PRIORITIES.index(p) if p else -1)
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import pairwise
+from operator import add
 from typing import Literal
 
 import msgspec
@@ -86,18 +87,16 @@ class Lexicon(msgspec.Struct, frozen=True, eq=False):
     def find(self, text: str) -> list[PhraseMatch]:
         """Phrases that the text says, in the order of their starts: each once, at the surest place,
         and of several such places at the first. An emoji may separate two words of a phrase."""
-        tokens = _read_tokens(text)
         best: dict[int, tuple[int, int, tuple[str, ...]]] = {}
-        for places in _readings(tokens):
-            words = [tokens[place] for place in places]
+        for places, words in _readings(_read_tokens(text)):
             for state, how, start, after in _reach_ends(self, words):
                 match = how, places[start], tuple(words[start:after])
                 best[state] = min(match, best.get(state, match))
-        matches = (
+        matches = [
             PhraseMatch(phrase, start, words, HOWS[how])
             for state, (how, start, words) in best.items()
             for phrase in self.ends[state]
-        )
+        ]
         return sorted(matches, key=lambda match: (match.start, match.phrase))
 
 
@@ -134,12 +133,13 @@ def _read_tokens(text: str) -> list[str]:
     return tokens(text)[:MOST_WORDS]
 
 
-def _readings(tokens: list[str]) -> Iterator[Sequence[int]]:
-    """Places of all tokens; then of the words without the emoji, if there are any."""
-    yield range(len(tokens))
-    words = [place for place, token in enumerate(tokens) if token[0].isalnum()]
-    if len(words) < len(tokens):
-        yield words
+def _readings(tokens: list[str]) -> list[tuple[Sequence[int], list[str]]]:
+    """All tokens with their places; then, if there are emoji, the words without them."""
+    readings: list[tuple[Sequence[int], list[str]]] = [(range(len(tokens)), tokens)]
+    if not all(map(str.isalnum, tokens)):  # few texts
+        places = [place for place, token in enumerate(tokens) if token[0].isalnum()]
+        readings.append((places, [tokens[place] for place in places]))
+    return readings
 
 
 def _reach_ends(lexicon: Lexicon, words: list[str]) -> Iterator[tuple[int, int, int, int]]:
@@ -147,7 +147,9 @@ def _reach_ends(lexicon: Lexicon, words: list[str]) -> Iterator[tuple[int, int, 
     starts, and the place after it."""
     matches, steps, ends = _match_places(lexicon, words), lexicon.steps, lexicon.ends
     for start, first in enumerate(matches):
-        pending = [(start, 0, EXACT)] if first else []
+        if not first:  # nearly all
+            continue
+        pending = [(start, 0, EXACT)]
         while pending:
             at, state, how = pending.pop()
             for term, way, size in matches[at]:
@@ -160,11 +162,13 @@ def _reach_ends(lexicon: Lexicon, words: list[str]) -> Iterator[tuple[int, int, 
 
 def _match_places(lexicon: Lexicon, words: list[str]) -> list[tuple[Match, ...]]:
     """Matches at each place, and none at the place after the last."""
-    matches = [lexicon.matches(word) for word in words]
-    for at, (word, after) in enumerate(pairwise(words)):
-        if (whole := word + after) in lexicon.whole:
-            matches[at] = (*matches[at], (whole, JOINED, 2))
-    return [*matches, ()]
+    matches = [*map(lexicon.matches, words), ()]
+    joined = list(map(add, words, words[1:]))
+    if not lexicon.whole.isdisjoint(joined):
+        for at, whole in enumerate(joined):
+            if whole in lexicon.whole:
+                matches[at] = (*matches[at], (whole, JOINED, 2))
+    return matches
 
 
 def _match_word(vocabulary: Vocabulary, word: str) -> tuple[Match, ...]:

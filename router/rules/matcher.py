@@ -1,6 +1,6 @@
 """Match a message against everything that any rule asks for: words, patterns, facts. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -118,16 +118,16 @@ class Matcher(msgspec.Struct, frozen=True):
         return clause + (self.reasons.misspelled if match.how == "mistake" else "")
 
 
-def _list_facts(facts: MessageFacts) -> Iterator[Fact]:
-    yield from (
+def _list_facts(facts: MessageFacts) -> list[Fact]:
+    return [
         ("choice", facts.choice),
         ("type", facts.type),
         ("number", facts.number),
         ("language", facts.language),
         ("state", facts.state),
         ("referral", "yes" if facts.referral else ""),
-    )
-    yield from (("tag", tag) for tag in facts.tags)
+        *[("tag", tag) for tag in facts.tags],
+    ]
 
 
 def _shorten(words: str) -> str:

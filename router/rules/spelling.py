@@ -4,7 +4,7 @@ import re
 import zlib
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
 from itertools import accumulate
 
@@ -66,6 +66,9 @@ CONFUSED = frozenset(frozenset(pair) for pair in _CONFUSED.split())
 """Pairs of letters that are neighbours on a keyboard, or sound alike."""
 
 
+_REPEATED = re.compile(r"(.)\1+")
+
+
 def phonetic_key(word: str) -> str:
     """Return the sound of a word, the same for all its forms: `pasporten` and `paspoort` are
     pasport."""
@@ -77,7 +80,7 @@ def _sound(word: str) -> str:
         word = word.replace(written, spoken)
     if word.endswith("d"):
         word = word[:-1] + "t"
-    return re.sub(r"(.)\1+", r"\1", word)
+    return _REPEATED.sub(r"\1", word)
 
 
 def is_misspelling(written: str, meant: str) -> bool:
@@ -182,8 +185,8 @@ def find_candidates(written: str, among: Words) -> list[str]:
     """Return the words that this one may be a misspelling of, in order."""
     if not _may_be_misspelled(written):
         return []
-    places = {place for trace in _traces(written) for place in _find_places(trace, among)}
-    return [word for place in sorted(places) if is_misspelling(written, word := among.words[place])]
+    places = sorted(_find_places(_traces(written), among))
+    return [word for place in places if is_misspelling(written, word := among.words[place])]
 
 
 def _may_be_misspelled(word: str) -> bool:
@@ -193,11 +196,15 @@ def _may_be_misspelled(word: str) -> bool:
     return len(word) >= SHORTEST - 1 or len(phonetic_key(word)) >= HEARD
 
 
-def _find_places(trace: int, index: Words) -> Iterator[int]:
-    start = trace >> 32 - index.bits
-    for one in index.traces[index.starts[start] : index.starts[start + 1]]:
-        if one >> 32 == trace:
-            yield one & 0xFFFFFFFF
+def _find_places(traces: Iterable[int], index: Words) -> set[int]:
+    """Return the places of the words that have one of these traces."""
+    places, starts, shift = set(), index.starts, 32 - index.bits
+    for trace in traces:
+        start = trace >> shift
+        for one in index.traces[starts[start] : starts[start + 1]]:
+            if one >> 32 == trace:
+                places.add(one & 0xFFFFFFFF)
+    return places
 
 
 def _traces(word: str) -> set[int]:

@@ -11,6 +11,7 @@ from functools import cache
 
 import msgspec
 
+from services.language.words import ascii_letters
 from services.package_data import load_table
 
 READ = 2000
@@ -168,7 +169,7 @@ def _detect_by_letters(text: str, script: str, letters: int) -> str:
 def _detect_by_words(text: str) -> str:
     if len(text.strip()) < SHORTEST:
         return ""
-    weights = _weigh_languages(text.lower())
+    weights = _weigh_languages(text)
     first, second, *_ = [*sorted(weights, key=weights.__getitem__, reverse=True), "", ""]
     is_clear = weights.get(first, 0) >= max(ENOUGH, CLEARLY * weights.get(second, 0))
     return first if is_clear else ""
@@ -179,10 +180,11 @@ def _weigh_languages(text: str) -> dict[str, int]:
     occurs."""
     index = _index()
     weights: dict[str, int] = {}
-    for word in index.weights.keys() & _WORD.findall(text):
+    words = ascii_letters(text) if text.isascii() else _WORD.findall(text.lower())
+    for word in index.weights.keys() & words:
         for language, weight in index.weights[word]:
             weights[language] = weights.get(language, 0) + weight
-    for letter in () if text.isascii() else index.any_letter.findall(text):
+    for letter in () if text.isascii() else index.any_letter.findall(text.lower()):
         if (language := index.letters[letter]) in weights:
             weights[language] += LETTER
     return weights

@@ -18,6 +18,7 @@ from typing import Literal
 
 import msgspec
 
+from services.language.words import ascii_words
 from services.package_data import load_table
 
 Kind = Literal["greeting", "thanks", ""]
@@ -45,7 +46,7 @@ def load_small_talk() -> SmallTalk:
     return load_table("router.text", "small_talk.toml", SmallTalk)
 
 
-_FACES = frozenset(":;=<")
+_FACES = re.compile("[:;=<]")
 """First characters of all emoticons."""
 _EMOTICON = re.compile(r"[:;=<](?<!\w.)(?:'?-?[)\]DdPp]|3)(?!\w)")
 _WORD = re.compile(r"[^\W_]+")
@@ -156,7 +157,7 @@ def opt_choice(text: str) -> Choice:
 def _words(text: str) -> list[str]:
     """Return the words in lower case, without accents."""
     if text.isascii():  # most texts
-        return _WORD.findall(text.lower())
+        return ascii_words(text)
     folded = unicodedata.normalize("NFKD", text).casefold()
     return _WORD.findall(_MARK.sub("", folded).replace("ł", "l").replace("ı", "i"))
 
@@ -175,29 +176,31 @@ def _spellings(word: str) -> tuple[str, ...]:
 
 def _kinds(text: str) -> frozenset[str]:
     """Return the kinds of all phrases and emoji in a text; none if there is anything else in it."""
-    if not _FACES.isdisjoint(text):
+    if _FACES.search(text):
         text = _EMOTICON.sub("☺", text)
-    kinds = set(_phrase_kinds(text))
-    if not text.isascii():
+    kinds = _phrase_kinds(text)
+    if kinds is not None and not text.isascii():
         emoji = _index().emoji
         symbols = (c for c in _SYMBOL.findall(text) if unicodedata.category(c)[0] not in "PCM")
         kinds.update(emoji.get(symbol, "") for symbol in symbols)
-    return frozenset() if "" in kinds else frozenset(kinds)
+    return frozenset() if kinds is None or "" in kinds else frozenset(kinds)
 
 
-def _phrase_kinds(text: str) -> Iterator[str]:
-    """Yield the kinds of the phrases in order; the first word of no phrase ends them with ''."""
+def _phrase_kinds(text: str) -> set[str] | None:
+    """Return the kinds of the phrases in a text; None if it has a word of no phrase."""
     words = _words(text)
-    at, kind, has_thanks = 0, "", False
+    kinds: set[str] = set()
+    at, kind = 0, ""
     while at < len(words):
-        size = _name_size(words, at, kind) or (_favour_size(words, at) if has_thanks else 0)
+        size = _name_size(words, at, kind) or (_favour_size(words, at) if THANKS in kinds else 0)
         kind = FILLER
         if not size:
             size, kind = _longest_phrase(words, at)
-        yield kind
-        if not size:
-            return
-        at, has_thanks = at + size, has_thanks or kind == THANKS
+        if not size:  # nearly always at the first word or the second
+            return None
+        kinds.add(kind)
+        at += size
+    return kinds
 
 
 def _longest_phrase(words: list[str], at: int) -> tuple[int, str]:

@@ -8,7 +8,8 @@ configures a closing. Public holidays are known from 2000 to 2076.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache, partial
 from itertools import pairwise
@@ -32,6 +33,9 @@ LOOK_AHEAD = 60
 CACHED_WEEKS = 64
 """Computed weeks in the cache of a department, at most some 100 KB if it opens three times a day.
 With fewer than LOOK_AHEAD, a search of all weeks would evict each before it is used again."""
+CACHED_PLACES = 4
+"""Weeks of a department with the weeks around them, in the cache of last openings: the present one,
+the next, and those of messages that were late."""
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MONTH_NAMES = ("", "January", "February", "March", "April", "May", "June", "July", "August",
     "September", "October", "November", "December")  # fmt: skip
@@ -98,10 +102,14 @@ class Hours:
 
     def __init__(self, regular: OpeningHours, exceptions: Mapping[date, OpeningHours]) -> None:
         self._week = lru_cache(CACHED_WEEKS)(partial(_week, regular, exceptions))
+        self._around = lru_cache(CACHED_PLACES)(partial(_weeks_around, self._week))
 
     def is_open(self, at: datetime) -> bool:
         """Return True if the department is open at an aware moment, in any zone."""
-        return any(start <= at < end for start, end in self._week(_week_number(at)))
+        for start, end in self._week(_week_number(at)):
+            if at < end:
+                return start <= at
+        return False
 
     def next_opening(self, at: datetime) -> datetime | None:
         """Return the first moment after `at` at which the department opens, within LOOK_AHEAD.
@@ -109,6 +117,14 @@ class Hours:
         While it is open, that is the opening after its next closing. None if there is none.
         """
         return next((start for start, _ in self.openings(at) if start > at), None)
+
+    def last_opening(self, before: datetime) -> Span | None:
+        """Return the last span that began before a moment; None if none was open in the six days
+        before it. An end that is six days later, or more, may be later still."""
+        # In another zone it may be the week beside: the spans around that one hold these days too.
+        starts, spans = self._around((before.toordinal() - 1) // 7)
+        place = bisect_left(starts, before)
+        return spans[place - 1] if place else None
 
     def openings(self, at: datetime) -> Iterator[Span]:
         """Yield the open spans that end after `at`, in order, within LOOK_AHEAD, in UTC.
@@ -179,6 +195,15 @@ def _week(
     days = [datetime.fromordinal(7 * week + 1 + day) for day in range(7)]
     spans = (span for day in days for span in _day(exceptions.get(day.date(), regular), day))
     return tuple(_join_spans(spans))
+
+
+def _weeks_around(
+    spans_of: Callable[[int], tuple[Span, ...]], week: int
+) -> tuple[list[datetime], list[Span]]:
+    """Return the spans of a week, of the one before and of the next, and their starts."""
+    weeks = range(week - 1, week + 2)
+    spans = list(_join_spans(span for each in weeks for span in spans_of(each)))
+    return [start for start, _ in spans], spans
 
 
 def _day(hours: OpeningHours, day: datetime) -> Iterator[Span]:

@@ -48,16 +48,32 @@ TOKEN = re.compile(f"{LETTERS}|{EMOJI}")
 """A word or an emoji of a folded text."""
 
 
+_APART = bytes(b if chr(b).isalnum() and b < 128 else ord(" ") for b in range(256))
+_APART_LETTERS = bytes(b if chr(b).isalpha() and b < 128 else ord(" ") for b in range(256))
+
+
+def ascii_words(text: str) -> list[str]:
+    """Words of a text in ASCII, in lower case, in a fifth of the time of a regular expression."""
+    return text.lower().encode().translate(_APART).decode().split()
+
+
+def ascii_letters(text: str) -> list[str]:
+    """Runs of letters of a text in ASCII, in lower case."""
+    return text.lower().encode().translate(_APART_LETTERS).decode().split()
+
+
 def plain_words(text: str) -> list[str]:
     """Words in lower case without accents: `Één fiéts!` -> een fiets. An underscore, the mark of
     WhatsApp for italics, belongs to no word."""
-    return _WORD.findall(fold_case(text))
+    return ascii_words(text) if text.isascii() else _WORD.findall(fold_case(text))
 
 
 def tokens(text: str) -> list[str]:
     """Words and emoji, folded."""
+    if text.isascii():  # most texts
+        return ascii_words(text)
     plain = fold_case(text)
-    return (_WORD if plain.isascii() else TOKEN).findall(plain)
+    return ascii_words(plain) if plain.isascii() else TOKEN.findall(plain)
 
 
 def fold_case(text: str) -> str:

@@ -1,3 +1,4 @@
+import base64
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
@@ -6,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services import clock
-from services.ids import created_at, parse_uuid, uuid7
+from services.ids import CONVERSATION, conversation_id, created_at, parse_uuid, uuid7
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOMENTS = st.integers(0, 2**53).map(lambda n: EPOCH + timedelta(microseconds=n))
@@ -46,6 +47,14 @@ def test_uuid7_holds_version_time_and_randomness_as_the_rfc_says(
     assert (id.version, id.variant) == (7, "specified in RFC 4122")
     assert int(bits[:48], 2) == (at - EPOCH) // timedelta(milliseconds=1)
     assert bits[52:64] + bits[66:] == f"{int.from_bytes(chance, 'big'):080b}"[6:]
+
+
+@given(st.binary(min_size=16, max_size=16))
+def test_conversation_id_is_the_number_and_all_of_the_randomness_in_base_32(chance: bytes) -> None:
+    id = conversation_id("10000001", chance)
+    form = CONVERSATION.fullmatch(id)
+    assert form and form[1] == "10000001"
+    assert base64.b32decode(id.partition("-")[2].upper() + "======") == chance
 
 
 @given(MOMENTS, MOMENTS, CHANCE, CHANCE)

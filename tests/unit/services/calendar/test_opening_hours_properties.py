@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import pytest
 from hypothesis import example, given
@@ -22,7 +22,7 @@ from services.calendar.opening_hours_syntax import fault, parse_expression
 
 OFFICE = "Mo-Fr 09:00-17:00; Th 09:00-20:00; PH off"
 NIGHT = "Fr-Su 22:00-03:00"
-MICROSECOND = timedelta(microseconds=1)
+MICROSECOND, SIX_DAYS = timedelta(microseconds=1), timedelta(days=6)
 
 DAYS = st.sampled_from(["Mo", "Tu", "Th", "Sa", "Su", "Mo-Fr", "Sa,Su", "Fr-Mo", "Mo-Su", "PH"])
 QUARTERS = st.integers(0, 95).map(lambda n: f"{n // 4:02d}:{n % 4 * 15:02d}")
@@ -108,6 +108,24 @@ def test_open_time_added_in_two_parts_is_as_long_as_in_one(
         spans = [(max(start, at), min(end, ends)) for start, end in hours.openings(at)]
         waited = sum(((end - start) for start, end in spans if start < ends), timedelta())
         assert waited == one + other
+
+
+@pytest.mark.slow
+@given(EXPRESSIONS, OWN, INSTANTS)
+@example("24/7", [], datetime(2026, 11, 29, 23, 30, tzinfo=UTC))
+@example("Su 20:00-24:00; Mo 00:00-02:00", [], datetime(2026, 11, 30, 12, tzinfo=UTC))
+def test_last_opening_is_the_last_of_all_that_began_before_a_moment(
+    expression: str, own: list[Closing], at: datetime
+) -> None:
+    hours, since, soon = compile_hours(expression, own), at - SIX_DAYS, at + SIX_DAYS
+    before = list(takewhile(lambda span: span[0] < at, hours.openings(since)))
+    last = hours.last_opening(at)
+    if before:
+        start, end = before[-1]
+        assert last and max(last[0], since) == max(start, since)
+        assert min(last[1], soon) == min(end, soon)
+    else:
+        assert last is None or last[1] <= since
 
 
 class Counted:
