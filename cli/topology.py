@@ -47,10 +47,10 @@ def definitions(path: Path | None) -> None:
 @config_option
 @json_option
 def declare(path: Path | None, as_json: bool) -> None:
-    """Declare exchanges, queues and bindings, and set the policies, which have the limits.
+    """Declare exchanges, queues, bindings and policies.
 
-    Needs POSTKAMER_AMQP_URL, and POSTKAMER_BROKER_MANAGEMENT_URL for the policies, as
-    administrator.
+    The policies have the limits. Needs POSTKAMER_AMQP_URL, and POSTKAMER_BROKER_MANAGEMENT_URL for
+    the policies, as administrator.
     """
     queues = _load_queues(path)
     try:

@@ -2,7 +2,7 @@
 
 The connector resolves the name, checks the address, speaks TLS and keeps connections, and aiohttp's
 parser reads the answer. We use nothing of what its session adds (redirects, cookies, proxies,
-hooks), which takes twice the CPU time of all the rest. aiohttp documents the connector, and not
+hooks), which takes more CPU time than all the rest. aiohttp documents the connector, and not
 the protocol and the writer: tests with real servers tell when a new version changes these.
 """
 

@@ -17,7 +17,8 @@ class Road:
         self._near: set[asyncio.StreamWriter] = set()
         self._far: set[asyncio.StreamWriter] = set()
         self._cut = False
-        self._words, self._lets = b"", asyncio.Event()
+        self._words: tuple[bytes, ...] = ()
+        self._lets = asyncio.Event()
         self._lets.set()
 
     async def travel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -32,10 +33,14 @@ class Road:
     async def _carry(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: bool = False
     ) -> None:
+        seen = 0
         with suppress(OSError):
             while (data := await reader.read(CHUNK)) and not self._cut:
-                if answers and self._words and self._words in data:
+                while answers and seen < len(self._words) and self._words[seen] in data:
+                    seen += 1
+                if self._words and seen == len(self._words):
                     await self._lets.wait()
+                    seen = 0
                 if not answers:
                     self.hear(data)
                 writer.write(data)
@@ -43,13 +48,14 @@ class Road:
         if not self._cut:
             writer.close()
 
-    def keep_back(self, words: bytes) -> None:
-        """An answer with these words, and what comes after it on its connection."""
+    def keep_back(self, *words: bytes) -> None:
+        """Keep back the answer that has the last of these words, after answers with those before it
+        on its connection, and what comes after it there."""
         self._words = words
         self._lets.clear()
 
     def let_go(self) -> None:
-        self._words = b""
+        self._words = ()
         self._lets.set()
 
     def cut(self) -> None:

@@ -26,8 +26,9 @@ from tests.support.faults.send_crash_scenario import (
 )
 from tests.support.observer import until
 
-SEALED_CONTENT = b'"sealed": "'
-"""Bytes in the answer to a claim, and in no other answer to this deliverer."""
+SEALED_CONTENT, COMMITTED = b'"sealed": "', b"COMMIT\0"
+"""Bytes in the answer to a claim, and in no other answer to this deliverer; and in that to the end
+of its transaction."""
 Reached = Callable[[list[str]], Awaitable[None]]
 Hold = Callable[[Letters], AbstractAsyncContextManager[Reached]]
 QUEUE = topology.partition_queue(topology.partition_of(NUMBER, PARTITIONS))
@@ -50,8 +51,8 @@ async def _waiting(letters: Letters, statement: str, count: int) -> None:
 
 @asynccontextmanager
 async def _claimed(letters: Letters) -> AsyncIterator[Reached]:
-    """The claim is committed and its answer does not come: the messages are in it."""
-    letters.road.keep_back(SEALED_CONTENT)
+    """The claim is committed and the answer to that does not come."""
+    letters.road.keep_back(SEALED_CONTENT, COMMITTED)
     try:
         yield partial(_in_state, letters, "sending")
     finally:
