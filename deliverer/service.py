@@ -283,6 +283,7 @@ async def _run_sending(
     ):
         sender = SendLoop(ledger, poster, accounts, record_attempt)
         uploader = MediaUploader(uploads, ledger, files, file_poster, accounts, record_attempt)
+        await uploader.prepare()
         async with (
             background_task(sender.sweep()) as sweep,
             background_task(uploader.run()) as upload,

@@ -74,14 +74,16 @@ class MediaUploader:
         self._tasks = TaskLimiter(FILES_AT_ONCE, "upload.failed")
         self._in_flight: Counter[str] = Counter()
 
+    async def prepare(self) -> None:
+        """Make uploads due that stood still or were not scanned. This comes before any message is
+        claimed: one would go with a file that nobody scanned."""
+        resume = partial(self._uploads.resume_stopped, is_scanning=self._files.scanner is not None)
+        await retry_while_unavailable(resume, "uploads")
+
     async def run(self) -> None:
         """Upload files that messages wait for, while the service runs. At the end cancel the
         uploads and release their claims, so that the next process can redo them."""
         try:
-            resume = partial(
-                self._uploads.resume_stopped, is_scanning=self._files.scanner is not None
-            )
-            await retry_while_unavailable(resume, "uploads")
             await self._tasks.process_claimed(self._claim, self._process)
         finally:
             await self._tasks.cancel_all()

@@ -239,7 +239,8 @@ async def test_routers_killed_while_a_destination_is_full_lose_double_and_reorde
 ) -> None:
     run = "full"
     arrivals, crowd = await arriving(watch, run), Crowd(session, town, run, NUMBERS)
-    await asyncio.to_thread(town.kill, "deliverer")
+    for name in DELIVERERS:
+        await asyncio.to_thread(town.kill, name)
     with small_queues(town.broker, "destination", FULL_BYTES):
         crowd.write(*FULL)
         async with trickle(session, town, run):

@@ -56,9 +56,9 @@ async def test_file_uploaded_without_a_scanner_is_scanned_before_it_goes_again(
             await office.send(IMAGE, media=media)
     clamav.start()
     office.scanner = Scanner(clamav.url)
+    id = await office.queue(IMAGE, media=bad)  # it waits when the process starts
     async with office.working():
-        refused = await office.send(IMAGE, media=bad, end="failed")
-        assert refused["reason"].startswith("upload_malware")
+        assert (await office.until(id, "failed"))["reason"].startswith("upload_malware")
         await office.send(IMAGE, media=good)
     async with office.working():
         await office.send(IMAGE, media=good)

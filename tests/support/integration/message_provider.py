@@ -192,6 +192,7 @@ class Office:
             uploads = MediaUploadStore(self.pool, process, names)
             files, note = MediaSource(self.store, self.scanner), self.attempts.append
             carrier = MediaUploader(uploads, ledger, files, bearer, accounts, note)
+            await carrier.prepare()
             async with background_task(carrier.run()), background_task(outbound.run()):
                 yield
 

@@ -65,7 +65,7 @@ def full() -> Findings:
         held=held(),
         latencies=[LatencyAt(share, 2600 * share, ends) for share in (0.1, 0.5, 0.8)],
         instances=[
-            Instances(count, 2080.0, COST | APART | {"router": used})
+            Instances(count, 30_000, COST | APART | {"router": used})
             for count, used in ((1, 200.0), (2, 220.0), (4, 280.0))
         ],
         ceilings={"HTTP server": 40.0, "COPY": 260.0},
