@@ -44,10 +44,10 @@ class LatencyAt(msgspec.Struct):
 
 
 class Instances(msgspec.Struct):
-    """Several instances of each service, at one rate."""
+    """Several instances of each service, with a backlog."""
 
     count: int
-    rate: float
+    messages: int
     cost: Mapping[str, float]
     """Service -> CPU microseconds of a message, of all its instances together."""
     losses: Sequence[str] = ()

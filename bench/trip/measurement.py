@@ -114,7 +114,7 @@ def _measure_town(town: Town, findings: Findings, options: Namespace) -> None:
     if LATENCY in options.steps:
         findings.latencies = steps.measure_latencies(town, rate, options.hold / 2)
     if INSTANCES in options.steps:
-        findings.instances = steps.measure_instances(town, rate, options.hold / 2)
+        findings.instances = steps.measure_instances(town, rate)
     if options.storm:
         findings.storm = steps.measure_storm(town, options.storm_hour)
     if options.soak:

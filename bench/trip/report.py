@@ -114,7 +114,7 @@ def _instances_table(found: Sequence[Instances]) -> Iterator[str]:
     if not found:
         return
     yield ""
-    yield f"Several instances of each service, at {found[0].rate:,.0f}/s; us a message"
+    yield f"Several instances of each service, {found[0].messages:,} messages waiting; us a message"
     yield f"{'':14}" + "".join(f"{each.count:10}" for each in found)
     for name in found[0].cost:
         yield f"{name:14}" + "".join(f"{each.cost[name]:10.0f}" for each in found)

@@ -27,8 +27,8 @@ FIRST_DAY = Phase(200.0, 20.0)
 empty, and keeps that plan; autovacuum looks once a minute."""
 COUNTS = 1, 2, 4
 """Instances of each service between which the cost of a message is compared."""
-SHARE_OF_INSTANCES = 0.8
-"""Share of the held rate at which they are compared."""
+BACKLOG_SECONDS = 12.0
+"""Seconds of messages that wait for them: more than one of each is needed, so batches are full."""
 Say = Callable[[str], None]
 
 
@@ -110,14 +110,16 @@ def warm_up(town: Town) -> None:
     town.stage.database.execute("analyze")
 
 
-def measure_instances(town: Town, held: float, seconds: float) -> list[Instances]:
-    """Measure the cost of a message with several instances of each service, at one rate."""
+def measure_instances(town: Town, held: float) -> list[Instances]:
+    """Measure the cost of a message with several instances of each service, on a backlog."""
     found = []
     for count in COUNTS:
         with town.instances(count):
             run_load(town, [WARM_UP])
-            run = run_load(town, [Phase(held * SHARE_OF_INSTANCES, seconds)])
-        found.append(Instances(count, run.rate, cost_of(run), run.losses))
+            with town.frozen("router"):
+                sending = send(town, [Phase(held, BACKLOG_SECONDS)])
+            run = follow(town, sending)
+        found.append(Instances(count, len(run.moments.due), cost_of(run), run.losses))
     return found
 
 

@@ -3,6 +3,7 @@ broker and a database of their own, and a CRM that costs little.
 """
 
 import re
+import signal
 import time
 import urllib.error
 import urllib.request
@@ -113,6 +114,20 @@ class Town:
                     self.copies[f"{name} {n}"] = copy
                     self._wait_for(copy, _ready_url(name, settings[_port_of(name)]))
             yield
+
+    @contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        """Keep all instances of a service from working while the context is open: for less than the
+        20 s after which the broker takes them for dead."""
+        processes = [self.services[name]]
+        processes += [each for copy, each in self.copies.items() if copy.startswith(f"{name} ")]
+        for process in processes:
+            process.send(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                process.send(signal.SIGCONT)
 
     def _drop(self, name: str) -> None:
         self.copies.pop(name).stop()
