@@ -15,6 +15,7 @@ from deliverer.meta.ledger import Ledger
 from deliverer.meta.media_uploader import FILES_AT_ONCE, PER_ACCOUNT
 from deliverer.meta.number_breaker import MAX_IN_FLIGHT, SILENT_IN_A_ROW, UNWELL
 from deliverer.meta.send_loop import WINDOW, SendLoop
+from deliverer.meta.shared_pacing import TURN_LOCK
 from deliverer.transport.response import Body, Response
 from services import clock
 from services.tasks import background_task
@@ -93,7 +94,14 @@ async def until_all_have_reason(office: Office, reason: str) -> None:
     others = (
         "select count(*) from deliverer.ledger where state <> 'queued' or reason not like $1 || '%'"
     )
-    await until(lambda: office.pool.fetchval(others, reason), lambda count: count == 0, LONG)
+
+    async def count_others() -> int:
+        async with office.pool.acquire() as connection, connection.transaction():
+            # No claim is under way meanwhile: what it took would still look queued.
+            await connection.execute("select pg_advisory_xact_lock($1)", TURN_LOCK)
+            return int(await connection.fetchval(others, reason))
+
+    await until(count_others, lambda count: count == 0, LONG)
 
 
 async def until_all_ended(office: Office) -> None:
