@@ -59,15 +59,19 @@ class BatchReceiver(HttpReceiver):
             return batch
         batch = self._open = _Batch()
         batch.add(delivery)
-        await asyncio.sleep(0)  # those that started with this one join it
-        if self._open is batch:
-            self._open = None
         try:
+            await asyncio.sleep(0)  # those that started with this one join it
+            self._close(batch)
             if len(batch.deliveries) > 1:
                 batch.answer = await self._post(batch.deliveries)
         finally:
+            self._close(batch)  # also if this was cancelled: nobody would post it
             batch.is_answered.set()
         return batch
+
+    def _close(self, batch: _Batch) -> None:
+        if self._open is batch:
+            self._open = None
 
     async def _post(self, deliveries: Sequence[Delivery]) -> Response:
         keys = self._endpoint.keys()

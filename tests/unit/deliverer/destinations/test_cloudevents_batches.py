@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 from standardwebhooks.webhooks import Webhook
 
-from deliverer.destinations.cloudevents_batches import BATCH_BYTES
+from deliverer.crm.http_receiver import DestinationEndpoint
+from deliverer.destinations.cloudevents_batches import BATCH_BYTES, BatchReceiver
 from deliverer.transport.response import Response
 from services.contract import Delivery
 from tests.support.deliverer.delivery_harness import OK, Harness, of, spread
@@ -100,3 +101,17 @@ async def test_batch_has_a_bound_of_bytes() -> None:
     crm, data = BatchCrm(), msgspec.json.encode("x" * (BATCH_BYTES // 2))
     await deliver(crm, *(delivery(n, f"{n}", data=data) for n in range(4)), most=16)
     assert crm.asked == [[0, 1], [2, 3]]
+
+
+async def test_event_that_is_given_up_before_its_batch_goes_holds_up_no_other() -> None:
+    """As when the channel is lost: the next session delivers by the same receiver."""
+    receiver = BatchReceiver(DestinationEndpoint("x://crm", lambda: (b"key",), ""), BatchCrm(), 4)
+    first, joined = (
+        asyncio.create_task(receiver.deliver(of(n, name), may_join=True))
+        for n, name in ((1, "a"), (2, "b"))
+    )
+    await asyncio.sleep(0)  # both begin
+    first.cancel()
+    async with asyncio.timeout(5):
+        assert (await joined).failure == "reset"
+        assert await receiver.deliver(of(3, "c"), may_join=True) is OK
