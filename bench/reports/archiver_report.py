@@ -44,8 +44,9 @@ def table(rounds: Sequence[ArchiverSample]) -> Iterator[Line]:
         yield f"{name:22}{spent:>26}{memory}"
     yield ""
     yield f"{'One archiver':44}{'target':>10}{'measured':>10}"
-    measured = statistics.median(_shares(rounds, WHOLE))
-    yield at_least(f"of the rate of a {WHOLE}", OF_BARE, measured)
+    for kind in (WHOLE, KEYED, PLAIN):
+        measured = statistics.median(_shares(rounds, kind))
+        yield at_least(f"of the rate of a {kind}", OF_BARE, measured)
 
 
 def _shares(rounds: Sequence[ArchiverSample], of: str) -> list[float]:
