@@ -1,5 +1,6 @@
 """Ids that sort by time, made from a moment and random bytes. Pure: `services.clock` has both."""
 
+import base64
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -13,17 +14,12 @@ _RANDOM_A, _RANDOM_B = (1 << 12) - 1 << 64, (1 << 62) - 1
 CONVERSATION = re.compile(r"([0-9]{5,32})-[a-z2-7]{26}")
 """Id of a conversation: the id of our number (group 1), then 128 bits that cannot be guessed."""
 
-_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
-_PAIRS = [one + other for one in _LETTERS for other in _LETTERS]
-
 UUID_FORM = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def conversation_id(number: str, chance: bytes) -> str:
     """Return the id of a conversation at our number, from 128 bits that cannot be guessed."""
-    bits = int.from_bytes(chance, "big") << 2  # 26 letters have room for 130
-    letters = [_PAIRS[bits >> place & 1023] for place in range(120, -10, -10)]
-    return f"{number}-{''.join(letters)}"
+    return f"{number}-{base64.b32encode(chance).decode().rstrip('=').lower()}"
 
 
 def parse_uuid(text: str) -> uuid.UUID | None:

@@ -11,7 +11,7 @@ from services.amqp.queue_lengths import asking_connection
 
 async def delete_queues(urls: str, names: Iterable[str]) -> None:
     """Delete queues. One that does not exist is none."""
-    async with await aio_pika.connect(urls.split(",")[0], timeout=CONNECT_SECONDS) as connection:
+    async with asking_connection(urls, CONNECT_SECONDS) as connection:
         channel = await connection.channel()
         for name in names:
             await channel.queue_delete(name)

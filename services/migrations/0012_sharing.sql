@@ -12,7 +12,7 @@ create table sharing.instance (
     seen_at timestamptz not null default now()
 );
 
--- The number of partitions that all services go by: services.partition_count.
+-- The number of partitions that all services go by: services.amqp.partition_count.
 create table sharing.partitions (
     only_one boolean primary key default true check (only_one),
     count int not null check (count > 0),
