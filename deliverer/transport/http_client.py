@@ -12,7 +12,7 @@ import msgspec
 from aiohttp.http import HttpProcessingError
 
 from deliverer.transport.connection_reuse import NOT_REPEATED, ConnectionReuse, may_repeat
-from deliverer.transport.exchange import Answer, Exchanges, Request, TlsContext
+from deliverer.transport.request_sender import Answer, Request, RequestSender, TlsContext
 from deliverer.transport.response import Body, Failure, Response
 from deliverer.transport.retry_after import retry_after_seconds
 from deliverer.transport.ssrf import Network, is_allowed_address
@@ -37,8 +37,8 @@ def system_tls_context() -> bool:
 class HttpClient:
     def __init__(
         self,
-        pooled: Exchanges,
-        unpooled: Exchanges,
+        pooled: RequestSender,
+        unpooled: RequestSender,
         tls: Tls = system_tls_context,
         max_bytes: int = ANSWER_BYTES,
         reuse: ConnectionReuse = NOT_REPEATED,
@@ -55,18 +55,18 @@ class HttpClient:
     ) -> Response:
         """Make one attempt, and repeat it once, over a new connection, if it met a closed one."""
         request = Request(method, url, body, headers)
-        exchanges = self._unpooled if method in self._reuse.unpooled else self._pooled
-        answer = await self._request(exchanges, request)
+        sender = self._unpooled if method in self._reuse.unpooled else self._pooled
+        answer = await self._request(sender, request)
         if not may_repeat(method, body, answer, self._reuse.repeatable):
             return answer
         answer = await self._request(self._unpooled, request)
         # The first may have left us, so even if the second could not, the message is in doubt.
         return msgspec.structs.replace(answer, calls=2, request_sent=True)
 
-    async def _request(self, exchanges: Exchanges, request: Request) -> Response:
+    async def _request(self, sender: RequestSender, request: Request) -> Response:
         answer = Answer()
         try:
-            await exchanges.run(request, self._tls(), self._max_bytes, answer)
+            await sender.send(request, self._tls(), self._max_bytes, answer)
         except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError) as error:
             # If it breaks in the body, the part that arrived is enough: the status says the most.
             if answer.head is None:
@@ -151,7 +151,7 @@ async def http_client(
     unpooled = connector(force_close=True)
     pooled = connector(keepalive_timeout=reuse.idle_seconds) if reuse.idle_seconds else unpooled
     async with pooled, unpooled:
-        first, second = Exchanges(pooled, seconds), Exchanges(unpooled, seconds)
+        first, second = RequestSender(pooled, seconds), RequestSender(unpooled, seconds)
         yield HttpClient(first, second, tls, answer_bytes, reuse)
 
 

@@ -104,7 +104,7 @@ async def test_batch_has_a_bound_of_bytes() -> None:
 
 
 async def test_event_that_is_given_up_before_its_batch_goes_holds_up_no_other() -> None:
-    """As when the channel is lost: the next session delivers by the same receiver."""
+    """A lost channel gives it up, and the next session delivers by the same receiver."""
     receiver = BatchReceiver(DestinationEndpoint("x://crm", lambda: (b"key",), ""), BatchCrm(), 4)
     first, joined = (
         asyncio.create_task(receiver.deliver(of(n, name), may_join=True))

@@ -12,13 +12,13 @@ from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import Connection
 
 from deliverer.transport.connection_reuse import ConnectionReuse
-from deliverer.transport.exchange import Exchanges
 from deliverer.transport.http_client import (
     ANSWER_BYTES,
     HttpClient,
     _classify_error,
     _is_without_answer,
 )
+from deliverer.transport.request_sender import RequestSender
 from deliverer.transport.response import Response
 
 KEY = ConnectionKey("crm.example", 443, True, True, None, None, None)
@@ -139,12 +139,12 @@ class Wire(asyncio.Transport):
         self.protocol.connection_lost(None)
 
 
-def exchanges(connector: Any) -> Exchanges:
-    return Exchanges(connector, seconds=10)
+def sender(connector: Any) -> RequestSender:
+    return RequestSender(connector, seconds=10)
 
 
 async def post_over(connector: Connector) -> Response:
-    through = exchanges(connector)
+    through = sender(connector)
     return await HttpClient(through, through).post("https://x", b"{}", {})
 
 
@@ -206,7 +206,7 @@ async def test_connection_is_used_again_only_after_a_whole_answer(
 
 async def test_address_that_is_none_of_http_gets_no_request() -> None:
     server = Connector(PLAIN)
-    client = HttpClient(exchanges(server), exchanges(server))
+    client = HttpClient(sender(server), sender(server))
     for url in ("ftp://x/", "/events", "https://[x/"):
         assert (await client.post(url, b"{}", {})).status == 0
     assert server.kept == []
@@ -228,7 +228,7 @@ class Refusing(Connector):
 async def test_message_stays_in_doubt_if_only_the_first_of_two_requests_left() -> None:
     kept = Connector(PLAIN)
     reuse = ConnectionReuse(repeatable=frozenset({"POST"}))
-    client = HttpClient(exchanges(kept), exchanges(Refusing()), reuse=reuse)
+    client = HttpClient(sender(kept), sender(Refusing()), reuse=reuse)
     assert await client.post("https://x", b"{}", {}) == Response(status=200, body=b"{}")
     answer = await client.post("https://x", b"{}", {})
     assert answer == Response(failure="refused", request_sent=True, calls=2)
@@ -240,6 +240,6 @@ async def test_get_that_meets_a_closed_connection_is_made_again() -> None:
         ("GET", Response(status=200, body=b"{}", calls=2)),
         ("POST", Response(failure="reset", closed_before_answer=True)),
     ):
-        client = HttpClient(exchanges(Connector(PLAIN)), exchanges(Connector(PLAIN)))
+        client = HttpClient(sender(Connector(PLAIN)), sender(Connector(PLAIN)))
         assert (await client.request(method, "https://x", b"", {})).calls == 1
         assert await client.request(method, "https://x", b"", {}) == answer

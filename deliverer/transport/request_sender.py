@@ -51,8 +51,8 @@ class Answer:
     """True if the connection had carried a request before."""
 
 
-class Exchanges:
-    """Requests over the connections of one connector, each with at most `seconds`."""
+class RequestSender:
+    """Sends requests over the connections of one connector, each with at most `seconds`."""
 
     def __init__(self, connector: aiohttp.TCPConnector, seconds: float) -> None:
         self._connector, self._seconds = connector, seconds
@@ -67,7 +67,7 @@ class Exchanges:
         if connector.force_close:
             self._common["Connection"] = "close"
 
-    async def run(self, request: Request, tls: TlsContext, max_bytes: int, answer: Answer) -> None:
+    async def send(self, request: Request, tls: TlsContext, max_bytes: int, answer: Answer) -> None:
         """Make a request, and put into `answer` what comes, at most `max_bytes` of its body.
         Redirects are not followed: they would carry the content elsewhere.
 
@@ -83,7 +83,7 @@ class Exchanges:
             answer.on_used_connection = protocol in self._used
             if not answer.on_used_connection:
                 self._used.add(protocol)
-            await self._exchange(protocol, url, request, max_bytes, answer)
+            await self._send_and_read(protocol, url, request, max_bytes, answer)
         except BaseException:
             connection.close()
             raise
@@ -97,7 +97,7 @@ class Exchanges:
         except TimeoutError as error:
             raise aiohttp.ConnectionTimeoutError from error
 
-    async def _exchange(
+    async def _send_and_read(
         self, protocol: ResponseHandler, url: URL, request: Request, max_bytes: int, answer: Answer
     ) -> None:
         protocol.set_response_params(read_until_eof=True, auto_decompress=False)
@@ -137,7 +137,7 @@ def _make_target(origin: URL, tls: TlsContext) -> aiohttp.ClientRequest:
 
 
 def _give_up(protocol: ResponseHandler) -> None:
-    """End an exchange that takes too long. `asyncio.timeout` around it takes some 10 us more."""
+    """End a request that takes too long. `asyncio.timeout` around it takes some 10 us more."""
     protocol.set_exception(TimeoutError())
     if protocol.transport:
         protocol.transport.abort()
