@@ -67,7 +67,7 @@ DIVIDED = 40, 8, 8.0
 """The same, when the number of partitions changes."""
 TRICKLE_SECONDS = 0.2
 DRAIN_SECONDS = 120.0
-HOLDS_SECONDS = 30.0
+HOLDS_SECONDS = 15.0
 """Longest wait until another router holds a partition. It hears at once that the other one's
 connection is gone, and takes the epoch with the first message."""
 FIRST, SECOND, THIRD = ROUTERS = "router", "router-2", "router-3"
