@@ -25,12 +25,13 @@ class Repartition:
     async def run(self, pool: Pool) -> int | None:
         """Change the number, and return what it was; raises CommandRefused while anything is under
         way. The lock keeps a service that starts now from reading the former number."""
-        try:
-            async with pool.acquire() as connection, connection.transaction():
-                await connection.execute("lock table sharing.partitions in access exclusive mode")
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute("lock table sharing.partitions in access exclusive mode")
+            try:
                 return await self._change(connection)
-        except (*BROKER_ERRORS, TimeoutError) as error:
-            raise CommandRefused(f"topology repartition: {error or type(error).__name__}") from None
+            except (*BROKER_ERRORS, TimeoutError) as error:
+                reason = str(error) or type(error).__name__
+                raise CommandRefused(f"the broker does not answer: {reason}") from None
 
     async def _change(self, connection: Connection) -> int | None:
         before = await read_partition_count(connection)
