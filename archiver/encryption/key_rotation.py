@@ -36,14 +36,16 @@ async def rotate_municipality_key(
     number. The old key is deleted when no key is wrapped under it. If interrupted, the next call
     continues."""
     version = await _ensure_new_version(pool, keys, tenant)
-    done = 0
+    done, start = 0, ""
     while True:
         async with pool.acquire() as connection, connection.transaction():
-            rewrapped = await _rewrap_batch(connection, keys, tenant, version)
-        done += rewrapped
+            rewrapped = await _rewrap_batch(connection, keys, tenant, version, start)
+        done += len(rewrapped)
         progress(done)
-        if not rewrapped:
+        if not rewrapped and not start:
             break
+        # A key that was made meanwhile under the old one may be before: the last walk finds none.
+        start = rewrapped[-1] if rewrapped else ""
     await pool.execute(_DELETE_OLD, tenant, version)
     return done
 
@@ -67,10 +69,13 @@ async def _ensure_new_version(pool: Pool, keys: KeyStore, tenant: str) -> int:
     return version
 
 
-async def _rewrap_batch(connection: Connection, keys: KeyStore, tenant: str, version: int) -> int:
-    rows = await connection.fetch(_UNDER_OLDER, tenant, version, AT_ONCE)
+async def _rewrap_batch(
+    connection: Connection, keys: KeyStore, tenant: str, version: int, start: str
+) -> list[str]:
+    """Return the conversations whose keys were wrapped again, the first ones from `start` on."""
+    rows = await connection.fetch(_UNDER_OLDER, tenant, version, AT_ONCE, start)
     if not rows:
-        return 0
+        return []
     municipality_key = await keys.municipality_key(connection, tenant, version)
     names = [conversation_key_name(tenant, row["conversation"]) for row in rows]
     wrapped = [
@@ -79,7 +84,7 @@ async def _rewrap_batch(connection: Connection, keys: KeyStore, tenant: str, ver
     ]
     conversations = [row["conversation"] for row in rows]
     await connection.execute(_REWRAP_CONVERSATIONS, tenant, version, conversations, wrapped)
-    return len(rows)
+    return conversations
 
 
 _MUNICIPAL = """
@@ -107,7 +112,8 @@ select k.tenant, k.conversation, k.version, k.wrapped, m.wrapped as above, m.mas
     k.tenant as under_tenant, k.conversation as under
 from archiver.conversation_key k
 join archiver.municipality_key m using (tenant, purpose, version)
-where k.tenant = $1 and k.version < $2 order by k.conversation limit $3 for update of k
+where k.tenant = $1 and k.version < $2 and k.conversation >= $4
+order by k.conversation limit $3 for update of k
 """
 
 _REWRAP_CONVERSATIONS = """
