@@ -18,11 +18,12 @@ from archiver.log import checkpoint_signer, outside_head
 from archiver.log.outside_head import HeadKeeper
 from archiver.log.writer import Writer
 from archiver.media import fetcher, scan_worker
+from archiver.media.claim import POLL_SECONDS
 from archiver.media.fetcher import Fetcher
 from archiver.media.provider_client import media_client
 from archiver.media.routes import MediaRoutes
 from archiver.media.scan_worker import ScanWorker
-from archiver.media.store import MediaStore
+from archiver.media.store import FETCH_WAITS, MediaStore
 from archiver.media.waiting_metrics import count_waiting
 from archiver.openapi import document
 from archiver.operator_actions import record_operator_actions
@@ -68,6 +69,7 @@ from services.http.token_store import (
 )
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, retry_while_unavailable
+from services.postgres.lookout import run_lookout
 from services.postgres.outbox import Relay
 from services.published_batches import published_batch_reports
 from services.tasks import background_task
@@ -257,10 +259,18 @@ async def _media_tasks(
         report = await enter(published_batch_reports(media_store.pool, [publisher]))
         media_fetcher = Fetcher(media_store, source, objects, accounts)
         relay = Relay(media_store.outbox, publisher.publish_by_number)
-        works = [relay.run(), count_waiting(media_store)]
-        works += [media_fetcher.run() for _ in range(fetcher.AT_ONCE)]
-        works += [scanner.run() for _ in range(scan_worker.AT_ONCE)]
-        yield [connection.task, report, *[await enter(background_task(work)) for work in works]]
+        lookout = await enter(run_lookout(media_store.pool))
+        to_fetch = lookout.pause_until(FETCH_WAITS, POLL_SECONDS)
+        to_scan = lookout.pause_until(scanner.waits, POLL_SECONDS)
+        works = [relay.run(lookout), count_waiting(media_store)]
+        works += [media_fetcher.run(to_fetch) for _ in range(fetcher.AT_ONCE)]
+        works += [scanner.run(to_scan) for _ in range(scan_worker.AT_ONCE)]
+        yield [
+            connection.task,
+            report,
+            lookout.task,
+            *[await enter(background_task(work)) for work in works],
+        ]
 
 
 async def _prepare_and_maintain(archive: Archive, retained_months: int) -> None:

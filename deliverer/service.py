@@ -8,11 +8,11 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from deliverer.audit.recorder import RecordAttempt, attempt_recorder
+from deliverer.crm import resends
 from deliverer.crm.attempt import DeliveryAttempt, Receiver
 from deliverer.crm.condition_store import ConditionStore
 from deliverer.crm.destination_kind import Credentials, ReceiverContext
 from deliverer.crm.replays import Replays
-from deliverer.crm.resends import run_resends
 from deliverer.crm.scheduler import BATCHES
 from deliverer.crm.sent_events import clear_sent_events
 from deliverer.crm.session import DeliveryTables, Session
@@ -21,6 +21,7 @@ from deliverer.crm.sidelined_store import SidelinedStore
 from deliverer.destinations import DESTINATIONS
 from deliverer.destinations.openklant.desk.desk_store import command_outbox
 from deliverer.ended_rows import CLEARINGS
+from deliverer.meta import ledger_sql
 from deliverer.meta.accounts import Account
 from deliverer.meta.health import health_watch
 from deliverer.meta.health.health_store import HealthStore
@@ -70,6 +71,7 @@ from services.http.server import serve
 from services.http.service_status import DestinationStatus, ServiceParts
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, retry_while_unavailable
+from services.postgres.lookout import Lookout, run_lookout
 from services.postgres.outbox import Relay
 from services.published_batches import published_batch_reports
 from services.tasks import background_task
@@ -106,16 +108,13 @@ async def deliverer(
         shared = SharedResources(
             incoming, settlements, tables, receivers, attempts.record, queues.add, {}
         )
-        relays = await enter(_run_relays(pool, shared, outgoing, config.partitions))
+        lookout = await enter(run_lookout(pool))
+        relays = await enter(_run_relays(lookout, shared, outgoing, config.partitions))
         running = await enter(_run_destinations(shared, config.destinations, credentials))
         consumers = [each.consumer for each in running.values()]
         report = await enter(drained_queue_reports(pool, consumers))
-        scanner = configured_scanner(settings.scanner_url, config, SCAN_SECONDS)
-        files = MediaSource(ObjectStore(settings.object_store), scanner)
-        sends = await enter(_run_sending(pool, files, accounts, attempts.record))
-        read_receipts = await enter(_run_read_receipts(pool, accounts))
-        health = await enter(_run_health(pool, accounts, settings.webhook_url))
-        upkeep = await enter(_run_upkeep(pool, settlements, config))
+        numbers = await enter(_run_numbers(lookout, settings, config, accounts, attempts.record))
+        upkeep = await enter(_run_upkeep(lookout, settlements, config))
         app = operations_app(
             partial(readiness_problems, pool, consumers),
             parts=partial(_parts, config, consumers, shared.sessions),
@@ -123,8 +122,8 @@ async def deliverer(
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
         notices = await enter(_owner_notices(pool, config, credentials, running).run())
         deliveries = [task for each in running.values() for task in each.tasks]
-        links = outgoing.task, incoming.task, keys, sharing, attempts.task, report, health, *upkeep
-        yield first_failure(*links, *relays, *deliveries, *notices, *sends, *read_receipts)
+        links = outgoing.task, incoming.task, keys, sharing, attempts.task, report, lookout.task
+        yield first_failure(*links, *relays, *deliveries, *numbers, *upkeep, *notices)
 
 
 class RunningDestination(NamedTuple):
@@ -163,11 +162,12 @@ class SharedResources(NamedTuple):
 
 @asynccontextmanager
 async def _run_relays(
-    pool: Pool, shared: SharedResources, outgoing: BrokerConnection, count: int
+    lookout: Lookout, shared: SharedResources, outgoing: BrokerConnection, count: int
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """Run the relays of outcomes, found commands, settlements and notices to owners. The first two
     have a publisher each, since a source has one unconfirmed publish into a partition at a time."""
     outcomes, found = (PartitionPublisher(outgoing, clock.new_id(), count) for _ in range(2))
+    pool = lookout.pool
     relays: list[Relay[Any]] = [
         Relay(outcome_outbox(pool), outcomes.publish_by_number),
         Relay(command_outbox(pool), found.publish_by_number),
@@ -178,7 +178,7 @@ async def _run_relays(
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         report = await enter(published_batch_reports(pool, [outcomes, found]))
-        yield [report, *[await enter(background_task(relay.run())) for relay in relays]]
+        yield [report, *[await enter(background_task(relay.run(lookout))) for relay in relays]]
 
 
 @asynccontextmanager
@@ -265,14 +265,34 @@ def _certificate_end(credentials: Credentials) -> datetime | None:
 
 
 @asynccontextmanager
+async def _run_numbers(
+    lookout: Lookout,
+    settings: DelivererSettings,
+    config: Configuration,
+    accounts: Mapping[str, Account],
+    record_attempt: RecordAttempt,
+) -> AsyncIterator[list["asyncio.Task[None]"]]:
+    """Run the tasks that speak with Meta for our numbers."""
+    scanner = configured_scanner(settings.scanner_url, config, SCAN_SECONDS)
+    files = MediaSource(ObjectStore(settings.object_store), scanner)
+    async with (
+        _run_sending(lookout, files, accounts, record_attempt) as sends,
+        _run_read_receipts(lookout, accounts) as read_receipts,
+        _run_health(lookout.pool, accounts, settings.webhook_url) as health,
+    ):
+        yield [*sends, *read_receipts, health]
+
+
+@asynccontextmanager
 async def _run_sending(
-    pool: Pool,
+    lookout: Lookout,
     files: MediaSource,
     accounts: Mapping[str, Account],
     record_attempt: RecordAttempt,
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """Record the trials, then run the tasks that send to Meta: sweep, media uploader, held
     messages, and the send loop, which stops first."""
+    pool = lookout.pool
     await retry_while_unavailable(partial(record_trials, pool, accounts.values()), "trials")
     names = {number: account.name for number, account in accounts.items()}
     process = clock.new_id()
@@ -286,24 +306,25 @@ async def _run_sending(
         await uploader.prepare()
         async with (
             background_task(sender.sweep()) as sweep,
-            background_task(uploader.run()) as upload,
+            background_task(uploader.run(lookout.pause_until(ledger_sql.FILE_WAITS))) as upload,
             background_task(run_held_messages(pool, names)) as hold,
-            background_task(sender.run()) as send,
+            background_task(sender.run(lookout.pause_until(ledger_sql.WAITS))) as send,
         ):
             yield [sweep, upload, hold, send]
 
 
 @asynccontextmanager
 async def _run_read_receipts(
-    pool: Pool, accounts: Mapping[str, Account]
+    lookout: Lookout, accounts: Mapping[str, Account]
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """Run the tasks that send read receipts."""
     reuse = ConnectionReuse(repeatable=frozenset({"POST"}))  # marking as read is idempotent
     async with http_client(MAX_IN_FLIGHT, ATTEMPT_SECONDS, reuse=reuse) as poster:
-        sender = ReadReceiptSender(ReadReceiptStore(pool), poster, accounts)
+        sender = ReadReceiptSender(ReadReceiptStore(lookout.pool), poster, accounts)
+        waits = lookout.pause_until(ledger_sql.READ_RECEIPT_WAITS)
         async with (
             background_task(sender.sweep()) as sweep,
-            background_task(sender.run()) as send,
+            background_task(sender.run(waits)) as send,
         ):
             yield [sweep, send]
 
@@ -326,13 +347,15 @@ async def _run_health(
 
 @asynccontextmanager
 async def _run_upkeep(
-    pool: Pool, settlements: Settlements, config: Configuration
+    lookout: Lookout, settlements: Settlements, config: Configuration
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """Count parked deliveries, send again what owners ordered, clear rows at their term, and end
     what removed destinations leave."""
+    pool = lookout.pool
+    resend_pause = lookout.pause_until(resends.WAITS, resends.POLL_SECONDS)
     works = (
         _measure_parked(settlements, config),
-        run_resends(pool, config.destinations),
+        resends.run_resends(pool, config.destinations, resend_pause),
         clear_sent_events(pool, config.destinations),
         clear_periodically(pool, CLEARINGS, config.terms.model_dump()),
         end_removed_destinations(pool, config.destinations),

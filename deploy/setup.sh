@@ -100,7 +100,10 @@ has_postgresql() {
     return 1
 }
 
-has_browser() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
+has_browser() {
+    command -v chromium-headless-shell || command -v chromium || command -v chromium-browser ||
+        command -v google-chrome
+}
 
 has_clock() { compgen -G "/usr/lib/*/faketime/libfaketimeMT.so.1"; }
 
@@ -126,6 +129,10 @@ install_packages() {
     local package
     for package in "${missing[@]}"; do
         if ! apt-cache show "$package" >>"$LOG" 2>&1; then
+            if [[ $package == chromium-headless-shell ]]; then # older distributions have the whole alone
+                missing=("${missing[@]/%$package/chromium}")
+                continue
+            fi
             [[ ! -e $OFFLINE ]] || refuse "The package lists could not be read. $PROXY"
             refuse "This distribution has no package $package; install it by hand and try again."
         fi
@@ -287,7 +294,7 @@ for part in "$@"; do
         need postgresql has_postgresql
         ;;
     scanner) need clamav-daemon test -x /usr/sbin/clamd ;;
-    browser) need chromium has_browser ;;
+    browser) need chromium-headless-shell has_browser ;;
     paper)
         need fonts-noto-core test -e /usr/share/fonts/truetype/noto/NotoSans-Regular.ttf
         need fonts-noto-color-emoji test -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf

@@ -3,6 +3,7 @@
 The row of a timer stays until it is decided. The partitions never wait for the relay.
 """
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
@@ -33,7 +34,8 @@ class TimerRelay:
     async def run(self) -> None:
         """Publish due timers for as long as the service runs."""
         await run_relay(
-            partial(retry_while_unavailable, self.publish_due, "time-outs"), POLL_SECONDS
+            partial(retry_while_unavailable, self.publish_due, "time-outs"),
+            partial(asyncio.sleep, POLL_SECONDS),
         )
 
     async def publish_due(self) -> int:
@@ -42,6 +44,8 @@ class TimerRelay:
         due, withheld = await self._store.due_since(), await self._store.withheld_since()
         metrics.timeouts_late_seconds.set(_seconds(due, now))
         metrics.held_seconds.set(_seconds(withheld, now))
+        if due is None or due > now:
+            return 0
         async with self._store.timer_relay_lock() as is_locked:
             return await self._relay.publish_batch() if is_locked else 0
 

@@ -20,9 +20,11 @@ from archiver.media.store import File, MediaStore
 from services import clock, metrics
 from services.postgres.database import retry_while_unavailable
 from services.postgres.lease import release_leases, renewed_lease
+from services.postgres.lookout import Pause
 
 POLL_SECONDS = 1.0
 """Pause before the table is polled again when no file was due."""
+POLL: Pause = partial(asyncio.sleep, POLL_SECONDS)
 
 StepResult = FetchedFile | MediaResult | FetchFailed
 Step = Callable[[File], Awaitable[StepResult]]

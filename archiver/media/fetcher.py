@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 from uuid import UUID
 
-from archiver.media.claim import POLL_SECONDS, StepResult, run_step
+from archiver.media.claim import POLL, StepResult, run_step
 from archiver.media.download_stream import Download, TooLarge
 from archiver.media.fetch_policy import (
     TOO_LARGE,
@@ -32,6 +32,7 @@ from services.config.accounts import ProviderAccount
 from services.files import object_store
 from services.files.object_store import ObjectNotFound, ObjectStore, StoreUnavailable
 from services.postgres.database import retry_while_unavailable
+from services.postgres.lookout import Pause
 from services.sealing.stream_sealing import StreamKey
 
 AT_ONCE = 6
@@ -57,7 +58,7 @@ class Fetcher:
         """Number -> its files being fetched."""
         self._turn = asyncio.Lock()
 
-    async def run(self) -> None:
+    async def run(self, pause: Pause = POLL) -> None:
         """Fetch files one after the other until cancelled. Several of these tasks run at a time."""
         while True:
             async with self._turn:  # else several tasks would see the same number below its limit
@@ -66,7 +67,7 @@ class Fetcher:
             if file:
                 await self._process(file)
             else:
-                await asyncio.sleep(POLL_SECONDS)
+                await pause()
 
     async def _claim(self) -> File | None:
         """Claim a file under a new name. A repeated query needs another name: the first may have

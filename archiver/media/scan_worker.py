@@ -1,8 +1,6 @@
 """Scan fetched files: does the content fit the announced type, and is it free of malware?"""
 
-import asyncio
-
-from archiver.media.claim import POLL_SECONDS, run_step
+from archiver.media.claim import POLL, run_step
 from archiver.media.fetch_policy import (
     MALWARE,
     UNOPENABLE,
@@ -12,12 +10,13 @@ from archiver.media.fetch_policy import (
     check_signature,
 )
 from archiver.media.reader import read, report_damage
-from archiver.media.store import File, MediaStore
+from archiver.media.store import SCAN_LATER_WAITS, SCAN_WAITS, File, MediaStore
 from services import clock
 from services.files import clamd, object_store
 from services.files.clamd import Scanner
 from services.files.object_store import ObjectNotFound, ObjectStore
 from services.postgres.database import retry_while_unavailable
+from services.postgres.lookout import Pause
 from services.sealing.wrapping import CannotDecrypt
 
 AT_ONCE = 2
@@ -30,14 +29,20 @@ class ScanWorker:
     ) -> None:
         self._media_store, self._objects, self._scanner = media_store, objects, scanner
 
-    async def run(self) -> None:
+    async def run(self, pause: Pause = POLL) -> None:
         """Scan files one after the other until cancelled. With a scanner, that includes files that
         became available while there was none."""
         while True:
             if file := await retry_while_unavailable(self._claim, "media"):
                 await run_step(self._media_store, file, self._scan)
             else:
-                await asyncio.sleep(POLL_SECONDS)
+                await pause()
+
+    @property
+    def waits(self) -> str:
+        """Condition of a `Lookout`: true while a file may have to be scanned."""
+        later = f" union all ({SCAN_LATER_WAITS})" if self._scanner else ""
+        return f"({SCAN_WAITS}){later}"
 
     async def _claim(self) -> File | None:
         include_unscanned = self._scanner is not None

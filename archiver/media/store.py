@@ -154,7 +154,9 @@ class MediaStore:
     @property
     def outbox(self) -> Outbox[MediaOutcome]:
         """Final results, for the router."""
-        return Outbox("media", self._fetch_unpublished, self._mark_published, poll_seconds=0.5)
+        return Outbox(
+            "media", self._fetch_unpublished, self._mark_published, poll_seconds=0.5, waits=_WAITS
+        )
 
     async def _fetch_unpublished(self, limit: int, suspended: Sequence[str]) -> list[MediaOutcome]:
         rows = await self.pool.fetch(_UNPUBLISHED, limit, suspended)
@@ -250,6 +252,9 @@ _TO_SCAN = _CLAIM.format("state = 'fetched'", _LOCATION, _SEALED, *_BOUNDS)
 _UNSCANNED = "state = 'available' and not scanned and released_by = ''"
 _TO_SCAN_LATER = _CLAIM.format(_UNSCANNED, _LOCATION, _SEALED, *_BOUNDS)
 """Each of these queries has an index of its own."""
+FETCH_WAITS = "select true from archiver.media where state = 'waiting' order by due_at limit 1"
+SCAN_WAITS = "select true from archiver.media where state = 'fetched' order by due_at limit 1"
+SCAN_LATER_WAITS = f"select true from archiver.media where {_UNSCANNED} order by due_at limit 1"
 
 _START_FETCH = """
 update archiver.media set object = $3, file_salt = $4, ciphertext_sha256 = ''
@@ -288,6 +293,7 @@ where id = $1 and attempts = $2 and object = $3 and (state in ('waiting', 'fetch
 returning {_BOUND}
 """
 
+_WAITS = "select true from archiver.media where not told order by ended_at limit 1"
 _UNPUBLISHED = f"""
 select id as about, tenant, number, conversation, department, state, reason, mime_type, size,
     digest, file_salt, scanned,

@@ -117,7 +117,11 @@ class Replays:
     def outbox(self) -> Outbox[Settlement]:
         """Settlements by operators and of replays, for the archive."""
         return Outbox(
-            "untold", self._fetch_unpublished, self._mark_published, attrgetter("destination")
+            "untold",
+            self._fetch_unpublished,
+            self._mark_published,
+            attrgetter("destination"),
+            waits=_WAITS,
         )
 
     async def _fetch_unpublished(self, limit: int, suspended: Sequence[str]) -> list[Settlement]:
@@ -179,6 +183,8 @@ select destination, event, conversation, state, attempts, status, at, tenant, re
 from deliverer.delivery where not told and destination <> all($2::text[])
 order by at, event limit $1
 """
+
+_WAITS = "select true from deliverer.delivery where not told order by at limit 1"
 
 _MARK_PUBLISHED = """
 update deliverer.delivery d set told = true

@@ -6,13 +6,16 @@ time; a process that ends is followed by another, from the place in the table.
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 
 from services.config.organisation import Destination
 from services.postgres.database import Pool, retry_while_unavailable
+from services.postgres.lookout import Pause
 
 POLL_SECONDS = 1.0
+POLL: Pause = partial(asyncio.sleep, POLL_SECONDS)
 AHEAD_SECONDS = 2
 """Replays of an order that wait are those of so many seconds at most: a slow destination decides
 the pace."""
@@ -20,7 +23,11 @@ the pace."""
 log = structlog.get_logger()
 
 
-async def run_resends(pool: Pool, destinations: Sequence[Destination]) -> None:
+async def run_resends(
+    pool: Pool,
+    destinations: Sequence[Destination],
+    pause: Pause = POLL,
+) -> None:
     """Take the next events of each order, for as long as this runs."""
     ids = [each.id for each in destinations]
 
@@ -33,8 +40,12 @@ async def run_resends(pool: Pool, destinations: Sequence[Destination]) -> None:
 
     while True:
         await retry_while_unavailable(advance, "resends")
-        await asyncio.sleep(POLL_SECONDS)
+        await pause()
 
+
+WAITS = """
+select true from deliverer.resend where finished_at is null order by destination limit 1
+"""
 
 _RUNNING = """
 select id from deliverer.resend

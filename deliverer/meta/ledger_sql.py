@@ -104,6 +104,18 @@ with recursive queued (number) as (
 )
 """
 
+# True while a message waits to be claimed, or for the result of its claim.
+WAITS = """
+(select true from deliverer.ledger where state = 'queued' order by number limit 1)
+union all
+(select true from deliverer.ledger where state = 'sending' order by claimed_by limit 1)
+"""
+FILE_WAITS = """
+select true from deliverer.ledger where state = 'queued' and media is not null
+order by position limit 1
+"""
+READ_RECEIPT_WAITS = "select true from deliverer.mark order by number limit 1"
+
 # Each number separately, so that one with a backlog delays no other; also numbers that are no
 # longer configured. Ordered by due time: the index skips messages that are not due, which may be
 # very many.

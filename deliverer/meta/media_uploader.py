@@ -27,13 +27,14 @@ from deliverer.meta.media_upload import (
 from deliverer.meta.media_upload_store import MediaUploadStore, UploadedFile, UploadJob
 from deliverer.transport.http_client import HttpClientProtocol
 from deliverer.transport.response import Response
-from deliverer.transport.task_limiter import TaskLimiter
+from deliverer.transport.task_limiter import POLL, TaskLimiter
 from services import clock, metrics
 from services.files import clamd, object_store
 from services.files.clamd import Scanner
 from services.files.object_store import ObjectNotFound, ObjectStore
 from services.postgres.database import retry_while_unavailable
 from services.postgres.lease import release_leases, renewed_lease
+from services.postgres.lookout import Pause
 from services.sealing.columns import file_salt
 from services.sealing.key_ring import RING
 from services.sealing.stream_sealing import open_stream
@@ -80,11 +81,11 @@ class MediaUploader:
         resume = partial(self._uploads.resume_stopped, is_scanning=self._files.scanner is not None)
         await retry_while_unavailable(resume, "uploads")
 
-    async def run(self) -> None:
+    async def run(self, pause: Pause = POLL) -> None:
         """Upload files that messages wait for, while the service runs. At the end cancel the
         uploads and release their claims, so that the next process can redo them."""
         try:
-            await self._tasks.process_claimed(self._claim, self._process)
+            await self._tasks.process_claimed(self._claim, self._process, pause)
         finally:
             await self._tasks.cancel_all()
             await release_leases(self._uploads.release_claims(), "uploads")

@@ -17,9 +17,10 @@ from deliverer.meta.read_receipt_store import ReadReceipt, ReadReceiptStore
 from deliverer.meta.send_loop import TOO_FAST
 from deliverer.transport.http_client import HttpClientProtocol
 from deliverer.transport.pacer import Pacer
-from deliverer.transport.task_limiter import TaskLimiter
+from deliverer.transport.task_limiter import POLL, TaskLimiter
 from services import metrics
 from services.postgres.database import retry_while_unavailable
+from services.postgres.lookout import Pause
 
 MAX_IN_FLIGHT = 16
 """Receipts in flight."""
@@ -44,10 +45,10 @@ class ReadReceiptSender:
         self._in_flight: Counter[str] = Counter()
         self._pacers = {number: Pacer(PER_SECOND) for number in accounts}
 
-    async def run(self) -> None:
+    async def run(self, pause: Pause = POLL) -> None:
         """Send due receipts while the service runs; finish those in flight at its end."""
         try:
-            await self._tasks.process_claimed(self._claim, self._send)
+            await self._tasks.process_claimed(self._claim, self._send, pause)
         finally:
             await self._tasks.drain()
 

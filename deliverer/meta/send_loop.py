@@ -33,9 +33,10 @@ from deliverer.meta.ledger_entry import LedgerEntry
 from deliverer.meta.number_breaker import NumberBreaker, OpenState
 from deliverer.meta.quiet_hours import business_initiated_refusal, quiet_hours_by_number
 from deliverer.transport.http_client import HttpClientProtocol
-from deliverer.transport.task_limiter import TaskLimiter
+from deliverer.transport.task_limiter import POLL, TaskLimiter
 from services import clock, metrics, tracing
 from services.postgres.database import retry_while_unavailable
+from services.postgres.lookout import Pause
 from services.tasks import with_timeout
 
 WINDOW = 128
@@ -80,11 +81,11 @@ class SendLoop:
         """Attempts that began and whose result is not surely stored. Only these may have reached
         Meta."""
 
-    async def run(self) -> None:
+    async def run(self, pause: Pause = POLL) -> None:
         """Send ready messages while the service runs; finish those in flight at its end."""
         try:
             await retry_while_unavailable(self._ledger.resume_stopped, "ledger")
-            await self._tasks.process_claimed(self._claim, self._send_entry)
+            await self._tasks.process_claimed(self._claim, self._send_entry, pause)
         finally:
             # Concurrently with those in flight, because these may take longer than a drain.
             self._tasks.start(self._release_claims())

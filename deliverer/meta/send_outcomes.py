@@ -69,7 +69,7 @@ def outcome_outbox(pool: Pool) -> Outbox[SendOutcome]:
     async def mark(outcomes: Sequence[SendOutcome]) -> None:
         await pool.execute(_MARK_PUBLISHED, [outcome.id for outcome in outcomes])
 
-    return Outbox("relay", fetch, mark, poll_seconds=0.2)
+    return Outbox("relay", fetch, mark, poll_seconds=0.2, waits=_WAITS)
 
 
 def _read_row(row: Any) -> SendOutcome:
@@ -85,5 +85,8 @@ select id, number, body from deliverer.outcome
 where published_at is null and number <> all($2::text[])
     and due_at <= now() and id <> all($3::uuid[])
 order by position limit $1
+"""
+_WAITS = """
+select true from deliverer.outcome where published_at is null order by position limit 1
 """
 _MARK_PUBLISHED = "update deliverer.outcome set published_at = now() where id = any($1::uuid[])"

@@ -20,7 +20,7 @@ def owner_action_outbox(pool: Pool) -> Outbox[Record]:
     async def delete(records: Sequence[Record]) -> None:
         await pool.execute(_DELETE, [record.id for record in records])
 
-    return Outbox("owner actions", fetch, delete, attrgetter("tenant"))
+    return Outbox("owner actions", fetch, delete, attrgetter("tenant"), waits=_WAITS)
 
 
 def owner_record(row: Any) -> Record:
@@ -40,5 +40,6 @@ _SELECT = """
 select id, at, tenant, destination, what, data from deliverer.owner_action
 where tenant <> all($2::text[]) order by id limit $1
 """
+_WAITS = "select true from deliverer.owner_action order by id limit 1"
 _DELETE = "delete from deliverer.owner_action where id = any($1::uuid[])"
 """Each with its id, so that an action that comes meanwhile stays."""

@@ -90,6 +90,7 @@ class NoticeStore:
             self._fetch_unrecorded,
             self._mark_recorded,
             lambda notice: str(notice.id),
+            waits=_WAITS,
         )
 
     async def _fetch_unrecorded(self, limit: int, suspended: Sequence[str]) -> list[EndedNotice]:
@@ -181,5 +182,8 @@ _UNRECORDED = """
 select id, destination, owner, state, since, outcome, attempts, status, reason, ended_at
 from deliverer.owner_notice where outcome <> '' and not told and id <> all($2::uuid[])
 order by at limit $1
+"""
+_WAITS = """
+select true from deliverer.owner_notice where outcome <> '' and not told order by at limit 1
 """
 _MARK_RECORDED = "update deliverer.owner_notice set told = true where id = any($1::uuid[])"

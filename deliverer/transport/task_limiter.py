@@ -3,13 +3,17 @@
 import asyncio
 from asyncio import FIRST_COMPLETED
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
 
+from services.postgres.lookout import Pause
+
 POLL_SECONDS = 0.2
 """Interval between polls when nothing could be claimed: the longest delay that it adds for a
 citizen."""
+POLL: Pause = partial(asyncio.sleep, POLL_SECONDS)
 
 Job = TypeVar("Job")
 
@@ -41,9 +45,10 @@ class TaskLimiter:
         self,
         claim: Callable[[], Awaitable[Sequence[Job]]],
         process: Callable[[Job], Coroutine[Any, Any, None]],
+        pause: Pause = POLL,
     ) -> None:
         """Claim jobs and process each in a task, for as long as this runs. `claim` returns no more
-        than there is capacity for."""
+        than there is capacity for. `pause` comes before the next claim when nothing is in hand."""
         while True:
             jobs = await claim()
             for job in jobs:
@@ -51,7 +56,7 @@ class TaskLimiter:
             if self._tasks and not jobs:
                 await asyncio.wait(self._tasks, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
             elif not jobs:
-                await asyncio.sleep(POLL_SECONDS)
+                await pause()
 
     async def drain(self) -> None:
         """Wait until all tasks have ended."""

@@ -137,6 +137,8 @@ class Batcher(Generic[T]):
         """Fail entries that have waited longer than `queue_timeout`."""
         timeout = self._limits.queue_timeout
         while timeout is not None:
+            if not self.unanswered:
+                await self._has_entries.wait()
             await asyncio.sleep(SWEEP_SECONDS)
             latest = self._loop.time() - timeout
             for entry in chain(self._in_flight, self._waiting):

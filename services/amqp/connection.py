@@ -33,7 +33,9 @@ two missed ones."""
 FIRST_WAIT, LONGEST_WAIT = 0.1, 1.0
 """Seconds between attempts to connect: a recovered broker is used within about a second."""
 BLOCKED_POLL_SECONDS = 0.05
-"""Interval between checks of whether the broker has blocked the connection."""
+"""Interval between checks of whether the broker has blocked the connection, during a publish."""
+IDLE_POLL_SECONDS = 1.0
+"""The same without a publish: a broker tells it only to a connection that publishes."""
 BLOCKED = "the broker takes nothing in: its memory or disk is at its limit"
 
 BROKER_ERRORS = (AMQPError, AMQPException, ChannelInvalidStateError, OSError, RuntimeError)
@@ -56,6 +58,8 @@ class BrokerConnection:
         """Set unless the broker is known to block the connection; also set without a connection."""
         self._open.set()
         self._in_flight: set[asyncio.Timeout] = set()
+        self._is_publishing = asyncio.Event()
+        """Set while `_in_flight` has any."""
         self.task: asyncio.Task[None]
 
     @property
@@ -82,10 +86,13 @@ class BrokerConnection:
     def cancel_when_blocked(self, timeout: asyncio.Timeout) -> Iterator[None]:
         """Expire `timeout` at once when the connection becomes blocked."""
         self._in_flight.add(timeout)
+        self._is_publishing.set()
         try:
             yield
         finally:
             self._in_flight.discard(timeout)
+            if not self._in_flight:
+                self._is_publishing.clear()
 
     async def wait_until_unblocked(self, seconds: float) -> None:
         """Wait until the connection is not blocked, but no longer than `seconds`."""
@@ -143,11 +150,21 @@ class BrokerConnection:
         blocked.
         """
         while (transport := connection.transport) is not None:
-            await asyncio.sleep(BLOCKED_POLL_SECONDS)
+            await self._pause()
             if _would_wait(transport.connection.ready()):
                 self._set_may_publish(False)
                 await transport.connection.ready()
                 self._set_may_publish(True)
+
+    async def _pause(self) -> None:
+        """Pause between two looks: a short one during a publish, which ends if it is blocked, and
+        none before the first of those."""
+        if self._is_publishing.is_set():
+            await asyncio.sleep(BLOCKED_POLL_SECONDS)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(IDLE_POLL_SECONDS):
+                await self._is_publishing.wait()
 
     def _set_may_publish(self, may: bool) -> None:
         if may == self._open.is_set():

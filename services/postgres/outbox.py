@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from services.postgres.database import retry_while_unavailable
+from services.postgres.lookout import Lookout, Pause
 
 LIMIT = 256
 """Entries published at a time: under 128 KiB."""
@@ -33,6 +34,8 @@ class Outbox(NamedTuple, Generic[Entry]):
     suspend_by: Callable[[Any], str] = attrgetter("number")
     """Returns the key under which an unconfirmed entry, and those like it, are suspended."""
     poll_seconds: float = POLL_SECONDS
+    waits: str = ""
+    """Condition of a `Lookout`: true while entries are unpublished. Without it, polls find them."""
 
 
 class Relay(Generic[Entry]):
@@ -50,13 +53,15 @@ class Relay(Generic[Entry]):
         self._suspended: dict[str, float] = {}
         """Key -> end of its pause, on the loop's clock. Each poll adds at most LIMIT."""
 
-    async def run(self) -> None:
+    async def run(self, lookout: Lookout | None = None) -> None:
         """Publish entries for as long as this runs."""
-        await run_relay(self.publish_batch, self._outbox.poll_seconds)
+        waits, seconds = self._outbox.waits, self._outbox.poll_seconds
+        pause = lookout.pause_until(waits, seconds) if lookout and waits else None
+        await run_relay(self.publish_batch, pause or partial(asyncio.sleep, seconds))
 
     async def publish_batch(self) -> int:
         """Publish the oldest entries and mark those confirmed; return their number."""
-        name, fetch_unpublished, mark_published, suspend_by, _ = self._outbox
+        name, fetch_unpublished, mark_published, suspend_by, *_ = self._outbox
         now = asyncio.get_running_loop().time()
         self._suspended = {key: until for key, until in self._suspended.items() if until > now}
         fetch = partial(fetch_unpublished, LIMIT, list(self._suspended))
@@ -72,8 +77,8 @@ class Relay(Generic[Entry]):
         return len(published)
 
 
-async def run_relay(publish_batch: Callable[[], Awaitable[int]], poll_seconds: float) -> None:
+async def run_relay(publish_batch: Callable[[], Awaitable[int]], pause: Pause) -> None:
     """Publish batches for as long as this runs, with a pause after each that was not full."""
     while True:
         if await publish_batch() < LIMIT:
-            await asyncio.sleep(poll_seconds)
+            await pause()

@@ -35,6 +35,7 @@ from services.amqp.sealed_batch import open_batch
 from services.contract import PartitionBatch, ReopenConversation, SendOutcome
 from services.ids import uuid7
 from services.postgres.database import Pool, connection_pool
+from services.postgres.lookout import run_lookout
 from services.postgres.outbox import LIMIT, Outbox, Relay
 from services.tasks import background_task
 from tests.integration.conftest import PASSWORDS
@@ -195,7 +196,38 @@ async def test_outbox_query_reads_the_index_of_its_table(case: Case, pool: Pool)
         for scan in ("seqscan", "bitmapscan"):  # which few rows would make cheaper
             await connection.execute(f"set local enable_{scan} = off")
         plan = await connection.fetch(f"explain {case.query}", LIMIT, [SECOND], *case.more)
-    assert any(f"using {case.index} on" in row[0] for row in plan)
+        assert any(f"using {case.index} on" in row[0] for row in plan)
+        if waits := case.outbox(pool, None).waits:
+            plan = await connection.fetch(f"explain {waits}")
+            assert any(f"using {case.index} on" in row[0] for row in plan)
+
+
+WITH_WAITS = {name: CASES[name] for name in ("outcomes", "found commands", "settlements", "media")}
+
+
+@pytest.mark.parametrize("case", WITH_WAITS.values(), ids=WITH_WAITS)
+async def test_lookout_wakes_a_relay_once_its_rows_are_committed(
+    case: Case, empty: str, pool: Pool
+) -> None:
+    found, is_published = list[UUID](), asyncio.Event()
+    async with outbox_of(case, empty, pool) as outbox, run_lookout(pool) as lookout:
+
+        async def publish(entries: list[Any]) -> list[Any]:
+            found.extend(getattr(each, case.id_of) for each in entries)
+            is_published.set()
+            return entries
+
+        relay = Relay(outbox._replace(poll_seconds=0.0), publish)
+        async with background_task(relay.run(lookout)):
+            assert not await is_waiting(pool, outbox.waits)
+            ids = [await insert_row(pool, case, FIRST, n) for n in range(2)]
+            await asyncio.wait_for(is_published.wait(), LONG)
+            await until(partial(is_waiting, pool, outbox.waits), lambda waits: not waits, LONG)
+    assert found == ids
+
+
+async def is_waiting(pool: Pool, condition: str) -> bool:
+    return bool(await pool.fetchval(f"select exists (select from ({condition}) row)"))
 
 
 @pytest.fixture

@@ -292,7 +292,7 @@ def command_outbox(pool: Pool) -> Outbox[Command]:
     async def delete_published(commands: Sequence[Command]) -> None:
         await pool.execute(_DELETE_PUBLISHED, [command.id for command in commands])
 
-    return Outbox("found commands", fetch_unpublished, delete_published)
+    return Outbox("found commands", fetch_unpublished, delete_published, waits=_WAITS)
 
 
 def _read_command(row: dict[str, Any]) -> FoundCommand:
@@ -471,4 +471,5 @@ where split_part(conversation, '-', 1) <> all($2::text[]) and id <> all($3::uuid
     select from deliverer.registration where message = waits_for and settled = 'sent'))
 order by position limit $1
 """
+_WAITS = "select true from deliverer.found_command order by position limit 1"
 _DELETE_PUBLISHED = "delete from deliverer.found_command where id = any($1::uuid[])"
