@@ -37,7 +37,7 @@ async def test_a_number_whose_provider_hangs_leaves_the_others_their_files(
         other = await place.came("900", number="20000002")
         async with AsyncExitStack() as stack:
             for _ in range(AT_ONCE - 1):
-                await stack.enter_async_context(background_task(place.fetcher.run()))
+                await stack.enter_async_context(background_task(place.fetch()))
             await place.until(other, "available", seconds=10)
             assert {await place.state(id) for id in hanging} == {"waiting"}
             assert place.fetcher._busy[NUMBER] == PER_NUMBER
@@ -54,7 +54,7 @@ async def test_late_fetcher_does_not_change_a_file_that_another_fetched(
         place.provider.hangs = None
         place.provider.files["hangs"] = ("image/jpeg", JPEG)
         await pool.execute("update archiver.media set due_at = now()")  # its time is over
-        async with background_task(place.fetcher.run()):
+        async with background_task(place.fetch()):
             await place.until(id, "available")
             row = await place.row(id)
             place.provider.files["hangs"] = ("image/jpeg", JPEG + EICAR)
@@ -147,7 +147,7 @@ async def test_stored_parts_of_a_killed_process_are_swept(pool: Pool, tmp_path: 
 
 async def test_two_that_get_files_get_each_once(pool: Pool, tmp_path: Path, scanner: Clamd) -> None:
     async with room(pool, tmp_path, Scanner(scanner.url)) as place:
-        async with background_task(place.fetcher.run()), background_task(place.fetcher.run()):
+        async with background_task(place.fetch()), background_task(place.fetch()):
             for n in range(40):
                 place.provider.files[f"9{n}"] = ("image/jpeg", JPEG + bytes([n]))
             ids = [await place.came(f"9{n}") for n in range(40)]

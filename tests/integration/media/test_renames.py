@@ -72,7 +72,7 @@ async def test_late_rename_leaves_the_file_of_another_fetcher_alone(
         first = await place.row(id)
         assert first["state"] == "waiting" and first["ciphertext_sha256"], "named before it is"
         await pool.execute("update archiver.media set due_at = now()")  # its time is over
-        async with background_task(place.fetcher.run()):
+        async with background_task(place.fetch()):
             row = await place.until(id, "available")
             assert row["ciphertext_sha256"] != first["ciphertext_sha256"]
             slow.goes_on.set()

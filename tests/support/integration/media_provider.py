@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 from uuid import UUID
 
 import aiohttp
@@ -15,14 +14,12 @@ import msgspec
 from aiohttp import web
 
 from archiver.api.access_log import access_log
-from archiver.media import fetcher as fetcher_loop
-from archiver.media import scan_worker as looker_loop
 from archiver.media.fetch_policy import FetchedFile
 from archiver.media.fetcher import Fetcher
 from archiver.media.provider_client import media_client
 from archiver.media.routes import MediaRoutes
 from archiver.media.scan_worker import ScanWorker
-from archiver.media.store import File, MediaStore
+from archiver.media.store import FETCH_WAITS, File, MediaStore
 from archiver.operator_actions import operation_outbox
 from router.handlers.media import record as media_record
 from services import clock
@@ -35,6 +32,7 @@ from services.http.application import api_app
 from services.http.server import serve
 from services.http.token_store import TokenStore
 from services.postgres.database import Pool
+from services.postgres.lookout import Lookout, run_lookout
 from services.postgres.outbox import LIMIT
 from services.sealing.stream_sealing import SealingStream
 from services.tasks import background_task
@@ -106,15 +104,29 @@ class Provider:
         return web.Response(body=content, content_type=kind.rstrip("\0"))
 
 
+PAUSE_SECONDS = 0.02
+"""Pause between two looks at the table: the services' own are long for a test."""
+
+
 class Room:
     """A place where files are got and handed out; its times are those of the test."""
 
     def __init__(
-        self, book: MediaStore, pool: Pool, provider: Provider, fetcher: Fetcher, url: str
+        self,
+        book: MediaStore,
+        pool: Pool,
+        provider: Provider,
+        fetcher: Fetcher,
+        lookout: Lookout,
+        url: str,
     ) -> None:
         self.pool, self.provider, self.fetcher, self.url = pool, provider, fetcher, url
-        self.book = book
+        self.book, self._lookout = book, lookout
         self.hurried: dict[UUID, tuple[int, datetime]] = {}
+
+    async def fetch(self) -> None:
+        """Fetch files, as one of the tasks that do."""
+        await self.fetcher.run(self._lookout.pause_until(FETCH_WAITS, PAUSE_SECONDS))
 
     async def came(self, media: str, **more: Any) -> UUID:
         return await came(self.pool, media, **more)
@@ -202,8 +214,6 @@ async def room(
     book = await book_of(pool)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        for loop in (fetcher_loop, looker_loop):  # a second between two polls is long
-            stack.enter_context(patch.object(loop, "POLL_SECONDS", 0.02))
         port = await enter(serve(api_app(provider.routes()), "127.0.0.1", 0))
         account = ProviderAccount(
             number=NUMBER, meta_id=NUMBER, base=f"http://127.0.0.1:{port}/v26.0",
@@ -222,9 +232,12 @@ async def room(
         reader = await reader_of(pool)
         files = MediaRoutes(reader, book, store, views, ring, scanned_only=scanned_only)
         door = await enter(serve(api_app(files.routes()), "127.0.0.1", 0))
-        await enter(background_task(fetcher.run()))
-        await enter(background_task(looker.run()))
-        yield Room(book, pool, provider, fetcher, f"http://127.0.0.1:{door}/v1/media")
+        lookout = await enter(run_lookout(pool, PAUSE_SECONDS))
+        url = f"http://127.0.0.1:{door}/v1/media"
+        place = Room(book, pool, provider, fetcher, lookout, url)
+        await enter(background_task(place.fetch()))
+        await enter(background_task(looker.run(lookout.pause_until(looker.waits, PAUSE_SECONDS))))
+        yield place
 
 
 async def recorded(pool: Pool) -> None:
