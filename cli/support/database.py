@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from socket import gaierror
 from typing import TypeVar
 
 from cli.support.output import CommandRefused, fail
@@ -49,7 +50,22 @@ def run_or_fail(command: str, work: Callable[[], Awaitable[T]]) -> T:
     except (CommandRefused, settings.SettingsError, model.ConfigError) as error:
         fail(str(error))
     except DATABASE_ERRORS as error:
-        fail(f"{command}: {error or type(error).__name__}")
+        hosts = os.environ.get("POSTKAMER_DATABASE_URL", "").rpartition("@")[2].partition("/")[0]
+        fail(f"{command}: {describe_failure(error, hosts)}")
+
+
+def describe_failure(error: Exception, hosts: str) -> str:
+    """Return a failure of the database in words. `hosts` is where it should be. Pure."""
+    match error:
+        case TimeoutError():
+            reason = "time is up"
+        case gaierror():
+            reason = "no such name"
+        case ConnectionError():
+            reason = os.strerror(error.errno) if error.errno else "the connection was lost"
+        case _:
+            return str(error) or type(error).__name__
+    return f"the database at {hosts or 'POSTKAMER_DATABASE_URL'} does not answer: {reason}"
 
 
 @asynccontextmanager

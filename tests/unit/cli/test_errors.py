@@ -5,10 +5,13 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from socket import gaierror
 
+import asyncpg
 import pytest
 
 from cli.main import HEADINGS, main
+from cli.support.database import describe_failure
 from tests.support.cli.command_line import postkamer
 from tests.support.cli.command_tree import walk_commands
 from tests.support.installation import ROOT
@@ -157,3 +160,29 @@ def test_period_that_ends_before_it_begins_is_misuse(file: Path, command: str) -
     done = postkamer(*command.split(), *period, env={"POSTKAMER_CONFIG": str(file)})
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr == "--until: expected a time after --since\n"
+
+
+AWAY = "the database at db:5432 does not answer"
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (ConnectionRefusedError(111, "x"), f"{AWAY}: Connection refused"),
+        (ConnectionResetError(), f"{AWAY}: the connection was lost"),
+        (gaierror(-2, "x"), f"{AWAY}: no such name"),
+        (TimeoutError(), f"{AWAY}: time is up"),
+        (asyncpg.LockNotAvailableError("it is locked"), "it is locked"),
+        (asyncpg.UndefinedTableError(), "UndefinedTableError"),
+        (FileNotFoundError(2, "No such file"), "[Errno 2] No such file"),
+    ],
+)
+def test_failure_of_the_database_is_a_sentence(error: Exception, sentence: str) -> None:
+    assert describe_failure(error, "db:5432") == sentence
+
+
+def test_database_that_is_away_is_named_without_its_password() -> None:
+    url = "postgresql://owner:hunter2@127.0.0.1:1/postkamer"
+    done = postkamer("parked", "list", env={"POSTKAMER_DATABASE_URL": url})
+    said = "parked: the database at 127.0.0.1:1 does not answer: Connection refused\n"
+    assert (done.exit_code, done.stderr) == (1, said)
