@@ -14,6 +14,7 @@ from services.postgres.database import Pool
 from services.postgres.outbox import LIMIT
 from services.sealing.columns import DELIVERY, bind
 from services.sealing.key_ring import RING
+from tests.support.cli.command_line import postkamer
 from tests.support.integration.parked_deliveries import (
     ANSWER,
     ONE,
@@ -220,3 +221,10 @@ def test_destination_is_paused_and_resumed(command: Command, table: str) -> None
     unknown = command("destination", "pause", "x", "--reason", "y")
     assert (unknown.exit_code, unknown.stdout) == (2, "")
     assert unknown.stderr.startswith("there is no destination 'x'; there is crm")
+
+
+def test_database_that_is_away_is_named_without_its_password() -> None:
+    url = "postgresql://owner:hunter2@127.0.0.1:1/postkamer"
+    done = postkamer("parked", "list", "--json", env={"POSTKAMER_DATABASE_URL": url})
+    said = "parked: the database at 127.0.0.1:1 does not answer: Connection refused"
+    assert json.loads(done.stderr)["error"]["message"] == said
