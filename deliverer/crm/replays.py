@@ -78,6 +78,13 @@ class ReplayScan(NamedTuple):
     over: frozenset[UUID]
 
 
+class Orders(NamedTuple):
+    is_paused: bool
+    """True if an operator has paused the destination."""
+    has_replays: bool
+    """True if deliveries are to be repeated, also those that a process has in hand."""
+
+
 class Replays:
     """`process` is the id under which replays are claimed."""
 
@@ -106,12 +113,10 @@ class Replays:
             await self._pool.execute(_END, destination, event)
         return ReplayScan(due, over)
 
-    async def is_paused_by_operator(self, destination: str) -> bool:
-        """True if an operator has paused the destination."""
-        rows = await self._pool.fetch(
-            "select 1 from deliverer.pause where destination = $1", destination
-        )
-        return bool(rows)
+    async def orders(self, destination: str) -> Orders:
+        """Return what operators and owners ordered for the destination."""
+        [row] = await self._pool.fetch(_ORDERS, destination)
+        return Orders(*row)
 
     @property
     def outbox(self) -> Outbox[Settlement]:
@@ -132,6 +137,13 @@ class Replays:
         rows = [(one.destination, one.event, one.state, one.replays) for one in settled]
         await self._pool.execute(_MARK_PUBLISHED, *map(list, zip(*rows, strict=True)))
 
+
+# By the index of replays, of which a destination usually has none.
+_ORDERS = """
+select exists (select from deliverer.pause where destination = $1),
+    exists (select from (select from deliverer.delivery
+        where destination = $1 and state = 'replay' order by due_at limit 1) row)
+"""
 
 # One process at a time has the replays of a destination: two would deliver two of one conversation
 # at once. A lease is renewed only at half time, and the body of one in hand is not read again.

@@ -149,11 +149,12 @@ class Session:
         condition of the destination, for its owner."""
         scheduler = self._scheduler
         while True:
-            paused = await self._query(self._replays.is_paused_by_operator, "pause")
+            paused, has_replays = await self._query(self._replays.orders, "orders")
             await self._perform(scheduler.on_operator_pause(paused))
-            due = partial(self._replays.claim_due, in_hand=scheduler.replays, is_paused=paused)
-            scan = await self._query(due, "replays")
-            scheduler.on_replays([replay.job for replay in scan.due], scan.over)
+            if has_replays or scheduler.replays:
+                due = partial(self._replays.claim_due, in_hand=scheduler.replays, is_paused=paused)
+                scan = await self._query(due, "replays")
+                scheduler.on_replays([replay.job for replay in scan.due], scan.over)
             if not paused and self._is_ours():
                 await self._scan()
             self._tick()

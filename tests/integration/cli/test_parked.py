@@ -205,7 +205,7 @@ def test_removed_destination_is_listed_as_long_as_it_has_deliveries(
 
 def test_destination_is_paused_and_resumed(command: Command, table: str) -> None:
     async def is_paused(pool: Pool) -> bool:
-        return await Replays(pool, ONE).is_paused_by_operator("crm")
+        return (await Replays(pool, ONE).orders("crm")).is_paused
 
     assert not on(table, is_paused)
     done = command("destination", "pause", "crm", "--reason", "upgrade")

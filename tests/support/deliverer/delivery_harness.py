@@ -16,7 +16,7 @@ from deliverer.crm.attempt import DeliveryAttempt
 from deliverer.crm.condition import Condition
 from deliverer.crm.http_receiver import DestinationEndpoint, HttpReceiver
 from deliverer.crm.lanes import Job
-from deliverer.crm.replays import ReplayJob, ReplayScan
+from deliverer.crm.replays import Orders, ReplayJob, ReplayScan
 from deliverer.crm.scheduler import BATCHES
 from deliverer.crm.session import DeliveryTables, Session
 from deliverer.crm.settlements import Settlement
@@ -133,8 +133,8 @@ class Tables:
     async def store(self, destination: str, condition: Condition) -> None:
         self.conditions.append(condition)
 
-    async def is_paused_by_operator(self, destination: str) -> bool:
-        return self.is_paused
+    async def orders(self, destination: str) -> Orders:
+        return Orders(self.is_paused, bool(self.replays))
 
     async def claim_due(
         self, destination: str, in_hand: Collection[UUID], *, is_paused: bool
