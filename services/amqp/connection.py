@@ -126,7 +126,7 @@ class BrokerConnection:
         # aio-pika's own timeout uses `asyncio.wait_for`, which before Python 3.12 swallows a
         # cancellation that comes while the connection opens: the process would never end.
         async with asyncio.timeout(CONNECT_SECONDS):
-            connection = await aio_pika.connect(url, client_properties=properties)
+            connection = await open_connection(url, client_properties=properties)
         # `connection.closed()` reports only our own closing; a loss reaches the callbacks.
         self._lost.clear()
         connection.close_callbacks.add(lambda *_: self._lost.set())
@@ -198,6 +198,20 @@ def _with_heartbeat(url: str) -> URL:
     return (
         parsed if "heartbeat" in parsed.query else parsed.update_query(heartbeat=HEARTBEAT_SECONDS)
     )
+
+
+async def open_connection(
+    url: URL, seconds: float | None = None, **options: Any
+) -> AbstractConnection:
+    """Connect within `seconds`. A connection that fails is closed here: the library would close it
+    when it is collected as garbage, amid other work, and warns where there is no event loop."""
+    connection = aio_pika.Connection(url, **options)
+    try:
+        await connection.connect(seconds)
+    except BaseException:
+        await close(connection)
+        raise
+    return connection
 
 
 async def close(resource: AbstractChannel | AbstractConnection) -> None:

@@ -9,11 +9,11 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import ChannelNotFoundEntity
+from yarl import URL
 
-from services.amqp.connection import BROKER_ERRORS, close
+from services.amqp.connection import BROKER_ERRORS, close, open_connection
 from services.amqp.queue_status import QueueLength
 
 LIBRARY_LOGS = ("aiormq.connection", "aio_pika.robust_connection", "aiormq.channel")
@@ -38,10 +38,10 @@ async def _connect(urls: Sequence[str], seconds: float) -> AbstractConnection:
     *others, last = urls
     for url in others:
         try:
-            return await aio_pika.connect(url.strip(), timeout=seconds / len(urls))
+            return await open_connection(URL(url.strip()), seconds / len(urls))
         except (*BROKER_ERRORS, TimeoutError):
             continue
-    return await aio_pika.connect(last.strip(), timeout=seconds)
+    return await open_connection(URL(last.strip()), seconds)
 
 
 async def read_queue_lengths(

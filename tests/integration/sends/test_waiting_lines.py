@@ -1,4 +1,4 @@
-"""What a lookout asks about the ledger and the files: it finds whatever could be claimed, and reads
+"""A lookout's conditions on the ledger and the files: they find whatever could be claimed, and read
 no more of what is done, however PostgreSQL came to know the table."""
 
 import json
