@@ -86,7 +86,7 @@ def test_withdrawn_replay_is_not_delivered(held_still: bool) -> None:
 def test_fault_in_a_poll_of_the_tables_gives_the_queue_back() -> None:
     async def work() -> None:
         harness = Harness()
-        harness.tables.claim_due = None  # type: ignore[assignment,method-assign]
+        harness.tables.orders = None  # type: ignore[assignment,method-assign]
         with pytest.raises(ChannelLost):
             await harness.session().run()
 
