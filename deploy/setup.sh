@@ -126,11 +126,13 @@ install_packages() {
     may_install
     check_space /usr /var
     step "Reading the package lists" update_lists
-    local package
-    for package in "${missing[@]}"; do
+    local place package
+    for place in "${!missing[@]}"; do
+        package=${missing[place]}
         if ! apt-cache show "$package" >>"$LOG" 2>&1; then
-            if [[ $package == chromium-headless-shell ]]; then # older distributions have the whole alone
-                missing=("${missing[@]/%$package/chromium}")
+            # Older distributions have the whole browser alone.
+            if [[ $package == chromium-headless-shell ]] && apt-cache show chromium >>"$LOG" 2>&1; then
+                missing[place]=chromium
                 continue
             fi
             [[ ! -e $OFFLINE ]] || refuse "The package lists could not be read. $PROXY"

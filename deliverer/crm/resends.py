@@ -23,11 +23,7 @@ the pace."""
 log = structlog.get_logger()
 
 
-async def run_resends(
-    pool: Pool,
-    destinations: Sequence[Destination],
-    pause: Pause = POLL,
-) -> None:
+async def run_resends(pool: Pool, destinations: Sequence[Destination], pause: Pause = POLL) -> None:
     """Take the next events of each order, for as long as this runs."""
     ids = [each.id for each in destinations]
 

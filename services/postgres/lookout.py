@@ -2,8 +2,8 @@
 
 A task that polls by itself wakes its process and the database each time, and mostly finds nothing:
 ten of them cost an idle process more than anything else. Here all their conditions are asked in one
-statement, and a task is woken when its own holds. A look misses nothing: it reads the tables, so
-what was committed before it began is seen by it or by the next one.
+statement, and a task is woken when its own holds. A look misses nothing: it sees what was committed
+before it began, and the next one sees the rest.
 """
 
 import asyncio

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from archiver.encryption import key_rotation
+from archiver.encryption.key_rotation import rotate_municipality_key
 from archiver.encryption.key_store import KEYS, KeyStore, WrongMasterKey
 from archiver.log.append import END
+from deploy.local.postgresql import Database
 from services.postgres.database import Pool
 from tests.support.archiver.commands import OPERATOR, Archive
 from tests.support.archiver.signed_log import ENTRIES, Log, conversation, entry
@@ -99,6 +102,30 @@ async def test_swapped_key_opens_no_entry_of_its_conversation_and_stops_no_other
     )  # fmt: skip
     opened = {row["id"] for row in await rows_of(log.pool)}
     assert opened == {record.id for record in log.records[5:]}
+
+
+async def test_key_that_is_made_behind_the_walk_is_rotated_too(
+    pool: Pool, server: Database, empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An archiver makes a key under the old one, which it read before, behind the walk."""
+    monkeypatch.setattr(key_rotation, "AT_ONCE", 2)
+    keys, count, late = await keys_of(pool), 5, "c0"
+    before = await keys.ensure_conversation_keys({("almelo", f"c{n}") for n in range(count)})
+    kept = "create table archiver.late as select * from archiver.conversation_key"
+    await pool.execute(f"{kept} where conversation = '{late}'")
+    await pool.execute("delete from archiver.conversation_key where conversation = $1", late)
+    name = empty.rpartition("/")[2]
+
+    def progress(done: int) -> None:
+        if done == count - 1:  # all of the others
+            again = "insert into archiver.conversation_key select * from archiver.late"
+            server.execute(f"{again} on conflict do nothing", name)
+
+    assert await rotate_municipality_key(pool, keys, "almelo", progress) == count
+    versions = "select distinct version from archiver.conversation_key where tenant = 'almelo'"
+    assert [row["version"] for row in await pool.fetch(versions)] == [2]
+    places = {("almelo", f"c{n}") for n in range(count)}
+    assert await (await keys_of(pool)).existing_conversation_keys(places) == before
 
 
 async def test_lookup_of_keys_reads_few_rows_of_a_table_that_grew(pool: Pool) -> None:

@@ -1,5 +1,5 @@
-"""A lookout's conditions on the ledger and the files: they find whatever could be claimed, and read
-no more of what is done, however PostgreSQL came to know the table."""
+"""A lookout's conditions on the tables: they find whatever could be claimed, and read no more of
+what is done, however PostgreSQL came to know the table."""
 
 import json
 from typing import Any
@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from archiver.media import store as media_store
+from deliverer.crm import resends
 from deliverer.meta import ledger_sql
+from deliverer.owners import actions, notice_store
 from services.postgres.database import Pool
 
 LINES = """
@@ -90,6 +92,41 @@ async def test_files_that_could_be_claimed_are_found(
     await pool.execute(FILES, state, scanned, 1)
     conditions = media_store.FETCH_WAITS, media_store.SCAN_WAITS, media_store.SCAN_LATER_WAITS
     assert [each for each in conditions if await holds(pool, each)] == [condition] * bool(condition)
+
+
+@pytest.mark.parametrize(
+    ("condition", "insert", "end"),
+    [
+        (
+            resends.WAITS,
+            "insert into deliverer.resend (id, destination, tenant, token, fingerprint, since,"
+            " until, per_second, ordered_at, taken_at) values (gen_random_uuid(), 'crm', 'almelo',"
+            " 'x', '', now(), now(), 1, now(), now())",
+            "update deliverer.resend set finished_at = now()",
+        ),
+        (
+            actions._WAITS,
+            "insert into deliverer.owner_action (id, at, tenant, destination, what, data)"
+            " values (gen_random_uuid(), now(), 'almelo', 'crm', 'resend', '{}')",
+            "delete from deliverer.owner_action",
+        ),
+        (
+            notice_store._WAITS,
+            "insert into deliverer.owner_notice (id, destination, owner, state, since, at, data,"
+            " due_at, outcome) values (gen_random_uuid(), 'crm', 'desk', 'failing', now(), now(),"
+            " '', now(), 'sent')",
+            "update deliverer.owner_notice set told = true",
+        ),
+    ],
+)
+async def test_orders_and_outboxes_of_owners_are_found_until_they_end(
+    pool: Pool, condition: str, insert: str, end: str
+) -> None:
+    assert not await holds(pool, condition)
+    await pool.execute(insert)
+    assert await holds(pool, condition)
+    await pool.execute(end)
+    assert not await holds(pool, condition)
 
 
 async def test_look_reads_nothing_of_what_is_done(pool: Pool) -> None:

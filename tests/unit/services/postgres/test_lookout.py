@@ -95,7 +95,7 @@ async def test_row_that_is_committed_during_a_look_is_found_by_the_next() -> Non
 
 
 @on_virtual_clock
-async def test_pause_does_not_end_by_a_look_from_before_it() -> None:
+async def test_pause_does_not_end_by_what_ended_the_one_before() -> None:
     """The row that ended one pause is claimed; the next pause waits for another row."""
     tables, ends = Tables(), list[float]()
     tables.true.add(FIRST)
