@@ -32,6 +32,23 @@ receiver.Receiver.send_response = lambda *_: os._exit(1)
 receiver.main()
 """
 """The example in Python, which ends where it would begin to answer."""
+SLOW = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+import receiver
+
+class Slow:
+    def write(self, text):
+        sys.__stdout__.write(text)
+        time.sleep(0.005)
+
+    def flush(self):
+        sys.__stdout__.flush()
+
+sys.stdout = Slow()
+receiver.main()
+"""
+"""The example in Python, whose other threads come between two writes."""
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +167,18 @@ def test_attempt_that_overlaps_its_repeat_is_stored_once(receiver: Program) -> N
     assert {outcome(status) for status in statuses} == {"settled"}
     lines = [receiver.line().split()[0] for _ in statuses]
     assert (lines.count("new"), lines.count("again")) == (1, 7)
+
+
+def test_lines_of_events_that_arrive_at_once_do_not_mix(tmp_path: Path) -> None:
+    given = [event(1) for _ in range(64)]
+    command = COMMANDS["python"](tmp_path)
+    slow = [command[0], "-c", SLOW, str(EXAMPLES / "python")]
+    with running(slow, tmp_path / "events.db") as receiver:
+        with ThreadPoolExecutor(8) as pool:
+            statuses = list(pool.map(lambda event: send(receiver, event), given))
+        assert {outcome(status) for status in statuses} == {"settled"}
+        lines = {receiver.line() for _ in given}
+    assert lines == {f"new 1 {event.id}" for event in given}
 
 
 def test_event_after_a_later_one_is_late_and_takes_its_place(receiver: Program) -> None:

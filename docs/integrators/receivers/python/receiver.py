@@ -62,7 +62,8 @@ class Receiver(BaseHTTPRequestHandler):
         except (ValueError, LookupError, TypeError, AttributeError):
             return 400  # not an event: Postkamer parks it and goes on
         try:
-            print(store(event), flush=True)
+            # One write for the line and its end: events arrive at once, and two would mix lines.
+            print(f"{store(event)}\n", end="", flush=True)
         except Exception:
             traceback.print_exc()
             return 500  # not stored: Postkamer sends it again
