@@ -4,7 +4,12 @@ change."""
 import os
 from collections.abc import Callable
 
-from archiver.encryption.key_store import KeyStore, conversation_key_name, municipality_key_name
+from archiver.encryption.key_store import (
+    FOREIGN_KEY_VIOLATION,
+    KeyStore,
+    conversation_key_name,
+    municipality_key_name,
+)
 from services.postgres.database import Connection, Pool
 from services.sealing.wrapping import KEY_BYTES, NONCE_BYTES, unwrap, wrap
 
@@ -36,17 +41,16 @@ async def rotate_municipality_key(
     number. The old key is deleted when no key is wrapped under it. If interrupted, the next call
     continues."""
     version = await _ensure_new_version(pool, keys, tenant)
-    done, start = 0, ""
-    while True:
+    done, start, is_over = 0, "", False
+    while not is_over:
         async with pool.acquire() as connection, connection.transaction():
             rewrapped = await _rewrap_batch(connection, keys, tenant, version, start)
         done += len(rewrapped)
         progress(done)
         if not rewrapped and not start:
-            break
+            is_over = await _delete_old_key(pool, tenant, version)
         # A key that was made meanwhile under the old one may be before: the last walk finds none.
         start = rewrapped[-1] if rewrapped else ""
-    await pool.execute(_DELETE_OLD, tenant, version)
     return done
 
 
@@ -67,6 +71,17 @@ async def _ensure_new_version(pool: Pool, keys: KeyStore, tenant: str) -> int:
     wrapped = wrap(keys.master_key(keys.newest_master), key, name, nonce)
     await pool.execute(_ADD, tenant, version, keys.newest_master, wrapped)
     return version
+
+
+async def _delete_old_key(pool: Pool, tenant: str, version: int) -> bool:
+    """Delete the older keys; False if a key was made under one since the last walk."""
+    try:
+        await pool.execute(_DELETE_OLD, tenant, version)
+    except Exception as error:
+        if getattr(error, "sqlstate", None) != FOREIGN_KEY_VIOLATION:
+            raise
+        return False
+    return True
 
 
 async def _rewrap_batch(

@@ -104,10 +104,12 @@ async def test_swapped_key_opens_no_entry_of_its_conversation_and_stops_no_other
     assert opened == {record.id for record in log.records[5:]}
 
 
+@pytest.mark.parametrize("moment", [2, 4], ids=["amid the walk", "after the last walk"])
 async def test_key_that_is_made_behind_the_walk_is_rotated_too(
-    pool: Pool, server: Database, empty: str, monkeypatch: pytest.MonkeyPatch
+    pool: Pool, server: Database, empty: str, monkeypatch: pytest.MonkeyPatch, moment: int
 ) -> None:
-    """An archiver makes a key under the old one, which it read before, behind the walk."""
+    """An archiver makes a key under the old one, which it read before: two batches, two looks that
+    find none, and then the old one is deleted."""
     monkeypatch.setattr(key_rotation, "AT_ONCE", 2)
     keys, count, late = await keys_of(pool), 5, "c0"
     before = await keys.ensure_conversation_keys({("almelo", f"c{n}") for n in range(count)})
@@ -116,12 +118,16 @@ async def test_key_that_is_made_behind_the_walk_is_rotated_too(
     await pool.execute("delete from archiver.conversation_key where conversation = $1", late)
     name = empty.rpartition("/")[2]
 
+    seen: list[int] = []
+
     def progress(done: int) -> None:
-        if done == count - 1:  # all of the others
+        seen.append(done)
+        if len(seen) == moment:
             again = "insert into archiver.conversation_key select * from archiver.late"
-            server.execute(f"{again} on conflict do nothing", name)
+            server.execute(again, name)
 
     assert await rotate_municipality_key(pool, keys, "almelo", progress) == count
+    assert seen[moment - 1] == count - 1
     versions = "select distinct version from archiver.conversation_key where tenant = 'almelo'"
     assert [row["version"] for row in await pool.fetch(versions)] == [2]
     places = {("almelo", f"c{n}") for n in range(count)}
