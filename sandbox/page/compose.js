@@ -114,6 +114,7 @@ function choose(page, departments) {
   by("answer-fields").hidden = fields.length === 0;
   by("answer-text").required = !bare;
   by("answer-do").textContent = word(submit ?? "desk.send");
+  fit(page.state?.conversations.get(page.conversation)); // the page is drawn later, and keys do not wait
   page.redraw();
 }
 
@@ -128,10 +129,10 @@ export function label(name) {
 }
 
 // Closing a conversation with a message of legal weight requires an outcome.
-export function fit({ tags }) {
+export function fit(conversation) {
   const outcome = by("field-outcome");
   if (!outcome) return;
-  const needed = tags.includes(OFFICIAL);
+  const needed = Boolean(conversation?.tags.includes(OFFICIAL));
   outcome.required = needed;
   outcome.options[0].textContent = word(needed ? "field.outcome.choose" : "field.outcome.none");
 }
