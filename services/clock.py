@@ -5,7 +5,7 @@ import time
 import uuid
 from datetime import UTC, datetime
 
-from services.ids import uuid7
+from services.ids import ordered_uuid7
 
 
 def now() -> datetime:
@@ -14,8 +14,8 @@ def now() -> datetime:
 
 
 def new_id(at: datetime | None = None) -> uuid.UUID:
-    """Return a new, time-ordered id for `at`, or for now."""
-    return uuid7(at or now(), os.urandom(10))
+    """Return a new id for `at`, or for now. Ids sort by the microsecond."""
+    return ordered_uuid7(at or now(), os.urandom(8))
 
 
 def monotonic() -> float:

@@ -37,6 +37,14 @@ def uuid7(at: datetime, chance: bytes) -> uuid.UUID:
     return uuid7_at(moment_bits(at), chance)
 
 
+def ordered_uuid7(at: datetime, chance: bytes) -> uuid.UUID:
+    """Return a UUIDv7 that sorts by the microsecond: after the milliseconds come 12 bits with the
+    rest of the time (RFC 9562, section 6.2, method 3), then 62 of `chance` (8 bytes)."""
+    fraction = at.microsecond % 1000 * 4096 // 1000
+    random = int.from_bytes(chance[:8], "big") & _RANDOM_B
+    return uuid.UUID(int=moment_bits(at) | fraction << 64 | random)
+
+
 def moment_bits(at: datetime) -> int:
     """Return what all UUIDv7 of a moment have in common, for `uuid7_at`."""
     since = at - _EPOCH  # added up by hand: dividing time spans costs as much as all the rest

@@ -7,11 +7,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services import clock
-from services.ids import CONVERSATION, conversation_id, created_at, parse_uuid, uuid7
+from services.ids import CONVERSATION, conversation_id, created_at, ordered_uuid7, parse_uuid, uuid7
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOMENTS = st.integers(0, 2**53).map(lambda n: EPOCH + timedelta(microseconds=n))
 CHANCE = st.binary(min_size=10, max_size=10)
+NONE, CHANCES = bytes(10), b"\xff" * 10
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,20 @@ def test_uuid7_holds_version_time_and_randomness_as_the_rfc_says(
     assert (id.version, id.variant) == (7, "specified in RFC 4122")
     assert int(bits[:48], 2) == (at - EPOCH) // timedelta(milliseconds=1)
     assert bits[52:64] + bits[66:] == f"{int.from_bytes(chance, 'big'):080b}"[6:]
+
+
+@given(MOMENTS, MOMENTS, CHANCE, CHANCE)
+@example(EPOCH + timedelta(microseconds=998), EPOCH + timedelta(microseconds=999), CHANCES, NONE)
+@example(EPOCH + timedelta(microseconds=999), EPOCH + timedelta(microseconds=1000), CHANCES, NONE)
+def test_ordered_uuid7_sorts_by_the_microsecond(
+    one: datetime, other: datetime, some: bytes, more: bytes
+) -> None:
+    earlier, later = sorted((one, other))
+    id, next = ordered_uuid7(earlier, some), ordered_uuid7(later, more)
+    assert (id.version, id.variant) == (7, "specified in RFC 4122")
+    assert created_at(id) == earlier - timedelta(microseconds=earlier.microsecond % 1000)
+    assert id.int & (1 << 62) - 1 == int.from_bytes(some[:8], "big") & (1 << 62) - 1
+    assert earlier == later or id < next
 
 
 @given(st.binary(min_size=16, max_size=16))
