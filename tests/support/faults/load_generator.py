@@ -1,10 +1,12 @@
 """Far too many senders: a process of its own that posts on many connections without a pause.
 
-`python -m tests.support.faults.load_generator PORT CONNECTIONS SECONDS RUN` prints what became of
-it as JSON. A raw protocol, since it shares two cores with what it loads.
+`python -m tests.support.faults.load_generator PORT CONNECTIONS SECONDS RUN` prints a line when all
+are there, and what became of it as JSON, so many seconds later. A raw protocol, since it shares two
+cores with what it loads.
 """
 
 import asyncio
+import math
 import re
 import socket
 import sys
@@ -39,10 +41,10 @@ class Outcome(msgspec.Struct):
 
 
 class Load:
-    def __init__(self, run: str, seconds: float) -> None:
+    def __init__(self, run: str) -> None:
         self.outcome = Outcome()
         self._run, self._numbers = run, iter(range(10**9))
-        self.end = time.monotonic() + seconds
+        self.end = math.inf
 
     def request(self) -> tuple[int, bytes]:
         """A message that nobody has sent yet."""
@@ -106,13 +108,15 @@ class Sender(asyncio.Protocol):
 
 async def main(port: int, connections: int, seconds: float, run: str) -> Outcome:
     loop = asyncio.get_running_loop()
-    load = Load(run, seconds)
+    load = Load(run)
     senders = []
     for n in range(connections):
         source = f"127.0.{n % NETWORKS + 1}.1", 0
         made = socket.create_connection(("127.0.0.1", port), source_address=source)
         _, sender = await loop.create_connection(lambda: Sender(load), sock=made)
         senders.append(sender.done)
+    print("there", flush=True)
+    load.end = time.monotonic() + seconds
     _, pending = await asyncio.wait(senders, timeout=seconds + ANSWER_SECONDS)
     load.outcome.hanging = len(pending)
     return load.outcome
