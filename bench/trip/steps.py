@@ -29,6 +29,9 @@ COUNTS = 1, 2, 4
 """Instances of each service between which the cost of a message is compared."""
 BACKLOG_SECONDS = 12.0
 """Seconds of messages that wait for them: more than one of each is needed, so batches are full."""
+PROBES = 2
+"""Tries of a rate in the search. Something else on the machine may disturb one, and the search
+would end far below what is held. The rate that it finds is held for long after it."""
 Say = Callable[[str], None]
 
 
@@ -58,9 +61,8 @@ def find_held_rate(trip: Trip, probe: float, hold: float, say: Say) -> HeldRate:
     """Search for the highest rate that a trip holds, and hold it; a rate of 0 if there is none."""
     tries: list[Try] = []
     while rate := next_rate(tries):
-        run = run_load(trip, [Phase(rate, probe)])
-        tries.append(Try(rate, not run.faults))
-        say(f"{trip.name}, {rate:,.0f}/s for {probe:.0f} s: {'; '.join(run.faults) or 'held'}")
+        is_held = any(_probe(trip, rate, probe, say) for _ in range(PROBES))
+        tries.append(Try(rate, is_held))
     rate = best(tries)
     while rate >= LEAST:
         memory = MemoryLog(trip)
@@ -71,6 +73,12 @@ def find_held_rate(trip: Trip, probe: float, hold: float, say: Say) -> HeldRate:
         tries.append(Try(rate, is_held=False))
         rate *= BACK
     return HeldRate(0.0, hold, tries, {}, {}, 0, 0)
+
+
+def _probe(trip: Trip, rate: float, seconds: float, say: Say) -> bool:
+    run = run_load(trip, [Phase(rate, seconds)])
+    say(f"{trip.name}, {rate:,.0f}/s for {seconds:.0f} s: {'; '.join(run.faults) or 'held'}")
+    return not run.faults
 
 
 def hold_rate(trip: Trip, rate: float, hold: float, say: Say) -> HeldRate:
