@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from cli.support.output import CommandRefused, count
 from services.amqp import topology
 from services.amqp.connection import BROKER_ERRORS, CONNECT_SECONDS
-from services.amqp.declare import declare, delete_queues
+from services.amqp.declare import declare, delete_queues, unbind_queues
 from services.amqp.partition_count import read_partition_count
 from services.amqp.queue_lengths import asking_connection, read_queue_lengths
 from services.amqp.queue_status import QueueLength
@@ -39,19 +39,36 @@ class Repartition:
             return before
         if before is not None:
             counts = dict(await connection.fetchrow(_UNDER_WAY) or {})
-            async with asking_connection(self._amqp, CONNECT_SECONDS) as broker:
-                last = max(before, self.partitions)
-                names = [topology.partition_queue(n) for n in range(last)]
-                lengths = await read_queue_lengths(broker, names)
+            all = topology.queues(max(before, self.partitions), [])
+            lengths = await _read_lengths(self._amqp, all)
             if reasons := [*obstacles(counts, lengths)]:
                 raise CommandRefused("\n".join(reasons))
+            there = {each.name for each in lengths if not each.fault}
+            former = [q for q in all[self.partitions : before] if q.name in there]
+            await close_queues(self._amqp, former)
         await declare(self._amqp, topology.queues(self.partitions, self.destinations))
         await connection.execute(_SET, self.partitions)
         # Nobody holds these any more: everything that they decided is published, as all is empty.
         await connection.execute(_MARK_PUBLISHED, self.partitions)
-        former = range(self.partitions, before or 0)
-        await delete_queues(self._amqp, map(topology.partition_queue, former))
+        names = map(topology.partition_queue, range(self.partitions, before or 0))
+        await delete_queues(self._amqp, names)
         return before
+
+
+async def close_queues(amqp: str, former: Sequence[topology.Queue]) -> None:
+    """Let nothing more into these queues; raises CommandRefused, and opens them again, if something
+    came meanwhile. A service may have a link to the broker and none to the database, where it was
+    looked for."""
+    await unbind_queues(amqp, former)
+    if reasons := [*obstacles(_NOTHING, await _read_lengths(amqp, former))]:
+        await declare(amqp, former)
+        raise CommandRefused("\n".join(reasons))
+
+
+async def _read_lengths(amqp: str, table: Sequence[topology.Queue]) -> list[QueueLength]:
+    async with asking_connection(amqp, CONNECT_SECONDS) as broker:
+        names = [queue.name for queue in table if queue.kind == "partition"]
+        return await read_queue_lengths(broker, names)
 
 
 def obstacles(counts: Mapping[str, int], lengths: Sequence[QueueLength]) -> Iterator[str]:
@@ -67,6 +84,7 @@ def obstacles(counts: Mapping[str, int], lengths: Sequence[QueueLength]) -> Iter
         yield "events wait for a destination that takes none (router.waiting): they must go first"
 
 
+_NOTHING = {"processes": 0, "lines": 0}
 _UNDER_WAY = """
 select (select count(distinct split_part(application_name, ' ', 2)) from pg_stat_activity
         where datname = current_database() and application_name ~

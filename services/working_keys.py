@@ -18,7 +18,13 @@ from services import clock
 from services.amqp.partition_count import agree_on_partitions
 from services.config.settings import Settings, WorkingKeySettings, key_bytes
 from services.instance import session_name
-from services.postgres.database import RAISED, Pool, connection_pool, retry_while_unavailable
+from services.postgres.database import (
+    RAISED,
+    SERVICE_SETTINGS,
+    Pool,
+    connection_pool,
+    retry_while_unavailable,
+)
 from services.sealing.key_ring import DAILY, ID_BYTES, RING, KeyRing, Kind, WorkingKey
 from services.sealing.wrapping import (
     KEY_BYTES,
@@ -58,7 +64,7 @@ async def sealing_pool(
     publishes nothing. Its task ends with OtherPartitionCount.
     """
     url = settings.database_url.get_secret_value()
-    async with connection_pool(url, session_name(name), size) as pool:
+    async with connection_pool(url, session_name(name), size, SERVICE_SETTINGS) as pool:
         agree = partial(agree_on_partitions, pool, partitions)
         async with working_keys(pool, working_masters(settings), before=agree) as task:
             yield pool, task

@@ -81,6 +81,7 @@ async def _erase_all(connection: Connection, statements: Sequence[str], *owner: 
     """Run the erasing statements. The last one selects the receipts whose body remainders go
     too."""
     *erasures, receipts = statements
+    await connection.execute(_NO_LIMIT)
     for sql in erasures:
         await connection.execute(sql, *owner, timeout=STATEMENT_SECONDS)
     rows = await connection.fetch(receipts, *owner, timeout=STATEMENT_SECONDS)
@@ -106,6 +107,8 @@ def _destruction_record(
 # Keeps a new conversation key from being wrapped under a municipality key that is being deleted.
 _NO_NEW_KEYS = "lock table archiver.conversation_key in share row exclusive mode"
 
+_NO_LIMIT = "set local statement_timeout = 0"
+"""Takes back the limit of writing a record: each statement here has its own."""
 _COUNT_DESTRUCTION = "update archiver.head set destructions = destructions + 1"
 
 _ENTRY = "select tenant, conversation from archiver.entry where id = $1"

@@ -235,5 +235,10 @@ def _pending_media(
     return PendingMedia(fields.number or "", sent_at, str(type or ""), salt, sealed, mac)
 
 
-_HEAD = "select size, peaks, destructions from archiver.head for update"
+# The server ends a COPY whose rows stop coming, so that others can write; this process gives each
+# statement up after 30 s anyway.
+_HEAD = """
+select size, peaks, destructions, set_config('statement_timeout', '40s', true)
+from archiver.head for update
+"""
 _DESTRUCTIONS = "select destructions from archiver.head"

@@ -10,6 +10,20 @@ from services.amqp import topology
 MEMBERS = 3
 """Nodes that hold each queue in production: one of them may be lost."""
 
+LOSING = (
+    "message-ttl",
+    "expires",
+    "max-length",
+    "max-length-bytes",
+    "overflow",
+    "delivery-limit",
+    "dead-letter-exchange",
+    "dead-letter-routing-key",
+    "dead-letter-strategy",
+)
+"""Settings of a queue by which messages are dropped or moved, or the queue ends: as policies name
+them, and with `x-` before as arguments. Where the table has none, none may be set."""
+
 
 class QueueState(msgspec.Struct, frozen=True):
     """A queue, as the broker's management API describes it."""
@@ -86,6 +100,9 @@ def _differences(
         if (found := given.get(name)) != value:
             is_not = f"is {found}" if name in given else "is not set"
             yield f"queue {queue}: {name} {is_not} and must be {value}; {remedy}"
+    for name in sorted(given.keys() - wanted.keys()):
+        if name.removeprefix("x-") in LOSING:
+            yield f"queue {queue}: {name} is {given[name]} and must not be set: messages would go"
 
 
 def find_member_warnings(

@@ -17,6 +17,15 @@ async def delete_queues(urls: str, names: Iterable[str]) -> None:
             await channel.queue_delete(name)
 
 
+async def unbind_queues(urls: str, table: Iterable[topology.Queue]) -> None:
+    """Take the bindings of queues away: a publish returns to its sender from now on."""
+    async with asking_connection(urls, CONNECT_SECONDS) as connection:
+        channel = await connection.channel()
+        for queue in table:
+            existing = await channel.get_queue(queue.name, ensure=False)
+            await existing.unbind(queue.exchange, routing_key=queue.name)
+
+
 async def declare(urls: str, table: Sequence[topology.Queue]) -> None:
     """Declare the exchanges, queues and bindings of `table`; existing ones must be identical."""
     async with asking_connection(urls, CONNECT_SECONDS) as connection:

@@ -22,6 +22,17 @@ SESSION_SETTINGS = {"synchronous_commit": "on", "jit": "off", "search_path": '"$
 first: a login can have another, in which tables of its own hide those of the catalogue. JIT
 compilation is off because none of our statements gains by it: with 100,000 lines in the ledger a
 claim takes 24 ms, and compiling it takes 640 ms more, each time."""
+SERVICE_SETTINGS = SESSION_SETTINGS | {
+    "idle_in_transaction_session_timeout": "15s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "25s",
+}
+"""Settings of the sessions of services, whose locks others wait for. One that stands still amid a
+transaction for 15 s is ended by the server; our longest pause there is the 5 s for the confirms of
+timers. One whose machine is gone is noticed after 25 s. A command may pause longer: it reads files
+beside the rows."""
 FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0
 """Seconds between two attempts while the database is unavailable."""
 ANSWER_SECONDS = 3.0
@@ -54,14 +65,16 @@ log = structlog.get_logger()
 
 
 @asynccontextmanager
-async def connection_pool(url: str, name: str, size: int) -> AsyncIterator[Pool]:
+async def connection_pool(
+    url: str, name: str, size: int, settings: Mapping[str, str] = SESSION_SETTINGS
+) -> AsyncIterator[Pool]:
     """Open a pool of at most `size` connections, which are made when they are first needed.
 
     The server shows `name`. The session sets `synchronous_commit`, so that with any default of the
     server a commit is on disk (and on the synchronous stand-by) when it returns.
     """
     primary = Primary(url)
-    shown = {"application_name": name} | SESSION_SETTINGS
+    shown = {"application_name": name, **settings}
     pool = await asyncpg.create_pool(
         url,
         connect=primary.connect,

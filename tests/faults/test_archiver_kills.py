@@ -7,6 +7,7 @@ POSTKAMER_TEST_ARCHIVER_MESSAGES=50000 and POSTKAMER_TEST_ARCHIVER_KILLS=300 for
 
 import asyncio
 import os
+import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -51,6 +52,14 @@ EVERY = 16
 """Deaths between two of the database, and between two ends of all connections to the broker."""
 
 ENDLESS = 10**9
+STANDSTILL_SECONDS = 40.0
+"""For the 15 s after which the server ends a session that stands still, or the 40 s of one that
+does amid its COPY."""
+COPYING = """
+select application_name from pg_stat_activity
+where application_name like 'postkamer-archiver %' and wait_event_type = 'Lock'
+    and query like 'COPY "archiver"."entry"%'
+"""
 RECORDS = 3
 """Fewest records of each message."""
 
@@ -119,6 +128,29 @@ def show(archivers: Archivers, seconds: float) -> None:
     )
     for moment, count in deaths.items():
         print(f"{moment:20} {archivers.deaths[moment, True]:4} of {count:4}")
+
+
+@pytest.mark.long
+async def test_archiver_that_stands_still_in_its_transaction_holds_up_the_other_for_seconds(
+    archivers: Archivers,
+) -> None:
+    archivers.pace = ENDLESS
+    flowing = asyncio.create_task(archivers.flow(envelopes(ENDLESS, "frozen")))
+    await until(archivers.written, bool, REACH_SECONDS)
+    async with locked(archivers, "archiver.entry") as wanted:
+        await wanted()
+        pid = int(str(await archivers.one(COPYING)).rpartition("/")[2])
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        before, began = await archivers.written(), time.monotonic()
+        await until(archivers.written, lambda now: now > before, STANDSTILL_SECONDS)
+        print(f"held up for {time.monotonic() - began:.0f} s")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    archivers.over = True
+    await flowing
+    await archivers.drained()
+    await check(archivers.pool, archivers.published, archivers.before, archivers.town.objects)
 
 
 async def test_stopping_archiver_finishes_its_batch_and_loses_no_confirm(

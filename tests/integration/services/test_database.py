@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from datetime import UTC, date, datetime
+from functools import partial
 
 import asyncpg
 import pytest
@@ -12,8 +13,11 @@ from archiver import table_partitions
 from services import clock
 from services.contract import Record
 from services.postgres.database import (
+    DATABASE_ERRORS,
+    SERVICE_SETTINGS,
     Pool,
     Query,
+    connection_pool,
     is_transient,
     reading_connection,
     run_queries,
@@ -204,6 +208,26 @@ async def test_connection_commits_durably_and_compiles_nothing(pool: Pool) -> No
     """Both do not depend on the default of the server."""
     assert await pool.fetchval("show synchronous_commit") == "on"
     assert await pool.fetchval("show jit") == "off"
+
+
+async def test_service_that_stands_still_in_a_transaction_holds_no_lock_for_long(
+    empty: str,
+) -> None:
+    lock, limit = "select pg_try_advisory_xact_lock(1)", "idle_in_transaction_session_timeout"
+    assert SERVICE_SETTINGS[limit] == "15s"
+    async with (
+        connection_pool(empty, "frozen", 1, SERVICE_SETTINGS | {limit: "1s"}) as frozen,
+        connection_pool(empty, "other", 1, SERVICE_SETTINGS) as other,
+        frozen.acquire() as connection,
+    ):
+        transaction = connection.transaction()
+        await transaction.start()
+        assert await connection.fetchval(lock)
+        assert not await other.fetchval(lock)
+        await until(partial(other.fetchval, lock), bool, 10)
+        with pytest.raises(DATABASE_ERRORS) as raised:
+            await connection.fetchval("select 1")
+        assert is_transient(raised.value)
 
 
 def with_silent_host(url: str, silent: socket.socket) -> str:

@@ -26,7 +26,10 @@ SOUND = BrokerState(
     ],
     [Binding(queue.exchange, queue.name, queue.name) for queue in TABLE],
     POLICIES,
-    [Policy("theirs", {"overflow": "drop-head"})],
+    [
+        Policy("theirs", {"overflow": "drop-head"}),
+        Policy("short", {"message-ttl": 60000, "expires": 60000}),
+    ],
 )
 
 
@@ -51,6 +54,13 @@ def test_queues_as_declared_have_no_faults() -> None:
 DIFFERENCES = [
     (with_archive(policy=None), "max-length-bytes is not set"),
     (with_archive(operator_policy="theirs"), "overflow is drop-head and must be reject-publish"),
+    (with_archive(operator_policy="short"), "message-ttl is 60000 and must not be set"),
+    (with_archive(operator_policy="short"), "expires is 60000 and must not be set"),
+    (with_policy(**{"dead-letter-exchange": "x"}), "dead-letter-exchange is x and must not be set"),
+    (
+        with_archive(arguments=SOUND.queues[-1].arguments | {"x-max-length": 9}),
+        "x-max-length is 9 and must not be set",
+    ),
     (with_policy(overflow="drop-head"), "overflow is drop-head and must be reject-publish"),
     (with_policy(**{"delivery-limit": None}), "delivery-limit is not set and must be 1000000"),
     (with_policy(**{"max-length-bytes": 5}), "max-length-bytes is 5 and must be 20000000000"),
