@@ -107,6 +107,7 @@ class Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._poll_soon = asyncio.Event()
+        self._has_received = False
         self._stored_condition: Condition | None = None
         count = metrics.deliveries.labels
         self._outcomes = {each: count(self._id, each) for each in get_args(Outcome)}
@@ -154,12 +155,17 @@ class Session:
 
     async def _receive(self, incoming: IncomingMessage) -> None:
         self._scheduler.on_message()
+        # Another process held the queue until now, and may have sidelined more since we began.
+        earlier = set[str]()
+        if not self._has_received:
+            earlier = await self._query(self._sidelined.conversations, "aside")
+            self._has_received = True
         try:
             jobs, sidelined = await self._engine.read_batch(incoming)
         except (msgspec.DecodeError, TypeError):
             await self._engine.park_unreadable(incoming)
             jobs, sidelined = [], set[str]()
-        await self._perform(self._scheduler.on_batch(incoming, jobs, sidelined))
+        await self._perform(self._scheduler.on_batch(incoming, jobs, sidelined | earlier))
 
     async def _poll(self) -> None:
         """Poll the tables: the operator's pause, replays, sidelined deliveries. Store the

@@ -82,3 +82,16 @@ async def test_delivery_that_another_process_made_meanwhile_is_not_made_again() 
     harness.tables.answers.set()
     await session
     assert len(harness.crm.asked) == asked
+
+
+async def test_message_waits_behind_what_another_process_sidelined_before_it_came() -> None:
+    """The process that was killed held the queue for as long as this one stood by."""
+    harness = Harness()
+    harness.is_ours = False
+    session = asyncio.create_task(harness.run_for(60))
+    await asyncio.sleep(10)
+    await harness.tables.insert("crm", [Job(of(1, "a"), None)], 3600.0)
+    harness.receive(of(2, "a"), of(3, "b"))
+    await session
+    assert harness.crm.numbers == [3]
+    assert [place for _, place, _ in harness.tables.aside.values()] == [1, 2]
