@@ -162,8 +162,7 @@ with of_order as (
     select resend from deliverer.delivery
     where destination = $1 and event = $2 and state = 'replay' and body is null for update
 ), ended as (
-    update deliverer.delivery set state = 'settled', resend = null, due_at = null,
-        claimed_by = null, claimed_until = null
+    update deliverer.delivery set state = 'settled', resend = null, due_at = null
     where destination = $1 and event = $2 and exists (select from of_order)
 )
 update deliverer.resend r set ended = r.ended + 1, events = array_remove(r.events, $2)
