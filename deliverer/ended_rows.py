@@ -14,7 +14,7 @@ _PARKED = Clearing(
     ended="state = 'parked'",
     action="update",
     setting="""set state = 'dropped', reason = 'ended at its term', at = now(), told = false,
-        body = null, claimed_by = null, claimed_until = null""",
+        body = null""",
     state="parked",
 )
 _DELIVERIES = Clearing(

@@ -49,7 +49,7 @@ set state = case when body is null then 'settled' else 'parked' end,
     reason = case when body is null then reason else '{REMOVED}' end,
     at = case when body is null then at else now() end, told = told and body is null,
     resend = case when body is null then null else resend end,
-    due_at = null, claimed_by = null, claimed_until = null
+    due_at = null
 """
 _STATE = "of no destination"
 _ENDINGS = (

@@ -18,6 +18,7 @@ from deliverer.crm.sent_events import clear_sent_events
 from deliverer.crm.session import DeliveryTables, Session
 from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
+from deliverer.crm.table_lease import TableLeases
 from deliverer.destinations import DESTINATIONS
 from deliverer.destinations.openklant.desk.desk_store import command_outbox
 from deliverer.ended_rows import CLEARINGS
@@ -101,7 +102,10 @@ async def deliverer(
         settlements = Settlements(pool, Publisher(outgoing, topology.ARCHIVE))
         attempts = await enter(attempt_recorder(Publisher(outgoing, topology.ARCHIVE)))
         tables = DeliveryTables(
-            Replays(pool, clock.new_id()), SidelinedStore(pool), ConditionStore(pool)
+            Replays(pool),
+            SidelinedStore(pool),
+            TableLeases(pool, clock.new_id()),
+            ConditionStore(pool),
         )
         networks, archiver = settings.private_networks, settings.archiver_url.rstrip("/")
         receivers = ReceiverContext(pool, config.department, config.departments, networks, archiver)

@@ -217,7 +217,6 @@ _SHOW = f"select {_FIELDS}, body from deliverer.delivery where {_HERE} order by 
 
 _REPLAY = f"""
 update deliverer.delivery d set state = 'replay', replays = d.replays + 1, failed = 0,
-    claimed_by = null, claimed_until = null,
     due_at = now() + make_interval(secs => (q.place - 1) / $9::float8)
 from (
     select destination, event, row_number() over (partition by destination order by at, event)
@@ -250,7 +249,7 @@ where (destination, event) = ($1, $2)
 
 # `due_at` does not change, so that a deliverer that has started one can still store its outcome.
 _CANCEL = f"""
-update deliverer.delivery set state = 'parked', claimed_by = null, claimed_until = null
+update deliverer.delivery set state = 'parked'
 where {WAITING} returning event
 """
 _UNCONFIGURED = f"""

@@ -122,9 +122,7 @@ class Lanes:
     def remove_replays(self, ids: Collection[UUID]) -> set[UUID]:
         """Remove the queued replays with these ids, and return the ids removed. Jobs in flight are
         not affected."""
-        waiting = [
-            job for row in self._from_table.values() for jobs in row.values() for job in jobs
-        ]
+        waiting = _jobs_of(self._from_table)
         replays = [job for job in waiting if job.replays and job.delivery.id in ids]
         for job in replays:
             tenant, lane = job.delivery.tenant, job.delivery.conversation
@@ -150,9 +148,19 @@ class Lanes:
 
     def remove_tried(self) -> list[Job]:
         """Remove and return all jobs that wait behind a failure, each lane in its order."""
-        jobs = [job for row in self._tried.values() for jobs in row.values() for job in jobs]
+        jobs = _jobs_of(self._tried)
         self._tried.clear()
         return jobs
+
+    def remove_from_table(self) -> list[Job]:
+        """Remove and return all waiting jobs from the tables."""
+        jobs = _jobs_of(self._from_table)
+        self._from_table.clear()
+        return jobs
+
+
+def _jobs_of(rows: Rows) -> list[Job]:
+    return [job for row in rows.values() for jobs in row.values() for job in jobs]
 
 
 def _lane(rows: Rows, job: Job) -> deque[Job]:

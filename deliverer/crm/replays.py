@@ -21,8 +21,6 @@ IN_HAND = 400
 """Replays of one destination in hand; they go between new deliveries. Twice the number that falls
 due between two polls at the fastest rate an operator may set (`cli.parked.FASTEST`, 200 a second),
 so that a slow answer delays nothing. An event is at most 64 KiB: 25 MiB, and seldom half of it."""
-CLAIM_SECONDS = 60.0
-"""Lease of one process on its replays, renewed at half time."""
 
 
 class _ParkedBody(msgspec.Struct):
@@ -86,22 +84,19 @@ class Orders(NamedTuple):
 
 
 class Replays:
-    """`process` is the id under which replays are claimed."""
+    """They are made by the process that has the lease (`deliverer.crm.table_lease`)."""
 
-    def __init__(self, pool: Pool, process: UUID) -> None:
-        self._pool, self._process = pool, process
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
 
-    async def claim_due(
+    async def due_replays(
         self, destination: str, in_hand: Collection[UUID], *, is_paused: bool
     ) -> ReplayScan:
-        """Claim the replays that are due, and tell which of those in hand are over. For a paused
-        destination, only renew the claims on those in hand. One that does not open is
-        parked."""
+        """Return the replays that are due, and which of those in hand are over. For a paused
+        destination, none is due. One that does not open is parked."""
         in_hand_before = frozenset(in_hand)  # a copy: one may be settled while the query runs
         limit = len(in_hand_before) if is_paused else IN_HAND
-        rows = await self._pool.fetch(
-            _CLAIM, self._process, destination, CLAIM_SECONDS, limit, list(in_hand_before)
-        )
+        rows = await self._pool.fetch(_DUE, destination, limit, list(in_hand_before))
         over = in_hand_before.difference(row["event"] for row in rows)
         new = [row for row in rows if row["event"] not in in_hand_before]
         due, shut = await open_rows([row for row in new if _is_kept(row)], _read_row)
@@ -145,30 +140,16 @@ select exists (select from deliverer.pause where destination = $1),
         where destination = $1 and state = 'replay' order by due_at limit 1) row)
 """
 
-# One process at a time has the replays of a destination: two would deliver two of one conversation
-# at once. A lease is renewed only at half time, and the body of one in hand is not read again.
-_CLAIM = """
+# The body of one in hand is not read again.
+_DUE = """
 with due as (
-    select destination, event, body, replays, failed, attempts, due_at, claimed_by, claimed_until
-    from deliverer.delivery
-    where destination = $2 and state = 'replay' and due_at <= now()
-        and (claimed_by = $1 or claimed_until is null or claimed_until < now())
-        and not exists (
-            select from deliverer.delivery o
-            where o.destination = $2 and o.state = 'replay' and o.claimed_by <> $1
-                and o.claimed_until >= now())
-    order by due_at, event limit $4 for update skip locked
-), claimed as (
-    update deliverer.delivery d
-    set claimed_by = $1, claimed_until = now() + make_interval(secs => $3)
-    from due q
-    where (d.destination, d.event) = (q.destination, q.event)
-        and (q.claimed_by is distinct from $1
-            or q.claimed_until < now() + make_interval(secs => $3 / 2))
+    select destination, event, body, replays, failed, attempts, due_at from deliverer.delivery
+    where destination = $1 and state = 'replay' and due_at <= now()
+    order by due_at, event limit $2
 )
-select destination, event, case when event = any($5) then null else body end as body, case
-        when body is null and event <> all($5) then (select s.sealed from deliverer.sent s
-            where s.destination = $2 and s.event = due.event) end as sealed,
+select destination, event, case when event = any($3) then null else body end as body, case
+        when body is null and event <> all($3) then (select s.sealed from deliverer.sent s
+            where s.destination = $1 and s.event = due.event) end as sealed,
     replays, failed, attempts
 from due
 order by due_at, event
@@ -181,8 +162,7 @@ with of_order as (
     select resend from deliverer.delivery
     where destination = $1 and event = $2 and state = 'replay' and body is null for update
 ), ended as (
-    update deliverer.delivery set state = 'settled', resend = null, due_at = null,
-        claimed_by = null, claimed_until = null
+    update deliverer.delivery set state = 'settled', resend = null, due_at = null
     where destination = $1 and event = $2 and exists (select from of_order)
 )
 update deliverer.resend r set ended = r.ended + 1, events = array_remove(r.events, $2)

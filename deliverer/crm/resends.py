@@ -79,7 +79,7 @@ with job as (
     select f.at, f.event, row_number() over (order by f.at, f.event) as place from found f
 ), moved as (
     update deliverer.delivery d set state = 'replay', replays = d.replays + 1, failed = 0,
-        resend = j.id, claimed_by = null, claimed_until = null,
+        resend = j.id,
         due_at = greatest(j.next_at, now())
             + make_interval(secs => (p.place - 1) / j.per_second::float8)
     from job j, placed p

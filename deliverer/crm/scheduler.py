@@ -10,6 +10,7 @@ at a time, and the window opens again when one passes. A message that fails whil
 sidelined with its conversation, and stops no other.
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 from uuid import UUID
@@ -113,6 +114,8 @@ class Scheduler:
         """Conversations that failed since the last success."""
         self._replays: set[UUID] = set()
         """Replays in hand."""
+        self._tables_until = -math.inf
+        """Deliveries from the tables start until then: another process may make them later on."""
         self._paused_by_operator: bool | None = None
         """None until it is known; nothing starts before."""
         self._stopped = False
@@ -147,6 +150,12 @@ class Scheduler:
     def replays(self) -> Collection[UUID]:
         """Replays in hand."""
         return self._replays
+
+    @property
+    def has_from_table(self) -> bool:
+        """True while a delivery from the tables is in hand: it waits, is in flight or being
+        stored."""
+        return bool(self._replays) or self._sidelined.has_in_hand
 
     def tick(self, now: float) -> list[StartDelivery]:
         """Start what may start now."""
@@ -231,6 +240,16 @@ class Scheduler:
             self._replays.add(job.delivery.id)
             self._lanes.add(job)
 
+    def on_lease(self, until: float) -> None:
+        """Deliveries from the tables may start until then."""
+        self._tables_until = until
+
+    def put_back(self) -> None:
+        """Leave to the tables what came from them and has not started."""
+        for job in self._lanes.remove_from_table():
+            self._replays.discard(job.delivery.id)
+            self._sidelined.release(job, settled=False)
+
     def load_sidelined(self, conversations: set[str]) -> None:
         """Conversations in the table before anything starts."""
         self._sidelined.update(conversations)
@@ -259,7 +278,7 @@ class Scheduler:
                 self._pace_at = self._pace_at or now + PACE_SECONDS
                 break
             job = self._lanes.next(
-                from_table=self._has_room_for_table(), newest=self._breaker.probes > 0
+                from_table=self._has_room_for_table(now), newest=self._breaker.probes > 0
             )
             if job is None:
                 break
@@ -270,9 +289,11 @@ class Scheduler:
             starts.append(StartDelivery(job, now, self._breaker.probes))
         return starts
 
-    def _has_room_for_table(self) -> bool:
+    def _has_room_for_table(self, now: float) -> bool:
         """True if a delivery from the tables may start. They take at most a part of the window, and
         a window of one goes to a waiting ordinary delivery first."""
+        if now > self._tables_until:
+            return False
         if self.concurrency == 1 and self._lanes.has_ordinary:
             return False
         return self._in_flight_from_table < max(1, self.concurrency // TABLE_SHARE)

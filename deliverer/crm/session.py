@@ -4,10 +4,11 @@ Holds a task for each delivery in flight, one timer, and one task that polls the
 """
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple, Protocol, TypeVar, get_args
 
@@ -32,11 +33,13 @@ from deliverer.crm.scheduler import (
     StartDelivery,
 )
 from deliverer.crm.sidelined import SidelinedDelivery
+from deliverer.crm.table_lease import LEASE_SECONDS, LONGEST_ATTEMPT_SECONDS, RENEW_SECONDS
 from services import clock, metrics
 from services.amqp.consumer import ChannelLost, ConsumerStopping, Inbox
 from services.amqp.incoming_message import IncomingMessage
 from services.http.service_status import DestinationStatus
 from services.postgres.database import retry_while_unavailable
+from services.postgres.lease import release_leases
 from services.tasks import background_task
 
 POLL_SECONDS = 1.0
@@ -58,6 +61,14 @@ class SidelinedTable(Protocol):
     ) -> list[SidelinedDelivery]: ...
 
 
+class Leases(Protocol):
+    """`deliverer.crm.table_lease.TableLeases`."""
+
+    async def take(self, destination: str) -> datetime | None: ...
+
+    async def release(self, destination: str) -> None: ...
+
+
 class Conditions(Protocol):
     """`deliverer.crm.condition_store.ConditionStore`."""
 
@@ -69,6 +80,7 @@ class DeliveryTables(NamedTuple):
 
     replays: Replays
     sidelined: SidelinedTable
+    leases: Leases
     conditions: Conditions
 
 
@@ -81,9 +93,13 @@ class Session:
         is_ours: Callable[[], bool],
     ) -> None:
         """`is_ours` returns False while another process has the destination in its share: then that
-        one delivers what is sidelined."""
+        one delivers what waits in the tables."""
         self._engine, self._inbox, self._is_ours = engine, inbox, is_ours
-        self._replays, self._sidelined, self._conditions = tables
+        self._replays, self._sidelined, self._leases, self._conditions = tables
+        self._lease_since: datetime | None = None
+        """Since when this process has the lease on the tables."""
+        self._lease_ends = -math.inf
+        """Time at which the lease ends if it is not renewed."""
         destination = engine.destination
         self._id = destination.id
         self._scheduler = Scheduler(destination.window, destination.per_second)
@@ -91,6 +107,7 @@ class Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._poll_soon = asyncio.Event()
+        self._has_received = False
         self._stored_condition: Condition | None = None
         count = metrics.deliveries.labels
         self._outcomes = {each: count(self._id, each) for each in get_args(Outcome)}
@@ -124,6 +141,7 @@ class Session:
             if self._tasks:
                 await asyncio.wait(self._tasks)
             await self._store_condition()
+            await release_leases(self._leases.release(self._id), "tables")
         except ChannelLost:
             await self._store_condition()
             raise
@@ -137,12 +155,17 @@ class Session:
 
     async def _receive(self, incoming: IncomingMessage) -> None:
         self._scheduler.on_message()
+        # Another process held the queue until now, and may have sidelined more since we began.
+        earlier = set[str]()
+        if not self._has_received:
+            earlier = await self._query(self._sidelined.conversations, "aside")
+            self._has_received = True
         try:
             jobs, sidelined = await self._engine.read_batch(incoming)
         except (msgspec.DecodeError, TypeError):
             await self._engine.park_unreadable(incoming)
             jobs, sidelined = [], set[str]()
-        await self._perform(self._scheduler.on_batch(incoming, jobs, sidelined))
+        await self._perform(self._scheduler.on_batch(incoming, jobs, sidelined | earlier))
 
     async def _poll(self) -> None:
         """Poll the tables: the operator's pause, replays, sidelined deliveries. Store the
@@ -151,12 +174,13 @@ class Session:
         while True:
             paused, has_replays = await self._query(self._replays.orders, "orders")
             await self._perform(scheduler.on_operator_pause(paused))
-            if has_replays or scheduler.replays:
-                due = partial(self._replays.claim_due, in_hand=scheduler.replays, is_paused=paused)
-                scan = await self._query(due, "replays")
-                scheduler.on_replays([replay.job for replay in scan.due], scan.over)
-            if not paused and self._is_ours():
-                await self._scan()
+            is_ours = self._is_ours()
+            is_waiting = has_replays or scheduler.sidelined_conversations > 0
+            has_lease = await self._hold_tables(wanted=is_ours and is_waiting)
+            if has_lease and (has_replays or scheduler.replays):
+                await self._look_for_replays(is_paused=paused)
+            if is_ours and not paused:
+                await self._scan(has_lease=has_lease)
             self._tick()
             await self._store_condition()
             self._poll_soon.clear()
@@ -164,12 +188,42 @@ class Session:
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._poll_soon.wait()
 
-    async def _scan(self) -> None:
+    async def _hold_tables(self, *, wanted: bool) -> bool:
+        """Return whether this process makes the deliveries of the tables: it has the lease on them.
+        Where it is not `wanted`, release that once nothing is in hand."""
+        scheduler, now = self._scheduler, self._loop.time()
+        if not wanted:
+            scheduler.put_back()
+            if not scheduler.has_from_table:
+                await self._release_tables()
+                return False
+        if now > self._lease_ends - LEASE_SECONDS + RENEW_SECONDS:
+            since = await self._query(self._leases.take, "lease")
+            if since is None or since != self._lease_since:
+                scheduler.put_back()  # another process may have made them meanwhile
+            self._lease_since = since
+            self._lease_ends = now + LEASE_SECONDS if since else -math.inf
+            scheduler.on_lease(self._lease_ends - LONGEST_ATTEMPT_SECONDS)
+        return wanted and self._loop.time() < self._lease_ends
+
+    async def _release_tables(self) -> None:
+        if self._lease_since:
+            self._scheduler.on_lease(-math.inf)
+            await self._query(self._leases.release, "lease")
+        self._lease_since, self._lease_ends = None, -math.inf
+
+    async def _look_for_replays(self, *, is_paused: bool) -> None:
+        in_hand = self._scheduler.replays
+        due = partial(self._replays.due_replays, in_hand=in_hand, is_paused=is_paused)
+        scan = await self._query(due, "replays")
+        self._scheduler.on_replays([replay.job for replay in scan.due], scan.over)
+
+    async def _scan(self, *, has_lease: bool) -> None:
         conversations = self._scheduler.start_scan()
         limit = self._scheduler.on_conversations(
             await self._query(self._sidelined.conversations, "aside")
         )
-        if conversations and limit > 0:
+        if has_lease and conversations and limit > 0:
             due = partial(self._sidelined.due, conversations=conversations, limit=limit)
             self._scheduler.on_due(await self._query(due, "aside"))
 

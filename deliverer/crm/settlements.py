@@ -203,7 +203,7 @@ where d.state = 'aside' or d.replays = excluded.replays and (
 
 _PARK_SHUT = """
 update deliverer.delivery set state = 'parked', reason = $3, at = now(), told = false,
-    owner_told = false, due_at = null, claimed_by = null, claimed_until = null
+    owner_told = false, due_at = null
 where destination = $1 and event = any($2::uuid[]) and state in ('aside', 'replay')
 """
 

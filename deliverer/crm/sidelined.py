@@ -44,6 +44,10 @@ class Sidelined:
     def __len__(self) -> int:
         return len(self._conversations)
 
+    @property
+    def has_in_hand(self) -> bool:
+        return bool(self._in_hand)
+
     def add(self, conversations: set[str]) -> None:
         """Add conversations that the table was found to hold: a write of a process that died may
         have been carried out after the last scan."""

@@ -197,8 +197,11 @@ class Consumer:
         """True while the broker confirms that this consumer exists."""
         self.is_held_elsewhere = False
         """True while another instance gets the messages, as `services.amqp.shared_queues` finds."""
+        self.is_shared = False
+        """True if other instances read the queue too (`services.amqp.shared_queues`)."""
         self.is_ours = True
-        """False while the queue, with what belongs to it in tables, is the work of another."""
+        """False while the queue, with what belongs to it in tables, is the work of another, and
+        until it is known whose it is."""
         self.drain = DrainWatch()
 
     @property
@@ -265,6 +268,7 @@ class Consumer:
         subscribe again at the end of the line."""
         log.info("consumer.lets_go", queue=self.queue.name)
         metrics.queues_let_go.labels(queue=self.queue.name).inc()
+        self.is_ours = False
         if self._inbox:
             self._inbox.drain()
 
@@ -272,6 +276,7 @@ class Consumer:
         connection = await self._broker.connection()
         channel = await connection.channel(publisher_confirms=False)
         inbox = self._inbox = Inbox(channel)
+        self.is_ours = not self.is_shared
         self.drain.restart()
         inbox.stopping = self._stopping  # `stop` may have been called while we connected
         try:

@@ -52,7 +52,7 @@ class SharedQueues:
 
     def add(self, consumer: Consumer) -> None:
         """Share the queue of this consumer, from the next beat on."""
-        consumer.is_ours = False
+        consumer.is_shared, consumer.is_ours = True, False
         self._consumers[consumer.queue.name] = consumer
 
     async def run(self) -> None:

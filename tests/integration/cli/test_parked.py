@@ -17,7 +17,6 @@ from services.sealing.key_ring import RING
 from tests.support.cli.command_line import postkamer
 from tests.support.integration.parked_deliveries import (
     ANSWER,
-    ONE,
     Command,
     delivery,
     events,
@@ -124,7 +123,7 @@ def test_deliveries_of_a_message_whose_key_is_back_are_made_once(
     assert parked(command, "--unreadable") == [UNREADABLE]
 
     async def due(pool: Pool) -> list[ReplayJob]:
-        return (await Replays(pool, ONE).claim_due("crm", [], is_paused=False)).due
+        return (await Replays(pool).due_replays("crm", [], is_paused=False)).due
 
     assert [job.delivery for job in on(table, due)] == new
     assert command(*replay).stdout == "0 deliveries are tried again\n"
@@ -151,7 +150,7 @@ def test_dropped_delivery_is_published_with_its_reason(command: Command, table: 
     assert json.loads(done.stdout) == {"count": 1, "dryRun": False}
 
     async def unpublished(pool: Pool) -> list[Settlement]:
-        return await Replays(pool, ONE).outbox.fetch_unpublished(LIMIT, [])
+        return await Replays(pool).outbox.fetch_unpublished(LIMIT, [])
 
     [dropped] = on(table, unpublished)
     assert (dropped.event, dropped.state) == (delivery(6).id, "dropped")
@@ -205,7 +204,7 @@ def test_removed_destination_is_listed_as_long_as_it_has_deliveries(
 
 def test_destination_is_paused_and_resumed(command: Command, table: str) -> None:
     async def is_paused(pool: Pool) -> bool:
-        return (await Replays(pool, ONE).orders("crm")).is_paused
+        return (await Replays(pool).orders("crm")).is_paused
 
     assert not on(table, is_paused)
     done = command("destination", "pause", "crm", "--reason", "upgrade")

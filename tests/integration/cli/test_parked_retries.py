@@ -8,15 +8,12 @@ import msgspec
 import pytest
 
 from cli.deliveries.parked import MAX_PER_SECOND
-from deliverer.crm.replays import CLAIM_SECONDS, IN_HAND, Replays
+from deliverer.crm.replays import IN_HAND, Replays
 from deliverer.crm.session import POLL_SECONDS
 from deliverer.crm.settlements import Settlement, settlement_record
-from services import clock
 from services.postgres.database import Pool
 from services.postgres.outbox import LIMIT
 from tests.support.integration.parked_deliveries import (
-    ONE,
-    OTHER,
     Command,
     delivery,
     events,
@@ -35,15 +32,15 @@ def execute(table: str, sql: str) -> None:
     on(table, lambda pool: pool.execute(sql))
 
 
-def due(table: str, process: UUID, *held: UUID) -> list[int]:
-    """Return the deliveries that a process claims for a replay."""
+def due(table: str, *held: UUID) -> list[int]:
+    """Return the deliveries that are due for a replay."""
 
-    async def claim(pool: Pool) -> list[int]:
-        claim = await Replays(pool, process).claim_due("crm", held, is_paused=False)
-        assert all(each.replays == 1 for each in claim.due)
-        return [each.delivery.sequence for each in claim.due]
+    async def look(pool: Pool) -> list[int]:
+        scan = await Replays(pool).due_replays("crm", held, is_paused=False)
+        assert all(each.replays == 1 for each in scan.due)
+        return [each.delivery.sequence for each in scan.due]
 
-    return on(table, claim)
+    return on(table, look)
 
 
 def states(command: Command, *options: str) -> dict[int, str]:
@@ -79,10 +76,10 @@ def test_event_that_its_owner_has_sent_again_is_none_of_the_parked_ones(
 
 def test_replays_are_due_at_their_rate_the_oldest_first(command: Command, table: str) -> None:
     assert command(*REPLAY, *CRM, "--per-second", "1").exit_code == 0
-    assert due(table, ONE) in ([1], [1, 2])
+    assert due(table) in ([1], [1, 2])
     execute(table, "update deliverer.delivery set due_at = due_at - interval '10 seconds'")
-    assert due(table, ONE) == [1, 2, 3, 4, 5]
-    assert due(table, ONE, delivery(2).id) == [1, 3, 4, 5]
+    assert due(table) == [1, 2, 3, 4, 5]
+    assert due(table, delivery(2).id) == [1, 3, 4, 5]
 
 
 def test_replay_starts_without_earlier_failures(command: Command, table: str) -> None:
@@ -90,38 +87,24 @@ def test_replay_starts_without_earlier_failures(command: Command, table: str) ->
     assert command(*REPLAY, *CRM, "--per-second", "100").exit_code == 0
 
     async def failures(pool: Pool) -> set[int]:
-        claim = await Replays(pool, ONE).claim_due("crm", (), is_paused=False)
-        return {each.failures for each in claim.due}
+        scan = await Replays(pool).due_replays("crm", (), is_paused=False)
+        return {each.failures for each in scan.due}
 
     assert on(table, failures) == {0}
 
 
-def test_delivery_that_is_settled_during_a_claim_is_not_claimed(
-    command: Command, table: str
-) -> None:
+def test_delivery_that_is_settled_during_a_look_is_not_due(command: Command, table: str) -> None:
     assert command(*REPLAY, *ids(1, 2)).exit_code == 0
     execute(table, ALL_DUE)
 
-    async def claim(pool: Pool) -> list[int]:
+    async def look(pool: Pool) -> list[int]:
         held = {delivery(1).id}
-        claiming = asyncio.create_task(Replays(pool, ONE).claim_due("crm", held, is_paused=False))
+        looking = asyncio.create_task(Replays(pool).due_replays("crm", held, is_paused=False))
         await asyncio.sleep(0)  # the query is sent, and not yet answered
         held.clear()
-        return [each.delivery.sequence for each in (await claiming).due]
+        return [each.delivery.sequence for each in (await looking).due]
 
-    assert on(table, claim) == [2]
-
-
-def test_one_process_replays_a_destination_at_a_time(command: Command, table: str) -> None:
-    assert command(*REPLAY, *ids(1, 2)).stdout == "2 deliveries are tried again\n"
-    execute(table, ALL_DUE)
-    assert due(table, ONE) == [1, 2]
-    assert command(*REPLAY, *ids(3)).exit_code == 0
-    assert due(table, OTHER) == []
-    assert due(table, ONE) == [1, 2, 3]
-    ended = f"claimed_until = now() - interval '{CLAIM_SECONDS} s'"
-    execute(table, f"update deliverer.delivery set {ended}")
-    assert due(table, OTHER) == [1, 2, 3]
+    assert on(table, look) == [2]
 
 
 def test_rate_and_replays_in_hand_are_bounded(command: Command, table: str) -> None:
@@ -132,7 +115,7 @@ def test_rate_and_replays_in_hand_are_bounded(command: Command, table: str) -> N
     assert IN_HAND >= 2 * MAX_PER_SECOND * POLL_SECONDS
     assert command(*REPLAY, *CRM, "--per-second", str(MAX_PER_SECOND)).exit_code == 0
     execute(table, ALL_DUE)
-    assert len(due(table, ONE)) == IN_HAND
+    assert len(due(table)) == IN_HAND
 
 
 def test_waiting_replay_is_listed_and_can_be_cancelled(command: Command, table: str) -> None:
@@ -146,14 +129,14 @@ def test_waiting_replay_is_listed_and_can_be_cancelled(command: Command, table: 
     assert states(command, *CRM) == waiting
 
     async def cancel(pool: Pool) -> set[UUID]:
-        replays = Replays(pool, ONE)
+        replays = Replays(pool)
         await pool.execute("update deliverer.delivery set due_at = now() where state = 'replay'")
-        claim = await replays.claim_due("crm", (), is_paused=False)
-        held = {each.delivery.id for each in claim.due}
+        scan = await replays.due_replays("crm", (), is_paused=False)
+        held = {each.delivery.id for each in scan.due}
         assert held == {delivery(n).id for n in (1, 2, 3)}
         done = await asyncio.to_thread(command, *REPLAY, *ids(1, 3, 4), "--cancel")
         assert done.stdout == "2 deliveries are parked again\n"  # 4 was not waiting for a replay
-        return {*(await replays.claim_due("crm", held, is_paused=True)).over}
+        return {*(await replays.due_replays("crm", held, is_paused=True)).over}
 
     assert on(table, cancel) == {delivery(n).id for n in (1, 3)}
     assert states(command, *CRM) == waiting | {1: "parked", 3: "parked"}
@@ -164,13 +147,13 @@ def test_waiting_replay_is_listed_and_can_be_cancelled(command: Command, table: 
 def test_paused_destination_gets_no_replays(command: Command, table: str) -> None:
     assert command(*REPLAY, *ids(1, 2)).exit_code == 0
 
-    async def claim(pool: Pool) -> None:
-        replays = Replays(pool, ONE)
+    async def look(pool: Pool) -> None:
+        replays = Replays(pool)
         await pool.execute("update deliverer.delivery set due_at = now() where state = 'replay'")
         for held in (set[UUID](), {delivery(1).id}):
-            assert await replays.claim_due("crm", held, is_paused=True) == ([], frozenset())
+            assert await replays.due_replays("crm", held, is_paused=True) == ([], frozenset())
 
-    on(table, claim)
+    on(table, look)
 
 
 @pytest.mark.parametrize("dropped", [False, True])
@@ -203,7 +186,7 @@ def test_outcome_of_a_replay_is_published_under_its_own_id(
     outcome = msgspec.structs.replace(refused(1), attempts=2, replays=1, state=state)
 
     async def publish(pool: Pool) -> list[Settlement]:
-        outbox = Replays(pool, clock.new_id()).outbox
+        outbox = Replays(pool).outbox
         assert await outbox.fetch_unpublished(LIMIT, []) == []
         await write(pool, outcome)
         unpublished = await outbox.fetch_unpublished(LIMIT, [])

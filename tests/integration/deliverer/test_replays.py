@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-from uuid import UUID
 
 import msgspec
 from aiohttp import web
@@ -11,7 +10,7 @@ from aiohttp import web
 from cli.deliveries.parked import MAX_PER_SECOND
 from cli.deliveries.parked_store import ParkedFilter, replay
 from deliverer.crm import replays
-from deliverer.crm.replays import CLAIM_SECONDS, IN_HAND, Replays
+from deliverer.crm.replays import IN_HAND, Replays
 from deliverer.crm.settlements import make_settlement, park_settlement
 from deploy.local.rabbitmq import Broker
 from services import clock
@@ -63,22 +62,22 @@ async def test_a_look_takes_no_longer_where_much_waits_to_be_tried_again(pool: P
         WAITING,
     )
     await pool.execute("vacuum analyze deliverer.delivery")
-    given = (UUID(int=1), "crm", CLAIM_SECONDS, IN_HAND, [clock.new_id()])
-    explain = f"explain (analyze, buffers, format json) {replays._CLAIM}"
+    given = ("crm", IN_HAND, [clock.new_id()])
+    explain = f"explain (analyze, buffers, format json) {replays._DUE}"
     plan = json.loads(await pool.fetchval(explain, *given))[0]["Plan"]
     assert plan["Actual Rows"] == 0
     assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < BLOCKS
 
 
 async def test_orders_tell_of_a_pause_and_of_replays_of_their_destination_alone(pool: Pool) -> None:
-    store = Replays(pool, clock.new_id())
+    store = Replays(pool)
     await park(pool, 2)
     await pool.execute("insert into deliverer.pause values ('other', now(), 'upgrade')")
     assert await store.orders("crm") == (False, False)
     assert await store.orders("other") == (True, False)
     await replay(pool, ParkedFilter(destination="crm"), MAX_PER_SECOND, ["crm"])
     assert await store.orders("crm") == (False, True)
-    await store.claim_due("crm", (), is_paused=False)
+    await store.due_replays("crm", (), is_paused=False)
     assert await store.orders("crm") == (False, True), "those in hand count"
     await pool.execute("update deliverer.delivery set state = 'settled'")
     assert await store.orders("crm") == (False, False)

@@ -149,7 +149,7 @@ async def test_read_receipt_that_does_not_open_stops_no_other(pool: Pool) -> Non
 
 async def parked_unopened(pool: Pool) -> list[UUID]:
     """Return the deliveries that are parked with that reason, and whose records are to be made."""
-    settlements = await Replays(pool, clock.new_id()).outbox.fetch_unpublished(9, [])
+    settlements = await Replays(pool).outbox.fetch_unpublished(9, [])
     parked = [each for each in settlements if (each.state, each.reason) == ("parked", SHUT)]
     kept = "select count(*) from deliverer.delivery where state = 'parked' and body is not null"
     assert await pool.fetchval(kept) == len(parked)
@@ -177,7 +177,7 @@ async def test_replay_that_does_not_open_is_parked_again_and_the_others_go(pool:
     assert await replay(pool, ParkedFilter(destination="crm"), 1000, ["crm"]) == 3
     await pool.execute("update deliverer.delivery set due_at = now()")
     before = shut_rows("deliverer.delivery")
-    scan = await Replays(pool, clock.new_id()).claim_due("crm", (), is_paused=False)
+    scan = await Replays(pool).due_replays("crm", (), is_paused=False)
     assert {each.delivery.id for each in scan.due} == set(ids[1:])
     assert await parked_unopened(pool) == ids[:1]
     assert shut_rows("deliverer.delivery") == before + 1
@@ -205,7 +205,7 @@ async def test_resend_of_an_event_that_does_not_open_ends(pool: Pool, damage: st
         put = "update deliverer.sent set sealed = $2 where event = $1"
         await pool.execute(put, shut.id, forged)
     before = shut_rows("deliverer.sent")
-    scan = await Replays(pool, clock.new_id()).claim_due("crm", (), is_paused=False)
+    scan = await Replays(pool).due_replays("crm", (), is_paused=False)
     assert [each.delivery for each in scan.due] == [other]
     state = "select state from deliverer.delivery where event = $1"
     assert await pool.fetchval(state, shut.id) == "settled"
@@ -254,7 +254,7 @@ async def test_event_that_was_turned_to_another_destination_is_not_delivered_the
         due = [each.delivery for each in await store.due("other", ["crm", "other"], 5)]
         assert [each.id for each in due] == [other.id]
     else:
-        scan = await Replays(pool, clock.new_id()).claim_due("other", (), is_paused=False)
+        scan = await Replays(pool).due_replays("other", (), is_paused=False)
         assert [each.delivery for each in scan.due] == [other]
     assert shut_rows("deliverer.sent") + shut_rows("deliverer.delivery") == before + 1
 

@@ -94,7 +94,7 @@ CASES = {
     ),
     "settlements": Case(
         "deliverer",
-        lambda pool, _: Replays(pool, UUID(int=0)).outbox,
+        lambda pool, _: Replays(pool).outbox,
         "insert into deliverer.delivery (destination, event, tenant, conversation, state, attempts,"
         " status, at, told) values ($2, $1, '', '', 'dropped', 1, 0, $3, false)",
         key_of="destination",

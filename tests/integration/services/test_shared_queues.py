@@ -161,6 +161,30 @@ async def test_idle_queue_is_the_work_of_one_instance(street: Street) -> None:
         assert one.holds == two.holds == []
 
 
+async def test_queue_that_is_let_go_is_ours_only_once_the_rows_say_so(
+    broker: Broker, pool: Pool
+) -> None:
+    found: list[bool] = []
+
+    async def work(inbox: Inbox) -> None:
+        found.append(consumer.is_ours)
+        await inbox.take(1)
+
+    url = broker.url_for("router", PASSWORDS["router"])
+    async with (
+        broker_connection(url, "one") as link,
+        run_consumer(link, QUEUES[0], PREFETCH, work) as consumer,
+    ):
+        SharedQueues(pool, "router").add(consumer)
+        await until_true(lambda: len(found) == 1)
+        consumer.is_ours = True
+        consumer.let_go()
+        assert not consumer.is_ours
+        consumer.is_ours = True  # as a beat says while the batch in hand is finished
+        await until_true(lambda: len(found) == 2)
+    assert not found[1]
+
+
 @pytest.mark.parametrize(("ahead", "most"), [("0 s", 1), ("1 hour", 0)])
 async def test_queue_is_let_go_once_for_one_that_does_not_take_it(
     street: Street, pool: Pool, monkeypatch: pytest.MonkeyPatch, ahead: str, most: int

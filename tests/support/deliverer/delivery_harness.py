@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any, cast
 from uuid import UUID
@@ -33,6 +34,8 @@ from services.contract import Delivery, DeliveryBatch
 from tests.support.deliverer.delivery_jobs import delivery
 
 OK = Response(status=200)
+SINCE = datetime(2026, 11, 30, tzinfo=UTC)
+"""Time since which this process has the lease on the tables."""
 WRITERS = 10_000
 """Numbers from here on are of `writing` citizens."""
 Answer = Callable[[int], Response]
@@ -120,12 +123,20 @@ class Tables:
         self.aside: dict[UUID, tuple[float, int, Job]] = {}
         """Delivery -> when it is due, its place, and itself."""
         self.is_paused = False
+        self.lease: datetime | None = SINCE
+        """Since when this process has the lease on the tables; None while another has it."""
+        self.answers = asyncio.Event()
+        """While it is clear, the database does not answer who has the lease."""
+        self.answers.set()
+        self.releases = 0
         self.conditions: list[Condition] = []
         """Conditions of the destination that were stored, for its owner."""
 
     async def put(self, settled: Settlement, size: int) -> None:
         await asyncio.sleep(0.02)
         self.settled.append(settled)
+        if settled.replays:
+            self.replays = [each for each in self.replays if each.delivery.id != settled.event]
         if row := self.aside.pop(settled.event, None):
             attempts = settled.attempts + row[2].attempts
             self.settled[-1] = msgspec.structs.replace(settled, attempts=attempts)
@@ -136,7 +147,14 @@ class Tables:
     async def orders(self, destination: str) -> Orders:
         return Orders(self.is_paused, bool(self.replays))
 
-    async def claim_due(
+    async def take(self, destination: str) -> datetime | None:
+        await self.answers.wait()
+        return self.lease
+
+    async def release(self, destination: str) -> None:
+        self.releases += 1
+
+    async def due_replays(
         self, destination: str, in_hand: Collection[UUID], *, is_paused: bool
     ) -> ReplayScan:
         over = frozenset(in_hand).difference(again.delivery.id for again in self.replays)
@@ -225,7 +243,7 @@ class Harness:
 
     def session(self) -> Session:
         tables: Any = self.tables
-        shared = DeliveryTables(tables, tables, tables)
+        shared = DeliveryTables(tables, tables, tables, tables)
         self.current = Session(self._engine, shared, self.inbox, lambda: self.is_ours)
         return self.current
 

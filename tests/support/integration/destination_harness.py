@@ -18,6 +18,7 @@ from deliverer.crm.replays import Replays
 from deliverer.crm.session import DeliveryTables
 from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
+from deliverer.crm.table_lease import TableLeases
 from deliverer.service import SharedResources, run_destination
 from deliverer.transport.client_certificates import Certificates
 from deploy.local.rabbitmq import Broker
@@ -114,8 +115,9 @@ class Post:
         ):
             settlements = Settlements(self._pool, Publisher(out, topology.ARCHIVE))
             tables = DeliveryTables(
-                Replays(self._pool, clock.new_id()),
+                Replays(self._pool),
                 SidelinedStore(self._pool),
+                TableLeases(self._pool, clock.new_id()),
                 ConditionStore(self._pool),
             )
             receivers = ReceiverContext(self._pool, find, departments, HERE, ARCHIVER)

@@ -23,8 +23,6 @@ Work = Callable[[Pool], Coroutine[Any, Any, T]]
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 ANSWER = b'{"detail":[{"loc":["data","text"],"input":"over mijn paspoort"}]}'
 """Refusal of FastAPI, which quotes the input."""
-ONE, OTHER = UUID(int=1), UUID(int=2)
-"""Processes."""
 
 
 def delivery(n: int, conversation: str = "c") -> Delivery:

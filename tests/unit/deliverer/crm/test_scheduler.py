@@ -1,5 +1,6 @@
 """The scheduler under any events in any order: conversations in order, nothing lost, no flood."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -43,6 +44,8 @@ class World:
         self.wants_pause, self.operator_pauses = False, True
         self.paused_at: float | None = None
         self.polling = self.poll()
+        self.has_lease = True
+        self.scheduler.on_lease(math.inf)
 
     def perform(self, actions: Sequence[Action]) -> None:
         for action in actions:
@@ -71,6 +74,7 @@ class World:
         assert not in_flight[conversation], "two of one conversation at once"
         if number < REPLAY:
             assert self.unsettled[conversation][0] == number, "out of order"
+        assert self.has_lease or not job.is_from_table, "the tables are the work of another"
         self.flying.append(start)
         assert len(self.flying) <= self.scheduler.concurrency <= self.window
         assert not self.operator_pauses
@@ -150,7 +154,16 @@ class World:
             self.tick()
             yield
 
+    def lease(self, taken: bool) -> None:
+        """Another process gives the tables to this one, or takes them."""
+        if not taken:
+            self.scheduler.put_back()
+        self.has_lease = taken
+        self.scheduler.on_lease(math.inf if taken else -math.inf)
+
     def scan(self) -> Iterator[None]:
+        if not self.has_lease:
+            return
         due = [job for at, job in self.replays.values() if at <= self.now]
         held = self.scheduler.replays
         self.scheduler.on_replays([job for job in due if job.delivery.id not in held], set())
@@ -186,6 +199,7 @@ class World:
     def drain(self) -> None:
         """All is well from here on; half an hour goes by."""
         self.wants_pause, self.poisoned = False, set()
+        self.lease(taken=True)
         for _ in range(1800):
             while self.flying or self.writing:
                 self.land(0, OK)
@@ -211,6 +225,7 @@ STEPS = st.one_of(
     st.tuples(st.just("poll")),
     st.tuples(st.just("advance"), st.sampled_from([0.0, 0.02, 0.6, 5.0, SIDELINE_WAITS[0], 70.0])),
     st.tuples(st.just("pause"), st.booleans()),
+    st.tuples(st.just("lease"), st.booleans()),
 )
 
 

@@ -7,7 +7,6 @@ import msgspec
 import pytest
 
 from deliverer.crm.condition import WORKING
-from deliverer.crm.lanes import Job
 from deliverer.crm.response_policy import FIRST_WAIT, LONGEST_WAIT
 from deliverer.crm.scheduler import PACE_SECONDS, StartDelivery
 from deliverer.crm.settlements import Settlement
@@ -55,18 +54,6 @@ async def test_session_that_stops_settles_and_acknowledges_what_is_in_flight() -
     harness.receive(of(1, "a"))
     await harness.run_until(lambda: bool(harness.crm.asked))
     assert harness.channel.acked == [1]
-
-
-async def test_sidelined_message_is_delivered_by_the_process_in_whose_share_it_is() -> None:
-    harness = Harness()
-    harness.is_ours = False
-    await harness.tables.insert("crm", [Job(of(1, "a"), None, is_sidelined=True)], 0.0)
-    await harness.run_for(60)
-    assert harness.crm.asked == []
-    harness.is_ours = True
-    harness.open_channel()
-    await harness.run_until(lambda: bool(harness.settled()))
-    assert harness.crm.numbers == [1]
 
 
 async def test_dead_destination_is_probed_ever_later_until_it_answers() -> None:
