@@ -23,7 +23,7 @@ from router.store.save import columns, save_changes
 from router.store.waiting import WaitingTable
 from services.amqp.sealed_batch import is_sealed, open_put_aside
 from services.contract import Delivery, Entry, PartitionBatch, Receipt, Timeout
-from services.ids import created_at
+from services.ids import created_at, min_id_at
 from services.postgres.database import Connection, Pool
 from services.postgres.shut_rows import RowShut, ShutRows, open_rows, report_shut, wait_for_keys
 from services.sealing.columns import DECISION, DELIVERY, QUARANTINE, WAMID, bind
@@ -121,6 +121,11 @@ class Store:
         query = "select exists (select from router.inbox where key = $1)"
         return bool(await self._pool.fetchval(query, unit.key))
 
+    async def is_parsed(self, unit: WorkUnit) -> bool:
+        """Return whether the receipt of a unit was parsed before: an item of it was decided."""
+        moment = min_id_at(unit.at), min_id_at(unit.at + timedelta(milliseconds=1))
+        return bool(await self._pool.fetchval(IS_PARSED, unit.source, *moment))
+
     async def commit(
         self,
         partition: int,
@@ -202,6 +207,12 @@ class Store:
             key,
         )
         return starts - 1
+
+    async def unmark_suspect(self, key: bytes) -> None:
+        """Take back the mark of one attempt."""
+        await self._pool.execute(
+            "update router.suspect set starts = starts - 1 where frame = $1", key
+        )
 
     async def clear_suspect(self, key: bytes) -> None:
         await self._pool.execute("delete from router.suspect where frame = $1", key)
@@ -386,6 +397,13 @@ def _raw(unit: WorkUnit) -> bytes:
         return unit.item.raw
     return unit.entry.body if isinstance(unit.entry, Receipt) else _encode(unit.entry)
 
+
+# A record has the time of its receipt. One that was quarantined and is no item of its body was not
+# parsed.
+IS_PARSED = """
+select exists (select from router.inbox where record >= $2 and record < $3 and receipt = $1
+    and (is_item or not is_quarantined))
+"""
 
 TAKE_EPOCH = """
 insert into router.lease (partition, epoch) values ($1, 1)
