@@ -335,23 +335,27 @@ class Partition:
         for (_, decision, _), output in zip(committed.to_publish, outputs, strict=True):
             events = output.events
             if decision.held:
-                events = await self._withhold(events)
+                events = await self._withhold(events, current)
             if decision.releases:
                 await _deliver(ready, current.lines)
-                await self._release_withheld(decision.conversation, current.lines)
+                await self._release_withheld(decision.conversation, current)
                 ready = []
             ready += events
         await _deliver(ready, current.lines)
 
-    async def _withhold(self, events: list[AddressedEvent]) -> list[AddressedEvent]:
+    async def _withhold(
+        self, events: list[AddressedEvent], current: BatchContext
+    ) -> list[AddressedEvent]:
         """Store the events of a withheld conversation, in order; return the alarms, which go out
         all the same."""
         withheld = [each for each in events if each[1].type != CARE_ALARM]
         if withheld:
-            await retry_while_unavailable(partial(self._store.withhold_events, withheld), "held")
+            holder = self.number, current.epoch
+            store = partial(self._store.withhold_events, *holder, withheld)
+            await retry_while_unavailable(store, "held")
         return [each for each in events if each[1].type == CARE_ALARM]
 
-    async def _release_withheld(self, conversation: str, lines: DestinationLines) -> None:
+    async def _release_withheld(self, conversation: str, current: BatchContext) -> None:
         """Publish the withheld events of a conversation in order, `ITEMS` at a time.
 
         Events that are published and not yet deleted at a crash are published again, under the
@@ -359,9 +363,10 @@ class Partition:
         """
         load = partial(self._store.withheld_events, conversation, ITEMS)
         while events := await retry_while_unavailable(load, "held"):
-            await _deliver(events, lines)
+            await _deliver(events, current.lines)
             ids = [event.id for _, event in events]
-            await retry_while_unavailable(partial(self._store.delete_withheld, ids), "held")
+            delete = partial(self._store.delete_withheld, self.number, current.epoch, ids)
+            await retry_while_unavailable(delete, "held")
 
 
 async def _deliver(events: Sequence[AddressedEvent], lines: DestinationLines) -> None:

@@ -217,13 +217,18 @@ class Store:
     async def clear_suspect(self, key: bytes) -> None:
         await self._pool.execute("delete from router.suspect where frame = $1", key)
 
-    async def withhold_events(self, events: Sequence[tuple[str, Delivery]]) -> None:
-        """Store events of a withheld conversation, in order."""
+    async def withhold_events(
+        self, partition: int, epoch: int, events: Sequence[tuple[str, Delivery]]
+    ) -> None:
+        """Store events of a withheld conversation, in order. Raises PartitionFenced when this
+        router has lost the partition: the next holder may have released them already."""
         rows = [
             (d.id, d.conversation, destination, _sealed_event(d, destination))
             for destination, d in events
         ]
-        await self._pool.execute(INSERT_HELD, *columns(rows, 4))
+        async with self._pool.acquire() as connection, connection.transaction():
+            await check_epoch(connection, partition, epoch)
+            await connection.execute(INSERT_HELD, *columns(rows, 4))
 
     async def withheld_events(self, conversation: str, most: int) -> list[tuple[str, Delivery]]:
         """Return the first withheld events of a conversation in order, at most `most`. One that
@@ -240,8 +245,12 @@ class Store:
         id = await self._pool.fetchval("select id from router.held order by id limit 1")
         return created_at(id) if id else None
 
-    async def delete_withheld(self, events: Sequence[UUID]) -> None:
-        await self._pool.execute("delete from router.held where id = any($1::uuid[])", events)
+    async def delete_withheld(self, partition: int, epoch: int, events: Sequence[UUID]) -> None:
+        """Delete events that were published. Raises PartitionFenced when this router has lost the
+        partition."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await check_epoch(connection, partition, epoch)
+            await connection.execute(DELETE_HELD, events)
 
     @asynccontextmanager
     async def timer_relay_lock(self) -> AsyncIterator[bool]:
@@ -470,6 +479,8 @@ INSERT_HELD = """
 insert into router.held (id, conversation, destination, delivery)
 select * from unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[]) on conflict do nothing
 """
+
+DELETE_HELD = "delete from router.held where id = any($1::uuid[])"
 
 SELECT_HELD = """
 select id, n, conversation, destination, delivery from router.held
