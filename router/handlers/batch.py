@@ -59,6 +59,11 @@ class CommittedBatch(msgspec.Struct, frozen=True):
         """Return the output of a decision. One that was stored before gives the same again."""
         return self.outputs.get(unit.key) or make_output(unit, decision)
 
+    def add(self, other: "CommittedBatch") -> None:
+        self.to_publish.extend(other.to_publish)
+        self.duplicates.extend(other.duplicates)
+        self.outputs.update(other.outputs)
+
 
 def make_outputs(decided: Iterable[DecidedUnit]) -> dict[bytes, Output]:
     """Return the output of each decision by the key of its unit."""

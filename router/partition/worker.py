@@ -10,6 +10,7 @@ itself, and the decision was published before.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from uuid import UUID
 
@@ -36,19 +37,20 @@ from router.partition import decision_metrics, decision_spans
 from router.partition.batch_gaps import BatchGapDetector
 from router.partition.published_mark import PublishedMark
 from router.partition.waiting import DestinationLines, wake_holder
+from router.store.fencing import PartitionFenced
 from router.store.store import BatchGaps, Sighting, Store
 from services import clock, contract, metrics
 from services.amqp import topology
 from services.amqp.consumer import Inbox
 from services.amqp.incoming_message import IncomingMessage
 from services.amqp.partition_publisher import PartitionPublisher
-from services.amqp.publisher import Publisher, publish_until_confirmed
+from services.amqp.publisher import Publisher, PublishUnconfirmed, publish_until_confirmed
 from services.amqp.sealed_batch import open_body, read_batch
-from services.contract import ArchiveBatch, Entry, PartitionBatch, Record
+from services.contract import ArchiveBatch, Entry, PartitionBatch, Receipt, Record
 from services.event_types import CARE_ALARM
-from services.postgres.database import retry_while_unavailable
+from services.postgres.database import DATABASE_ERRORS, retry_while_unavailable
 from services.postgres.shut_rows import RowShut, report_shut
-from services.tasks import background_task, first_or_watchdog
+from services.tasks import background_task, first_or_watchdog, with_timeout
 
 FRAMES = 16
 """AMQP messages that are handled together. With the prefetch it bounds a partition's memory."""
@@ -57,7 +59,10 @@ PACE_SECONDS = 0.010
 CAREFUL_FROM = 2
 """Earlier deliveries of a message from which it may be what crashes us."""
 STARTS = 2
-"""Earlier attempts at one entry from which it is quarantined untried."""
+"""Earlier attempts at one entry that a crash ended, from which it is quarantined untried."""
+TAKE_BACK_SECONDS = 1.0
+"""Time for taking back a mark while the partition is given up: its next holder waits for nothing,
+but this router's end does."""
 OVERHEAD = 200
 """Bytes of a record beside its contents."""
 
@@ -198,11 +203,21 @@ class Partition:
             starts = await retry_while_unavailable(
                 partial(self._store.mark_suspect, key), "suspect"
             )
-            if starts < STARTS:
-                await self._process([entry], current)
-            else:
-                await self._refuse(entry, current)
+            try:
+                if starts < STARTS:
+                    await self._process([entry], current)
+                else:
+                    await self._refuse(entry, current)
+            except (asyncio.CancelledError, PublishUnconfirmed, PartitionFenced):
+                await self._take_back(key)
+                raise
             await retry_while_unavailable(partial(self._store.clear_suspect, key), "suspect")
+
+    async def _take_back(self, key: bytes) -> None:
+        """Take back the mark of an attempt that no crash ended: the channel was lost, or this
+        router stops. If that fails, the mark stays: the entry may be refused too early."""
+        with suppress(*DATABASE_ERRORS):
+            await with_timeout(TAKE_BACK_SECONDS, self._store.unmark_suspect(key))
 
     async def _process(self, entries: Sequence[Entry], current: BatchContext) -> None:
         """Decide, commit and publish these entries."""
@@ -217,13 +232,29 @@ class Partition:
             decision_spans.record_decisions(committed.to_publish, clock.monotonic() - started)
 
     async def _refuse(self, entry: Entry, current: BatchContext) -> None:
-        """Quarantine an entry that was being processed at two crashes."""
-        unit = opaque_unit(entry, current.routing)
-        reason = "it was in hand when the router crashed, twice"
-        quarantined = await self._quarantine(unit, reason, current)
-        await self._publish([(entry, None)], CommittedBatch([quarantined], []), current)
+        """Quarantine an entry that was being processed at two crashes, except the units that were
+        decided before: those are published again from their rows."""
+        opaque = opaque_unit(entry, current.routing)
+        parsed: ParsedEntry = entry, None
+        units = [opaque]
+        is_parsed = partial(self._store.is_parsed, opaque)
+        if isinstance(entry, Receipt) and await retry_while_unavailable(is_parsed, "suspect"):
+            # It was parsed before, so that is not what crashes us.
+            parsed = entry, parse_items(entry)
+            units = [*split_entry(*parsed, current.routing)]
+        together = CommittedBatch([], [], {})
+        for unit in units:
+            together.add(await self._refuse_unit(unit, current))
+        await self._publish([parsed], together, current)
         self._published.advance()
-        decision_metrics.count_decisions([quarantined])
+        decision_metrics.count_decisions(together.to_publish)
+
+    async def _refuse_unit(self, unit: WorkUnit, current: BatchContext) -> CommittedBatch:
+        is_decided = partial(self._store.is_decided, unit)
+        if await retry_while_unavailable(is_decided, "suspect"):
+            return await self._commit_alone(unit, current)
+        reason = "it was in hand when the router crashed, twice"
+        return CommittedBatch([await self._quarantine(unit, reason, current)], [])
 
     async def _quarantine(self, unit: WorkUnit, reason: str, current: BatchContext) -> DecidedUnit:
         quarantined = (unit, *quarantine_unit(unit, reason, current.routing))
@@ -246,10 +277,7 @@ class Partition:
             log.warning("batch.refused", partition=self.number, count=len(units), exc_info=error)
         together = CommittedBatch([], [], {})
         for unit in units:
-            alone = await self._commit_alone(unit, current)
-            together.to_publish.extend(alone.to_publish)
-            together.duplicates.extend(alone.duplicates)
-            together.outputs.update(alone.outputs)
+            together.add(await self._commit_alone(unit, current))
         return together
 
     async def _commit_alone(self, unit: WorkUnit, current: BatchContext) -> CommittedBatch:
@@ -307,23 +335,27 @@ class Partition:
         for (_, decision, _), output in zip(committed.to_publish, outputs, strict=True):
             events = output.events
             if decision.held:
-                events = await self._withhold(events)
+                events = await self._withhold(events, current)
             if decision.releases:
                 await _deliver(ready, current.lines)
-                await self._release_withheld(decision.conversation, current.lines)
+                await self._release_withheld(decision.conversation, current)
                 ready = []
             ready += events
         await _deliver(ready, current.lines)
 
-    async def _withhold(self, events: list[AddressedEvent]) -> list[AddressedEvent]:
+    async def _withhold(
+        self, events: list[AddressedEvent], current: BatchContext
+    ) -> list[AddressedEvent]:
         """Store the events of a withheld conversation, in order; return the alarms, which go out
         all the same."""
         withheld = [each for each in events if each[1].type != CARE_ALARM]
         if withheld:
-            await retry_while_unavailable(partial(self._store.withhold_events, withheld), "held")
+            holder = self.number, current.epoch
+            store = partial(self._store.withhold_events, *holder, withheld)
+            await retry_while_unavailable(store, "held")
         return [each for each in events if each[1].type == CARE_ALARM]
 
-    async def _release_withheld(self, conversation: str, lines: DestinationLines) -> None:
+    async def _release_withheld(self, conversation: str, current: BatchContext) -> None:
         """Publish the withheld events of a conversation in order, `ITEMS` at a time.
 
         Events that are published and not yet deleted at a crash are published again, under the
@@ -331,9 +363,10 @@ class Partition:
         """
         load = partial(self._store.withheld_events, conversation, ITEMS)
         while events := await retry_while_unavailable(load, "held"):
-            await _deliver(events, lines)
+            await _deliver(events, current.lines)
             ids = [event.id for _, event in events]
-            await retry_while_unavailable(partial(self._store.delete_withheld, ids), "held")
+            delete = partial(self._store.delete_withheld, self.number, current.epoch, ids)
+            await retry_while_unavailable(delete, "held")
 
 
 async def _deliver(events: Sequence[AddressedEvent], lines: DestinationLines) -> None:

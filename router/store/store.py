@@ -23,7 +23,7 @@ from router.store.save import columns, save_changes
 from router.store.waiting import WaitingTable
 from services.amqp.sealed_batch import is_sealed, open_put_aside
 from services.contract import Delivery, Entry, PartitionBatch, Receipt, Timeout
-from services.ids import created_at
+from services.ids import created_at, min_id_at
 from services.postgres.database import Connection, Pool
 from services.postgres.shut_rows import RowShut, ShutRows, open_rows, report_shut, wait_for_keys
 from services.sealing.columns import DECISION, DELIVERY, QUARANTINE, WAMID, bind
@@ -121,6 +121,11 @@ class Store:
         query = "select exists (select from router.inbox where key = $1)"
         return bool(await self._pool.fetchval(query, unit.key))
 
+    async def is_parsed(self, unit: WorkUnit) -> bool:
+        """Return whether the receipt of a unit was parsed before: an item of it was decided."""
+        moment = min_id_at(unit.at), min_id_at(unit.at + timedelta(milliseconds=1))
+        return bool(await self._pool.fetchval(IS_PARSED, unit.source, *moment))
+
     async def commit(
         self,
         partition: int,
@@ -203,16 +208,27 @@ class Store:
         )
         return starts - 1
 
+    async def unmark_suspect(self, key: bytes) -> None:
+        """Take back the mark of one attempt."""
+        await self._pool.execute(
+            "update router.suspect set starts = starts - 1 where frame = $1", key
+        )
+
     async def clear_suspect(self, key: bytes) -> None:
         await self._pool.execute("delete from router.suspect where frame = $1", key)
 
-    async def withhold_events(self, events: Sequence[tuple[str, Delivery]]) -> None:
-        """Store events of a withheld conversation, in order."""
+    async def withhold_events(
+        self, partition: int, epoch: int, events: Sequence[tuple[str, Delivery]]
+    ) -> None:
+        """Store events of a withheld conversation, in order. Raises PartitionFenced when this
+        router has lost the partition: the next holder may have released them already."""
         rows = [
             (d.id, d.conversation, destination, _sealed_event(d, destination))
             for destination, d in events
         ]
-        await self._pool.execute(INSERT_HELD, *columns(rows, 4))
+        async with self._pool.acquire() as connection, connection.transaction():
+            await check_epoch(connection, partition, epoch)
+            await connection.execute(INSERT_HELD, *columns(rows, 4))
 
     async def withheld_events(self, conversation: str, most: int) -> list[tuple[str, Delivery]]:
         """Return the first withheld events of a conversation in order, at most `most`. One that
@@ -229,8 +245,12 @@ class Store:
         id = await self._pool.fetchval("select id from router.held order by id limit 1")
         return created_at(id) if id else None
 
-    async def delete_withheld(self, events: Sequence[UUID]) -> None:
-        await self._pool.execute("delete from router.held where id = any($1::uuid[])", events)
+    async def delete_withheld(self, partition: int, epoch: int, events: Sequence[UUID]) -> None:
+        """Delete events that were published. Raises PartitionFenced when this router has lost the
+        partition."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await check_epoch(connection, partition, epoch)
+            await connection.execute(DELETE_HELD, events)
 
     @asynccontextmanager
     async def timer_relay_lock(self) -> AsyncIterator[bool]:
@@ -387,6 +407,13 @@ def _raw(unit: WorkUnit) -> bytes:
     return unit.entry.body if isinstance(unit.entry, Receipt) else _encode(unit.entry)
 
 
+# A record has the time of its receipt. One that was quarantined and is no item of its body was not
+# parsed.
+IS_PARSED = """
+select exists (select from router.inbox where record >= $2 and record < $3 and receipt = $1
+    and (is_item or not is_quarantined))
+"""
+
 TAKE_EPOCH = """
 insert into router.lease (partition, epoch) values ($1, 1)
 on conflict (partition) do update set epoch = lease.epoch + 1 returning epoch
@@ -452,6 +479,8 @@ INSERT_HELD = """
 insert into router.held (id, conversation, destination, delivery)
 select * from unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[]) on conflict do nothing
 """
+
+DELETE_HELD = "delete from router.held where id = any($1::uuid[])"
 
 SELECT_HELD = """
 select id, n, conversation, destination, delivery from router.held

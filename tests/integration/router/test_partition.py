@@ -12,7 +12,7 @@ from deploy.local.rabbitmq import Broker
 from router.conversation.refusals import FAULT
 from router.handlers.batch import decide_batch, make_outputs
 from router.handlers.units import parse_units
-from router.partition.worker import STARTS
+from router.partition.worker import CAREFUL_FROM, STARTS
 from router.store.fencing import PartitionFenced
 from router.store.store import Store
 from services import clock
@@ -26,6 +26,7 @@ from services.sealing.columns import QUARANTINE, bind
 from services.sealing.key_ring import MARK, RING
 from services.tasks import background_task
 from tests.support.citizens import text, webhook
+from tests.support.integration.crm_queue import crm_queue
 from tests.support.integration.running_partition import CONFIG, GROUND, QUEUE, Standing, receipt
 from tests.support.integration.sealed_rows import refusing
 from tests.support.observer import until
@@ -35,11 +36,14 @@ from tests.support.working_keys import read_keys, seal_under_lost_key
 
 async def is_handed_again(standing: Standing, *entries: Entry) -> None:
     """Hand entries out again, and wait until the partition has done them."""
-    batch = PartitionBatch(source=clock.new_id(), number=0, entries=list(entries))
-    name, body = seal_batch(batch)
-    inbox = _Redelivered(IncomingMessage(name, bytes(body), 1, delivery_count=2))
+    inbox = _Redelivered(*entries)
+    await _work_until(standing, inbox, inbox.acked)
+
+
+async def _work_until(standing: Standing, inbox: Inbox, event: asyncio.Event) -> None:
+    """Work until an event, and then be cancelled, as when the channel is lost."""
     work = asyncio.create_task(standing.partition.work(inbox))
-    await asyncio.wait_for(inbox.acked.wait(), 15)
+    await asyncio.wait_for(event.wait(), 15)
     work.cancel()
     await asyncio.wait([work])
 
@@ -124,9 +128,11 @@ async def test_partition_marks_as_published_what_is_published_and_no_more(
 class _Redelivered(Inbox):
     """An inbox with one message that was handed out before."""
 
-    def __init__(self, incoming: IncomingMessage) -> None:
+    def __init__(self, *entries: Entry) -> None:
         self.lost, self.stopping = asyncio.Event(), False
-        self._incoming = [incoming]
+        batch = PartitionBatch(source=clock.new_id(), number=0, entries=list(entries))
+        name, body = seal_batch(batch)
+        self._incoming = [IncomingMessage(name, bytes(body), 1, delivery_count=CAREFUL_FROM)]
         self.acked = asyncio.Event()
 
     async def take(self, limit: int) -> list[IncomingMessage]:
@@ -152,6 +158,61 @@ async def test_an_entry_that_was_in_hand_at_two_crashes_is_put_aside_and_no_othe
     assert await pool.fetchval("select count(*) from router.conversation") == conversations
     assert await pool.fetchval("select count(*) from router.quarantine") == 2 - conversations
     assert await pool.fetchval("select count(*) from router.suspect") == 0
+
+
+async def test_an_attempt_that_ended_with_its_channel_was_no_crash(
+    broker: Broker, pool: Pool
+) -> None:
+    """The decision is committed, and its event still has to go."""
+    entry = receipt(webhook(text("hallo", "wamid.cut", 1)))
+    async with Standing(broker, pool) as standing, crm_queue(broker) as so_far:
+        archive = standing.partition._archive
+        for _ in range(STARTS):
+            gate: Any = _Gate(archive)
+            standing.partition._archive = gate
+            await _work_until(standing, _Redelivered(entry), gate.reached)
+            assert await pool.fetchval("select starts from router.suspect") == 0
+        standing.partition._archive = archive
+        assert await so_far() == []
+        await is_handed_again(standing, entry)
+        await until(so_far, bool, 15)
+    assert await pool.fetchval("select count(*) from router.quarantine") == 0
+    assert await pool.fetchval("select count(*) from router.suspect") == 0
+
+
+async def test_an_item_that_was_decided_before_the_crashes_is_told_and_the_other_put_aside(
+    broker: Broker, pool: Pool
+) -> None:
+    entry = receipt(webhook(text("een", "wamid.told", 1), text("twee", "wamid.poison", 2)))
+    store = Store(pool)
+    epoch = await store.take_epoch(0)
+    todo = list(parse_units(entry, GROUND))[:1]
+    new = decide_batch(todo, await store.load(todo, GROUND), GROUND).new
+    outputs = make_outputs(new)
+    await store.commit(0, epoch, new, outputs)
+    async with Standing(broker, pool) as standing, crm_queue(broker) as so_far:
+        for _ in range(STARTS):
+            await store.mark_suspect(GROUND.hash("suspect", "0", str(entry.id)))
+        await is_handed_again(standing, entry)
+        told = await until(so_far, bool, 15)
+    assert [event.id for event in told] == [event.id for _, event in outputs[todo[0].key].events]
+    rows = await pool.fetch("select is_quarantined from router.inbox order by 1")
+    assert [row["is_quarantined"] for row in rows] == [False, True]
+    assert await pool.fetchval("select count(*) from router.quarantine") == 1
+
+
+async def test_a_body_that_crashed_again_when_it_was_retried_is_not_parsed(
+    broker: Broker, pool: Pool
+) -> None:
+    poison = receipt(webhook(text("m", "wamid.twice", 1)))
+    retry = msgspec.structs.replace(poison, id=clock.new_id(), retry_of=poison.id)
+    async with Standing(broker, pool) as standing:
+        for entry in (poison, retry):
+            for _ in range(STARTS):
+                await Store(pool).mark_suspect(GROUND.hash("suspect", "0", str(entry.id)))
+            await is_handed_again(standing, entry)
+    rows = await pool.fetch("select is_item, is_quarantined from router.inbox")
+    assert [(*row,) for row in rows] == [(False, True)] * 2
 
 
 def _order(**more: Any) -> Command:

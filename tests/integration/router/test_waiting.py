@@ -260,7 +260,7 @@ async def test_event_that_was_turned_to_another_destination_is_not_told_there(
     store, events = Store(pool), make_events(3)
     epoch = await store.take_epoch(0)
     await store.waiting.append(0, epoch, "crm", LineEnd(), events[:2])
-    await store.withhold_events([("crm", events[2]), ("other", events[1])])
+    await store.withhold_events(0, epoch, [("crm", events[2]), ("other", events[1])])
     await pool.execute("update router.waiting set destination = 'other' where n = 1")
     await pool.execute("update router.waiting set delivery = (select delivery from router.waiting"
         " where n = 1) where n = 2")  # fmt: skip

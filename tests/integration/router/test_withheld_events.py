@@ -14,6 +14,7 @@ from router.handlers.batch import ITEMS
 from router.handlers.units import keyed_hash
 from router.model.work import RoutingContext
 from router.rules.engine import compile_rule_tables
+from router.store.fencing import PartitionFenced
 from router.store.store import Store
 from services import clock
 from services.config import loader
@@ -21,6 +22,7 @@ from services.postgres.database import Pool
 from tests.support.citizens import NUMBER, text, webhook
 from tests.support.installation import EXAMPLE
 from tests.support.integration.crm_queue import crm_queue
+from tests.support.integration.destination_queue import make_event
 from tests.support.integration.running_partition import Standing, receipt
 from tests.support.integration.shut_rows import alter, shut_rows
 from tests.support.observer import until
@@ -94,3 +96,21 @@ async def test_withheld_event_that_does_not_open_stays_and_the_others_are_told(
         left = partial(pool.fetch, "select id from router.held")
         await until(left, lambda rows: [row["id"] for row in rows] == [kept[0]["id"]], 15)
     assert shut_rows("router.held") == before + 1
+
+
+async def test_router_that_lost_its_partition_neither_withholds_nor_deletes(pool: Pool) -> None:
+    """The next holder has released the conversation, and nobody would release it again."""
+    old, new = Store(pool), Store(pool)
+    events = [("crm", make_event(n)) for n in range(2)]
+    mine = await old.take_epoch(0)
+    next_epoch = await new.take_epoch(0)
+    with pytest.raises(PartitionFenced):
+        await old.withhold_events(0, mine, events)
+    assert await new.withheld_events("c", ITEMS) == []
+    await new.withhold_events(0, next_epoch, events)
+    ids = [event.id for _, event in events]
+    with pytest.raises(PartitionFenced):
+        await old.delete_withheld(0, mine, ids)
+    assert await new.withheld_events("c", ITEMS) == events
+    await new.delete_withheld(0, next_epoch, ids)
+    assert await new.withheld_events("c", ITEMS) == []

@@ -1,10 +1,14 @@
 """Shares of instances in queues: even, the same for all who look, and moved by few."""
 
 from collections import Counter
+from collections.abc import Iterable
+from itertools import product
 from random import Random
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.amqp.queue_shares import Instance, queue_owners, queue_to_let_go
 
@@ -57,6 +61,40 @@ def test_queue_is_in_the_share_of_one_that_reads_it() -> None:
     assert queue_owners([reading(A), reading(B, ONE)]) == {ONE: B}
     assert queue_owners([reading(A, ONE), reading(B, ONE, TWO)]) == {ONE: A, TWO: B}
     assert queue_owners([reading(A)]) == {}
+
+
+IDS = st.lists(st.uuids(), min_size=1, max_size=4, unique=True)
+QUEUES = [f"deliverer.d{n}" for n in range(5)]
+READS = st.lists(st.frozensets(st.sampled_from(QUEUES)), min_size=4, max_size=4)
+
+
+def unevenness(owners: Iterable[UUID]) -> int:
+    return sum(size**2 for size in Counter(owners).values())
+
+
+@given(IDS, READS)
+def test_each_queue_that_anyone_reads_has_an_owner_that_reads_it_and_shares_are_as_even_as_can_be(
+    ids: list[UUID], reads: list[frozenset[str]]
+) -> None:
+    each = [reading(id, *read) for id, read in zip(ids, reads, strict=False)]
+    readers = {
+        queue: able for queue in QUEUES if (able := [one.id for one in each if queue in one.reads])
+    }
+    owners = queue_owners(each)
+    assert owners.keys() == readers.keys()
+    assert all(owner in readers[queue] for queue, owner in owners.items())
+    assert unevenness(owners.values()) == min(map(unevenness, product(*readers.values())))
+    assert owners == queue_owners(each[::-1])
+
+
+@given(st.lists(st.uuids(), min_size=4, max_size=4, unique=True))
+def test_new_queue_that_one_reads_so_far_moves_few_others(ids: list[UUID]) -> None:
+    """Instances are replaced one after the other, and the new ones know a destination more."""
+    read = [f"deliverer.d{n}" for n in range(16)]
+    before = queue_owners([reading(id, *read) for id in ids])
+    after = queue_owners([reading(ids[0], *read, "new"), *(reading(id, *read) for id in ids[1:])])
+    assert after["new"] == ids[0]
+    assert sum(before[queue] != after[queue] for queue in read) <= 6, "of 16; at random, 12 do"
 
 
 def test_only_what_is_held_and_in_the_share_of_another_is_let_go() -> None:
