@@ -120,12 +120,7 @@ async def test_citizen_gives_a_thumb_and_takes_it_back(browser: Browser) -> None
         await expect(thumb).to_be_focused()
         await mailroom.press("Enter")
         await expect(thumb).to_have_attribute("aria-pressed", "false")
-        reactions = [
-            message["reaction"]
-            for body in town.webhooks
-            for message in body["entry"][0]["changes"][0]["value"].get("messages", [])
-            if message["type"] == "reaction"
-        ]
+        reactions = [message["reaction"] for message in await town.brought("reaction", 2)]
         assert [reaction.get("emoji") for reaction in reactions] == ["👍", None]
 
 
