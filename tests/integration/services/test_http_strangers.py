@@ -305,10 +305,11 @@ async def test_stranger_who_says_nothing_whole_is_closed_soon(said: bytes) -> No
         serving(Town(), unproven) as port,
         calling(port, STRANGER) as (held,),
         asking(port, OTHER, "/known") as known,
+        asking(port, STRANGER, "/open") as later,
     ):
         held[1].write(said)
-        assert await answered(known[0]) == 200
-        assert await ended(held)
+        assert await answered(known[0]) == await answered(later[0]) == 200
+        assert await ended(held) and await ended(later)
         assert await status(known) == 200, "65 s count for it"
 
 
