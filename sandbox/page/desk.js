@@ -83,7 +83,8 @@ export function openFirst(page) {
   page.conversation = waiting?.id ?? "";
 }
 
-// A message came in: show it, unless the desk is busy with another conversation.
+// A message came in: show it, unless the desk is busy with another conversation. The focus stays
+// where it is.
 export function arrived(page, { conversationId } = {}) {
   const conversation = page.state.conversations.get(conversationId);
   if (!conversation) return;
@@ -92,7 +93,10 @@ export function arrived(page, { conversationId } = {}) {
   const { people } = page.state;
   const fromPhone = conversation.identities.some(
     ({ value }) => (people.get(value) ?? value) === page.citizen.phone);
-  if (moved || (fromPhone && !busy && tenantOf(page.state, conversation) === tenant(page))) {
+  const here = tenantOf(page.state, conversation) === tenant(page);
+  const idle = !page.state.conversations.has(page.conversation); // an empty pigeonhole is open
+  const fills = idle && conversation.department === page.department;
+  if (moved || (here && (fills || (fromPhone && !busy)))) {
     page.department = conversation.department;
     page.conversation = conversation.id;
   }

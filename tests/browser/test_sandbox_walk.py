@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.support.browser.media_server import INFECTED
-from tests.support.browser.page import IN_CHROMIUM
+from tests.support.browser.page import IN_CHROMIUM, MailroomPage
 from tests.support.browser.walks import SENTENCES, conversation, town_and_page
 
 pytestmark = IN_CHROMIUM
@@ -37,21 +37,33 @@ async def test_message_to_a_new_citizen_shows_the_phone_number_it_went_to(
         await expect(mailroom.page.locator("#thread-who")).to_have_text("+31 6 00000077")
 
 
+async def write_as_jan(mailroom: MailroomPage) -> None:
+    """Another citizen than the one whose phone is on the page."""
+    jan = {"from": "31600000012", "name": "Jan de Boer", "number": "106540352242922"}
+    said = jan | {"text": "De container is vol"}
+    await mailroom.page.request.post(f"{mailroom.url}/phone/messages", data=said)
+
+
+async def test_conversation_that_arrives_in_an_empty_pigeonhole_opens_beside_the_focus(
+    browser: Browser,
+) -> None:
+    async with town_and_page(browser) as (_, mailroom):
+        await mailroom.send("Mijn paspoort")
+        await expect(mailroom.thread.get_by_text("Mijn paspoort")).to_be_visible()
+        await mailroom.open_hole("Openbare ruimte")
+        await expect(mailroom.page.locator("#thread")).to_be_hidden()
+        await write_as_jan(mailroom)
+        await expect(mailroom.thread.get_by_text("De container is vol")).to_be_visible()
+        await expect(mailroom.hole("Openbare ruimte")).to_be_focused()
+
+
 async def test_half_typed_answer_survives_an_arriving_message(browser: Browser) -> None:
     async with town_and_page(browser) as (_, mailroom):
         await mailroom.send("Mijn paspoort")
         await expect(mailroom.thread.get_by_text("Mijn paspoort")).to_be_visible()
         await mailroom.tab_to(mailroom.answer_box)
         await mailroom.type("Half antwoord")
-        await mailroom.page.request.post(
-            mailroom.url + "/phone/messages",
-            data={
-                "from": "31600000012",
-                "name": "Jan de Boer",
-                "number": "106540352242922",
-                "text": "De container is vol",
-            },
-        )
+        await write_as_jan(mailroom)
         await expect(mailroom.announcer).to_contain_text("Jan de Boer")
         await expect(mailroom.answer_box).to_have_value("Half antwoord")
         await expect(mailroom.answer_box).to_be_focused()
@@ -120,12 +132,7 @@ async def test_citizen_gives_a_thumb_and_takes_it_back(browser: Browser) -> None
         await expect(thumb).to_be_focused()
         await mailroom.press("Enter")
         await expect(thumb).to_have_attribute("aria-pressed", "false")
-        reactions = [
-            message["reaction"]
-            for body in town.webhooks
-            for message in body["entry"][0]["changes"][0]["value"].get("messages", [])
-            if message["type"] == "reaction"
-        ]
+        reactions = [message["reaction"] for message in await town.brought("reaction", 2)]
         assert [reaction.get("emoji") for reaction in reactions] == ["👍", None]
 
 

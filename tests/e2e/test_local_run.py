@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 import pytest_asyncio
 from click.testing import CliRunner
 from playwright.async_api import expect
 
 from cli.main import main
+from cli.status import problems
 from deploy.local import plan
 from deploy.local.state import free_port
 from tests.support.browser.page import IN_CHROMIUM, chromium
@@ -36,10 +38,16 @@ class LocalRun:
         self.folder, self.config = folder, folder / "town" / "postkamer.toml"
         self.config.parent.mkdir()
         self.right = plan.example_for(EXAMPLE.read_text(), ports[plan.SANDBOX.variable])
-        self.config.write_text(self.right)
+        self.configure(self.right)
         kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
         environment = kept | ports | {"POSTKAMER_CONFIG": str(self.config)}
         self._run = Run(folder, environment, "-m", "cli.main")
+
+    def configure(self, text: str) -> None:
+        """Change the configuration at once: no service reads the half of it."""
+        new = self.config.with_suffix(".new")
+        new.write_text(text)
+        new.replace(self.config)
 
     async def until(self, words: str) -> None:
         """Wait until it prints a line that begins with these words."""
@@ -75,7 +83,10 @@ class LocalRun:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def run(tmp_path: Path) -> AsyncIterator[LocalRun]:
+async def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LocalRun]:
+    # The disk of the machine may be full: that is no problem of this town.
+    monkeypatch.setattr(problems, "LEAST_FREE", 0.0)
+    monkeypatch.setattr(problems, "ROOM_OF_LIMITS", 0)
     run = LocalRun(tmp_path)
     await run.until("Stop ")
     yield run
@@ -89,7 +100,7 @@ async def test_faulty_rule_is_shown_and_a_killed_service_comes_back_once_it_is_m
     assert (code, [number["id"] for number in numbers]) == (0, [CITIZEN["number"]])
     assert (await run.command("status"))[1]["problems"] == [], "also before the first message"
 
-    run.config.write_text(run.right.replace("department = ", "departement = ", 1))
+    run.configure(run.right.replace("department = ", "departement = ", 1))
     await run.until("A change of the rules is NOT in force:")
     code, status = await run.command("status")
     problem = status["problems"][0]["text"]
@@ -106,9 +117,9 @@ async def test_faulty_rule_is_shown_and_a_killed_service_comes_back_once_it_is_m
         bar = page.get_by_role("region", name="Regels en teksten")
         await expect(bar).to_contain_text(problem.partition("town/")[2])
         await run.until("router cannot start: ")
-        problems = (await run.command("status"))[1]["problems"]
-        assert problem in {each["text"] for each in problems}
-        run.config.write_text(run.right)
+        shown = (await run.command("status"))[1]["problems"]
+        assert problem in {each["text"] for each in shown}
+        run.configure(run.right)
         await run.write("Mijn container is vol")
         await run.until("The rules are in order again: version ")
         await expect(bar).to_be_hidden()

@@ -81,6 +81,9 @@ async def test_desk_asks_sends_a_file_notes_passes_on_and_closes(
     await mailroom.choose("transfer")
     await mailroom.field("department").select_option("belastingen")
     await mailroom.do("Gaat over de leges.")
+    await expect(mailroom.hole("Belastingen")).to_contain_text(
+        mailroom.word("desk.waiting", n="1"), timeout=15_000
+    )
     await mailroom.open_hole("Belastingen")
     await expect(mailroom.thread.get_by_text("Gaat over de leges.")).to_be_visible()
     await mailroom.choose("close")

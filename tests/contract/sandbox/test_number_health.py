@@ -26,6 +26,8 @@ SECRETS = ("an older one", "sandbox-app-secret")
 DOOR = "https://127.0.0.1/webhooks/whatsapp"
 ENDLESS = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n{"
 FINE = dict.fromkeys(CHECKS, "fine")
+LONG = 10.0
+"""Seconds for what comes at once."""
 
 
 class Look:
@@ -131,9 +133,13 @@ async def test_look_without_answers_finds_nothing_about_meta(look: Look) -> None
 
 
 @pytest.mark.parametrize(
-    ("head", "state"), [(b"", ""), (ENDLESS, "unknown")], ids=["silent", "endless"]
+    ("head", "seconds", "state"),
+    [(b"", 0.3, ""), (ENDLESS, LONG, "unknown")],
+    ids=["silent", "endless"],
 )
-async def test_look_is_bounded_in_time_and_in_bytes(look: Look, head: bytes, state: str) -> None:
+async def test_look_is_bounded_in_time_and_in_bytes(
+    look: Look, head: bytes, seconds: float, state: str
+) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with closing(writer), suppress(OSError):
             writer.write(head)
@@ -143,12 +149,12 @@ async def test_look_is_bounded_in_time_and_in_bytes(look: Look, head: bytes, sta
             await reader.read()
 
     async with (
-        http_client(4, 0.3, answer_bytes=64 * 1024) as client,
+        http_client(4, seconds, answer_bytes=64 * 1024) as client,
         await asyncio.start_server(answer, "127.0.0.1", 0) as server,
     ):
         look.outside = look.outside._replace(client=client)
         port = server.sockets[0].getsockname()[1]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(2 * LONG):
             states = await look.states(graph_url=f"http://127.0.0.1:{port}/graph/v26.0")
     asked = dict.fromkeys(CHECKS, state)
     assert states == asked | {"version": "fine", "certificate": "fine"}

@@ -14,6 +14,7 @@ from archiver.encryption.key_store import KEYS, KeyStore, WrongMasterKey
 from archiver.log.append import END
 from deploy.local.postgresql import Database
 from services.postgres.database import Pool
+from services.tasks import background_task
 from tests.support.archiver.commands import OPERATOR, Archive
 from tests.support.archiver.signed_log import ENTRIES, Log, conversation, entry
 from tests.support.decrypted_record import KEY, MASTER, keys_of, rows_of
@@ -65,12 +66,12 @@ async def test_key_of_a_municipality_is_rotated_while_records_come(
             n += 1
         return n
 
-    adding = asyncio.create_task(add_conversations())
-    for _ in range(3):
-        rotated = await archive.json("rotate", "--tenant", "almelo")
-        assert rotated["count"] >= ENTRIES // 5
-    done.set()
-    added = await adding
+    async with background_task(add_conversations()) as adding:
+        for _ in range(3):
+            rotated = await archive.json("rotate", "--tenant", "almelo")
+            assert rotated["count"] >= ENTRIES // 5
+        done.set()
+        added = await adding
     assert added > 0
     assert len(await rows_of(log.pool)) == ENTRIES + added
     assert (await _sealed(log.pool))[:ENTRIES] == before

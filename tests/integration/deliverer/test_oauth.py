@@ -22,7 +22,8 @@ from tests.support.integration.destination_harness import HERE, Crm, Post, servi
 from tests.support.test_ca import Authority
 
 CLIENT, SECRET = "postkamer", "geheim-van-de-client"
-PATIENCE_SECONDS = 0.5
+LONG = 10.0
+"""Seconds for an answer that comes at once."""
 
 
 class Issuer:
@@ -57,13 +58,17 @@ def oauth(url: str, **more: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def posting(
-    url: str, given: dict[str, Any], networks: Any = HERE, tls: Any = system_tls_context
+    url: str,
+    given: dict[str, Any],
+    networks: Any = HERE,
+    tls: Any = system_tls_context,
+    seconds: float = LONG,
 ) -> AsyncIterator[Callable[[], Awaitable[Response]]]:
     crm = CloudEventsDestination.model_validate(
         {"id": "crm", "kind": "cloudevents", "url": url} | given
     )
     async with (
-        http_client(65, PATIENCE_SECONDS, networks, tls) as sender,
+        http_client(65, seconds, networks, tls) as sender,
         oauth_session(crm, SECRET, sender) as poster,
     ):
         yield lambda: poster.post(crm.url, b'{"id": "a"}', {"webhook-signature": "v1,x"})
@@ -126,15 +131,15 @@ async def redirect(_: web.Request) -> web.StreamResponse:
 
 
 @pytest.mark.parametrize(
-    ("handler", "reason", "alarm"),
+    ("handler", "seconds", "reason", "alarm"),
     [
-        (hang, " gave no answer: timeout", False),
-        (send_10_mb, "'s answer holds no bearer token", True),
-        (redirect, " refused us: 307", True),
+        (hang, 0.5, " gave no answer: timeout", False),
+        (send_10_mb, LONG, "'s answer holds no bearer token", True),
+        (redirect, LONG, " refused us: 307", True),
     ],
 )
 async def test_missing_token_pauses_the_destination_and_nothing_is_posted(
-    handler: Handler, reason: str, alarm: bool
+    handler: Handler, seconds: float, reason: str, alarm: bool
 ) -> None:
     crm, asked = Crm(), list[str]()
 
@@ -145,7 +150,7 @@ async def test_missing_token_pauses_the_destination_and_nothing_is_posted(
     async with (
         serving(counted) as tokens,
         serving(crm.handle) as url,
-        posting(url, oauth(tokens)) as post,
+        posting(url, oauth(tokens), seconds=seconds) as post,
     ):
         said = await asyncio.gather(*(post() for _ in range(64)))
     expected = Verdict("paused", f"the token endpoint{reason}", alarm=alarm)

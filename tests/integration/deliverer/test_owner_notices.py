@@ -134,7 +134,7 @@ async def test_owner_hears_once_that_crm_refuses_and_works_again(
     broker: Broker, owners: Owners
 ) -> None:
     pool, crm = owners.pool, Crm(lambda _: False)
-    post = Post(broker, pool)
+    post, before = Post(broker, pool), metric("sent")
     async with serving(crm.handle) as url, post.works({"url": url}):
         await post.receives_each(delivery(0))
         await until(lambda: failure(pool), lambda row: bool(row and row["refuses"]), 20)
@@ -152,7 +152,7 @@ async def test_owner_hears_once_that_crm_refuses_and_works_again(
     await owners.tell()
     assert owners.watch.states == ["refusing", "works"]
     assert owners.subjects[1:] == ["crm neemt weer berichten aan"]
-    assert metric("sent") == 4
+    assert metric("sent") == before + 4
     records = [
         notice_record(each)
         for each in await NoticeStore(owners.own).outbox.fetch_unpublished(10, [])

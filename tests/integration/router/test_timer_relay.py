@@ -30,6 +30,8 @@ from tests.support.observer import until
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
+LONG = 10.0
+"""Seconds after which a test fails that waits for what nothing holds up."""
 NUMBER, OTHER = "10000001", "10000002"
 QUEUES = topology.queues(2, ["crm"])[:2]
 UNTOLD = "select count(*) from router.timer where told_at is null"
@@ -223,7 +225,7 @@ async def test_a_partition_takes_away_and_sets_anew_what_is_just_being_told(
     telling = asyncio.create_task(TimerRelay(relays.store, saying).publish_due())
     await saying.begun.wait()
     new = clock.new_id()
-    async with pool.acquire() as connection, asyncio.timeout(2):
+    async with pool.acquire() as connection, asyncio.timeout(LONG):
         await connection.execute("delete from router.timer where id = $1", taken)
         await connection.execute("update router.timer set id = $2 where id = $1", anew, new)
         assert await TimerRelay(relays.store, saying).publish_due() == 0  # another router

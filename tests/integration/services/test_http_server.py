@@ -13,7 +13,9 @@ from services.http import application as http_application
 from services.http.application import api_app, delay_rejection
 from services.http.problems import HEADERS, problem_response
 from services.http.server import ServerLimits, serve
+from services.tasks import background_task
 from tests.support.integration.event_loops import on_both_loops
+from tests.support.integration.raw_http import spoken
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -79,9 +81,22 @@ async def refused(port: int) -> bool:
     return False
 
 
+@asynccontextmanager
+async def asking(port: int) -> AsyncIterator[Connection]:
+    """A connection that was silent for no moment."""
+    reader, writer = await spoken(port, WHOLE)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
 async def answered(connection: Connection) -> bool:
-    reader, writer = connection
-    writer.write(WHOLE)
+    connection[1].write(WHOLE)
+    return await is_hello(connection[0])
+
+
+async def is_hello(reader: asyncio.StreamReader) -> bool:
     head = await reader.readuntil(b"\r\n\r\n")
     return head.startswith(b"HTTP/1.1 200") and await reader.readexactly(5) == b"hello"
 
@@ -95,8 +110,8 @@ async def test_half_headers_are_closed_in_time_while_others_are_served() -> None
         ends = asyncio.gather(*(closed(reader) for reader, _ in silent))
         served = 0
         while not ends.done():
-            async with connected(port, 1) as (genuine,):
-                assert await answered(genuine)
+            async with asking(port) as (genuine, _):
+                assert await is_hello(genuine)
             served += 1
         assert await ends == [True] * 300
         assert served > 0
@@ -106,11 +121,11 @@ async def test_half_headers_are_closed_in_time_while_others_are_served() -> None
 async def test_half_a_second_header_is_closed_in_time() -> None:
     async with (
         serving(silent_seconds=SILENT_SECONDS) as port,
-        connected(port, 1) as (connection,),
+        asking(port) as (reader, writer),
     ):
-        assert await answered(connection)
-        connection[1].write(HALF)
-        assert await closed(connection[0])
+        assert await is_hello(reader)
+        writer.write(HALF)
+        assert await closed(reader)
 
 
 @on_both_loops
@@ -119,9 +134,9 @@ async def test_answer_may_take_longer_than_the_silence_limit() -> None:
     app = hello(started, go_on)
     async with (
         serving(app, silent_seconds=SILENT_SECONDS) as port,
-        connected(port, 1) as (slow,),
+        asking(port) as (slow, _),
+        background_task(is_hello(slow)) as answer,
     ):
-        answer = asyncio.create_task(answered(slow))
         await started.wait()
         async with connected(port, 1, HALF) as (later,):
             assert await closed(later[0]), "opened later, and ended by its silence"

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import datetime
 from ipaddress import ip_network
 from typing import cast
@@ -23,6 +23,7 @@ from services.http.token_store import TokenStore
 from services.tasks import background_task
 from tests.support.gateway.proxy import has_ipv6
 from tests.support.integration.event_loops import on_both_loops
+from tests.support.integration.raw_http import spoken
 
 LONG = 10.0
 STRANGER, OTHER, SIX = "127.0.0.1", "127.0.1.2", "::1"
@@ -133,11 +134,27 @@ async def deaf(port: int, said: bytes) -> AsyncIterator[None]:
             yield
 
 
+@asynccontextmanager
+async def asking(port: int, host: str, path: str) -> AsyncIterator[Connection]:
+    """A connection from this address that was silent for no moment."""
+    made = await spoken(port, request(path), own=host)
+    with closing(made[1]):
+        yield made
+
+
+def request(path: str, more: str = "") -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: x\r\n{more}\r\n".encode()
+
+
 async def status(connection: Connection, path: str = "/open", more: str = "") -> int:
     """Status of the answer to a request; 0 if the connection ends without one."""
-    reader, writer = connection
+    connection[1].write(request(path, more))
+    return await answered(connection[0])
+
+
+async def answered(reader: asyncio.StreamReader) -> int:
+    """Status of the answer; 0 if the connection ends without one."""
     try:
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n{more}\r\n".encode())
         head = await reader.readuntil(b"\r\n\r\n")
     except (ConnectionError, asyncio.IncompleteReadError):
         return 0
@@ -284,10 +301,15 @@ async def test_connection_just_opened_is_closed_for_no_other() -> None:
 @on_both_loops
 async def test_stranger_who_says_nothing_whole_is_closed_soon(said: bytes) -> None:
     unproven = UnprovenBounds(seconds=SECONDS)
-    async with serving(Town(), unproven) as port, calling(port, STRANGER, OTHER) as (held, known):
+    async with (
+        serving(Town(), unproven) as port,
+        calling(port, STRANGER) as (held,),
+        asking(port, OTHER, "/known") as known,
+        asking(port, STRANGER, "/open") as later,
+    ):
         held[1].write(said)
-        assert await status(known, "/known") == 200
-        assert await ended(held)
+        assert await answered(known[0]) == await answered(later[0]) == 200
+        assert await ended(held) and await ended(later)
         assert await status(known) == 200, "65 s count for it"
 
 
@@ -296,10 +318,11 @@ async def test_stranger_is_closed_after_silence_and_not_while_answered() -> None
     town = Town()
     async with (
         serving(town, UnprovenBounds(seconds=SECONDS)) as port,
-        calling(port, STRANGER, STRANGER) as (slow, silent),
+        asking(port, STRANGER, "/slow") as slow,
+        asking(port, STRANGER, "/open") as silent,
+        background_task(answered(slow[0])) as answer,
     ):
-        answer = asyncio.create_task(status(slow, "/slow"))
-        assert await status(silent) == 200
+        assert await answered(silent[0]) == 200
         assert await ended(silent)
         town.go_on.set()
         assert await answer == 200

@@ -48,6 +48,7 @@ from tests.support.browser.record_entries import (
     signed_event,
     words_of,
 )
+from tests.support.observer import until_true
 
 TOKEN = {"Authorization": "Bearer sandbox-access-token"}
 ACTIONS: dict[str, TypeAdapter[Any]] = {
@@ -129,6 +130,17 @@ class SmallTown:
             for status in value.get("statuses", []):
                 await self.follow(status)
         return web.Response()
+
+    def said(self) -> list[dict[str, Any]]:
+        """Messages of citizens, as Meta brought them. Statuses can come between them."""
+        values = [webhook["entry"][0]["changes"][0]["value"] for webhook in self.webhooks]
+        return [message for value in values for message in value.get("messages", ())]
+
+    async def brought(self, kind: str, count: int = 1) -> list[dict[str, Any]]:
+        """Messages of one type, once there are so many: the page shows them before they come."""
+        of_kind = lambda: [one for one in self.said() if one["type"] == kind]  # noqa: E731
+        await until_true(lambda: len(of_kind()) >= count)
+        return of_kind()
 
     async def receive(self, value: dict[str, Any], message: dict[str, Any]) -> None:
         contact = value["contacts"][0]

@@ -1,6 +1,7 @@
 """Speaking to a server of ours through a raw socket, and reading what it says, byte by byte."""
 
 import asyncio
+import socket
 
 import msgspec
 from aiohttp import web
@@ -50,6 +51,17 @@ async def said(port: int, *parts: bytes) -> list[tuple[int, dict[str, str], byte
             return answers(await all_of(reader))
     finally:
         writer.close()
+
+
+async def spoken(
+    port: int, said: bytes, host: str = "127.0.0.1", own: str = ""
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection on which this was said before a server in our loop can see that it is there: its
+    limits of silence cannot pass in between, however slow the machine is."""
+    line = socket.create_connection((host, port), LONG, (own, 0) if own else None)
+    line.sendall(said)
+    line.setblocking(False)
+    return await asyncio.open_connection(sock=line)
 
 
 async def closing(port: int, *parts: bytes) -> list[tuple[int, dict[str, str], bytes]]:

@@ -1,6 +1,5 @@
 """A log that another key goes on to sign; a signer in another process that refuses or is away."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,10 +14,12 @@ from archiver.signing.signer_folder import KeyFile, SignerFolder
 from archiver.signing.signer_service import SignerService, run_signer
 from archiver.signing.signing_keys import SeedKey
 from services import clock, metrics
+from services.tasks import background_task
 from services.transparency import signed_note
 from tests.support.archiver.commands import Archive
 from tests.support.archiver.signed_log import ENTRIES, FIRST_SIGNED, Log
 from tests.support.archiver.tampering import rewrite
+from tests.support.observer import until_true
 
 ORIGIN, SEED = "test/log", bytes([7] * 32)
 NEW_KEY = SeedKey(SEED).public_key
@@ -132,10 +133,8 @@ async def test_missing_signature_is_counted_and_asked_for_again(
     away = RemoteSigner(ORIGIN, NEW_KEY, str(tmp_path / "nobody"))
     await log.grow(1)
     work = sign_periodically(log.pool, away, log.outside, KnownHead())
-    task = asyncio.create_task(work)
-    while missed() < before + 2:
-        await asyncio.sleep(0.01)
-    task.cancel()
+    async with background_task(work):
+        await until_true(lambda: missed() >= before + 2)
 
 
 async def test_archiver_with_another_time_than_the_database_signs_nothing(
