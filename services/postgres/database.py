@@ -45,13 +45,15 @@ T = TypeVar("T")
 DATABASE_ERRORS = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     NO_PRIMARY,
     OSError,
     TimeoutError,
     NoWorkingKey,
 )
-"""Errors that asyncpg raises for a statement or for the connection; and the want of the working
-keys, which are in the database."""
+"""Errors that asyncpg raises for a statement or for the connection, also one that breaks amid a
+rollback or that the server has just ended (InternalClientError); and the want of the working keys,
+which are in the database."""
 RAISED = asyncpg.RaiseError
 """Error of a trigger of ours that refuses."""
 READ_ONLY = "25006"
@@ -175,7 +177,6 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         return state[:2] in {"08", "40", "53", "55", "57", "58"} or state in {READ_ONLY, LEFT_IDLE}
-    # InternalClientError: raised by asyncpg if a connection breaks in the middle of a rollback.
     lost = OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError
     lost |= NoWorkingKey  # the keys are in the database
     return isinstance(error, lost)
