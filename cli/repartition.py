@@ -39,12 +39,12 @@ class Repartition:
             return before
         if before is not None:
             counts = dict(await connection.fetchrow(_UNDER_WAY) or {})
-            all = topology.queues(max(before, self.partitions), [])
-            lengths = await _read_lengths(self._amqp, all)
+            table = topology.queues(max(before, self.partitions), [])
+            lengths = await _read_lengths(self._amqp, table)
             if reasons := [*obstacles(counts, lengths)]:
                 raise CommandRefused("\n".join(reasons))
             there = {each.name for each in lengths if not each.fault}
-            former = [q for q in all[self.partitions : before] if q.name in there]
+            former = [q for q in table[self.partitions : before] if q.name in there]
             await close_queues(self._amqp, former)
         await declare(self._amqp, topology.queues(self.partitions, self.destinations))
         await connection.execute(_SET, self.partitions)

@@ -11,7 +11,7 @@ from bench.trip.findings import HeldRate, Instances, LatencyAt, Restart, Soak, S
 from bench.trip.histogram import summarise
 from bench.trip.load import Phase, moments_of
 from bench.trip.rate_search import BACK, LEAST, Try, best, next_rate
-from bench.trip.run import Run, follow, run_load, send
+from bench.trip.run import Beside, Run, follow, run_load, send
 from bench.trip.town import Town, Trip, memory_of
 from deploy.local.plan import REAL
 
@@ -61,13 +61,12 @@ def find_held_rate(trip: Trip, probe: float, hold: float, say: Say) -> HeldRate:
     """Search for the highest rate that a trip holds, and hold it; a rate of 0 if there is none."""
     tries: list[Try] = []
     while rate := next_rate(tries):
-        is_held = any(_probe(trip, rate, probe, say) for _ in range(PROBES))
+        is_held = any(not _load(trip, rate, probe, say).faults for _ in range(PROBES))
         tries.append(Try(rate, is_held))
     rate = best(tries)
     while rate >= LEAST:
         memory = MemoryLog(trip)
-        run = run_load(trip, [Phase(rate, hold)], memory)
-        say(f"{trip.name}, {rate:,.0f}/s for {hold:.0f} s: {'; '.join(run.faults) or 'held'}")
+        run = _load(trip, rate, hold, say, memory)
         if not run.faults:
             return _held(run, hold, tries, memory.most)
         tries.append(Try(rate, is_held=False))
@@ -75,17 +74,17 @@ def find_held_rate(trip: Trip, probe: float, hold: float, say: Say) -> HeldRate:
     return HeldRate(0.0, hold, tries, {}, {}, 0, 0)
 
 
-def _probe(trip: Trip, rate: float, seconds: float, say: Say) -> bool:
-    run = run_load(trip, [Phase(rate, seconds)])
+def _load(trip: Trip, rate: float, seconds: float, say: Say, beside: Beside = lambda: None) -> Run:
+    """Send at one rate, and say if it was held."""
+    run = run_load(trip, [Phase(rate, seconds)], beside)
     say(f"{trip.name}, {rate:,.0f}/s for {seconds:.0f} s: {'; '.join(run.faults) or 'held'}")
-    return not run.faults
+    return run
 
 
 def hold_rate(trip: Trip, rate: float, hold: float, say: Say) -> HeldRate:
     """Hold a rate that was given, and report it as held whatever happens."""
     memory = MemoryLog(trip)
-    run = run_load(trip, [Phase(rate, hold)], memory)
-    say(f"{trip.name}, {rate:,.0f}/s for {hold:.0f} s: {'; '.join(run.faults) or 'held'}")
+    run = _load(trip, rate, hold, say, memory)
     return _held(run, hold, [Try(rate, not run.faults)], memory.most)
 
 

@@ -11,7 +11,7 @@ import structlog
 
 from services import metrics
 from services.backoff import Backoff
-from services.postgres.primary import CONNECT_SECONDS, NO_PRIMARY, Primary
+from services.postgres.primary import CONNECT_SECONDS, Primary
 from services.sealing.key_ring import NoWorkingKey
 from services.tasks import background_task, with_timeout
 
@@ -46,14 +46,13 @@ DATABASE_ERRORS = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
-    NO_PRIMARY,
     OSError,
     TimeoutError,
     NoWorkingKey,
 )
 """Errors that asyncpg raises for a statement or for the connection, also one that breaks amid a
-rollback or that the server has just ended (InternalClientError); and the want of the working keys,
-which are in the database."""
+rollback, that the server has just ended, or that found no primary (InternalClientError); and the
+want of the working keys, which are in the database."""
 RAISED = asyncpg.RaiseError
 """Error of a trigger of ours that refuses."""
 READ_ONLY = "25006"
@@ -177,9 +176,7 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         return state[:2] in {"08", "40", "53", "55", "57", "58"} or state in {READ_ONLY, LEFT_IDLE}
-    lost = OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError
-    lost |= NoWorkingKey  # the keys are in the database
-    return isinstance(error, lost)
+    return isinstance(error, DATABASE_ERRORS)
 
 
 async def retry_while_unavailable(action: Callable[[], Awaitable[T]], what: str) -> T:

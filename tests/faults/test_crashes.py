@@ -7,8 +7,7 @@ from collections.abc import Iterable
 import aiohttp
 import pytest
 
-from services.amqp.connection import LONGEST_WAIT
-from tests.support.citizens import ANSWER_SECONDS, post, text, webhook, write
+from tests.support.citizens import post, text, webhook, write
 from tests.support.installation import Installation
 from tests.support.observer import Watch, until
 
@@ -17,9 +16,6 @@ pytestmark = pytest.mark.alone
 CITIZENS, EACH = 50, 20
 """1,000 messages; each citizen writes one after the other, all at once."""
 DRAIN_SECONDS = 60.0
-BACK_SECONDS = LONGEST_WAIT + 10.0
-"""Seconds in which the door is open again: those between two attempts to connect, and room for a
-broker that opens its queues on a busy machine. A heartbeat that fails is noticed after 33."""
 
 
 class Writing:
@@ -135,13 +131,11 @@ async def test_gateway_answers_503_without_a_broker_and_reconnects(
     for _ in range(3):
         started = loop.time()
         assert await post(session, town.gateway, body) == 503
-        assert loop.time() - started < ANSWER_SECONDS
+        assert loop.time() - started < 2
     await asyncio.to_thread(town.broker.start)
     back = loop.time()
-    await until(
-        lambda: post(session, town.gateway, body), lambda status: status == 200, BACK_SECONDS
-    )
-    assert loop.time() - back < BACK_SECONDS
+    await until(lambda: post(session, town.gateway, body), lambda status: status == 200, 5)
+    assert loop.time() - back < 5
     await until(lambda: watch.events("outage"), bool, 30)
 
 
@@ -154,7 +148,7 @@ async def test_gateway_answers_503_in_time_when_the_broker_is_frozen(
     try:
         started = loop.time()
         assert await post(session, town.gateway, body) == 503
-        assert loop.time() - started < ANSWER_SECONDS
+        assert loop.time() - started < 2
     finally:
         town.broker.resume()
     await until(lambda: post(session, town.gateway, body), lambda status: status == 200, 10)

@@ -10,7 +10,6 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from gateway.intake import CONFIRM_SECONDS
 from services import clock
 
 NUMBER = "106540352242922"
@@ -18,9 +17,6 @@ WABA = "102290129340398"
 SECRET = b"sandbox-app-secret"
 TOKEN = "sandbox-api-token"
 NEIGHBOUR_TOKEN = "neighbour-api-token"
-ANSWER_SECONDS = CONFIRM_SECONDS + 3.0
-"""Seconds in which the door answers, whatever its broker does: those that it waits for a confirm,
-and room for a machine that is busy. Who waits for the broker to connect takes 5."""
 WRITTEN = int(clock.now().timestamp()) - 2 * 3600
 """Two hours ago: within Meta's 24, and too old for texts to go out by themselves."""
 

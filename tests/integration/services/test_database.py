@@ -4,14 +4,18 @@ import asyncio
 import socket
 from datetime import UTC, date, datetime
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 from msgspec.structs import replace
+from pydantic import SecretStr
 
 from archiver import table_partitions
+from archiver.log import erasure
+from archiver.log.writer import writer_in_transaction
 from services import clock
 from services.contract import Record
 from services.postgres import primary as primary_server
@@ -27,8 +31,9 @@ from services.postgres.database import (
 )
 from services.postgres.migrations import Migration, MigrationError, migrate
 from services.postgres.primary import Primary
+from services.working_keys import sealing_pool
 from tests.integration.conftest import all_migrations
-from tests.support.decrypted_record import writer_of
+from tests.support.decrypted_record import KEY, keys_of, writer_of
 from tests.support.faults.flaky_link import road_to
 from tests.support.observer import until
 
@@ -216,11 +221,28 @@ async def test_connection_commits_durably_and_compiles_nothing(pool: Pool) -> No
     assert await pool.fetchval("show jit") == "off"
 
 
+async def test_session_of_a_service_may_not_stand_still_amid_a_transaction(fresh: str) -> None:
+    settings = SimpleNamespace(database_url=SecretStr(fresh), working_key=(SecretStr(KEY),))
+    async with sealing_pool(settings, "router", 1, 2) as (own, _):
+        assert await own.fetchval("show idle_in_transaction_session_timeout") == "15s"
+        assert await own.fetchval("show synchronous_commit") == "on"
+
+
+async def test_copy_whose_rows_stop_coming_is_ended_and_erasing_has_its_own_limits(
+    pool: Pool,
+) -> None:
+    none = "select null::uuid as receipt where false"
+    async with pool.acquire() as connection, connection.transaction():
+        await writer_in_transaction(connection, await keys_of(pool)).add([record()])
+        assert await connection.fetchval("show statement_timeout") == "40s"
+        await erasure._erase_all(connection, [none])
+        assert await connection.fetchval("show statement_timeout") == "0"
+
+
 async def test_service_that_stands_still_in_a_transaction_holds_no_lock_for_long(
     empty: str,
 ) -> None:
     lock, limit = "select pg_try_advisory_xact_lock(1)", "idle_in_transaction_session_timeout"
-    assert SERVICE_SETTINGS[limit] == "15s"
     async with (
         connection_pool(empty, "frozen", 1, SERVICE_SETTINGS | {limit: "1s"}) as frozen,
         connection_pool(empty, "other", 1, SERVICE_SETTINGS) as other,
