@@ -1,0 +1,72 @@
+"""Calls of the gateway: access, departments, answers, changes of conversations."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from desk.access import Access
+from desk.postkamer.client import PostkamerClient, Unanswered
+
+
+class TransferTarget(msgspec.Struct, frozen=True, rename="camel"):
+    """A department of the municipality, to which a conversation can be transferred."""
+
+    id: str
+    name: str
+    confidential: bool = False
+    yours: bool = False
+    open_now: bool = True
+    opens_at: str | None = None
+
+
+class _Departments(msgspec.Struct, frozen=True):
+    departments: list[TransferTarget]
+
+
+class CommandStatus(msgspec.Struct, frozen=True):
+    """State of a command: what became of it, and why."""
+
+    status: str = "accepted"
+    reason: str = ""
+
+
+class Gateway:
+    def __init__(self, client: PostkamerClient) -> None:
+        self._client = client
+
+    async def access(self, token: str) -> Access:
+        """Return what a token may do. Raises Refused, with status 401 for one that has ended."""
+        answer = await self._client.ask("GET", "/v1/access", token)
+        return msgspec.json.decode(answer.body, type=Access)
+
+    async def departments(self, token: str) -> list[TransferTarget]:
+        answer = await self._client.ask("GET", "/v1/departments", token)
+        return msgspec.json.decode(answer.body, type=_Departments).departments
+
+    async def send(self, token: str, key: UUID, message: dict[str, Any]) -> UUID:
+        """Send a message and return its id. With the same key it is sent once, however often this
+        is called. Raises Refused and Unanswered."""
+        headers = {"Idempotency-Key": str(key)}
+        answer = await self._client.ask("POST", "/v1/messages", token, message, headers)
+        return _id_in(answer.location)
+
+    async def change(
+        self, token: str, key: UUID, conversation: str, verb: str, body: dict[str, Any]
+    ) -> UUID:
+        """Change a conversation and return the id of the command; `verb` is one of the API's, such
+        as `transfer`."""
+        path = f"/v1/conversations/{conversation}/_{verb}"
+        headers = {"Idempotency-Key": str(key)}
+        return _id_in((await self._client.ask("POST", path, token, body, headers)).location)
+
+    async def status(self, token: str, id: UUID) -> CommandStatus:
+        answer = await self._client.ask("GET", f"/v1/messages/{id}", token)
+        return msgspec.json.decode(answer.body, type=CommandStatus)
+
+
+def _id_in(location: str) -> UUID:
+    try:
+        return UUID(location.rpartition("/")[2])
+    except ValueError:
+        raise Unanswered("the answer names no command") from None
