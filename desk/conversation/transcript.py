@@ -82,7 +82,7 @@ def last_sequence(messages: Iterable[Message]) -> int:
 
 
 def is_inline_picture(file: File) -> bool:
-    """Return True for a file that a browser may show as a picture: of a type that holds no script."""
+    """Return True for a file that a browser may show as a picture: its type holds no script."""
     return file.state == "available" and _type_of(file) in INLINE_PICTURES
 
 
