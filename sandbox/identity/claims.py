@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from sandbox.identity.sessions import Session
+from sandbox.identity.session import Session
 
 Claims = dict[str, Any]
 

@@ -20,7 +20,8 @@ from sandbox.identity.form import parse_form
 from sandbox.identity.form_body import read_form
 from sandbox.identity.logout import decide_logout
 from sandbox.identity.people import PEOPLE
-from sandbox.identity.sessions import Session, Sessions
+from sandbox.identity.session import Session
+from sandbox.identity.session_store import SessionStore
 from sandbox.identity.signer import LOGOUT, Signer
 from sandbox.identity.token_endpoint import TokenEndpoint
 from services import clock
@@ -37,7 +38,7 @@ CANCELLED = Refusal("access_denied", "Nobody was chosen")
 class IdentityRoutes:
     def __init__(self, http: aiohttp.ClientSession, client: Client, token_seconds: int) -> None:
         self._http, self._client = http, client
-        self._signer, self._sessions = Signer(), Sessions()
+        self._signer, self._sessions = Signer(), SessionStore()
         self._tokens = TokenEndpoint(client, self._sessions, self._signer, token_seconds)
 
     def routes(self) -> list[web.RouteDef]:

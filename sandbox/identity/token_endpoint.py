@@ -8,7 +8,8 @@ from aiohttp import web
 from sandbox.identity.claims import Issue, access_claims, id_claims
 from sandbox.identity.client import Client
 from sandbox.identity.form_body import read_form
-from sandbox.identity.sessions import Session, Sessions
+from sandbox.identity.session import Session
+from sandbox.identity.session_store import SessionStore
 from sandbox.identity.signer import ACCESS, ID, Signer
 from sandbox.identity.token_request import (
     CodeRequest,
@@ -22,7 +23,9 @@ from services.refusal import Refusal
 
 
 class TokenEndpoint:
-    def __init__(self, client: Client, sessions: Sessions, signer: Signer, seconds: int) -> None:
+    def __init__(
+        self, client: Client, sessions: SessionStore, signer: Signer, seconds: int
+    ) -> None:
         self._client, self._sessions, self._signer = client, sessions, signer
         self._seconds = seconds
 

@@ -1,4 +1,4 @@
-"""Sessions of people, the codes that begin them, and the refresh tokens that go on with them."""
+"""All sessions, the codes that begin them, and the refresh tokens that go on with them."""
 
 import hmac
 import secrets
@@ -9,33 +9,16 @@ import msgspec
 
 from sandbox.identity.authorization import AuthorizationRequest
 from sandbox.identity.people import Person
+from sandbox.identity.session import Session
 from sandbox.identity.token_request import CodeRequest, RefreshRequest, challenge_of
 from sandbox.memory import remember
 from services.refusal import Refusal
 
 CODE_TIME = timedelta(seconds=60)
 """Time in which a code is used; Keycloak's."""
-SESSION_TIME = timedelta(hours=8)
-"""Length of a session, and so of its last refresh token: a working day."""
 MAX_CODES = 1_000
 MAX_SESSIONS = 1_000
 """Most codes and sessions in memory, some 2 KiB each; the oldest make room."""
-
-
-class Session(msgspec.Struct, frozen=True):
-    id: str
-    person: Person
-    issuer: str
-    """Address of the provider at which the person logged in."""
-    scope: str
-    nonce: str
-    began: datetime
-    refresh: str = ""
-    """Refresh token that is valid now; '' before the code was used."""
-
-    @property
-    def ends(self) -> datetime:
-        return self.began + SESSION_TIME
 
 
 class Code(msgspec.Struct):
@@ -46,7 +29,7 @@ class Code(msgspec.Struct):
     is_used: bool = False
 
 
-class Sessions:
+class SessionStore:
     def __init__(self) -> None:
         self._codes: OrderedDict[str, Code] = OrderedDict()
         self._sessions: OrderedDict[str, Session] = OrderedDict()
