@@ -3,7 +3,7 @@ browser."""
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import aiohttp
 from joserfc import jwt
@@ -30,6 +30,11 @@ def login_fields(desk: str = DESK, **changed: str | None) -> dict[str, str]:
         "code_challenge_method": "S256",
     } | changed
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def login_url(issuer: str, desk: str = DESK) -> str:
+    """Address to which the desk sends the browser."""
+    return f"{issuer}/authorize?{urlencode(login_fields(desk))}"
 
 
 def answer_fields(location: str) -> dict[str, str]:
