@@ -1,4 +1,4 @@
-"""The sandbox as a service: Meta, CRMs, phones and desks behind one address."""
+"""The sandbox as a service: Meta, CRMs, phones, desks and an identity provider, at one address."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,6 +16,8 @@ from sandbox.crm.desk import Desk
 from sandbox.crm.postkamer_client import PostkamerClient
 from sandbox.crm.receiver import CrmReceiver
 from sandbox.event_stream import EventStream
+from sandbox.identity.client import Client
+from sandbox.identity.routes import ENTRANCES, IdentityRoutes
 from sandbox.ita.routes import ItaRoutes
 from sandbox.meta import webhook_sender
 from sandbox.meta.graph_api import GraphApi
@@ -76,7 +78,13 @@ async def run_sandbox(settings: SandboxSettings) -> AsyncIterator[RunningSandbox
         crms = [*crm.routes(), *openklant.routes(), *ita.routes()]
         addresses = [address for _, address in settings.ops_urls]
         rules = RulesWatch(http, addresses, settings.config, world.stream)
-        routes = [*graph.routes(), *crms, *desks, *other_routes(world)]
+        routes = [
+            *graph.routes(),
+            *crms,
+            *desks,
+            *identity(settings, http).routes(),
+            *other_routes(world),
+        ]
         app = api_app(routes)
         app.middlewares.append(own_pages_only)
         async with (
@@ -121,6 +129,11 @@ def make_world(settings: SandboxSettings, town: Town, http: aiohttp.ClientSessio
     )
 
 
+def identity(settings: SandboxSettings, http: aiohttp.ClientSession) -> IdentityRoutes:
+    desk = Client(settings.desk_client_id, settings.desk_client_secret, settings.desk_url)
+    return IdentityRoutes(http, desk, settings.token_seconds)
+
+
 def other_routes(world: World) -> list[web.RouteDef]:
     """Return the routes of the phones, the files at Meta, the page and the stream."""
     files = page_server.load_files()
@@ -140,6 +153,14 @@ async def own_pages_only(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     """Refuse requests that another site makes through the user's browser."""
-    if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
+    is_foreign = request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}
+    if is_foreign and not enters(request):
         return problem_response(403, "only the sandbox's own page may ask this")
     return await handler(request)
+
+
+def enters(request: web.Request) -> bool:
+    """Return True if a browser goes to the identity provider as a whole, as a client sends it."""
+    asked = request.headers.get("Sec-Fetch-Mode"), request.headers.get("Sec-Fetch-Dest")
+    is_navigation = request.method == "GET" and asked == ("navigate", "document")
+    return is_navigation and request.path in ENTRANCES

@@ -167,6 +167,18 @@ def _unencrypted(config: Configuration) -> Iterator[Fault]:
             yield (*where, "oauth", "token_url"), f"{subject}: its token_url is not https"
 
 
+def _stand_ins(config: Configuration) -> Iterator[Fault]:
+    """Warn in production about a provider like that of the sandbox, where anyone logs in as anyone.
+    OpenID Connect asks for https in the issuer of each real one."""
+    if config.environment != "production":
+        return
+    for n, provider in enumerate(config.identity_providers):
+        if not provider.issuer.startswith("https://"):
+            where = ("identity_providers", n, "issuer")
+            subject = f"identity provider {provider.id}"
+            yield where, f"{subject}: its issuer is not https; the sandbox's proves nobody"
+
+
 def _open_klants(config: Configuration) -> Iterator[Fault]:
     for n, d in enumerate(config.destinations):
         if d.kind != "openklant":
@@ -230,6 +242,7 @@ CHECKS: tuple[Callable[[Configuration], Iterator[Fault]], ...] = (
     _categories,
     _unnamed_portfolios,
     _unencrypted,
+    _stand_ins,
     _open_klants,
     _shared_actors,
 )

@@ -98,6 +98,7 @@ def installation_secrets(state: State, overrides: Mapping[str, str]) -> plan.Sec
         state.secret("working key", key),
         state.secret("crm secret", key),
         tokens,
+        state.secret("desk client secret"),
     )
 
 

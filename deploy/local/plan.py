@@ -94,6 +94,8 @@ class Secrets:
     """32 bytes in base64."""
     api_tokens: str
     """`name:token` pairs, comma separated; the sandbox and the command line use the first."""
+    desk_client_secret: str = "sandbox-desk-secret"
+    """Secret of the desk at the identity provider of the sandbox."""
 
 
 def environment(overrides: Mapping[str, str], *, root: Path, secrets: Secrets) -> dict[str, str]:
@@ -112,6 +114,7 @@ def environment(overrides: Mapping[str, str], *, root: Path, secrets: Secrets) -
         "POSTKAMER_OPS_URLS": ",".join(f"{name}={url}" for name, url in operations.items()),
         "POSTKAMER_GATEWAY_URL": f"http://{host}:{chosen[GATEWAY.variable]}",
         "POSTKAMER_ARCHIVER_URL": f"http://{host}:{chosen[ARCHIVER.variable]}",
+        "POSTKAMER_DESK_URL": f"http://{host}:8070",
         "POSTKAMER_META_GRAPH_URL": f"http://{host}:{chosen[SANDBOX.variable]}/graph/v26.0",
     }
     defaults = {
@@ -122,6 +125,7 @@ def environment(overrides: Mapping[str, str], *, root: Path, secrets: Secrets) -
         "CRM_SECRET": f"whsec_{secrets.crm_secret}",
         "POSTKAMER_API_TOKENS": secrets.api_tokens,
         "POSTKAMER_API_TOKEN": first_token(secrets.api_tokens),
+        "POSTKAMER_DESK_CLIENT_SECRET": secrets.desk_client_secret,
     }
     return FIXED | ports | addresses | defaults | dict(overrides)
 
