@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from services.contract import Delivery
+from services.event_types import event_source
 
 PREFIX = "whsec_"
 SINGLE = "application/cloudevents+json; charset=utf-8"
@@ -53,7 +54,7 @@ def body(delivery: Delivery, archiver: str) -> bytes:
     the archiver's API."""
     event = Event(
         id=delivery.id,
-        source=f"urn:nld:gemeente-{delivery.tenant}.systeem:postkamer",
+        source=event_source(delivery.tenant),
         type=delivery.type,
         time=delivery.time,
         sequence=str(delivery.sequence),
