@@ -45,12 +45,12 @@ class AccessRoutes:
 
     async def list_departments(self, _: web.Request, rights: Rights) -> web.Response:
         """GET /v1/departments: all departments of the token's municipality."""
-        departments, now = departments_of(rights.tenant, self._config), clock.now()
+        departments, now = municipal_departments(rights.tenant, self._config), clock.now()
         listed = [department_json(each, rights, self._hours, now) for each in departments]
         return json_response({"departments": listed})
 
 
-def departments_of(tenant: str, config: Configuration) -> list[Department]:
+def municipal_departments(tenant: str, config: Configuration) -> list[Department]:
     """Return the departments of a municipality in their configured order."""
     return [each for each in config.departments if each.tenant == tenant]
 
@@ -58,7 +58,7 @@ def departments_of(tenant: str, config: Configuration) -> list[Department]:
 def access_json(rights: Rights, config: Configuration) -> dict[str, Any]:
     """Return the rights of a token as JSON for its holder."""
     tenant = config.tenant(rights.tenant)
-    departments = departments_of(rights.tenant, config)
+    departments = municipal_departments(rights.tenant, config)
     return {
         "tenant": {
             "id": rights.tenant,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from deliverer.destinations import cloudevents
-from gateway.api.access_routes import access_json, department_json, departments_of
+from gateway.api.access_routes import access_json, department_json, municipal_departments
 from services.config import loader
 from services.config.model import Configuration, parse
 from services.http.rights import ROLES, Rights
@@ -76,7 +76,9 @@ def test_access_of_a_municipality_that_is_not_configured_any_more_has_its_id_alo
 def shown(at: datetime, config: Configuration = TOWN, **given: Any) -> dict[str, tuple[Any, ...]]:
     """Department -> its membership, and its opening at a moment."""
     asked, hours = rights(**given), config.opening_hours()
-    found = [department_json(d, asked, hours, at) for d in departments_of(asked.tenant, config)]
+    found = [
+        department_json(d, asked, hours, at) for d in municipal_departments(asked.tenant, config)
+    ]
     return {each["id"]: (each["yours"], each["openNow"], each["opensAt"]) for each in found}
 
 
@@ -93,7 +95,7 @@ def test_departments_are_all_of_the_municipality_with_those_of_the_token_as_its_
 
 
 def test_department_has_its_name_and_its_confidentiality() -> None:
-    (*_, last) = departments_of("almelo", TOWN)
+    (*_, last) = municipal_departments("almelo", TOWN)
     found = department_json(
         last, rights(departments=frozenset(("burgerzaken",))), TOWN.opening_hours(), MONDAY
     )
