@@ -27,6 +27,11 @@ class Access(msgspec.Struct, frozen=True, rename="camel"):
     """True if the employee reaches every department, those of the past too."""
 
     @property
+    def may_answer(self) -> bool:
+        """True for who does more than read."""
+        return "send" in self.roles
+
+    @property
     def department_ids(self) -> list[str]:
         return [each.id for each in self.departments]
 

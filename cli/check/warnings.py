@@ -5,7 +5,6 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from cli.check import shadowed, unreachable, unsatisfiable
-from router.ruleset.context import compile_opening_hours as hours_by_department
 from router.ruleset.validation import Fault, rules_for
 from services.calendar import opening_hours
 from services.calendar.opening_hours import AMSTERDAM, Closing
@@ -53,7 +52,7 @@ def format_warning(warning: ConfigFault) -> str:
 
 
 def _never_open(config: Configuration, now: datetime) -> Iterator[Fault]:
-    hours = hours_by_department(config)
+    hours = config.opening_hours()
     for n, d in enumerate(config.departments):
         if opening_hours.never_opens(hours[d.tenant, d.id], now):
             yield ("departments", n, "hours"), f"department {d.id} of {d.tenant} never opens again"

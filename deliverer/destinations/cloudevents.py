@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from services.contract import Delivery
+from services.event_types import event_source
 from services.http.webhook_signature import sign
 
 SINGLE = "application/cloudevents+json; charset=utf-8"
@@ -34,7 +35,7 @@ def body(delivery: Delivery, archiver: str) -> bytes:
     the archiver's API."""
     event = Event(
         id=delivery.id,
-        source=f"urn:nld:gemeente-{delivery.tenant}.systeem:postkamer",
+        source=event_source(delivery.tenant),
         type=delivery.type,
         time=delivery.time,
         sequence=str(delivery.sequence),

@@ -78,7 +78,7 @@ def start(
         supervisor.finish(supervisor.program("topology", declare, owner))
     write_private(folder / "environment", plan.settings_file(owner))
     for service in plan.SERVICES:
-        own = servers.settings_of(service.name) if service.is_real else {}
+        own = servers.settings_of(service.name) if service.has_database else {}
         program = supervisor.program(service.name, (*command, service.name), environment | own)
         supervisor.add(program, stack)
     for service in plan.SERVICES:

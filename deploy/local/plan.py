@@ -26,8 +26,13 @@ ROUTER_OPS = Port("POSTKAMER_ROUTER_OPS_PORT", 9081, "router operations")
 DELIVERER_OPS = Port("POSTKAMER_DELIVERER_OPS_PORT", 9082, "deliverer operations")
 ARCHIVER = Port("POSTKAMER_ARCHIVER_PORT", 8083, "archiver API")
 ARCHIVER_OPS = Port("POSTKAMER_ARCHIVER_OPS_PORT", 9083, "archiver operations")
+DESK = Port("POSTKAMER_DESK_PORT", 8070, "desk")
+DESK_OPS = Port("POSTKAMER_DESK_OPS_PORT", 9084, "desk operations")
 SANDBOX = Port("POSTKAMER_SANDBOX_PORT", 8090, "sandbox")
-PORTS = (SANDBOX, GATEWAY, GATEWAY_OPS, ROUTER_OPS, DELIVERER_OPS, ARCHIVER, ARCHIVER_OPS)
+PORTS = (
+    *(SANDBOX, DESK, DESK_OPS),
+    *(GATEWAY, GATEWAY_OPS, ROUTER_OPS, DELIVERER_OPS, ARCHIVER, ARCHIVER_OPS),
+)
 PROMETHEUS = Port("POSTKAMER_PROMETHEUS_PORT", 9090, "Prometheus")
 """Only with POSTKAMER_PROMETHEUS=yes."""
 
@@ -39,12 +44,15 @@ class Service:
     name: str
     port: Port
     path: str = "/health/ready"
-    is_real: bool = True
-    """True if it has a broker user and a database role of its own."""
+    has_database: bool = True
+    """True if it has a database role of its own."""
+    has_broker: bool = True
+    """True if it has a broker user of its own: the desk is a CRM, and has none."""
 
 
 SERVICES = (
-    Service("sandbox", SANDBOX, "/", is_real=False),
+    Service("sandbox", SANDBOX, "/", has_database=False, has_broker=False),
+    Service("desk", DESK_OPS, has_broker=False),
     Service("archiver", ARCHIVER_OPS),
     Service("deliverer", DELIVERER_OPS),
     Service("router", ROUTER_OPS),
@@ -53,7 +61,10 @@ SERVICES = (
 """Services in the order of starting. They stop in reverse: first those that accept work, last those
 that receive it."""
 
-REAL = tuple(service.name for service in SERVICES if service.is_real)
+REAL = tuple(service.name for service in SERVICES if service.has_broker)
+"""Services around the broker."""
+STORING = tuple(service.name for service in SERVICES if service.has_database)
+"""Services with tables."""
 
 FIXED = {
     "POSTKAMER_BIND": "127.0.0.1",
@@ -108,13 +119,14 @@ def environment(overrides: Mapping[str, str], *, root: Path, secrets: Secrets) -
     operations = {
         service.name: f"http://{host}:{chosen[service.port.variable]}"
         for service in SERVICES
-        if service.is_real
+        if service.has_database
     }
     addresses = {
         "POSTKAMER_OPS_URLS": ",".join(f"{name}={url}" for name, url in operations.items()),
         "POSTKAMER_GATEWAY_URL": f"http://{host}:{chosen[GATEWAY.variable]}",
         "POSTKAMER_ARCHIVER_URL": f"http://{host}:{chosen[ARCHIVER.variable]}",
-        "POSTKAMER_DESK_URL": f"http://{host}:8070",
+        "POSTKAMER_DESK_URL": f"http://{host}:{chosen[DESK.variable]}",
+        "POSTKAMER_DESK_ISSUER": f"http://{host}:{chosen[SANDBOX.variable]}/identity",
         "POSTKAMER_META_GRAPH_URL": f"http://{host}:{chosen[SANDBOX.variable]}/graph/v26.0",
     }
     defaults = {
@@ -125,7 +137,9 @@ def environment(overrides: Mapping[str, str], *, root: Path, secrets: Secrets) -
         "CRM_SECRET": f"whsec_{secrets.crm_secret}",
         "POSTKAMER_API_TOKENS": secrets.api_tokens,
         "POSTKAMER_API_TOKEN": first_token(secrets.api_tokens),
+        "POSTKAMER_DESK_CLIENT_ID": "desk",
         "POSTKAMER_DESK_CLIENT_SECRET": secrets.desk_client_secret,
+        "POSTKAMER_DESK_SECRET": f"whsec_{secrets.crm_secret}",
     }
     return FIXED | ports | addresses | defaults | dict(overrides)
 
@@ -207,11 +221,12 @@ def addresses(environment: Mapping[str, str]) -> str:
     alarms = "Prometheus", at(PROMETHEUS, "/alerts"), "Grafana: docs/operators/monitoring.md"
     rows = [
         ("Sandbox page", at(SANDBOX), "a citizen's phone, a CRM desk"),
+        ("Desk", at(DESK), "where employees answer"),
         ("Webhooks", at(GATEWAY, "/webhooks/whatsapp"), "signed with the app secret"),
         ("Gateway API", at(GATEWAY, "/v1/messages"), "POST to send, GET /{id} for its status"),
         ("Archiver API", at(ARCHIVER, "/v1/conversations"), "GET /{id}/messages"),
         ("API pages", at(GATEWAY, "/v1/openapi.html"), at(ARCHIVER, "/v1/openapi.html")),
-        *[(f"Metrics {s.name}", at(s.port, "/metrics"), "") for s in SERVICES if s.is_real],
+        *[(f"Metrics {s.name}", at(s.port, "/metrics"), "") for s in SERVICES if s.has_database],
         *([alarms] if wants_prometheus(environment) else []),
         ("API token", "POSTKAMER_API_TOKEN", "in .local/environment; Authorization: Bearer ..."),
         ("Command line", ".venv/bin/postkamer", "first: set -a; . .local/environment; set +a"),

@@ -88,7 +88,9 @@ class ConversationPages:
         shown = await self._load(visit, conversation)
         draft = await self._answers.find_draft(conversation.id, session.person_key)
         unsure = await self._answers.find_unsure(conversation.id, session.person_key)
-        targets = await self._gateway.departments(session.tokens.access_token)
+        targets = []
+        if session.access.may_answer:
+            targets = await self._gateway.departments(session.tokens.access_token)
         return self._site.page(
             visit,
             "conversation.html",

@@ -1,12 +1,13 @@
 """Calls of the gateway: access, departments, answers, changes of conversations."""
 
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from desk.access import Access
-from desk.postkamer.client import PostkamerClient, Unanswered
+from desk.postkamer.client import PostkamerClient, Refused, Unanswered
 
 
 class TransferTarget(msgspec.Struct, frozen=True, rename="camel"):
@@ -38,7 +39,10 @@ class Gateway:
     async def access(self, token: str) -> Access:
         """Return what a token may do. Raises Refused, with status 401 for one that has ended."""
         answer = await self._client.ask("GET", "/v1/access", token)
-        return msgspec.json.decode(answer.body, type=Access)
+        try:
+            return msgspec.json.decode(answer.body, type=Access)
+        except msgspec.ValidationError:  # a token of a system names no person
+            raise Refused(HTTPStatus.FORBIDDEN, "", {}) from None
 
     async def departments(self, token: str) -> list[TransferTarget]:
         answer = await self._client.ask("GET", "/v1/departments", token)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from services.event_types import event_source
+
 Json = dict[str, Any]
 
 CONVERSATION = "106540352242922-mfrggzdfmztwq2lknnwg23tpoa"
@@ -248,6 +250,33 @@ NUMBERS: Json = {
             "until": None,
             "notice": {"text": NOTICE["text"], "until": "2026-12-01T16:00:00Z"},
         }
+    ]
+}
+
+_CIVIL_AFFAIRS: Json = {"id": "burgerzaken", "name": "Burgerzaken", "confidential": False}
+ACCESS: Json = {
+    "tenant": {
+        "id": "voorbeeldstad",
+        "name": "Gemeente Voorbeeldstad",
+        "source": event_source("voorbeeldstad"),
+    },
+    "token": "keycloak:5f1d3c8e9a7b2046d1e8c3f0",
+    "person": "s.jansen",
+    "roles": ["send", "read"],
+    "departments": [_CIVIL_AFFAIRS],
+    "allDepartments": False,
+}
+DEPARTMENTS: Json = {
+    "departments": [
+        _CIVIL_AFFAIRS | {"yours": True, "openNow": True, "opensAt": None},
+        {
+            "id": "zorg-en-jeugd",
+            "name": "Zorg en Jeugd",
+            "confidential": True,
+            "yours": False,
+            "openNow": False,
+            "opensAt": "2026-11-30T08:00:00Z",
+        },
     ]
 }
 

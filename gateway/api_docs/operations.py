@@ -20,7 +20,14 @@ from gateway.api_docs.error_responses import (
     UNFIT_TEXT,
 )
 from gateway.api_docs.parameters import CONVERSATION, DISPOSITION, ID, KEY, NUMBER
-from gateway.api_docs.responses import Accepted, MediaAccepted, MessageStatus, Numbers
+from gateway.api_docs.responses import (
+    Accepted,
+    Departments,
+    MediaAccepted,
+    MessageStatus,
+    Numbers,
+    TokenAccess,
+)
 from gateway.media import media_types
 from gateway.requests import changes, messages
 from services.api.operations import Answer, Content, Operation, ProblemExample
@@ -272,6 +279,39 @@ CONSENTS = (
         "Record that a citizen withdraws consent",
         "The command succeeds also if there was no consent. A citizen who sends STOP withdraws all"
         " consent.",
+    ),
+)
+
+
+ACCESS = (
+    Operation(
+        method="get",
+        path="/access",
+        id="readAccess",
+        tag="access",
+        summary="Read what this token is",
+        description="The municipality of the token, its person, its roles, and the departments"
+        " that it reaches. Ask when someone logs in, and with each new access token: rights follow"
+        " the configuration and the provider's groups.",
+        any_token=True,
+        answers={
+            200: Answer(description="The rights.", model=TokenAccess, example=examples.ACCESS)
+        },
+    ),
+    Operation(
+        method="get",
+        path="/departments",
+        id="listDepartments",
+        tag="access",
+        summary="List the departments of your municipality, and which of them are open",
+        description="All of them, to choose where a conversation goes. A confidential department is"
+        " listed too: conversations can be transferred to it.",
+        roles=["send"],
+        answers={
+            200: Answer(
+                description="The departments.", model=Departments, example=examples.DEPARTMENTS
+            )
+        },
     ),
 )
 

@@ -66,6 +66,56 @@ class Numbers(Shown):
     """Numbers in the order of the configuration."""
 
 
+class Municipality(Shown):
+    """The municipality of a token."""
+
+    id: str
+    name: str
+    source: str
+    """`source` of its events: a receiver of several municipalities knows by it whose an event is.
+    """
+
+
+class NamedDepartment(Shown):
+    """A department by its id and name."""
+
+    id: str
+    name: str
+    confidential: bool
+
+
+class TokenAccess(Shown):
+    """The rights of the token of a request."""
+
+    tenant: Municipality
+    token: str
+    """Name of the token. All tokens of one person have the same."""
+    person: str | None
+    """Person to whom an identity provider issued the token; null for a token of a system."""
+    roles: tuple[str, ...]
+    """Roles, of which later versions may have others; empty if the groups of a person give none."""
+    departments: tuple[NamedDepartment, ...]
+    """Departments that the token reaches, in the order of the configuration."""
+    all_departments: bool
+    """True if it reaches all of them, confidential ones and those of the past too."""
+
+
+class DepartmentStatus(NamedDepartment):
+    """A department of the municipality."""
+
+    yours: bool
+    """True if the token reaches it."""
+    open_now: bool
+    """True if it is open, by its opening hours and closings."""
+    opens_at: datetime.datetime | None
+    """Time at which it opens; null while it is open, and if it opens at no time within 60 weeks."""
+
+
+class Departments(Shown):
+    departments: tuple[DepartmentStatus, ...]
+    """Departments in the order of the configuration."""
+
+
 class MediaAccepted(Shown):
     """A file that can be sent."""
 

@@ -16,7 +16,8 @@ class Operation(msgspec.Struct, frozen=True):
     method: str
     path: str
     roles: tuple[Any, ...]
-    """One of which a token needs; none for those that need no token."""
+    """One of which a token needs; none where every token will do, or none is needed."""
+    needs_token: bool
     bodies: tuple[Any, ...]
     takes_files: bool
 
@@ -39,6 +40,7 @@ def operations() -> Iterator[Operation]:
                     method.upper(),
                     root + path,
                     tuple(described.get("x-roles", ())),
+                    {"bearer": []} in described["security"],
                     tuple(example["value"] for example in examples.values()),
                     bool(taken) and "application/json" not in taken,
                 )

@@ -20,6 +20,7 @@ from archiver.api.access_log import AccessLog
 from archiver.api.routes import RecordRoutes as Archive
 from archiver.media.routes import MediaRoutes
 from archiver.search.routes import SearchRoutes
+from gateway.api.access_routes import AccessRoutes
 from gateway.api.message_routes import MessageRoutes as Orders
 from gateway.api_docs import examples
 from gateway.destinations.routes import DestinationRoutes
@@ -29,6 +30,7 @@ from services.api.docs_page import METHODS
 from services.http.application import api_app
 from services.http.problems import VERSION
 from services.http.rights import ROLES
+from tests.support.gateway.contact_centre import CONFIG
 
 Json = dict[str, Any]
 
@@ -116,15 +118,16 @@ def test_operation_takes_a_token_except_the_document_and_the_webhook(document: J
         answers = operation["responses"]
         assert all(scopes == [] for one in operation["security"] for scopes in one.values())
         roles = operation.get("x-roles", ())
-        assert bool(roles) == ({"bearer": []} in operation["security"])
-        if not roles:
-            assert path in ("/openapi.json", "/webhooks/whatsapp")
+        if {"bearer": []} not in operation["security"]:
+            assert path in ("/openapi.json", "/webhooks/whatsapp") and not roles
             assert "403" not in answers or path == "/webhooks/whatsapp"
         else:
             assert {*roles} <= {*ROLES}
-            (refused,) = answers["403"]["content"]["application/problem+json"]["examples"].values()
-            assert all(repr(role) in refused["value"]["detail"] for role in roles)
-            assert answers.keys() >= {"401", "403", "429", "503"}
+            assert bool(roles) == (path != "/access") == ("403" in answers)
+            refused = answers["403"]["content"]["application/problem+json"] if roles else {}
+            for example in refused.get("examples", {}).values():
+                assert all(repr(role) in example["value"]["detail"] for role in roles)
+            assert answers.keys() >= {"401", "429", "503"}
             assert "WWW-Authenticate" in answers["401"]["headers"]
             assert "Retry-After" in answers["429"]["headers"]
             assert "Retry-After" in answers["503"]["headers"]
@@ -228,7 +231,8 @@ def routes_of(name: str) -> list[Any]:
     """Every route that a service serves, but the webhooks of one municipality."""
     if name == "gateway":
         orders, owners = Orders(NONE, NONE, NONE, NONE, NONE), DestinationRoutes(NONE, NONE, NONE)
-        api = gateway.service.api_routes(orders, UploadRoutes(NONE, NONE), owners, NONE)
+        access, uploads = AccessRoutes(CONFIG, NONE), UploadRoutes(NONE, NONE)
+        api = gateway.service.api_routes(access, orders, uploads, owners, NONE)
         served = gateway.service.all_routes(none_of(Webhook), api)
         return [route for route in served if "{tenant}" not in route.path]
     log = AccessLog(NONE)
