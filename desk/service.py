@@ -10,6 +10,7 @@ import aiohttp
 from aiohttp import web
 
 from desk.conversation.answers import AnswerStore
+from desk.conversation.standard_answers import StandardAnswerStore
 from desk.ended_rows import CLEARINGS, DAYS
 from desk.inbox.receiver import PATH as EVENTS_PATH
 from desk.inbox.receiver import EventReceiver
@@ -17,11 +18,15 @@ from desk.inbox.store import CHANNEL, ConversationStore
 from desk.login.cookies import Cookies
 from desk.login.provider import Client, Provider
 from desk.login.sessions import SessionStore
+from desk.pages.answers import AnswerPages
+from desk.pages.changes import ChangePages
 from desk.pages.conversation import ConversationPages
+from desk.pages.conversation_view import ConversationViews
 from desk.pages.files import FilePages
 from desk.pages.inbox import InboxPages
 from desk.pages.language import LanguagePages
 from desk.pages.login import ENDED_PATH, LoginRoutes
+from desk.pages.standard_answers import StandardAnswerPages
 from desk.postkamer.archive import Archive
 from desk.postkamer.client import PostkamerClient, client_session
 from desk.postkamer.gateway import Gateway
@@ -110,11 +115,15 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
     archive, store = Archive(archiver), ConversationStore(pool)
     gate = Gate(sessions, cookies, provider, gateway, site)
     stream = Stream(gate)
-    pages = ConversationPages(gate, site, store, AnswerStore(pool), archive, gateway)
+    standard = StandardAnswerStore(pool)
+    views = ConversationViews(site, store, AnswerStore(pool), standard, archive, gateway)
     routes = [
         *LoginRoutes(gate, site, cookies, sessions, provider, gateway).routes(),
         *InboxPages(gate, site, store).routes(),
-        *pages.routes(),
+        *ConversationPages(gate, views).routes(),
+        *AnswerPages(gate, views, gateway).routes(),
+        *ChangePages(gate, views, gateway).routes(),
+        *StandardAnswerPages(gate, site, standard).routes(),
         *FilePages(gate, archiver).routes(),
         *LanguagePages(own).routes(),
         *stream.routes(),

@@ -77,8 +77,21 @@ create index answer_message on desk.answer (message);
 create index answer_conversation on desk.answer (conversation);
 create index answer_given on desk.answer (given_at);
 
+-- Texts that employees begin an answer with.
+create table desk.standard_answer (
+    id uuid primary key,
+    source text not null,               -- the municipality's, as in desk.conversation
+    department text not null,           -- '': all of the municipality
+    title text not null,
+    text text not null,                 -- {naam}, {medewerker} and {gemeente} are filled in
+    changed_by text not null,           -- the manager, by the name on the record
+    changed_at timestamptz not null
+);
+create index standard_answer_source on desk.standard_answer (source);
+
 grant select, insert, update, delete
-    on desk.conversation, desk.event, desk.session, desk.draft, desk.answer to postkamer_desk;
+    on desk.conversation, desk.event, desk.session, desk.draft, desk.answer, desk.standard_answer
+    to postkamer_desk;
 
 create or replace function sealing.key_holders(ids bytea[]) returns table (id bytea, holder text)
 security definer language sql

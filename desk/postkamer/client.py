@@ -67,6 +67,24 @@ class PostkamerClient:
             raise Unanswered(type(error).__name__) from error
         return _judge(answer)
 
+    async def send_file(
+        self, path: str, token: str, pieces: AsyncIterator[bytes], headers: Mapping[str, str]
+    ) -> Answer:
+        """Return the answer to a file that is passed on. Raises Refused and Unanswered."""
+        given = {"Authorization": f"Bearer {token}"} | dict(headers)
+        try:
+            async with self._http.post(
+                self._address + path,
+                data=pieces,
+                headers=given,
+                allow_redirects=False,
+                timeout=FILE_TIMEOUT,
+            ) as response:
+                answer = Answer(response.status, await read_bytes(response, MAX_BYTES))
+        except (aiohttp.ClientError, TimeoutError, OSError, TooLarge) as error:
+            raise Unanswered(type(error).__name__) from error
+        return _judge(answer)
+
     @asynccontextmanager
     async def open_file(self, path: str, token: str) -> AsyncIterator[aiohttp.ClientResponse]:
         """Yield the answer with a file, whatever its status, to be read in pieces. Raises

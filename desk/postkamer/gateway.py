@@ -1,7 +1,9 @@
 """Calls of the gateway: access, departments, answers, changes of conversations."""
 
+from collections.abc import AsyncIterator
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import quote
 from uuid import UUID
 
 import msgspec
@@ -25,11 +27,27 @@ class _Departments(msgspec.Struct, frozen=True):
     departments: list[TransferTarget]
 
 
+class StoredFile(msgspec.Struct, frozen=True, rename="camel"):
+    """A file that the gateway has, to be sent."""
+
+    id: UUID
+    mime_type: str
+
+
 class CommandStatus(msgspec.Struct, frozen=True):
     """State of a command: what became of it, and why."""
 
     status: str = "accepted"
     reason: str = ""
+
+
+class FileOnItsWay(Protocol):
+    @property
+    def filename(self) -> str: ...
+    @property
+    def content_type(self) -> str: ...
+    @property
+    def pieces(self) -> AsyncIterator[bytes]: ...
 
 
 class Gateway:
@@ -54,6 +72,16 @@ class Gateway:
         headers = {"Idempotency-Key": str(key)}
         answer = await self._client.ask("POST", "/v1/messages", token, message, headers)
         return _id_in(answer.location)
+
+    async def upload(self, token: str, key: UUID, file: FileOnItsWay) -> StoredFile:
+        """Pass a file on as it comes. Raises Refused and Unanswered."""
+        headers = {
+            "Idempotency-Key": str(key),
+            "Content-Type": file.content_type,
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.filename, safe='')}",
+        }
+        answer = await self._client.send_file("/v1/media", token, file.pieces, headers)
+        return msgspec.json.decode(answer.body, type=StoredFile)
 
     async def change(
         self, token: str, key: UUID, conversation: str, verb: str, body: dict[str, Any]

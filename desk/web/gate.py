@@ -43,13 +43,15 @@ class Gate:
         """Return a visit of somebody who is not logged in, or need not be."""
         return Visit(language_of(request), clock.now(), request.path)
 
-    def require(self, handler: Handler) -> Callable[[Request], Awaitable[StreamResponse]]:
+    def require(
+        self, handler: Handler, *, is_upload: bool = False
+    ) -> Callable[[Request], Awaitable[StreamResponse]]:
         """Wrap a handler, so that it runs only for who is logged in, and a change only if it comes
-        from a form of ours."""
+        from a form of ours. The form of an upload is judged by the handler, before its file."""
 
         async def enter(request: Request) -> StreamResponse:
             try:
-                return await self._enter(request, handler)
+                return await self._enter(request, handler, is_upload)
             except Unanswered:
                 return self._unavailable(request)
             except Refused as refused:
@@ -62,7 +64,7 @@ class Gate:
 
         return enter
 
-    async def _enter(self, request: Request, handler: Handler) -> StreamResponse:
+    async def _enter(self, request: Request, handler: Handler, is_upload: bool) -> StreamResponse:
         cookie, now = self._cookies.read_session(request), clock.now()
         session = await self._sessions.find(cookie, now) if cookie else None
         if session and session.refresh_at <= now:
@@ -73,7 +75,8 @@ class Gate:
             await self._sessions.touch(session, now)
         token = form_token(cookie)
         visit = Visit(language_of(request), now, request.path, session, token)
-        if request.method == "POST" and not await _has_form_token(request, visit.form_token):
+        judges = request.method == "POST" and not is_upload
+        if judges and not await _has_form_token(request, visit.form_token):
             return self._site.page(visit, "problem.html", 403, reason="problem.form")
         return await handler(request, visit)
 

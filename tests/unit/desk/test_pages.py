@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from desk.inbox.filters import CONDITIONS, FILTERS, parse_filter
-from desk.pages.conversation import REFUSALS
+from desk.pages.conversation_view import REFUSALS
 from desk.web import words
 from desk.web.assets import FOLDER, Assets
 from desk.web.security import form_token, origin_of, policy
