@@ -16,7 +16,8 @@ Say = Callable[..., str]
 
 @cache
 def load_words(language: Language) -> Mapping[str, str]:
-    """Return all words of a language: key -> text, in which {name} stands for a value."""
+    """Return all words of a language: key -> text, in which {name} stands for a value, and
+    {{ for a brace."""
     tables = tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
     return {f"{table}.{key}": text for table, rows in tables.items() for key, text in rows.items()}
 
@@ -25,8 +26,7 @@ def words_in(language: Language) -> Say:
     words = load_words(language)
 
     def say(key: str, **values: object) -> str:
-        text = words[key]
-        return text.format(**values) if values else text
+        return words[key].format(**values)
 
     return say
 

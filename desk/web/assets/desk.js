@@ -73,6 +73,19 @@ if (answer) {
   });
 }
 
+// Finding a choice by typing: what does not fit is hidden.
+for (const box of document.querySelectorAll("[data-finds]")) {
+  for (const each of document.querySelectorAll("[data-shown]")) each.hidden = false;
+  const choices = [...document.getElementById(box.dataset.finds).children];
+  box.addEventListener("input", () => {
+    const words = box.value.toLowerCase().split(/\s+/);
+    for (const each of choices) {
+      const text = each.textContent.toLowerCase();
+      each.hidden = !words.every((word) => text.includes(word));
+    }
+  });
+}
+
 // The list is drawn again when something changes: whoever was on a conversation in it stays there.
 let focused = null;
 document.addEventListener("htmx:beforeSwap", () => {
