@@ -27,6 +27,7 @@ from desk.pages.inbox import InboxPages
 from desk.pages.language import LanguagePages
 from desk.pages.login import ENDED_PATH, LoginRoutes
 from desk.pages.standard_answers import StandardAnswerPages
+from desk.pages.templates import TemplatePages
 from desk.postkamer.archive import Archive
 from desk.postkamer.client import PostkamerClient, client_session
 from desk.postkamer.gateway import Gateway
@@ -117,11 +118,13 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
     stream = Stream(gate)
     standard = StandardAnswerStore(pool)
     views = ConversationViews(site, store, AnswerStore(pool), standard, archive, gateway)
+    answers = AnswerPages(gate, views, gateway)
     routes = [
         *LoginRoutes(gate, site, cookies, sessions, provider, gateway).routes(),
         *InboxPages(gate, site, store).routes(),
         *ConversationPages(gate, views).routes(),
-        *AnswerPages(gate, views, gateway).routes(),
+        *answers.routes(),
+        *TemplatePages(gate, site, views, gateway, answers).routes(),
         *ChangePages(gate, views, gateway).routes(),
         *StandardAnswerPages(gate, site, standard).routes(),
         *FilePages(gate, archiver).routes(),

@@ -48,7 +48,7 @@ class AnswerPages:
             await self._answers.store_draft(conversation.id, person, Draft(key, text), visit.now)
             content = {"type": "text", "text": {"body": text}}
             given = build_answer(conversation, form, key, content)
-        return await self._give(visit, conversation, given)
+        return await self.give(visit, conversation, given)
 
     async def _send_file(self, request: web.Request, visit: Visit) -> web.Response:
         """POST …/file: upload a file, and give it to the gateway with its caption."""
@@ -65,9 +65,9 @@ class AnswerPages:
             return await self._views.page(visit, conversation, status=400, trouble=trouble)
         media = media_of(upload, stored.id, stored.mime_type, form.text("caption").strip())
         given = build_answer(conversation, form, key, {"type": "media", "media": media})
-        return await self._give(visit, conversation, given)
+        return await self.give(visit, conversation, given)
 
-    async def _give(
+    async def give(
         self, visit: Visit, conversation: Conversation, given: GivenAnswer
     ) -> web.Response:
         """Write down what is given to the gateway, give it, and write down that it has it."""

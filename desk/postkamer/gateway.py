@@ -10,6 +10,7 @@ import msgspec
 
 from desk.access import Access
 from desk.postkamer.client import PostkamerClient, Refused, Unanswered
+from desk.postkamer.templates import Templates
 
 
 class TransferTarget(msgspec.Struct, frozen=True, rename="camel"):
@@ -65,6 +66,12 @@ class Gateway:
     async def departments(self, token: str) -> list[TransferTarget]:
         answer = await self._client.ask("GET", "/v1/departments", token)
         return msgspec.json.decode(answer.body, type=_Departments).departments
+
+    async def templates(self, token: str, number: str) -> Templates:
+        """Return the templates of a number, as Meta had them when it was last asked."""
+        path = f"/v1/numbers/{quote(number, safe='')}/templates"
+        answer = await self._client.ask("GET", path, token)
+        return msgspec.json.decode(answer.body, type=Templates)
 
     async def send(self, token: str, key: UUID, message: dict[str, Any]) -> UUID:
         """Send a message and return its id. With the same key it is sent once, however often this
