@@ -48,9 +48,7 @@ class AnswerStore:
         if row is None:
             return Draft(clock.new_id())
         try:
-            text = RING.unseal(
-                row["text"], DESK_ANSWER, DESK_DRAFT, bind(conversation, person)
-            ).decode()
+            text = RING.unseal(row["text"], DESK_DRAFT, bind(conversation, person)).decode()
         except SHUT:
             text = ""
         return Draft(row["key"], text)

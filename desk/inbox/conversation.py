@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -109,7 +110,7 @@ def _apply_common(conversation: Conversation, event: Event) -> Conversation:
         "due": data.due,
         "care": data.care,
     }
-    changes = {name: value for name, value in given.items() if value}
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value}
     if data.zaak:
         changes["content"] = msgspec.structs.replace(content, zaak=data.zaak)
     return msgspec.structs.replace(conversation, **changes)

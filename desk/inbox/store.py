@@ -68,7 +68,7 @@ class ConversationStore:
         """Return the number of conversations of each filter, but of those that are closed."""
         query = self._pool.fetchrow(_COUNTS, *_reach(access), access.person, end_of_today)
         row = await with_timeout(ANSWER_SECONDS, query)
-        return dict(row) if row else {}
+        return {each: row[each] for each in FILTERS if row and each in row}
 
     async def find(self, id: str, access: Access) -> Conversation | None:
         """Return a conversation that the employee reaches."""
@@ -97,9 +97,9 @@ def apply_one(
     """Apply an event. `covered` says of the desk's own answers what their writers had seen."""
     after, data = apply_event(known, event), event.data
     is_arrival = event.type == event_types.STATUS_CHANGED and data.status in ARRIVED
-    if not (known and after and is_arrival and data.message_id in covered):
+    if not (known and after and data.message_id and is_arrival and data.author.kind == EMPLOYEE):
         return after
-    if data.author.kind != EMPLOYEE:
+    if data.message_id not in covered:
         return after
     seen = msgspec.structs.replace(after, waiting_since=known.waiting_since)
     return answer(seen, data.at or event.time, covered[data.message_id])

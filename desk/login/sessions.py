@@ -94,7 +94,7 @@ class SessionStore:
         id = session_id(cookie)
         row = await with_timeout(ANSWER_SECONDS, self._pool.fetchrow(_FIND, id, now, now - IDLE))
         try:
-            return _read(row) if row else None
+            return _read(dict(row)) if row else None
         except SHUT:
             return None
 

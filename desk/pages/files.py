@@ -1,5 +1,6 @@
 """Files of citizens, passed on from the archive with the employee's own token."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from aiohttp import web
@@ -43,7 +44,7 @@ class FilePages:
         return response
 
 
-def _headers(given: "web.BaseRequest.headers", content_type: str) -> dict[str, str]:  # type: ignore[name-defined]
+def _headers(given: Mapping[str, str], content_type: str) -> dict[str, str]:
     headers = {name: given[name] for name in PASSED_ON if name in given}
     if content_type in INLINE:
         headers["Content-Type"] = content_type

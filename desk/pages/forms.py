@@ -1,9 +1,10 @@
 """Fields of a form that a browser sent."""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from aiohttp import web
-from multidict import MultiDictProxy
 
 MAX_FIELD = 20_000
 """Characters of one field: the longest answer, in a browser that counts otherwise than Meta."""
@@ -11,7 +12,7 @@ MAX_NUMBER = 2**62
 
 
 class Form:
-    def __init__(self, fields: "MultiDictProxy[str | bytearray | web.FileField]") -> None:
+    def __init__(self, fields: Mapping[str, Any]) -> None:
         self._fields = fields
 
     def text(self, name: str) -> str:

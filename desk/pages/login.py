@@ -65,8 +65,11 @@ class LoginRoutes:
     async def _start(self, request: web.Request) -> web.Response:
         """GET /login?to=: send the browser to the provider."""
         now = clock.now()
+        state, nonce, verifier = (secrets.token_urlsafe(RANDOM_BYTES) for _ in range(3))
         attempt = Attempt(
-            *(secrets.token_urlsafe(RANDOM_BYTES) for _ in range(3)),
+            state=state,
+            nonce=nonce,
+            verifier=verifier,
             began_at=now,
             return_to=own_path(request.query.get("to", "")),
         )

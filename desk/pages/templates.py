@@ -74,7 +74,7 @@ class TemplatePages:
             visit,
             "template.html",
             conversation=conversation,
-            template=template,
+            chosen=template,
             values=values,
             parts=preview(template, values),
             is_complete=all(values),

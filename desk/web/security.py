@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from services.http.problems import problem_response
 
@@ -60,18 +61,16 @@ def form_token(cookie: str) -> str:
     return hmac.new(cookie.encode(), b"form", hashlib.sha256).hexdigest()
 
 
-def is_from_elsewhere(headers: "web.BaseRequest", own_origin: str) -> bool:
+def is_from_elsewhere(request: web.Request, own_origin: str) -> bool:
     """Return True if a browser says that another site made this request."""
-    site = headers.headers.get("Sec-Fetch-Site")
+    site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site not in SAME_ORIGIN
-    origin = headers.headers.get("Origin")
+    origin = request.headers.get("Origin")
     return origin is not None and origin != own_origin
 
 
-def same_origin_only(
-    own_origin: str, exempt: frozenset[str]
-) -> "Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]":
+def same_origin_only(own_origin: str, exempt: frozenset[str]) -> Middleware:
     """Return a middleware that refuses what another site's page does in the name of a user. Only
     `exempt` paths are called by others: by servers, which are no browsers."""
 

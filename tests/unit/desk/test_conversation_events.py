@@ -16,7 +16,7 @@ ID = "106540352242922-abc"
 SOURCE = "urn:nld:gemeente-almelo.systeem:postkamer"
 
 
-def event(type: str, sequence: int = 1, minutes: int = 0, **data: Any) -> Event:
+def event(type: str, sequence: int = 1, minutes: int = 0, /, **data: Any) -> Event:
     given = {"conversationId": ID, "department": "burgerzaken"} | data
     at = AT + timedelta(minutes=minutes)
     return Event(uuid4(), SOURCE, type, at, msgspec.convert(given, EventData), sequence)

@@ -37,7 +37,8 @@ def test_templates_say_only_words_that_exist() -> None:
         assert set(SAID.findall(text)) <= known.keys(), path.name
         assert set(BUILT.findall(text)) <= tables, path.name
         # Words by themselves would be in one language only.
-        assert not re.search(r">\s*[A-Za-z]{3,}[^<{]*<", text), path.name
+        plain = re.sub(r"\{[%{].*?[%}]\}", "", text, flags=re.DOTALL)
+        assert not re.search(r">\s*[A-Za-z]{3,}[^<]*<", plain.replace("<kbd>", "")), path.name
 
 
 def test_reasons_have_words() -> None:
@@ -80,7 +81,7 @@ def test_times_are_those_of_the_netherlands() -> None:
     assert moment(NOW, NOW, say) == "10:00"
     assert moment(NOW - timedelta(hours=11), NOW, say) == "gisteren 23:00"
     assert moment(NOW - timedelta(days=3), NOW, say) == "27 november 10:00"
-    assert moment(NOW - timedelta(days=400), NOW, say) == "26 oktober 2025 11:00"
+    assert moment(NOW - timedelta(days=430), NOW, say) == "26 september 2025 11:00"
     assert end_of_day(NOW) == datetime(2026, 11, 30, 23, 0, tzinfo=UTC)
 
 
