@@ -1,1 +1,1 @@
-"""Where people answer: a CRM like any other, on the public APIs alone."""
+"""The desk, at which people answer: a CRM like any other, on the public APIs alone."""

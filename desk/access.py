@@ -17,7 +17,7 @@ class Department(msgspec.Struct, frozen=True):
 
 
 class Access(msgspec.Struct, frozen=True, rename="camel"):
-    """What GET /v1/access answers about a token."""
+    """Answer of GET /v1/access about a token."""
 
     tenant: Tenant
     person: str

@@ -1,4 +1,4 @@
-"""What a conversation shows: messages, notes and what happened beside them, in one row. Pure."""
+"""The transcript of a conversation: messages, notes and what happened beside them. Pure."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from desk.postkamer.archive import Dossier, File, Message, Note, Step
+from desk.postkamer.record import Dossier, File, Message, Note, Step
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 INLINE_PICTURES = ("image/jpeg", "image/png", "image/webp")

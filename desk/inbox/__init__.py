@@ -1,1 +1,1 @@
-"""What waits for an answer: conversations as the events tell of them, and the lists of them."""
+"""Conversations that wait for an answer, as the events tell of them, and the lists of them."""

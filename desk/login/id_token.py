@@ -30,7 +30,7 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class Expected(msgspec.Struct, frozen=True):
-    """What a token must say."""
+    """Claims that a token must have."""
 
     issuer: str
     client_id: str

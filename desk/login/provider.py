@@ -31,7 +31,7 @@ class LoginRefused(Exception):
 
 
 class Metadata(msgspec.Struct, frozen=True):
-    """What the provider says of itself (OpenID Connect Discovery)."""
+    """The provider's description of itself (OpenID Connect Discovery)."""
 
     issuer: str
     authorization_endpoint: str

@@ -18,9 +18,10 @@ from desk.conversation.transcript import (
 from desk.inbox.conversation import Conversation
 from desk.inbox.store import ConversationStore
 from desk.login.sessions import Session
-from desk.postkamer.archive import Archive, Message
+from desk.postkamer.archive import Archive
 from desk.postkamer.client import Refused
 from desk.postkamer.gateway import Gateway
+from desk.postkamer.record import Message
 from desk.web.site import Site, Visit
 from services.ids import CONVERSATION
 

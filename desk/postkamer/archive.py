@@ -1,107 +1,15 @@
 """Calls of the archiver: a conversation, its messages, their files."""
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
 from urllib.parse import quote
-from uuid import UUID
 
 import msgspec
 
 from desk.postkamer.client import PostkamerClient
+from desk.postkamer.record import Dossier, Message
 
 PAGE = 200
 """Messages of one page of a conversation."""
-
-
-class Author(msgspec.Struct, frozen=True):
-    kind: str = "employee"
-    id: str = ""
-    identified: str | None = None
-
-
-class File(msgspec.Struct, frozen=True, rename="camel"):
-    """File of a message. `state` is waiting, available, quarantined or lost."""
-
-    id: UUID
-    mime_type: str = ""
-    filename: str = ""
-    state: str = "waiting"
-    reason: str = ""
-    size: int | None = None
-
-
-class Status(msgspec.Struct, frozen=True):
-    status: str
-    at: datetime
-    reason: str = ""
-
-
-class Decision(msgspec.Struct, frozen=True):
-    rule: str = ""
-    reason: str = ""
-
-
-class Citizen(msgspec.Struct, frozen=True):
-    name: str = ""
-    identities: tuple[dict[str, str], ...] = ()
-
-
-class Annotation(msgspec.Struct, frozen=True):
-    at: datetime
-    by: str = ""
-    text: str = ""
-
-
-class Message(msgspec.Struct, frozen=True, rename="camel"):
-    id: UUID
-    direction: str
-    type: str
-    sequence: int
-    received_at: datetime
-    text: str = ""
-    citizen: Citizen | None = msgspec.field(default=None, name="from")
-    department: str = ""
-    decision: Decision = Decision()
-    author: Author = Author()
-    status: str = ""
-    statuses: tuple[Status, ...] = ()
-    media: tuple[File, ...] = ()
-    annotations: tuple[Annotation, ...] = ()
-    care: str | None = None
-    sent_at: datetime | None = None
-    raw: Any = None
-
-
-class Step(msgspec.Struct, frozen=True, rename="camel"):
-    """What happened in a conversation beside its messages."""
-
-    event: str
-    at: datetime
-    department: str | None = None
-    former: str | None = msgspec.field(default=None, name="from")
-    reason: str | None = None
-    author: Author | None = None
-    zaak: str | None = None
-
-
-class Note(msgspec.Struct, frozen=True):
-    id: UUID
-    at: datetime
-    text: str
-    author: Author | None = None
-
-
-class Dossier(msgspec.Struct, frozen=True, rename="camel"):
-    """A conversation on the record, without its messages."""
-
-    id: str
-    opened_at: datetime
-    department: str | None = None
-    decision: Decision = Decision()
-    zaak: str | None = None
-    history: tuple[Step, ...] = ()
-    notes: tuple[Note, ...] = ()
 
 
 class _Messages(msgspec.Struct, frozen=True):

@@ -124,7 +124,7 @@ async def test_draft_survives(fatima: Phone, lotte: Employee) -> None:
     assert lotte.form(f"{path}/answer") == form | {"text": "U kunt <terecht> & meer"}
 
 
-async def test_who_is_not_logged_in_sees_nothing(
+async def test_stranger_is_sent_to_log_in(
     town: Installation, session: aiohttp.ClientSession
 ) -> None:
     for path in ("/inbox", "/inbox/list", "/conversations/x", "/files/x", "/stream"):

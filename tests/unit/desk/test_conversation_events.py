@@ -1,4 +1,4 @@
-"""What each event makes of a conversation in the inbox."""
+"""The change that each event makes to a conversation in the inbox."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -64,7 +64,7 @@ def test_department_that_a_conversation_left_is_no_citizen() -> None:
         (BATCH, b"[" + b",".join([body()] * (MAX_EVENTS + 1)) + b"]"),
     ],
 )
-def test_what_is_no_event_is_refused_and_not_quoted(content_type: str, given: bytes) -> None:
+def test_body_without_events_is_refused_and_not_quoted(content_type: str, given: bytes) -> None:
     with pytest.raises(InvalidEvent) as caught:
         read_events(content_type, given)
     assert "hallo" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""What a conversation shows, in which order."""
+"""The rows of a conversation, and their order."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from desk.conversation.transcript import (
     is_inline_sound,
     last_answer,
 )
-from desk.postkamer.archive import Dossier, File, Message
+from desk.postkamer.record import Dossier, File, Message
 
 AT = datetime(2026, 11, 30, 22, 30, tzinfo=UTC)
 DOSSIER = Dossier("c", AT)
