@@ -26,11 +26,14 @@ from desk.pages.files import FilePages
 from desk.pages.inbox import InboxPages
 from desk.pages.language import LanguagePages
 from desk.pages.login import ENDED_PATH, LoginRoutes
+from desk.pages.numbers import NumberPages
+from desk.pages.rules import RulePages
 from desk.pages.standard_answers import StandardAnswerPages
 from desk.pages.templates import TemplatePages
 from desk.postkamer.archive import Archive
 from desk.postkamer.client import PostkamerClient, client_session
 from desk.postkamer.gateway import Gateway
+from desk.postkamer.rules import Rules
 from desk.web.assets import FOLDER, Assets
 from desk.web.gate import Gate
 from desk.web.security import origin_of, page_headers, same_origin_only
@@ -127,6 +130,8 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
         *TemplatePages(gate, site, views, gateway, answers).routes(),
         *ChangePages(gate, views, gateway).routes(),
         *StandardAnswerPages(gate, site, standard).routes(),
+        *RulePages(gate, site, Rules(PostkamerClient(http, settings.router_url))).routes(),
+        *NumberPages(gate, site, gateway).routes(),
         *FilePages(gate, archiver).routes(),
         *LanguagePages(own).routes(),
         *stream.routes(),

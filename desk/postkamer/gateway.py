@@ -1,6 +1,7 @@
 """Calls of the gateway: access, departments, answers, changes of conversations."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -35,6 +36,24 @@ class StoredFile(msgspec.Struct, frozen=True, rename="camel"):
     mime_type: str
 
 
+class Notice(msgspec.Struct, frozen=True):
+    text: str
+    until: datetime | None = None
+
+
+class NumberState(msgspec.Struct, frozen=True):
+    """A number of the municipality, as its contact centre set it."""
+
+    id: str
+    state: str
+    until: datetime | None = None
+    notice: Notice | None = None
+
+
+class _Numbers(msgspec.Struct, frozen=True):
+    numbers: tuple[NumberState, ...]
+
+
 class CommandStatus(msgspec.Struct, frozen=True):
     """State of a command: what became of it, and why."""
 
@@ -66,6 +85,18 @@ class Gateway:
     async def departments(self, token: str) -> list[TransferTarget]:
         answer = await self._client.ask("GET", "/v1/departments", token)
         return msgspec.json.decode(answer.body, type=_Departments).departments
+
+    async def numbers(self, token: str) -> tuple[NumberState, ...]:
+        """Return the numbers of the municipality (role `kcc`)."""
+        answer = await self._client.ask("GET", "/v1/numbers", token)
+        return msgspec.json.decode(answer.body, type=_Numbers).numbers
+
+    async def change_number(
+        self, token: str, key: UUID, method: str, number: str, resource: str, body: dict[str, Any]
+    ) -> None:
+        """Set or remove the notice or the state of a number. Raises Refused and Unanswered."""
+        path = f"/v1/numbers/{quote(number, safe='')}/{resource}"
+        await self._client.ask(method, path, token, body, {"Idempotency-Key": str(key)})
 
     async def templates(self, token: str, number: str) -> Templates:
         """Return the templates of a number, as Meta had them when it was last asked."""

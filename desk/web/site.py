@@ -23,6 +23,7 @@ STYLESHEETS = (
     "vendor/utrecht-form-label.css",
     "vendor/utrecht-heading-1.css",
     "vendor/utrecht-heading-2.css",
+    "vendor/utrecht-heading-3.css",
     "vendor/utrecht-link.css",
     "vendor/utrecht-paragraph.css",
     "vendor/utrecht-select.css",

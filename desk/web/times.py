@@ -37,3 +37,12 @@ def end_of_day(now: datetime) -> datetime:
     """Return the end of today in the Netherlands."""
     tomorrow = now.astimezone(ZONE).date() + timedelta(days=1)
     return datetime.combine(tomorrow, time(), ZONE)
+
+
+def local_time(text: str) -> datetime | None:
+    """Return the time that a form field gives, in the Netherlands; None if it is none."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at.replace(tzinfo=ZONE) if at.tzinfo is None else at

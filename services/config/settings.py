@@ -412,6 +412,7 @@ class DeskSettings(ProcessSettings):
 
     gateway_url: Url = "http://127.0.0.1:8080"
     archiver_url: Url = "http://127.0.0.1:8083"
+    router_url: Url = "http://127.0.0.1:8081"
     desk_url: Url = "http://127.0.0.1:8070"
     """Public address, to which the provider sends browsers back."""
     desk_secret: Secrets
