@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from gateway.api.access_routes import AccessRoutes
 from gateway.api.command_store import CommandStore
 from gateway.api.message_routes import MessageRoutes
+from gateway.api.template_routes import TemplateRoutes
+from gateway.api.template_store import TemplateStore
 from gateway.api_docs.document import document
 from gateway.destinations.routes import DestinationRoutes
 from gateway.ended_rows import CLEARINGS
@@ -95,12 +97,19 @@ def all_routes(webhook: Webhook, api: Sequence[Route]) -> list[Route]:
 def api_routes(
     access: AccessRoutes,
     messages: MessageRoutes,
+    templates: TemplateRoutes,
     media: MediaRoutes,
     owners: DestinationRoutes,
     tokens: TokenStore,
 ) -> list[Route]:
     """Return what CRMs call."""
-    return [*access.routes(), *messages.routes(), *media.routes(tokens), *owners.routes()]
+    return [
+        *access.routes(),
+        *messages.routes(),
+        *templates.routes(),
+        *media.routes(tokens),
+        *owners.routes(),
+    ]
 
 
 @asynccontextmanager
@@ -118,6 +127,7 @@ async def run_api(
     ):
         access = AccessRoutes(config, ring)
         api = MessageRoutes(intake, CommandStore(pool), uploads, config, ring)
+        templates = TemplateRoutes(TemplateStore(pool), config, ring)
         owners = DestinationRoutes(pool, config, ring)
 
         async def apply(new: LoadedConfig) -> None:
@@ -127,4 +137,5 @@ async def run_api(
             ring.reload(new.config)
 
         async with background_task(watch_config(settings.config, version, load, apply)) as watch:
-            yield api_routes(access, api, media, owners, ring), [ring.task, sweep, clear, watch]
+            routes = api_routes(access, api, templates, media, owners, ring)
+            yield routes, [ring.task, sweep, clear, watch]

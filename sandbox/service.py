@@ -25,9 +25,11 @@ from sandbox.meta.handsets import Handsets
 from sandbox.meta.health_routes import HealthRoutes
 from sandbox.meta.media_routes import MediaRoutes
 from sandbox.meta.media_store import MediaStore
+from sandbox.meta.message_templates import TemplatesOfAll
 from sandbox.meta.number_directory import NumberDirectory
 from sandbox.meta.number_health import HealthOfAll
 from sandbox.meta.number_move_routes import NumberMoveRoutes
+from sandbox.meta.template_routes import TemplateRoutes
 from sandbox.meta.webhook_sender import WebhookSender
 from sandbox.meta.world import World
 from sandbox.openklant.control import Control
@@ -125,6 +127,7 @@ def make_world(settings: SandboxSettings, town: Town, http: aiohttp.ClientSessio
         handsets=Handsets(),
         media=MediaStore(chance),
         health=HealthOfAll(),
+        templates=TemplatesOfAll(),
         chance=chance,
     )
 
@@ -140,6 +143,7 @@ def other_routes(world: World) -> list[web.RouteDef]:
     media = MediaRoutes(world)
     return [
         *HealthRoutes(world, media.describe).routes(),  # before the files, whose ids are any word
+        *TemplateRoutes(world).routes(),
         *media.routes(),
         *NumberMoveRoutes(world).routes(),
         *Phone(world, page_server.list_samples(files)).routes(),

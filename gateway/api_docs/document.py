@@ -83,7 +83,7 @@ API = Api(
         "consents": "Consent of citizens to messages that the municipality starts.",
         "conversations": "Changes of conversations, such as a transfer to another department.",
         "access": "Rights of the token, and the departments of its municipality.",
-        "numbers": "State and notice of a number, set by the contact centre.",
+        "numbers": "State and notice of a number, set by the contact centre, and its templates.",
         "media": "Files to send.",
         "destinations": "Recovery by the owner of a destination: its deliveries and its secrets.",
         "webhook": "For Meta, and for providers that forward its webhooks.",

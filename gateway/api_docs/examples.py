@@ -253,6 +253,69 @@ NUMBERS: Json = {
     ]
 }
 
+_HEADER: Json = {
+    "type": "header",
+    "format": "text",
+    "text": "Uw afspraak",
+    "buttons": [],
+}
+_BODY: Json = {
+    "type": "body",
+    "format": None,
+    "text": "Uw afspraak is op {{1}} om {{2}}. Kunt u niet? Zeg de afspraak dan af.",
+    "buttons": [],
+}
+_BUTTON: Json = {
+    "type": "url",
+    "text": "Afspraak bekijken",
+    "url": "https://www.almelo.nl/afspraak/{{1}}",
+    "phoneNumber": None,
+}
+_PARAMETER: Json = {
+    "component": "body",
+    "subType": None,
+    "index": None,
+    "type": "text",
+    "parameterName": None,
+}
+TEMPLATES: Json = {
+    "askedAt": "2026-11-30T08:14:03Z",
+    "complete": True,
+    "templates": [
+        {
+            "name": "afspraak_herinnering",
+            "language": "nl",
+            "category": "UTILITY",
+            "status": "APPROVED",
+            "quality": "GREEN",
+            "usable": True,
+            "reason": None,
+            "components": [
+                _HEADER,
+                _BODY,
+                {"type": "buttons", "format": None, "text": None, "buttons": [_BUTTON]},
+            ],
+            "parameters": [
+                _PARAMETER | {"example": "3 december"},
+                _PARAMETER | {"example": "10.15 uur"},
+                _PARAMETER
+                | {"component": "button", "subType": "url", "index": 0, "example": "A-2026-118"},
+            ],
+        },
+        {
+            "name": "markt_verplaatst",
+            "language": "nl",
+            "category": "MARKETING",
+            "status": "PAUSED",
+            "quality": "RED",
+            "usable": False,
+            "reason": "paused",
+            "components": [_BODY | {"text": "De markt is deze week op het Marktplein."}],
+            "parameters": [],
+        },
+    ],
+}
+
 _CIVIL_AFFAIRS: Json = {"id": "burgerzaken", "name": "Burgerzaken", "confidential": False}
 ACCESS: Json = {
     "tenant": {

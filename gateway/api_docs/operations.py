@@ -26,6 +26,7 @@ from gateway.api_docs.responses import (
     MediaAccepted,
     MessageStatus,
     Numbers,
+    NumberTemplates,
     TokenAccess,
 )
 from gateway.media import media_types
@@ -348,6 +349,24 @@ NUMBERS = (
         summary="List the numbers of your municipality, each with its state and notice",
         roles=[changes.CONTACT_CENTRE],
         answers={200: Answer(description="The numbers.", model=Numbers, example=examples.NUMBERS)},
+    ),
+    Operation(
+        method="get",
+        path="/numbers/{id}/templates",
+        id="listTemplates",
+        tag="numbers",
+        summary="List the templates of a number, and which of them can be used now",
+        description="As Meta listed them at `askedAt`: it is asked every hour, and within a minute"
+        " after it reports that a template changed. The components show what the citizen will see;"
+        " `parameters` are the values that a message with the template must give.",
+        roles=["send"],
+        parameters=[NUMBER],
+        answers={
+            200: Answer(
+                description="The templates.", model=NumberTemplates, example=examples.TEMPLATES
+            )
+        },
+        refusals={404: [NO_NUMBER]},
     ),
     _number_operation(
         "put",

@@ -58,6 +58,7 @@ MATRIX = {
     # All of the municipality, confidential ones too: a conversation can be transferred to each.
     "gateway GET /v1/departments": Entry(("send",), "own", 200),
     "gateway GET /v1/numbers": Entry(("kcc",), "own", 200),
+    "gateway GET /v1/numbers/{id}/templates": Entry(("send",), "municipality", 200),
     "gateway PUT /v1/numbers/{id}/notice": Entry(("kcc",), "municipality", 202),
     "gateway DELETE /v1/numbers/{id}/notice": Entry(("kcc",), "municipality", 202),
     "gateway PUT /v1/numbers/{id}/state": Entry(("kcc",), "municipality", 202),

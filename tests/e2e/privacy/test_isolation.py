@@ -177,7 +177,8 @@ async def test_token_reaches_its_own_parts_and_no_sign_of_the_rest(
         assert status == 403
     elif inside:
         assert status == 200
-        assert {part.conversation, *part.messages} & set(ids_in(msgspec.json.decode(said)))
+        known = {part.conversation, *part.messages} & set(ids_in(msgspec.json.decode(said)))
+        assert known or "numbers" in operation.path  # a number's own, of no conversation
     elif operation.is_order:
         was = has_seen(rights, part, world)
         assert status in refusals(operation, more.get("json"), rights, was)

@@ -10,6 +10,8 @@ import msgspec
 from gateway.api.access_routes import AccessRoutes
 from gateway.api.command_store import CommandStore
 from gateway.api.message_routes import MessageRoutes
+from gateway.api.template_routes import TemplateRoutes
+from gateway.api.template_store import TemplateStore
 from gateway.media.upload_store import UploadStore
 from gateway.requests.changes import COMMAND_ROLES
 from services import clock
@@ -86,7 +88,8 @@ async def desk_of(
     uploads = UploadStore(pool)
     tokens = TokenStore(pool, [key("t", **rights)])
     api = MessageRoutes(taken, CommandStore(pool), uploads, town, tokens)
-    routes = [*AccessRoutes(town, tokens).routes(), *api.routes()]
+    templates = TemplateRoutes(TemplateStore(pool), town, tokens)
+    routes = [*AccessRoutes(town, tokens).routes(), *api.routes(), *templates.routes()]
     async with serve(api_app(routes), "127.0.0.1", 0) as port:
         yield Desk(f"http://127.0.0.1:{port}", taken, uploads)
 

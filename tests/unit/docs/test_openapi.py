@@ -22,6 +22,7 @@ from archiver.media.routes import MediaRoutes
 from archiver.search.routes import SearchRoutes
 from gateway.api.access_routes import AccessRoutes
 from gateway.api.message_routes import MessageRoutes as Orders
+from gateway.api.template_routes import TemplateRoutes
 from gateway.api_docs import examples
 from gateway.destinations.routes import DestinationRoutes
 from gateway.media.routes import MediaRoutes as UploadRoutes
@@ -232,7 +233,8 @@ def routes_of(name: str) -> list[Any]:
     if name == "gateway":
         orders, owners = Orders(NONE, NONE, NONE, NONE, NONE), DestinationRoutes(NONE, NONE, NONE)
         access, uploads = AccessRoutes(CONFIG, NONE), UploadRoutes(NONE, NONE)
-        api = gateway.service.api_routes(access, orders, uploads, owners, NONE)
+        templates = TemplateRoutes(NONE, CONFIG, NONE)
+        api = gateway.service.api_routes(access, orders, templates, uploads, owners, NONE)
         served = gateway.service.all_routes(none_of(Webhook), api)
         return [route for route in served if "{tenant}" not in route.path]
     log = AccessLog(NONE)
