@@ -63,6 +63,8 @@ def router() -> None:
 
     options = load_settings(settings.RouterSettings)
     loaded = load_valid_config(options.config)
+    with fail_on_wrong_settings():
+        environment_tokens(options, loaded.config)
     run("router", options, lambda: service(options, loaded))
 
 

@@ -22,6 +22,7 @@ class Port:
 
 GATEWAY = Port("POSTKAMER_GATEWAY_PORT", 8080, "gateway API")
 GATEWAY_OPS = Port("POSTKAMER_GATEWAY_OPS_PORT", 9080, "gateway operations")
+ROUTER = Port("POSTKAMER_ROUTER_PORT", 8081, "router API")
 ROUTER_OPS = Port("POSTKAMER_ROUTER_OPS_PORT", 9081, "router operations")
 DELIVERER_OPS = Port("POSTKAMER_DELIVERER_OPS_PORT", 9082, "deliverer operations")
 ARCHIVER = Port("POSTKAMER_ARCHIVER_PORT", 8083, "archiver API")
@@ -31,7 +32,7 @@ DESK_OPS = Port("POSTKAMER_DESK_OPS_PORT", 9084, "desk operations")
 SANDBOX = Port("POSTKAMER_SANDBOX_PORT", 8090, "sandbox")
 PORTS = (
     *(SANDBOX, DESK, DESK_OPS),
-    *(GATEWAY, GATEWAY_OPS, ROUTER_OPS, DELIVERER_OPS, ARCHIVER, ARCHIVER_OPS),
+    *(GATEWAY, GATEWAY_OPS, ROUTER, ROUTER_OPS, DELIVERER_OPS, ARCHIVER, ARCHIVER_OPS),
 )
 PROMETHEUS = Port("POSTKAMER_PROMETHEUS_PORT", 9090, "Prometheus")
 """Only with POSTKAMER_PROMETHEUS=yes."""
@@ -225,7 +226,8 @@ def addresses(environment: Mapping[str, str]) -> str:
         ("Webhooks", at(GATEWAY, "/webhooks/whatsapp"), "signed with the app secret"),
         ("Gateway API", at(GATEWAY, "/v1/messages"), "POST to send, GET /{id} for its status"),
         ("Archiver API", at(ARCHIVER, "/v1/conversations"), "GET /{id}/messages"),
-        ("API pages", at(GATEWAY, "/v1/openapi.html"), at(ARCHIVER, "/v1/openapi.html")),
+        ("Router API", at(ROUTER, "/v1/rules/_explain"), "POST a sentence; GET /v1/rules/versions"),
+        *[("API page", at(port, "/v1/openapi.html"), "") for port in (GATEWAY, ARCHIVER, ROUTER)],
         *[(f"Metrics {s.name}", at(s.port, "/metrics"), "") for s in SERVICES if s.has_database],
         *([alarms] if wants_prometheus(environment) else []),
         ("API token", "POSTKAMER_API_TOKEN", "in .local/environment; Authorization: Bearer ..."),

@@ -190,7 +190,7 @@ Tokens = Annotated[
 ]
 """Pairs of a name (`name@municipality` if there are several) and a token. A name has two tokens
 while its token is being replaced."""
-TestTokens = Annotated[tuple[tuple[str, SecretStr], ...], BeforeValidator(_parse_tokens)]
+OptionalTokens = Annotated[tuple[tuple[str, SecretStr], ...], BeforeValidator(_parse_tokens)]
 Keys = Annotated[
     tuple[Annotated[SecretStr, AfterValidator(_check_key)], ...],
     BeforeValidator(_split),
@@ -298,7 +298,7 @@ class TokenSettings(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     api_tokens: Tokens
-    test_tokens: TestTokens = ()
+    test_tokens: OptionalTokens = ()
     """Tokens with which nothing reaches Meta."""
 
 
@@ -350,8 +350,12 @@ class GatewaySettings(Settings, TokenSettings):
     gateway_ops_port: Port = 9080
 
 
-class RouterSettings(Settings):
+class RouterSettings(Settings, TokenSettings):
     archive_key: Keys
+    api_tokens: OptionalTokens = ()
+    """Unlike gateway and archiver it needs none: those of the database and of persons are enough to
+    try and read the rules."""
+    router_port: Port = 8081
     router_ops_port: Port = 9081
 
 

@@ -1,4 +1,4 @@
-"""The matrix of access: each operation of both APIs against each kind of token. Pure.
+"""The matrix of access: each operation of all APIs against each kind of token. Pure.
 
 An operation without an entry fails a test, so whoever describes one decides here who may call it.
 """
@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from services.http.rights import Role
+from services.http.token_store import ENVIRONMENT_ROLES
 from tests.support.api_operations import Operation
 
 Scope = Literal["department", "municipality", "sender", "owner", "own", "open"]
@@ -73,6 +74,11 @@ MATRIX = {
     "gateway GET /webhooks/whatsapp": Entry((), "open", 403),
     "gateway POST /webhooks/whatsapp": Entry((), "open", 401),
     "gateway GET /v1/openapi.json": Entry((), "open", 200),
+    # It names a number of the municipality.
+    "router POST /v1/rules/_explain": Entry(("rules", "kcc"), "municipality", 200, 400),
+    "router GET /v1/rules/versions": Entry(("rules",), "own", 200),
+    "router GET /v1/rules/versions/{id}": Entry(("rules",), "own", 200),
+    "router GET /v1/openapi.json": Entry((), "open", 200),
     "archiver GET /v1/conversations/{id}": Entry(("read",), "department", 200),
     "archiver GET /v1/conversations/{id}/messages": Entry(("read",), "department", 200),
     # It finds nothing, as in a conversation that does not exist.
@@ -150,6 +156,8 @@ def admitted_subjects(entry: Entry, name: str) -> frozenset[Subject]:
 
 
 def expected_status(entry: Entry, name: str, subject: Subject) -> int:
+    if KINDS[name].is_in_environment and entry.roles and not ENVIRONMENT_ROLES & {*entry.roles}:
+        return 403
     if subject not in admitted_subjects(entry, name):
         return entry.hidden
     if KINDS[name].is_test and entry.test:

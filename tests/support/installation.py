@@ -110,6 +110,10 @@ class Installation:
         return f"http://127.0.0.1:{self.ports['POSTKAMER_GATEWAY_PORT']}"
 
     @property
+    def router(self) -> str:
+        return f"http://127.0.0.1:{self.ports['POSTKAMER_ROUTER_PORT']}"
+
+    @property
     def archiver(self) -> str:
         return f"http://127.0.0.1:{self.ports['POSTKAMER_ARCHIVER_PORT']}"
 

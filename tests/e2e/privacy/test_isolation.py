@@ -27,6 +27,7 @@ from tests.support.e2e.isolation import (
     has_seen,
     is_inside,
     more_of,
+    present_version,
     refusals,
     uploaded,
     url_of,
@@ -59,12 +60,14 @@ LISTING = [one for one in GUARDED if one.method == "GET" and "{" not in one.path
 """Those without a subject: what they list is asked for by itself."""
 SEARCHING = [one for one in GUARDED if one.path.endswith("/_search")]
 """So are those: what they find."""
+ABOUT_RULES = [one for one in GUARDED if "/rules/" in one.path]
+"""So are those: a conversation is nothing to them."""
 each_guarded = pytest.mark.parametrize(
     "operation", GUARDED, ids=lambda one: f"{one.door} {one.method} {one.path}"
 )
 each_with_a_subject = pytest.mark.parametrize(
     "operation",
-    [one for one in GUARDED if one not in (*LISTING, *SEARCHING)],
+    [one for one in GUARDED if one not in (*LISTING, *SEARCHING, *ABOUT_RULES)],
     ids=lambda one: f"{one.door} {one.method} {one.path}",
 )
 
@@ -149,9 +152,11 @@ LISTED = {
     "/v1/access": access_of,
     "/v1/departments": departments_for,
     "/v1/numbers": lambda rights: {"numbers": [{"id": NUMBERS[rights.tenant]}]},
+    "/v1/rules/versions": lambda _: {"versions": [{"inForce": True}]},
 }
 """List -> its content for a token."""
 CONFIDENTIAL = "belastingen"
+OTHER = {"almelo": "hengelo", "hengelo": "almelo"}
 CONFIGURED = {
     "almelo": ("klantcontact", "burgerzaken", "openbare-ruimte", CONFIDENTIAL),
     "hengelo": ("balie",),
@@ -242,6 +247,27 @@ async def test_search_finds_and_counts_what_the_token_may_read_only(
             assert (status, bool(within)) == (200, has_seen(rights, part, world))
             refused = {one["department"] for one in hits if not one["conversationId"]}
             assert refused <= (refused if rights.departments is None else rights.departments)
+
+
+async def test_rules_of_another_municipality_are_not_shown(parts: Parts) -> None:
+    explain, listed, read = (f"{one.door} {one.method} {one.path}" for one in ABOUT_RULES)
+    assert (explain, listed) == ("router POST /v1/rules/_explain", "router GET /v1/rules/versions")
+    assert read == "router GET /v1/rules/versions/{id}"  # of another one, say here what it shows
+    url = f"{parts.town.router}/v1/rules"
+    version = f"{url}/versions/{present_version(parts.town.config)}"
+    for rights in RIGHTS:
+        token, other = parts.tokens[rights.name], OTHER[rights.tenant]
+        status, said, _ = await parts.ask("GET", version, token)
+        assert status == (200 if rights.may("rules") else 403)
+        assert (b"Gemeente " + rights.tenant.title().encode() in said) == (status == 200)
+        assert b"Gemeente " + other.title().encode() not in said
+        for number, expected in ((NUMBERS[rights.tenant], 200), (NUMBERS[other], 400)):
+            question = {"text": "hallo, een paspoort graag", "number": number}
+            status, said, _ = await parts.ask("POST", f"{url}/_explain", token, json=question)
+            assert status == (expected if rights.may("rules", "kcc") else 403)
+            assert b"paspoort" not in said or status == 200
+            if status == 200:
+                assert msgspec.json.decode(said)["department"] in CONFIGURED[rights.tenant]
 
 
 @each_guarded

@@ -269,11 +269,11 @@ FORBIDDEN = [
     [
         ("gateway", FORBIDDEN),
         ("archiver", FORBIDDEN),
-        ("router", ["select * from access.token"]),
+        ("router", FORBIDDEN),
         ("deliverer", ["select * from access.token"]),
     ],
 )
-async def test_gateway_and_archiver_read_tokens_and_write_budgets_and_no_more(
+async def test_services_with_an_api_read_tokens_and_write_budgets_and_no_more(
     migrated: str, server: Database, role: str, forbidden: list[str]
 ) -> None:
     server.execute(f"alter role postkamer_{role} login password 'x'", "postgres")

@@ -1,4 +1,4 @@
-"""Each operation of both APIs and each command has its entry in the matrix of who may do what."""
+"""Each operation of all APIs and each command has its entry in the matrix of who may do what."""
 
 import re
 from pathlib import Path

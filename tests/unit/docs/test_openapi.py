@@ -1,4 +1,4 @@
-"""OpenAPI documents of both APIs: valid, as the API Design Rules 2.2 ask, with right examples."""
+"""OpenAPI documents of all APIs: valid, as the API Design Rules 2.2 ask, with right examples."""
 
 import re
 from collections.abc import Iterator
@@ -16,6 +16,8 @@ import archiver.openapi
 import archiver.service
 import gateway.api_docs.document
 import gateway.service
+import router.api.openapi
+import router.service
 from archiver.api.access_log import AccessLog
 from archiver.api.routes import RecordRoutes as Archive
 from archiver.media.routes import MediaRoutes
@@ -27,6 +29,7 @@ from gateway.api_docs import examples
 from gateway.destinations.routes import DestinationRoutes
 from gateway.media.routes import MediaRoutes as UploadRoutes
 from gateway.webhook.handler import Webhook
+from router.api.routes import RuleRoutes
 from services.api.docs_page import METHODS
 from services.http.application import api_app
 from services.http.problems import VERSION
@@ -35,7 +38,11 @@ from tests.support.gateway.contact_centre import CONFIG
 
 Json = dict[str, Any]
 
-DOCUMENTS = {"gateway": gateway.api_docs.document.document, "archiver": archiver.openapi.document}
+DOCUMENTS = {
+    "gateway": gateway.api_docs.document.document,
+    "router": router.api.openapi.document,
+    "archiver": archiver.openapi.document,
+}
 each = pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
 KEBAB = re.compile(r"(/([a-z0-9-]+|\{[a-z]+\}))*(/_[a-z]+)?|/openapi\.json")
 CAMEL = re.compile(r"[a-z][a-z0-9]*([A-Z][a-z0-9]*)*")
@@ -237,6 +244,8 @@ def routes_of(name: str) -> list[Any]:
         api = gateway.service.api_routes(access, orders, templates, uploads, owners, NONE)
         served = gateway.service.all_routes(none_of(Webhook), api)
         return [route for route in served if "{tenant}" not in route.path]
+    if name == "router":
+        return router.service.all_routes(RuleRoutes(NONE, NONE, NONE))
     log = AccessLog(NONE)
     return archiver.service.all_routes(
         Archive(NONE, log, NONE, timedelta),
