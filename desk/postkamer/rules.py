@@ -9,7 +9,7 @@ import msgspec
 from desk.postkamer.client import PostkamerClient
 
 
-class Step(msgspec.Struct, frozen=True):
+class RuleStep(msgspec.Struct, frozen=True):
     rule: str
     outcome: str
     matched: str = ""
@@ -27,8 +27,8 @@ class Explanation(msgspec.Struct, frozen=True, rename="camel"):
     name: str
     reason: str
     rule: str | None = None
-    steps: tuple[Step, ...] = ()
-    care_steps: tuple[Step, ...] = ()
+    steps: tuple[RuleStep, ...] = ()
+    care_steps: tuple[RuleStep, ...] = ()
     tags: tuple[str, ...] = ()
     priority: str = ""
     care: str = ""

@@ -1,4 +1,4 @@
-"""The desk in a real browser: by keys alone, seen at colleagues at once, and no fault for axe-core."""
+"""The desk in a real browser: by keys alone, seen at colleagues at once, without faults for axe."""
 
 import time
 from collections.abc import AsyncIterator, Iterator
