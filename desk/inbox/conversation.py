@@ -36,6 +36,8 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     department: str
     sequence: int = 0
     """Highest sequence number of an event that was applied."""
+    message_sequence: int = 0
+    """Sequence number of the citizen's newest message, by which the record is known to have it."""
     is_open: bool = True
     last_at: datetime
     """Time of the last event that an employee should notice."""
@@ -148,6 +150,7 @@ def _receive(conversation: Conversation, event: Event) -> Conversation:
         department=data.department,
         last_at=event.time,
         content=content,
+        message_sequence=event.sequence,
         is_provisional=data.provisional,
     )
     if data.reopened:

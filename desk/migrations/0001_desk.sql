@@ -4,6 +4,7 @@ create table desk.conversation (
     source text not null,               -- of its events: the municipality
     department text not null,
     sequence bigint not null,           -- of the newest event
+    message_sequence bigint not null,   -- of the citizen's newest message
     is_open bool not null,
     last_at timestamptz not null,
     waiting_since timestamptz,          -- of the oldest question that no person answered

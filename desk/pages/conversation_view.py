@@ -1,5 +1,8 @@
 """One conversation as an employee sees it: loaded from the record with their own token."""
 
+import asyncio
+from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -21,10 +24,15 @@ from desk.login.sessions import Session
 from desk.postkamer.archive import Archive
 from desk.postkamer.client import Refused
 from desk.postkamer.gateway import Gateway
-from desk.postkamer.record import Message
+from desk.postkamer.record import Dossier, Message
 from desk.web.site import Site, Visit
+from services import clock
 from services.ids import CONVERSATION
 
+ATTEMPTS, PAUSE_SECONDS = 8, 0.4
+"""Looks at a record that is behind, some three seconds together: mostly it is half a second."""
+RECORD_LAG = timedelta(minutes=5)
+"""Age of an event after which the record has it: it alarms when it is that far behind."""
 MAX_PAGES = 10
 """Pages of messages that are shown: 2,000 messages, more than a year of a talkative citizen."""
 
@@ -100,8 +108,7 @@ class ConversationViews:
         that they looked."""
         session = session_of(visit)
         token = session.tokens.access_token
-        dossier = await self._archive.dossier(token, conversation.id)
-        messages = await self._read_messages(token, conversation.id)
+        dossier, messages = await self._read(token, conversation)
         return {
             "access": session.access,
             "conversation": conversation,
@@ -114,6 +121,22 @@ class ConversationViews:
             "covers": last_sequence(messages),
         }
 
+    async def _read(self, token: str, conversation: Conversation) -> tuple[Dossier, list[Message]]:
+        """Return what the record has. It may be a moment behind the event that brought the
+        employee here, so this waits for the message that the event told of."""
+        for _ in range(ATTEMPTS - 1):
+            try:
+                dossier = await self._archive.dossier(token, conversation.id)
+                messages = await self._read_messages(token, conversation.id)
+                if last_sequence(messages) >= conversation.message_sequence:
+                    return dossier, messages
+            except Refused as refused:
+                if refused.status != HTTPStatus.NOT_FOUND or not _is_new(conversation):
+                    raise
+            await asyncio.sleep(PAUSE_SECONDS)
+        dossier = await self._archive.dossier(token, conversation.id)
+        return dossier, await self._read_messages(token, conversation.id)
+
     async def _read_messages(self, token: str, id: str) -> list[Message]:
         messages: list[Message] = []
         after: int | None = 0
@@ -123,6 +146,11 @@ class ConversationViews:
             page, after = await self._archive.messages(token, id, after)
             messages += page
         return messages
+
+
+def _is_new(conversation: Conversation) -> bool:
+    """Return True if the record may not have the conversation yet."""
+    return clock.now() - conversation.last_at < RECORD_LAG
 
 
 def session_of(visit: Visit) -> Session:
