@@ -172,6 +172,7 @@ def _transfer(conversation: Conversation, event: Event) -> Conversation:
         conversation,
         department=event.data.department,
         assignee=event.data.assignee,
+        message_sequence=0,  # the next department may not be shown what was said before
         is_provisional=False,
         last_at=event.time,
     )

@@ -123,23 +123,31 @@ class ConversationViews:
 
     async def _read(self, token: str, conversation: Conversation) -> tuple[Dossier, list[Message]]:
         """Return what the record has. It may be a moment behind the event that brought the
-        employee here, so this waits for the message that the event told of."""
-        for _ in range(ATTEMPTS - 1):
+        employee here, so this waits for the message that the event told of. Each look is on the
+        record, so what was seen is not asked for again."""
+        dossier = await self._dossier(token, conversation)
+        messages = await self._messages_after(token, conversation.id, 0)
+        for _ in range(ATTEMPTS):
+            if last_sequence(messages) >= conversation.message_sequence:
+                break
+            await asyncio.sleep(PAUSE_SECONDS)
+            seen = last_sequence(messages)
+            messages += await self._messages_after(token, conversation.id, seen)
+        return dossier, messages
+
+    async def _dossier(self, token: str, conversation: Conversation) -> Dossier:
+        for _ in range(ATTEMPTS):
             try:
-                dossier = await self._archive.dossier(token, conversation.id)
-                messages = await self._read_messages(token, conversation.id)
-                if last_sequence(messages) >= conversation.message_sequence:
-                    return dossier, messages
+                return await self._archive.dossier(token, conversation.id)
             except Refused as refused:
                 if refused.status != HTTPStatus.NOT_FOUND or not _is_new(conversation):
                     raise
             await asyncio.sleep(PAUSE_SECONDS)
-        dossier = await self._archive.dossier(token, conversation.id)
-        return dossier, await self._read_messages(token, conversation.id)
+        return await self._archive.dossier(token, conversation.id)
 
-    async def _read_messages(self, token: str, id: str) -> list[Message]:
+    async def _messages_after(self, token: str, id: str, first: int) -> list[Message]:
         messages: list[Message] = []
-        after: int | None = 0
+        after: int | None = first
         for _ in range(MAX_PAGES):
             if after is None:
                 break
