@@ -164,7 +164,7 @@ _END_OF = """
 with ended as (
     delete from desk.session
     where issuer = $1 and case when $3::bytea <> ''
-        then provider_session = $3 and $2 in ('', subject) else subject = $2 end
+        then provider_session = $3 and $2::bytea in ('', subject) else subject = $2 end
     returning 1)
 select count(*) from ended
 """

@@ -149,7 +149,7 @@ async def test_provider_ends_a_session(
     await hanna.get("/inbox")
     assert hanna.status == 200
     async with session.post(f"{town.sandbox}/identity/people/h.vos/_end") as answer:
-        assert (await answer.json())["statuses"] == [200]
+        assert set((await answer.json())["statuses"]) == {200}  # hers of earlier tests too
     await hanna.get("/inbox")
     assert hanna.url.path == "/identity/authorize"
 
