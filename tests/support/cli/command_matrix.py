@@ -101,6 +101,7 @@ COMMANDS = {
     "rules approve": OWN_PERSON,
     "rules rollback": ROUTER_PERSON,
     "rules show": ROUTER,
+    "desk": SERVICE,
     "sandbox": SERVICE,
     "sends list": OWNER,
     "sends settle": Need("token", is_personal=True, operation=SETTLE),
