@@ -4,8 +4,10 @@ They tell of the configuration and the token alone, so they cost the database no
 limit.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from aiohttp import web
@@ -20,6 +22,9 @@ from services.http.problems import json_response
 from services.http.rights import ROLES, Rights
 from services.http.token_store import TokenStore
 
+ReadHours = Callable[[], Mapping[tuple[str, str], Hours]]
+"""Returns the opening hours by municipality and department; the first call compiles them."""
+
 
 class AccessRoutes:
     def __init__(self, config: Configuration, keyring: TokenStore) -> None:
@@ -29,7 +34,7 @@ class AccessRoutes:
     def reload(self, config: Configuration) -> None:
         """Use the departments, hours and closings of this configuration from the next request
         on."""
-        self._config, self._hours = config, config.opening_hours()
+        self._config, self._hours = config, cache(config.opening_hours)
 
     def routes(self) -> list[web.RouteDef]:
         access = require_any_token(self.read_access, self._keyring)
@@ -45,9 +50,10 @@ class AccessRoutes:
 
     async def list_departments(self, _: web.Request, rights: Rights) -> web.Response:
         """GET /v1/departments: all departments of the token's municipality."""
-        departments, now = municipal_departments(rights.tenant, self._config), clock.now()
-        listed = [department_json(each, rights, self._hours, now) for each in departments]
-        return json_response({"departments": listed})
+        # In a thread, or webhooks would wait: a department takes a millisecond to compile and
+        # another in each new week; 20 if it never opens.
+        at = (self._config, self._hours, clock.now())
+        return json_response(await asyncio.to_thread(departments_json, rights, *at))
 
 
 def municipal_departments(tenant: str, config: Configuration) -> list[Department]:
@@ -74,19 +80,23 @@ def access_json(rights: Rights, config: Configuration) -> dict[str, Any]:
     }
 
 
-def department_json(
-    department: Department,
-    rights: Rights,
-    hours: Mapping[tuple[str, str], Hours],
-    now: datetime,
+def departments_json(
+    rights: Rights, config: Configuration, read_hours: ReadHours, now: datetime
 ) -> dict[str, Any]:
-    """Return a department as JSON for a token that may transfer a conversation to it."""
-    opening = hours[department.tenant, department.id]
-    is_open = opening.is_open(now)
+    """Return the departments of a municipality as JSON for a token that may transfer to them."""
+    departments, hours = municipal_departments(rights.tenant, config), read_hours()
+    own = [(each, hours[each.tenant, each.id]) for each in departments]
+    return {"departments": [_department_json(*each, rights, now) for each in own]}
+
+
+def _department_json(
+    department: Department, hours: Hours, rights: Rights, now: datetime
+) -> dict[str, Any]:
+    is_open = hours.is_open(now)
     return _named(department) | {
         "yours": rights.handles(department.id),
         "openNow": is_open,
-        "opensAt": None if is_open else opening.next_opening(now),
+        "opensAt": None if is_open else hours.next_opening(now),
     }
 
 

@@ -1,12 +1,12 @@
 """The rights of a token and the departments of its municipality, as its holder reads them."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from deliverer.destinations import cloudevents
-from gateway.api.access_routes import access_json, department_json, municipal_departments
+from gateway.api.access_routes import access_json, departments_json
 from services.config import loader
 from services.config.model import Configuration, parse
 from services.http.rights import ROLES, Rights
@@ -73,12 +73,14 @@ def test_access_of_a_municipality_that_is_not_configured_any_more_has_its_id_alo
     assert (shown["tenant"]["name"], shown["departments"]) == ("borne", [])
 
 
+def listed(at: datetime, config: Configuration = TOWN, **given: Any) -> list[dict[str, Any]]:
+    found = departments_json(rights(**given), config, config.opening_hours, at)
+    return cast(list[dict[str, Any]], found["departments"])
+
+
 def shown(at: datetime, config: Configuration = TOWN, **given: Any) -> dict[str, tuple[Any, ...]]:
     """Department -> its membership, and its opening at a moment."""
-    asked, hours = rights(**given), config.opening_hours()
-    found = [
-        department_json(d, asked, hours, at) for d in municipal_departments(asked.tenant, config)
-    ]
+    found = listed(at, config, **given)
     return {each["id"]: (each["yours"], each["openNow"], each["opensAt"]) for each in found}
 
 
@@ -95,10 +97,7 @@ def test_departments_are_all_of_the_municipality_with_those_of_the_token_as_its_
 
 
 def test_department_has_its_name_and_its_confidentiality() -> None:
-    (*_, last) = municipal_departments("almelo", TOWN)
-    found = department_json(
-        last, rights(departments=frozenset(("burgerzaken",))), TOWN.opening_hours(), MONDAY
-    )
+    (*_, found) = listed(MONDAY, departments=frozenset(("burgerzaken",)))
     assert found == {
         "id": "belastingen",
         "name": "Belastingen",
