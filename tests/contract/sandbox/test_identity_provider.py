@@ -77,6 +77,13 @@ async def test_description_names_addresses_that_are_there(desk: Desk) -> None:
             assert answer.status in (200, 400), name
 
 
+@pytest.mark.parametrize("host", ["desk.example:99999", "[::1", "a@b", "x/../y"])
+async def test_host_that_is_no_host_does_no_harm(desk: Desk, host: str) -> None:
+    url = f"{desk.issuer}/.well-known/openid-configuration"
+    async with desk.http.get(url, headers={"Host": host}) as answer:
+        assert (answer.status, (await answer.json())["issuer"]) == (200, f"http://{host}/identity")
+
+
 async def test_page_lists_the_people_without_a_script(desk: Desk) -> None:
     answer = await desk.ask(state='"><script>')
     page = await answer.text()
