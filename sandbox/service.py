@@ -80,13 +80,8 @@ async def run_sandbox(settings: SandboxSettings) -> AsyncIterator[RunningSandbox
         crms = [*crm.routes(), *openklant.routes(), *ita.routes()]
         addresses = [address for _, address in settings.ops_urls]
         rules = RulesWatch(http, addresses, settings.config, world.stream)
-        routes = [
-            *graph.routes(),
-            *crms,
-            *desks,
-            *identity(settings, http).routes(),
-            *other_routes(world),
-        ]
+        people = make_identity(settings, http).routes()
+        routes = [*graph.routes(), *crms, *desks, *people, *other_routes(world)]
         app = api_app(routes)
         app.middlewares.append(own_pages_only)
         async with (
@@ -132,7 +127,7 @@ def make_world(settings: SandboxSettings, town: Town, http: aiohttp.ClientSessio
     )
 
 
-def identity(settings: SandboxSettings, http: aiohttp.ClientSession) -> IdentityRoutes:
+def make_identity(settings: SandboxSettings, http: aiohttp.ClientSession) -> IdentityRoutes:
     desk = Client(settings.desk_client_id, settings.desk_client_secret, settings.desk_url)
     return IdentityRoutes(http, desk, settings.token_seconds)
 

@@ -21,7 +21,7 @@ def decide_logout(
     fields: Mapping[str, str], claims: Mapping[str, Any] | None, client: Client
 ) -> LogoutDecision | Refusal:
     """Decide on a request. `claims` are those of its ID token, None if that is not one of ours."""
-    if "id_token_hint" in fields and (claims is None or claims.get("aud") != client.id):
+    if "id_token_hint" in fields and claims is None:
         return Refusal("invalid_request", "Invalid parameter: id_token_hint")
     known = fields.get("client_id", client.id if claims else "")
     if known not in ("", client.id):

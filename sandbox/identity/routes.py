@@ -114,8 +114,8 @@ class IdentityRoutes:
 
 
 def _issuer(request: web.Request) -> str:
-    """Return the address of the provider, as this request has it."""
-    return f"{request.url.origin()}{BASE}"
+    """Return the address of the provider as this request has it, to the letter."""
+    return f"{request.scheme}://{request.host}{BASE}"
 
 
 def _query(request: web.Request) -> dict[str, str] | Refusal:

@@ -1,7 +1,6 @@
 """The request for tokens (RFC 6749, RFC 7636), and the proof of the client who makes it. Pure."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 import re
@@ -83,7 +82,7 @@ def _parse_basic(header: str) -> tuple[str, str] | None:
         return None
     try:
         id, colon, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # of base64, and of UTF-8
         return None
     return (unquote_plus(id), unquote_plus(secret)) if colon else None
 

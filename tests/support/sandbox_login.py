@@ -77,7 +77,7 @@ class Desk:
             assert answer.headers["Cache-Control"] == "no-store"
             return answer.status, await answer.json()
 
-    async def redeem(self, code: str, **changed: str | None) -> tuple[int, dict[str, Any]]:
+    async def redeem(self, code: str, /, **changed: str | None) -> tuple[int, dict[str, Any]]:
         fields: dict[str, str | None] = {
             "grant_type": "authorization_code",
             "code": code,
@@ -86,7 +86,7 @@ class Desk:
         }
         return await self.post(fields | changed)
 
-    async def refresh(self, token: str, **changed: str | None) -> tuple[int, dict[str, Any]]:
+    async def refresh(self, token: str, /, **changed: str | None) -> tuple[int, dict[str, Any]]:
         fields: dict[str, str | None] = {"grant_type": "refresh_token", "refresh_token": token}
         return await self.post(fields | changed)
 

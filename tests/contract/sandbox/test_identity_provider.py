@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from aiohttp import web
 
 from sandbox.identity.claims import LOGOUT_EVENT, half_hash
@@ -27,14 +28,19 @@ from tests.support.sandbox_login import (
     answer_fields,
     login_fields,
 )
-from tests.support.sandbox_world import World, world
+from tests.support.sandbox_world import world
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "examples" / "voorbeeldstad" / "postkamer.toml"
 
 
-@pytest.fixture
-def desk(sandbox: World) -> Desk:
-    return Desk(sandbox.http, f"{sandbox.url}/identity")
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+"""All tests share one provider, whose key takes longer to make than most of them take."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def desk() -> AsyncIterator[Desk]:
+    async with world() as sandbox:
+        yield Desk(sandbox.http, f"{sandbox.url}/identity")
 
 
 def town(issuer: str) -> Configuration:
@@ -69,6 +75,13 @@ async def test_description_names_addresses_that_are_there(desk: Desk) -> None:
         method = "POST" if name in posted else "GET"
         async with desk.http.request(method, described[name]) as answer:
             assert answer.status in (200, 400), name
+
+
+@pytest.mark.parametrize("host", ["desk.example:99999", "[::1", "a@b", "x/../y"])
+async def test_host_that_is_no_host_does_no_harm(desk: Desk, host: str) -> None:
+    url = f"{desk.issuer}/.well-known/openid-configuration"
+    async with desk.http.get(url, headers={"Host": host}) as answer:
+        assert (answer.status, (await answer.json())["issuer"]) == (200, f"http://{host}/identity")
 
 
 async def test_page_lists_the_people_without_a_script(desk: Desk) -> None:
@@ -398,7 +411,7 @@ class Ended:
         return web.Response(status=204)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def told() -> AsyncIterator[tuple[Ended, Desk]]:
     """A desk that listens, and its provider."""
     ended, app = Ended(), web.Application()
@@ -438,6 +451,7 @@ async def test_desk_is_told_of_each_session_of_a_person_who_is_locked_out(
 
 
 async def test_code_of_a_person_who_is_locked_out_gives_no_tokens(desk: Desk) -> None:
+    await end(desk, "h.vos")  # the sessions of other tests
     code = await desk.code("h.vos")
     assert await end(desk, "h.vos") == (200, {"ended": 1, "statuses": [0]})
     assert (await desk.redeem(code))[0] == 400

@@ -73,6 +73,19 @@ def test_oldest_codes_and_sessions_make_room() -> None:
     assert len(store.end_person(PERSON.id)) == MAX_SESSIONS
 
 
+def test_code_that_made_room_ends_nothing() -> None:
+    store = SessionStore()
+    _, asked = begin(store)
+    session = store.redeem(asked, NOW)
+    for _ in range(MAX_CODES // 2):
+        begin(store)
+    session = refresh(store, session, NOW)
+    for _ in range(MAX_CODES // 2):
+        begin(store)
+    assert isinstance(store.redeem(asked, NOW), Refusal)
+    assert isinstance(refresh(store, session, NOW), Session)
+
+
 def test_only_the_sessions_of_a_person_end() -> None:
     store = SessionStore()
     session, _ = begin(store)
