@@ -110,9 +110,9 @@ async def test_refusal_is_a_finding_and_no_answer_is_none(
     assert await list_templates(msgspec.structs.replace(gone, waba=""), client) is None
 
 
-async def test_unknown_account_place_and_number_are_refused(sandbox: World) -> None:
+async def test_unknown_account_place_number_and_field_are_refused(sandbox: World) -> None:
     own = f"{WABA}/message_templates"
-    for path in ("5/message_templates", f"{own}?after=x", f"{own}?limit=0"):
+    for path in ("5/message_templates", f"{own}?after=x", f"{own}?limit=0", f"{own}?fields=odd"):
         status, answer = await sandbox.ask("GET", f"/graph/v26.0/{path}", headers=TOKEN)
         assert (status, answer["error"]["code"]) == (400, 100), path
 
