@@ -205,6 +205,8 @@ def test_button_asks_for_its_value_at_its_place(
         ([{"type": "BODY", "text": "Op {{1}} om {{uur}}"}], {}),
         ([{"type": "BODY", "text": "Op {{uur}}"}], {"parameter_format": "POSITIONAL"}),
         ([{"type": "BODY", "text": "Op {{1}}"}], {"parameter_format": "NAMED"}),
+        ([{"type": "BODY", "text": "Op {{voor naam}}"}], {}),
+        ([BODY, {"type": "BUTTONS", "buttons": [URL | {"url": "https://x.example/{{1"}]}], {}),
         ([BODY, {"type": "HEADER", "format": "GIF"}], {}),
         ([BODY, {"type": "HEADER", "format": "HOLOGRAM", "text": "x"}], {}),
         ([BODY, {"type": "CAROUSEL", "cards": []}], {}),
