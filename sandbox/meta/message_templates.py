@@ -150,9 +150,7 @@ TEMPLATES: tuple[Json, ...] = (
         status="PAUSED",
         quality_score={"score": "RED", "date": 1_795_000_000},
     ),
-    _template(
-        "melding_tevreden", "UTILITY", [_body(SURVEY, "over de container")], status="PENDING"
-    ),
+    _template("melding_klaar", "UTILITY", [_body(SURVEY, "over de container")], status="PENDING"),
     _template(
         "aanslag_klaar",
         "UTILITY",
