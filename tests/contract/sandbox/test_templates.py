@@ -78,7 +78,7 @@ async def test_account_that_is_not_configured_is_asked_for(
     sandbox: World, client: HttpClient
 ) -> None:
     found = await listed(sandbox, client, waba="")
-    assert (found.account, found.templates.keys()) == (WABA, NAMES)
+    assert found.account == WABA and found.templates.keys() == NAMES
 
 
 async def test_bsp_lists_the_templates_of_the_account_of_the_key(
