@@ -18,6 +18,9 @@ SHAPE = {"name": 512, "language": {"code": 20}}
 PAGE = 25
 """Templates in a page unless the request says another number."""
 LARGEST_PAGE = 250
+DEFAULT_FIELDS = ["name", "parameter_format", "components", "language", "status", "category", "id"]
+FIELDS = frozenset([*DEFAULT_FIELDS, "quality_score", "rejected_reason"])
+"""Fields that a request may ask for; the first are shown without being asked for."""
 PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")
 FILES = ("IMAGE", "VIDEO", "DOCUMENT", "LOCATION")
 APPROVED = "APPROVED"
@@ -147,9 +150,7 @@ TEMPLATES: tuple[Json, ...] = (
         status="PAUSED",
         quality_score={"score": "RED", "date": 1_795_000_000},
     ),
-    _template(
-        "melding_tevreden", "UTILITY", [_body(SURVEY, "over de container")], status="PENDING"
-    ),
+    _template("melding_klaar", "UTILITY", [_body(SURVEY, "over de container")], status="PENDING"),
     _template(
         "aanslag_klaar",
         "UTILITY",
@@ -190,13 +191,15 @@ def find_template(templates: Sequence[Json], name: str, language: str) -> Json |
 
 
 def describe_page(templates: Sequence[Json], query: Mapping[str, str], url: str) -> Json:
-    """Return a page of a list, with the address of the next one. Raises ValueError for a cursor or
-    a number that Meta did not give."""
+    """Return a page of a list, with the address of the next one. Raises ValueError for a cursor, a
+    number or a field that Meta does not know."""
     limit = min(int(query.get("limit", PAGE)), LARGEST_PAGE)
     start = _place(query["after"]) if "after" in query else 0
     if limit < 1:
         raise ValueError("limit")
-    fields = query["fields"].split(",") if "fields" in query else list(TEMPLATES[0])
+    fields = query["fields"].split(",") if "fields" in query else DEFAULT_FIELDS
+    if not FIELDS.issuperset(fields):
+        raise ValueError("fields")
     shown = templates[start : start + limit]
     data = [_only([*fields, "id"], each) for each in shown]
     if not shown:

@@ -47,7 +47,7 @@ class TemplateRoutes:
         try:
             return json_response(message_templates.describe_page(templates, request.query, url))
         except ValueError:
-            return self._refuse(100, "limit or after is not valid.")
+            return self._refuse(100, "fields, limit or after is not valid.")
 
     async def _change(self, request: web.Request) -> web.Response:
         number = self._world.numbers.get(request.match_info["id"])

@@ -27,12 +27,17 @@ POSITION = re.compile(r"[1-9][0-9]?")
 APPROVED = "APPROVED"
 """The only status with which Meta sends a template ("Template quality rating", June 2026)."""
 NAMED, POSITIONAL = "NAMED", "POSITIONAL"
-FILES = {"IMAGE": "image", "VIDEO": "video", "DOCUMENT": "document", "LOCATION": "location"}
-"""Format of a header -> type of its one parameter."""
 WITHOUT_VALUE = frozenset(["PHONE_NUMBER", "QUICK_REPLY"])
 """Kinds of buttons that need no value; a quick reply may have a payload."""
 
 ValueType = Literal["text", "image", "video", "document", "location", "coupon_code", "action"]
+FILES: dict[str, ValueType] = {
+    "IMAGE": "image",
+    "VIDEO": "video",
+    "DOCUMENT": "document",
+    "LOCATION": "location",
+}
+"""Format of a header -> type of its one parameter."""
 
 
 class TemplateButton(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -190,7 +195,7 @@ def _values_of(part: TemplatePart, parameters: str) -> list[RequiredValue] | Non
         case "BUTTONS":
             return _values_of_buttons(part.buttons)
         case "HEADER" if part.format in FILES:
-            return [RequiredValue(component="header", type=FILES[part.format])]  # type: ignore[arg-type]
+            return [RequiredValue(component="header", type=FILES[part.format])]
         case "HEADER" | "BODY" if part.text and part.format in ("", "TEXT"):
             return _values_of_text(part, parameters)
     return None
@@ -199,7 +204,7 @@ def _values_of(part: TemplatePart, parameters: str) -> list[RequiredValue] | Non
 def _values_of_text(part: TemplatePart, parameters: str) -> list[RequiredValue] | None:
     found = list(dict.fromkeys(PLACEHOLDER.findall(part.text)))
     is_named = parameters == NAMED or (parameters != POSITIONAL and not _are(POSITION, found))
-    if not _are(PARAMETER_NAME if is_named else POSITION, found):
+    if not _are(PARAMETER_NAME if is_named else POSITION, found) or _has_rest(part.text):
         return None
     return [
         RequiredValue(
@@ -210,6 +215,11 @@ def _values_of_text(part: TemplatePart, parameters: str) -> list[RequiredValue] 
         )
         for name in (found if is_named else sorted(found, key=int))
     ]
+
+
+def _has_rest(shown: str) -> bool:
+    """Return True if a text has a place for a value that is in no form that we know."""
+    return "{{" in PLACEHOLDER.sub("", shown)
 
 
 def _are(form: re.Pattern[str], names: list[str]) -> bool:
@@ -231,6 +241,8 @@ def _value_of_button(button: TemplateButton, index: int) -> list[RequiredValue] 
     refuses the message (131009)."""
     type: ValueType
     match button.kind:
+        case "URL" if _has_rest(button.url):
+            return None
         case "URL" if not PLACEHOLDER.search(button.url):
             return []
         case "URL":

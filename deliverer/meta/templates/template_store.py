@@ -43,7 +43,7 @@ class TemplateStore:
         await self._pool.execute(_FINISH, number, seconds)
 
 
-GAP_SECONDS = 10.0
+GAP_SECONDS = 5.0
 """Least time between two looks at a number, however many notices come."""
 SETTLING_SECONDS = 60.0
 """Time after a notice in which the list is asked for once more: it may follow later than the

@@ -23,8 +23,8 @@ LOOK_SECONDS, AGAIN_SECONDS = 3600.0, 600.0
 an account, and 5,000 once it has a registered number."""
 JITTER = 0.1
 """Part of a time by which it may be longer, so that installations do not ask all at once."""
-POLL_SECONDS = 10.0
-"""Interval between two looks for due numbers."""
+POLL_SECONDS = 3.0
+"""Interval between two looks for due numbers: a desk should not offer a paused one for long."""
 REQUEST_SECONDS, CONNECTIONS = 10.0, 1
 """Bounds of the requests: one page at a time."""
 CLAIM_SECONDS = 300.0

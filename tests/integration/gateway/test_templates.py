@@ -1,5 +1,7 @@
 """A CRM lists the templates of a number, over a real socket and a real PostgreSQL."""
 
+from typing import Any
+
 import msgspec
 
 from services import clock
@@ -33,7 +35,7 @@ async def test_templates_are_listed_for_a_token_that_sends_whatever_its_departme
     pool: Pool,
 ) -> None:
     async with desk_of(pool, "burgerzaken", roles=SEND, town=TOWN) as desk:
-        nothing = {"askedAt": None, "complete": True, "templates": []}
+        nothing: dict[str, Any] = {"askedAt": None, "complete": True, "templates": []}
         assert await desk.ask("GET", PATH) == (200, nothing)
         await listed(pool)
         status, none = await desk.ask("GET", PATH)

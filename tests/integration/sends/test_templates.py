@@ -167,7 +167,7 @@ LATER = SETTLING_SECONDS + 5
     ("noticed", "begun", "is_due"),
     [
         (20, 30, True),  # since the last look
-        (4, 5, False),  # but that was a moment ago
+        (2, 3, False),  # but that was a moment ago
         (20, 15, False),  # asked after it
         (LATER, 30, True),  # and not since it has settled
         (LATER + 60, LATER + 50, True),

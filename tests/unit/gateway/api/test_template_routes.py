@@ -30,7 +30,7 @@ def test_template_has_its_parts_as_the_citizen_sees_them_and_the_values_to_give(
     call = TemplateButton("PHONE_NUMBER", "Bel", phone="+3154")
     buttons = TemplatePart("BUTTONS", buttons=(call, URL))
     value = {"subType": None, "index": None, "type": "text", "parameterName": None}
-    plain = {"format": None, "text": None, "buttons": []}
+    plain: dict[str, Any] = {"format": None, "text": None, "buttons": []}
     assert template_json(made(header, BODY, buttons, category="UTILITY", quality="GREEN")) == {
         "name": "afspraak",
         "language": "nl",

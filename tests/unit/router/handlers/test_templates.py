@@ -141,7 +141,6 @@ def test_every_notice_about_a_template_tells_that_it_changed_and_only_some_its_s
         came = notice(field, second, LATE if "event" not in value else EARLY - 60, **value)
         _, changes = decide_one(router, came)
         assert changes.template and changes.template.noticed_at == came.received_at
-        router.takes(came)
         [now] = router.templates.values()
         # Also of a status that comes too late to count.
         assert (now.status, now.noticed_at) == ("PAUSED", came.received_at), field
