@@ -218,6 +218,8 @@ async def test_version_has_its_files_and_the_patch_to_the_one_before(
     status, said = await desk.ask("GET", f"versions/{first}")
     assert (status, said["before"], said["inForce"]) == (200, None, False)
     assert [each["diff"][0] for each in said["changes"]] == ["--- /dev/null"]
+    third = await town.activate(town.write(text + "# slot\n"), NOON + timedelta(days=2))
+    assert (await desk.ask("GET", f"versions/{third}"))[1]["before"] == second
 
 
 async def test_version_of_two_municipalities_is_shown_to_each_without_the_other(
