@@ -85,12 +85,11 @@ async def router(
             return rules.problems() + await readiness_problems(pool, consumers)
 
         parts = partial(_parts, consumers, partitions)
-        operations = operations_app(problems, lambda: version.status, parts)
-        await enter(serve(operations, settings.bind, settings.router_ops_port))
+        app = operations_app(problems, lambda: version.status, parts)
+        await enter(serve(app, settings.bind, settings.router_ops_port))
         ring = await enter(_api(settings, version, pool, rules))
-        consumer_tasks = [consumer.task for consumer in consumers]
         links = outgoing.task, incoming.task, keys, sharing, drained, published, ring
-        yield first_failure(*links, rules_task, *side_tasks, *consumer_tasks)
+        yield first_failure(*links, rules_task, *side_tasks, *(each.task for each in consumers))
 
 
 def all_routes(rules: RuleRoutes) -> list[Route]:

@@ -23,7 +23,7 @@ FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 def _check_time(at: datetime) -> datetime:
     if not FIRST <= at < LAST:
         raise validation_error("must be in the years 2000 to 2099")
-    return at
+    return at.astimezone(UTC)
 
 
 class ExplainRequest(Body):

@@ -162,4 +162,5 @@ def version_json(
         return None
     earlier = files[before] if before else {}
     view = view_version(files[summary.version], earlier, tenant)
-    return msgspec.to_builtins(summary) | {"before": before} | msgspec.structs.asdict(view)
+    shown: dict[str, Any] = msgspec.to_builtins(summary)
+    return shown | {"before": before} | msgspec.structs.asdict(view)

@@ -7,7 +7,7 @@ can tell of which municipality they speak. A file that cannot be cut by its tabl
 import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 
@@ -132,7 +132,7 @@ def _wanted(tables: dict[str, Any], town: Municipality) -> Iterator[tuple[str, A
             yield name, entries
 
 
-def _is_array(value: Any) -> bool:
+def _is_array(value: Any) -> TypeGuard[list[Any]]:
     """Return True for an array of tables."""
     return isinstance(value, list) and any(isinstance(each, dict) for each in value)
 

@@ -182,6 +182,13 @@ def test_file_that_cannot_be_cut_is_not_shown(text: str) -> None:
     assert shown["groups.toml"] == GROUPS
 
 
+def test_municipality_whose_table_is_written_in_escapes_counts() -> None:
+    alone = {"postkamer.toml": '[[tenants]]\nid = "almelo"\n'}
+    hidden = '[["t\\u0065nants"]]\nid = "hengelo"\n[[rules]]\nid = "x"\ntenant = "hengelo"\n'
+    shown = municipal_files(alone | {"odd.toml": hidden}, "almelo")
+    assert "hengelo" not in str(shown)
+
+
 def test_table_that_is_not_known_shows_nothing() -> None:
     odd = '[[later]]\nid = "geheim"\n[[groups]]\nid = "g"\nwords = ["x"]\n'
     shown = municipal_files(FILES | {"odd.toml": odd}, "almelo")["odd.toml"]

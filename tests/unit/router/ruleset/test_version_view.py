@@ -7,7 +7,7 @@ ALONE = '[[tenants]]\nid = "almelo"\n'
 BOTH = ALONE + '[[tenants]]\nid = "borne"\n'
 MINE = '[[rules]]\nid = "{}"\ntenant = "almelo"\n'
 THEIRS = '[[rules]]\nid = "geheim-{}"\ntenant = "borne"\n'
-ODD = 'rules = [{{id = "{}", tenant = "borne"}}]\n'
+ODD = 'rules = [{{id = "{}", tenant = "borne"}}, {{id = "mine"}}]\n'
 
 
 def names(changes: list[Change]) -> list[str]:
@@ -54,7 +54,7 @@ def test_file_that_cannot_be_shown_changes_without_its_lines() -> None:
 
 
 def test_differences_are_worked_out_until_their_bound() -> None:
-    one, other = ("".join(f"{name}{n}\n" for n in range(10)) for name in "xy")
+    one, other = ("".join(f"# {name}{n}\n" for n in range(10)) for name in "xy")
     before = {"a.toml": ALONE + one, "b.toml": one, "c.toml": "x\n"}
     after = {"a.toml": ALONE + other, "b.toml": other, "c.toml": "y\n"}
     diffs = {each.name: each.diff for each in view_version(after, before, "almelo", 150).changes}
