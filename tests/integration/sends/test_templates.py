@@ -187,7 +187,9 @@ async def test_list_is_asked_for_soon_after_a_notice_and_once_more(
     assert await store.claim(60) is None
 
 
-async def test_number_that_left_or_moved_is_forgotten(own: Pool, shown: GatewayStore) -> None:
+async def test_number_that_left_or_moved_is_forgotten(
+    own: Pool, pool: Pool, shown: GatewayStore
+) -> None:
     both = store_of(own, NUMBER, OTHER)
     for number in (NUMBER, OTHER):
         assert await both.claim(60) == number
@@ -195,8 +197,11 @@ async def test_number_that_left_or_moved_is_forgotten(own: Pool, shown: GatewayS
     await store_of(own, NUMBER).begin()
     assert (await shown.read(NUMBER)).templates
     assert (await shown.read(OTHER)).asked_at is None
+    kept = "select array_agg(distinct number) from deliverer.template"
+    assert await pool.fetchval(kept) == [NUMBER]
     await store_of(own, NUMBER, account="360dialog:5").begin()
     assert (await shown.read(NUMBER)).asked_at is None
+    assert await pool.fetchval(kept) is None
 
 
 async def test_list_of_a_number_that_was_forgotten_meanwhile_is_not_stored(
