@@ -107,13 +107,14 @@ def example(folder: Path, environment: Mapping[str, str]) -> Path:
     POSTKAMER_EXAMPLE asks for a change."""
     shipped = Path(environment["POSTKAMER_CONFIG"])
     port, variants = environment[plan.SANDBOX.variable], plan.variants(environment)
+    desk = environment[plan.DESK.variable]
     if port == str(plan.SANDBOX.default) and not variants:
         return shipped
     own = folder / shipped.parent.name
     for file in shipped.parent.rglob("*.toml"):
         copy = own / file.relative_to(shipped.parent)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(plan.example_for(file.read_text(), port, variants))
+        copy.write_text(plan.example_for(file.read_text(), port, desk, variants))
     return own / shipped.name
 
 

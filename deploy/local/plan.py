@@ -78,12 +78,17 @@ FIXED = {
 }
 """These are no secrets: they protect sandbox data, on ports of this machine only."""
 
-VARIANTS = ("always-open", "openklant")
+VARIANTS = ("always-open", "openklant", "desk")
 """Changes of the shipped example that POSTKAMER_EXAMPLE makes."""
 CRM = r"""^id = "crm"
 kind = "cloudevents"
 url = "http://127\.0\.0\.1:8090/crm/events"
 secret = "env:CRM_SECRET"$"""
+AT_DESK = """id = "crm"
+kind = "cloudevents"
+url = "http://127.0.0.1:8070/events"
+secret = "env:CRM_SECRET"
+"""
 OPEN_KLANT = """id = "crm"
 kind = "openklant"
 url = "http://127.0.0.1:8090/openklant/klantinteracties/api/v1"
@@ -150,14 +155,18 @@ def first_token(tokens: str) -> str:
     return tokens.partition(",")[0].partition(":")[2].strip()
 
 
-def example_for(text: str, sandbox: str, variants: Collection[str] = ()) -> str:
-    """Return a file of the shipped configuration with its CRM at another port of this machine:
-    `always-open` without opening hours and closings, `openklant` with an Open Klant as its CRM."""
+def example_for(text: str, sandbox: str, desk: str, variants: Collection[str] = ()) -> str:
+    """Return a file of the shipped configuration with sandbox and desk at other ports of this
+    machine: `always-open` without opening hours and closings, `openklant` with an Open Klant as its
+    CRM, `desk` with the desk as its CRM."""
+    if "desk" in variants:
+        text = re.sub(CRM, AT_DESK.rstrip(), text, flags=re.MULTILINE)
     if "openklant" in variants:
         text = re.sub(CRM, OPEN_KLANT, text, flags=re.MULTILINE)
     if "always-open" in variants:
         text = re.sub(r"^\[\[closings\]\]\n(?:.+\n)*|^hours = .*\n", "", text, flags=re.MULTILINE)
-    return text.replace(f"//127.0.0.1:{SANDBOX.default}/", f"//127.0.0.1:{sandbox}/")
+    text = text.replace(f"//127.0.0.1:{SANDBOX.default}/", f"//127.0.0.1:{sandbox}/")
+    return text.replace(f"//127.0.0.1:{DESK.default}/", f"//127.0.0.1:{desk}/")
 
 
 def variants(environment: Mapping[str, str]) -> frozenset[str]:

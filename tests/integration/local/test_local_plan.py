@@ -180,9 +180,21 @@ def test_example_can_have_an_open_klant_as_its_crm(tmp_path: Path) -> None:
     assert {department.destination for department in config.departments} == {crm.id}
 
 
+def test_example_can_have_the_desk_as_its_crm(tmp_path: Path) -> None:
+    given = environment(
+        POSTKAMER_CONFIG=str(EXAMPLE), POSTKAMER_EXAMPLE="desk", POSTKAMER_DESK_PORT="18070"
+    )
+    config = loader.load(example(tmp_path, given)).config
+    urls = {each.id: each.url for each in config.destinations}
+    assert urls["crm"] == "http://127.0.0.1:18070/events"
+    assert given["POSTKAMER_DESK_SECRET"] == given["CRM_SECRET"]
+    assert {department.destination for department in config.departments} == {"crm"}
+    assert "8090" in urls["piket"]
+
+
 def test_example_configuration_follows_the_port_of_the_sandbox() -> None:
     shipped = 'url = "http://127.0.0.1:8090/crm/events"\nother = "http://127.0.0.1:80901/"'
-    moved = plan.example_for(shipped, "18090")
+    moved = plan.example_for(shipped, "18090", "18070")
     assert moved == 'url = "http://127.0.0.1:18090/crm/events"\nother = "http://127.0.0.1:80901/"'
 
 
