@@ -23,6 +23,7 @@ from deploy.local.state import free_port, token
 from services import clock
 from services.config import loader
 from services.postgres.database import connection_pool
+from services.sealing.key_ring import RING, KeyRing
 from services.working_keys import refresh
 
 ROOT = Path(__file__).parent.parent
@@ -68,7 +69,9 @@ def migrate(settings: Mapping[str, str]) -> None:
 
 
 async def read_keys(settings: Mapping[str, str]) -> None:
-    """Make the working keys of a database, so that this process seals and opens with them."""
+    """Make the working keys of a database, so that this process seals and opens with them, and not
+    with those of the part before: its database is gone, and no service here knows them."""
+    vars(RING).update(vars(KeyRing()))
     master = b64decode(settings["POSTKAMER_WORKING_KEY"])
     async with connection_pool(settings["POSTKAMER_DATABASE_URL"], "bench", 1) as pool:
         await refresh(pool, [master], clock.now().date())
