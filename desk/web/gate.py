@@ -9,8 +9,9 @@ import structlog
 from aiohttp import web
 from aiohttp.web import Request, StreamResponse
 
+from desk.access import Access
 from desk.login.cookies import Cookies
-from desk.login.provider import LoginRefused, Provider, ProviderUnavailable
+from desk.login.provider import LoginRefused, Provider, ProviderUnavailable, Tokens
 from desk.login.sessions import Session, SessionStore
 from desk.postkamer.client import Refused, Unanswered
 from desk.postkamer.gateway import Gateway
@@ -87,7 +88,7 @@ class Gate:
             return session
         try:
             tokens = await self._provider.refresh(session.tokens)
-            access = await self._gateway.access(tokens.access_token)
+            access = await self._access_with(tokens, session)
         except ProviderUnavailable as error:
             log.warning("desk.provider_away", reason=str(error))
             return session
@@ -97,6 +98,14 @@ class Gate:
             return None
         await self._sessions.renew(session, access, tokens, clock.now())
         return Session(session.id, access, tokens, session.refresh_at, session.used_at)
+
+    async def _access_with(self, tokens: Tokens, session: Session) -> Access:
+        """Return what new tokens may do. While the gateway is away that of before holds: the old
+        tokens are spent, so the new ones must be stored, and are asked about with the next ones."""
+        try:
+            return await self._gateway.access(tokens.access_token)
+        except Unanswered:
+            return session.access
 
     def _to_login(self, request: Request) -> web.Response:
         """Send the browser to log in: a page by a redirect, a part of one by a header of htmx."""
