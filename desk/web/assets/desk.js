@@ -86,6 +86,10 @@ for (const box of document.querySelectorAll("[data-finds]")) {
   });
 }
 
+// The newest message is what one came for.
+const rows = document.querySelector(".desk-rows");
+if (rows && !location.hash) rows.lastElementChild?.scrollIntoView({ block: "center" });
+
 // The list is drawn again when something changes: whoever was on a conversation in it stays there.
 let focused = null;
 document.addEventListener("htmx:beforeSwap", () => {
