@@ -141,3 +141,4 @@ class FullVersion(RulesVersion):
     """Version that came before it; null for the first."""
     files: tuple[VersionFile, ...]
     changes: tuple[FileChange, ...]
+    """Files that differ from the version before; of the first version none."""
