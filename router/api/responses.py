@@ -121,8 +121,8 @@ class VersionFile(Shown):
     name: str
     """Path beside `postkamer.toml`."""
     text: str | None
-    """Content. Where several municipalities share the configuration: without the entries of the
-    others; null if those cannot be cut out."""
+    """Content; a secret in it is `***`. Where several municipalities share the configuration:
+    without the entries of the others. Null if either cannot be taken out."""
 
 
 class FileChange(Shown):
@@ -141,3 +141,4 @@ class FullVersion(RulesVersion):
     """Version that came before it; null for the first."""
     files: tuple[VersionFile, ...]
     changes: tuple[FileChange, ...]
+    """Files that differ from the version before; of the first version none."""

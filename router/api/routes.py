@@ -160,7 +160,6 @@ def version_json(
     version. `files` are those of the version and of the one before."""
     if any(loader.version(each) != version for version, each in files.items()):
         return None
-    earlier = files[before] if before else {}
-    view = view_version(files[summary.version], earlier, tenant)
+    view = view_version(files[summary.version], files[before or summary.version], tenant)
     shown: dict[str, Any] = msgspec.to_builtins(summary)
     return shown | {"before": before} | msgspec.structs.asdict(view)

@@ -11,6 +11,7 @@ from typing import Any, TypeGuard
 
 import msgspec
 
+from router.ruleset.masked_secrets import mask_secrets
 from services.toml.errors import ConfigFault, toml
 
 HEADER = re.compile(
@@ -34,16 +35,17 @@ class Municipality(msgspec.Struct, frozen=True):
 
 
 def municipal_files(files: Mapping[str, str], tenant: str) -> dict[str, str | None]:
-    """Return the files of a version for a municipality, without those that hold nothing for it.
-    None is a file that cannot be shown to it alone."""
+    """Return the files of a version for a municipality, with their secrets masked, without those
+    that hold nothing for it. None is a file that cannot be shown to it alone."""
     tenants = _tenants(files)
     if tenant not in tenants:
         return {}
+    masked = {name: mask_secrets(text, name) for name, text in files.items()}
     if tenants == {tenant}:
-        return dict(files)
-    parsed = {name: toml(text, name) for name, text in files.items()}
-    town = _municipality(tenant, [each for each in parsed.values() if isinstance(each, dict)])
-    cut = {name: _cut(files[name], tables, town) for name, tables in parsed.items()}
+        return masked
+    parsed = [toml(text, name) for name, text in files.items()]
+    town = _municipality(tenant, [each for each in parsed if isinstance(each, dict)])
+    cut = {name: text and _cut(text, toml(text, name), town) for name, text in masked.items()}
     return {name: text for name, text in cut.items() if text is None or text.strip()}
 
 

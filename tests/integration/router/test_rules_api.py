@@ -217,9 +217,20 @@ async def test_version_has_its_files_and_the_patch_to_the_one_before(
     assert said["changes"] == json.loads(shown.stdout)["files"]
     status, said = await desk.ask("GET", f"versions/{first}")
     assert (status, said["before"], said["inForce"]) == (200, None, False)
-    assert [each["diff"][0] for each in said["changes"]] == ["--- /dev/null"]
+    assert said["changes"] == []
     third = await town.activate(town.write(text + "# slot\n"), NOON + timedelta(days=2))
     assert (await desk.ask("GET", f"versions/{third}"))[1]["before"] == second
+
+
+async def test_secret_in_the_files_is_not_shown(desk: Desk, town: Town) -> None:
+    given = TOML.replace('secret = "env:CRM_SECRET"', 'secret = "whsec_{}"')
+    await town.activate(town.write(given.replace("{}", "aHVudGVyMg==")), NOON)
+    later = town.write(given.replace("{}", "aHVudGVyMw==") + BORNE)
+    version = await town.activate(later, NOON + timedelta(days=1))
+    for token in ("R", NEIGHBOUR):
+        status, said = await desk.ask("GET", f"versions/{version}", token)
+        assert status == 200 and "whsec" not in json.dumps(said)
+        assert 'secret = "***"' in said["files"][0]["text"]
 
 
 async def test_version_of_two_municipalities_is_shown_to_each_without_the_other(
