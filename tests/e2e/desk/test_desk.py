@@ -133,6 +133,17 @@ async def test_stranger_is_sent_to_log_in(
             assert answer.headers["Location"].startswith("/login")
 
 
+async def test_each_answer_is_for_its_page_alone_and_names_no_software(
+    town: Installation, session: aiohttp.ClientSession, lotte: Employee
+) -> None:
+    for path in ("/inbox", "/standard-answers", "/conversations/x", "/nothing", "/login"):
+        await lotte.get(path)
+        assert lotte.headers["Server"] == "Postkamer", path
+        assert "unsafe" not in lotte.headers["Content-Security-Policy"]
+    async with session.post(f"{town.desk}/events", data=b"{}") as answer:
+        assert (answer.status, answer.headers["Server"]) == (401, "Postkamer")
+
+
 async def test_log_out_ends_the_session_here_and_at_the_provider(lotte: Employee) -> None:
     cookies = {origin: dict(jar) for origin, jar in lotte.cookies.items()}
     await lotte.get("/inbox")

@@ -72,9 +72,10 @@ async def test_departments_follow_the_configuration_without_a_restart(
             'id = "burgerzaken"\n', 'id = "burgerzaken"\nconfidential = true\n'
         )
         file.write_text(f"{secret}\n{closing}")
-        after = await until(
+        await until(
             lambda: listed("departments"), lambda now: not now["burgerzaken"]["openNow"], 10
         )
+        after = await listed("departments")  # all of it after the change
         assert after["burgerzaken"]["opensAt"] is not None
         assert after["burgerzaken"]["confidential"] and not after["burgerzaken"]["yours"]
         assert "burgerzaken" not in await listed("access")

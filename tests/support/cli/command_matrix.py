@@ -109,7 +109,7 @@ COMMANDS = {
     "silence simulate": NONE,
     "status": Need("database", SERVICES),
     "token add": OWN_PERSON,
-    "token list": Need("database", ("gateway", "archiver")),
+    "token list": Need("database", ("gateway", "router", "archiver")),
     "token confirm": OWN_PERSON,
     "token narrow": OWN_PERSON,
     "token revoke": OWN_PERSON,
