@@ -71,7 +71,7 @@ def _values_of(
         if (parameter.component, parameter.index) == (component, index):
             given = values[n] if n < len(values) else ""
             name = parameter.parameter_name or str(len(own) + 1)
-            own[name] = given or f"[{parameter.example or name}]"
+            own[name] = given or f"[{parameter.sample or name}]"
     return own
 
 

@@ -13,7 +13,7 @@ class Parameter(msgspec.Struct, frozen=True, rename="camel"):
     sub_type: str | None = None
     index: int | None = None
     parameter_name: str | None = None
-    example: str | None = None
+    sample: str | None = None
 
 
 class Button(msgspec.Struct, frozen=True, rename="camel"):

@@ -104,5 +104,5 @@ def _parameter(value: RequiredValue) -> Json:
         "index": value.index,
         "type": value.type,
         "parameterName": value.name or None,
-        "example": value.example or None,
+        "sample": value.example or None,
     }

@@ -296,10 +296,10 @@ TEMPLATES: Json = {
                 {"type": "buttons", "format": None, "text": None, "buttons": [_BUTTON]},
             ],
             "parameters": [
-                _PARAMETER | {"example": "3 december"},
-                _PARAMETER | {"example": "10.15 uur"},
+                _PARAMETER | {"sample": "3 december"},
+                _PARAMETER | {"sample": "10.15 uur"},
                 _PARAMETER
-                | {"component": "button", "subType": "url", "index": 0, "example": "A-2026-118"},
+                | {"component": "button", "subType": "url", "index": 0, "sample": "A-2026-118"},
             ],
         },
         {

@@ -104,7 +104,7 @@ class TemplateParameter(Shown):
     `action`."""
     parameter_name: str | None
     """Name of the parameter; null where the order counts."""
-    example: str | None
+    sample: str | None
     """Example that was given to Meta."""
 
 

@@ -97,7 +97,7 @@ def with_values(template: dict[str, Any]) -> dict[str, Any]:
         place = value["component"], value["index"]
         made = filled.setdefault(place, {"type": value["component"], "parameters": []} | part)
         name = {"parameterName": value["parameterName"]} if value["parameterName"] else {}
-        made["parameters"].append({"type": "text", "text": value["example"]} | name)
+        made["parameters"].append({"type": "text", "text": value["sample"]} | name)
     return {"name": template["name"], "language": "nl", "components": list(filled.values())}
 
 

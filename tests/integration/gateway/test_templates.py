@@ -47,7 +47,7 @@ async def test_templates_are_listed_for_a_token_that_sends_whatever_its_departme
     first = found["templates"][0]
     assert (first["usable"], first["quality"]) == (True, None)
     [parameter] = first["parameters"]
-    assert (parameter["parameterName"], parameter["example"]) == ("dag", "3 december")
+    assert (parameter["parameterName"], parameter["sample"]) == ("dag", "3 december")
 
 
 async def test_templates_need_the_role_to_send(pool: Pool) -> None:

@@ -52,9 +52,9 @@ def test_template_has_its_parts_as_the_citizen_sees_them_and_the_values_to_give(
             },
         ],
         "parameters": [
-            value | {"component": "body", "example": "3 december"},
-            value | {"component": "body", "example": None},
-            value | {"component": "button", "subType": "url", "index": 1, "example": "a1"},
+            value | {"component": "body", "sample": "3 december"},
+            value | {"component": "body", "sample": None},
+            value | {"component": "button", "subType": "url", "index": 1, "sample": "a1"},
         ],
     }
 
