@@ -105,7 +105,7 @@ class TemplateParameter(Shown):
     parameter_name: str | None
     """Name of the parameter; null where the order counts."""
     sample: str | None
-    """Example that was given to Meta."""
+    """Sample that was given to Meta."""
 
 
 class NumberTemplate(Shown):

@@ -75,6 +75,7 @@ async def test_two_employees_see_it_at_once_and_one_answers_by_keys_alone(
         await expect(murat.get_by_text("bij l.hendriks")).to_be_visible(timeout=SEEN_SECONDS * 1000)
         assert time.monotonic() - began < SEEN_SECONDS
 
+        await expect(lotte.get_by_role("button", name="Geef terug")).to_be_visible()
         await lotte.keyboard.press("a")
         await lotte.keyboard.type("Doe eerst aangifte bij de politie.")
         await lotte.keyboard.press("Control+Enter")
