@@ -55,7 +55,7 @@ check: ## format, lint, types, import rules, dead dependencies, rules of the hou
 	@$(PYTHON) -m deploy.supply_chain.audit
 	@$(PYTHON) -m deploy.api_documents .local/api
 	$(SPECTRAL) lint --fail-severity warn --fail-on-unmatched-globs --ruleset deploy/api_design_rules.yaml \
-	    .local/api/gateway.json .local/api/archiver.json
+	    .local/api/gateway.json .local/api/router.json .local/api/archiver.json
 
 bench: ## measure throughput and latency; fails if a target is missed (ARGS="--report-only" does not)
 	@deploy/setup.sh servers load tools

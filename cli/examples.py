@@ -91,6 +91,7 @@ EXAMPLES = {
     "router": "router",
     "deliverer": "deliverer",
     "archiver": "archiver",
+    "desk": "desk",
     "sandbox": "sandbox",
     "witness key new": "witness key new --folder witness --name witness.example.org/w1",
     "witness key show": "witness key show --folder witness",

@@ -18,6 +18,7 @@ COMMANDS = {
     "check": "cli.check.check:command",
     "costs": "cli.costs.costs:command",
     "deliverer": "cli.services:deliverer",
+    "desk": "cli.services:desk",
     "destination": "cli.deliveries.destination:group",
     "files": "cli.archive.files:group",
     "gateway": "cli.services:gateway",
@@ -47,7 +48,7 @@ HEADINGS = {
     "Deliveries and access": ("trace", "parked", "quarantine", "sends", "destination", "token"),
     "The record and privacy": ("archive", "files"),
     "Installation": ("status", "balance", "silence", "migrate", "topology"),
-    "Services": ("gateway", "router", "deliverer", "archiver", "sandbox", "witness"),
+    "Services": ("gateway", "router", "deliverer", "archiver", "desk", "sandbox", "witness"),
 }
 """Heading in the help -> its commands, the most wanted first."""
 OWN_PROCESS = "postkamer.process"

@@ -17,7 +17,7 @@ from services.http.token_store import environment_tokens
 from services.postgres.database import DATABASE_ERRORS
 from services.postgres.migrations import MigrationError, migrate, migrations
 
-MIGRATION_ORDER = ("services", "gateway", "router", "deliverer", "archiver")
+MIGRATION_ORDER = ("services", "gateway", "router", "deliverer", "archiver", "desk")
 """Order of the migrations: roles first, and tables before the services that need access to them."""
 
 
@@ -35,7 +35,7 @@ def load_settings(kind: type[settings.AnySettings]) -> settings.AnySettings:
         return settings.load(kind, os.environ)
 
 
-def run(name: str, options: settings.Settings, service: Callable[[], Service]) -> None:
+def run(name: str, options: settings.ProcessSettings, service: Callable[[], Service]) -> None:
     """Run a service until it stops, and exit with its exit code."""
     logs.log_to_stdout(name, options.log_level)
     with fail_on_wrong_settings(), tracing.exporting(name, options.traces_url, os.environ):
@@ -63,6 +63,8 @@ def router() -> None:
 
     options = load_settings(settings.RouterSettings)
     loaded = load_valid_config(options.config)
+    with fail_on_wrong_settings():
+        environment_tokens(options, loaded.config)
     run("router", options, lambda: service(options, loaded))
 
 
@@ -98,6 +100,18 @@ def archiver() -> None:
         clamd.configured_scanner(options.scanner_url, config)
         numbers = provider_accounts(config.numbers, options.meta_graph_url, token, os.environ)
     run("archiver", options, lambda: service(options, loaded, numbers))
+
+
+@click.command()
+def desk() -> None:
+    """Run the desk: where employees answer, in their browser."""
+    from desk.service import desk as service
+    from desk.service import signing_keys
+
+    options = load_settings(settings.DeskSettings)
+    with fail_on_wrong_settings():
+        signing_keys(options)
+    run("desk", options, lambda: service(options))
 
 
 @click.command()

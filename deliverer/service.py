@@ -42,6 +42,10 @@ from deliverer.meta.read_receipt_store import ReadReceiptStore
 from deliverer.meta.read_receipts import ATTEMPT_SECONDS, MAX_IN_FLIGHT, ReadReceiptSender
 from deliverer.meta.send_loop import WINDOW, SendLoop
 from deliverer.meta.send_outcomes import outcome_outbox
+from deliverer.meta.templates import template_watch
+from deliverer.meta.templates.template_page import ANSWER_BYTES
+from deliverer.meta.templates.template_store import TemplateStore
+from deliverer.meta.templates.template_watch import TemplateWatch
 from deliverer.meta.trial_store import record_trials
 from deliverer.owners.actions import owner_action_outbox
 from deliverer.owners.notice_delivery import EndedNotice, notice_record
@@ -283,8 +287,9 @@ async def _run_numbers(
         _run_sending(lookout, files, accounts, record_attempt) as sends,
         _run_read_receipts(lookout, accounts) as read_receipts,
         _run_health(lookout.pool, accounts, settings.webhook_url) as health,
+        _run_templates(lookout.pool, accounts) as templates,
     ):
-        yield [*sends, *read_receipts, health]
+        yield [*sends, *read_receipts, health, templates]
 
 
 @asynccontextmanager
@@ -345,6 +350,20 @@ async def _run_health(
     ) as client:
         outside = Outside(client, fetch_certificate, webhook_url)
         watch = HealthWatch(HealthStore(pool, accounts), accounts, outside)
+        async with background_task(watch.run()) as task:
+            yield task
+
+
+@asynccontextmanager
+async def _run_templates(
+    pool: Pool, accounts: Mapping[str, Account]
+) -> AsyncIterator["asyncio.Task[None]"]:
+    """Run the task that asks for the templates of our numbers, with a connection of its own."""
+    async with http_client(
+        template_watch.CONNECTIONS, template_watch.REQUEST_SECONDS, answer_bytes=ANSWER_BYTES
+    ) as client:
+        store = TemplateStore(pool, {number: each.name for number, each in accounts.items()})
+        watch = TemplateWatch(store, accounts, client)
         async with background_task(watch.run()) as task:
             yield task
 

@@ -1,4 +1,4 @@
-"""Write the OpenAPI documents of both APIs into a folder, where Spectral reads them."""
+"""Write the OpenAPI documents of all APIs into a folder, where Spectral reads them."""
 
 import json
 import sys
@@ -6,8 +6,9 @@ from pathlib import Path
 
 from archiver.openapi import document as archiver
 from gateway.api_docs.document import document as gateway
+from router.api.openapi import document as router
 
-DOCUMENTS = {"gateway": gateway, "archiver": archiver}
+DOCUMENTS = {"gateway": gateway, "router": router, "archiver": archiver}
 
 
 def write_documents(folder: Path) -> None:

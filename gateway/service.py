@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from gateway.api.access_routes import AccessRoutes
 from gateway.api.command_store import CommandStore
 from gateway.api.message_routes import MessageRoutes
+from gateway.api.template_routes import TemplateRoutes
+from gateway.api.template_store import TemplateStore
 from gateway.api_docs.document import document
 from gateway.destinations.routes import DestinationRoutes
 from gateway.ended_rows import CLEARINGS
@@ -65,7 +68,7 @@ async def gateway(
         client = ClientCertificate(settings.meta_client_name_header, settings.meta_client_name)
         webhook = Webhook(intake, endpoints, config, client)
         version = ActiveVersion(loaded)
-        api, tasks = await enter(_api(settings, version, pool, intake))
+        api, tasks = await enter(run_api(settings, version, pool, intake))
 
         async def obstacles() -> list[str]:
             return link.obstacles() + ([] if RING.ready.is_set() else [NO_KEYS])
@@ -92,14 +95,25 @@ def all_routes(webhook: Webhook, api: Sequence[Route]) -> list[Route]:
 
 
 def api_routes(
-    messages: MessageRoutes, media: MediaRoutes, owners: DestinationRoutes, tokens: TokenStore
+    access: AccessRoutes,
+    messages: MessageRoutes,
+    templates: TemplateRoutes,
+    media: MediaRoutes,
+    owners: DestinationRoutes,
+    tokens: TokenStore,
 ) -> list[Route]:
     """Return what CRMs call."""
-    return [*messages.routes(), *media.routes(tokens), *owners.routes()]
+    return [
+        *access.routes(),
+        *messages.routes(),
+        *templates.routes(),
+        *media.routes(tokens),
+        *owners.routes(),
+    ]
 
 
 @asynccontextmanager
-async def _api(
+async def run_api(
     settings: GatewaySettings, version: ActiveVersion, pool: Pool, intake: Intake
 ) -> AsyncIterator[tuple[list[Route], list["asyncio.Task[None]"]]]:
     """Yield the routes that CRMs call, and the background tasks that they need."""
@@ -111,13 +125,17 @@ async def _api(
         background_task(media.sweep()) as sweep,
         background_task(clear_periodically(pool, CLEARINGS, config.terms.model_dump())) as clear,
     ):
+        access = AccessRoutes(config, ring)
         api = MessageRoutes(intake, CommandStore(pool), uploads, config, ring)
+        templates = TemplateRoutes(TemplateStore(pool), config, ring)
         owners = DestinationRoutes(pool, config, ring)
 
         async def apply(new: LoadedConfig) -> None:
+            access.reload(new.config)
             api.reload(new.config)
             owners.reload(new.config)
             ring.reload(new.config)
 
         async with background_task(watch_config(settings.config, version, load, apply)) as watch:
-            yield api_routes(api, media, owners, ring), [ring.task, sweep, clear, watch]
+            routes = api_routes(access, api, templates, media, owners, ring)
+            yield routes, [ring.task, sweep, clear, watch]

@@ -4,6 +4,7 @@ A version is put on record before anything is decided by it.
 """
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from router.model.work import Hash, RoutingContext
@@ -14,7 +15,7 @@ from services import clock
 from services.amqp import topology
 from services.amqp.publisher import Publisher, publish_until_confirmed
 from services.config.loader import LoadedConfig, load
-from services.config.model import ConfigError
+from services.config.model import ConfigError, Configuration
 from services.config.reload import ActiveVersion, watch_config
 from services.contract import ArchiveBatch
 from services.postgres.database import retry_while_unavailable
@@ -30,6 +31,13 @@ class ActiveRules:
         self._store, self._archive, self._hash = store, archive, hash
         self._context: RoutingContext | None = None
         self._is_active = asyncio.Event()
+        self._followers: list[Callable[[Configuration], None]] = []
+
+    def follow(self, apply: Callable[[Configuration], None]) -> None:
+        """Call `apply` with the configuration of each version that is in force from now on."""
+        self._followers.append(apply)
+        if self._context:
+            apply(self._context.config)
 
     async def context(self) -> RoutingContext:
         """Wait for a version in force, and return its context for one whole batch."""
@@ -51,6 +59,8 @@ class ActiveRules:
         await self._record(config)
         self._context = context
         self._is_active.set()
+        for apply in self._followers:
+            apply(context.config)
 
     async def _record(self, config: LoadedConfig) -> None:
         """Store a version and publish its record.

@@ -6,6 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from router.active_rules import ActiveRules
+from router.api.openapi import document
+from router.api.routes import RuleRoutes
 from router.budget_monitor import BudgetMonitor
 from router.ended_rows import clearings
 from router.handlers.units import keyed_hash
@@ -21,24 +23,27 @@ from services.amqp.consumer import Consumer, run_consumer
 from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher
 from services.amqp.shared_queues import shared_queues
+from services.api import docs_page
 from services.clearing import clear_periodically
 from services.config.loader import LoadedConfig
 from services.config.model import Configuration
 from services.config.reload import ActiveVersion
 from services.config.settings import RouterSettings, derive_key
 from services.drained_queues import drained_queue_reports
-from services.http.application import operations_app
+from services.http.application import Route, api_app, operations_app
 from services.http.server import serve
 from services.http.service_status import PartitionStatus, ServiceParts
+from services.http.token_store import environment_tokens, run_token_store
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool
 from services.published_batches import published_batch_reports
 from services.tasks import background_task
 from services.working_keys import sealing_pool
 
-POOL_SIZE = 8
+POOL_SIZE = 10
 """Connections to PostgreSQL: one for each active partition, two for the relay of timers, one each
-for sharing, retries, budgets, silence and clearing now and then, and some room."""
+for sharing, retries, budgets, silence and clearing now and then, two for calls of the API and their
+tokens, and some room."""
 
 
 @asynccontextmanager
@@ -80,11 +85,32 @@ async def router(
             return rules.problems() + await readiness_problems(pool, consumers)
 
         parts = partial(_parts, consumers, partitions)
-        operations = operations_app(problems, lambda: version.status, parts)
-        await enter(serve(operations, settings.bind, settings.router_ops_port))
-        consumer_tasks = [consumer.task for consumer in consumers]
-        links = outgoing.task, incoming.task, keys, sharing, drained, published
-        yield first_failure(*links, rules_task, *side_tasks, *consumer_tasks)
+        app = operations_app(problems, lambda: version.status, parts)
+        await enter(serve(app, settings.bind, settings.router_ops_port))
+        ring = await enter(_api(settings, version, pool, rules))
+        links = outgoing.task, incoming.task, keys, sharing, drained, published, ring
+        yield first_failure(*links, rules_task, *side_tasks, *(each.task for each in consumers))
+
+
+def all_routes(rules: RuleRoutes) -> list[Route]:
+    """Return all that the router serves; the document describes each."""
+    return [*rules.routes(), *docs_page.routes(document)]
+
+
+@asynccontextmanager
+async def _api(
+    settings: RouterSettings, version: ActiveVersion, pool: Pool, rules: ActiveRules
+) -> AsyncIterator["asyncio.Task[None]"]:
+    """Serve the API; yields the task that reads its tokens. Several routers of one machine share
+    the port: each answers alike. A router has no way out of its network, unless people are to use
+    this: so it asks an identity provider nothing before one of them comes."""
+    config = version.loaded.config
+    given = environment_tokens(settings, config)
+    async with run_token_store(pool, given, config, keys_ahead=False) as ring:
+        rules.follow(ring.reload)
+        app = api_app(all_routes(RuleRoutes(pool, rules.context, ring)))
+        async with serve(app, settings.bind, settings.router_port, shared=True):
+            yield ring.task
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""The sandbox as a service: Meta, CRMs, phones and desks behind one address."""
+"""The sandbox as a service: Meta, CRMs, phones, desks and an identity provider, at one address."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,6 +16,8 @@ from sandbox.crm.desk import Desk
 from sandbox.crm.postkamer_client import PostkamerClient
 from sandbox.crm.receiver import CrmReceiver
 from sandbox.event_stream import EventStream
+from sandbox.identity.client import Client
+from sandbox.identity.routes import ENTRANCES, IdentityRoutes
 from sandbox.ita.routes import ItaRoutes
 from sandbox.meta import webhook_sender
 from sandbox.meta.graph_api import GraphApi
@@ -23,9 +25,11 @@ from sandbox.meta.handsets import Handsets
 from sandbox.meta.health_routes import HealthRoutes
 from sandbox.meta.media_routes import MediaRoutes
 from sandbox.meta.media_store import MediaStore
+from sandbox.meta.message_templates import TemplatesOfAll
 from sandbox.meta.number_directory import NumberDirectory
 from sandbox.meta.number_health import HealthOfAll
 from sandbox.meta.number_move_routes import NumberMoveRoutes
+from sandbox.meta.template_routes import TemplateRoutes
 from sandbox.meta.webhook_sender import WebhookSender
 from sandbox.meta.world import World
 from sandbox.openklant.control import Control
@@ -76,7 +80,8 @@ async def run_sandbox(settings: SandboxSettings) -> AsyncIterator[RunningSandbox
         crms = [*crm.routes(), *openklant.routes(), *ita.routes()]
         addresses = [address for _, address in settings.ops_urls]
         rules = RulesWatch(http, addresses, settings.config, world.stream)
-        routes = [*graph.routes(), *crms, *desks, *other_routes(world)]
+        people = make_identity(settings, http).routes()
+        routes = [*graph.routes(), *crms, *desks, *people, *other_routes(world)]
         app = api_app(routes)
         app.middlewares.append(own_pages_only)
         async with (
@@ -117,8 +122,14 @@ def make_world(settings: SandboxSettings, town: Town, http: aiohttp.ClientSessio
         handsets=Handsets(),
         media=MediaStore(chance),
         health=HealthOfAll(),
+        templates=TemplatesOfAll(),
         chance=chance,
     )
+
+
+def make_identity(settings: SandboxSettings, http: aiohttp.ClientSession) -> IdentityRoutes:
+    desk = Client(settings.desk_client_id, settings.desk_client_secret, settings.desk_url)
+    return IdentityRoutes(http, desk, settings.token_seconds)
 
 
 def other_routes(world: World) -> list[web.RouteDef]:
@@ -127,6 +138,7 @@ def other_routes(world: World) -> list[web.RouteDef]:
     media = MediaRoutes(world)
     return [
         *HealthRoutes(world, media.describe).routes(),  # before the files, whose ids are any word
+        *TemplateRoutes(world).routes(),
         *media.routes(),
         *NumberMoveRoutes(world).routes(),
         *Phone(world, page_server.list_samples(files)).routes(),
@@ -140,6 +152,14 @@ async def own_pages_only(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     """Refuse requests that another site makes through the user's browser."""
-    if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
+    is_foreign = request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}
+    if is_foreign and not enters(request):
         return problem_response(403, "only the sandbox's own page may ask this")
     return await handler(request)
+
+
+def enters(request: web.Request) -> bool:
+    """Return True if a browser goes to the identity provider as a whole, as a client sends it."""
+    asked = request.headers.get("Sec-Fetch-Mode"), request.headers.get("Sec-Fetch-Dest")
+    is_navigation = request.method == "GET" and asked == ("navigate", "document")
+    return is_navigation and request.path in ENTRANCES

@@ -15,6 +15,8 @@ from sandbox.openklant.versions import API_VERSIONS, NEWEST, Version
 from services.config.settings import SettingsError, parse_ops_urls, read
 
 HIGHEST_PORT = 65_535
+LONGEST_TOKEN_SECONDS = 24 * 60 * 60
+"""Longest life of an access token: the APIs take none that lives longer."""
 
 
 class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +46,12 @@ class SandboxSettings(msgspec.Struct, frozen=True, kw_only=True):
     rules that they refused."""
     limits: bool = False
     """True if the Graph API applies Meta's rate limits: 80 messages/s a number, 45 a citizen."""
+    desk_url: str = "http://127.0.0.1:8070"
+    """Public address of the desk, the one client of the identity provider."""
+    desk_client_id: str = "desk"
+    desk_client_secret: str = "sandbox-desk-secret"
+    token_seconds: int = 300
+    """Life of the access tokens that the identity provider gives."""
 
 
 def load(environ: Mapping[str, str]) -> SandboxSettings:
@@ -106,6 +114,12 @@ def _whole(text: str) -> int:
         raise ValueError("expected a whole number") from error
 
 
+def _token_seconds(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= LONGEST_TOKEN_SECONDS:
+        raise ValueError(f"expected a number of seconds from 1 to {LONGEST_TOKEN_SECONDS}")
+    return int(text)
+
+
 def _range(text: str) -> tuple[float, float]:
     try:
         least, most = (float(part) for part in text.split("-"))
@@ -139,4 +153,8 @@ VARIABLES: dict[str, tuple[str, Callable[[str], object]]] = {
     "status_seconds": ("POSTKAMER_SANDBOX_STATUS_SECONDS", _range),
     "ops_urls": ("POSTKAMER_OPS_URLS", parse_ops_urls),
     "limits": ("POSTKAMER_SANDBOX_LIMITS", _use_limits),
+    "desk_url": ("POSTKAMER_DESK_URL", _url),
+    "desk_client_id": ("POSTKAMER_DESK_CLIENT_ID", str),
+    "desk_client_secret": ("POSTKAMER_DESK_CLIENT_SECRET", str),
+    "token_seconds": ("POSTKAMER_SANDBOX_TOKEN_SECONDS", _token_seconds),
 }

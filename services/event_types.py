@@ -1,4 +1,5 @@
-"""Types of the events that CRMs receive. Each is on the wire, so its value never changes. Pure."""
+"""Types and source of the events that CRMs receive. They are on the wire, so none ever changes.
+Pure."""
 
 from typing import Final
 
@@ -17,3 +18,8 @@ CASE_LINKED: Final = "nl.postkamer.conversation-linked.v1"
 REOPENED: Final = "nl.postkamer.conversation-reopened.v1"
 COMMAND_REFUSED: Final = "nl.postkamer.command-refused.v1"
 DESTINATION_STATE_CHANGED: Final = "nl.postkamer.destination-state-changed.v1"
+
+
+def event_source(tenant: str) -> str:
+    """Return the `source` of a municipality's events: a receiver knows by it whose an event is."""
+    return f"urn:nld:gemeente-{tenant}.systeem:postkamer"

@@ -5,7 +5,6 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from cli.check import shadowed, unreachable, unsatisfiable
-from router.ruleset.context import compile_opening_hours as hours_by_department
 from router.ruleset.validation import Fault, rules_for
 from services.calendar import opening_hours
 from services.calendar.opening_hours import AMSTERDAM, Closing
@@ -53,7 +52,7 @@ def format_warning(warning: ConfigFault) -> str:
 
 
 def _never_open(config: Configuration, now: datetime) -> Iterator[Fault]:
-    hours = hours_by_department(config)
+    hours = config.opening_hours()
     for n, d in enumerate(config.departments):
         if opening_hours.never_opens(hours[d.tenant, d.id], now):
             yield ("departments", n, "hours"), f"department {d.id} of {d.tenant} never opens again"
@@ -167,6 +166,18 @@ def _unencrypted(config: Configuration) -> Iterator[Fault]:
             yield (*where, "oauth", "token_url"), f"{subject}: its token_url is not https"
 
 
+def _stand_ins(config: Configuration) -> Iterator[Fault]:
+    """Warn in production about a provider like that of the sandbox, where anyone logs in as anyone.
+    OpenID Connect asks for https in the issuer of each real one."""
+    if config.environment != "production":
+        return
+    for n, provider in enumerate(config.identity_providers):
+        if not provider.issuer.startswith("https://"):
+            where = ("identity_providers", n, "issuer")
+            subject = f"identity provider {provider.id}"
+            yield where, f"{subject}: its issuer is not https; the sandbox's proves nobody"
+
+
 def _open_klants(config: Configuration) -> Iterator[Fault]:
     for n, d in enumerate(config.destinations):
         if d.kind != "openklant":
@@ -230,6 +241,7 @@ CHECKS: tuple[Callable[[Configuration], Iterator[Fault]], ...] = (
     _categories,
     _unnamed_portfolios,
     _unencrypted,
+    _stand_ins,
     _open_klants,
     _shared_actors,
 )

@@ -1,36 +1,9 @@
-"""Approvals of versions of the rules: who stands for a version, and since when."""
-
-from collections.abc import Iterable
-from datetime import datetime
-
-import msgspec
+"""Approvals of versions of the rules: a person stands for a version."""
 
 from cli.support.audit import Operation
 from cli.support.person import identify_person
-from services.contract import Identified
-from services.postgres.database import Connection, Pool
-
-MAX_APPROVALS = 20
-"""Most approvals of one version in a list, the first ones; a council has fewer who must agree."""
-
-
-class Approval(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A person who stands for a version."""
-
-    by: str
-    identified: Identified
-    at: datetime
-
-
-async def list_approvals(
-    tables: "Pool | Connection", versions: Iterable[str]
-) -> dict[str, list[Approval]]:
-    """Return the approvals of each version that has any, the first one first."""
-    found: dict[str, list[Approval]] = {}
-    for row in await tables.fetch(_APPROVALS, [*versions], MAX_APPROVALS):
-        approval = Approval(by=row["by"], identified=row["identified"], at=row["at"])
-        found.setdefault(row["version"], []).append(approval)
-    return found
+from router.store.versions import Approval
+from services.postgres.database import Connection
 
 
 async def approve_version(
@@ -48,11 +21,6 @@ async def approve_version(
     return approval, Operation(what="rules approve", about=version) if is_new else None
 
 
-_APPROVALS = """
-select known.version, approval.* from unnest($1::text[]) known (version) cross join lateral (
-    select by, identified, at from router.approval a where a.version = known.version
-    order by at, by limit $2) approval
-"""
 _APPROVE = """
 insert into router.approval (version, by, identified) values ($1, $2, $3)
 on conflict do nothing returning true

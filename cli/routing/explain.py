@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from cli.routing.explanation import OUTCOMES, explain
+from cli.routing.explanation import explain
 from cli.support.configuration import EXAMPLE, without_collection
 from cli.support.language import lang_option
 from cli.support.options import Time, json_option
 from cli.support.output import count, fail, print_note, print_result
+from router.explanation import OUTCOMES
 from services import clock
 from services.config import loader
 from services.config.model import ConfigError

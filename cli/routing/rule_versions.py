@@ -1,18 +1,14 @@
 """`postkamer rules`: list, show, compare, approve and restore the versions of rules and texts."""
 
-import difflib
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
-from uuid import UUID
+from typing import TypeVar
 
 import click
 import msgspec
 
-from cli.routing.approvals import Approval, approve_version, list_approvals
+from cli.routing.approvals import approve_version
 from cli.routing.rollback import BACKUP_SUFFIX, Plan, apply_plan, load_version, plan_rollback
 from cli.support.audit import Operation, parse_name, run_audited
 from cli.support.configuration import configured_path, load_valid_config, path_in_environment
@@ -20,6 +16,9 @@ from cli.support.database import with_database
 from cli.support.language import lang_option
 from cli.support.options import config_option, json_option
 from cli.support.output import CommandRefused, print_note, print_result
+from router.ruleset.file_diff import diff_files
+from router.store import versions as stored
+from router.store.versions import MAX_VERSIONS, Approval, VersionSummary, list_versions
 from services.config import loader
 from services.config.model import Configuration
 from services.postgres.database import Connection, Pool
@@ -60,57 +59,8 @@ WORDS = {
         "restart": "warning: {} differs: running services refuse that until they are restarted",
     },
 }
-MAX_VERSIONS = 1000
-"""Most versions in one list, the newest first: four years with a new one each working day."""
 T = TypeVar("T")
 Words = Mapping[str, str]
-
-
-class VersionSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A version without its files.
-
-    `record` is its id in the archive. `in_force`: the files of POSTKAMER_CONFIG are this version;
-    unset if that setting is missing or its files cannot be read. A name in the files themselves
-    (`approved_by`) is the first of the approvals, stated.
-    """
-
-    version: str
-    record: UUID
-    first_at: datetime
-    approvals: list[Approval]
-    in_force: bool | msgspec.UnsetType = msgspec.UNSET
-
-
-class FileDiff(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that differs between two versions: lines of a unified diff."""
-
-    name: str
-    diff: list[str]
-
-
-async def list_versions(pool: Pool, current: str = "") -> list[VersionSummary]:
-    """Return the versions, the newest first; `current` is the version in force, if known."""
-    rows = await pool.fetch(
-        "select version, record, first_at, approved_by from router.version"
-        " order by first_at desc, version limit $1",
-        MAX_VERSIONS,
-    )
-    approvals = await list_approvals(pool, [row["version"] for row in rows])
-    return [_summary(row, approvals.get(row["version"], []), current) for row in rows]
-
-
-def _summary(row: Any, approvals: list[Approval], current: str) -> VersionSummary:
-    version, first_at = row["version"], row["first_at"]
-    if row["approved_by"]:
-        in_files = Approval(by=row["approved_by"], identified="stated", at=first_at)
-        approvals = [in_files, *approvals]
-    return VersionSummary(
-        version=version,
-        record=row["record"],
-        first_at=first_at,
-        approvals=approvals,
-        in_force=version == current if current else msgspec.UNSET,
-    )
 
 
 def current_version(path: Path) -> str:
@@ -123,10 +73,10 @@ def current_version(path: Path) -> str:
 
 async def load_files(tables: "Pool | Connection", version: str) -> dict[str, str]:
     """Return the text of each file by its name; CommandRefused if there is no such version."""
-    files = await tables.fetchval("select files from router.version where version = $1", version)
+    files = await stored.load_files(tables, version)
     if files is None:
         raise CommandRefused(f"there is no version {version!r}: see postkamer rules list")
-    return msgspec.msgpack.decode(files, type=dict[str, str])
+    return files
 
 
 async def present_config(connection: Connection, path: Path) -> Configuration | None:
@@ -142,30 +92,6 @@ async def present_config(connection: Connection, path: Path) -> Configuration | 
 
 
 _NEWEST_FIRST = "select version from router.version order by first_at desc, version limit $1"
-
-
-def diff_files(one: dict[str, str], other: dict[str, str]) -> Iterator[FileDiff]:
-    """Yield the files that differ, by name. Pure."""
-    for name in sorted(one.keys() | other.keys()):
-        before, after = one.get(name), other.get(name)
-        if before != after:
-            lines = difflib.unified_diff(
-                _lines(before),
-                _lines(after),
-                f"a/{name}" if before is not None else "/dev/null",
-                f"b/{name}" if after is not None else "/dev/null",
-            )
-            yield FileDiff(name=name, diff=[part for line in lines for part in _diff_lines(line)])
-
-
-def _lines(text: str | None) -> list[str]:
-    return re.findall(r"[^\n]*\n|[^\n]+", text or "")
-
-
-def _diff_lines(line: str) -> Iterator[str]:
-    yield line.removesuffix("\n")
-    if not line.endswith("\n"):
-        yield "\\ No newline at end of file"
 
 
 @click.group("rules")

@@ -17,13 +17,13 @@ from deliverer.crm.destination_kind import (
 from deliverer.crm.http_receiver import DestinationEndpoint, HttpReceiver
 from deliverer.crm.oauth_session import oauth_session
 from deliverer.destinations import cloudevents
-from deliverer.destinations.cloudevents import key_of
 from deliverer.destinations.cloudevents_batches import BatchReceiver
 from deliverer.destinations.signing_secrets import SigningSecrets
 from deliverer.transport.connection_reuse import ConnectionReuse
 from deliverer.transport.http_client import http_client, system_tls_context
 from services.config.organisation import CloudEventsDestination
 from services.config.settings import resolve_env
+from services.http.webhook_signature import key_of
 from services.postgres.database import retry_while_unavailable
 from services.tasks import background_task
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from deliverer.crm.destination_kind import Keys
-from deliverer.destinations.cloudevents import key_of
 from services import clock
+from services.http.webhook_signature import key_of
 from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.shut_rows import ShutRows
 from services.sealing.columns import SECRET, bind

@@ -78,7 +78,7 @@ def start(
         supervisor.finish(supervisor.program("topology", declare, owner))
     write_private(folder / "environment", plan.settings_file(owner))
     for service in plan.SERVICES:
-        own = servers.settings_of(service.name) if service.is_real else {}
+        own = servers.settings_of(service.name) if service.has_database else {}
         program = supervisor.program(service.name, (*command, service.name), environment | own)
         supervisor.add(program, stack)
     for service in plan.SERVICES:
@@ -98,6 +98,7 @@ def installation_secrets(state: State, overrides: Mapping[str, str]) -> plan.Sec
         state.secret("working key", key),
         state.secret("crm secret", key),
         tokens,
+        state.secret("desk client secret"),
     )
 
 
@@ -106,13 +107,14 @@ def example(folder: Path, environment: Mapping[str, str]) -> Path:
     POSTKAMER_EXAMPLE asks for a change."""
     shipped = Path(environment["POSTKAMER_CONFIG"])
     port, variants = environment[plan.SANDBOX.variable], plan.variants(environment)
+    desk = environment[plan.DESK.variable]
     if port == str(plan.SANDBOX.default) and not variants:
         return shipped
     own = folder / shipped.parent.name
     for file in shipped.parent.rglob("*.toml"):
         copy = own / file.relative_to(shipped.parent)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(plan.example_for(file.read_text(), port, variants))
+        copy.write_text(plan.example_for(file.read_text(), port, desk, variants))
     return own / shipped.name
 
 

@@ -22,12 +22,18 @@ class Port:
 
 GATEWAY = Port("POSTKAMER_GATEWAY_PORT", 8080, "gateway API")
 GATEWAY_OPS = Port("POSTKAMER_GATEWAY_OPS_PORT", 9080, "gateway operations")
+ROUTER = Port("POSTKAMER_ROUTER_PORT", 8081, "router API")
 ROUTER_OPS = Port("POSTKAMER_ROUTER_OPS_PORT", 9081, "router operations")
 DELIVERER_OPS = Port("POSTKAMER_DELIVERER_OPS_PORT", 9082, "deliverer operations")
 ARCHIVER = Port("POSTKAMER_ARCHIVER_PORT", 8083, "archiver API")
 ARCHIVER_OPS = Port("POSTKAMER_ARCHIVER_OPS_PORT", 9083, "archiver operations")
+DESK = Port("POSTKAMER_DESK_PORT", 8070, "desk")
+DESK_OPS = Port("POSTKAMER_DESK_OPS_PORT", 9084, "desk operations")
 SANDBOX = Port("POSTKAMER_SANDBOX_PORT", 8090, "sandbox")
-PORTS = (SANDBOX, GATEWAY, GATEWAY_OPS, ROUTER_OPS, DELIVERER_OPS, ARCHIVER, ARCHIVER_OPS)
+PORTS = (
+    *(SANDBOX, DESK, DESK_OPS),
+    *(GATEWAY, GATEWAY_OPS, ROUTER, ROUTER_OPS, DELIVERER_OPS, ARCHIVER, ARCHIVER_OPS),
+)
 PROMETHEUS = Port("POSTKAMER_PROMETHEUS_PORT", 9090, "Prometheus")
 """Only with POSTKAMER_PROMETHEUS=yes."""
 
@@ -39,12 +45,15 @@ class Service:
     name: str
     port: Port
     path: str = "/health/ready"
-    is_real: bool = True
-    """True if it has a broker user and a database role of its own."""
+    has_database: bool = True
+    """True if it has a database role of its own."""
+    has_broker: bool = True
+    """True if it has a broker user of its own: the desk is a CRM, and has none."""
 
 
 SERVICES = (
-    Service("sandbox", SANDBOX, "/", is_real=False),
+    Service("sandbox", SANDBOX, "/", has_database=False, has_broker=False),
+    Service("desk", DESK_OPS, has_broker=False),
     Service("archiver", ARCHIVER_OPS),
     Service("deliverer", DELIVERER_OPS),
     Service("router", ROUTER_OPS),
@@ -53,7 +62,10 @@ SERVICES = (
 """Services in the order of starting. They stop in reverse: first those that accept work, last those
 that receive it."""
 
-REAL = tuple(service.name for service in SERVICES if service.is_real)
+REAL = tuple(service.name for service in SERVICES if service.has_broker)
+"""Services around the broker."""
+STORING = tuple(service.name for service in SERVICES if service.has_database)
+"""Services with tables."""
 
 FIXED = {
     "POSTKAMER_BIND": "127.0.0.1",
@@ -66,12 +78,17 @@ FIXED = {
 }
 """These are no secrets: they protect sandbox data, on ports of this machine only."""
 
-VARIANTS = ("always-open", "openklant")
+VARIANTS = ("always-open", "openklant", "desk")
 """Changes of the shipped example that POSTKAMER_EXAMPLE makes."""
 CRM = r"""^id = "crm"
 kind = "cloudevents"
 url = "http://127\.0\.0\.1:8090/crm/events"
 secret = "env:CRM_SECRET"$"""
+AT_DESK = """id = "crm"
+kind = "cloudevents"
+url = "http://127.0.0.1:8070/events"
+secret = "env:CRM_SECRET"
+"""
 OPEN_KLANT = """id = "crm"
 kind = "openklant"
 url = "http://127.0.0.1:8090/openklant/klantinteracties/api/v1"
@@ -94,6 +111,8 @@ class Secrets:
     """32 bytes in base64."""
     api_tokens: str
     """`name:token` pairs, comma separated; the sandbox and the command line use the first."""
+    desk_client_secret: str = "sandbox-desk-secret"
+    """Secret of the desk at the identity provider of the sandbox."""
 
 
 def environment(overrides: Mapping[str, str], *, root: Path, secrets: Secrets) -> dict[str, str]:
@@ -106,12 +125,14 @@ def environment(overrides: Mapping[str, str], *, root: Path, secrets: Secrets) -
     operations = {
         service.name: f"http://{host}:{chosen[service.port.variable]}"
         for service in SERVICES
-        if service.is_real
+        if service.has_database
     }
     addresses = {
         "POSTKAMER_OPS_URLS": ",".join(f"{name}={url}" for name, url in operations.items()),
         "POSTKAMER_GATEWAY_URL": f"http://{host}:{chosen[GATEWAY.variable]}",
         "POSTKAMER_ARCHIVER_URL": f"http://{host}:{chosen[ARCHIVER.variable]}",
+        "POSTKAMER_DESK_URL": f"http://{host}:{chosen[DESK.variable]}",
+        "POSTKAMER_DESK_ISSUER": f"http://{host}:{chosen[SANDBOX.variable]}/identity",
         "POSTKAMER_META_GRAPH_URL": f"http://{host}:{chosen[SANDBOX.variable]}/graph/v26.0",
     }
     defaults = {
@@ -122,6 +143,9 @@ def environment(overrides: Mapping[str, str], *, root: Path, secrets: Secrets) -
         "CRM_SECRET": f"whsec_{secrets.crm_secret}",
         "POSTKAMER_API_TOKENS": secrets.api_tokens,
         "POSTKAMER_API_TOKEN": first_token(secrets.api_tokens),
+        "POSTKAMER_DESK_CLIENT_ID": "desk",
+        "POSTKAMER_DESK_CLIENT_SECRET": secrets.desk_client_secret,
+        "POSTKAMER_DESK_SECRET": f"whsec_{secrets.crm_secret}",
     }
     return FIXED | ports | addresses | defaults | dict(overrides)
 
@@ -131,14 +155,18 @@ def first_token(tokens: str) -> str:
     return tokens.partition(",")[0].partition(":")[2].strip()
 
 
-def example_for(text: str, sandbox: str, variants: Collection[str] = ()) -> str:
-    """Return a file of the shipped configuration with its CRM at another port of this machine:
-    `always-open` without opening hours and closings, `openklant` with an Open Klant as its CRM."""
+def example_for(text: str, sandbox: str, desk: str, variants: Collection[str] = ()) -> str:
+    """Return a file of the shipped configuration with sandbox and desk at other ports of this
+    machine: `always-open` without opening hours and closings, `openklant` with an Open Klant as its
+    CRM, `desk` with the desk as its CRM."""
+    if "desk" in variants:
+        text = re.sub(CRM, AT_DESK.rstrip(), text, flags=re.MULTILINE)
     if "openklant" in variants:
         text = re.sub(CRM, OPEN_KLANT, text, flags=re.MULTILINE)
     if "always-open" in variants:
         text = re.sub(r"^\[\[closings\]\]\n(?:.+\n)*|^hours = .*\n", "", text, flags=re.MULTILINE)
-    return text.replace(f"//127.0.0.1:{SANDBOX.default}/", f"//127.0.0.1:{sandbox}/")
+    text = text.replace(f"//127.0.0.1:{SANDBOX.default}/", f"//127.0.0.1:{sandbox}/")
+    return text.replace(f"//127.0.0.1:{DESK.default}/", f"//127.0.0.1:{desk}/")
 
 
 def variants(environment: Mapping[str, str]) -> frozenset[str]:
@@ -203,11 +231,13 @@ def addresses(environment: Mapping[str, str]) -> str:
     alarms = "Prometheus", at(PROMETHEUS, "/alerts"), "Grafana: docs/operators/monitoring.md"
     rows = [
         ("Sandbox page", at(SANDBOX), "a citizen's phone, a CRM desk"),
+        ("Desk", at(DESK), "where employees answer"),
         ("Webhooks", at(GATEWAY, "/webhooks/whatsapp"), "signed with the app secret"),
         ("Gateway API", at(GATEWAY, "/v1/messages"), "POST to send, GET /{id} for its status"),
         ("Archiver API", at(ARCHIVER, "/v1/conversations"), "GET /{id}/messages"),
-        ("API pages", at(GATEWAY, "/v1/openapi.html"), at(ARCHIVER, "/v1/openapi.html")),
-        *[(f"Metrics {s.name}", at(s.port, "/metrics"), "") for s in SERVICES if s.is_real],
+        ("Router API", at(ROUTER, "/v1/rules/_explain"), "POST a sentence; GET /v1/rules/versions"),
+        *[("API page", at(port, "/v1/openapi.html"), "") for port in (GATEWAY, ARCHIVER, ROUTER)],
+        *[(f"Metrics {s.name}", at(s.port, "/metrics"), "") for s in SERVICES if s.has_database],
         *([alarms] if wants_prometheus(environment) else []),
         ("API token", "POSTKAMER_API_TOKEN", "in .local/environment; Authorization: Bearer ..."),
         ("Command line", ".venv/bin/postkamer", "first: set -a; . .local/environment; set +a"),

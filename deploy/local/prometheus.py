@@ -56,7 +56,7 @@ def configuration(shipped: str, environment: Mapping[str, str], broker_port: int
     the broker is another's. Pure."""
     text = shipped.replace("[rules.yml]", json.dumps([str(SHIPPED / "rules.yml")]))
     for service in plan.SERVICES:
-        if service.is_real:
+        if service.has_database:
             host, port = plan.address(service, environment)
             text = text.replace(f"{service.name}:{service.port.default}", f"{host}:{port}")
     if broker_port is None:

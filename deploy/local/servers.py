@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.errors import Refusal
-from deploy.local.plan import REAL, wants_prometheus
+from deploy.local.plan import REAL, STORING, wants_prometheus
 from deploy.local.postgresql import Database
 from deploy.local.process import Process
 from deploy.local.rabbitmq import Broker, Ports
@@ -100,7 +100,7 @@ class Servers:
     def settings_of(self, service: str) -> dict[str, str]:
         """Return the addresses of the servers for one service, with its own user."""
         settings = {}
-        if self.broker:
+        if self.broker and service in REAL:
             settings[AMQP] = self.broker.url_for(service, self._passwords("broker")[service])
         if self.database:
             role, password = f"postkamer_{service}", self._passwords("database")[service]
@@ -108,7 +108,8 @@ class Servers:
         return settings
 
     def _passwords(self, server: str) -> dict[str, str]:
-        return {name: self._state.secret(f"{server} {name}") for name in REAL}
+        names = REAL if server == "broker" else STORING
+        return {name: self._state.secret(f"{server} {name}") for name in names}
 
     def _stop(self, name: str, stop: Callable[[], bool]) -> None:
         self._report(f"{name} {'stopped' if stop() else 'killed'}")

@@ -121,7 +121,7 @@ class Watch:
         self.rules = rules
 
     def _ask_statuses(self) -> list[ServiceStatus | None]:
-        return [ask_status(each.address) for each in self.services if each.service.is_real]
+        return [ask_status(each.address) for each in self.services if each.service.has_database]
 
     def pause_seconds(self) -> float:
         """Return the time until the next look, unless a process ends before."""

@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from gateway.api_docs import examples
 from gateway.api_docs.destination_operations import DESTINATIONS
-from gateway.api_docs.operations import CHANGES, CONSENTS, NUMBERS, READ, SEND, UPLOAD
+from gateway.api_docs.operations import ACCESS, CHANGES, CONSENTS, NUMBERS, READ, SEND, UPLOAD
 from gateway.api_docs.parameters import HANDSHAKE
 from services.api.json_body import SLOW
 from services.api.openapi import build_document
@@ -82,7 +82,8 @@ API = Api(
         "messages": "Messages to citizens.",
         "consents": "Consent of citizens to messages that the municipality starts.",
         "conversations": "Changes of conversations, such as a transfer to another department.",
-        "numbers": "State and notice of a number, set by the contact centre.",
+        "access": "Rights of the token, and the departments of its municipality.",
+        "numbers": "State and notice of a number, set by the contact centre, and its templates.",
         "media": "Files to send.",
         "destinations": "Recovery by the owner of a destination: its deliveries and its secrets.",
         "webhook": "For Meta, and for providers that forward its webhooks.",
@@ -109,6 +110,7 @@ OPERATIONS = (
     READ,
     *CONSENTS,
     *CHANGES,
+    *ACCESS,
     *NUMBERS,
     UPLOAD,
     *DESTINATIONS,

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from services.event_types import event_source
+
 Json = dict[str, Any]
 
 CONVERSATION = "106540352242922-mfrggzdfmztwq2lknnwg23tpoa"
@@ -248,6 +250,96 @@ NUMBERS: Json = {
             "until": None,
             "notice": {"text": NOTICE["text"], "until": "2026-12-01T16:00:00Z"},
         }
+    ]
+}
+
+_HEADER: Json = {
+    "type": "header",
+    "format": "text",
+    "text": "Uw afspraak",
+    "buttons": [],
+}
+_BODY: Json = {
+    "type": "body",
+    "format": None,
+    "text": "Uw afspraak is op {{1}} om {{2}}. Kunt u niet? Zeg de afspraak dan af.",
+    "buttons": [],
+}
+_BUTTON: Json = {
+    "type": "url",
+    "text": "Afspraak bekijken",
+    "url": "https://www.almelo.nl/afspraak/{{1}}",
+    "phoneNumber": None,
+}
+_PARAMETER: Json = {
+    "component": "body",
+    "subType": None,
+    "index": None,
+    "type": "text",
+    "parameterName": None,
+}
+TEMPLATES: Json = {
+    "askedAt": "2026-11-30T08:14:03Z",
+    "complete": True,
+    "templates": [
+        {
+            "name": "afspraak_herinnering",
+            "language": "nl",
+            "category": "UTILITY",
+            "status": "APPROVED",
+            "quality": "GREEN",
+            "usable": True,
+            "reason": None,
+            "components": [
+                _HEADER,
+                _BODY,
+                {"type": "buttons", "format": None, "text": None, "buttons": [_BUTTON]},
+            ],
+            "parameters": [
+                _PARAMETER | {"sample": "3 december"},
+                _PARAMETER | {"sample": "10.15 uur"},
+                _PARAMETER
+                | {"component": "button", "subType": "url", "index": 0, "sample": "A-2026-118"},
+            ],
+        },
+        {
+            "name": "markt_verplaatst",
+            "language": "nl",
+            "category": "MARKETING",
+            "status": "PAUSED",
+            "quality": "RED",
+            "usable": False,
+            "reason": "paused",
+            "components": [_BODY | {"text": "De markt is deze week op het Marktplein."}],
+            "parameters": [],
+        },
+    ],
+}
+
+_CIVIL_AFFAIRS: Json = {"id": "burgerzaken", "name": "Burgerzaken", "confidential": False}
+ACCESS: Json = {
+    "tenant": {
+        "id": "voorbeeldstad",
+        "name": "Gemeente Voorbeeldstad",
+        "source": event_source("voorbeeldstad"),
+    },
+    "token": "keycloak:5f1d3c8e9a7b2046d1e8c3f0",
+    "person": "s.jansen",
+    "roles": ["send", "read"],
+    "departments": [_CIVIL_AFFAIRS],
+    "allDepartments": False,
+}
+DEPARTMENTS: Json = {
+    "departments": [
+        _CIVIL_AFFAIRS | {"yours": True, "openNow": True, "opensAt": None},
+        {
+            "id": "zorg-en-jeugd",
+            "name": "Zorg en Jeugd",
+            "confidential": True,
+            "yours": False,
+            "openNow": False,
+            "opensAt": "2026-11-30T08:00:00Z",
+        },
     ]
 }
 

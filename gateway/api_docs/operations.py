@@ -20,7 +20,15 @@ from gateway.api_docs.error_responses import (
     UNFIT_TEXT,
 )
 from gateway.api_docs.parameters import CONVERSATION, DISPOSITION, ID, KEY, NUMBER
-from gateway.api_docs.responses import Accepted, MediaAccepted, MessageStatus, Numbers
+from gateway.api_docs.responses import (
+    Accepted,
+    Departments,
+    MediaAccepted,
+    MessageStatus,
+    Numbers,
+    NumberTemplates,
+    TokenAccess,
+)
 from gateway.media import media_types
 from gateway.requests import changes, messages
 from services.api.operations import Answer, Content, Operation, ProblemExample
@@ -276,6 +284,39 @@ CONSENTS = (
 )
 
 
+ACCESS = (
+    Operation(
+        method="get",
+        path="/access",
+        id="readAccess",
+        tag="access",
+        summary="Read what this token is",
+        description="The municipality of the token, its person, its roles, and the departments"
+        " that it reaches. Ask when someone logs in, and with each new access token: rights follow"
+        " the configuration and the provider's groups.",
+        any_token=True,
+        answers={
+            200: Answer(description="The rights.", model=TokenAccess, example=examples.ACCESS)
+        },
+    ),
+    Operation(
+        method="get",
+        path="/departments",
+        id="listDepartments",
+        tag="access",
+        summary="List the departments of your municipality, and which of them are open",
+        description="All of them, to choose where a conversation goes. A confidential department is"
+        " listed too: conversations can be transferred to it.",
+        roles=["send"],
+        answers={
+            200: Answer(
+                description="The departments.", model=Departments, example=examples.DEPARTMENTS
+            )
+        },
+    ),
+)
+
+
 def _number_operation(
     method: Literal["put", "delete"],
     resource: str,
@@ -308,6 +349,24 @@ NUMBERS = (
         summary="List the numbers of your municipality, each with its state and notice",
         roles=[changes.CONTACT_CENTRE],
         answers={200: Answer(description="The numbers.", model=Numbers, example=examples.NUMBERS)},
+    ),
+    Operation(
+        method="get",
+        path="/numbers/{id}/templates",
+        id="listTemplates",
+        tag="numbers",
+        summary="List the templates of a number, and which of them can be used now",
+        description="As Meta listed them at `askedAt`: it is asked every hour, and within a minute"
+        " after it reports that a template changed. The components show what the citizen will see;"
+        " `parameters` are the values that a message with the template must give.",
+        roles=["send"],
+        parameters=[NUMBER],
+        answers={
+            200: Answer(
+                description="The templates.", model=NumberTemplates, example=examples.TEMPLATES
+            )
+        },
+        refusals={404: [NO_NUMBER]},
     ),
     _number_operation(
         "put",

@@ -43,7 +43,8 @@ NUMBER: Json = {
     "name": "id",
     "in": "path",
     "required": True,
-    "description": "Our id of the number, as `GET /v1/numbers` lists it.",
+    "description": "Our id of the number, as `GET /v1/numbers` lists it, and with which the ids of"
+    " its conversations begin.",
     "schema": {"type": "string", "pattern": "^[0-9]{5,32}$"},
     "example": examples.NUMBERS["numbers"][0]["id"],
 }

@@ -81,15 +81,23 @@ def _template_category(
     return _template(unit, item, category=item.event)
 
 
+def _template_change(
+    unit: WorkUnit, item: Notice, snapshot: Snapshot, context: RoutingContext
+) -> Changes:
+    """Record that a template changed: the deliverer asks Meta how it is now."""
+    return _template(unit, item)
+
+
 def _template(unit: WorkUnit, item: Notice, **values: str) -> Changes:
     name = text(item.value.get("message_template_name"))
     language = text(item.value.get("message_template_language"))
     if not (name and item.waba) or len(name) > TEMPLATE_NAME or len(item.waba + language) > WORD:
         return Changes()
     at = resolver.written_at(unit, parse_timestamp(item.stamp))
-    return Changes(
-        template=Template(waba=item.waba, name=name, language=language, changed_at=at, **values)
+    template = Template(
+        waba=item.waba, name=name, language=language, changed_at=at, noticed_at=unit.at, **values
     )
+    return Changes(template=template)
 
 
 def preference_holder(item: Notice) -> tuple[Identity, ...]:
@@ -119,6 +127,8 @@ def _preference(
 
 
 ACCOUNT_HANDLERS: dict[str, NoticeHandler] = {
+    "message_template_components_update": _template_change,
+    "message_template_quality_update": _template_change,
     "message_template_status_update": _template_status,
     "template_category_update": _template_category,
 }

@@ -32,7 +32,7 @@ class EarlyStatus(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 class Template(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Last report of Meta about a template. Some notices give its status, others only its
-    category."""
+    category, or only that it changed."""
 
     waba: str
     name: str
@@ -41,6 +41,8 @@ class Template(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     category: str = ""
     reason: str = ""
     changed_at: datetime
+    noticed_at: datetime | None = None
+    """Receipt of the last notice; None for a stored one, which no decision needs."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -51,7 +53,9 @@ class Template(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         whatever order the notices arrive."""
         category = notice.category or self.category
         late = not notice.status or (self.status and notice.changed_at < self.changed_at)
-        return msgspec.structs.replace(self if late else notice, category=category)
+        noticed = max(filter(None, (self.noticed_at, notice.noticed_at)), default=None)
+        last = self if late else notice
+        return msgspec.structs.replace(last, category=category, noticed_at=noticed)
 
 
 class Identity(msgspec.Struct, frozen=True, gc=False):

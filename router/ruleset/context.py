@@ -10,7 +10,6 @@ from router.model.work import Hash, RoutingContext
 from router.rules.engine import RuleTable, compile_rule_tables
 from router.rules.reasons import DUTCH, Reasons
 from router.ruleset.validation import validate
-from services.calendar.opening_hours import Hours, compile_hours
 from services.config.loader import LoadedConfig
 from services.config.model import Configuration
 from services.contract import Record
@@ -45,7 +44,7 @@ def build_context(
         config=config,
         rules=_compile_rules(loaded, few_texts=few_texts, reasons=reasons),
         hash=hash,
-        hours=compile_opening_hours(config),
+        hours=config.opening_hours(),
         contacts=index_contacts(config),
         texts=loaded.texts,
         version=loaded.version,
@@ -61,16 +60,6 @@ def _compile_rules(
     except re2.error:  # the patterns take too much memory together
         validate(loaded)
         raise
-
-
-def compile_opening_hours(config: Configuration) -> dict[tuple[str, str], Hours]:
-    """Return the opening hours of each department, with the closings that apply to it."""
-    return {
-        (d.tenant, d.id): compile_hours(
-            d.hours, [c for c in config.closings if c.holds_for(d.tenant, d.id)]
-        )
-        for d in config.departments
-    }
 
 
 def index_contacts(config: Configuration) -> dict[tuple[str, str], tuple[str, ...]]:

@@ -107,7 +107,7 @@ async def _save_templates_and_opt_outs(connection: Connection, changes: Sequence
         latest.add_opt_out(choice)
     if templates := latest.templates.loaded():
         rows = [msgspec.structs.astuple(templates[key]) for key in sorted(templates)]
-        await connection.execute(UPSERT_TEMPLATE, *columns(rows, 7))
+        await connection.execute(UPSERT_TEMPLATE, *columns(rows, 8))
     if opt_outs := latest.opt_outs.loaded():
         rows = [msgspec.structs.astuple(opt_outs[key]) for key in sorted(opt_outs)]
         await connection.execute(UPSERT_OPT_OUT, *columns(rows, 5))
@@ -330,11 +330,13 @@ where m.heard_at <= excluded.heard_at
 
 # The status that Meta gave last counts, in whatever order it came, as in `Template.then`.
 UPSERT_TEMPLATE = """
-insert into router.template as t (waba, name, language, status, category, reason, changed_at)
+insert into router.template as t
+    (waba, name, language, status, category, reason, changed_at, noticed_at)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-    $7::timestamptz[])
+    $7::timestamptz[], $8::timestamptz[])
 on conflict (waba, name, language) do update set
     category = coalesce(nullif(excluded.category, ''), t.category),
+    noticed_at = greatest(t.noticed_at, excluded.noticed_at),
     (status, reason, changed_at) = (
         select n.status, n.reason, n.changed_at
         from (values (0, excluded.status, excluded.reason, excluded.changed_at),

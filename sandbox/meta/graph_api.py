@@ -10,7 +10,13 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from sandbox.meta import graph_errors, send_validation, status_timing, webhook_payloads
+from sandbox.meta import (
+    graph_errors,
+    message_templates,
+    send_validation,
+    status_timing,
+    webhook_payloads,
+)
 from sandbox.meta.access import ApiAccess, Caller
 from sandbox.meta.handsets import ID_LENGTH
 from sandbox.meta.pricing import MonthlyPrices
@@ -63,7 +69,14 @@ class GraphApi:
         if isinstance(send, Refusal):
             return self._access.refuse(send)
         assert caller.number, "both doors name one for messages"
+        if send.type == "template" and (fault := self._template_fault(caller.number, send)):
+            return self._access.refuse(fault)
         return await self._respond(request, self._make_sent(caller.number, send), send)
+
+    def _template_fault(self, number: Number, send: Send) -> Refusal | None:
+        templates = self._world.templates.of(number.account)
+        code, details = message_templates.send_fault(send.content, templates)
+        return Refusal(graph_errors.ERRORS[code], details) if code else None
 
     def _read_receipt(self, body: send_validation.Json) -> web.Response:
         if fault := send_validation.read_receipt_fault(body):

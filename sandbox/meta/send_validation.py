@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from sandbox.meta import message_templates
 from sandbox.meta.graph_errors import ERRORS, GraphError
 
 Json = dict[str, Any]
@@ -198,7 +199,7 @@ CONTENT: dict[str, Shape] = {
     "location": {"latitude": _number, "longitude": _number},
     "reaction": {"message_id": 1024, "emoji": _string},
     "sticker": _media,
-    "template": {"name": 512, "language": {"code": 20}},
+    "template": message_templates.SHAPE,
     "text": {"body": 4096},
     "video": _media,
 }

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from sandbox.meta.graph_errors import status_error
+from sandbox.meta.message_templates import TemplateChange
 from sandbox.organisation import Carrier, Number
 
 Json = dict[str, Any]
@@ -127,6 +128,36 @@ def status(sent: Sent, name: str, at: datetime, code: int = 0) -> Json:
         return _envelope(sent.number, {"statuses": [entry]})
     contact = {"user_id": sent.bsuid} | ({"wa_id": sent.phone} if sent.phone else {})
     return _envelope(sent.number, {"contacts": [contact], "statuses": [entry]})
+
+
+def template_notices(before: Json, change: TemplateChange) -> list[tuple[str, Json]]:
+    """Return field and value of what Meta reports when a template changes."""
+    value: Json = {
+        "message_template_id": int(before["id"]),
+        "message_template_name": change.name,
+        "message_template_language": change.language,
+    }
+    notices: list[tuple[str, Json]] = []
+    if change.status:
+        status = {"event": change.status, "reason": change.reason}
+        category = {"message_template_category": before["category"]}
+        notices.append(("message_template_status_update", value | status | category))
+    if change.quality:
+        scores = {
+            "previous_quality_score": before["quality_score"]["score"],
+            "new_quality_score": change.quality,
+        }
+        notices.append(("message_template_quality_update", value | scores))
+    return notices
+
+
+def account_notice(number: Number, field: str, value: Json, at: datetime) -> Json:
+    """Return the body with a notice about the account of a number."""
+    entry = {"id": number.account, "time": int(at.timestamp())}
+    return {
+        "object": "whatsapp_business_account",
+        "entry": [entry | {"changes": [{"value": value, "field": field}]}],
+    }
 
 
 def _envelope(number: Number, part: Json) -> Json:

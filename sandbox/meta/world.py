@@ -7,6 +7,7 @@ import msgspec
 from sandbox.event_stream import EventStream
 from sandbox.meta.handsets import Handsets
 from sandbox.meta.media_store import MediaStore
+from sandbox.meta.message_templates import TemplatesOfAll
 from sandbox.meta.number_directory import NumberDirectory
 from sandbox.meta.number_health import HealthOfAll
 from sandbox.meta.webhook_sender import WebhookSender
@@ -23,4 +24,5 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     handsets: Handsets
     media: MediaStore
     health: HealthOfAll
+    templates: TemplatesOfAll
     chance: Random

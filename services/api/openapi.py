@@ -17,6 +17,7 @@ from services.api.operations import (
     HEADERS_OF,
     PORT_REFUSALS,
     RATES,
+    ROLE_REFUSALS,
     TITLES,
     TOKEN_REFUSALS,
     Answer,
@@ -80,7 +81,7 @@ def _operation(operation: Operation, names: Mapping[int, Json]) -> Json:
         "description": _description(operation),
         "parameters": list(operation.parameters),
         "responses": dict(_responses(operation, names)),
-        "security": [{"bearer": []}] if operation.roles else list(operation.security),
+        "security": [{"bearer": []}] if operation.needs_token else list(operation.security),
     }
     if operation.roles:
         described["x-roles"] = list(operation.roles)
@@ -91,7 +92,8 @@ def _operation(operation: Operation, names: Mapping[int, Json]) -> Json:
 
 def _description(operation: Operation) -> str:
     roles = " or ".join(f"`{role}`" for role in operation.roles)
-    needs = f"Needs the role {roles}." if roles else ""
+    needs = "Needs a token, whatever its roles." if operation.any_token else ""
+    needs = f"Needs the role {roles}." if roles else needs
     return "\n\n".join(filter(None, (operation.description, needs)))
 
 
@@ -116,7 +118,8 @@ def _words(name: str) -> str:
 def _responses(operation: Operation, names: Mapping[int, Json]) -> Iterator[tuple[str, Json]]:
     for status, answer in sorted(operation.answers.items()):
         yield str(status), _answer(answer, operation, names)
-    common = PORT_REFUSALS | (TOKEN_REFUSALS if operation.roles else {})
+    common = PORT_REFUSALS | (TOKEN_REFUSALS if operation.needs_token else {})
+    common |= ROLE_REFUSALS if operation.roles else {}
     for status, ways in sorted((common | dict(operation.refusals)).items()):
         yield str(status), _refusal(status, ways, operation)
 
@@ -155,7 +158,7 @@ def _refusal(status: int, ways: Sequence[ProblemExample], operation: Operation) 
 
 def _headers(counted: Operation | None, others: Sequence[str]) -> Json:
     """Describe the headers of an answer; `counted` is the operation if the rate limit counts it."""
-    rates = RATES if counted and counted.roles else ()
+    rates = RATES if counted and counted.needs_token else ()
     names = ("API-Version", *rates, *others)
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 

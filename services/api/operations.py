@@ -111,14 +111,20 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     description: str = ""
     roles: Sequence[str] = ()
-    """Roles of which a token needs one. Without any, no token is needed, and `security` describes
-    what is."""
+    """Roles of which a token needs one. Without any, no token is needed unless `any_token`, and
+    `security` describes what is."""
+    any_token: bool = False
+    """True if every valid token may call it, whatever its roles."""
     security: Sequence[Mapping[str, Sequence[str]]] = ()
     parameters: Sequence[Json] = ()
     content: Content | None = None
     answers: Mapping[int, Answer]
     refusals: Mapping[int, Sequence[ProblemExample]] = {}
     at_root: bool = False
+
+    @property
+    def needs_token(self) -> bool:
+        return self.any_token or bool(self.roles)
 
 
 class Api(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,13 +198,16 @@ AWAY = ProblemExample(
     "the database does not answer",
     "Nothing is wrong with the request: try again after Retry-After, an order with the same key.",
 )
+ROLE_REFUSALS: dict[int, Sequence[ProblemExample]] = {
+    403: [ProblemExample("this token has not the role {role}", "The token has not the role.")]
+}
+"""Refusals of every operation that needs a role."""
 TOKEN_REFUSALS: dict[int, Sequence[ProblemExample]] = {
     401: [
         ProblemExample(
             "a bearer token is needed", "Without a token, or with one that is not valid."
         )
     ],
-    403: [ProblemExample("this token has not the role {role}", "The token has not the role.")],
     429: [
         ProblemExample("this token asks more often than it may", "Too many requests of this token.")
     ],

@@ -10,7 +10,7 @@ import msgspec
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from services.calendar.opening_hours import Closing
+from services.calendar.opening_hours import Closing, Hours, compile_hours
 from services.config.cross_references import OPTIONAL, cross_reference_errors, repeated_ids
 from services.config.identity import IdentityGrant, IdentityProvider
 from services.config.numbers import Number
@@ -145,6 +145,15 @@ class Configuration(ConfigModel):
     def ordinary_departments(self, tenant: str) -> frozenset[str]:
         """Return the departments of a municipality that are not confidential."""
         return self._ordinary_departments.get(tenant, frozenset())
+
+    def opening_hours(self) -> dict[tuple[str, str], Hours]:
+        """Compile the opening hours of each department, with the closings that hold for it."""
+        return {
+            (d.tenant, d.id): compile_hours(
+                d.hours, [c for c in self.closings if c.holds_for(d.tenant, d.id)]
+            )
+            for d in self.departments
+        }
 
     def confidential(self, tenant: str, departments: Iterable[str]) -> bool:
         """Return True if one of these departments is confidential."""

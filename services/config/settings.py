@@ -190,7 +190,7 @@ Tokens = Annotated[
 ]
 """Pairs of a name (`name@municipality` if there are several) and a token. A name has two tokens
 while its token is being replaced."""
-TestTokens = Annotated[tuple[tuple[str, SecretStr], ...], BeforeValidator(_parse_tokens)]
+OptionalTokens = Annotated[tuple[tuple[str, SecretStr], ...], BeforeValidator(_parse_tokens)]
 Keys = Annotated[
     tuple[Annotated[SecretStr, AfterValidator(_check_key)], ...],
     BeforeValidator(_split),
@@ -276,15 +276,20 @@ class WorkingKeySettings(BaseModel):
     working_key: Keys
 
 
-class Settings(DatabaseSettings, BrokerSettings, WorkingKeySettings):
-    """Settings of every service."""
+class ProcessSettings(DatabaseSettings, WorkingKeySettings):
+    """Settings of every process that runs for long, the desk's too."""
 
-    config: Path
     bind: str = "127.0.0.1"
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     traces_url: Url = ""
     """Address to which traces are sent in OTLP over HTTP; '' sends none, unless OpenTelemetry's own
     variables name a collector."""
+
+
+class Settings(ProcessSettings, BrokerSettings):
+    """Settings of the services around the broker."""
+
+    config: Path
 
 
 class TokenSettings(BaseModel):
@@ -293,7 +298,7 @@ class TokenSettings(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     api_tokens: Tokens
-    test_tokens: TestTokens = ()
+    test_tokens: OptionalTokens = ()
     """Tokens with which nothing reaches Meta."""
 
 
@@ -345,8 +350,12 @@ class GatewaySettings(Settings, TokenSettings):
     gateway_ops_port: Port = 9080
 
 
-class RouterSettings(Settings):
+class RouterSettings(Settings, TokenSettings):
     archive_key: Keys
+    api_tokens: OptionalTokens = ()
+    """Unlike gateway and archiver it needs none: those of the database and of persons are enough to
+    try and read the rules."""
+    router_port: Port = 8081
     router_ops_port: Port = 9081
 
 
@@ -399,6 +408,30 @@ class ArchiverSettings(Settings, TokenSettings, SignerSettings, TimestampSetting
     """URL of clamd; '' scans no file."""
     archiver_port: Port = 8083
     archiver_ops_port: Port = 9083
+
+
+class DeskSettings(ProcessSettings):
+    """Settings of the desk, which is a CRM: it knows the APIs by their addresses, and the provider
+    at which employees log in."""
+
+    gateway_url: Url = "http://127.0.0.1:8080"
+    archiver_url: Url = "http://127.0.0.1:8083"
+    router_url: Url = "http://127.0.0.1:8081"
+    desk_url: Url = "http://127.0.0.1:8070"
+    """Public address, to which the provider sends browsers back."""
+    desk_secret: Secrets
+    """Secrets of its destination, as Standard Webhooks writes them; several while one is being
+    replaced."""
+    desk_issuer: Url
+    """Issuer of the OpenID Connect provider, to the letter."""
+    desk_client_id: str = Field(default="postkamer-desk", min_length=1, max_length=200)
+    desk_client_secret: SecretStr = SecretStr("")
+    """Secret that the provider knows the desk by; '' for a public client, which PKCE protects."""
+    desk_scope: str = Field(default="openid profile", pattern=r"^openid( [!-~]+)*$", max_length=500)
+    desk_design: str = Field(default="", pattern=r"^(/.+)?$")
+    """Folder with the municipality's own design tokens, in files that replace ours."""
+    desk_port: Port = 8070
+    desk_ops_port: Port = 9084
 
 
 AnySettings = TypeVar("AnySettings", bound=BaseModel)

@@ -35,6 +35,21 @@ def require_token(
     It answers 401 without a valid token, in the same words for every cause; 429 over the rate
     limit; 403 without any of the roles; 503 while the database is unavailable.
     """
+    return _authenticated(handler, tokens, roles)
+
+
+def require_any_token(
+    handler: Handler, tokens: TokenStore
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Wrap `handler` as `require_token` does, for every valid token, whatever its roles."""
+    return _authenticated(handler, tokens, None)
+
+
+def _authenticated(
+    handler: Handler, tokens: TokenStore, roles: Sequence[Role] | None
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Return the wrapped handler. No roles admit nobody, so that none can be forgotten; None admits
+    every token."""
 
     async def authenticate(request: web.Request) -> web.StreamResponse:
         token = parse_bearer(request.headers.get("Authorization", ""))
@@ -59,7 +74,7 @@ def require_token(
 
 
 async def _refusal(
-    request: web.Request, tokens: TokenStore, rights: Rights | None, roles: Sequence[Role]
+    request: web.Request, tokens: TokenStore, rights: Rights | None, roles: Sequence[Role] | None
 ) -> web.Response | None:
     """Return the refusal of a request, or None. Either way it counts for the rate limit."""
     if rights is None:
@@ -68,7 +83,7 @@ async def _refusal(
     request[EXTRA_HEADERS] = headers(state, limit(rights))
     if not state.granted:
         return problem_response(429, "Too Many Requests", "this token asks more often than it may")
-    if not rights.may(*roles):
+    if roles is not None and not rights.may(*roles):
         names = " or ".join(map(repr, roles))
         return problem_response(403, "Forbidden", f"this token has not the role {names}")
     return None

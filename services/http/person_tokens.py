@@ -26,8 +26,10 @@ class TokenProof(msgspec.Struct, frozen=True):
 
 
 class PersonTokens:
-    def __init__(self, config: Configuration) -> None:
-        self._config = config
+    def __init__(self, config: Configuration, *, keys_ahead: bool = True) -> None:
+        """Without `keys_ahead` nobody calls `refresh_forever`: keys are fetched when a token comes,
+        and it waits for them."""
+        self._config, self._keys_ahead = config, keys_ahead
         self._keys: dict[IdentityProvider, KeySet] = {}
         self.reload(config)
 
@@ -67,6 +69,8 @@ class PersonTokens:
         stated = parse_token(token)
         for provider, keys in self._keys.items():
             if provider.issuer == stated.issuer and provider.audience in stated.audiences:
+                if not self._keys_ahead:
+                    await keys.refresh_if_old()
                 key = await keys.find(stated.key_id)
                 return (provider, key) if key else None
         return None

@@ -135,12 +135,15 @@ class TokenStore:
         environment: Iterable[TokenHash],
         config: Configuration | None = None,
         judge: Judge | None = None,
+        *,
+        keys_ahead: bool = True,
     ) -> None:
         """Without a configuration, a token for all departments has those that it names. Without a
-        judge, the archiver is believed about tokens of the table."""
-        self._pool, self._config = pool, config
+        judge, the archiver is believed about tokens of the table. Without `keys_ahead`, an identity
+        provider is asked only when somebody comes with a token of it."""
+        self._pool, self._config, self._keys_ahead = pool, config, keys_ahead
         self._judge = judge or TableJudge(pool).judge
-        self._persons = PersonTokens(config) if config else None
+        self._persons = PersonTokens(config, keys_ahead=keys_ahead) if config else None
         self._environment = {key.hash: key for key in environment}
         self._table: Mapping[bytes, TokenHash] = {}
         self._read_at: float | None = None
@@ -227,7 +230,7 @@ class TokenStore:
 
     async def refresh_key_sets_forever(self) -> None:
         """Fetch the keys of identity providers before they are needed, until cancelled."""
-        if self._persons:
+        if self._persons and self._keys_ahead:
             await self._persons.refresh_forever()
 
     async def consume_rate(self, rights: Rights) -> RateLimitState:
@@ -284,9 +287,11 @@ async def run_token_store(
     environment: Iterable[TokenHash],
     config: Configuration | None = None,
     judge: Judge | None = None,
+    *,
+    keys_ahead: bool = True,
 ) -> AsyncIterator[TokenStore]:
     """Run a token store that refreshes in the background; the owner watches its `task`."""
-    store = TokenStore(pool, environment, config, judge)
+    store = TokenStore(pool, environment, config, judge, keys_ahead=keys_ahead)
 
     async def refresh_all() -> None:
         await asyncio.gather(store.refresh_forever(), store.refresh_key_sets_forever())

@@ -18,6 +18,10 @@ WAMID, ADDRESS, EMPLOYEE = "wamid", "address", "employee"
 CONVERSATION, CONSENT, CONTENT, ACTION = "conversation", "consent", "content", "action"
 UPLOAD, PROVIDER_ID = "upload", "provider id"
 SENT, SECRET = "sent", "secret"
+DESK_CONVERSATION, DESK_SESSION = "desk conversation", "desk session"
+DESK_DRAFT, DESK_ANSWER = "desk draft", "desk answer"
+DESK_ATTEMPT = "desk attempt"
+"""Use of the cookie with an attempt to log in at the desk."""
 FINGERPRINT = "fingerprint"
 """Use of the keyed hash of what is only compared: gateway.command.fingerprint."""
 IDENTITY = "identity"
@@ -49,6 +53,11 @@ SEALED_COLUMNS = {
     "deliverer.found_command.action": ACTION,
     "deliverer.found_command.employee": EMPLOYEE,
     "deliverer.internetaak.employee": EMPLOYEE,
+    "desk.conversation.content": DESK_CONVERSATION,
+    "desk.session.tokens": DESK_SESSION,
+    "desk.session.person": DESK_SESSION,
+    "desk.draft.text": DESK_DRAFT,
+    "desk.answer.body": DESK_ANSWER,
 }
 """Column -> use, under the key of a day. The function sealing.key_holders() reads each of them."""
 NAME_COLUMNS = {

@@ -397,12 +397,13 @@ async def in_doubt(watch: Watch, *words: str) -> list[tuple[str, str]]:
         (await wrote(watch, each, f"wamid.doubt.{n}", 140 + n))["conversationId"]
         for n, each in enumerate(words)
     ]
+    queued = "select count(*) from deliverer.ledger where state = 'queued'"
+    await until(lambda: watch.count(queued), lambda n: n == 0, 10)  # the first text has gone
     await asyncio.to_thread(watch.town.kill, "deliverer")
     sends = []
     for conversation, question in zip(asked, words, strict=True):
         _, accepted = await Desk(watch).answer(conversation, text={"body": f"Antwoord: {question}"})
         sends.append((conversation, accepted["id"]))
-    queued = "select count(*) from deliverer.ledger where state = 'queued'"
     await until(lambda: watch.count(queued), lambda n: n == len(words), 10)
     await asyncio.to_thread(watch.town.database.execute, DIED)
     await asyncio.to_thread(watch.town.restart, "deliverer")

@@ -37,7 +37,9 @@ class LocalRun:
         self.sandbox = f"http://127.0.0.1:{ports[plan.SANDBOX.variable]}"
         self.folder, self.config = folder, folder / "town" / "postkamer.toml"
         self.config.parent.mkdir()
-        self.right = plan.example_for(EXAMPLE.read_text(), ports[plan.SANDBOX.variable])
+        self.right = plan.example_for(
+            EXAMPLE.read_text(), ports[plan.SANDBOX.variable], ports[plan.DESK.variable]
+        )
         self.configure(self.right)
         kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
         environment = kept | ports | {"POSTKAMER_CONFIG": str(self.config)}

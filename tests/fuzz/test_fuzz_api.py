@@ -37,8 +37,8 @@ from tests.support.fuzz.rounds import WHOLE, fuzz
 from tests.support.installation import Installation
 
 SHARE = 0.2
-"""Share of calls of the two APIs in all inputs; the others are webhooks."""
-INPUTS = int(WHOLE * SHARE / 2)
+"""Share of calls of the three APIs in all inputs; the others are webhooks."""
+INPUTS = int(WHOLE * SHARE / 3)
 AWAY_SHARE = 0.01
 """Largest share of 503 in all calls: it is documented, but only a slow service gives it here."""
 TOKEN = "fuzz-api-token"
@@ -67,6 +67,7 @@ class Known(msgspec.Struct):
 
     conversations: list[str]
     messages: list[str]
+    versions: list[str] = []
     files: list[str] = []
     accepted: set[str] = set()
     """Messages to citizens that were answered 202."""
@@ -85,8 +86,8 @@ def known(town: Installation) -> Known:
     hash = hashlib.sha256(TOKEN.encode()).hexdigest()
     town.database.execute(
         "insert into access.token (name, hash, tenant, roles, departments, people, per_second,"
-        f" burst) values ('fuzz', '\\x{hash}', 'almelo', '{{send,read,kcc,care}}', '{{}}', false,"
-        " 1000, 10000)"
+        f" burst) values ('fuzz', '\\x{hash}', 'almelo', '{{send,read,kcc,care,rules}}', '{{}}',"
+        " false, 1000, 10000)"
     )
     town.says("token", "confirm", "fuzz")
     for n in range(CITIZENS):
@@ -96,7 +97,8 @@ def known(town: Installation) -> Known:
     sql = "select conversation, message from opened.record where kind = 'message'"
     rows = _until(lambda: town.database.execute(sql).splitlines(), CITIZENS)
     pairs = [row.split("|") for row in rows]
-    return Known([pair[0] for pair in pairs], [pair[1] for pair in pairs])
+    versions = town.database.execute("select version from router.version").splitlines()
+    return Known([pair[0] for pair in pairs], [pair[1] for pair in pairs], versions)
 
 
 def _until(look: Callable[[], list[str]], count: int) -> list[str]:
@@ -164,6 +166,8 @@ class Calls:
         """Ids of the kind that an operation is about."""
         if "/numbers/" in path:
             return [NUMBER]
+        if "/versions/" in path:
+            return self._known.versions
         ids = self._known.messages if "/messages/{id}" in path else None
         return ids or self._known.conversations
 
@@ -224,7 +228,7 @@ def _summary(calls: Calls) -> Iterator[str]:
 
 
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("service", ["gateway", "archiver"])
+@pytest.mark.parametrize("service", ["gateway", "router", "archiver"])
 def test_api_answers_as_its_document_says(town: Installation, known: Known, service: str) -> None:
     calls = Calls(town, getattr(town, service), known)
     strategies = [

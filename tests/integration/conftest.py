@@ -22,7 +22,7 @@ from tests.support.integration.late_answers import Late
 from tests.support.integration.message_provider import Account, Office, office
 
 ROOT = Path(__file__).parents[2]
-SERVICES = ("services", "gateway", "router", "deliverer", "archiver")
+SERVICES = ("services", "gateway", "router", "deliverer", "archiver", "desk")
 PASSWORDS = {name: f"test-{name}" for name in topology.PERMISSIONS}
 
 

@@ -1,4 +1,4 @@
-"""The matrix of access: each operation of both APIs against each kind of token. Pure.
+"""The matrix of access: each operation of all APIs against each kind of token. Pure.
 
 An operation without an entry fails a test, so whoever describes one decides here who may call it.
 """
@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from services.http.rights import Role
+from services.http.token_store import ENVIRONMENT_ROLES
 from tests.support.api_operations import Operation
 
 Scope = Literal["department", "municipality", "sender", "owner", "own", "open"]
@@ -26,6 +27,7 @@ class Entry(msgspec.Struct, frozen=True):
     """Answers of an operation to a token that may, and to one that may not know of its subject."""
 
     roles: tuple[Role, ...]
+    """Roles of which a token needs one; none where every valid token will do."""
     scope: Scope
     admitted: int
     hidden: int = 404
@@ -53,7 +55,11 @@ MATRIX = {
     "gateway POST /v1/conversations/{id}/_settle": Entry(("send", "kcc"), "department", 202),
     "gateway POST /v1/conversations/{id}/_close": Entry(("send",), "department", 202),
     "gateway POST /v1/conversations/{id}/_reopen": Entry(("send",), "department", 202),
+    "gateway GET /v1/access": Entry((), "own", 200),
+    # All of the municipality, confidential ones too: a conversation can be transferred to each.
+    "gateway GET /v1/departments": Entry(("send",), "own", 200),
     "gateway GET /v1/numbers": Entry(("kcc",), "own", 200),
+    "gateway GET /v1/numbers/{id}/templates": Entry(("send",), "municipality", 200),
     "gateway PUT /v1/numbers/{id}/notice": Entry(("kcc",), "municipality", 202),
     "gateway DELETE /v1/numbers/{id}/notice": Entry(("kcc",), "municipality", 202),
     "gateway PUT /v1/numbers/{id}/state": Entry(("kcc",), "municipality", 202),
@@ -68,6 +74,11 @@ MATRIX = {
     "gateway GET /webhooks/whatsapp": Entry((), "open", 403),
     "gateway POST /webhooks/whatsapp": Entry((), "open", 401),
     "gateway GET /v1/openapi.json": Entry((), "open", 200),
+    # It names a number of the municipality.
+    "router POST /v1/rules/_explain": Entry(("rules", "kcc"), "municipality", 200, 400),
+    "router GET /v1/rules/versions": Entry(("rules",), "own", 200),
+    "router GET /v1/rules/versions/{id}": Entry(("rules",), "own", 200),
+    "router GET /v1/openapi.json": Entry((), "open", 200),
     "archiver GET /v1/conversations/{id}": Entry(("read",), "department", 200),
     "archiver GET /v1/conversations/{id}/messages": Entry(("read",), "department", 200),
     # It finds nothing, as in a conversation that does not exist.
@@ -145,6 +156,8 @@ def admitted_subjects(entry: Entry, name: str) -> frozenset[Subject]:
 
 
 def expected_status(entry: Entry, name: str, subject: Subject) -> int:
+    if KINDS[name].is_in_environment and entry.roles and not ENVIRONMENT_ROLES & {*entry.roles}:
+        return 403
     if subject not in admitted_subjects(entry, name):
         return entry.hidden
     if KINDS[name].is_test and entry.test:
@@ -154,7 +167,7 @@ def expected_status(entry: Entry, name: str, subject: Subject) -> int:
 
 def expected_role_status(entry: Entry, role: Role) -> int:
     """The answer to a token with this role alone, for all departments."""
-    if role not in entry.roles:
+    if entry.roles and role not in entry.roles:
         return 403
     return entry.hidden if entry.scope in ("sender", "owner") else entry.admitted
 

@@ -24,6 +24,7 @@ from tests.support.installation import NEIGHBOUR_NUMBER, Installation
 from tests.support.observer import until
 from tests.support.tokens import GENEROUS, admitted, bearer, made
 
+VERSIONS = "/v1/rules/versions"
 SECONDS = 20.0
 """Most seconds for an event that should come within one or two."""
 NUMBERS = {"almelo": NUMBER, "hengelo": NEIGHBOUR_NUMBER}
@@ -34,7 +35,7 @@ DEPARTMENTS = {
     "almelo": ("openbare-ruimte", "burgerzaken", "belastingen"),
     "hengelo": ("balie",),
 }
-ROLES = ((), ("send",), ("read",), ("send", "read"), ("kcc",), ("care",))
+ROLES = ((), ("send",), ("read",), ("send", "read"), ("kcc",), ("care",), ("rules",))
 _citizens, _keys = itertools.count(5000), itertools.count()
 OTHER_ROLE = "operator"
 """Every token has a role; this one opens neither API."""
@@ -102,6 +103,7 @@ class Parts:
             )
         for door in (self.town.gateway, self.town.archiver):
             await admitted(self.session, door, self.tokens[rights.name])
+        await admitted(self.session, self.town.router, self.tokens[rights.name], VERSIONS)
 
     async def opened(self, tenant: str, department: str, mark: str) -> Part:
         """A new conversation of a department, with a question and an answer in it."""

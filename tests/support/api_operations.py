@@ -1,4 +1,4 @@
-"""The operations of both APIs, as their documents describe them."""
+"""The operations of all APIs, as their documents describe them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +7,10 @@ import msgspec
 
 from archiver.openapi import document as archiver
 from gateway.api_docs.document import document as gateway
+from router.api.openapi import document as router
+
+ASKING = ("_search", "_explain")
+"""Ends of paths that are POST only to keep what is asked out of the address."""
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -16,17 +20,18 @@ class Operation(msgspec.Struct, frozen=True):
     method: str
     path: str
     roles: tuple[Any, ...]
-    """One of which a token needs; none for those that need no token."""
+    """One of which a token needs; none where every token will do, or none is needed."""
+    needs_token: bool
     bodies: tuple[Any, ...]
     takes_files: bool
 
     @property
     def is_order(self) -> bool:
-        return self.method != "GET" and "_search" not in self.path
+        return self.method != "GET" and not self.path.endswith(ASKING)
 
 
 def operations() -> Iterator[Operation]:
-    for door, document in (("gateway", gateway), ("archiver", archiver)):
+    for door, document in (("gateway", gateway), ("router", router), ("archiver", archiver)):
         for path, item in document["paths"].items():
             for method, described in item.items():
                 if method in ("servers", "parameters"):
@@ -39,6 +44,7 @@ def operations() -> Iterator[Operation]:
                     method.upper(),
                     root + path,
                     tuple(described.get("x-roles", ())),
+                    {"bearer": []} in described["security"],
                     tuple(example["value"] for example in examples.values()),
                     bool(taken) and "application/json" not in taken,
                 )

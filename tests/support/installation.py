@@ -21,7 +21,7 @@ from typing import Any
 from click.testing import CliRunner
 
 from cli.main import main
-from deploy.local.plan import PORTS, REAL, SERVICES, Secrets, Service, environment
+from deploy.local.plan import PORTS, REAL, SERVICES, STORING, Secrets, Service, environment
 from deploy.local.process import Process, Program
 from deploy.local.rabbitmq import Broker
 from deploy.local.servers import definitions
@@ -54,7 +54,7 @@ destination = "crm"
 """A second municipality, whose number is in the other partition than the example's."""
 TOKENS = "sandbox@almelo/**:sandbox-api-token,neighbour@hengelo/**:neighbour-api-token"
 READY_SECONDS = 60.0
-PASSWORDS = {name: token() for name in REAL}
+PASSWORDS = {name: token() for name in STORING}
 """Passwords of the services in all towns of this process, which share brokers."""
 
 
@@ -65,18 +65,22 @@ class Installation:
         change: Callable[[str], str] = lambda text: text,
         make_broker: Callable[[Path, Mapping[str, Any]], Broker] | None = None,
         make_database: Callable[[Path], Readable] | None = None,
+        *,
+        has_desk: bool = False,
     ) -> None:
         """Take the example's configuration and a neighbour's, as `change` makes it. A broker that
         `make_broker` makes is this town's alone."""
         self.folder = folder
+        self._all = [each for each in SERVICES if has_desk or each.name != "desk"]
         folder.mkdir(parents=True, exist_ok=True)
         self.ports = {port.variable: free_port() for port in PORTS}
-        self._asked = {each.name: self.ports[each.port.variable] for each in SERVICES}
+        self._asked = {each.name: self.ports[each.port.variable] for each in self._all}
         """Process -> the port on which it is asked whether it is ready."""
         self.config = folder / "postkamer.toml"
-        example = EXAMPLE.read_text().replace(":8090/", f":{self._sandbox}/")
-        self.config.write_text(change(example + NEIGHBOUR))
-        self._definitions = definitions(self.config, PASSWORDS)
+        text, desk = change(EXAMPLE.read_text() + NEIGHBOUR), self.ports["POSTKAMER_DESK_PORT"]
+        moved = text.replace(":8090/", f":{self._sandbox}/").replace(":8070/", f":{desk}/")
+        self.config.write_text(moved)
+        self._definitions = definitions(self.config, {name: PASSWORDS[name] for name in REAL})
         idle = None if make_broker else take_idle(self._definitions)
         make = make_broker or Broker
         self._broker = idle or make(folder / "rabbitmq", self._definitions)
@@ -106,8 +110,16 @@ class Installation:
         return f"http://127.0.0.1:{self.ports['POSTKAMER_GATEWAY_PORT']}"
 
     @property
+    def router(self) -> str:
+        return f"http://127.0.0.1:{self.ports['POSTKAMER_ROUTER_PORT']}"
+
+    @property
     def archiver(self) -> str:
         return f"http://127.0.0.1:{self.ports['POSTKAMER_ARCHIVER_PORT']}"
+
+    @property
+    def desk(self) -> str:
+        return f"http://127.0.0.1:{self.ports['POSTKAMER_DESK_PORT']}"
 
     @property
     def objects(self) -> Path:
@@ -127,7 +139,7 @@ class Installation:
             self.database.start()
             self._run("migrate", {"POSTKAMER_DATABASE_URL": self.database.url})
         else:
-            start_servers(*(service.name for service in SERVICES))
+            start_servers(*(service.name for service in self._all))
             copy_tables(self.database.folder)
             self.database.start()
         roles = (
@@ -136,7 +148,7 @@ class Installation:
         )
         self.database.execute("".join(roles) + insert_test_keys())
         self._broker.wait()
-        for service in SERVICES:
+        for service in self._all:
             self.services[service.name] = Process(self._program(service.name), fork)
             self.services[service.name].start()
         self.wait_until_ready()
@@ -153,7 +165,7 @@ class Installation:
         return second
 
     def wait_until_ready(self, *names: str) -> None:
-        for name in names or [service.name for service in SERVICES]:
+        for name in names or [service.name for service in self._all]:
             self._wait(name)
 
     def _wait(self, name: str) -> None:
@@ -221,13 +233,20 @@ class Installation:
         given = ports | {"POSTKAMER_CONFIG": str(self.config), "PATH": "/usr/bin:/bin"}
         settings = environment(given, root=self.folder, secrets=Secrets(KEY, KEY, KEY, TOKENS))
         settings |= self.more
+        asked = [each for each in settings["POSTKAMER_OPS_URLS"].split(",") if self._runs(each)]
+        settings["POSTKAMER_OPS_URLS"] = ",".join(asked)
         if name in REAL:
+            settings["POSTKAMER_AMQP_URL"] = self._broker.url_for(name, PASSWORDS[name])
+        if name in STORING:
             password = PASSWORDS[name]
-            settings["POSTKAMER_AMQP_URL"] = self._broker.url_for(name, password)
             settings["POSTKAMER_DATABASE_URL"] = self.database.url_for(
                 f"postkamer_{name}", password
             )
         return settings
+
+    def _runs(self, pair: str) -> bool:
+        """True for `name=address` of a service that this town has."""
+        return pair.partition("=")[0] in {each.name for each in self._all}
 
     def _program(self, name: str) -> Program:
         command = (sys.executable, "-m", "cli.main", name)

@@ -32,11 +32,13 @@ async def made(url: str, name: str, tenant: str, **wanted: Any) -> str:
         return token
 
 
-async def admitted(session: aiohttp.ClientSession, door: str, token: str) -> None:
-    """Once a running service at `door` knows a token that was just made."""
+async def admitted(
+    session: aiohttp.ClientSession, door: str, token: str, path: str = "/v1/messages/x"
+) -> None:
+    """Once a running service at `door` knows a token that was just made. `path` needs a token."""
 
     async def status() -> int:
-        async with session.get(f"{door}/v1/messages/x", headers=bearer(token)) as answer:
+        async with session.get(f"{door}{path}", headers=bearer(token)) as answer:
             return answer.status
 
     await until(status, lambda said: said not in (401, 503), 10)

@@ -18,6 +18,7 @@ from deliverer.transport.response import Response
 from services import clock
 from services.contract import Delivery
 from services.event_types import DESTINATION_STATE_CHANGED
+from services.http.webhook_signature import key_of
 from tests.support.deliverer.delivery_jobs import delivery
 from tests.support.receivers.program import COMMANDS, EXAMPLES, Command, Program, missing, running
 from tests.support.receivers.vectors import FIRST, NEXT
@@ -95,7 +96,7 @@ def send(
 ) -> int:
     """Post the event as the deliverer does, and return the status of the answer."""
     content = cloudevents.body(event, "") if body is None else body
-    keys = [cloudevents.key_of(secret) for secret in secrets]
+    keys = [key_of(secret) for secret in secrets]
     return receiver.post(content, cloudevents.headers(event, content, keys, clock.now() - ago))
 
 
@@ -118,7 +119,7 @@ def test_event_is_stored_as_it_came_and_settled(receiver: Program) -> None:
 def test_header_may_be_written_in_capitals(receiver: Program) -> None:
     given = event(1)
     content = cloudevents.body(given, "")
-    headers = cloudevents.headers(given, content, [cloudevents.key_of(FIRST)], clock.now())
+    headers = cloudevents.headers(given, content, [key_of(FIRST)], clock.now())
     named = {name.title(): value for name, value in headers.items()}
     assert outcome(receiver.post(content, named)) == "settled"
     assert receiver.line() == f"new 1 {given.id}"

@@ -13,6 +13,7 @@ from sandbox.meta import send_validation
 from sandbox.meta.send_validation import Send
 from sandbox.settings import crm_secret
 from services.contract import Delivery
+from services.http.webhook_signature import key_of
 
 NOW = datetime(2026, 11, 20, 8, 14, 3, tzinfo=UTC)
 ID = UUID("0190a1b2-0000-7000-8000-000000000000")
@@ -46,7 +47,7 @@ def test_a_message_of_the_deliverer_is_accepted_by_meta(
 @pytest.mark.parametrize("secret", ["plain", "whsec_c2VjcmV0"])
 def test_an_event_of_the_deliverer_is_accepted_by_a_crm(secret: str) -> None:
     body = cloudevents.body(DELIVERY, "")
-    headers = cloudevents.headers(DELIVERY, body, [cloudevents.key_of(secret)], NOW)
+    headers = cloudevents.headers(DELIVERY, body, [key_of(secret)], NOW)
     assert (
         event_validation.signature_fault(headers, body, crm_secret(secret), NOW.timestamp()) == ""
     )

@@ -13,14 +13,26 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from deliverer.meta.health.number_state import CONNECTION, LIMIT, NAME, QUALITY
-from sandbox.meta import graph_api, graph_errors, number_health, send_validation, webhook_payloads
+from deliverer.meta.templates.template_page import TemplatePage, read_page
+from sandbox.meta import (
+    graph_api,
+    graph_errors,
+    message_templates,
+    number_health,
+    send_validation,
+    webhook_payloads,
+)
 from sandbox.meta.media_store import MediaStore
+from sandbox.meta.message_templates import TEMPLATES, TemplateChange, TemplatesOfAll
 from sandbox.meta.number_health import NumberHealth
 from sandbox.meta.send_validation import Send
 from sandbox.meta.webhook_payloads import Citizen, Sent
 from sandbox.organisation import Number
 from sandbox.phone import message_input
 from sandbox.phone.message_input import PhoneMessage
+from services.whatsapp.items import Notice
+from services.whatsapp.parser import parse
+from services.whatsapp.templates import read_template, required_values
 from tests.support.published_openapi import META
 
 Json = dict[str, Any]
@@ -224,6 +236,66 @@ def test_tiers_and_words_that_the_deliverer_knows_are_those_of_meta() -> None:
     assert {*schema("PhoneNumberInfo")["properties"]["quality_rating"]["enum"]} <= QUALITY.keys()
     assert {*schema("PhoneNumberInfo")["properties"]["name_status"]["enum"]} <= NAME.keys()
     assert {*schema("WhatsAppPhoneNumberStatus")["enum"]} <= CONNECTION.keys()
+
+
+def test_list_of_templates_is_as_meta_describes() -> None:
+    operation = document()["paths"]["/{Version}/{WABA-ID}/message_templates"]["get"]
+    described = operation["responses"]["200"]["content"]["application/json"]
+    templates = TemplatesOfAll().of(NUMBER.account)
+    page = message_templates.describe_page(templates, {"limit": "2"}, "https://graph.example/x")
+    assert faults_against(described["schema"], page) == []
+    assert page["paging"].keys() == {"cursors", "next"}
+    [example] = described["examples"].values()
+    shown = {name for each in example["value"]["data"] for name in each} - {"previous_category"}
+    assert all(shown <= each.keys() for each in page["data"])
+    assert example["value"]["paging"].keys() == {"cursors"}, "the last page has no next one"
+    kinds = {part["type"] for each in templates for part in each["components"]}
+    assert kinds == {"HEADER", "BODY", "FOOTER", "BUTTONS"}
+
+
+def test_templates_that_meta_s_document_shows_are_read_with_their_values() -> None:
+    path = document()["paths"]["/{Version}/{WABA-ID}/message_templates"]
+    [example] = path["get"]["responses"]["200"]["content"]["application/json"]["examples"].values()
+    page = read_page(example["value"])
+    assert isinstance(page, TemplatePage) and not page.unreadable and page.after is None
+    values = {each.name: required_values(each) or () for each in page.templates}
+    assert {name: len(found) for name, found in values.items()} == {
+        "hello_world": 0,
+        "2023_april_promo": 2,
+    }
+    made = path["post"]["requestBody"]["content"]["application/json"]["examples"]
+    counts = {name: count_values(each["value"]) for name, each in made.items()}
+    media = "Create template w/ image header, text body, text footer, and 2 call-to-action buttons"
+    assert counts[media] == 1 + 3 + 1
+    text = "Create template w/ text header, text body, text footer, and 2 quick reply buttons"
+    assert counts[text] == 1 + 3
+    place = "Create template w/ location header, text body, text footer, and a website buttons"
+    assert counts[place] == 1 + 2
+    assert counts["Create Flow Template Message by ID"] == 1
+    # Their parts need more than our API can give.
+    for name in ("Create multi-product message template", ONE_TIME):
+        assert counts[name] is None
+
+
+ONE_TIME = "Create authentication template w/ OTP copy code button"
+
+
+def count_values(made: Json) -> int | None:
+    """Number of values that a template needs, of a request that makes it."""
+    name = "made" if made["name"].startswith("<") else made["name"]
+    template = read_template(made | {"name": name, "status": "APPROVED"})
+    assert template is not None
+    found = required_values(template)
+    return None if found is None else len(found)
+
+
+def test_notice_about_a_template_is_read_as_one_of_its_account() -> None:
+    [before] = [each for each in TEMPLATES if each["name"] == "antwoord"]
+    change = TemplateChange("antwoord", status="PAUSED", quality="RED")
+    for field, value in webhook_payloads.template_notices(before, change):
+        body = webhook_payloads.account_notice(NUMBER, field, value, AT)
+        [item] = parse(webhook_payloads.encode(body))
+        assert isinstance(item, Notice) and (item.field, item.waba) == (field, NUMBER.account)
 
 
 MESSAGES: list[Json] = [

@@ -7,6 +7,7 @@ with a subject that is not known here fails.
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -15,7 +16,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from gateway.requests.changes import COMMAND_ROLES
-from services.http.rights import Rights
+from services.http.rights import ROLES, Rights
 from tests.support.access_matrix import MATRIX, Subject, name_of
 from tests.support.access_town import NUMBERS, Part, Parts, all_rights, ids_in
 from tests.support.api_operations import Operation, operations
@@ -26,11 +27,12 @@ from tests.support.e2e.isolation import (
     has_seen,
     is_inside,
     more_of,
+    present_version,
     refusals,
     uploaded,
     url_of,
 )
-from tests.support.e2e.matrix_town import MatrixTown, make_matrix_tokens
+from tests.support.e2e.matrix_town import NO_TENANT, MatrixTown, make_matrix_tokens
 from tests.support.example_count import example_count
 from tests.support.identity_provider import (
     ID,
@@ -52,18 +54,20 @@ INSIDER = "almelo-send-burgerzaken"
 """Token of the department that the documents' examples are about."""
 
 
-GUARDED = [operation for operation in operations() if operation.roles]
-OPEN = [operation for operation in operations() if not operation.roles]
+GUARDED = [operation for operation in operations() if operation.needs_token]
+OPEN = [operation for operation in operations() if not operation.needs_token]
 LISTING = [one for one in GUARDED if one.method == "GET" and "{" not in one.path]
 """Those without a subject: what they list is asked for by itself."""
 SEARCHING = [one for one in GUARDED if one.path.endswith("/_search")]
 """So are those: what they find."""
+ABOUT_RULES = [one for one in GUARDED if "/rules/" in one.path]
+"""So are those: a conversation is nothing to them."""
 each_guarded = pytest.mark.parametrize(
     "operation", GUARDED, ids=lambda one: f"{one.door} {one.method} {one.path}"
 )
 each_with_a_subject = pytest.mark.parametrize(
     "operation",
-    [one for one in GUARDED if one not in (*LISTING, *SEARCHING)],
+    [one for one in GUARDED if one not in (*LISTING, *SEARCHING, *ABOUT_RULES)],
     ids=lambda one: f"{one.door} {one.method} {one.path}",
 )
 
@@ -77,7 +81,7 @@ def provider() -> Iterator[Provider]:
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterator[Installation]:
     """The town of these tests has a confidential department, and an identity provider."""
-    department = 'id = "belastingen"\n'
+    department = f'id = "{CONFIDENTIAL}"\n'
 
     def change(text: str) -> str:
         assert department in text
@@ -125,6 +129,41 @@ async def parts(
     yield made
 
 
+def access_of(rights: Rights) -> Any:
+    """The token itself, with the departments that it reaches and no other."""
+    reached = [id for id in CONFIGURED[rights.tenant] if rights.handles(id)]
+    return {
+        "tenant": {"id": rights.tenant},
+        "token": rights.name,
+        "person": None,
+        "roles": sorted(rights.roles, key=ROLES.index),
+        "departments": [{"id": id, "confidential": id == CONFIDENTIAL} for id in reached],
+        "allDepartments": rights.departments is None,
+    }
+
+
+def departments_for(rights: Rights) -> Any:
+    """Every department of the municipality; those of the token are its own."""
+    every = CONFIGURED[rights.tenant]
+    return {"departments": [{"id": id, "yours": rights.handles(id)} for id in every]}
+
+
+LISTED = {
+    "/v1/access": access_of,
+    "/v1/departments": departments_for,
+    "/v1/numbers": lambda rights: {"numbers": [{"id": NUMBERS[rights.tenant]}]},
+    "/v1/rules/versions": lambda _: {"versions": [{"inForce": True}]},
+}
+"""List -> its content for a token."""
+CONFIDENTIAL = "belastingen"
+OTHER = {"almelo": "hengelo", "hengelo": "almelo"}
+CONFIGURED = {
+    "almelo": ("klantcontact", "burgerzaken", "openbare-ruimte", CONFIDENTIAL),
+    "hengelo": ("balie",),
+}
+"""Departments of each municipality in the order of its configuration."""
+
+
 @each_with_a_subject
 @given(rights=st.sampled_from(RIGHTS), nth=st.integers(0, 5), example=st.integers(0, 30))
 @DRAWN
@@ -143,12 +182,14 @@ async def test_token_reaches_its_own_parts_and_no_sign_of_the_rest(
         assert status == 403
     elif inside:
         assert status == 200
-        assert {part.conversation, *part.messages} & set(ids_in(msgspec.json.decode(said)))
+        known = {part.conversation, *part.messages} & set(ids_in(msgspec.json.decode(said)))
+        assert known or "numbers" in operation.path  # a number's own, of no conversation
     elif operation.is_order:
         was = has_seen(rights, part, world)
         assert status in refusals(operation, more.get("json"), rights, was)
     else:
-        url = url_of(operation, NOWHERE, parts.town)
+        absent = msgspec.structs.replace(NOWHERE, tenant=NO_TENANT)
+        url = url_of(operation, absent, parts.town)
         nowhere = await parts.ask(operation.method, url, token, **more)
         assert (status, said) == nowhere[:2], "as if it were not there"
         assert status == 404
@@ -158,16 +199,27 @@ async def test_token_reaches_its_own_parts_and_no_sign_of_the_rest(
 async def test_list_has_what_belongs_to_the_municipality_only(
     parts: Parts, world: World, operation: Operation
 ) -> None:
-    assert operation.path == "/v1/numbers"  # of another list, say here what is in it
+    expected = LISTED[operation.path]  # KeyError: of another list, say there what is in it
     for rights in RIGHTS:
         url = url_of(operation, NOWHERE, parts.town)
-        status, said, _ = await parts.ask("GET", url, parts.tokens[rights.name])
+        status, said, headers = await parts.ask("GET", url, parts.tokens[rights.name])
         assert_tells_nothing(said, rights, world)
-        if not rights.may(*operation.roles):
+        assert "RateLimit" in headers
+        if operation.roles and not rights.may(*operation.roles):
             assert status == 403
             continue
-        (listed,) = msgspec.json.decode(said)["numbers"]
-        assert (status, listed["id"]) == (200, NUMBERS[rights.tenant])
+        assert status == 200
+        assert is_subset(expected(rights), msgspec.json.decode(said)), rights.name
+
+
+def is_subset(part: Any, whole: Any) -> bool:
+    """True if all of `part` stands in `whole`, whose objects may have further members. A list has
+    the same length."""
+    if isinstance(part, dict):
+        return all(name in whole and is_subset(each, whole[name]) for name, each in part.items())
+    if isinstance(part, list):
+        return len(part) == len(whole) and all(map(is_subset, part, whole))
+    return bool(part == whole)
 
 
 @pytest.mark.parametrize("operation", SEARCHING, ids=lambda one: one.path)
@@ -196,6 +248,27 @@ async def test_search_finds_and_counts_what_the_token_may_read_only(
             assert (status, bool(within)) == (200, has_seen(rights, part, world))
             refused = {one["department"] for one in hits if not one["conversationId"]}
             assert refused <= (refused if rights.departments is None else rights.departments)
+
+
+async def test_rules_of_another_municipality_are_not_shown(parts: Parts) -> None:
+    explain, listed, read = (f"{one.door} {one.method} {one.path}" for one in ABOUT_RULES)
+    assert (explain, listed) == ("router POST /v1/rules/_explain", "router GET /v1/rules/versions")
+    assert read == "router GET /v1/rules/versions/{id}"  # of another one, say here what it shows
+    url = f"{parts.town.router}/v1/rules"
+    version = f"{url}/versions/{present_version(parts.town.config)}"
+    for rights in RIGHTS:
+        token, other = parts.tokens[rights.name], OTHER[rights.tenant]
+        status, said, _ = await parts.ask("GET", version, token)
+        assert status == (200 if rights.may("rules") else 403)
+        assert (b"Gemeente " + rights.tenant.title().encode() in said) == (status == 200)
+        assert b"Gemeente " + other.title().encode() not in said
+        for number, expected in ((NUMBERS[rights.tenant], 200), (NUMBERS[other], 400)):
+            question = {"text": "hallo, een paspoort graag", "number": number}
+            status, said, _ = await parts.ask("POST", f"{url}/_explain", token, json=question)
+            assert status == (expected if rights.may("rules", "kcc") else 403)
+            assert b"paspoort" not in said or status == 200
+            if status == 200:
+                assert msgspec.json.decode(said)["department"] in CONFIGURED[rights.tenant]
 
 
 @each_guarded

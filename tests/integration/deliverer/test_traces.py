@@ -12,6 +12,7 @@ from deliverer.destinations import cloudevents
 from deliverer.transport.http_client import http_client
 from services import tracing
 from services.config.organisation import CloudEventsDestination
+from services.http.webhook_signature import key_of
 from tests.support.deliverer.delivery_jobs import FRAME, delivery
 from tests.support.integration.destination_harness import ARCHIVER, HERE, serving
 from tests.support.trace_collector import collecting
@@ -36,7 +37,7 @@ async def test_attempt_names_its_span_to_the_crm_only_while_traces_are_on() -> N
     job = Job(delivery(1, traceparent=TRACE), FRAME)
     async with serving(crm.handle) as at, http_client(1, networks=HERE) as client:
         destination = CloudEventsDestination(id="crm", kind="cloudevents", url=at)
-        endpoint = DestinationEndpoint(at, lambda: (cloudevents.key_of(SECRET),), ARCHIVER)
+        endpoint = DestinationEndpoint(at, lambda: (key_of(SECRET),), ARCHIVER)
         receiver = HttpReceiver(endpoint, cloudevents, client)
         attempts = DeliveryAttempt(destination, receiver, unused, unused, unused)
         with collecting() as collector:

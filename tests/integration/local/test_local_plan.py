@@ -15,7 +15,7 @@ from deploy.local.state import State
 from sandbox.ita import objects
 from sandbox.ita.rules import CHANNELS
 from sandbox.openklant.error_responses import BASE
-from sandbox.settings import SandboxSettings
+from sandbox.settings import SandboxSettings, load
 from services.config import loader
 from services.config.organisation import OpenKlantDestination
 from tests.support.promtool import needs_promtool
@@ -84,6 +84,14 @@ def test_sandbox_defaults_are_the_documented_ones() -> None:
         "CRM_SECRET": "whsec_c2VjcmV0",
     }
     assert defaults.items() <= environment().items()
+
+
+def test_sandbox_knows_the_desk_by_the_secret_and_the_address_of_this_run() -> None:
+    secrets = plan.Secrets("a2V5", "d29y", "c2VjcmV0", "sandbox:drawn", "of the desk")
+    given = {"POSTKAMER_BIND": "0.0.0.0"}
+    settings = load(plan.environment(given, root=Path("/clone"), secrets=secrets))
+    assert settings.desk_client_secret == "of the desk"
+    assert settings.desk_url == SandboxSettings().desk_url
 
 
 def test_given_variable_is_kept() -> None:
@@ -172,10 +180,29 @@ def test_example_can_have_an_open_klant_as_its_crm(tmp_path: Path) -> None:
     assert {department.destination for department in config.departments} == {crm.id}
 
 
+def test_example_can_have_the_desk_as_its_crm(tmp_path: Path) -> None:
+    given = environment(
+        POSTKAMER_CONFIG=str(EXAMPLE), POSTKAMER_EXAMPLE="desk", POSTKAMER_DESK_PORT="18070"
+    )
+    config = loader.load(example(tmp_path, given)).config
+    urls = {each.id: each.url for each in config.destinations}
+    assert urls["crm"] == "http://127.0.0.1:18070/events"
+    assert given["POSTKAMER_DESK_SECRET"] == given["CRM_SECRET"]
+    assert {department.destination for department in config.departments} == {"crm"}
+    assert "8090" in urls["piket"]
+
+
 def test_example_configuration_follows_the_port_of_the_sandbox() -> None:
     shipped = 'url = "http://127.0.0.1:8090/crm/events"\nother = "http://127.0.0.1:80901/"'
-    moved = plan.example_for(shipped, "18090")
+    moved = plan.example_for(shipped, "18090", "18070")
     assert moved == 'url = "http://127.0.0.1:18090/crm/events"\nother = "http://127.0.0.1:80901/"'
+
+
+def test_identity_provider_of_the_example_follows_the_port_of_the_sandbox(tmp_path: Path) -> None:
+    given = environment(POSTKAMER_CONFIG=str(EXAMPLE), POSTKAMER_SANDBOX_PORT="18090")
+    [provider] = loader.load(example(tmp_path, given)).config.identity_providers
+    assert provider.issuer == "http://127.0.0.1:18090/identity"
+    assert provider.keys_url == "http://127.0.0.1:18090/identity/keys"
 
 
 def test_address_of_our_own_server_is_not_taken_for_one_that_the_user_has(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ CONVERSATION = "10000001-c1"
 
 async def test_open_tasks_and_closings_on_their_way_are_kept(empty: str) -> None:
     wanted = all_migrations()
-    old = [m for m in wanted if m.owner != "deliverer" or m.number < 3]
+    before = [m for m in wanted if m.owner != "desk"]  # it reads columns that came later
+    old = [m for m in before if m.owner != "deliverer" or m.number < 3]
     await migrate(empty, old)
     async with connection_pool(empty, "test", 1) as pool:
         await pool.execute(

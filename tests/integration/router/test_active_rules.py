@@ -19,7 +19,7 @@ from services.amqp.connection import broker_connection
 from services.amqp.publisher import Publisher
 from services.config import loader
 from services.config.loader import LoadedConfig
-from services.config.model import ConfigError
+from services.config.model import ConfigError, Configuration
 from services.config.reload import ActiveVersion
 from services.postgres.database import Pool, connection_pool
 from services.tasks import background_task
@@ -141,6 +141,22 @@ async def test_batch_keeps_the_version_that_it_began_with(
         await book.activate(other)
         assert (begun.version, (await book.context()).version) == (one.version, other.version)
         assert begun.config is one.config
+
+
+async def test_configuration_of_each_version_is_told_to_who_follows(
+    broker: Broker, own: Pool, heard: Heard, tmp_path: Path
+) -> None:
+    one, other = (chosen(tmp_path, name) for name in ("De secretaris", "De griffier"))
+    async with rulebook(broker, own) as book:
+        early: list[Configuration] = []
+        late: list[Configuration] = []
+        book.follow(early.append)
+        assert early == []
+        await book.activate(one)
+        book.follow(late.append)
+        await book.activate(other)
+    assert [each.approved_by for each in early] == ["De secretaris", "De griffier"]
+    assert early == late
 
 
 async def test_version_too_large_for_the_archive_is_refused(

@@ -12,7 +12,6 @@ from click.testing import Result
 from structlog.testing import capture_logs
 
 from router.model.work import RoutingContext
-from router.ruleset.context import compile_opening_hours
 from router.silence.monitor import SILENCE_LOCK, SilenceMonitor
 from router.store.store import Store
 from services import clock, metrics
@@ -45,7 +44,7 @@ async def own(empty: str, pool: Pool) -> AsyncIterator[Pool]:
 
 @pytest.fixture
 def ground() -> RoutingContext:
-    return msgspec.structs.replace(GROUND, hours=compile_opening_hours(GROUND.config))
+    return msgspec.structs.replace(GROUND, hours=GROUND.config.opening_hours())
 
 
 class Clock:

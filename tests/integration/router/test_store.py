@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import msgspec
 import pytest
 
@@ -251,6 +252,26 @@ async def test_older_words_of_meta_do_not_replace_newer_ones(office: Office, poo
     assert row and tuple(row) == ("APPROVED", "UTILITY")
     await office.takes(update("PAUSED", 1700000061), update("REJECTED", 1700000050))
     assert await pool.fetchval("select status from router.template") == "PAUSED"
+
+
+async def test_every_notice_about_a_template_has_its_receipt_stored_in_any_order(
+    office: Office, pool: Pool
+) -> None:
+    named = {"message_template_name": "markt", "message_template_language": "nl"}
+    first = office.told("template_category_update", new_category="UTILITY", **named)
+    second = office.told("message_template_quality_update", new_quality_score="RED", **named)
+    for came, newest in ((second, second), (first, second)):
+        await office.takes(came)
+        row = await pool.fetchrow("select status, noticed_at from router.template")
+        assert row and tuple(row) == ("", newest.received_at)
+    # The deliverer may read it, and nothing else of a template.
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("set local role postkamer_deliverer")
+        assert await connection.fetchval(
+            "select noticed_at from router.template where waba = $1", WABA
+        )
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.fetchval("select name from router.template")
 
 
 async def test_something_new_is_sighted_once_whoever_sees_it(office: Office, own: Pool) -> None:

@@ -141,6 +141,28 @@ async def test_token_of_the_environment_may_look_like_one_of_a_provider(provider
     assert own and own.person == PERSON
 
 
+async def test_provider_is_asked_no_sooner_than_a_token_comes_where_keys_are_not_fetched_ahead(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand, config = Hand(), town(provider.settings(), GRANTS)
+    monkeypatch.setattr("services.http.person_tokens.key_set_of", lambda _: keys_of(provider, hand))
+    for ahead, asked in ((False, 0), (True, 1)):
+        store = TokenStore(cast(Pool, None), [], config, keys_ahead=ahead)
+        async with background_task(store.refresh_key_sets_forever()) as task:
+            await until_true(lambda: ahead == (not task.done()))  # noqa: B023
+            await until_true(lambda: provider.asked == asked)  # noqa: B023
+    provider.asked = 0
+    store = TokenStore(cast(Pool, None), [], config, keys_ahead=False)
+    for seconds, asked in ((0.0, 1), (599.0, 1), (600.0, 2)):
+        hand.at = seconds
+        assert await store.authenticate(provider.token(at=NOW), NOW)
+        assert provider.asked == asked
+    provider.keys = [key_for("RS256", "second")]
+    taken_back = provider.token(at=NOW, key=key_for("RS256", "first"))
+    hand.at = 1200.0
+    assert await store.authenticate(taken_back, NOW) is None
+
+
 async def test_age_of_the_keys_is_shown_while_the_provider_is_configured(
     provider: Provider,
 ) -> None:

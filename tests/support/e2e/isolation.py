@@ -1,11 +1,14 @@
 """A municipality's parts and what a token may learn of them, for the tests of isolation."""
 
 from datetime import timedelta
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from services import clock
+from services.config import loader
 from services.http.rights import Rights
 from tests.support.access_matrix import Subject
 from tests.support.access_town import NUMBERS, Part, Parts, ids_in
@@ -38,10 +41,18 @@ def url_of(operation: Operation, part: Part, town: Installation) -> str:
         "resends": part.messages[-1],
         "secrets": part.messages[-1],
     }
+    if "versions" in steps[:-1]:
+        subjects["versions"] = present_version(town.config)
     for n, step in enumerate(steps):
         if step.startswith("{"):
             steps[n] = subjects[steps[n - 1]]  # KeyError: say here what its subject is
     return getattr(town, operation.door) + "/".join(steps)
+
+
+@cache
+def present_version(config: Path) -> str:
+    """Version of the rules in force; the towns of these tests keep theirs."""
+    return loader.load(config).version
 
 
 def filled(example: Any, part: Part, upload: str, key: str = "") -> Any:

@@ -23,7 +23,7 @@ from tests.support.access_matrix import (
     name_of,
     sent_body,
 )
-from tests.support.access_town import Part, Parts
+from tests.support.access_town import VERSIONS, Part, Parts
 from tests.support.api_operations import Operation, operations
 from tests.support.e2e.isolation import more_of, url_of
 from tests.support.identity_provider import AUDIENCE, NEIGHBOUR, PERSON, Provider, key_for
@@ -203,6 +203,7 @@ async def make_matrix_tokens(parts: Parts, provider: Provider) -> dict[str, str]
     await parts.rows(f"update access.token set revoked_at = now() where name = '{PREFIX}revoked'")
     for door in (parts.town.gateway, parts.town.archiver):
         await admitted(parts.session, door, tokens["neighbour"])
+    await admitted(parts.session, parts.town.router, tokens["neighbour"], VERSIONS)
     return tokens
 
 

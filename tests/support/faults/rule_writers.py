@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from cli.routing.explanation import build_unit
+from router.explanation import build_unit
 from router.handlers.dispatch import decide
 from router.handlers.units import keyed_hash
 from router.model.snapshot import Snapshot

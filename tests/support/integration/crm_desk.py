@@ -7,8 +7,11 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from gateway.api.access_routes import AccessRoutes
 from gateway.api.command_store import CommandStore
 from gateway.api.message_routes import MessageRoutes
+from gateway.api.template_routes import TemplateRoutes
+from gateway.api.template_store import TemplateStore
 from gateway.media.upload_store import UploadStore
 from gateway.requests.changes import COMMAND_ROLES
 from services import clock
@@ -83,10 +86,11 @@ async def desk_of(
     }
     rights |= GENEROUS | given
     uploads = UploadStore(pool)
-    api = MessageRoutes(
-        taken, CommandStore(pool), uploads, town, TokenStore(pool, [key("t", **rights)])
-    )
-    async with serve(api_app(api.routes()), "127.0.0.1", 0) as port:
+    tokens = TokenStore(pool, [key("t", **rights)])
+    api = MessageRoutes(taken, CommandStore(pool), uploads, town, tokens)
+    templates = TemplateRoutes(TemplateStore(pool), town, tokens)
+    routes = [*AccessRoutes(town, tokens).routes(), *api.routes(), *templates.routes()]
+    async with serve(api_app(routes), "127.0.0.1", 0) as port:
         yield Desk(f"http://127.0.0.1:{port}", taken, uploads)
 
 

@@ -1,6 +1,6 @@
 """A stand-in for the `postkamer` command: logs in where it is sent and answers that it is ready.
 
-    migrate | topology declare | sandbox | archiver | deliverer | router | gateway
+    migrate | topology declare | sandbox | desk | archiver | deliverer | router | gateway
 
 GET /end makes a service end by itself, as a crash would.
 """
@@ -14,7 +14,7 @@ import aiormq
 import asyncpg
 from aiohttp import web
 
-ROLES = ("gateway", "router", "deliverer", "archiver")
+ROLES = ("gateway", "router", "deliverer", "archiver", "desk")
 PORTS = {name: f"POSTKAMER_{name.upper()}_OPS_PORT" for name in ROLES} | {
     "sandbox": "POSTKAMER_SANDBOX_PORT"
 }
@@ -29,17 +29,18 @@ async def migrate() -> None:
     await connection.close()
 
 
-async def log_in() -> None:
+async def log_in(name: str) -> None:
     connection = await asyncpg.connect(os.environ["POSTKAMER_DATABASE_URL"])
-    broker = await aiormq.connect(os.environ["POSTKAMER_AMQP_URL"])
+    if name != "desk":  # a CRM, which knows no broker
+        broker = await aiormq.connect(os.environ["POSTKAMER_AMQP_URL"])
+        await broker.close()
     print("logged in as", await connection.fetchval("select current_user"), flush=True)
     await connection.close()
-    await broker.close()
 
 
 async def serve(name: str) -> None:
     if name != "sandbox":
-        await log_in()
+        await log_in(name)
 
     async def ready(_: web.Request) -> web.Response:
         return web.Response(text="ready")

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from deliverer.destinations import cloudevents
 from sandbox.crm.event_validation import signature
+from services.http.webhook_signature import key_of
 from tests.support.deliverer.delivery_jobs import NOON, delivery
 
 HEADER = "case\tverdict\tsecrets\twebhook-id\twebhook-timestamp\tnow\twebhook-signature\tbody"
@@ -48,7 +49,7 @@ STANDARD = Vector(
 
 def signed(case: str, *secrets: str, at: datetime = NOON) -> Vector:
     """Return the request as the deliverer signs it with these secrets."""
-    keys = [cloudevents.key_of(secret) for secret in secrets]
+    keys = [key_of(secret) for secret in secrets]
     headers = cloudevents.headers(EVENT, BODY, keys, at)
     id, timestamp = headers["webhook-id"], headers["webhook-timestamp"]
     return Vector(case, id, timestamp, headers["webhook-signature"])
@@ -99,7 +100,7 @@ def refused() -> Iterator[Vector]:
     yield signed("signed 301 seconds ago", FIRST, at=NOON - timedelta(seconds=301))
     yield signed("signed 301 seconds ahead", FIRST, at=NOON + timedelta(seconds=301))
     for case, time in {"no number as time": "soon", "enormous time": "9" * 30}.items():
-        id, key = str(EVENT.id), cloudevents.key_of(FIRST)
+        id, key = str(EVENT.id), key_of(FIRST)
         yield Vector(case, id, time, signature(key, id, time, BODY))
 
 

@@ -360,6 +360,7 @@ CASES = [
     one("an archiver that is heard again", TOKEN_LIST, "540+60x2 10x30"),
     one("a provider that gives no keys", KEYS, "3500+60x30", "IdentityKeysOld"),
     one("a provider that gave keys again", KEYS, "3500+60x3 0x30"),
+    one("the provider of the sandbox", KEYS.replace("entra", "sandbox"), "3500+60x30"),
     one("an owner who does not hear", UNREACHED, "880+60x30", "OwnerUnreached"),
     one("an owner who hears again", UNREACHED, "880+60x5 0x30"),
     one("a notice that is given up", TOLD % "given_up", "0 1x30", "OwnerUnreached"),

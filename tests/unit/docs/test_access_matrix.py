@@ -1,4 +1,4 @@
-"""Each operation of both APIs and each command has its entry in the matrix of who may do what."""
+"""Each operation of all APIs and each command has its entry in the matrix of who may do what."""
 
 import re
 from pathlib import Path
@@ -21,8 +21,15 @@ def test_each_operation_has_its_roles_and_its_entry_in_the_matrix() -> None:
     }
 
 
-def test_only_an_operation_without_roles_is_open() -> None:
-    assert all((entry.scope == "open") == (not entry.roles) for entry in MATRIX.values())
+def test_operation_is_open_only_if_its_document_asks_for_no_token() -> None:
+    described = {name_of(each) for each in operations() if not each.needs_token}
+    assert {name for name, entry in MATRIX.items() if entry.scope == "open"} == described
+    assert all(not MATRIX[name].roles for name in described)
+
+
+def test_every_token_will_do_for_the_access_of_the_token_itself_alone() -> None:
+    roleless = {name for name, entry in MATRIX.items() if entry.scope != "open" and not entry.roles}
+    assert roleless == {"gateway GET /v1/access"}
 
 
 def test_no_kind_of_token_sees_a_confidential_department_unless_that_was_said() -> None:

@@ -29,6 +29,7 @@ from services.config.settings import (
     ApiSettings,
     ArchiverSettings,
     DelivererSettings,
+    DeskSettings,
     GatewaySettings,
     ManagementSettings,
     PersonSettings,
@@ -166,6 +167,23 @@ def test_readme_has_every_setting_with_its_services_and_default() -> None:
         shown = f"`{given.default}`" if given.default not in ("", ()) else "none"
         starts = "must be given" if given.is_required() else shown
         assert default.startswith(starts), variable
+
+
+def test_page_of_the_desk_has_every_setting_with_its_default() -> None:
+    rows = re.findall(r"^\| (`POSTKAMER_[^|]*) \| ([^|]*) \|", read("docs/operators/desk.md"), re.M)
+    names = [name for row, _ in rows for name in re.findall(r"`(POSTKAMER_\w+)`", row)]
+    common = {"bind", "log_level", "traces_url"}  # as for the services in the README
+    expected = {"POSTKAMER_" + f.upper() for f in DeskSettings.model_fields.keys() - common}
+    assert sorted(names) == sorted(expected)
+    for row, default in rows:
+        fields = [
+            DeskSettings.model_fields[name.removeprefix("POSTKAMER_").lower()]
+            for name in re.findall(r"`(POSTKAMER_\w+)`", row)
+        ]
+        shown = default.strip()
+        assert all(field.is_required() for field in fields) == (shown == "must be given")
+        given = [str(field.default) for field in fields if isinstance(field.default, str | int)]
+        assert all(each.removeprefix("http://127.0.0.1") in shown for each in given)
 
 
 def test_sandbox_page_names_all_settings_and_modes() -> None:

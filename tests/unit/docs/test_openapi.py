@@ -1,4 +1,4 @@
-"""OpenAPI documents of both APIs: valid, as the API Design Rules 2.2 ask, with right examples."""
+"""OpenAPI documents of all APIs: valid, as the API Design Rules 2.2 ask, with right examples."""
 
 import re
 from collections.abc import Iterator
@@ -16,23 +16,33 @@ import archiver.openapi
 import archiver.service
 import gateway.api_docs.document
 import gateway.service
+import router.api.openapi
+import router.service
 from archiver.api.access_log import AccessLog
 from archiver.api.routes import RecordRoutes as Archive
 from archiver.media.routes import MediaRoutes
 from archiver.search.routes import SearchRoutes
+from gateway.api.access_routes import AccessRoutes
 from gateway.api.message_routes import MessageRoutes as Orders
+from gateway.api.template_routes import TemplateRoutes
 from gateway.api_docs import examples
 from gateway.destinations.routes import DestinationRoutes
 from gateway.media.routes import MediaRoutes as UploadRoutes
 from gateway.webhook.handler import Webhook
+from router.api.routes import RuleRoutes
 from services.api.docs_page import METHODS
 from services.http.application import api_app
 from services.http.problems import VERSION
 from services.http.rights import ROLES
+from tests.support.gateway.contact_centre import CONFIG
 
 Json = dict[str, Any]
 
-DOCUMENTS = {"gateway": gateway.api_docs.document.document, "archiver": archiver.openapi.document}
+DOCUMENTS = {
+    "gateway": gateway.api_docs.document.document,
+    "router": router.api.openapi.document,
+    "archiver": archiver.openapi.document,
+}
 each = pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
 KEBAB = re.compile(r"(/([a-z0-9-]+|\{[a-z]+\}))*(/_[a-z]+)?|/openapi\.json")
 CAMEL = re.compile(r"[a-z][a-z0-9]*([A-Z][a-z0-9]*)*")
@@ -116,15 +126,16 @@ def test_operation_takes_a_token_except_the_document_and_the_webhook(document: J
         answers = operation["responses"]
         assert all(scopes == [] for one in operation["security"] for scopes in one.values())
         roles = operation.get("x-roles", ())
-        assert bool(roles) == ({"bearer": []} in operation["security"])
-        if not roles:
-            assert path in ("/openapi.json", "/webhooks/whatsapp")
+        if {"bearer": []} not in operation["security"]:
+            assert path in ("/openapi.json", "/webhooks/whatsapp") and not roles
             assert "403" not in answers or path == "/webhooks/whatsapp"
         else:
             assert {*roles} <= {*ROLES}
-            (refused,) = answers["403"]["content"]["application/problem+json"]["examples"].values()
-            assert all(repr(role) in refused["value"]["detail"] for role in roles)
-            assert answers.keys() >= {"401", "403", "429", "503"}
+            assert bool(roles) == (path != "/access") == ("403" in answers)
+            refused = answers["403"]["content"]["application/problem+json"] if roles else {}
+            for example in refused.get("examples", {}).values():
+                assert all(repr(role) in example["value"]["detail"] for role in roles)
+            assert answers.keys() >= {"401", "429", "503"}
             assert "WWW-Authenticate" in answers["401"]["headers"]
             assert "Retry-After" in answers["429"]["headers"]
             assert "Retry-After" in answers["503"]["headers"]
@@ -228,9 +239,13 @@ def routes_of(name: str) -> list[Any]:
     """Every route that a service serves, but the webhooks of one municipality."""
     if name == "gateway":
         orders, owners = Orders(NONE, NONE, NONE, NONE, NONE), DestinationRoutes(NONE, NONE, NONE)
-        api = gateway.service.api_routes(orders, UploadRoutes(NONE, NONE), owners, NONE)
+        access, uploads = AccessRoutes(CONFIG, NONE), UploadRoutes(NONE, NONE)
+        templates = TemplateRoutes(NONE, CONFIG, NONE)
+        api = gateway.service.api_routes(access, orders, templates, uploads, owners, NONE)
         served = gateway.service.all_routes(none_of(Webhook), api)
         return [route for route in served if "{tenant}" not in route.path]
+    if name == "router":
+        return router.service.all_routes(RuleRoutes(NONE, NONE, NONE))
     log = AccessLog(NONE)
     return archiver.service.all_routes(
         Archive(NONE, log, NONE, timedelta),

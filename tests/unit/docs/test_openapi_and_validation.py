@@ -1,4 +1,4 @@
-"""Both APIs accept exactly the requests that their documents allow."""
+"""All APIs accept exactly the requests that their documents allow."""
 
 import copy
 import json
@@ -23,6 +23,8 @@ from gateway.api_docs.parameters import DISPOSITION, KEY
 from gateway.commands.idempotency import single_key
 from gateway.media.filenames import HEADER_CHARACTERS
 from gateway.requests.messages import EMOJI_PATTERN, EMOJI_STYLE
+from router.api.openapi import EXPLAIN_MESSAGE
+from router.api.openapi import document as rules
 from services.api.json_body import parse_body
 from services.api.operations import Operation
 from services.http.rights import Rights
@@ -33,6 +35,7 @@ Json = dict[str, Any]
 
 DOCUMENTS: dict[str, Json] = {
     "gateway": gateway.api_docs.document.document,
+    "router": rules,
     "archiver": openapi.document,
 }
 VALUES: list[Any] = [
@@ -46,6 +49,7 @@ NOT_IN_SCHEMAS = (
     "has no word",
     "names the telephone as the only way on",
     "must be one emoji",
+    "must be in the years 2000 to 2099",
     "must be later than from",
     "must have at most 10 rows together",
     "must have at most one header and one body",
@@ -99,6 +103,7 @@ def disagreement(name: str, schema: Json, kind: TypeAdapter[Any], body: Any) -> 
 
 BODIES = [
     *(("gateway", each) for each in (SEND, *CHANGES, *CONSENTS, *NUMBERS) if each.content),
+    ("router", EXPLAIN_MESSAGE),
     ("archiver", SEARCH_MESSAGES),
 ]
 

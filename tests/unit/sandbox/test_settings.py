@@ -21,6 +21,9 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         ("POSTKAMER_SANDBOX_STATUS_SECONDS", "0.2-2", "status_seconds", (0.2, 2.0)),
         ("POSTKAMER_SANDBOX_LIMITS", "meta", "limits", True),
         ("POSTKAMER_SANDBOX_OPENKLANT_VERSION", "2.15", "openklant_version", "2.15"),
+        ("POSTKAMER_DESK_URL", "https://desk.example/", "desk_url", "https://desk.example"),
+        ("POSTKAMER_DESK_CLIENT_SECRET", "drawn", "desk_client_secret", "drawn"),
+        ("POSTKAMER_SANDBOX_TOKEN_SECONDS", "2", "token_seconds", 2),
     ],
 )
 def test_a_setting_is_read_from_its_variable(
@@ -41,6 +44,8 @@ WRONG = {
     "POSTKAMER_SANDBOX_LIMITS": "some",
     "POSTKAMER_SANDBOX_OPENKLANT_VERSION": "2.14",
     "POSTKAMER_SANDBOX_SEED": "x",
+    "POSTKAMER_SANDBOX_TOKEN_SECONDS": "0",
+    "POSTKAMER_DESK_URL": "desk:8070",
     "CRM_SECRET": "whsec_!",
     "POSTKAMER_API_TOKEN_FILE": "/nowhere/at/all",
 }

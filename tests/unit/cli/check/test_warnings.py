@@ -300,6 +300,25 @@ def write_own_text(folder: Path) -> int:
     return len(texts.splitlines()) + 3
 
 
+@pytest.mark.parametrize("issuer", ["http://127.0.0.1:8090/identity", "https://idp.example"])
+def test_identity_provider_of_the_sandbox_is_named_in_production(
+    tmp_path: Path, issuer: str
+) -> None:
+    table = f'''
+[[identity_providers]]
+id = "sandbox"
+tenant = "almelo"
+issuer = "{issuer}"
+audience = "postkamer"
+keys_url = "http://127.0.0.1:8090/identity/keys"
+'''
+    named = "identity provider sandbox: its issuer is not https; the sandbox's proves nobody"
+    production = 'environment = "production"\n' + TOML + table
+    found = [each for each in warnings(tmp_path, production) if "identity provider" in each]
+    assert found == ([named] if issuer.startswith("http:") else [])
+    assert not [each for each in warnings(tmp_path, TOML + table) if "identity provider" in each]
+
+
 @pytest.mark.slow
 def test_shipped_example_has_no_warnings() -> None:
     """The moment is fixed, as the example's closing days will be over one day."""

@@ -126,3 +126,29 @@ def test_status_of_a_template_finds_its_message() -> None:
     given = command("a", "template", to=PHONE, content=TEMPLATE)
     router.takes(given, statuses(status("w", "delivered", f"{given.id}.1"), second=1))
     assert router.outgoing[given.id].status == "delivered"
+
+
+def test_every_notice_about_a_template_tells_that_it_changed_and_only_some_its_status() -> None:
+    router = Router(ONE_WABA)
+    router.takes(reports("PAUSED", 1, EARLY))
+    later = [
+        ("message_template_quality_update", {"new_quality_score": "RED"}),
+        ("message_template_components_update", {"message_template_element": "Tot {{1}}"}),
+        ("template_category_update", {"new_category": "MARKETING"}),
+        ("message_template_status_update", {"event": "PENDING"}),
+    ]
+    for second, (field, value) in enumerate(later, 2):
+        came = notice(field, second, LATE if "event" not in value else EARLY - 60, **value)
+        _, changes = decide_one(router, came)
+        assert changes.template and changes.template.noticed_at == came.received_at
+        [now] = router.templates.values()
+        # Also of a status that comes too late to count.
+        assert (now.status, now.noticed_at) == ("PAUSED", came.received_at), field
+
+
+def test_notice_about_a_template_that_nothing_is_known_of_blocks_nothing() -> None:
+    router = Router(ONE_WABA)
+    router.takes(notice("message_template_quality_update", 1, LATE, new_quality_score="RED"))
+    [now] = router.templates.values()
+    assert (now.status, now.category) == ("", "")
+    assert sends(router, 2)[1].send

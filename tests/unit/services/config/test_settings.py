@@ -70,7 +70,8 @@ def test_good_settings_are_read_with_their_defaults() -> None:
     assert (gateway.bind, gateway.log_level) == ("127.0.0.1", "info")
     # Ports that others count on.
     assert (gateway.gateway_port, gateway.gateway_ops_port) == (8080, 9080)
-    assert load(RouterSettings, GOOD).router_ops_port == 9081
+    router = load(RouterSettings, GOOD)
+    assert (router.router_port, router.router_ops_port) == (8081, 9081)
     assert load(DelivererSettings, GOOD).deliverer_ops_port == 9082
     assert (archiver.archiver_port, archiver.archiver_ops_port) == (8083, 9083)
 

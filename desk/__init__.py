@@ -1,0 +1,1 @@
+"""The desk, at which people answer: a CRM like any other, on the public APIs alone."""

@@ -1,0 +1,22 @@
+"""Rows of the desk that end at their term (docs/operators/terms.md)."""
+
+from services.clearing import Clearing
+
+_EVENTS = Clearing("desk.event", "desk_event_days", since="received_at")
+_CONVERSATIONS = Clearing(
+    "desk.conversation", "desk_conversation_days", since="last_at", ended="not is_open"
+)
+_SESSIONS = Clearing("desk.session", "desk_session_days", since="used_at")
+_DRAFTS = Clearing("desk.draft", "desk_draft_days", since="written_at")
+_ANSWERS = Clearing("desk.answer", "desk_answer_days", since="given_at")
+
+CLEARINGS = _EVENTS, _CONVERSATIONS, _SESSIONS, _DRAFTS, _ANSWERS
+DAYS = {
+    "desk_event_days": 30,
+    "desk_conversation_days": 30,
+    "desk_session_days": 1,
+    "desk_draft_days": 30,
+    "desk_answer_days": 30,
+}
+"""Term -> days. An event is repeated for as long as its delivery waits; what is closed is found in
+the archive; a draft that nobody finished for a month is no answer any more."""

@@ -1,0 +1,1 @@
+"""Events that Postkamer delivers, as far as the desk uses them."""

@@ -1,0 +1,26 @@
+"""Filters of the inbox: a name, and a condition on the rows of desk.conversation. Pure."""
+
+from typing import Literal, get_args
+
+Filter = Literal["waiting", "mine", "nobodys", "urgent", "ending", "citizen", "closed"]
+FILTERS: tuple[Filter, ...] = get_args(Filter)
+FIRST: Filter = "waiting"
+
+CONDITIONS: dict[Filter, str] = {
+    "waiting": "is_open and waiting_since is not null",
+    "mine": "is_open and assignee = $4",
+    "nobodys": "is_open and waiting_since is not null and assignee = ''",
+    "urgent": "is_open and (priority = 'urgent' or care <> '')",
+    "ending": "is_open and waiting_since is not null and window_until < $5",
+    "citizen": "is_open and waiting_since is null",
+    "closed": "not is_open",
+}
+"""Filter -> SQL, in which $4 is the employee and $5 the end of today."""
+
+ORDER = "care <> '' desc, waiting_since nulls last, last_at desc, id"
+"""Danger that nobody confirmed comes first, then whoever waits longest."""
+
+
+def parse_filter(text: str) -> Filter | None:
+    """Return the filter with this name."""
+    return next((each for each in FILTERS if each == text), None)

@@ -1,0 +1,224 @@
+"""Conversations in PostgreSQL: events are applied to them, and lists are read of them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from desk.access import Access
+from desk.events.event import Event
+from desk.inbox.conversation import ARRIVED, EMPLOYEE, Content, Conversation, answer, apply_event
+from desk.inbox.filters import CONDITIONS, FILTERS, ORDER, Filter
+from services import event_types
+from services.postgres.database import ANSWER_SECONDS, Connection, Pool
+from services.postgres.shut_rows import open_rows, report_shut
+from services.sealing.columns import DESK_CONVERSATION, bind
+from services.sealing.key_ring import RING
+from services.tasks import with_timeout
+
+PAGE = 50
+"""Conversations of one page of a list: some three screens."""
+CHANNEL = "desk"
+"""Channel on which PostgreSQL tells of changed conversations."""
+
+_content = msgspec.msgpack.Decoder(Content)
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """News that a conversation has changed; it quotes nothing of it."""
+
+    id: str
+    source: str
+    departments: tuple[str, ...]
+    """The departments that have it, and had it before."""
+
+
+class ConversationStore:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def apply(self, events: Sequence[Event]) -> None:
+        """Apply the events that are new, all or none. Raises DATABASE_ERRORS."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            ids = [event.id for event in events]
+            new = {row["id"] for row in await connection.fetch(_NEW_EVENTS, ids)}
+            fresh = [event for event in _distinct(events) if event.id in new]
+            known = await _lock(connection, {event.data.conversation_id for event in fresh})
+            covered = await _covered(connection, fresh)
+            after = dict(known)
+            for event in fresh:
+                id = event.data.conversation_id
+                if changed := apply_one(after.get(id), event, covered):
+                    after[id] = changed
+            await _write(connection, known, after)
+
+    async def list(
+        self, access: Access, filter: Filter, end_of_today: datetime, page: int = 0
+    ) -> tuple[list[Conversation], bool]:
+        """Return a page of the conversations that the employee reaches, and if more follow."""
+        parameters = *_reach(access), access.person, end_of_today, PAGE + 1, page * PAGE
+        query = self._pool.fetch(_LISTS[filter], *parameters)
+        conversations = await _open(await with_timeout(ANSWER_SECONDS, query))
+        return conversations[:PAGE], len(conversations) > PAGE
+
+    async def count(self, access: Access, end_of_today: datetime) -> dict[Filter, int]:
+        """Return the number of conversations of each filter, but of those that are closed."""
+        query = self._pool.fetchrow(_COUNTS, *_reach(access), access.person, end_of_today)
+        row = await with_timeout(ANSWER_SECONDS, query)
+        return {each: row[each] for each in FILTERS if row and each in row}
+
+    async def find(self, id: str, access: Access) -> Conversation | None:
+        """Return a conversation that the employee reaches."""
+        query = self._pool.fetch(_FIND, *_reach(access), id)
+        found = await _open(await with_timeout(ANSWER_SECONDS, query))
+        return found[0] if found else None
+
+    async def assign(self, id: str, access: Access, *, to: str, instead_of: str) -> str | None:
+        """Give a conversation to an employee, if `instead_of` has it. Return who has it then; None
+        if there is none that the employee reaches."""
+        return await with_timeout(ANSWER_SECONDS, self._assign(id, access, to, instead_of))
+
+    async def _assign(self, id: str, access: Access, to: str, instead_of: str) -> str | None:
+        async with self._pool.acquire() as connection, connection.transaction():
+            row = await connection.fetchrow(_FIND + " for update", *_reach(access), id)
+            if row is None or row["assignee"] != instead_of or to == instead_of:
+                return row["assignee"] if row else None
+            await connection.execute(_ASSIGN, id, to)
+            await _tell(connection, Changed(id, row["source"], (row["department"],)))
+            return to
+
+
+def apply_one(
+    known: Conversation | None, event: Event, covered: Mapping[UUID, int]
+) -> Conversation | None:
+    """Apply an event. `covered` says of the desk's own answers what their writers had seen."""
+    after, data = apply_event(known, event), event.data
+    is_arrival = event.type == event_types.STATUS_CHANGED and data.status in ARRIVED
+    if not (known and after and data.message_id and is_arrival and data.author.kind == EMPLOYEE):
+        return after
+    if data.message_id not in covered:
+        return after
+    seen = msgspec.structs.replace(after, waiting_since=known.waiting_since)
+    return answer(seen, data.at or event.time, covered[data.message_id])
+
+
+def _distinct(events: Iterable[Event]) -> list[Event]:
+    return list({event.id: event for event in events}.values())
+
+
+def _reach(access: Access) -> tuple[str, list[str], bool]:
+    return access.tenant.source, access.department_ids, access.all_departments
+
+
+async def _lock(connection: Connection, ids: set[str]) -> dict[str, Conversation]:
+    """Return the conversations that exist. All are locked, in the order of their ids, so that two
+    transactions cannot wait for each other; also those that are new, of which there is no row."""
+    ordered = sorted(ids)
+    await connection.execute(_RESERVE, ordered)
+    rows = await connection.fetch(_LOCK, ordered)
+    return {each.id: each for each in await _open(rows)}
+
+
+async def _covered(connection: Connection, events: Sequence[Event]) -> dict[UUID, int]:
+    messages = [e.data.message_id for e in events if e.type == event_types.STATUS_CHANGED]
+    rows = await connection.fetch(_COVERED, messages) if messages else []
+    return {row["message"]: row["covers"] for row in rows}
+
+
+async def _write(
+    connection: Connection, known: Mapping[str, Conversation], after: Mapping[str, Conversation]
+) -> None:
+    changed = [each for id, each in after.items() if each is not known.get(id)]
+    if changed:
+        await connection.executemany(_UPSERT, [_row(each) for each in changed])
+    for each in changed:
+        departments = {each.department, known.get(each.id, each).department}
+        await _tell(connection, Changed(each.id, each.source, tuple(sorted(departments))))
+
+
+async def _tell(connection: Connection, news: Changed) -> None:
+    await connection.execute(
+        "select pg_notify($1, $2)", CHANNEL, msgspec.json.encode(news).decode()
+    )
+
+
+def _row(conversation: Conversation) -> list[Any]:
+    row = msgspec.structs.asdict(conversation)
+    sealed = RING.seal(_encode(row["content"]), DESK_CONVERSATION, bind(conversation.id))
+    return list((row | {"tags": list(conversation.tags), "content": sealed}).values())
+
+
+async def _open(rows: Sequence[Any]) -> list[Conversation]:
+    """Return the conversations of these rows. The contents of one that does not open are left out:
+    its citizen waits all the same."""
+    opened, shut = await open_rows(rows, _read)
+    report_shut("desk.conversation", *(row["id"] for row in shut))
+    if not shut:
+        return opened
+    found = {each.id: each for each in [*opened, *(_read(row, is_shut=True) for row in shut)]}
+    return [found[row["id"]] for row in rows]
+
+
+def _read(row: Mapping[str, Any], *, is_shut: bool = False) -> Conversation:
+    fields = {name: row[name] for name in Conversation.__struct_fields__}
+    fields["tags"] = tuple(fields["tags"])
+    fields["content"] = Content() if is_shut else _unseal(row)
+    return Conversation(**fields)
+
+
+def _unseal(row: Mapping[str, Any]) -> Content:
+    return _content.decode(RING.unseal(row["content"], DESK_CONVERSATION, bind(row["id"])))
+
+
+_NAMES = Conversation.__struct_fields__
+_COLUMNS = ", ".join(_NAMES)
+_PLACES = ", ".join(f"${n}" for n in range(1, len(_NAMES) + 1))
+_SET = ", ".join(f"{name} = excluded.{name}" for name in _NAMES if name != "id")
+
+_NEW_EVENTS = """
+insert into desk.event (id) select distinct unnest($1::uuid[]) on conflict do nothing returning id
+"""
+
+_LOCK = f"select {_COLUMNS} from desk.conversation where id = any($1) order by id for update"
+
+_RESERVE = """
+select pg_advisory_xact_lock(hashtextextended(id, 0))
+from unnest($1::text[]) with ordinality listed(id, n) order by n
+"""
+
+_COVERED = "select message, covers from desk.answer where message = any($1)"
+
+_UPSERT = f"""
+insert into desk.conversation ({_COLUMNS}) values ({_PLACES})
+on conflict (id) do update set {_SET}, changed_at = now()
+"""
+
+# $1 to $3: what the employee reaches.
+_REACHED = "source = $1 and (department = any($2) or $3)"
+
+_FIND = f"select {_COLUMNS} from desk.conversation where {_REACHED} and id = $4"
+
+_LISTS = {
+    filter: f"""
+select {_COLUMNS} from desk.conversation
+where {_REACHED} and {CONDITIONS[filter]} and ($4::text is not null and $5::timestamptz is not null)
+order by {ORDER} limit $6 offset $7
+"""
+    for filter in FILTERS
+}
+
+_COUNTS = f"""
+select {
+    ", ".join(
+        f"count(*) filter (where {CONDITIONS[each]}) as {each}"
+        for each in FILTERS
+        if each != "closed"
+    )
+}
+from desk.conversation where {_REACHED} and is_open
+"""
+
+_ASSIGN = "update desk.conversation set assignee = $2, changed_at = now() where id = $1"

@@ -1,0 +1,1 @@
+"""Logging in at the municipality's OpenID Connect provider, and sessions."""

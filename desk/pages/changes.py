@@ -1,0 +1,108 @@
+"""Changes of a conversation: who has it, notes, another department, a zaak, its end."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from aiohttp import web
+
+from desk.inbox.conversation import Conversation
+from desk.pages.conversation import PATH
+from desk.pages.conversation_view import ConversationViews, done, refusal_words, session_of
+from desk.pages.forms import Form, read_form
+from desk.postkamer.client import Refused
+from desk.postkamer.gateway import Gateway
+from desk.web.gate import Gate
+from desk.web.site import Visit
+
+Body = Callable[[Conversation, Form], dict[str, Any]]
+
+
+def _note(_: Conversation, form: Form) -> dict[str, Any]:
+    return {"text": form.text("note")}
+
+
+def _transfer(conversation: Conversation, form: Form) -> dict[str, Any]:
+    return {
+        "department": form.text("department"),
+        "reason": form.text("reason"),
+        "from": conversation.department,
+    }
+
+
+def _close(_: Conversation, form: Form) -> dict[str, Any]:
+    given = {"outcome": form.text("outcome"), "reason": form.text("reason")}
+    return {name: value for name, value in given.items() if value}
+
+
+def _reopen(_: Conversation, form: Form) -> dict[str, Any]:
+    return {"reason": form.text("reason")}
+
+
+def _link(_: Conversation, form: Form) -> dict[str, Any]:
+    return {"zaak": form.text("zaak").strip()}
+
+
+def _confirm(_: Conversation, form: Form) -> dict[str, Any]:
+    return {}
+
+
+VERBS: Mapping[str, Body] = {
+    "note": _note,
+    "transfer": _transfer,
+    "close": _close,
+    "reopen": _reopen,
+    "link": _link,
+    "confirm": _confirm,
+}
+"""Verb of the API -> its body, of the fields of a form."""
+
+
+class ChangePages:
+    def __init__(self, gate: Gate, views: ConversationViews, gateway: Gateway) -> None:
+        self._gate, self._views, self._gateway = gate, views, gateway
+
+    def routes(self) -> list[web.RouteDef]:
+        require = self._gate.require
+        return [
+            web.post(f"{PATH}/take", require(self._take)),
+            web.post(f"{PATH}/give-back", require(self._give_back)),
+            *(
+                web.post(f"{PATH}/{verb}", require(partial(self._change, verb=verb)))
+                for verb in VERBS
+            ),
+        ]
+
+    async def _take(self, request: web.Request, visit: Visit) -> web.Response:
+        """POST …/take: have a conversation, if whoever had it on the page still has."""
+        return await self._assign(request, visit, session_of(visit).access.person)
+
+    async def _give_back(self, request: web.Request, visit: Visit) -> web.Response:
+        """POST …/give-back: let others have it."""
+        return await self._assign(request, visit, "")
+
+    async def _assign(self, request: web.Request, visit: Visit, to: str) -> web.Response:
+        conversation, form = await self._views.find(request, visit), await read_form(request)
+        access = session_of(visit).access
+        if not access.may_answer:
+            raise Refused(403, "", {})
+        has_it = await self._views.store.assign(
+            conversation.id, access, to=to, instead_of=form.text("assignee")
+        )
+        if has_it == to:
+            return done(conversation)
+        return await self._views.page(visit, conversation, status=409, trouble="take.late")
+
+    async def _change(self, request: web.Request, visit: Visit, verb: str) -> web.Response:
+        """POST …/{verb}: a command of the API, once for each form that was drawn."""
+        conversation, form = await self._views.find(request, visit), await read_form(request)
+        key, token = form.id("key"), session_of(visit).tokens.access_token
+        if key is None:
+            return await self._views.page(visit, conversation, status=400, trouble="change.refused")
+        body = VERBS[verb](conversation, form)
+        try:
+            await self._gateway.change(token, key, conversation.id, verb, body)
+        except Refused as refused:
+            trouble = refusal_words(refused, "change.refused")
+            return await self._views.page(visit, conversation, status=409, trouble=trouble)
+        return done(conversation)

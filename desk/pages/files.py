@@ -1,0 +1,58 @@
+"""Files of citizens, passed on from the archive with the employee's own token."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from aiohttp import web
+
+from desk.conversation.transcript import INLINE_PICTURES, INLINE_SOUND
+from desk.postkamer.client import PostkamerClient, Refused
+from desk.web.gate import Gate
+from desk.web.site import Visit
+from services.ids import parse_uuid
+
+PIECE_BYTES = 64 * 1024
+INLINE = frozenset((*INLINE_PICTURES, *INLINE_SOUND))
+"""Types that a page shows. All others are downloads, whatever they contain."""
+PASSED_ON = ("Content-Length", "Content-Disposition")
+KEEP = "private, max-age=300"
+"""A picture is asked for again when the page is drawn again, and each look is on the record."""
+
+
+class FilePages:
+    def __init__(self, gate: Gate, archiver: PostkamerClient) -> None:
+        self._gate, self._archiver = gate, archiver
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/files/{id}", self._gate.require(self._show), allow_head=False)]
+
+    async def _show(self, request: web.Request, visit: Visit) -> web.StreamResponse:
+        """GET /files/{id}: the file of a message, once a scanner has checked it."""
+        assert visit.session
+        id = parse_uuid(request.match_info["id"])
+        if id is None:
+            raise Refused(404, "", {})
+        token = visit.session.tokens.access_token
+        async with self._archiver.open_file(f"/v1/media/{id}", token) as source:
+            if source.status != HTTPStatus.OK:
+                raise Refused(404 if source.status < 500 else source.status, "", {})
+            response = web.StreamResponse(headers=_headers(source.headers, source.content_type))
+            await response.prepare(request)
+            async for piece in source.content.iter_chunked(PIECE_BYTES):
+                await response.write(piece)
+            await response.write_eof()
+        return response
+
+
+def _headers(given: Mapping[str, str], content_type: str) -> dict[str, str]:
+    headers = {name: given[name] for name in PASSED_ON if name in given}
+    if content_type in INLINE:
+        headers["Content-Type"] = content_type
+        headers["Content-Disposition"] = "inline"
+    else:
+        headers["Content-Type"] = "application/octet-stream"
+        headers.setdefault("Content-Disposition", "attachment")
+    # Opened by itself, a file is a page of its own: it may do nothing and load nothing.
+    headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    headers["Cache-Control"] = KEEP
+    return headers

@@ -1,0 +1,60 @@
+"""The inbox: conversations of the employee's departments, oldest unanswered first."""
+
+from typing import Any
+
+from aiohttp import web
+
+from desk.inbox.filters import FILTERS, FIRST, Filter, parse_filter
+from desk.inbox.store import ConversationStore
+from desk.web.gate import Gate
+from desk.web.site import Site, Visit
+from desk.web.times import end_of_day
+
+MAX_PAGE = 200
+"""Pages of a list that can be asked for: 10,000 conversations."""
+
+
+class InboxPages:
+    def __init__(self, gate: Gate, site: Site, store: ConversationStore) -> None:
+        self._gate, self._site, self._store = gate, site, store
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/", self._start, allow_head=False),
+            web.get("/inbox", self._gate.require(self._show), allow_head=False),
+            web.get("/inbox/list", self._gate.require(self._list), allow_head=False),
+        ]
+
+    async def _start(self, request: web.Request) -> web.Response:
+        return web.Response(status=303, headers={"Location": "/inbox"})
+
+    async def _show(self, request: web.Request, visit: Visit) -> web.Response:
+        """GET /inbox?filter=&page=: the page."""
+        return self._site.page(visit, "inbox.html", **await self._load(request, visit))
+
+    async def _list(self, request: web.Request, visit: Visit) -> web.Response:
+        """GET /inbox/list?filter=&page=: the list alone, as an open page fetches it again."""
+        return self._site.page(visit, "inbox_list.html", **await self._load(request, visit))
+
+    async def _load(self, request: web.Request, visit: Visit) -> dict[str, Any]:
+        assert visit.session
+        access, end = visit.session.access, end_of_day(visit.now)
+        chosen = parse_filter(request.query.get("filter", "")) or FIRST
+        number = _page_number(request.query.get("page", ""))
+        conversations, has_more = await self._store.list(access, chosen, end, number)
+        counts: dict[Filter, int] = await self._store.count(access, end)
+        return {
+            "access": access,
+            "filters": FILTERS,
+            "chosen": chosen,
+            "conversations": conversations,
+            "counts": counts,
+            "number": number,
+            "has_more": has_more,
+            "list_path": f"/inbox/list?filter={chosen}&page={number}",
+        }
+
+
+def _page_number(text: str) -> int:
+    is_number = text.isascii() and text.isdecimal() and len(text) < len("1000")
+    return min(int(text), MAX_PAGE) if is_number else 0

@@ -1,0 +1,166 @@
+"""The desk process: pages for employees, events from Postkamer, and a stream of changes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import aiohttp
+from aiohttp import web
+
+from desk.conversation.answers import AnswerStore
+from desk.conversation.standard_answers import StandardAnswerStore
+from desk.ended_rows import CLEARINGS, DAYS
+from desk.inbox.receiver import PATH as EVENTS_PATH
+from desk.inbox.receiver import EventReceiver
+from desk.inbox.store import CHANNEL, ConversationStore
+from desk.login.cookies import Cookies
+from desk.login.provider import Client, Provider
+from desk.login.sessions import SessionStore
+from desk.pages.answers import AnswerPages
+from desk.pages.changes import ChangePages
+from desk.pages.conversation import ConversationPages
+from desk.pages.conversation_view import ConversationViews
+from desk.pages.files import FilePages
+from desk.pages.inbox import InboxPages
+from desk.pages.language import LanguagePages
+from desk.pages.login import ENDED_PATH, LoginRoutes
+from desk.pages.numbers import NumberPages
+from desk.pages.rules import RulePages
+from desk.pages.standard_answers import StandardAnswerPages
+from desk.pages.templates import TemplatePages
+from desk.postkamer.archive import Archive
+from desk.postkamer.client import PostkamerClient, client_session
+from desk.postkamer.gateway import Gateway
+from desk.postkamer.rules import Rules
+from desk.web.assets import FOLDER, Assets
+from desk.web.gate import Gate
+from desk.web.security import origin_of, page_headers, same_origin_only
+from desk.web.site import Site
+from desk.web.stream import Stream
+from services.clearing import clear_periodically
+from services.config.settings import DeskSettings, SettingsError
+from services.http.application import operations_app
+from services.http.server import ServerLimits, serve
+from services.http.webhook_signature import key_of
+from services.instance import session_name
+from services.lifecycle import first_failure
+from services.postgres.channel import listen
+from services.postgres.database import (
+    SERVICE_SETTINGS,
+    Pool,
+    connection_pool,
+    is_available,
+)
+from services.sealing.key_ring import RING
+from services.tasks import background_task
+from services.working_keys import working_keys, working_masters
+
+POOL_SIZE = 10
+"""PostgreSQL connections: a page takes three short questions, so that ten carry hundreds a second.
+"""
+CONNECTIONS = 1024
+"""Connections open at once: a browser has six, and one more for each open page's stream."""
+FORM_BYTES = 256 * 1024
+"""Largest form: an answer of 4,096 characters, each of up to nine bytes in a form's writing."""
+NO_DATABASE = "the database does not answer"
+NO_KEYS = "there is no working key to seal with: the database has not answered for too long"
+
+
+class Desk(NamedTuple):
+    """The desk's application, and the stream that must end before its server stops."""
+
+    app: web.Application
+    stream: Stream
+
+
+@asynccontextmanager
+async def desk(settings: DeskSettings) -> AsyncIterator["asyncio.Future[object]"]:
+    """Run the desk until the context is left. The future ends only when a part fails."""
+    url = settings.database_url.get_secret_value()
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        pool = await enter(connection_pool(url, session_name("desk"), POOL_SIZE, SERVICE_SETTINGS))
+        keys = await enter(working_keys(pool, working_masters(settings)))
+        http = await enter(client_session())
+        built = build(settings, pool, http)
+
+        async def obstacles() -> list[str]:
+            missing = [] if await is_available(pool) else [NO_DATABASE]
+            return missing + ([] if RING.ready.is_set() else [NO_KEYS])
+
+        clear = await enter(background_task(clear_periodically(pool, CLEARINGS, DAYS)))
+        channel = listen(
+            url,
+            CHANNEL,
+            SERVICE_SETTINGS | {"application_name": session_name("desk hears")},
+            on_notice=built.stream.hear,
+            on_gap=built.stream.hear_gap,
+        )
+        hearing = await enter(background_task(channel))
+        await enter(serve(operations_app(obstacles), settings.bind, settings.desk_ops_port))
+        limits = ServerLimits(connections=CONNECTIONS)
+        await enter(serve(built.app, settings.bind, settings.desk_port, limits=limits))
+        stack.callback(built.stream.close)
+        yield first_failure(keys, clear, hearing)
+
+
+def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> Desk:
+    """Put the desk together."""
+    own = settings.desk_url.rstrip("/")
+    assets = Assets([FOLDER, *([Path(settings.desk_design)] if settings.desk_design else [])])
+    site, cookies, sessions = Site(assets), Cookies(own), SessionStore(pool)
+    secret = settings.desk_client_secret.get_secret_value()
+    client = Client(settings.desk_client_id, secret, f"{own}/login/callback", settings.desk_scope)
+    provider = Provider(http, settings.desk_issuer, client)
+    gateway = Gateway(PostkamerClient(http, settings.gateway_url))
+    archiver = PostkamerClient(http, settings.archiver_url)
+    archive, store = Archive(archiver), ConversationStore(pool)
+    gate = Gate(sessions, cookies, provider, gateway, site)
+    stream = Stream(gate)
+    standard = StandardAnswerStore(pool)
+    views = ConversationViews(site, store, AnswerStore(pool), standard, archive, gateway)
+    answers = AnswerPages(gate, views, gateway)
+    routes = [
+        *LoginRoutes(gate, site, cookies, sessions, provider, gateway).routes(),
+        *InboxPages(gate, site, store).routes(),
+        *ConversationPages(gate, views).routes(),
+        *answers.routes(),
+        *TemplatePages(gate, site, views, gateway, answers).routes(),
+        *ChangePages(gate, views, gateway).routes(),
+        *StandardAnswerPages(gate, site, standard).routes(),
+        *RulePages(gate, site, Rules(PostkamerClient(http, settings.router_url))).routes(),
+        *NumberPages(gate, site, gateway).routes(),
+        *FilePages(gate, archiver).routes(),
+        *LanguagePages(own).routes(),
+        *stream.routes(),
+        *assets.routes(),
+        *EventReceiver(store, signing_keys(settings)).routes(),
+    ]
+    return Desk(_application(settings, routes), stream)
+
+
+def _application(settings: DeskSettings, routes: list[web.RouteDef]) -> web.Application:
+    headers = page_headers(settings.desk_issuer)
+    exempt = frozenset({EVENTS_PATH, ENDED_PATH})
+
+    async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
+
+    app = web.Application(
+        client_max_size=FORM_BYTES,
+        middlewares=[same_origin_only(origin_of(settings.desk_url), exempt)],
+    )
+    app.on_response_prepare.append(add_headers)
+    app.router.add_routes(routes)
+    return app
+
+
+def signing_keys(settings: DeskSettings) -> list[bytes]:
+    """Return the keys that sign events. Raises SettingsError."""
+    try:
+        return [key_of(each.get_secret_value()) for each in settings.desk_secret]
+    except ValueError as error:
+        raise SettingsError([f"POSTKAMER_DESK_SECRET: {error}"]) from None

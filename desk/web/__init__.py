@@ -1,0 +1,1 @@
+"""Pages: templates, words, files, headers, and the stream of changes."""

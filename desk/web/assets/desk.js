@@ -1,0 +1,107 @@
+// What the pages do beyond links and forms: keys, drafts, and where the reader was. Without this script everything but
+// drafts works.
+"use strict";
+
+const DRAFT_PAUSE = 800; // milliseconds without a key after which a draft is stored
+
+function token() {
+  return document.body.dataset.formToken;
+}
+
+function typing(target) {
+  return target.closest("input, textarea, select, [contenteditable]") !== null;
+}
+
+function links() {
+  return [...document.querySelectorAll(".desk-item-link")];
+}
+
+function move(step) {
+  const all = links();
+  const at = all.indexOf(document.activeElement);
+  const next = all[at < 0 ? 0 : Math.min(Math.max(at + step, 0), all.length - 1)];
+  if (next) next.focus();
+}
+
+function focusOn(selector) {
+  const found = document.querySelector(selector);
+  if (found) found.focus();
+}
+
+const KEYS = {
+  j: () => move(1),
+  k: () => move(-1),
+  i: () => location.assign("/inbox"),
+  a: () => focusOn("#text"),
+  t: () => document.querySelector("form[data-key=t] button")?.click(),
+  "?": () => document.getElementById("keys")?.showModal(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.id === "text") {
+    event.target.form.requestSubmit();
+    return;
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+  const act = KEYS[event.key];
+  if (act && !document.querySelector("dialog[open]")) {
+    event.preventDefault();
+    act();
+  }
+});
+
+for (const button of document.querySelectorAll("[data-opens]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => document.getElementById(button.dataset.opens).showModal());
+}
+
+const answer = document.querySelector("form[data-draft]");
+if (answer) {
+  let timer = 0;
+  const store = () => {
+    const body = new URLSearchParams(new FormData(answer));
+    return fetch(answer.dataset.draft, { method: "POST", body, keepalive: true });
+  };
+  answer.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(store, DRAFT_PAUSE);
+  });
+  // A second press while the first is on its way changes nothing: the key of the answer is the same.
+  answer.addEventListener("submit", () => {
+    clearTimeout(timer);
+    answer.querySelector("button").disabled = true;
+  });
+}
+
+// Finding a choice by typing: what does not fit is hidden.
+for (const box of document.querySelectorAll("[data-finds]")) {
+  for (const each of document.querySelectorAll("[data-shown]")) each.hidden = false;
+  const choices = [...document.getElementById(box.dataset.finds).children];
+  box.addEventListener("input", () => {
+    const words = box.value.toLowerCase().split(/\s+/);
+    for (const each of choices) {
+      const text = each.textContent.toLowerCase();
+      each.hidden = !words.every((word) => text.includes(word));
+    }
+  });
+}
+
+// The newest message is what one came for.
+const rows = document.querySelector(".desk-rows");
+if (rows && !location.hash) rows.lastElementChild?.scrollIntoView({ block: "center" });
+
+// The list is drawn again when something changes: whoever was on a conversation in it stays there.
+let focused = null;
+document.addEventListener("htmx:beforeSwap", () => {
+  const item = document.activeElement?.closest?.(".desk-item");
+  focused = item ? item.dataset.conversation : null;
+});
+document.addEventListener("htmx:afterSwap", () => {
+  if (focused) focusOn(`.desk-item[data-conversation="${CSS.escape(focused)}"] .desk-item-link`);
+  const fresh = document.querySelector("#messages [data-last-answer]");
+  const form = document.getElementById("answer");
+  if (fresh && form && !form.elements.text.value) {
+    form.elements.last_answer.value = fresh.dataset.lastAnswer;
+    form.elements.covers.value = fresh.dataset.covers;
+  }
+});

@@ -1,0 +1,141 @@
+"""The gate of the pages: it lets in who is logged in, renews their tokens, and sends others to log
+in."""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlencode
+
+import structlog
+from aiohttp import web
+from aiohttp.web import Request, StreamResponse
+
+from desk.access import Access
+from desk.login.cookies import Cookies
+from desk.login.provider import LoginRefused, Provider, ProviderUnavailable, Tokens
+from desk.login.sessions import Session, SessionStore
+from desk.postkamer.client import Refused, Unanswered
+from desk.postkamer.gateway import Gateway
+from desk.web.security import FORM_TOKEN, form_token
+from desk.web.site import Site, Visit, language_of
+from services import clock
+from services.postgres.database import is_transient
+
+TOUCH_SECONDS = 60.0
+"""Time between two notes that a session is in use: it ends after an hour without."""
+
+Handler = Callable[[Request, Visit], Awaitable[StreamResponse]]
+
+log = structlog.get_logger()
+
+
+class Gate:
+    def __init__(
+        self,
+        sessions: SessionStore,
+        cookies: Cookies,
+        provider: Provider,
+        gateway: Gateway,
+        site: Site,
+    ) -> None:
+        self._sessions, self._cookies = sessions, cookies
+        self._provider, self._gateway, self._site = provider, gateway, site
+
+    def visit(self, request: Request) -> Visit:
+        """Return a visit of somebody who is not logged in, or need not be."""
+        return Visit(language_of(request), clock.now(), request.path)
+
+    def require(
+        self, handler: Handler, *, is_upload: bool = False
+    ) -> Callable[[Request], Awaitable[StreamResponse]]:
+        """Wrap a handler, so that it runs only for who is logged in, and a change only if it comes
+        from a form of ours. The form of an upload is judged by the handler, before its file."""
+
+        async def enter(request: Request) -> StreamResponse:
+            try:
+                return await self._enter(request, handler, is_upload)
+            except Unanswered:
+                return self._unavailable(request)
+            except Refused as refused:
+                return self._refused(request, refused)
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("desk.database_away", exc_info=error)
+                return self._unavailable(request)
+
+        return enter
+
+    async def _enter(self, request: Request, handler: Handler, is_upload: bool) -> StreamResponse:
+        cookie, now = self._cookies.read_session(request), clock.now()
+        session = await self._sessions.find(cookie, now) if cookie else None
+        if session and session.refresh_at <= now:
+            session = await self._renew(session)
+        if session is None:
+            return self._to_login(request)
+        if (now - session.used_at).total_seconds() > TOUCH_SECONDS:
+            await self._sessions.touch(session, now)
+        token = form_token(cookie)
+        visit = Visit(language_of(request), now, request.path, session, token)
+        judges = request.method == "POST" and not is_upload
+        if judges and not await _has_form_token(request, visit.form_token):
+            return self._site.page(visit, "problem.html", 403, reason="problem.form")
+        return await handler(request, visit)
+
+    async def _renew(self, session: Session) -> Session | None:
+        """Return the session with new tokens, or as it is while another process renews them; None
+        if the provider ended it."""
+        if not await self._sessions.claim_renewal(session, clock.now()):
+            return session
+        try:
+            tokens = await self._provider.refresh(session.tokens)
+            access = await self._access_with(tokens, session)
+        except ProviderUnavailable as error:
+            log.warning("desk.provider_away", reason=str(error))
+            return session
+        except LoginRefused as error:
+            log.info("desk.session_ended", reason=str(error))
+            await self._sessions.end(session.id)
+            return None
+        await self._sessions.renew(session, access, tokens, clock.now())
+        return Session(session.id, access, tokens, session.refresh_at, session.used_at)
+
+    async def _access_with(self, tokens: Tokens, session: Session) -> Access:
+        """Return what new tokens may do. While the gateway is away that of before holds: the old
+        tokens are spent, so the new ones must be stored, and are asked about with the next ones."""
+        try:
+            return await self._gateway.access(tokens.access_token)
+        except Unanswered:
+            return session.access
+
+    def _to_login(self, request: Request) -> web.Response:
+        """Send the browser to log in: a page by a redirect, a part of one by a header of htmx."""
+        where = "/login?" + urlencode({"to": request.path}) if request.method == "GET" else "/login"
+        if request.headers.get("HX-Request"):
+            return web.Response(status=401, headers={"HX-Redirect": "/login"})
+        if "text/event-stream" in request.headers.get("Accept", ""):
+            return web.Response(status=401)
+        response = web.Response(status=303, headers={"Location": where})
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def _unavailable(self, request: Request) -> web.Response:
+        page = self._site.page(self.visit(request), "problem.html", 503, reason="problem.away")
+        page.headers["Retry-After"] = "5"
+        return page
+
+    def _refused(self, request: Request, refused: Refused) -> web.Response:
+        if refused.status == 401:
+            return self._to_login(request)
+        status = 404 if refused.status in (403, 404) else 502
+        reason = "problem.unknown" if status == 404 else "problem.refused"
+        if status != 404:
+            log.error("desk.refused", status=refused.status, code=refused.code)
+        return self._site.page(self.visit(request), "problem.html", status, reason=reason)
+
+
+async def _has_form_token(request: Request, expected: str) -> bool:
+    """Return True if a form, or a header that only our own script can set, has the token."""
+    given = request.headers.get("Desk-Form-Token", "")
+    if not given and request.content_type == "application/x-www-form-urlencoded":
+        given = str((await request.post()).get(FORM_TOKEN, ""))
+    return hmac.compare_digest(given.encode(), expected.encode())

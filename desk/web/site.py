@@ -1,0 +1,103 @@
+"""Rendering: a template with the words of a language, for one visit."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from desk.login.sessions import Session
+from desk.web import times
+from desk.web.assets import Assets
+from desk.web.words import Language, Say, keys_under, preferred_language, words_in
+from services import clock
+
+STYLESHEETS = (
+    "vendor/utrecht-root.css",
+    "vendor/utrecht-alert.css",
+    "vendor/utrecht-badge-counter.css",
+    "vendor/utrecht-button.css",
+    "vendor/utrecht-form-label.css",
+    "vendor/utrecht-heading-1.css",
+    "vendor/utrecht-heading-2.css",
+    "vendor/utrecht-heading-3.css",
+    "vendor/utrecht-link.css",
+    "vendor/utrecht-paragraph.css",
+    "vendor/utrecht-select.css",
+    "vendor/utrecht-skip-link.css",
+    "vendor/utrecht-textarea.css",
+    "vendor/utrecht-textbox.css",
+    "tokens.css",
+    "desk.css",
+)
+FOLDER = Path(__file__).parent / "templates"
+LANGUAGE_COOKIE = "desk-language"
+HTML = "text/html"
+
+
+class Visit(msgspec.Struct, frozen=True):
+    """One request of a browser: who is there, in which language, and when."""
+
+    language: Language
+    now: datetime
+    path: str = "/"
+    session: Session | None = None
+    form_token: str = ""
+
+    @property
+    def say(self) -> Say:
+        return words_in(self.language)
+
+
+class Site:
+    def __init__(self, assets: Assets) -> None:
+        self._environment = Environment(
+            loader=FileSystemLoader(FOLDER),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.globals |= {
+            "asset": assets.path_of,
+            "stylesheets": STYLESHEETS,
+            "new_key": lambda: str(clock.new_id()),
+            "known_types": keys_under("type"),
+            "known_statuses": keys_under("status"),
+        }
+
+    def render(self, visit: Visit, template: str, **context: Any) -> str:
+        return self._environment.get_template(template).render(
+            **_helpers(visit), visit=visit, here=visit.path, say=visit.say, **context
+        )
+
+    def page(self, visit: Visit, template: str, status: int = 200, **context: Any) -> web.Response:
+        """Return a page, or a part of one."""
+        text = self.render(visit, template, **context)
+        response = web.Response(status=status, text=text, content_type=HTML)
+        # Also of a page that was left: the next user of this browser sees nothing of it.
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+def _helpers(visit: Visit) -> dict[str, Callable[..., str]]:
+    say, now = visit.say, visit.now
+
+    def moment(at: datetime) -> str:
+        return times.moment(at, now, say)
+
+    def since(at: datetime) -> str:
+        return times.duration((now - at).total_seconds(), say)
+
+    def until(at: datetime) -> str:
+        return times.duration((at - now).total_seconds(), say)
+
+    return {"moment": moment, "since": since, "until": until}
+
+
+def language_of(request: web.Request) -> Language:
+    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+    return preferred_language(chosen, request.headers.get("Accept-Language", ""))

@@ -1,0 +1,117 @@
+"""The stream of changes: open pages hear that something changed, and fetch it. A notice names
+conversations by their ids and quotes nothing of them."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+import msgspec
+from aiohttp import web
+
+from desk.inbox.store import Changed
+from desk.web.gate import Gate
+from desk.web.site import Visit
+from services.http.problems import problem_response
+
+MAX_PAGES = 400
+"""Open pages of one process: some twenty people with several windows, many times."""
+PAUSE_SECONDS = 0.25
+"""Pause between two notices to one page, so that a storm does not have it fetch without end."""
+HEARTBEAT_SECONDS = 15.0
+"""Pause before a sign of life, shorter than the idle time-out of any proxy."""
+LONGEST_SECONDS = 240.0
+"""Life of one stream: the browser opens the next one, which asks again who is there."""
+
+_changed = msgspec.json.Decoder(Changed)
+
+
+class _Page:
+    """One open page, and what changed since it was last told."""
+
+    __slots__ = ("conversation", "has_list", "has_own", "is_reached", "wake")
+
+    def __init__(self, conversation: str, is_reached: Callable[[Changed], bool]) -> None:
+        self.conversation, self.is_reached = conversation, is_reached
+        self.wake = asyncio.Event()
+        self.has_list = self.has_own = False
+
+    def tell(self, news: Changed | None) -> None:
+        """Note a change; None stands for changes that nobody heard of."""
+        if news is None or self.is_reached(news):
+            self.has_list = True
+            self.has_own |= news is None or news.id == self.conversation
+            self.wake.set()
+
+    def take(self) -> list[str]:
+        names = ["list"] * self.has_list + ["conversation"] * (
+            self.has_own and self.conversation != ""
+        )
+        self.has_list = self.has_own = False
+        self.wake.clear()
+        return names
+
+
+class Stream:
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._pages: set[_Page] = set()
+        self._is_open = True
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/stream", self._gate.require(self._listen), allow_head=False)]
+
+    def hear(self, payload: str) -> None:
+        """Tell the open pages of a notice of the database."""
+        try:
+            news = _changed.decode(payload)
+        except msgspec.DecodeError:
+            return
+        for page in self._pages:
+            page.tell(news)
+
+    def hear_gap(self) -> None:
+        """Tell the open pages that something may have changed."""
+        for page in self._pages:
+            page.tell(None)
+
+    def close(self) -> None:
+        """End all streams, so that the server can stop."""
+        self._is_open = False
+        self.hear_gap()
+
+    async def _listen(self, request: web.Request, visit: Visit) -> web.StreamResponse:
+        """GET /stream?conversation=: notices `list` and `conversation`, without data."""
+        if len(self._pages) >= MAX_PAGES:
+            return problem_response(503, "Service Unavailable", "too many pages are open")
+        assert visit.session
+        access = visit.session.access
+
+        def is_reached(news: Changed) -> bool:
+            return any(access.reaches(news.source, each) for each in news.departments)
+
+        page = _Page(request.query.get("conversation", ""), is_reached)
+        headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        self._pages.add(page)
+        try:
+            with contextlib.suppress(ConnectionError):
+                await self._send(response, page)
+        finally:
+            self._pages.discard(page)
+        return response
+
+    async def _send(self, response: web.StreamResponse, page: _Page) -> None:
+        ends_at = asyncio.get_running_loop().time() + LONGEST_SECONDS
+        # What changed while the page was being made, or its stream was away, it fetches now.
+        await response.write(b"retry: 1000\nevent: ready\ndata: 1\n\n")
+        while self._is_open and asyncio.get_running_loop().time() < ends_at:
+            try:
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    await page.wake.wait()
+            except TimeoutError:
+                await response.write(b": still here\n\n")
+                continue
+            names = page.take()
+            await response.write(b"".join(b"event: %s\ndata: 1\n\n" % n.encode() for n in names))
+            await asyncio.sleep(PAUSE_SECONDS)

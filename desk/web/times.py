@@ -1,0 +1,48 @@
+"""Times as people read them, in the Netherlands. Pure."""
+
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from desk.web.words import Say
+
+ZONE = ZoneInfo("Europe/Amsterdam")
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+def moment(at: datetime, now: datetime, say: Say) -> str:
+    """Return a time with as much of its day as is needed."""
+    local, today = at.astimezone(ZONE), now.astimezone(ZONE).date()
+    clock = f"{local:%H:%M}"
+    if local.date() == today:
+        return clock
+    if local.date() == today - timedelta(days=1):
+        return say("time.yesterday", clock=clock)
+    month = say(f"month.{local.month}")
+    if local.year == today.year:
+        return say("time.day", day=local.day, month=month, clock=clock)
+    return say("time.date", day=local.day, month=month, year=local.year, clock=clock)
+
+
+def duration(seconds: float, say: Say) -> str:
+    """Return a length of time in its two largest units: days and hours, or hours and minutes."""
+    whole = max(0, int(seconds))
+    if whole >= DAY:
+        return say("time.days", days=whole // DAY, hours=whole % DAY // HOUR)
+    if whole >= HOUR:
+        return say("time.hours", hours=whole // HOUR, minutes=whole % HOUR // MINUTE)
+    return say("time.minutes", minutes=whole // MINUTE)
+
+
+def end_of_day(now: datetime) -> datetime:
+    """Return the end of today in the Netherlands."""
+    tomorrow = now.astimezone(ZONE).date() + timedelta(days=1)
+    return datetime.combine(tomorrow, time(), ZONE)
+
+
+def local_time(text: str) -> datetime | None:
+    """Return the time that a form field gives, in the Netherlands; None if it is none."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at.replace(tzinfo=ZONE) if at.tzinfo is None else at

@@ -1,0 +1,1 @@
+"""HTTP API of the router: try a sentence, read the versions of the rules."""

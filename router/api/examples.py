@@ -1,0 +1,67 @@
+"""Examples of what the router is asked and answers; a test validates each against the models."""
+
+from typing import Any
+
+Json = dict[str, Any]
+
+VERSION_ID, EARLIER_ID = "3f1c09a2b7de", "9b04e1d7733a"
+QUESTIONS: Json = {
+    "atNight": {
+        "text": "Er ligt glas op het fietspad",
+        "number": "106540352242922",
+        "at": "2026-12-01T23:15:00+01:00",
+    },
+    "now": {"text": "Mijn container is niet geleegd"},
+}
+EXPLANATION: Json = {
+    "department": "openbare-ruimte",
+    "name": "Openbare ruimte",
+    "rule": "afval",
+    "reason": '"container" staat erin (regel afval)',
+    "tried": ["pers", "afval"],
+    "steps": [
+        {"rule": "pers", "outcome": "past niet", "matched": ""},
+        {"rule": "afval", "outcome": "past", "matched": '"container" staat erin'},
+    ],
+    "careSteps": [{"rule": "brand", "outcome": "past niet", "matched": ""}],
+    "version": VERSION_ID,
+    "tags": ["melding"],
+    "language": "nl",
+    "text": {"name": "eerste_contact", "body": "Welkom bij gemeente Voorbeeldstad."},
+    "timers": [{"kind": "idle", "due": "2026-12-15T09:00:00Z"}],
+}
+VERSION: Json = {
+    "version": VERSION_ID,
+    "record": "018fe5a4-52b7-7d7e-9a4e-0d2f0c6f3c11",
+    "firstAt": "2026-11-26T12:00:00Z",
+    "approvals": [{"by": "s.jansen", "identified": "proven", "at": "2026-11-26T11:40:00Z"}],
+    "inForce": True,
+}
+EARLIER: Json = VERSION | {
+    "version": EARLIER_ID,
+    "record": "018fe0a1-7b52-7c3e-8d11-5b1f0f6a2c9e",
+    "firstAt": "2026-11-25T12:00:00Z",
+    "approvals": [],
+    "inForce": False,
+}
+VERSIONS: Json = {"versions": [VERSION, EARLIER]}
+FULL_VERSION: Json = VERSION | {
+    "before": EARLIER_ID,
+    "files": [
+        {"name": "rules/60-afval.toml", "text": '[[rules]]\nid = "afval"\nwords = ["container"]\n'}
+    ],
+    "changes": [
+        {
+            "name": "rules/60-afval.toml",
+            "diff": [
+                "--- a/rules/60-afval.toml",
+                "+++ b/rules/60-afval.toml",
+                "@@ -1,3 +1,3 @@",
+                " [[rules]]",
+                ' id = "afval"',
+                '-words = ["kliko"]',
+                '+words = ["container"]',
+            ],
+        }
+    ],
+}

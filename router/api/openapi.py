@@ -1,0 +1,102 @@
+"""OpenAPI document of the router's API: a table of operations."""
+
+from typing import Any
+
+from router.api import examples
+from router.api.requests import EXPLAIN
+from router.api.responses import Explanation, FullVersion, Versions
+from router.api.routes import (
+    BUSY,
+    CHANGED,
+    EXPLAIN_ROLES,
+    NO_NUMBER,
+    NO_VERSION,
+    NOT_YET,
+    READ_ROLE,
+)
+from services.api.json_body import UNREAD_REFUSALS
+from services.api.openapi import build_document
+from services.api.operations import AWAY, DOCUMENT, Answer, Api, Content, Operation, ProblemExample
+from services.http.problems import VERSION
+
+Json = dict[str, Any]
+
+VERSION_ID: Json = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "Id of the version.",
+    "schema": {"type": "string", "pattern": "^[0-9a-f]{12}$"},
+    "example": examples.VERSION_ID,
+}
+UNREADY = ProblemExample(NOT_YET, "The router has just started: try again.")
+CROWDED = ProblemExample(BUSY, "Others are being answered: try again.")
+INVALID_QUESTION = ProblemExample(
+    "the body is not what it should be",
+    "The body is invalid; `errors` lists every fault.",
+    {"errors": [{"pointer": "/number", "detail": NO_NUMBER}]},
+)
+
+EXPLAIN_MESSAGE = Operation(
+    method="post",
+    path="/rules/_explain",
+    id="explainMessage",
+    tag="rules",
+    summary="Ask where a message would go, and why",
+    description="The decision of the router, by the rules in force, about words with which a"
+    " citizen begins a conversation. Nothing is sent, and nothing of it is stored or logged. It is"
+    " what `postkamer route explain --json` says. The words are in the body, where no access log"
+    " of a proxy has them.",
+    roles=EXPLAIN_ROLES,
+    content=Content(model=EXPLAIN, examples=examples.QUESTIONS),
+    answers={
+        200: Answer(description="The decision.", model=Explanation, example=examples.EXPLANATION)
+    },
+    refusals={400: [INVALID_QUESTION], 503: [AWAY, UNREADY, CROWDED]} | UNREAD_REFUSALS,
+)
+LIST_VERSIONS = Operation(
+    method="get",
+    path="/rules/versions",
+    id="listRulesVersions",
+    tag="rules",
+    summary="List the versions of rules and texts",
+    description="The version in force and those before it, with the persons who stand for each.",
+    roles=[READ_ROLE],
+    answers={200: Answer(description="The versions.", model=Versions, example=examples.VERSIONS)},
+    refusals={503: [AWAY, UNREADY]},
+)
+READ_VERSION = Operation(
+    method="get",
+    path="/rules/versions/{id}",
+    id="readRulesVersion",
+    tag="rules",
+    summary="Read a version, and how it changed the one before",
+    description="The files as they were, with a unified diff for each that differs from the version"
+    " before. Where several municipalities share a configuration the token reads the entries of its"
+    " own and of all.",
+    roles=[READ_ROLE],
+    parameters=[VERSION_ID],
+    answers={
+        200: Answer(description="The version.", model=FullVersion, example=examples.FULL_VERSION)
+    },
+    refusals={
+        404: [ProblemExample(NO_VERSION, "No such version decided anything.")],
+        500: [ProblemExample(CHANGED, "The stored files were altered: the operator must inspect.")],
+        503: [AWAY, UNREADY, CROWDED],
+    },
+)
+API = Api(
+    title="Postkamer: the rules",
+    version=VERSION,
+    summary="Try a sentence, and read the versions of the rules",
+    description="For functional managers and the contact centre. A token sees the rules of its own"
+    " municipality. Times are in UTC. Expect new members in answers.",
+    tags={
+        "rules": "Rules and texts by which messages are decided.",
+        "documentation": "This document.",
+    },
+)
+OPERATIONS = (EXPLAIN_MESSAGE, LIST_VERSIONS, READ_VERSION, DOCUMENT)
+
+document: Json = build_document(API, OPERATIONS)
+"""Document served at /v1/openapi.json; see `services.api.docs_page.routes`."""

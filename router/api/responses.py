@@ -1,0 +1,144 @@
+"""Models of the answers of the router's API, as its OpenAPI document shows them. Pure."""
+
+import datetime
+from typing import Literal
+from uuid import UUID
+
+from services.api.operations import Shown
+from services.contract import Identified
+
+
+class RuleStep(Shown):
+    """A rule that was tried."""
+
+    rule: str
+    outcome: Literal["past niet", "markeert", "past"]
+    """`past niet`: it does not match. `markeert`: it matches, and only labels. `past`: it matches,
+    and decides."""
+    matched: str
+    """Words or circumstance by which it matches, in Dutch; empty if it does not."""
+
+
+class AutomaticText(Shown):
+    """Text that the citizen would get at once."""
+
+    name: str
+    """Id of the text; several are joined with a +."""
+    body: str
+
+
+class PlannedTimer(Shown):
+    """Something that would happen by itself later."""
+
+    kind: str
+    due: datetime.datetime
+
+
+class OpenDecision(Shown):
+    """The department may still change: more words must follow, or a person answers."""
+
+    words: bool
+    """False for a message without words."""
+    seconds: int
+    """Silence after which it goes to `department`."""
+
+
+class Explanation(Shown):
+    """Decision of the router about the words, and why. A member that would be empty is left out."""
+
+    department: str
+    name: str
+    """Name of the department."""
+    rule: str | None
+    """Id of the rule that decides; null if none does."""
+    reason: str
+    """Explanation in Dutch, for an official. It quotes the words that a pattern matches."""
+    tried: tuple[str, ...]
+    """Ids of the ordinary rules up to the one that decides, in order."""
+    steps: tuple[RuleStep, ...]
+    """The same rules, each with its outcome."""
+    care_steps: tuple[RuleStep, ...]
+    """Safety rules up to the one that matches; they go before all others."""
+    version: str
+    """Version of the rules and texts that decides."""
+    tags: tuple[str, ...] = ()
+    """Labels."""
+    priority: str = ""
+    """Other than `normal`."""
+    language: str = ""
+    sensitive: tuple[str, ...] = ()
+    """Kinds of numbers in the words that should not be sent by WhatsApp: `bsn`, `iban`."""
+    due: datetime.date | None = None
+    """Statutory deadline."""
+    care: str = ""
+    """Danger that a safety rule sees."""
+    care_reason: str = ""
+    held: bool = False
+    """True if the events wait until a person releases them."""
+    provisional: bool = False
+    """True if later words may lead elsewhere."""
+    text: AutomaticText | None = None
+    timers: tuple[PlannedTimer, ...] = ()
+    wakes: tuple[str, ...] = ()
+    """Destinations that are alarmed, one after the other; given with `care`."""
+    confirm_minutes: int | None = None
+    """Minutes after which the next one is alarmed; given with `care`."""
+    undecided: OpenDecision | None = None
+
+
+class Approval(Shown):
+    """Person who stands for a version."""
+
+    by: str
+    identified: Identified
+    """`proven` by an identity provider or a login, or `stated`: in a command, or in the files."""
+    at: datetime.datetime
+
+
+class RulesVersion(Shown):
+    """Version of rules and texts."""
+
+    version: str
+    """Hash of the files: the same files are the same version."""
+    record: UUID
+    """Id of its record in the archive."""
+    first_at: datetime.datetime
+    """First moment at which it could decide anything. After a return to earlier files the version
+    in force is not the newest one."""
+    approvals: tuple[Approval, ...]
+    in_force: bool
+    """True for the one version that decides now."""
+
+
+class Versions(Shown):
+    versions: tuple[RulesVersion, ...]
+    """Versions that were in force, the newest first; at most the newest 1,000."""
+
+
+class VersionFile(Shown):
+    """File of a version."""
+
+    name: str
+    """Path beside `postkamer.toml`."""
+    text: str | None
+    """Content; a secret in it is `***`. Where several municipalities share the configuration:
+    without the entries of the others. Null if either cannot be taken out."""
+
+
+class FileChange(Shown):
+    """File that differs from the version before."""
+
+    name: str
+    diff: tuple[str, ...] | None
+    """Lines of a unified diff; null if the difference is too large to work out here
+    (`postkamer rules diff` does), or the file cannot be shown."""
+
+
+class FullVersion(RulesVersion):
+    """Version with its files, and how they differ from the version before."""
+
+    before: str | None
+    """Version that came before it; null for the first."""
+    files: tuple[VersionFile, ...]
+    changes: tuple[FileChange, ...]
+    """Files that differ from the version before; of the first version none."""

@@ -1,0 +1,107 @@
+"""The versions of rules and texts, with the persons who stand for them."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from services.contract import Identified
+from services.postgres.database import Connection, Pool
+
+MAX_VERSIONS = 1000
+"""Most versions in one list, the newest first: four years with a new one each working day."""
+MAX_APPROVALS = 20
+"""Most approvals of one version in a list, the first ones; a council has fewer who must agree."""
+
+
+class Approval(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A person who stands for a version."""
+
+    by: str
+    identified: Identified
+    at: datetime
+
+
+class VersionSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A version without its files.
+
+    `record` is its id in the archive. `in_force`: it is the version in force; unset if that is
+    not known. A name in the files themselves (`approved_by`) is the first of the approvals, stated.
+    """
+
+    version: str
+    record: UUID
+    first_at: datetime
+    approvals: list[Approval]
+    in_force: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+async def list_versions(pool: Pool, current: str = "") -> list[VersionSummary]:
+    """Return the versions, the newest first; `current` is the version in force, if known."""
+    rows = await pool.fetch(_VERSIONS, MAX_VERSIONS)
+    approvals = await list_approvals(pool, [row["version"] for row in rows])
+    return [_summary(row, approvals.get(row["version"], []), current) for row in rows]
+
+
+async def find_version(
+    pool: Pool, version: str, current: str
+) -> tuple[VersionSummary, str | None] | None:
+    """Return a version, and the one that came before it if any; None if there is none such."""
+    row = await pool.fetchrow(_VERSION, version)
+    if row is None:
+        return None
+    approvals = await list_approvals(pool, [version])
+    return _summary(row, approvals.get(version, []), current), row["before"]
+
+
+def _summary(row: Any, approvals: list[Approval], current: str) -> VersionSummary:
+    version, first_at = row["version"], row["first_at"]
+    if row["approved_by"]:
+        in_files = Approval(by=row["approved_by"], identified="stated", at=first_at)
+        approvals = [in_files, *approvals]
+    return VersionSummary(
+        version=version,
+        record=row["record"],
+        first_at=first_at,
+        approvals=approvals,
+        in_force=version == current if current else msgspec.UNSET,
+    )
+
+
+async def list_approvals(
+    tables: "Pool | Connection", versions: Iterable[str]
+) -> dict[str, list[Approval]]:
+    """Return the approvals of each version that has any, the first one first."""
+    found: dict[str, list[Approval]] = {}
+    for row in await tables.fetch(_APPROVALS, [*versions], MAX_APPROVALS):
+        approval = Approval(by=row["by"], identified=row["identified"], at=row["at"])
+        found.setdefault(row["version"], []).append(approval)
+    return found
+
+
+async def load_files(tables: "Pool | Connection", version: str) -> dict[str, str] | None:
+    """Return the text of each file of a version by its name; None if there is no such version."""
+    files = await tables.fetchval("select files from router.version where version = $1", version)
+    return None if files is None else msgspec.msgpack.decode(files, type=dict[str, str])
+
+
+_VERSIONS = """
+select version, record, first_at, approved_by from router.version
+order by first_at desc, version limit $1
+"""
+_VERSION = """
+select version, record, first_at, approved_by, (
+    select earlier.version from router.version earlier
+    where earlier.first_at < v.first_at
+        or (earlier.first_at = v.first_at and earlier.version > v.version)
+    order by earlier.first_at desc, earlier.version limit 1) as before
+from router.version v where version = $1
+"""
+"""The one before is the next in the list."""
+_APPROVALS = """
+select known.version, approval.* from unnest($1::text[]) known (version) cross join lateral (
+    select by, identified, at from router.approval a where a.version = known.version
+    order by at, by limit $2) approval
+"""

@@ -1,0 +1,184 @@
+"""A citizen writes, employees answer at the desk: through all services."""
+
+from html import unescape
+
+import aiohttp
+import pytest
+
+from tests.support.desk.employee import Employee
+from tests.support.e2e.phone import SECONDS, Phone
+from tests.support.installation import Installation
+from tests.support.observer import Watch, until
+
+
+@pytest.fixture
+def fatima(watch: Watch, session: aiohttp.ClientSession) -> Phone:
+    return Phone(watch, session, "31600000801")
+
+
+async def test_two_employees_see_a_message_and_one_answer_goes(
+    fatima: Phone, lotte: Employee, murat: Employee, hanna: Employee
+) -> None:
+    await fatima.writes("Mijn paspoort is zoek geraakt")
+    path = await lotte.finds("Mijn paspoort is zoek geraakt")
+    assert await murat.finds("Mijn paspoort is zoek geraakt") == path
+    await lotte.reads(path, "Mijn paspoort is zoek geraakt")
+    await murat.reads(path, "Mijn paspoort is zoek geraakt")
+    assert "Waarom hier:" in lotte.page
+
+    await lotte.submit(f"{path}/answer", {"text": "Kom langs aan de balie."})
+    assert lotte.status == 200, lotte.page
+    await until(fatima.got, lambda got: "Kom langs aan de balie." in got, SECONDS)
+    await murat.submit(f"{path}/answer", {"text": "Bel ons even."})
+    assert murat.status == 409
+    assert "Iemand heeft intussen geantwoord" in unescape(murat.page)
+    assert "Bel ons even." in murat.page  # nothing that was typed is lost
+    assert "Bel ons even." not in await fatima.got()
+
+    assert await lotte.finds("Mijn paspoort is zoek geraakt", "citizen") == path
+    await hanna.get("/inbox")
+    assert path not in hanna.page
+    for hidden in (path, f"{path}/messages"):
+        await hanna.get(hidden)
+        assert hanna.status == 404
+        assert "paspoort" not in hanna.page
+    await hanna.get("/inbox")
+    token = hanna.form("/logout")
+    assert token
+    for verb in ("answer", "take", "note", "transfer", "close", "draft"):
+        await hanna.post(f"{path}/{verb}", token | {"text": "x", "assignee": ""})
+        assert hanna.status == 404, verb
+
+
+async def test_conversation_is_taken_by_one_and_given_back(
+    fatima: Phone, lotte: Employee, murat: Employee
+) -> None:
+    fatima.number = "31600000802"
+    await fatima.writes("Mijn rijbewijs verloopt morgen")
+    path = await lotte.finds("Mijn rijbewijs verloopt morgen")
+    for each in (lotte, murat):
+        await each.reads(path, "Mijn rijbewijs verloopt morgen")
+    await lotte.submit(f"{path}/take", {})
+    assert lotte.status == 200
+    await murat.submit(f"{path}/take", {})  # his page shows that nobody has it
+    assert murat.status == 409
+    assert "bij l.hendriks" in murat.page
+    assert await lotte.finds("Mijn rijbewijs verloopt morgen", "mine") == path
+    await lotte.get(path)
+    await lotte.submit(f"{path}/give-back", {})
+    assert await murat.finds("Mijn rijbewijs verloopt morgen", "nobodys") == path
+
+
+async def test_transferred_conversation_leaves_one_inbox_for_another(
+    fatima: Phone, lotte: Employee, murat: Employee
+) -> None:
+    fatima.number = "31600000803"
+    await fatima.writes("Ik wil een uittreksel, en er ligt vuil op straat")
+    path = await lotte.finds("Ik wil een uittreksel")
+    await lotte.reads(path, "Ik wil een uittreksel")
+    fields = {"department": "openbare-ruimte", "reason": "Het gaat om zwerfvuil"}
+    await lotte.submit(f"{path}/transfer", fields)
+
+    async def is_gone() -> bool:
+        return path not in await lotte.get("/inbox")
+
+    await until(is_gone, bool, SECONDS)
+    await murat.reads(path, "Het gaat om zwerfvuil")
+    assert "Openbare ruimte" in murat.page
+
+
+async def test_note_and_closing(fatima: Phone, lotte: Employee) -> None:
+    fatima.number = "31600000804"
+    await fatima.writes("Hoe kan ik trouwen op zaterdag?")
+    path = await lotte.finds("Hoe kan ik trouwen op zaterdag?")
+    await lotte.reads(path, "Hoe kan ik trouwen op zaterdag?")
+    await lotte.submit(f"{path}/note", {"note": "Collega belt terug"})
+    await lotte.reads(path, "Collega belt terug")
+    assert "Collega belt terug" not in await fatima.got()
+    await lotte.submit(f"{path}/close", {"outcome": "handled", "reason": "gebeld"})
+    assert await lotte.finds("Hoe kan ik trouwen op zaterdag?", "closed") == path
+
+
+async def test_confidential_department_is_read_at_the_record_alone(
+    fatima: Phone, hanna: Employee, lotte: Employee
+) -> None:
+    fatima.number = "31600000805"
+    await fatima.writes("Ik heb een vraag over jeugdzorg voor mijn zoon")
+    path = await hanna.finds("Vertrouwelijk")
+    assert "jeugdzorg" not in hanna.page
+    await hanna.reads(path, "Ik heb een vraag over jeugdzorg voor mijn zoon")
+    await lotte.get(path)
+    assert lotte.status == 404
+
+
+async def test_draft_survives(fatima: Phone, lotte: Employee) -> None:
+    fatima.number = "31600000806"
+    await fatima.writes("Waar kan ik mijn identiteitskaart ophalen?")
+    path = await lotte.finds("Waar kan ik mijn identiteitskaart ophalen?")
+    await lotte.reads(path, "Waar kan ik mijn identiteitskaart ophalen?")
+    form = lotte.form(f"{path}/answer")
+    assert form
+    await lotte.post(f"{path}/draft", form | {"text": "U kunt <terecht> & meer"})
+    assert lotte.status == 204
+    await lotte.get(path)
+    assert lotte.form(f"{path}/answer") == form | {"text": "U kunt <terecht> & meer"}
+
+
+async def test_stranger_is_sent_to_log_in(
+    town: Installation, session: aiohttp.ClientSession
+) -> None:
+    for path in ("/inbox", "/inbox/list", "/conversations/x", "/files/x", "/stream"):
+        async with session.get(town.desk + path, allow_redirects=False) as answer:
+            assert answer.status == 303, path
+            assert answer.headers["Location"].startswith("/login")
+
+
+async def test_each_answer_is_for_its_page_alone_and_names_no_software(
+    town: Installation, session: aiohttp.ClientSession, lotte: Employee
+) -> None:
+    for path in ("/inbox", "/standard-answers", "/conversations/x", "/nothing", "/login"):
+        await lotte.get(path)
+        assert lotte.headers["Server"] == "Postkamer", path
+        assert "unsafe" not in lotte.headers["Content-Security-Policy"]
+    async with session.post(f"{town.desk}/events", data=b"{}") as answer:
+        assert (answer.status, answer.headers["Server"]) == (401, "Postkamer")
+
+
+async def test_log_out_ends_the_session_here_and_at_the_provider(lotte: Employee) -> None:
+    cookies = {origin: dict(jar) for origin, jar in lotte.cookies.items()}
+    await lotte.get("/inbox")
+    await lotte.submit("/logout", {})
+    assert "U bent uitgelogd" in lotte.page
+    lotte.cookies = cookies  # whoever kept the cookie
+    await lotte.get("/inbox")
+    assert lotte.url.path == "/identity/authorize"
+
+
+async def test_provider_ends_a_session(
+    town: Installation, session: aiohttp.ClientSession, hanna: Employee
+) -> None:
+    await hanna.get("/inbox")
+    assert hanna.status == 200
+    async with session.post(f"{town.sandbox}/identity/people/h.vos/_end") as answer:
+        assert set((await answer.json())["statuses"]) == {200}  # hers of earlier tests too
+    await hanna.get("/inbox")
+    assert hanna.url.path == "/identity/authorize"
+
+
+async def test_change_without_the_token_of_its_page_is_refused(
+    fatima: Phone, lotte: Employee
+) -> None:
+    fatima.number = "31600000807"
+    await fatima.writes("Kan ik mijn paspoort spoed aanvragen?")
+    path = await lotte.finds("Kan ik mijn paspoort spoed aanvragen?")
+    await lotte.post(f"{path}/take", {"assignee": ""})
+    assert lotte.status == 403
+    await lotte.post(f"{path}/take", {"assignee": "", "form_token": "0" * 64})
+    assert lotte.status == 403
+    await lotte.get("/inbox")
+    token = lotte.form("/logout")
+    assert token
+    await lotte.post(f"{path}/take", token | {"assignee": ""}, **{"Sec-Fetch-Site": "cross-site"})
+    assert lotte.status == 403
+    await lotte.get("/inbox?filter=mine")
+    assert path not in lotte.page

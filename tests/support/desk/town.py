@@ -1,0 +1,52 @@
+"""A town with a desk: three departments answer there, one of them confidential."""
+
+import re
+
+from sandbox.identity.people import EMPLOYEE
+
+ISSUER = "http://127.0.0.1:8090/identity"
+DEPARTMENTS = "burgerzaken", "openbare-ruimte", "klantcontact", "zorg-en-jeugd"
+CARE = """
+[[departments]]
+id = "zorg-en-jeugd"
+tenant = "almelo"
+name = "Zorg en jeugd"
+public_name = "de gemeente"
+confidential = true
+destination = "desk"
+
+[[rules]]
+id = "jeugd"
+words = ["jeugdzorg"]
+department = "zorg-en-jeugd"
+
+[[destinations]]
+id = "desk"
+kind = "cloudevents"
+url = "http://127.0.0.1:8070/events"
+secret = "env:CRM_SECRET"
+
+[[identity_providers]]
+id = "sandbox"
+tenant = "almelo"
+issuer = "http://127.0.0.1:8090/identity"
+audience = "postkamer"
+keys_url = "http://127.0.0.1:8090/identity/keys"
+"""
+GRANTS = {
+    EMPLOYEE: 'roles = ["send", "read"]',
+    "postkamer-kcc": 'roles = ["kcc"]',
+    "postkamer-archief": 'roles = ["read"]',
+    "postkamer-alle-afdelingen": "all_departments = true\nconfidential = true",
+} | {f"postkamer-{each}": f'departments = ["{each}"]' for each in DEPARTMENTS}
+
+
+def with_desk(text: str) -> str:
+    """The configuration of a town whose departments answer at its desk, at any hour."""
+    text = re.sub(r"^hours = .*\n", "", text, flags=re.MULTILINE)
+    text = text.replace('destination = "crm"', 'destination = "desk"')
+    grants = "".join(
+        f'\n[[identity_grants]]\nprovider = "sandbox"\nvalue = "{value}"\n{gift}\n'
+        for value, gift in GRANTS.items()
+    )
+    return text + CARE + grants

@@ -1,0 +1,144 @@
+"""The change that each event makes to a conversation in the inbox."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import pytest
+
+from desk.events.event import Event, EventData
+from desk.inbox.conversation import Conversation, answer, apply_event
+from services import event_types as types
+
+AT = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
+ID = "106540352242922-abc"
+SOURCE = "urn:nld:gemeente-almelo.systeem:postkamer"
+
+
+def event(type: str, sequence: int = 1, minutes: int = 0, /, **data: Any) -> Event:
+    given = {"conversationId": ID, "department": "burgerzaken"} | data
+    at = AT + timedelta(minutes=minutes)
+    return Event(uuid4(), SOURCE, type, at, msgspec.convert(given, EventData), sequence)
+
+
+def message(sequence: int = 1, minutes: int = 0, **data: Any) -> Event:
+    given = {
+        "type": "text",
+        "text": "Mijn paspoort is kwijt",
+        "from": {"name": "Fatima"},
+        "receivedAt": AT + timedelta(minutes=minutes),
+        "task": True,
+    }
+    return event(types.RECEIVED, sequence, minutes, **given | data)
+
+
+def told(*events: Event) -> Conversation:
+    known = None
+    for each in events:
+        known = apply_event(known, each)
+    assert known
+    return known
+
+
+def status(sequence: int, minutes: int, status: str, kind: str = "employee") -> Event:
+    return event(
+        types.STATUS_CHANGED,
+        sequence,
+        minutes,
+        status=status,
+        at=AT + timedelta(minutes=minutes),
+        author={"kind": kind},
+    )
+
+
+def test_message_waits_with_its_beginning() -> None:
+    found = told(message(text="Hallo,\n\n" + "a" * 500, windowUntil=AT + timedelta(days=1)))
+    assert (found.waiting_since, found.waiting_to, found.is_open) == (AT, 1, True)
+    assert found.content.name == "Fatima"
+    assert found.content.text == ("Hallo, " + "a" * 500)[:160]
+    assert found.window_until == AT + timedelta(days=1)
+
+
+def test_thanks_is_no_task_and_waits_for_nobody() -> None:
+    assert told(message(task=False)).waiting_since is None
+
+
+def test_oldest_question_counts() -> None:
+    found = told(message(1), message(2, 5))
+    assert (found.waiting_since, found.waiting_to) == (AT, 2)
+
+
+@pytest.mark.parametrize("state", ["sent", "delivered", "read", "played"])
+def test_answer_of_a_person_ends_the_wait(state: str) -> None:
+    assert told(message(), status(2, 3, state)).waiting_since is None
+
+
+@pytest.mark.parametrize("kind", ["automated", "system"])
+def test_text_of_a_machine_answers_nothing(kind: str) -> None:
+    assert told(message(), status(2, 3, "sent", kind)).waiting_since == AT
+
+
+@pytest.mark.parametrize("state", ["failed", "unknown"])
+def test_answer_that_may_not_have_arrived_answers_nothing(state: str) -> None:
+    found = told(message(), status(2, 3, "sent"), status(3, 4, state))
+    assert (found.trouble, found.waiting_since) == (state, AT + timedelta(minutes=4))
+    assert told(message(), status(2, 3, state), status(3, 4, "sent")).trouble == ""
+
+
+def test_answer_that_arrives_late_does_not_answer_what_came_before_it_was_read() -> None:
+    """Its writer saw the first question and not the second."""
+    found = told(message(1), message(2, 5))
+    assert answer(found, AT + timedelta(minutes=6), covers=1).waiting_since == AT
+    assert answer(found, AT + timedelta(minutes=6), covers=2).waiting_since is None
+
+
+def test_transfer_takes_it_from_who_had_it() -> None:
+    had = msgspec.structs.replace(told(message()), assignee="s.jansen")
+    moved = apply_event(had, event(types.TRANSFERRED, 2, department="belastingen"))
+    assert moved
+    assert (moved.department, moved.assignee) == ("belastingen", "")
+    assert moved.waiting_since == AT
+    given = event(types.TRANSFERRED, 3, department="belastingen", assignee="p.dejong")
+    assert told(message(), given).assignee == "p.dejong"
+
+
+def test_closed_conversation_waits_no_more_and_comes_back() -> None:
+    closed = event(types.CLOSED, 2, 1, outcome="answered")
+    found = told(message(), closed)
+    assert (found.is_open, found.waiting_since, found.outcome) == (False, None, "answered")
+    again = told(message(), closed, event(types.REOPENED, 3, 2))
+    assert (again.is_open, again.waiting_since) == (True, AT + timedelta(minutes=2))
+    assert told(message(), closed, message(3, 2, reopened=True)).is_open
+
+
+def test_danger_lasts_until_a_person_confirms_it() -> None:
+    assert told(message(care="zelfdoding")).care == "zelfdoding"
+    confirmed = told(message(care="zelfdoding"), event(types.CARE_CONFIRMED, 2))
+    assert confirmed.care == ""
+
+
+def test_event_says_nothing_of_what_it_leaves_out() -> None:
+    found = told(message(tags=["pers"], priority="high"), message(2, 1))
+    assert (found.tags, found.priority) == (("pers",), "high")
+
+
+def test_parked_message_that_comes_late_waits_and_changes_nothing_else() -> None:
+    known = told(message(1), event(types.TRANSFERRED, 5, 5, department="belastingen"))
+    answered = answer(known, AT + timedelta(minutes=6), None)
+    late = apply_event(answered, message(3, 2))
+    assert late
+    assert (late.department, late.sequence) == ("belastingen", 5)
+    assert late.waiting_since == AT + timedelta(minutes=2)
+    assert apply_event(answered, event(types.CLOSED, 3)) == answered
+
+
+@pytest.mark.parametrize("type", [types.DESTINATION_STATE_CHANGED, "nl.postkamer.new.v1"])
+def test_other_events_change_nothing(type: str) -> None:
+    known = told(message())
+    assert apply_event(known, event(type, 2)) == known
+    assert apply_event(None, event(type)) is None
+
+
+def test_event_without_conversation_is_about_none() -> None:
+    assert apply_event(None, message(conversationId="")) is None

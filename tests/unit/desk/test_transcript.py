@@ -1,0 +1,112 @@
+"""The rows of a conversation, and their order."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+
+from desk.conversation.transcript import (
+    Entry,
+    build_transcript,
+    citizen_name,
+    is_inline_picture,
+    is_inline_sound,
+    last_answer,
+)
+from desk.postkamer.record import Dossier, File, Message
+
+AT = datetime(2026, 11, 30, 22, 30, tzinfo=UTC)
+DOSSIER = Dossier("c", AT)
+ONE, TWO, THREE = UUID(int=1), UUID(int=2), UUID(int=3)
+
+
+def message(id: UUID = ONE, n: int = 1, direction: str = "in", **fields: Any) -> Message:
+    at = AT + timedelta(minutes=n)
+    given = {"id": id, "direction": direction, "type": "text", "sequence": n, "receivedAt": at}
+    return msgspec.convert(given | fields, Message)
+
+
+def kinds(rows: list[Entry]) -> list[str]:
+    return [each.kind for each in rows]
+
+
+def test_rows_are_in_order_with_each_new_day() -> None:
+    note = {"id": uuid4(), "at": AT + timedelta(minutes=45), "text": "gebeld"}
+    step = {"event": "transferred", "at": AT + timedelta(minutes=2), "department": "d"}
+    hidden = {"event": "something-new", "at": AT}
+    dossier = msgspec.convert(
+        {"id": "c", "openedAt": AT, "notes": [note], "history": [hidden, step]}, Dossier
+    )
+    rows = build_transcript([message(), message(TWO, 3)], dossier)
+    assert kinds(rows) == ["day", "message", "step", "message", "day", "note"]
+    days = [each.day.day for each in rows if each.day]
+    assert days == [30, 1]  # in the Netherlands, where it is an hour later
+
+
+def test_reaction_is_shown_at_its_message_and_replaces_the_one_before() -> None:
+    messages = [
+        message(raw={"id": "wamid.1"}),
+        message(TWO, 2, type="reaction", raw={"reaction": {"message_id": "wamid.1", "emoji": "x"}}),
+        message(
+            THREE, 3, type="reaction", raw={"reaction": {"message_id": "wamid.1", "emoji": "y"}}
+        ),
+    ]
+    rows = build_transcript(messages, DOSSIER)
+    assert kinds(rows) == ["day", "message"]
+    assert rows[1].reactions == ("y",)
+
+
+def test_quoted_message_is_shown() -> None:
+    quoting = message(TWO, 2, raw={"id": "wamid.2", "context": {"id": "wamid.1"}})
+    rows = build_transcript([message(raw={"id": "wamid.1"}), quoting], DOSSIER)
+    assert rows[2].quotes and rows[2].quotes.id == ONE
+    unknown = message(raw={"context": {"id": "wamid.9"}})
+    assert build_transcript([unknown], DOSSIER)[1].quotes is None
+
+
+@pytest.mark.parametrize("raw", [None, [], {"location": 3, "context": 4, "id": 5}, {"reaction": 1}])
+def test_odd_item_is_shown_without_its_extras(raw: Any) -> None:
+    [_, row] = build_transcript([message(raw=raw)], DOSSIER)
+    assert (row.place, row.quotes, row.reactions) == (None, None, ())
+
+
+def test_place_is_shown() -> None:
+    raw = {"location": {"latitude": 52.35, "longitude": 6.66, "name": "Stadhuis"}}
+    [_, row] = build_transcript([message(type="location", raw=raw)], DOSSIER)
+    assert row.place and (row.place.latitude, row.place.name) == (52.35, "Stadhuis")
+
+
+def test_newest_answer_counts_and_no_automatic_text() -> None:
+    automatic = {"author": {"kind": "automated", "id": "postkamer"}}
+    employee = {"author": {"kind": "employee", "id": "s.jansen"}}
+    assert last_answer([message(), message(TWO, 2, "out", **automatic)]) == "none"
+    messages = [message(TWO, 2, "out", **employee), message(THREE, 3, "out", **automatic)]
+    assert last_answer(messages) == str(TWO)
+    reaction = message(THREE, 4, "out", type="reaction", **employee)
+    assert last_answer([*messages, reaction]) == str(TWO)
+
+
+def test_citizen_has_the_name_of_their_last_message() -> None:
+    named = [message(**{"from": {"name": name}}) for name in ("Fatima", "Fatima B")]
+    assert citizen_name([*named, message()]) == "Fatima B"
+    assert citizen_name([message()]) == ""
+
+
+@pytest.mark.parametrize(
+    ("mime_type", "state", "picture", "sound"),
+    [
+        ("image/jpeg", "available", True, False),
+        ("image/jpeg", "waiting", False, False),
+        ("image/svg+xml", "available", False, False),
+        ("text/html", "available", False, False),
+        ("audio/ogg; codecs=opus", "available", False, True),
+        ("IMAGE/PNG", "available", True, False),
+    ],
+)
+def test_only_harmless_types_are_shown(
+    mime_type: str, state: str, picture: bool, sound: bool
+) -> None:
+    file = File(ONE, mime_type, "naam", state)
+    assert (is_inline_picture(file), is_inline_sound(file)) == (picture, sound)
