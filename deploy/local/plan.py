@@ -130,6 +130,7 @@ def environment(overrides: Mapping[str, str], *, root: Path, secrets: Secrets) -
     addresses = {
         "POSTKAMER_OPS_URLS": ",".join(f"{name}={url}" for name, url in operations.items()),
         "POSTKAMER_GATEWAY_URL": f"http://{host}:{chosen[GATEWAY.variable]}",
+        "POSTKAMER_ROUTER_URL": f"http://{host}:{chosen[ROUTER.variable]}",
         "POSTKAMER_ARCHIVER_URL": f"http://{host}:{chosen[ARCHIVER.variable]}",
         "POSTKAMER_DESK_URL": f"http://{host}:{chosen[DESK.variable]}",
         "POSTKAMER_DESK_ISSUER": f"http://{host}:{chosen[SANDBOX.variable]}/identity",

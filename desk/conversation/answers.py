@@ -73,8 +73,9 @@ class AnswerStore:
         await with_timeout(ANSWER_SECONDS, self._pool.execute(_ACCEPTED, key, message))
 
     async def refused(self, key: UUID) -> None:
-        """Forget that an answer was given: the gateway did not take it. The draft stays."""
-        query = self._pool.execute("delete from desk.answer where key = $1", key)
+        """Forget that an answer was given: the gateway did not take it. The draft stays; so does an
+        answer that another page gave under the same key, if it was taken."""
+        query = self._pool.execute(_REFUSED, key)
         await with_timeout(ANSWER_SECONDS, query)
 
     async def find_unsure(self, conversation: str, person: bytes) -> GivenAnswer | None:
@@ -110,6 +111,8 @@ with sent as (
     update desk.answer set message = $2, body = '' where key = $1 returning key)
 delete from desk.draft using sent where draft.key = sent.key
 """
+
+_REFUSED = "delete from desk.answer where key = $1 and message is null"
 
 _UNSURE = """
 select key, covers, body from desk.answer

@@ -17,6 +17,8 @@ MAX_ANSWERS = 500
 """Standard answers of one municipality: more than anyone finds by typing."""
 FIELD = re.compile(r"\{(naam|medewerker|gemeente)\}")
 """Fields: the citizen's name, the employee's, the municipality's."""
+NAMELESS = "inwoner"
+"""Address of a citizen who gave no name: a Dutch word, as the fields are."""
 
 
 class StandardAnswer(msgspec.Struct, frozen=True):
@@ -32,7 +34,7 @@ class StandardAnswer(msgspec.Struct, frozen=True):
 def fill(text: str, citizen: str, employee: str, municipality: str) -> str:
     """Return a text with its fields filled in. What a citizen calls themselves is filled in once,
     and no field in it is. Pure."""
-    values = {"naam": citizen, "medewerker": employee, "gemeente": municipality}
+    values = {"naam": citizen or NAMELESS, "medewerker": employee, "gemeente": municipality}
     return FIELD.sub(lambda match: values[match[1]], text)
 
 

@@ -4,13 +4,12 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from desk.postkamer.record import Dossier, File, Message, Note, Step
+from services.calendar.opening_hours import AMSTERDAM
 
-ZONE = ZoneInfo("Europe/Amsterdam")
 INLINE_PICTURES = ("image/jpeg", "image/png", "image/webp")
 INLINE_SOUND = ("audio/ogg", "audio/mpeg", "audio/mp4", "audio/aac", "audio/amr")
 NO_ANSWERS = frozenset({"reaction"})
@@ -146,7 +145,7 @@ def _reactions(
 def _with_days(rows: Iterable[Entry]) -> Iterable[Entry]:
     last = None
     for row in rows:
-        day = row.at.astimezone(ZONE).date()
+        day = row.at.astimezone(AMSTERDAM).date()
         if day != last:
             yield Entry(kind="day", at=row.at, day=day)
             last = day

@@ -1,6 +1,6 @@
 """Events of Postkamer, as far as the desk uses them. Pure."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -46,7 +46,7 @@ class EventData(msgspec.Struct, frozen=True, rename="camel"):
     priority: Literal["low", "normal", "high", "urgent"] | None = None
     language: Text = ""
     tags: tuple[str, ...] = ()
-    due: str | None = None
+    due: date | None = None
     care: Text = ""
     assignee: Text = ""
     zaak: Text = ""
@@ -60,6 +60,8 @@ class Event(msgspec.Struct, frozen=True):
     time: datetime
     data: EventData
     sequence: int
+    covers: int | None = None
+    """Sequence number of the newest message that its writer saw, of an answer of the desk."""
 
 
 class _Envelope(msgspec.Struct, frozen=True):

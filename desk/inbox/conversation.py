@@ -1,7 +1,7 @@
 """A conversation as its events tell of it, and the change that each event makes. Pure."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -52,7 +52,8 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     """Danger that no person has confirmed."""
     tags: tuple[str, ...] = ()
     language: str = ""
-    due: str | None = None
+    due: date | None = None
+    """Legal deadline."""
     assignee: str = ""
     """Employee who has it, by the name on the record; '' if nobody has."""
     is_provisional: bool = False
@@ -139,9 +140,10 @@ def _wait(conversation: Conversation, since: datetime, sequence: int) -> Convers
 
 def _receive(conversation: Conversation, event: Event) -> Conversation:
     data, at = event.data, event.data.received_at or event.time
+    known = conversation.content if data.department == conversation.department else Content()
     content = msgspec.structs.replace(
-        conversation.content,
-        name=data.sender.name[:NAME_CHARACTERS] or conversation.content.name,
+        known,
+        name=data.sender.name[:NAME_CHARACTERS] or known.name,
         text=" ".join(data.text.split())[:SNIPPET_CHARACTERS],
         kind=data.type,
     )
@@ -166,8 +168,13 @@ def _decide(conversation: Conversation, event: Event) -> Conversation:
 
 
 def _transfer(conversation: Conversation, event: Event) -> Conversation:
-    """The next department decides who has it. What a confidential one was not told is not here, so
-    nothing is left behind."""
+    """The next department decides who has it. To and from a confidential one, of which the event
+    gives no reason, the archive shows the next department nothing from before, so neither may the
+    list."""
+    if not event.data.reason:
+        conversation = msgspec.structs.replace(
+            conversation, content=Content(), tags=event.data.tags, language=event.data.language
+        )
     return msgspec.structs.replace(
         conversation,
         department=event.data.department,
@@ -202,7 +209,7 @@ def _note_status(conversation: Conversation, event: Event) -> Conversation:
     if event.data.author.kind != EMPLOYEE:
         return conversation
     if status in ARRIVED:
-        return answer(conversation, event.data.at or event.time, None)
+        return answer(conversation, event.data.at or event.time, event.covers)
     if status in DOUBTFUL and conversation.is_open:
         waiting = _wait(conversation, event.time, event.sequence)
         return msgspec.structs.replace(waiting, trouble=status, last_at=event.time)

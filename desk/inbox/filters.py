@@ -8,14 +8,14 @@ FIRST: Filter = "waiting"
 
 CONDITIONS: dict[Filter, str] = {
     "waiting": "is_open and waiting_since is not null",
-    "mine": "is_open and assignee = $4",
+    "mine": "is_open and assignee = own_name",
     "nobodys": "is_open and waiting_since is not null and assignee = ''",
     "urgent": "is_open and (priority = 'urgent' or care <> '')",
-    "ending": "is_open and waiting_since is not null and window_until < $5",
+    "ending": "is_open and waiting_since is not null and window_until < day_ends",
     "citizen": "is_open and waiting_since is null",
     "closed": "not is_open",
 }
-"""Filter -> SQL, in which $4 is the employee and $5 the end of today."""
+"""Filter -> SQL, in which own_name is the employee and day_ends the end of today."""
 
 ORDER = "care <> '' desc, waiting_since nulls last, last_at desc, id"
 """Danger that nobody confirmed comes first, then whoever waits longest."""

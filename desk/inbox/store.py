@@ -3,18 +3,17 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
 from desk.access import Access
 from desk.events.event import Event
-from desk.inbox.conversation import ARRIVED, EMPLOYEE, Content, Conversation, answer, apply_event
+from desk.inbox.conversation import Content, Conversation, apply_event
 from desk.inbox.filters import CONDITIONS, FILTERS, ORDER, Filter
 from services import event_types
 from services.postgres.database import ANSWER_SECONDS, Connection, Pool
 from services.postgres.shut_rows import open_rows, report_shut
-from services.sealing.columns import DESK_CONVERSATION, bind
+from services.sealing.columns import DESK_CONVERSATION, EMPLOYEE, bind
 from services.sealing.key_ring import RING
 from services.tasks import with_timeout
 
@@ -47,11 +46,10 @@ class ConversationStore:
             new = {row["id"] for row in await connection.fetch(_NEW_EVENTS, ids)}
             fresh = [event for event in _distinct(events) if event.id in new]
             known = await _lock(connection, {event.data.conversation_id for event in fresh})
-            covered = await _covered(connection, fresh)
             after = dict(known)
-            for event in fresh:
+            for event in await _with_covers(connection, fresh):
                 id = event.data.conversation_id
-                if changed := apply_one(after.get(id), event, covered):
+                if changed := apply_event(after.get(id), event):
                     after[id] = changed
             await _write(connection, known, after)
 
@@ -59,14 +57,21 @@ class ConversationStore:
         self, access: Access, filter: Filter, end_of_today: datetime, page: int = 0
     ) -> tuple[list[Conversation], bool]:
         """Return a page of the conversations that the employee reaches, and if more follow."""
-        parameters = *_reach(access), access.person, end_of_today, PAGE + 1, page * PAGE
+        parameters = (
+            *_reach(access),
+            _seal_person(access.person),
+            end_of_today,
+            PAGE + 1,
+            page * PAGE,
+        )
         query = self._pool.fetch(_LISTS[filter], *parameters)
         conversations = await _open(await with_timeout(ANSWER_SECONDS, query))
         return conversations[:PAGE], len(conversations) > PAGE
 
     async def count(self, access: Access, end_of_today: datetime) -> dict[Filter, int]:
         """Return the number of conversations of each filter, but of those that are closed."""
-        query = self._pool.fetchrow(_COUNTS, *_reach(access), access.person, end_of_today)
+        person = _seal_person(access.person)
+        query = self._pool.fetchrow(_COUNTS, *_reach(access), person, end_of_today)
         row = await with_timeout(ANSWER_SECONDS, query)
         return {each: row[each] for each in FILTERS if row and each in row}
 
@@ -84,25 +89,12 @@ class ConversationStore:
     async def _assign(self, id: str, access: Access, to: str, instead_of: str) -> str | None:
         async with self._pool.acquire() as connection, connection.transaction():
             row = await connection.fetchrow(_FIND + " for update", *_reach(access), id)
-            if row is None or row["assignee"] != instead_of or to == instead_of:
-                return row["assignee"] if row else None
-            await connection.execute(_ASSIGN, id, to)
+            has_it = _open_person(dict(row)) if row else None
+            if row is None or has_it != instead_of or to == instead_of:
+                return has_it
+            await connection.execute(_ASSIGN, id, _seal_person(to))
             await _tell(connection, Changed(id, row["source"], (row["department"],)))
             return to
-
-
-def apply_one(
-    known: Conversation | None, event: Event, covered: Mapping[UUID, int]
-) -> Conversation | None:
-    """Apply an event. `covered` says of the desk's own answers what their writers had seen."""
-    after, data = apply_event(known, event), event.data
-    is_arrival = event.type == event_types.STATUS_CHANGED and data.status in ARRIVED
-    if not (known and after and data.message_id and is_arrival and data.author.kind == EMPLOYEE):
-        return after
-    if data.message_id not in covered:
-        return after
-    seen = msgspec.structs.replace(after, waiting_since=known.waiting_since)
-    return answer(seen, data.at or event.time, covered[data.message_id])
 
 
 def _distinct(events: Iterable[Event]) -> list[Event]:
@@ -122,10 +114,12 @@ async def _lock(connection: Connection, ids: set[str]) -> dict[str, Conversation
     return {each.id: each for each in await _open(rows)}
 
 
-async def _covered(connection: Connection, events: Sequence[Event]) -> dict[UUID, int]:
+async def _with_covers(connection: Connection, events: Sequence[Event]) -> list[Event]:
+    """Return the events, those about answers of the desk with what their writers had seen."""
     messages = [e.data.message_id for e in events if e.type == event_types.STATUS_CHANGED]
     rows = await connection.fetch(_COVERED, messages) if messages else []
-    return {row["message"]: row["covers"] for row in rows}
+    covers = {row["message"]: row["covers"] for row in rows}
+    return [msgspec.structs.replace(e, covers=covers.get(e.data.message_id)) for e in events]
 
 
 async def _write(
@@ -148,7 +142,17 @@ async def _tell(connection: Connection, news: Changed) -> None:
 def _row(conversation: Conversation) -> list[Any]:
     row = msgspec.structs.asdict(conversation)
     sealed = RING.seal(_encode(row["content"]), DESK_CONVERSATION, bind(conversation.id))
-    return list((row | {"tags": list(conversation.tags), "content": sealed}).values())
+    row |= {"tags": list(conversation.tags), "content": sealed}
+    return list((row | {"assignee": _seal_person(conversation.assignee)}).values())
+
+
+def _seal_person(name: str) -> str:
+    """Seal the name of an employee, equal names as equal texts: a filter asks for one's own."""
+    return RING.seal_name(name, EMPLOYEE) if name else ""
+
+
+def _open_person(row: Mapping[str, Any]) -> str:
+    return RING.unseal_text(row["assignee"], EMPLOYEE) if row["assignee"] else ""
 
 
 async def _open(rows: Sequence[Any]) -> list[Conversation]:
@@ -166,6 +170,7 @@ def _read(row: Mapping[str, Any], *, is_shut: bool = False) -> Conversation:
     fields = {name: row[name] for name in Conversation.__struct_fields__}
     fields["tags"] = tuple(fields["tags"])
     fields["content"] = Content() if is_shut else _unseal(row)
+    fields["assignee"] = "" if is_shut else _open_person(row)
     return Conversation(**fields)
 
 
@@ -199,12 +204,14 @@ on conflict (id) do update set {_SET}, changed_at = now()
 # $1 to $3: what the employee reaches.
 _REACHED = "source = $1 and (department = any($2) or $3)"
 
+# Not every filter asks for both, and a statement must know the types of all its parameters.
+_GIVEN = "cross join (select $4::text as own_name, $5::timestamptz as day_ends) given"
+
 _FIND = f"select {_COLUMNS} from desk.conversation where {_REACHED} and id = $4"
 
 _LISTS = {
     filter: f"""
-select {_COLUMNS} from desk.conversation
-where {_REACHED} and {CONDITIONS[filter]} and ($4::text is not null and $5::timestamptz is not null)
+select {_COLUMNS} from desk.conversation {_GIVEN} where {_REACHED} and {CONDITIONS[filter]}
 order by {ORDER} limit $6 offset $7
 """
     for filter in FILTERS
@@ -218,7 +225,7 @@ select {
         if each != "closed"
     )
 }
-from desk.conversation where {_REACHED} and is_open
+from desk.conversation {_GIVEN} where {_REACHED} and is_open
 """
 
 _ASSIGN = "update desk.conversation set assignee = $2, changed_at = now() where id = $1"

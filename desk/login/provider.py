@@ -8,17 +8,23 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
+import structlog
 
 from desk.login.id_token import Expected, usable_algorithms
 from desk.postkamer.client import TooLarge, read_bytes
 from services.http.access_tokens import InvalidToken, VerifyingKey, parse_token
 from services.http.key_sets import KeySet, fetch_url
 
+log = structlog.get_logger()
+
 ANSWER_SECONDS = 8.0
 """Longest wait for the provider, while a browser waits for us."""
 MAX_BYTES = 256 * 1024
 METADATA_SECONDS = 3600.0
 """Age at which the addresses of the provider are asked for again."""
+RETRY_SECONDS = 5.0
+"""Pause after a provider did not answer, in which others hear so at once: each would wait for all
+who came before, since one asks at a time."""
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
@@ -62,7 +68,7 @@ class Provider:
     def __init__(self, http: aiohttp.ClientSession, issuer: str, client: Client) -> None:
         self._http, self._issuer, self.client = http, issuer, client
         self._metadata: Metadata | None = None
-        self._read_at = float("-inf")
+        self._read_at = self._failed_at = float("-inf")
         self._keys: KeySet | None = None
         self._turn = asyncio.Lock()
 
@@ -71,9 +77,11 @@ class Provider:
         answer. Raises ProviderUnavailable."""
         async with self._turn:
             now = asyncio.get_running_loop().time()
-            if self._metadata is None or now - self._read_at > METADATA_SECONDS:
+            is_old = self._metadata is None or now - self._read_at > METADATA_SECONDS
+            if is_old and now - self._failed_at > RETRY_SECONDS:
                 await self._discover(now)
-        assert self._metadata is not None
+        if self._metadata is None:
+            raise ProviderUnavailable("it did not answer a moment ago")
         return self._metadata
 
     async def _discover(self, now: float) -> None:
@@ -81,9 +89,9 @@ class Provider:
         try:
             body = await self._fetch("GET", url)
             found = parse_metadata(body, self._issuer)
-        except ProviderUnavailable:
-            if self._metadata is None:
-                raise
+        except ProviderUnavailable as error:
+            self._failed_at = asyncio.get_running_loop().time()
+            log.warning("desk.provider_unread", reason=str(error))
             return
         if self._metadata is None or found.jwks_uri != self._metadata.jwks_uri:
             keys_url = found.jwks_uri

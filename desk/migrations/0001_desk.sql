@@ -14,8 +14,8 @@ create table desk.conversation (
     care text not null,                 -- a danger that no person confirmed
     tags text[] not null,
     language text not null,
-    due text,
-    assignee text not null,             -- employee who has it; '' if nobody has
+    due date,                           -- legal deadline
+    assignee text not null,             -- employee who has it, sealed; '' if nobody has
     is_provisional bool not null,
     trouble text not null,              -- status of the last answer, if that may not have arrived
     outcome text not null,

@@ -1,5 +1,6 @@
 """Answering: each answer goes once, and what is not taken stays a draft."""
 
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -38,9 +39,11 @@ class AnswerPages:
         """POST …/answer: give a text to the gateway, or again what may not have been taken."""
         conversation, form = await self._views.find(request, visit), await read_form(request)
         person = session_of(visit).person_key
+        text, key = form.text("text").strip(), form.id("key")
         given = await self._answers.find_unsure(conversation.id, person)
+        if given and text not in ("", text_of(given)):
+            return await self._keep_beside(visit, conversation, text[:MAX_CHARACTERS])
         if given is None:
-            text, key = form.text("text").strip(), form.id("key")
             if not 0 < len(text) <= MAX_CHARACTERS or key is None:
                 return await self._views.page(
                     visit, conversation, status=400, text=text, trouble="answer.empty"
@@ -49,6 +52,14 @@ class AnswerPages:
             content = {"type": "text", "text": {"body": text}}
             given = build_answer(conversation, form, key, content)
         return await self.give(visit, conversation, given)
+
+    async def _keep_beside(
+        self, visit: Visit, conversation: Conversation, text: str
+    ) -> web.Response:
+        """Keep a text for after the answer of which nobody knows whether it went."""
+        person, draft = session_of(visit).person_key, Draft(clock.new_id(), text)
+        await self._answers.store_draft(conversation.id, person, draft, visit.now)
+        return await self._views.page(visit, conversation, status=409, trouble="answer.later")
 
     async def _send_file(self, request: web.Request, visit: Visit) -> web.Response:
         """POST …/file: upload a file, and give it to the gateway with its caption."""
@@ -76,6 +87,8 @@ class AnswerPages:
         try:
             message = await self._gateway.send(session.tokens.access_token, given.key, given.body)
         except Refused as refused:
+            if refused.status in NOT_LOOKED_AT:
+                raise  # it may have been taken before, so it stays uncertain
             await self._answers.refused(given.key)
             return await self._refused(visit, conversation, given, refused)
         except Unanswered:
@@ -88,11 +101,10 @@ class AnswerPages:
     ) -> web.Response:
         """Show why an answer was not taken, with its text, under a new key: the old one belongs to
         what was refused."""
-        text = str(given.body.get("text", {}).get("body", ""))
-        if text:
+        if text := text_of(given):
             person, draft = session_of(visit).person_key, Draft(clock.new_id(), text)
             await self._answers.store_draft(conversation.id, person, draft, visit.now)
-        trouble = refusal_words(refused, "answer.refused")
+        trouble = refusal_words(refused.code, "answer.refused")
         return await self._views.page(visit, conversation, status=409, trouble=trouble)
 
     async def _store_draft(self, request: web.Request, visit: Visit) -> web.Response:
@@ -103,6 +115,11 @@ class AnswerPages:
             person = session_of(visit).person_key
             await self._answers.store_draft(conversation.id, person, draft, visit.now)
         return web.Response(status=204)
+
+
+def text_of(given: GivenAnswer) -> str:
+    """Return the words of an answer; '' for a file or a template. Pure."""
+    return str(given.body.get("text", {}).get("body", ""))
 
 
 def build_answer(
@@ -129,6 +146,8 @@ def media_of(upload: Upload, id: UUID, mime_type: str, caption: str) -> dict[str
     return media
 
 
+NOT_LOOKED_AT = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+"""Statuses with which the gateway refuses the token, before it looks whether it knows the key."""
 KINDS = {"image": "image", "video": "video", "audio": "audio"}
 CAPTIONED = frozenset({"image", "video", "document"})
 UPLOAD_REFUSALS = {413: "file.large", 415: "file.type"}

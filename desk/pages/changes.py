@@ -1,8 +1,10 @@
 """Changes of a conversation: who has it, notes, another department, a zaak, its end."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from aiohttp import web
 
@@ -11,10 +13,14 @@ from desk.pages.conversation import PATH
 from desk.pages.conversation_view import ConversationViews, done, refusal_words, session_of
 from desk.pages.forms import Form, read_form
 from desk.postkamer.client import Refused
-from desk.postkamer.gateway import Gateway
+from desk.postkamer.gateway import CommandStatus, Gateway
 from desk.web.gate import Gate
 from desk.web.site import Visit
 
+DONE, FAILED = "done", "failed"
+ATTEMPTS, PAUSE_SECONDS = 12, 0.25
+"""Looks at a command, three seconds together: the router decides within one. Later the page shows
+it all the same."""
 Body = Callable[[Conversation, Form], dict[str, Any]]
 
 
@@ -101,8 +107,21 @@ class ChangePages:
             return await self._views.page(visit, conversation, status=400, trouble="change.refused")
         body = VERBS[verb](conversation, form)
         try:
-            await self._gateway.change(token, key, conversation.id, verb, body)
+            id = await self._gateway.change(token, key, conversation.id, verb, body)
+            fate = await self._await_fate(token, id)
         except Refused as refused:
-            trouble = refusal_words(refused, "change.refused")
+            trouble = refusal_words(refused.code, "change.refused")
+            return await self._views.page(visit, conversation, status=409, trouble=trouble)
+        if fate.status == FAILED:
+            trouble = refusal_words(fate.code, "change.refused")
             return await self._views.page(visit, conversation, status=409, trouble=trouble)
         return done(conversation)
+
+    async def _await_fate(self, token: str, id: UUID) -> CommandStatus:
+        """Return what became of a command: the router has the last word, a moment later."""
+        for _ in range(ATTEMPTS):
+            fate = await self._gateway.status(token, id)
+            if fate.status in (FAILED, DONE):
+                break
+            await asyncio.sleep(PAUSE_SECONDS)
+        return fate

@@ -15,9 +15,10 @@ class ConversationPages:
         self._gate, self._views = gate, views
 
     def routes(self) -> list[web.RouteDef]:
+        messages = self._gate.require(self._show_messages, is_use=False)
         return [
             web.get(PATH, self._gate.require(self._show), allow_head=False),
-            web.get(f"{PATH}/messages", self._gate.require(self._show_messages), allow_head=False),
+            web.get(f"{PATH}/messages", messages, allow_head=False),
         ]
 
     async def _show(self, request: web.Request, visit: Visit) -> web.Response:

@@ -177,9 +177,12 @@ REFUSALS = {
     "transferred": "answer.transferred",
     "key_used": "answer.sent_before",
     "closed": "change.closed",
+    "too_often": "change.too_often",
+    "outcome_needed": "change.outcome_needed",
+    "other_open": "change.other_open",
 }
 """Code of a refusal -> key of the words that explain it."""
 
 
-def refusal_words(refused: Refused, other: str) -> str:
-    return REFUSALS.get(refused.code, other)
+def refusal_words(code: str, other: str) -> str:
+    return REFUSALS.get(code, other)

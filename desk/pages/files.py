@@ -35,7 +35,8 @@ class FilePages:
         token = visit.session.tokens.access_token
         async with self._archiver.open_file(f"/v1/media/{id}", token) as source:
             if source.status != HTTPStatus.OK:
-                raise Refused(404 if source.status < 500 else source.status, "", {})
+                is_shown = source.status == HTTPStatus.UNAUTHORIZED or source.status >= 500
+                raise Refused(source.status if is_shown else HTTPStatus.NOT_FOUND, "", {})
             response = web.StreamResponse(headers=_headers(source.headers, source.content_type))
             await response.prepare(request)
             async for piece in source.content.iter_chunked(PIECE_BYTES):

@@ -22,7 +22,7 @@ class InboxPages:
         return [
             web.get("/", self._start, allow_head=False),
             web.get("/inbox", self._gate.require(self._show), allow_head=False),
-            web.get("/inbox/list", self._gate.require(self._list), allow_head=False),
+            web.get("/inbox/list", self._gate.require(self._list, is_use=False), allow_head=False),
         ]
 
     async def _start(self, request: web.Request) -> web.Response:

@@ -55,10 +55,10 @@ class LoginRoutes:
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.get("/login", self._start, allow_head=False),
-            web.get("/login/callback", self._return, allow_head=False),
+            web.get("/login", self._gate.guard(self._start), allow_head=False),
+            web.get("/login/callback", self._gate.guard(self._return), allow_head=False),
             web.get("/logged-out", self._logged_out, allow_head=False),
-            web.post(ENDED_PATH, self._end_by_provider),
+            web.post(ENDED_PATH, self._gate.guard(self._end_by_provider)),
             web.post("/logout", self._gate.require(self._log_out)),
         ]
 

@@ -46,11 +46,21 @@ async def read_upload(request: web.Request, form_token: str) -> Upload | None:
             name = (part.filename or "")[-MAX_NAME:]
             kind = part.headers.get("Content-Type", "application/octet-stream")
             return Upload(Form(fields), name, kind, _pieces(part)) if name else None
-        content = await part.read_chunk(FIELD_BYTES)
-        if not part.at_eof() and await part.read_chunk(1):
+        content = await _read_field(part)
+        if content is None:
             return None
         fields.add(part.name or "", content.decode(errors="replace"))
     return None
+
+
+async def _read_field(part: BodyPartReader) -> bytes | None:
+    """Return a whole field, which may come in several pieces; None if it is too large."""
+    content = b""
+    while piece := await part.read_chunk(PIECE_BYTES):
+        content += piece
+        if len(content) > FIELD_BYTES:
+            return None
+    return content
 
 
 async def _pieces(part: BodyPartReader) -> AsyncIterator[bytes]:

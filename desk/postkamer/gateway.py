@@ -58,7 +58,12 @@ class CommandStatus(msgspec.Struct, frozen=True):
     """State of a command: what became of it, and why."""
 
     status: str = "accepted"
-    reason: str = ""
+    reason: str | None = None
+
+    @property
+    def code(self) -> str:
+        """Word with which the reason of a failure begins."""
+        return (self.reason or "").partition(":")[0].strip()
 
 
 class FileOnItsWay(Protocol):

@@ -24,6 +24,8 @@ TOUCH_SECONDS = 60.0
 """Time between two notes that a session is in use: it ends after an hour without."""
 
 Handler = Callable[[Request, Visit], Awaitable[StreamResponse]]
+Open = Callable[[Request], Awaitable[StreamResponse]]
+"""Handler that needs nobody to be logged in."""
 
 log = structlog.get_logger()
 
@@ -44,15 +46,22 @@ class Gate:
         """Return a visit of somebody who is not logged in, or need not be."""
         return Visit(language_of(request), clock.now(), request.path)
 
-    def require(
-        self, handler: Handler, *, is_upload: bool = False
-    ) -> Callable[[Request], Awaitable[StreamResponse]]:
+    def require(self, handler: Handler, *, is_upload: bool = False, is_use: bool = True) -> Open:
         """Wrap a handler, so that it runs only for who is logged in, and a change only if it comes
-        from a form of ours. The form of an upload is judged by the handler, before its file."""
+        from a form of ours. The form of an upload is judged by the handler, before its file. What
+        an open page asks by itself is no use of the session."""
 
         async def enter(request: Request) -> StreamResponse:
+            return await self._enter(request, handler, is_upload=is_upload, is_use=is_use)
+
+        return self.guard(enter)
+
+    def guard(self, handler: Open) -> Open:
+        """Wrap a handler, so that whoever is away or refuses is told on a page."""
+
+        async def guarded(request: Request) -> StreamResponse:
             try:
-                return await self._enter(request, handler, is_upload)
+                return await handler(request)
             except Unanswered:
                 return self._unavailable(request)
             except Refused as refused:
@@ -63,16 +72,18 @@ class Gate:
                 log.warning("desk.database_away", exc_info=error)
                 return self._unavailable(request)
 
-        return enter
+        return guarded
 
-    async def _enter(self, request: Request, handler: Handler, is_upload: bool) -> StreamResponse:
+    async def _enter(
+        self, request: Request, handler: Handler, *, is_upload: bool, is_use: bool
+    ) -> StreamResponse:
         cookie, now = self._cookies.read_session(request), clock.now()
         session = await self._sessions.find(cookie, now) if cookie else None
         if session and session.refresh_at <= now:
             session = await self._renew(session)
         if session is None:
             return self._to_login(request)
-        if (now - session.used_at).total_seconds() > TOUCH_SECONDS:
+        if is_use and (now - session.used_at).total_seconds() > TOUCH_SECONDS:
             await self._sessions.touch(session, now)
         token = form_token(cookie)
         visit = Visit(language_of(request), now, request.path, session, token)

@@ -1,7 +1,7 @@
 """Rendering: a template with the words of a language, for one visit."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +95,10 @@ def _helpers(visit: Visit) -> dict[str, Callable[..., str]]:
     def until(at: datetime) -> str:
         return times.duration((at - now).total_seconds(), say)
 
-    return {"moment": moment, "since": since, "until": until}
+    def day(at: date) -> str:
+        return times.day(at, say)
+
+    return {"moment": moment, "since": since, "until": until, "day": day}
 
 
 def language_of(request: web.Request) -> Language:

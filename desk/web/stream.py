@@ -58,7 +58,9 @@ class Stream:
         self._is_open = True
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.get("/stream", self._gate.require(self._listen), allow_head=False)]
+        return [
+            web.get("/stream", self._gate.require(self._listen, is_use=False), allow_head=False)
+        ]
 
     def hear(self, payload: str) -> None:
         """Tell the open pages of a notice of the database."""

@@ -1,17 +1,16 @@
 """Times as people read them, in the Netherlands. Pure."""
 
-from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, time, timedelta
 
 from desk.web.words import Say
+from services.calendar.opening_hours import AMSTERDAM
 
-ZONE = ZoneInfo("Europe/Amsterdam")
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
 def moment(at: datetime, now: datetime, say: Say) -> str:
     """Return a time with as much of its day as is needed."""
-    local, today = at.astimezone(ZONE), now.astimezone(ZONE).date()
+    local, today = at.astimezone(AMSTERDAM), now.astimezone(AMSTERDAM).date()
     clock = f"{local:%H:%M}"
     if local.date() == today:
         return clock
@@ -21,6 +20,10 @@ def moment(at: datetime, now: datetime, say: Say) -> str:
     if local.year == today.year:
         return say("time.day", day=local.day, month=month, clock=clock)
     return say("time.date", day=local.day, month=month, year=local.year, clock=clock)
+
+
+def day(at: date, say: Say) -> str:
+    return say("time.date_only", day=at.day, month=say(f"month.{at.month}"), year=at.year)
 
 
 def duration(seconds: float, say: Say) -> str:
@@ -35,8 +38,8 @@ def duration(seconds: float, say: Say) -> str:
 
 def end_of_day(now: datetime) -> datetime:
     """Return the end of today in the Netherlands."""
-    tomorrow = now.astimezone(ZONE).date() + timedelta(days=1)
-    return datetime.combine(tomorrow, time(), ZONE)
+    tomorrow = now.astimezone(AMSTERDAM).date() + timedelta(days=1)
+    return datetime.combine(tomorrow, time(), AMSTERDAM)
 
 
 def local_time(text: str) -> datetime | None:
@@ -45,4 +48,4 @@ def local_time(text: str) -> datetime | None:
         at = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return at.replace(tzinfo=ZONE) if at.tzinfo is None else at
+    return at.replace(tzinfo=AMSTERDAM) if at.tzinfo is None else at

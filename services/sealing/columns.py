@@ -65,6 +65,7 @@ NAME_COLUMNS = {
     "deliverer.ledger.address": ADDRESS,
     "deliverer.guest.value": ADDRESS,
     "deliverer.upload.provider_id": PROVIDER_ID,
+    "desk.conversation.assignee": EMPLOYEE,
 }
 """Column -> use, under the standing key: equal names have equal values, so that they are found."""
 LEDGER = (

@@ -86,6 +86,9 @@ for (const box of document.querySelectorAll("[data-finds]")) {
   });
 }
 
+// A standard answer is in the text now: loading the page again is not to add it once more.
+if (new URLSearchParams(location.search).has("standard")) history.replaceState(null, "", location.pathname);
+
 // The newest message is what one came for.
 const rows = document.querySelector(".desk-rows");
 if (rows && !location.hash) rows.lastElementChild?.scrollIntoView({ block: "center" });

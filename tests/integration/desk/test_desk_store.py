@@ -101,7 +101,10 @@ async def test_content_lies_sealed_and_opens_for_its_row_alone(pool: Pool) -> No
     store = ConversationStore(pool)
     await store.apply([message("c1"), message("c2", text="Waar is de milieustraat?")])
     rows = await pool.fetch("select * from desk.conversation")
-    assert not any(b"paspoort" in repr(dict(row)).encode() for row in rows)
+    await store.assign("c1", LOTTE, to="l.hendriks", instead_of="")
+    rows += await pool.fetch("select * from desk.conversation")
+    shown = repr([dict(row) for row in rows])
+    assert not any(each in shown for each in ("paspoort", "Fatima", "hendriks"))
     await pool.execute(
         "update desk.conversation set content = (select content from desk.conversation"
         " where id = 'c2') where id = 'c1'"
@@ -223,6 +226,16 @@ async def test_refused_answer_is_forgotten_and_its_draft_stays(pool: Pool) -> No
     await answers.refused(draft.key)
     assert await answers.find_unsure("c1", PERSON) is None
     assert await answers.find_draft("c1", PERSON) == draft
+
+
+async def test_refusal_of_a_second_page_forgets_no_answer_that_was_taken(pool: Pool) -> None:
+    """Both pages had the same draft, and so the same key."""
+    answers, key = AnswerStore(pool), uuid4()
+    await answers.begin(GivenAnswer(key, "c1", 1, {}), PERSON, NOW)
+    await answers.accepted(key, uuid4())
+    await answers.begin(GivenAnswer(key, "c1", 1, {"other": 1}), PERSON, NOW)
+    await answers.refused(key)
+    assert await pool.fetchval("select count(*) from desk.answer where message is not null") == 1
 
 
 TOKENS = Tokens("access", "refresh", "id", 300.0)

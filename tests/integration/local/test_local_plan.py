@@ -122,6 +122,8 @@ def test_addresses_follow_the_given_ports() -> None:
     settings = environment(POSTKAMER_SANDBOX_PORT="18090", POSTKAMER_GATEWAY_PORT="18080")
     assert settings["POSTKAMER_META_GRAPH_URL"] == "http://127.0.0.1:18090/graph/v26.0"
     assert settings["POSTKAMER_GATEWAY_URL"] == "http://127.0.0.1:18080"
+    moved = environment(POSTKAMER_ROUTER_PORT="18081")  # where the desk tries rules
+    assert moved["POSTKAMER_ROUTER_URL"] == "http://127.0.0.1:18081"
     assert "http://127.0.0.1:18080/webhooks/whatsapp" in plan.addresses(settings)
     assert "http://127.0.0.1:18080/v1/openapi.html" in plan.addresses(settings)
 

@@ -49,11 +49,24 @@ class Employee:
         fields = {}
         for tag in re.findall(r"<input\b[^>]*>", found[1]):
             name, value = (re.search(rf'\b{each}="([^"]*)"', tag) for each in ("name", "value"))
-            if name:
+            if name and 'type="file"' not in tag:  # a file is added by `upload`
                 fields[name[1]] = unescape(value[1]) if value else ""
         for area in re.finditer(r'<textarea\b[^>]*name="([^"]*)"[^>]*>(.*?)</textarea>', found[1]):
             fields[area[1]] = unescape(area[2])
         return fields
+
+    async def upload(
+        self, path: str, fields: dict[str, str], name: str, content: bytes, content_type: str
+    ) -> str:
+        """Send a form with a file, its last field."""
+        form = aiohttp.FormData(fields)
+        form.add_field("file", content, filename=name, content_type=content_type)
+        return await self._go("POST", URL(self.desk).join(URL(path)), form, {})
+
+    def links(self, start: str) -> list[str]:
+        """Addresses of links of the page that begin so."""
+        found = map(unescape, re.findall(r'href="([^"]+)"', self.page))
+        return [each for each in found if each.startswith(start)]
 
     async def finds(self, text: str, filter: str = "waiting") -> str:
         """The path of the conversation in the inbox that shows this text."""
@@ -75,9 +88,7 @@ class Employee:
 
         await until(look, bool, SECONDS)
 
-    async def _go(
-        self, method: str, url: URL, fields: dict[str, str] | None, headers: dict[str, str]
-    ) -> str:
+    async def _go(self, method: str, url: URL, fields: Any, headers: dict[str, str]) -> str:
         for _ in range(10):
             origin = str(url.origin())
             cookies = "; ".join(f"{k}={v}" for k, v in self.cookies.get(origin, {}).items())

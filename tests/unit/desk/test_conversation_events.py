@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from desk.events.event import Event, EventData
-from desk.inbox.conversation import Conversation, answer, apply_event
+from desk.inbox.conversation import Content, Conversation, answer, apply_event
 from services import event_types as types
 
 AT = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
@@ -95,12 +95,32 @@ def test_answer_that_arrives_late_does_not_answer_what_came_before_it_was_read()
 
 def test_transfer_takes_it_from_who_had_it() -> None:
     had = msgspec.structs.replace(told(message()), assignee="s.jansen")
-    moved = apply_event(had, event(types.TRANSFERRED, 2, department="belastingen"))
+    to_taxes = {"department": "belastingen", "reason": "geld"}
+    moved = apply_event(had, event(types.TRANSFERRED, 2, **to_taxes))
     assert moved
     assert (moved.department, moved.assignee) == ("belastingen", "")
-    assert moved.waiting_since == AT
+    assert (moved.waiting_since, moved.content) == (AT, had.content)
     given = event(types.TRANSFERRED, 3, department="belastingen", assignee="p.dejong")
     assert told(message(), given).assignee == "p.dejong"
+
+
+def test_next_department_is_shown_nothing_from_before_a_confidential_one() -> None:
+    """A transfer to or from one comes without its reason, and without what else it would tell."""
+    known = told(message(tags=["pers"], zaak="Z-1"), event(types.TRANSFERRED, 2, department="zorg"))
+    assert (known.content, known.tags) == (Content(), ())
+    assert known.waiting_since == AT
+    told_on = told(
+        message(zaak="Z-1"),
+        event(types.TRANSFERRED, 2, department="zorg"),
+        event(types.TRANSFERRED, 3, department="belastingen", care="geweld", due="2026-12-24"),
+    )
+    assert (told_on.content, told_on.care, str(told_on.due)) == (Content(), "geweld", "2026-12-24")
+
+
+def test_message_at_another_department_begins_anew() -> None:
+    """Nothing of the department before stays, by any event that tells of the move."""
+    hidden = {"department": "zorg", "text": "", "type": "", "from": {}}
+    assert told(message(), message(2, 1, **hidden)).content == Content()
 
 
 def test_closed_conversation_waits_no_more_and_comes_back() -> None:

@@ -1,0 +1,166 @@
+"""Files, templates, standard answers and the managers' pages, through all services."""
+
+import asyncio
+from html import unescape
+
+import aiohttp
+import pytest
+
+from tests.support.desk.employee import Employee
+from tests.support.e2e.phone import SECONDS, Phone
+from tests.support.installation import Installation
+from tests.support.observer import Watch, until
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(200_000)
+"""A picture that comes in several pieces."""
+
+
+@pytest.fixture
+def fatima(watch: Watch, session: aiohttp.ClientSession) -> Phone:
+    return Phone(watch, session, "31600000831")
+
+
+async def opened(phone: Phone, employee: Employee, words: str) -> str:
+    """The path of a new conversation, whose page the employee has before them."""
+    await phone.writes(words)
+    path = await employee.finds(words)
+    await employee.reads(path, words)
+    return path
+
+
+async def received(watch: Watch, type: str) -> list[dict[str, object]]:
+    """Contents of this type that Meta took."""
+    async with watch.session.get(f"{watch.town.sandbox}/phone/received") as answer:
+        return [each["content"] for each in await answer.json() if each["type"] == type]
+
+
+async def test_picture_goes_with_its_caption_once(
+    watch: Watch, fatima: Phone, lotte: Employee
+) -> None:
+    path = await opened(fatima, lotte, "Hoe ziet een paspoort eruit?")
+    form = lotte.form(f"{path}/file")
+    assert form
+    long = {"caption": "Zo ziet het eruit. " + "é" * 400}
+    for _ in range(2):  # the second time from the same page
+        await lotte.upload(f"{path}/file", form | long, "paspoort.png", PNG, "image/png")
+        assert lotte.status == 200, lotte.page
+    sent = await until(lambda: received(watch, "image"), bool, SECONDS)
+    assert [each["caption"] for each in sent] == [long["caption"]]
+    await lotte.upload(f"{path}/file", form, "pagina.html", b"<script>", "text/html")
+    assert lotte.status == 400
+    assert "WhatsApp laat dit soort bestand niet toe" in lotte.page
+    stolen = form | {"form_token": "0" * 64}
+    await lotte.upload(f"{path}/file", stolen, "paspoort.png", PNG, "image/png")
+    assert lotte.status == 404
+
+
+async def test_text_beside_an_uncertain_answer_is_kept_until_that_one_is_certain(
+    town: Installation, fatima: Phone, lotte: Employee
+) -> None:
+    fatima.number = "31600000832"
+    path = await opened(fatima, lotte, "Wanneer is mijn rijbewijs klaar?")
+    form = lotte.form(f"{path}/answer")
+    assert form
+    await asyncio.to_thread(town.kill, "gateway")
+    await lotte.post(f"{path}/answer", form | {"text": "Vrijdag."})
+    assert lotte.status == 503
+    await asyncio.to_thread(town.restart, "gateway")
+    await asyncio.to_thread(town.wait_until_ready, "gateway")
+    await lotte.post(f"{path}/answer", form | {"text": "Nee, donderdag."})
+    assert lotte.status == 409
+    assert "Is dit verstuurd?" in lotte.page and "Vrijdag." in lotte.page
+    assert await fatima.got() == []
+    await lotte.submit(f"{path}/answer", {})
+    await until(fatima.got, lambda got: got == ["Vrijdag."], SECONDS)
+    await lotte.get(path)
+    kept = lotte.form(f"{path}/answer")
+    assert kept and kept["text"] == "Nee, donderdag."
+
+
+async def test_template_is_seen_filled_in_and_sent(
+    watch: Watch, fatima: Phone, lotte: Employee
+) -> None:
+    fatima.number = "31600000833"
+    path = await opened(fatima, lotte, "Wanneer is mijn afspraak voor een paspoort?")
+    link = f"{path}/templates?last_answer=none&covers=1"
+
+    async def lists() -> bool:
+        return "afspraak_herinnering" in await lotte.get(link)
+
+    await until(lists, bool, SECONDS)
+    names = {"name": "afspraak_herinnering", "language": "nl"}
+    token = lotte.form(f"{path}/templates")
+    assert token
+    values = {"value-0": "vrijdag 4 december", "value-1": "9.00 uur"}
+    await lotte.post(f"{path}/templates", token | names)
+    assert "op [donderdag 3 december] om" in unescape(lotte.page)
+    await lotte.submit(f"{path}/templates", values)
+    assert "op vrijdag 4 december om 9.00 uur" in unescape(lotte.page)
+    await lotte.submit(f"{path}/templates", values | {"send": "yes"})
+    assert lotte.url.path == path, lotte.page
+    [sent] = await until(lambda: received(watch, "template"), bool, SECONDS)
+    assert sent["name"] == "afspraak_herinnering"
+
+
+async def test_manager_writes_a_standard_answer_that_others_begin_with(
+    fatima: Phone, lotte: Employee, murat: Employee
+) -> None:
+    await lotte.get("/standard-answers")
+    assert lotte.form("/standard-answers") is None  # she may read them
+    token = lotte.form("/logout")
+    assert token
+    given = {"title": "Ophalen", "text": "Beste {naam}, kom langs. Groet, {medewerker}"}
+    id = {"id": "0199a000-0000-7000-8000-000000000001", "department": "burgerzaken"}
+    await lotte.post("/standard-answers", token | id | given)
+    assert lotte.status == 404
+    await murat.get("/standard-answers")
+    await murat.submit("/standard-answers", given | {"department": "burgerzaken"})
+    assert "Ophalen" in murat.page
+    fatima.number = "31600000834"
+    path = await opened(fatima, lotte, "Waar haal ik mijn identiteitskaart?")
+    [link] = lotte.links(f"{path}?standard=")
+    await lotte.get(link)
+    begun = lotte.form(f"{path}/answer")
+    assert begun and begun["text"] == "Beste inwoner, kom langs. Groet, l.hendriks"
+
+
+async def test_manager_tries_a_sentence_and_sets_a_notice(murat: Employee, lotte: Employee) -> None:
+    await murat.get("/rules")
+    await murat.submit("/rules", {"text": "mijn container is vol"})
+    assert "Gaat naar Openbare ruimte" in murat.page
+    assert "container" not in str(murat.url)
+    await murat.get("/numbers")
+    action = "/numbers/106540352242922/notice"
+    text = "Er is storm. Wij antwoorden later. U kunt ons ook mailen."
+    await murat.submit(action, {"text": text, "until": "2020-01-01T10:00"})
+    assert murat.status == 400
+    assert "/until" in murat.page
+    for path in ("/rules", "/numbers"):
+        await lotte.get(path)
+        assert lotte.status == 404
+
+
+async def test_open_page_alone_keeps_no_session_alive(town: Installation, lotte: Employee) -> None:
+    def age(minutes: int) -> None:
+        town.database.execute(
+            f"update desk.session set used_at = now() - interval '{minutes} minutes'"
+        )
+
+    fresh = "select count(*) from desk.session where used_at > now() - interval '5 minutes'"
+    age(50)
+    for path in ("/inbox/list", "/conversations/x/messages"):
+        await lotte.get(path)
+    assert town.database.execute(fresh) == "0"
+    await lotte.get("/inbox")
+    assert town.database.execute(fresh) == "1"
+    age(61)
+    await lotte.get("/inbox/list", **{"HX-Request": "true"})
+    assert (lotte.status, lotte.headers["HX-Redirect"]) == (401, "/login")
+
+
+async def test_language_is_kept_in_the_browser(lotte: Employee) -> None:
+    await lotte.get("/inbox?filter=mine")
+    await lotte.submit("/language", {"language": "en"})
+    assert lotte.url.path == "/inbox" and "Waiting for an answer" in lotte.page
+    await lotte.post("/language", {"language": "nl", "to": "//evil.example"})
+    assert lotte.url.host == "127.0.0.1" and "Wacht op antwoord" in lotte.page
