@@ -22,6 +22,8 @@ from typing import Any
 
 import msgspec
 
+from tests.support.faults import line_kills
+
 COMMAND = "cli.main"
 MOST_BYTES = 64 * 1024
 """Most bytes of a request: the environment of a service has some 3,000."""
@@ -106,6 +108,8 @@ def run(request: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv = [COMMAND, *request["arguments"]]
+    if line := int(os.environ.pop(line_kills.VARIABLE, "0")):
+        line_kills.die_at(line)
     runpy.run_module(COMMAND, run_name="__main__", alter_sys=True)
 
 
