@@ -109,7 +109,7 @@ async def start_desk(town: Installation, dies_at: int = 0) -> None:
 
 
 def last_words(town: Installation) -> str:
-    """Where the desk died, as `pages/answers.py:12`; '' if it lives."""
+    """The place at which the desk died, as `pages/answers.py:12`; '' if it lives."""
     log = town.services["desk"].program.log.read_text()
     return log.partition(line_kills.LAST_WORDS)[2].strip()
 

@@ -15,8 +15,8 @@ from typing import Any
 VARIABLE = "POSTKAMER_TEST_DIES_AT_LINE"
 OWN = str(Path(__file__).parents[3] / "desk") + os.sep
 BEGINS, ENDS = "_answer", "_show"
-"""Functions with which answering begins and is over: that of the form, and that of the page to which
-it leads."""
+"""Functions with which answering begins and is over: that of the form, and that of the page that
+follows."""
 LAST_WORDS = "dies at "
 
 
