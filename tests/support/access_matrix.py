@@ -78,6 +78,8 @@ MATRIX = {
     "router POST /v1/rules/_explain": Entry(("rules", "kcc"), "municipality", 200, 400),
     "router GET /v1/rules/versions": Entry(("rules",), "own", 200),
     "router GET /v1/rules/versions/{id}": Entry(("rules",), "own", 200),
+    # Counts of the municipality: no person, no message, no conversation.
+    "router GET /v1/figures": Entry(("kcc", "rules"), "own", 200),
     "router GET /v1/openapi.json": Entry((), "open", 200),
     "archiver GET /v1/conversations/{id}": Entry(("read",), "department", 200),
     "archiver GET /v1/conversations/{id}/messages": Entry(("read",), "department", 200),
