@@ -14,6 +14,7 @@ from typing import Any
 from aiohttp import web
 
 from gateway.api.grant_view import grants_json
+from gateway.destinations.ownership import list_owned
 from services import clock
 from services.calendar.opening_hours import Hours
 from services.config.model import Configuration
@@ -89,6 +90,7 @@ def access_json(rights: Rights, config: Configuration) -> dict[str, Any]:
         "roles": [role for role in ROLES if role in rights.roles],
         "departments": [_named(each) for each in departments if rights.handles(each.id)],
         "allDepartments": rights.departments is None,
+        "destinations": [each.id for each in list_owned(rights, config)],
     }
 
 

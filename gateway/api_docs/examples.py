@@ -328,6 +328,7 @@ ACCESS: Json = {
     "roles": ["send", "read"],
     "departments": [_CIVIL_AFFAIRS],
     "allDepartments": False,
+    "destinations": [],
 }
 DEPARTMENTS: Json = {
     "departments": [

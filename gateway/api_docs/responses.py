@@ -172,6 +172,8 @@ class TokenAccess(Shown):
     """Departments that the token reaches, in the order of the configuration."""
     all_departments: bool
     """True if it reaches all of them, confidential ones and those of the past too."""
+    destinations: tuple[str, ...]
+    """Destinations of which the token is an owner."""
 
 
 class Granted(Shown):

@@ -1,4 +1,4 @@
-"""Why nothing arrives at a destination, as its owner sees it, by the rights of the gateway's role."""
+"""Why nothing arrives at a destination, as its owner sees it, with the rights of the gateway."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
