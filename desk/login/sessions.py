@@ -26,7 +26,7 @@ RENEWAL = timedelta(seconds=20)
 """Time in which one process renews the tokens of a session while the others use the old ones."""
 SHORTEST = timedelta(seconds=5)
 MAX_LISTED = 500
-"""Sessions in a list: more people than a town hall has at its desk."""
+"""People in a list: more than a town hall has at its desk."""
 
 _tokens = msgspec.msgpack.Decoder(Tokens)
 _access = msgspec.json.Decoder(Access)
@@ -132,15 +132,15 @@ class SessionStore:
         await self._run("delete from desk.session where id = $1", id)
 
     async def list_of(self, tenant: str, now: datetime) -> list[LoggedIn]:
-        """Return who of a municipality is logged in, whoever was seen last first; MAX_LISTED of
-        them at most. A session that does not open has ended."""
+        """Return who of a municipality is logged in, each with their last session, whoever was seen
+        last first; MAX_LISTED of them at most. A session that does not open has ended."""
         query = self._pool.fetch(_LIST, tenant, now, now - IDLE, MAX_LISTED)
         rows: Any = await with_timeout(ANSWER_SECONDS, query)
         opened, _ = await open_rows(rows, _read_person)
         return opened
 
     async def end_in(self, tenant: str, id: bytes) -> int:
-        """End a session of a municipality, and return how many that were."""
+        """End all sessions of the person with this one, and return how many that were."""
         count = self._pool.fetchval(_END_IN, tenant, id)
         return int(await with_timeout(ANSWER_SECONDS, count))
 
@@ -192,14 +192,17 @@ update desk.session set person = $2, access = $3::jsonb, tokens = $4, refresh_at
 """
 
 _LIST = """
-select id, person, access, began_at, used_at from desk.session
-where access #>> '{tenant,id}' = $1 and expires_at > $2 and used_at > $3
+select * from (
+    select distinct on (issuer, subject) id, person, access, began_at, used_at from desk.session
+    where access #>> '{tenant,id}' = $1 and expires_at > $2 and used_at > $3
+    order by issuer, subject, used_at desc) person
 order by used_at desc, id limit $4
 """
 
 _END_IN = """
 with ended as (
-    delete from desk.session where access #>> '{tenant,id}' = $1 and id = $2 returning 1)
+    delete from desk.session where access #>> '{tenant,id}' = $1 and (issuer, subject) = (
+        select issuer, subject from desk.session where id = $2) returning 1)
 select count(*) from ended
 """
 

@@ -43,13 +43,13 @@ class RightPages:
             "rights.html",
             grants=await self._reader.grants(session.tokens.access_token),
             people=await self._sessions.list_of(access.tenant.id, visit.now),
-            own=session.id,
+            own=access.person,
             known_roles=keys_under("role"),
         )
 
     async def _end(self, request: web.Request, visit: Visit) -> web.Response:
-        """POST /rights/sessions/end: end the session of somebody of the same municipality. They may
-        log in again, unless the provider refuses them."""
+        """POST /rights/sessions/end: end all sessions of somebody of the same municipality. They
+        may log in again, unless the provider refuses them."""
         session = _managers(visit)
         given = (await read_form(request)).text("session")
         if SESSION.fullmatch(given):
