@@ -4,12 +4,14 @@ A figure is counted when its decision is made, once, and is never taken back. On
 a text of a system or an automatic one ends no wait.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import msgspec
 
-from router.model.changes import Changes, OutgoingStatus
+from router.model.changes import Changes, LedgerInsert, OutgoingStatus
 from router.model.conversation import Conversation
 from router.model.decision import (
     CommandAccepted,
@@ -49,7 +51,7 @@ STEPS = (
 most, whatever its size. A longer wait counts as the last one."""
 
 
-class Before(msgspec.Struct, frozen=True):
+class Before(msgspec.Struct, frozen=True, gc=False):
     """What a decision found."""
 
     conversation: Conversation | None = None
@@ -67,95 +69,127 @@ def find_before(changes: Changes, snapshot: Snapshot) -> Before:
     )
 
 
+class Counted(NamedTuple):
+    what: str
+    department: str
+    value: int = 0
+    at: datetime | None = None
+    """Time, if it is another than that of the decision."""
+
+
 def tally_figures(
     unit: WorkUnit, decision: Decision, changes: Changes, before: Before
 ) -> tuple[Figure, ...]:
     """Return the figures of a decision; none for one of no municipality, or of a test token."""
+    tally = TALLIES.get(type(decision))
     is_test = isinstance(unit.entry, Command) and unit.entry.test
-    if is_test or not decision.tenant:
+    if tally is None or is_test or not decision.tenant:
         return ()
-    counted = [
-        *_began(decision),
-        *_messages(unit, decision, changes, before.message),
-        *_went(unit, decision, changes),
-    ]
-    if before.conversation and changes.conversation:
-        counted += _went_on(before.conversation, changes.conversation)
-        counted += _waited(unit.at, before.conversation, changes.conversation)
+    counted = [*tally(unit, decision, changes, before)]
+    if changes.send:
+        counted += _sent(decision, changes, changes.send)
+    tenant, number = decision.tenant, unit.number
     return tuple(
-        Figure(decision.tenant, day_of(at or unit.at), unit.number, department, what, value)
-        for what, department, value, at in counted
+        [
+            Figure(tenant, day_of(at or unit.at), number, department, what, value)
+            for what, department, value, at in counted
+        ]
     )
 
 
-Counted = tuple[str, str, int, datetime | None]
-"""Kind, department, value, and the time if it is another than that of the decision."""
-
-
-def day_of(at: datetime) -> date:
-    return at.astimezone(AMSTERDAM).date()
-
-
-def _began(decision: Decision) -> Iterator[Counted]:
-    if isinstance(decision, MessageDecision) and decision.opened:
-        yield OPENED, decision.department, 0, None
-    if isinstance(decision, CommandAccepted) and decision.opened:
-        yield BEGUN, decision.department, 0, None
-
-
-def _messages(
-    unit: WorkUnit, decision: Decision, changes: Changes, message: OutgoingStatus | None
+def _message(
+    unit: WorkUnit, decision: MessageDecision, changes: Changes, before: Before
 ) -> Iterator[Counted]:
-    """Yield messages of both sides; a reaction is none."""
-    item, send = unit.item, changes.send
-    is_message = isinstance(decision, MessageDecision) and isinstance(item, Message)
-    if is_message and item.content.type != REACTION:  # type: ignore[union-attr]
-        yield RECEIVED, decision.department, 0, None
-    if send:
-        # An automatic text beside a command has no status of its own here: the command's is.
-        own = (each for each in (changes.outgoing, changes.other_outgoing) if each)
-        sent = next((each for each in own if each.id == send.id), None)
-        if sent is None or sent.type != REACTION:
-            yield SENT + send.author_kind, sent.department if sent else decision.department, 0, None
-    after = changes.outgoing if isinstance(decision, StatusDecision) else None
+    """Count a citizen's message; a reaction is none."""
+    if isinstance(unit.item, Message) and unit.item.content.type != REACTION:
+        yield Counted(RECEIVED, decision.department)
+    if decision.opened:
+        yield Counted(OPENED, decision.department)
+    yield from _changed(unit.at, before.conversation, changes.conversation)
+
+
+def _command(
+    unit: WorkUnit, decision: CommandAccepted, changes: Changes, before: Before
+) -> Iterator[Counted]:
+    """Count what an employee or a system did."""
+    action = unit.entry.action if isinstance(unit.entry, Command) else None
+    former, merged = decision.former, changes.merged_conversation
+    if decision.opened:
+        yield Counted(BEGUN, decision.department)
+    is_move = former is not None and former.department != decision.department
+    if former and is_move and isinstance(action, TransferConversation):
+        yield Counted(TRANSFERRED, former.department)
+    if isinstance(action, CloseConversation) and changes.conversation:
+        yield Counted(CLOSED + (action.outcome or UNSAID), decision.department)
+    if decision.merged and merged and merged.closed_at == unit.at:
+        yield Counted(CLOSED + MERGED, decision.merged.owner.department)
+    yield from _changed(unit.at, before.conversation, changes.conversation)
+
+
+def _timer(
+    unit: WorkUnit, decision: TimerDecision, changes: Changes, before: Before
+) -> Iterator[Counted]:
+    if decision.effect == "closed":
+        yield Counted(CLOSED + IDLE, decision.department)
+
+
+def _status(
+    unit: WorkUnit, decision: StatusDecision, changes: Changes, before: Before
+) -> Iterator[Counted]:
+    """Count the end of an employee's message that did not arrive."""
+    after, message = changes.outgoing, before.message
     is_failure = after and message and after.status == FAILED != message.status
     if after and is_failure and after.author_kind == EMPLOYEE:
-        yield UNDELIVERED, after.department, 0, None
+        yield Counted(UNDELIVERED, after.department)
 
 
-def _went(unit: WorkUnit, decision: Decision, changes: Changes) -> Iterator[Counted]:
-    """Yield transfers by people, and endings."""
-    action = unit.entry.action if isinstance(unit.entry, Command) else None
-    if isinstance(decision, TimerDecision) and decision.effect == "closed":
-        yield CLOSED + IDLE, decision.department, 0, None
-    if not isinstance(decision, CommandAccepted) or changes.conversation is None:
+TALLIES: Mapping[type[Decision], Callable[[WorkUnit, Any, Changes, Before], Iterator[Counted]]] = {
+    MessageDecision: _message,
+    CommandAccepted: _command,
+    TimerDecision: _timer,
+    StatusDecision: _status,
+}
+"""Kind of decision -> its figures. Other kinds have none."""
+
+
+def _sent(decision: Decision, changes: Changes, send: LedgerInsert) -> Iterator[Counted]:
+    """Count a message to a citizen; a reaction is none."""
+    # An automatic text beside a command has no status of its own here: the command's is.
+    own = (each for each in (changes.outgoing, changes.other_outgoing) if each)
+    sent = next((each for each in own if each.id == send.id), None)
+    if sent is None or sent.type != REACTION:
+        yield Counted(SENT + send.author_kind, sent.department if sent else decision.department)
+
+
+def _changed(
+    at: datetime, previous: Conversation | None, after: Conversation | None
+) -> Iterator[Counted]:
+    """Count a conversation that goes on, its first answer, and 24 hours that ended without one. The
+    latter are seen at the first change after them that ends the wait or begins another 24 hours."""
+    if previous is None or after is None:
         return
-    former = decision.former.department if decision.former else decision.department
-    if isinstance(action, TransferConversation) and former != decision.department:
-        yield TRANSFERRED, former, 0, None
-    if isinstance(action, CloseConversation):
-        yield CLOSED + (action.outcome or UNSAID), decision.department, 0, None
-    merged = changes.merged_conversation
-    if decision.merged and merged and merged.closed_at == unit.at:
-        yield CLOSED + MERGED, decision.merged.owner.department, 0, None
-
-
-def _went_on(previous: Conversation, after: Conversation) -> Iterator[Counted]:
     if previous.closed_at and after.closed_at is None:
-        yield REOPENED, after.department, 0, None
-
-
-def _waited(at: datetime, previous: Conversation, after: Conversation) -> Iterator[Counted]:
-    """Yield the first answer, and the end of 24 hours without one. The latter is seen at the first
-    change after it that ends the wait or begins another 24 hours."""
+        yield Counted(REOPENED, after.department)
     since = previous.state.waiting_since
     if since is None:
         return
     if previous.state.answered_at is None and after.state.answered_at is not None:
-        yield FIRST_ANSWER, after.department, rounded_minutes(at - since), None
+        yield Counted(FIRST_ANSWER, after.department, rounded_minutes(at - since))
     end, is_over = previous.window_until(), after.state.waiting_since is None
     if end and end <= at and (is_over or after.window_until() != end):
-        yield WINDOW_MISSED, previous.department, 0, end
+        yield Counted(WINDOW_MISSED, previous.department, at=end)
+
+
+def day_of(at: datetime) -> date:
+    """Return the day in the Netherlands."""
+    return _day_of_hour(int(at.timestamp()) // 3600)
+
+
+@lru_cache(maxsize=64)
+def _day_of_hour(hour: int) -> date:
+    """Return the day of an hour since 1970: clocks there differ from UTC by whole hours. Most
+    messages of a batch are of one hour, and working it out takes longer than all else here."""
+    return datetime.fromtimestamp(hour * 3600, AMSTERDAM).date()
 
 
 def rounded_minutes(wait: timedelta) -> int:
