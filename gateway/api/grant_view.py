@@ -1,4 +1,4 @@
-"""Who has which rights in a municipality: groups of its identity providers, and tokens."""
+"""Rights of others in a municipality: of the groups of its identity providers, and of tokens."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime

@@ -44,7 +44,7 @@ class Pause(Shown):
 
     since: datetime.datetime
     reason: str
-    """As that person typed it."""
+    """Words of that person."""
 
 
 class Failure(Shown):

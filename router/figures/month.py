@@ -30,7 +30,7 @@ MEDIAN, P90 = 0.5, 0.9
 
 
 class CountedRow(msgspec.Struct, frozen=True, order=True):
-    """What was counted in a month at a department."""
+    """Things of one kind that were counted in a month at a department."""
 
     department: str
     what: str

@@ -52,7 +52,7 @@ most, whatever its size. A longer wait counts as the last one."""
 
 
 class Before(msgspec.Struct, frozen=True, gc=False):
-    """What a decision found."""
+    """State that a decision found."""
 
     conversation: Conversation | None = None
     """The conversation that it changes; None if it begins one, or changes none."""

@@ -207,7 +207,7 @@ class Changes(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Second conversation that changed with this one."""
     read_receipt: ReadReceipt | None = None
     figures: tuple[Figure, ...] = ()
-    """What the decision adds to the month's figures."""
+    """Things that the month's figures count."""
 
 
 DecidedUnit = tuple[WorkUnit, Decision, Changes]

@@ -291,7 +291,7 @@ async def test_manager_sees_and_ends_sessions_of_the_own_municipality_alone(pool
     assert await sessions.list_of("almelo", later) == []
 
 
-async def test_who_waits_is_counted_for_the_whole_municipality_without_a_word(pool: Pool) -> None:
+async def test_citizens_who_wait_are_counted_for_the_whole_municipality(pool: Pool) -> None:
     store = ConversationStore(pool)
     other = msgspec.structs.replace(message("c4"), source="urn:hengelo")
     await store.apply(

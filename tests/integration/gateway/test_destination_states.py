@@ -75,7 +75,7 @@ async def test_owner_sees_what_is_parked_by_reason_and_why_it_fails(
         assert (await desk.ask("GET", ""))[1]["destinations"][0]["failing"] is None
 
 
-async def test_who_is_no_owner_sees_nothing(pool: Pool, gateway: Pool) -> None:
+async def test_token_that_owns_nothing_sees_nothing(pool: Pool, gateway: Pool) -> None:
     await fill(pool)
     others = {"part": PART, "neighbour": NEIGHBOUR, "other": OTHER, "reader": READER}
     async with owner_desk(gateway, **others) as desk:

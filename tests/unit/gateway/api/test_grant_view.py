@@ -1,4 +1,4 @@
-"""Who has which rights, as the owner of the rules and the privacy officer see it."""
+"""Rights of groups and tokens, as the owner of the rules and the privacy officer see them."""
 
 from datetime import UTC, datetime
 

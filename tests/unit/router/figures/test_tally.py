@@ -1,4 +1,4 @@
-"""What each decision adds to the month's figures, against days that were counted by hand."""
+"""The figures that decisions add to a month, against days that were counted by hand."""
 
 from collections import Counter
 from datetime import date, timedelta
@@ -72,7 +72,7 @@ def test_only_a_person_answers() -> None:
     assert counted(hall, "first_answer") == {("first_answer", "groen", "10"): 1}
 
 
-def test_what_a_test_token_does_is_not_counted() -> None:
+def test_command_of_a_test_token_is_not_counted() -> None:
     hall = Stadhuis()
     hall.hears("Mijn container is niet geleegd")
     before = counted(hall)
