@@ -36,7 +36,7 @@ from desk.pages.templates import TemplatePages
 from desk.postkamer.archive import Archive
 from desk.postkamer.client import PostkamerClient, client_session
 from desk.postkamer.destinations import Destinations
-from desk.postkamer.figures import FigureReader
+from desk.postkamer.figure_reader import FigureReader
 from desk.postkamer.gateway import Gateway
 from desk.postkamer.grants import GrantsReader
 from desk.postkamer.rules import Rules

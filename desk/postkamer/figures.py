@@ -1,10 +1,8 @@
-"""Calls of the router about the month's figures."""
+"""The month's figures, as the router tells them. Pure."""
 
 from datetime import date
 
 import msgspec
-
-from desk.postkamer.client import PostkamerClient
 
 
 class FirstAnswers(msgspec.Struct, frozen=True, rename="camel"):
@@ -42,15 +40,3 @@ class Month(msgspec.Struct, frozen=True, rename="camel"):
     total: Figures
     is_over: bool = False
     counted_since: date | None = None
-
-
-class FigureReader:
-    def __init__(self, client: PostkamerClient) -> None:
-        self._client = client
-
-    async def month(self, token: str, month: str = "") -> Month:
-        """Return the figures of a month, by default of the present one. Raises Refused and
-        Unanswered."""
-        query = f"?month={month}" if month else ""
-        answer = await self._client.ask("GET", f"/v1/figures{query}", token)
-        return msgspec.json.decode(answer.body, type=Month)

@@ -1,9 +1,7 @@
 """The month's figures as tables, as bars and as a file. Pure."""
 
-import csv
-import io
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 
 import msgspec
@@ -85,18 +83,22 @@ def months_to_choose(today: date, since: date | None) -> list[str]:
 
 
 def csv_text(month: Month, say: Callable[..., str]) -> str:
-    """Return the figures as a file for a spreadsheet: a row for each department, then their sum.
-    Waits are in minutes, and empty without any."""
+    """Return the figures as a file for a spreadsheet (RFC 4180): a row for each department, then
+    their sum. Waits are in minutes, and empty without any."""
     columns = [each for table in TABLES.values() for each in table.items()]
-    lines = io.StringIO()
-    writer = csv.writer(lines, delimiter=";", lineterminator="\r\n")
     heads = (say(f"figures.{name}") + _unit(name, say) for name, _ in columns)
-    writer.writerow([say("figures.month"), say("figures.department"), *heads])
+    lines = [_line([say("figures.month"), say("figures.department"), *heads])]
     for each in _with_total(month, say):
         values = (column(each.figures) for _, column in columns)
         cells = ("" if value is None else str(value) for value in values)
-        writer.writerow([month.month, _plain(each.name), *cells])
-    return CSV_BEGINNING + lines.getvalue()
+        lines.append(_line([month.month, _plain(each.name), *cells]))
+    return CSV_BEGINNING + "".join(lines)
+
+
+def _line(cells: Iterable[str]) -> str:
+    """Return a row, in which all but numbers stands between quotes."""
+    quoted = (each if each.isdecimal() else '"' + each.replace('"', '""') + '"' for each in cells)
+    return ";".join(quoted) + "\r\n"
 
 
 def _unit(name: str, say: Callable[..., str]) -> str:

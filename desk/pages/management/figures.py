@@ -13,7 +13,8 @@ from desk.pages.management.figure_table import (
     months_to_choose,
 )
 from desk.postkamer.client import Refused
-from desk.postkamer.figures import FigureReader, Month
+from desk.postkamer.figure_reader import FigureReader
+from desk.postkamer.figures import Month
 from desk.web.gate import Gate
 from desk.web.site import Site, Visit
 from services.calendar.opening_hours import AMSTERDAM
