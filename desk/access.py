@@ -25,6 +25,8 @@ class Access(msgspec.Struct, frozen=True, rename="camel"):
     departments: tuple[Department, ...]
     all_departments: bool = False
     """True if the employee reaches every department, those of the past too."""
+    destinations: tuple[str, ...] = ()
+    """Destinations of which the employee is an owner."""
 
     @property
     def may_answer(self) -> bool:

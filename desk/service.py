@@ -26,13 +26,19 @@ from desk.pages.files import FilePages
 from desk.pages.inbox import InboxPages
 from desk.pages.language import LanguagePages
 from desk.pages.login import ENDED_PATH, LoginRoutes
+from desk.pages.management.destinations import DestinationPages
+from desk.pages.management.figures import FigurePages
+from desk.pages.management.rights import RightPages
 from desk.pages.numbers import NumberPages
 from desk.pages.rules import RulePages
 from desk.pages.standard_answers import StandardAnswerPages
 from desk.pages.templates import TemplatePages
 from desk.postkamer.archive import Archive
 from desk.postkamer.client import PostkamerClient, client_session
+from desk.postkamer.destinations import Destinations
+from desk.postkamer.figure_reader import FigureReader
 from desk.postkamer.gateway import Gateway
+from desk.postkamer.grants import GrantsReader
 from desk.postkamer.rules import Rules
 from desk.web.assets import FOLDER, Assets
 from desk.web.gate import Gate
@@ -114,8 +120,10 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
     secret = settings.desk_client_secret.get_secret_value()
     client = Client(settings.desk_client_id, secret, f"{own}/login/callback", settings.desk_scope)
     provider = Provider(http, settings.desk_issuer, client)
-    gateway = Gateway(PostkamerClient(http, settings.gateway_url))
+    front = PostkamerClient(http, settings.gateway_url)
+    gateway = Gateway(front)
     archiver = PostkamerClient(http, settings.archiver_url)
+    router = PostkamerClient(http, settings.router_url)
     archive, store = Archive(archiver), ConversationStore(pool)
     gate = Gate(sessions, cookies, provider, gateway, site)
     stream = Stream(gate)
@@ -130,7 +138,10 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
         *TemplatePages(gate, site, views, gateway, answers).routes(),
         *ChangePages(gate, views, gateway).routes(),
         *StandardAnswerPages(gate, site, standard).routes(),
-        *RulePages(gate, site, Rules(PostkamerClient(http, settings.router_url))).routes(),
+        *RulePages(gate, site, Rules(router)).routes(),
+        *FigurePages(gate, site, FigureReader(router), store).routes(),
+        *RightPages(gate, site, GrantsReader(front), sessions).routes(),
+        *DestinationPages(gate, site, Destinations(front)).routes(),
         *NumberPages(gate, site, gateway).routes(),
         *FilePages(gate, archiver).routes(),
         *LanguagePages(own).routes(),

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from router.active_rules import ActiveRules
+from router.api.figure_routes import FigureRoutes
 from router.api.openapi import document
 from router.api.routes import RuleRoutes
 from router.budget_monitor import BudgetMonitor
@@ -92,9 +93,9 @@ async def router(
         yield first_failure(*links, rules_task, *side_tasks, *(each.task for each in consumers))
 
 
-def all_routes(rules: RuleRoutes) -> list[Route]:
+def all_routes(rules: RuleRoutes, figures: FigureRoutes) -> list[Route]:
     """Return all that the router serves; the document describes each."""
-    return [*rules.routes(), *docs_page.routes(document)]
+    return [*rules.routes(), *figures.routes(), *docs_page.routes(document)]
 
 
 @asynccontextmanager
@@ -108,7 +109,8 @@ async def _api(
     given = environment_tokens(settings, config)
     async with run_token_store(pool, given, config, keys_ahead=False) as ring:
         rules.follow(ring.reload)
-        app = api_app(all_routes(RuleRoutes(pool, rules.context, ring)))
+        given_to_all = pool, rules.context, ring
+        app = api_app(all_routes(RuleRoutes(*given_to_all), FigureRoutes(*given_to_all)))
         async with serve(app, settings.bind, settings.router_port, shared=True):
             yield ring.task
 

@@ -35,6 +35,15 @@ class Changed(msgspec.Struct, frozen=True):
     """The departments that have it, and had it before."""
 
 
+class WaitingCount(msgspec.Struct, frozen=True):
+    """Citizens who wait for an answer of a department."""
+
+    department: str
+    count: int
+    since: datetime
+    """Since when the one waits who waits longest."""
+
+
 class ConversationStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -74,6 +83,12 @@ class ConversationStore:
         query = self._pool.fetchrow(_COUNTS, *_reach(access), person, end_of_today)
         row = await with_timeout(ANSWER_SECONDS, query)
         return {each: row[each] for each in FILTERS if row and each in row}
+
+    async def count_waiting(self, source: str) -> tuple[WaitingCount, ...]:
+        """Return how many citizens of a municipality wait at each department, the one that has kept
+        somebody waiting longest first. Nothing in it is of one conversation but a time."""
+        rows = await with_timeout(ANSWER_SECONDS, self._pool.fetch(_WAITING, source))
+        return tuple(WaitingCount(row["department"], row["n"], row["since"]) for row in rows)
 
     async def find(self, id: str, access: Access) -> Conversation | None:
         """Return a conversation that the employee reaches."""
@@ -216,6 +231,11 @@ order by {ORDER} limit $6 offset $7
 """
     for filter in FILTERS
 }
+
+_WAITING = f"""
+select department, count(*) as n, min(waiting_since) as since from desk.conversation
+where source = $1 and {CONDITIONS["waiting"]} group by department order by since
+"""
 
 _COUNTS = f"""
 select {

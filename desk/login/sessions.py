@@ -12,7 +12,7 @@ from desk.access import Access
 from desk.login.id_token import Identity
 from desk.login.provider import Tokens
 from services.postgres.database import ANSWER_SECONDS, Pool
-from services.postgres.shut_rows import SHUT
+from services.postgres.shut_rows import SHUT, open_rows
 from services.sealing.columns import DESK_SESSION, bind
 from services.sealing.key_ring import RING
 from services.tasks import with_timeout
@@ -25,6 +25,8 @@ counts; the computer is locked by its own screen."""
 RENEWAL = timedelta(seconds=20)
 """Time in which one process renews the tokens of a session while the others use the old ones."""
 SHORTEST = timedelta(seconds=5)
+MAX_LISTED = 500
+"""People in a list: more than a town hall has at its desk."""
 
 _tokens = msgspec.msgpack.Decoder(Tokens)
 _access = msgspec.json.Decoder(Access)
@@ -43,6 +45,16 @@ class Session(msgspec.Struct, frozen=True):
     def person_key(self) -> bytes:
         """Hash under which the drafts of this employee are."""
         return person_key(self.access)
+
+
+class LoggedIn(msgspec.Struct, frozen=True):
+    """Somebody who is logged in, as a manager of the same municipality sees it."""
+
+    id: bytes
+    """Hash of the value in the cookie; with it nobody can log in."""
+    access: Access
+    began_at: datetime
+    used_at: datetime
 
 
 def person_key(access: Access) -> bytes:
@@ -119,6 +131,19 @@ class SessionStore:
     async def end(self, id: bytes) -> None:
         await self._run("delete from desk.session where id = $1", id)
 
+    async def list_of(self, tenant: str, now: datetime) -> list[LoggedIn]:
+        """Return who of a municipality is logged in, each with their last session, whoever was seen
+        last first; MAX_LISTED of them at most. A session that does not open has ended."""
+        query = self._pool.fetch(_LIST, tenant, now, now - IDLE, MAX_LISTED)
+        rows: Any = await with_timeout(ANSWER_SECONDS, query)
+        opened, _ = await open_rows(rows, _read_person)
+        return opened
+
+    async def end_in(self, tenant: str, id: bytes) -> int:
+        """End all sessions of the person with this one, and return how many that were."""
+        count = self._pool.fetchval(_END_IN, tenant, id)
+        return int(await with_timeout(ANSWER_SECONDS, count))
+
     async def end_of(self, issuer: str, who: Identity) -> int:
         """End the sessions of a subject, or the one of the provider's session if it is named."""
         hashes = hash_of(issuer, who.subject), hash_of(issuer, who.session)
@@ -141,6 +166,12 @@ def _read(row: Mapping[str, Any]) -> Session:
     return Session(row["id"], access, tokens, row["refresh_at"], row["used_at"])
 
 
+def _read_person(row: Mapping[str, Any]) -> LoggedIn:
+    person = RING.unseal_text(row["person"], DESK_SESSION, bind(row["id"]))
+    access = msgspec.structs.replace(_access.decode(row["access"]), person=person)
+    return LoggedIn(row["id"], access, row["began_at"], row["used_at"])
+
+
 _INSERT = """
 insert into desk.session (id, issuer, subject, provider_session, person, access, tokens,
     began_at, used_at, refresh_at, expires_at)
@@ -158,6 +189,21 @@ update desk.session set refresh_at = $3 where id = $1 and refresh_at = $2 return
 
 _RENEW = """
 update desk.session set person = $2, access = $3::jsonb, tokens = $4, refresh_at = $5 where id = $1
+"""
+
+_LIST = """
+select * from (
+    select distinct on (issuer, subject) id, person, access, began_at, used_at from desk.session
+    where access #>> '{tenant,id}' = $1 and expires_at > $2 and used_at > $3
+    order by issuer, subject, used_at desc) person
+order by used_at desc, id limit $4
+"""
+
+_END_IN = """
+with ended as (
+    delete from desk.session where access #>> '{tenant,id}' = $1 and (issuer, subject) = (
+        select issuer, subject from desk.session where id = $2) returning 1)
+select count(*) from ended
 """
 
 _END_OF = """

@@ -67,6 +67,7 @@ class Site:
             "new_key": lambda: str(clock.new_id()),
             "known_types": keys_under("type"),
             "known_statuses": keys_under("status"),
+            "known_refusals": keys_under("refused"),
         }
 
     def render(self, visit: Visit, template: str, **context: Any) -> str:
@@ -98,7 +99,14 @@ def _helpers(visit: Visit) -> dict[str, Callable[..., str]]:
     def day(at: date) -> str:
         return times.day(at, say)
 
-    return {"moment": moment, "since": since, "until": until, "day": day}
+    def lasting(minutes: int) -> str:
+        return times.duration(minutes * times.MINUTE, say)
+
+    def month_name(month: str) -> str:
+        return times.month_name(month, say)
+
+    words = {"moment": moment, "since": since, "until": until, "day": day}
+    return words | {"lasting": lasting, "month_name": month_name}
 
 
 def language_of(request: web.Request) -> Language:

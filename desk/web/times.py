@@ -26,6 +26,12 @@ def day(at: date, say: Say) -> str:
     return say("time.date_only", day=at.day, month=say(f"month.{at.month}"), year=at.year)
 
 
+def month_name(month: str, say: Say) -> str:
+    """Return a month, such as 2026-11, in words."""
+    year, _, number = month.partition("-")
+    return say("time.month", month=say(f"month.{int(number)}"), year=year)
+
+
 def duration(seconds: float, say: Say) -> str:
     """Return a length of time in its two largest units: days and hours, or hours and minutes."""
     whole = max(0, int(seconds))

@@ -1,4 +1,5 @@
-"""The routes by which a CRM learns what its token is, and the departments of its municipality.
+"""The routes by which a CRM learns what its token is, the departments of its municipality, and who
+else has rights there.
 
 They tell of the configuration and the token alone, so they cost the database nothing but the rate
 limit.
@@ -12,6 +13,8 @@ from typing import Any
 
 from aiohttp import web
 
+from gateway.api.grant_view import grants_json
+from gateway.destinations.ownership import list_owned
 from services import clock
 from services.calendar.opening_hours import Hours
 from services.config.model import Configuration
@@ -19,9 +22,12 @@ from services.config.organisation import Department
 from services.event_types import event_source
 from services.http.bearer_auth import require_any_token, require_token
 from services.http.problems import json_response
-from services.http.rights import ROLES, Rights
+from services.http.rights import ROLES, Rights, Role
 from services.http.token_store import TokenStore
 
+GRANT_ROLES: tuple[Role, ...] = ("rules", "privacy")
+"""Roles that see who has which rights: the owner of the rules, who reads them in the configuration
+anyhow, and the privacy officer, who watches over them."""
 ReadHours = Callable[[], Mapping[tuple[str, str], Hours]]
 """Returns the opening hours by municipality and department; the first call compiles them."""
 
@@ -39,7 +45,9 @@ class AccessRoutes:
     def routes(self) -> list[web.RouteDef]:
         access = require_any_token(self.read_access, self._keyring)
         departments = require_token(self.list_departments, self._keyring, "send")
+        grants = require_token(self.list_grants, self._keyring, *GRANT_ROLES)
         return [
+            web.get("/v1/grants", grants, allow_head=False),
             web.get("/v1/access", access, allow_head=False),
             web.get("/v1/departments", departments, allow_head=False),
         ]
@@ -47,6 +55,11 @@ class AccessRoutes:
     async def read_access(self, _: web.Request, rights: Rights) -> web.Response:
         """GET /v1/access: the municipality, person, roles and departments of the token."""
         return json_response(access_json(rights, self._config))
+
+    async def list_grants(self, _: web.Request, rights: Rights) -> web.Response:
+        """GET /v1/grants: groups and tokens of the token's municipality, with their rights."""
+        tokens = self._keyring.list_tokens(rights.tenant, clock.now())
+        return json_response(grants_json(rights.tenant, self._config, tokens))
 
     async def list_departments(self, _: web.Request, rights: Rights) -> web.Response:
         """GET /v1/departments: all departments of the token's municipality."""
@@ -77,6 +90,7 @@ def access_json(rights: Rights, config: Configuration) -> dict[str, Any]:
         "roles": [role for role in ROLES if role in rights.roles],
         "departments": [_named(each) for each in departments if rights.handles(each.id)],
         "allDepartments": rights.departments is None,
+        "destinations": [each.id for each in list_owned(rights, config)],
     }
 
 

@@ -25,6 +25,32 @@ NEW_SECRETS: dict[str, Json] = {
 }
 END_SECRETS: dict[str, Json] = {"now": {}, "later": {"at": "2026-12-07T08:00:00Z"}}
 
+DESTINATIONS: Json = {
+    "destinations": [
+        {
+            "id": "crm",
+            "kind": "cloudevents",
+            "departments": [{"id": "burgerzaken", "name": "Burgerzaken", "confidential": False}],
+            "paused": None,
+            "failing": {
+                "since": "2026-11-28T09:10:00Z",
+                "needsPerson": False,
+                "reason": "the destination answered 503",
+            },
+            "sidelined": 1,
+            "resending": 0,
+            "resend": None,
+            "parked": [
+                {
+                    "status": 422,
+                    "reason": "the destination refused this message: 422",
+                    "count": 3,
+                    "oldestAt": "2026-11-27T16:02:11Z",
+                }
+            ],
+        }
+    ]
+}
 DELIVERIES: Json = {
     "deliveries": [
         {

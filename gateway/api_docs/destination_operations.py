@@ -7,6 +7,7 @@ import msgspec
 from gateway.api_docs import destination_examples as examples
 from gateway.api_docs.destination_responses import (
     Deliveries,
+    OwnedDestinations,
     ResendOrder,
     SecretAdded,
     SecretEnded,
@@ -207,4 +208,21 @@ _OPERATIONS = (
         refusals=BODY_REFUSALS | {404: [NO_DESTINATION, NO_SECRET], 409: [LAST]},
     ),
 )
-DESTINATIONS = tuple(map(_of_owner, _OPERATIONS))
+LIST_DESTINATIONS = Operation(
+    method="get",
+    path="/destinations",
+    id="listDestinations",
+    tag="destinations",
+    summary="List your destinations, and what does not arrive there",
+    description="The destinations of which the token is an owner, each with why it takes nothing"
+    " now and how much is parked for which reason. Without content, conversations or people.",
+    roles=["send"],
+    answers={
+        200: Answer(
+            description="The destinations.",
+            model=OwnedDestinations,
+            example=examples.DESTINATIONS,
+        )
+    },
+)
+DESTINATIONS = (LIST_DESTINATIONS, *map(_of_owner, _OPERATIONS))

@@ -33,6 +33,65 @@ class Deliveries(Shown):
     """Value of `after` for the next page; null on the last page."""
 
 
+class OwnedDepartment(Shown):
+    id: str
+    name: str
+    confidential: bool
+
+
+class Pause(Shown):
+    """A person keeps events from going there; they wait, in order."""
+
+    since: datetime.datetime
+    reason: str
+    """Words of that person."""
+
+
+class Failure(Shown):
+    """It takes nothing now; it is tried again and again, and events wait, in order."""
+
+    since: datetime.datetime
+    needs_person: bool
+    """True if waiting will not mend it."""
+    reason: str
+
+
+class ParkedReason(Shown):
+    """Deliveries that the destination refused alike."""
+
+    status: int | None
+    """HTTP status of the refusal; null without an answer."""
+    reason: str | None
+    """Sentence without personal data."""
+    count: int
+    oldest_at: datetime.datetime
+
+
+class OwnedDestination(Shown):
+    """A destination of the token, with what does not arrive there. At most some 10,000 deliveries
+    are counted of each state."""
+
+    id: str
+    kind: str
+    departments: tuple[OwnedDepartment, ...]
+    """Departments whose events go there."""
+    paused: Pause | None
+    failing: Failure | None
+    sidelined: int
+    """Deliveries that failed while others passed, and are tried again by themselves."""
+    resending: int
+    """Deliveries that were ordered again and are on their way."""
+    resend: UUID | None
+    """Order to send again that is running; null if none is."""
+    parked: tuple[ParkedReason, ...]
+    """Deliveries that wait until a person acts, by reason: at most 20, the most frequent first."""
+
+
+class OwnedDestinations(Shown):
+    destinations: tuple[OwnedDestination, ...]
+    """Destinations by id; none for a token that owns none."""
+
+
 class ResendOrder(Shown):
     """An order to send events again, and its progress."""
 

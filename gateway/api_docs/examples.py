@@ -328,6 +328,7 @@ ACCESS: Json = {
     "roles": ["send", "read"],
     "departments": [_CIVIL_AFFAIRS],
     "allDepartments": False,
+    "destinations": [],
 }
 DEPARTMENTS: Json = {
     "departments": [
@@ -341,6 +342,38 @@ DEPARTMENTS: Json = {
             "opensAt": "2026-11-30T08:00:00Z",
         },
     ]
+}
+
+_GIVEN: Json = {
+    "roles": [],
+    "departments": [],
+    "allDepartments": False,
+    "confidential": False,
+    "destinations": [],
+}
+GRANTS: Json = {
+    "groups": [
+        _GIVEN
+        | {"provider": "keycloak", "value": "postkamer-medewerker", "roles": ["send", "read"]},
+        _GIVEN
+        | {
+            "provider": "keycloak",
+            "value": "postkamer-burgerzaken",
+            "departments": [_CIVIL_AFFAIRS],
+        },
+    ],
+    "tokens": [
+        _GIVEN
+        | {
+            "name": "crm",
+            "roles": ["send", "read"],
+            "allDepartments": True,
+            "destinations": ["crm"],
+            "people": True,
+            "test": False,
+            "expiresAt": "2027-03-01T00:00:00Z",
+        }
+    ],
 }
 
 ACCEPTED: Json = {"id": MESSAGE, "status": "accepted"}

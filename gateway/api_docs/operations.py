@@ -23,6 +23,7 @@ from gateway.api_docs.parameters import CONVERSATION, DISPOSITION, ID, KEY, NUMB
 from gateway.api_docs.responses import (
     Accepted,
     Departments,
+    Grants,
     MediaAccepted,
     MessageStatus,
     Numbers,
@@ -298,6 +299,18 @@ ACCESS = (
         answers={
             200: Answer(description="The rights.", model=TokenAccess, example=examples.ACCESS)
         },
+    ),
+    Operation(
+        method="get",
+        path="/grants",
+        id="listGrants",
+        tag="access",
+        summary="List who has which rights in your municipality",
+        description="The groups of its identity providers and the tokens, each with its roles,"
+        " departments and destinations. No value of a token is in it, and no person: who is in a"
+        " group only the provider knows.",
+        roles=["rules", "privacy"],
+        answers={200: Answer(description="The grants.", model=Grants, example=examples.GRANTS)},
     ),
     Operation(
         method="get",

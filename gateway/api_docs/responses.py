@@ -172,6 +172,47 @@ class TokenAccess(Shown):
     """Departments that the token reaches, in the order of the configuration."""
     all_departments: bool
     """True if it reaches all of them, confidential ones and those of the past too."""
+    destinations: tuple[str, ...]
+    """Destinations of which the token is an owner."""
+
+
+class Granted(Shown):
+    """Rights that were given to a group or a token."""
+
+    roles: tuple[str, ...]
+    departments: tuple[NamedDepartment, ...]
+    """Departments that were given by name."""
+    all_departments: bool
+    """True for all departments that are not confidential, future ones too."""
+    confidential: bool
+    """True for the confidential departments too."""
+    destinations: tuple[str, ...]
+    """Destinations of which the holder is an owner."""
+
+
+class GrantedGroup(Granted):
+    """A value in the claims of an identity provider. The rights of all groups of a person are added
+    up, roles, departments and destinations apart."""
+
+    provider: str
+    value: str
+
+
+class GrantedToken(Granted):
+    """A valid API token, without its value."""
+
+    name: str
+    people: bool
+    """True if people send with it, so that each message names its author."""
+    test: bool
+    expires_at: datetime.datetime | None
+
+
+class Grants(Shown):
+    groups: tuple[GrantedGroup, ...]
+    """Groups in the order of the configuration. Who is in them the provider knows alone."""
+    tokens: tuple[GrantedToken, ...]
+    """Tokens by name."""
 
 
 class DepartmentStatus(NamedDepartment):

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from gateway.commands import idempotency
 from services.api.json_body import FieldError
-from services.config.organisation import CloudEventsDestination, Destination
+from services.config.organisation import CloudEventsDestination, Department, Destination
 from services.http.problems import problem_response
 from services.refusal import Refusal
 
@@ -70,6 +70,44 @@ def delivery_json(row: Mapping[str, Any], state: str) -> dict[str, Any]:
         "attempts": row["attempts"],
         "status": row["status"] or None,
         "reason": row["reason"] or None,
+    }
+
+
+def destination_json(
+    destination: Destination,
+    departments: Sequence[Department],
+    state: Mapping[str, Any],
+    reasons: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Return a destination with what does not arrive there, without content."""
+    paused, failing = state["paused_since"], state["failing_since"]
+    return {
+        "id": destination.id,
+        "kind": destination.kind,
+        "departments": [
+            {"id": each.id, "name": each.name, "confidential": each.confidential}
+            for each in departments
+        ],
+        "paused": {"since": paused, "reason": state["pause_reason"]} if paused else None,
+        "failing": {
+            "since": failing,
+            "needsPerson": state["refuses"],
+            "reason": state["failure_reason"],
+        }
+        if failing
+        else None,
+        "sidelined": state["sidelined"],
+        "resending": state["resending"],
+        "resend": state["running"],
+        "parked": [
+            {
+                "status": each["status"] or None,
+                "reason": each["reason"] or None,
+                "count": each["count"],
+                "oldestAt": each["oldest_at"],
+            }
+            for each in reasons
+        ],
     }
 
 

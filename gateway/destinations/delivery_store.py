@@ -13,7 +13,10 @@ from services.postgres.database import ANSWER_SECONDS, Pool
 from services.tasks import with_timeout
 
 COUNTED = 10_000
-"""Deliveries that the progress of an order counts at most."""
+"""Deliveries that are counted at most, in the progress of an order and in a state."""
+MAX_REASONS = 20
+"""Reasons of parked deliveries that are told apart, the most frequent first. A destination has two
+or three; one that puts an id into its answer could have one for each delivery."""
 
 
 class NewResend(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +56,14 @@ class DeliveryStore:
         rows = await self._fetch(_AVAILABLE, destination, tenant, list(events), state)
         return [row["event"] for row in rows]
 
+    async def list_states(
+        self, destinations: Sequence[str], tenant: str
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Return the state of each of these destinations, and why deliveries are parked there."""
+        states = await self._fetch(_STATES, list(destinations), tenant, COUNTED)
+        reasons = await self._fetch(_REASONS, list(destinations), tenant, COUNTED, MAX_REASONS)
+        return [dict(row) for row in states], [dict(row) for row in reasons]
+
     async def find_resend(self, tenant: str, id: UUID) -> dict[str, Any] | None:
         """Return an order, of whatever destination, with its progress."""
         rows = await self._fetch(_RESEND, id, tenant, COUNTED)
@@ -86,6 +97,28 @@ where s.destination = $1 and d.tenant = $2 and d.state in ('settled', 'replay')
 order by s.at, s.event limit $7
 """,
 }
+_STATES = """
+select asked.id, pause.since as paused_since, pause.reason as pause_reason,
+    failure.since as failing_since, failure.refuses, failure.reason as failure_reason, (
+    select count(*) from (select from deliverer.delivery d where d.destination = asked.id
+        and d.state = 'aside' and d.tenant = $2 limit $3) counted) as sidelined, (
+    select count(*) from (select from deliverer.delivery d where d.destination = asked.id
+        and d.state = 'replay' and d.tenant = $2 limit $3) counted) as resending, (
+    select r.id from deliverer.resend r where r.destination = asked.id and r.tenant = $2
+        and r.finished_at is null limit 1) as running
+from unnest($1::text[]) asked (id)
+left join deliverer.pause on pause.destination = asked.id
+left join deliverer.destination_failure failure
+    on failure.destination = asked.id and failure.ended_at is null
+"""
+_REASONS = """
+select asked.id, found.* from unnest($1::text[]) asked (id) cross join lateral (
+    select parked.status, parked.reason, count(*) as count, min(parked.at) as oldest_at
+    from (select d.status, d.reason, d.at from deliverer.delivery d
+        where d.destination = asked.id and d.state = 'parked' and d.tenant = $2
+            and d.conversation <> '' order by d.at limit $3) parked
+    group by parked.status, parked.reason order by count(*) desc, min(parked.at) limit $4) found
+"""
 _AVAILABLE = """
 select d.event from deliverer.delivery d
 left join deliverer.sent s on s.destination = d.destination and s.event = d.event

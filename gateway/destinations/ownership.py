@@ -5,6 +5,12 @@ from services.config.organisation import Destination
 from services.http.rights import Rights
 
 
+def list_owned(rights: Rights, config: Configuration) -> list[Destination]:
+    """Return the destinations of which the token is an owner, in the order of their ids."""
+    found = (find_owned(id, rights, config) for id in sorted(rights.destinations))
+    return [each for each in found if each]
+
+
 def find_owned(id: str, rights: Rights, config: Configuration) -> Destination | None:
     """Return a destination of which the token is the owner.
 

@@ -20,7 +20,7 @@ from gateway.destinations import answers
 from gateway.destinations.action import Action
 from gateway.destinations.delivery_query import START, Place, parse_query
 from gateway.destinations.delivery_store import DeliveryStore, NewResend
-from gateway.destinations.ownership import find_owned
+from gateway.destinations.ownership import find_owned, list_owned
 from gateway.destinations.secret_store import NewSecretRow, SecretStore
 from gateway.requests.destinations import (
     END_SECRET,
@@ -97,7 +97,9 @@ class DestinationRoutes:
             "secrets": self.add_secret,
             "secrets/{id}/_end": self.end_secret,
         }
+        listed = require_token(self.list_destinations, self._keyring, "send")
         return [
+            web.get("/v1/destinations", listed, allow_head=False),
             *(
                 web.get(f"{DESTINATION}/{path}", self._owned(handler), allow_head=False)
                 for path, handler in gets.items()
@@ -121,6 +123,23 @@ class DestinationRoutes:
                 return refused.answer
 
         return require_token(handle, self._keyring, "send")
+
+    async def list_destinations(self, _: web.Request, rights: Rights) -> web.Response:
+        """GET /v1/destinations: those of which the token is an owner, with what is amiss there."""
+        owned, tenant = list_owned(rights, self._config), rights.tenant
+        ids = [each.id for each in owned]
+        states, reasons = await self._deliveries.list_states(ids, tenant)
+        by_id = {state["id"]: state for state in states}
+        shown = [
+            answers.destination_json(
+                each,
+                self._config.departments_of(tenant, each.id),
+                by_id[each.id],
+                [reason for reason in reasons if reason["id"] == each.id],
+            )
+            for each in owned
+        ]
+        return json_response({"destinations": shown})
 
     async def list_deliveries(self, asked: OwnerRequest) -> web.Response:
         """GET .../deliveries: a page of what is parked, or of what was delivered and is kept."""

@@ -1,1 +1,1 @@
-"""HTTP API of the router: try a sentence, read the versions of the rules."""
+"""HTTP API of the router: the rules, a sentence to try on them, and the figures of a month."""

@@ -65,3 +65,35 @@ FULL_VERSION: Json = VERSION | {
         }
     ],
 }
+
+_FIGURES: Json = {
+    "opened": 41,
+    "begun": 3,
+    "reopened": 6,
+    "received": 118,
+    "byEmployees": 97,
+    "bySystems": 0,
+    "automatic": 52,
+    "undelivered": 1,
+    "firstAnswers": {"count": 39, "medianMinutes": 34, "p90Minutes": 260},
+    "windowsMissed": 2,
+    "transferred": 4,
+    "closed": {
+        "answered": 30,
+        "handled": 4,
+        "forwarded": 1,
+        "redirected": 2,
+        "unsaid": 0,
+        "idle": 3,
+        "merged": 0,
+    },
+}
+MONTH_FIGURES: Json = {
+    "month": "2026-11",
+    "isOver": False,
+    "countedSince": "2026-11-02",
+    "departments": [
+        {"id": "openbare-ruimte", "name": "Openbare ruimte", "figures": _FIGURES},
+    ],
+    "total": _FIGURES,
+}

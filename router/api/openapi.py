@@ -3,8 +3,9 @@
 from typing import Any
 
 from router.api import examples
+from router.api.figure_routes import FIGURE_ROLES, WRONG_MONTH, WRONG_QUERY
 from router.api.requests import EXPLAIN
-from router.api.responses import Explanation, FullVersion, Versions
+from router.api.responses import Explanation, FullVersion, MonthFigures, Versions
 from router.api.routes import (
     BUSY,
     CHANGED,
@@ -85,18 +86,52 @@ READ_VERSION = Operation(
         503: [AWAY, UNREADY, CROWDED],
     },
 )
+MONTH: Json = {
+    "name": "month",
+    "in": "query",
+    "description": "A month that has begun; default: the present one, in the Netherlands.",
+    "schema": {"type": "string", "pattern": "^20[0-9]{2}-(0[1-9]|1[0-2])$"},
+    "example": "2026-11",
+}
+READ_FIGURES = Operation(
+    method="get",
+    path="/figures",
+    id="readFigures",
+    tag="figures",
+    summary="Read the figures of a month",
+    description="Counts by department: conversations, messages, the wait for the first answer of a"
+    " person, transfers, ends, and 24 hours that were missed. A text that the system sent by itself"
+    " is no answer. Nothing in it is of one citizen, employee or conversation. What waits now is in"
+    " no figure: a CRM knows that from its events.",
+    roles=FIGURE_ROLES,
+    parameters=[MONTH],
+    answers={
+        200: Answer(description="The figures.", model=MonthFigures, example=examples.MONTH_FIGURES)
+    },
+    refusals={
+        400: [
+            ProblemExample(
+                WRONG_QUERY,
+                "The query is not valid; `errors` has all faults.",
+                {"errors": [{"pointer": "", "detail": WRONG_MONTH, "parameter": "month"}]},
+            )
+        ],
+        503: [AWAY, UNREADY],
+    },
+)
 API = Api(
     title="Postkamer: the rules",
     version=VERSION,
-    summary="Try a sentence, and read the versions of the rules",
+    summary="Try a sentence, read the versions of the rules, and the month's figures",
     description="For functional managers and the contact centre. A token sees the rules of its own"
     " municipality. Times are in UTC. Expect new members in answers.",
     tags={
         "rules": "Rules and texts by which messages are decided.",
+        "figures": "What came, went and was answered, counted.",
         "documentation": "This document.",
     },
 )
-OPERATIONS = (EXPLAIN_MESSAGE, LIST_VERSIONS, READ_VERSION, DOCUMENT)
+OPERATIONS = (EXPLAIN_MESSAGE, LIST_VERSIONS, READ_VERSION, READ_FIGURES, DOCUMENT)
 
 document: Json = build_document(API, OPERATIONS)
 """Document served at /v1/openapi.json; see `services.api.docs_page.routes`."""

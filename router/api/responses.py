@@ -142,3 +142,61 @@ class FullVersion(RulesVersion):
     files: tuple[VersionFile, ...]
     changes: tuple[FileChange, ...]
     """Files that differ from the version before; of the first version none."""
+
+
+class FirstAnswers(Shown):
+    """First answers of a person since a conversation began or a citizen opened it again."""
+
+    count: int
+    median_minutes: int | None
+    """Minutes by the clock, rounded down: to 5 from two hours on, to 60 from a day on; null without
+    any answer."""
+    p90_minutes: int | None
+
+
+class Figures(Shown):
+    """Counts, of a department or of all. Small ones stay as they are."""
+
+    opened: int
+    """Conversations that citizens began. Here and below the department is the one that had it, or
+    sent it, at that moment."""
+    begun: int
+    """Conversations that the municipality began."""
+    reopened: int
+    """Closed conversations that went on."""
+    received: int
+    """Messages of citizens, without reactions."""
+    by_employees: int
+    """Messages that employees sent, once accepted."""
+    by_systems: int
+    automatic: int
+    """Messages that nobody wrote: the router's texts, and those of chatbots."""
+    undelivered: int
+    """Messages of employees that did not arrive."""
+    first_answers: FirstAnswers
+    windows_missed: int
+    """Times that the 24 hours ended while a citizen waited, on the day on which they ended. One is
+    counted when the conversation next changes, so those of a month may still grow after it."""
+    transferred: int
+    """Conversations that people gave to another department, at the one that they left."""
+    closed: dict[str, int]
+    """Ends by outcome: `answered`, `handled`, `forwarded`, `redirected`, `unsaid` (by a person,
+    without one), `idle` (by itself), `merged`. One that is opened again may end twice."""
+
+
+class DepartmentFigures(Shown):
+    id: str
+    name: str
+    """Name; the id of a department that left the configuration."""
+    figures: Figures
+
+
+class MonthFigures(Shown):
+    month: str
+    is_over: bool
+    """False for the month in which we are."""
+    counted_since: datetime.date | None
+    """First day of which anything was counted; null if nothing was yet."""
+    departments: tuple[DepartmentFigures, ...]
+    total: Figures
+    """Sum of the departments; median and p90 are those of all answers together."""

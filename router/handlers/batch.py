@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
+from router.figures.tally import find_before, tally_figures
 from router.handlers.dispatch import crm_events, decide, quarantine_unit, records
 from router.model.changes import Changes, DecidedUnit, RepeatedUnit
 from router.model.decision import Decision
@@ -108,7 +109,9 @@ def _decide_safely(
     unit: WorkUnit, snapshot: Snapshot, context: RoutingContext, faults: list[Exception]
 ) -> tuple[Decision, Changes]:
     try:
-        return decide(unit, snapshot, context)
+        decision, changes = decide(unit, snapshot, context)
+        figures = tally_figures(unit, decision, changes, find_before(changes, snapshot))
+        return decision, msgspec.structs.replace(changes, figures=figures)
     except Shut:
         raise
     except Exception as error:

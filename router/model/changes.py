@@ -9,6 +9,7 @@ from router.billing.charges import Charge
 from router.model.consent import Consent, OptOut, Withdrawal
 from router.model.conversation import Conversation, ReadReceipt
 from router.model.decision import Decision
+from router.model.figure import Figure
 from router.model.stored_text import StoredText, plain_text
 from router.model.work import WorkUnit
 
@@ -205,6 +206,8 @@ class Changes(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     merged_conversation: Conversation | None = None
     """Second conversation that changed with this one."""
     read_receipt: ReadReceipt | None = None
+    figures: tuple[Figure, ...] = ()
+    """Things that the month's figures count."""
 
 
 DecidedUnit = tuple[WorkUnit, Decision, Changes]

@@ -17,6 +17,7 @@ from router.model.work import RoutingContext, WorkUnit
 from router.output.retry_entry import retry_entry
 from router.ruleset.context import RulesetVersion
 from router.store.fencing import check_epoch
+from router.store.figures import save_figures
 from router.store.heard import save_heard
 from router.store.load import load_snapshot
 from router.store.save import columns, save_changes
@@ -148,6 +149,7 @@ class Store:
             await connection.execute(INSERT_INBOX, partition, *columns(rows, 13))
             await save_changes(connection, [changes for _, _, changes in decided])
             await save_heard(connection, decided)
+            await save_figures(connection, decided)
             if gaps:
                 await _write_gaps(connection, partition, gaps)
             if quarantined:

@@ -58,6 +58,13 @@ PEOPLE = {
             "Archief en privacy, voor alle afdelingen",
             ("postkamer-archief", "postkamer-privacy", "postkamer-alle-afdelingen"),
         ),
+        Person(
+            "s.dewit",
+            "5f0c1f0e-6f0b-4d52-9f43-1d1f6a1c7a05",
+            "Sanne de Wit",
+            "Functioneel beheer",
+            ("postkamer-beheer", "postkamer-bestemmingen", "postkamer-alle-afdelingen"),
+        ),
     )
 }
 """People by their id, in the order of the page."""

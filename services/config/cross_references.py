@@ -231,6 +231,7 @@ LISTED = (
     ("rules", ("numbers",), "numbers", "number"),
     ("tenants", ("care", "destinations"), "destinations", "destination"),
     ("destinations", ("owners",), "destinations", "destination"),
+    ("identity_grants", ("destinations",), "destinations", "destination"),
 )
 """Table, path of a list of ids in its entries, table that must have these ids, noun for one."""
 

@@ -73,10 +73,9 @@ class IdentityProvider(ConfigModel):
 
 
 class IdentityGrant(ConfigModel):
-    """Roles, or departments, of each person with one value in the provider's claim.
+    """Roles, departments or destinations of each person with one value in the provider's claim.
 
-    Roles and departments are added up apart, so an entry that gave both would seem to give less
-    than it does.
+    They are added up apart, so an entry that gave two of them would seem to give less than it does.
     """
 
     provider: str
@@ -87,12 +86,17 @@ class IdentityGrant(ConfigModel):
     """True for every department that is not confidential, future ones too."""
     confidential: bool = False
     """True for the confidential departments too."""
+    destinations: tuple[str, ...] = Field(default=(), max_length=200)
+    """Destinations of which the person is an owner, with a role `send` and all their departments.
+    """
 
     @model_validator(mode="after")
     def _check_gift(self) -> Self:
-        if bool(self.roles) == bool(self.departments or self.all_departments):
+        gifts = self.roles, self.departments or self.all_departments, self.destinations
+        if sum(map(bool, gifts)) != 1:
             raise PydanticCustomError(
-                "gift", "Either roles or departments are needed: they are added up apart"
+                "gift",
+                "Either roles, departments or destinations are needed: they are added up apart",
             )
         if self.confidential and not self.all_departments:
             raise PydanticCustomError(

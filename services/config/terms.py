@@ -41,6 +41,8 @@ class Terms(ConfigModel):
     """Ended consents and withdrawals. Claims end after five years (article 3:310 BW)."""
     charge_days: int = Field(default=2557, ge=2557, le=3660)
     """Costs of messages. The tax law asks seven years (article 52 AWR)."""
+    figure_days: int = Field(default=1827, ge=YEAR, le=3660)
+    """The month's figures, without persons: five years, to compare the same month of each."""
 
     @model_validator(mode="after")
     def _check_that_decisions_go_first(self) -> Self:

@@ -36,6 +36,7 @@ def grant_of(
             confidential=any(each.confidential for each in entries),
             is_exact=True,
         ),
+        destinations=frozenset(id for each in entries for id in each.destinations),
         people=True,
         person=person,
     )

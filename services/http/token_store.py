@@ -192,6 +192,15 @@ class TokenStore:
         tenant, config = key.grant.tenant, self._config
         return rights_of(key.grant, config.ordinary_departments(tenant) if config else frozenset())
 
+    def list_tokens(self, tenant: str, now: datetime) -> list[TokenHash]:
+        """Return the valid tokens of a municipality by name. Raises TokensUnavailable."""
+        if not self._is_fresh():
+            raise TokensUnavailable
+        known = [*self._environment.values(), *self._table.values()]
+        own = [each for each in known if each.grant.tenant == tenant]
+        valid = [each for each in own if each.expires_at is None or now < each.expires_at]
+        return sorted(valid, key=lambda each: each.grant.name)
+
     def _is_fresh(self) -> bool:
         now = asyncio.get_running_loop().time()
         return self._read_at is not None and now - self._read_at <= TRUST_SECONDS

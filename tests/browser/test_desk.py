@@ -153,6 +153,48 @@ async def test_pages_have_no_fault(
         await check(page, f"desk-conversation-{size}-{scheme}", width)
 
 
+PARK = """
+update deliverer.delivery set state = 'parked', status = 422, at = now(),
+    reason = 'the destination refused this message: 422'
+where destination = 'desk' and event in (select event from deliverer.sent)
+"""
+
+
+@pytest.mark.parametrize(
+    ("size", "scheme", "languages"),
+    [("wide", "light", "nl en"), ("phone", "dark", "nl"), ("zoomed", "light", "nl")],
+)
+async def test_pages_of_managers_have_no_fault(
+    browser: Browser, town: Installation, size: str, scheme: Any, languages: str
+) -> None:
+    """With all of each unfolded, reached by keys."""
+    width, height = SIZES[size]
+    view = {"viewport": {"width": width, "height": height}, "color_scheme": scheme}
+    async with (
+        citizen(town, "31600000814") as fatima,
+        employee(browser, town, "Sanne", **view) as page,
+    ):
+        await fatima.writes(f"Mijn paspoort is zoek ({size})")
+        await expect(page.get_by_text(f"is zoek ({size})")).to_be_visible()
+        town.database.execute(PARK)
+        for language in languages.split():
+            for link in ("figures", "rights", "destinations", "destinations/desk"):
+                await page.locator(f'a[href="/{link}"]').press("Enter")
+                await expect(page).to_have_url(f"{town.desk}/{link}")
+                await ready(page)
+                for each in await page.locator("summary").all():
+                    await each.press("Enter")
+                name = link.replace("/", "-")
+                await page.evaluate("scrollTo(0, 0)")
+                await check(page, f"desk-{name}-{size}-{scheme}-{language}", width)
+            await (
+                page.get_by_role("button", name="English")
+                .or_(page.get_by_role("button", name="Nederlands"))
+                .press("Enter")
+            )
+            await ready(page)
+
+
 async def check(page: Page, name: str, width: int) -> None:
     await take_picture(page, name)
     assert await violations(page) == []

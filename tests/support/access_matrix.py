@@ -56,6 +56,8 @@ MATRIX = {
     "gateway POST /v1/conversations/{id}/_close": Entry(("send",), "department", 202),
     "gateway POST /v1/conversations/{id}/_reopen": Entry(("send",), "department", 202),
     "gateway GET /v1/access": Entry((), "own", 200),
+    # Groups and tokens, and no person.
+    "gateway GET /v1/grants": Entry(("rules", "privacy"), "own", 200),
     # All of the municipality, confidential ones too: a conversation can be transferred to each.
     "gateway GET /v1/departments": Entry(("send",), "own", 200),
     "gateway GET /v1/numbers": Entry(("kcc",), "own", 200),
@@ -64,6 +66,8 @@ MATRIX = {
     "gateway DELETE /v1/numbers/{id}/notice": Entry(("kcc",), "municipality", 202),
     "gateway PUT /v1/numbers/{id}/state": Entry(("kcc",), "municipality", 202),
     "gateway POST /v1/media": Entry(("send",), "own", 201),
+    # A token that owns none gets an empty list.
+    "gateway GET /v1/destinations": Entry(("send",), "own", 200),
     "gateway GET /v1/destinations/{destination}/deliveries": Entry(("send",), "owner", 200),
     # They name an event, an order and a secret that do not exist, and a secret that is none.
     "gateway POST /v1/destinations/{destination}/_resend": Entry(("send",), "owner", 410),
@@ -78,6 +82,8 @@ MATRIX = {
     "router POST /v1/rules/_explain": Entry(("rules", "kcc"), "municipality", 200, 400),
     "router GET /v1/rules/versions": Entry(("rules",), "own", 200),
     "router GET /v1/rules/versions/{id}": Entry(("rules",), "own", 200),
+    # Counts of the municipality: no person, no message, no conversation.
+    "router GET /v1/figures": Entry(("kcc", "rules"), "own", 200),
     "router GET /v1/openapi.json": Entry((), "open", 200),
     "archiver GET /v1/conversations/{id}": Entry(("read",), "department", 200),
     "archiver GET /v1/conversations/{id}/messages": Entry(("read",), "department", 200),

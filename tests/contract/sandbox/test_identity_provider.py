@@ -156,6 +156,7 @@ ORDINARY = {
         ),
         ("h.vos", {"send", "read", "care"}, {"zorg-en-jeugd"}),
         ("w.dekker", {"read", "records", "archivist", "privacy"}, None),
+        ("s.dewit", {"send", "kcc", "rules"}, None),
     ],
 )
 async def test_apis_of_postkamer_accept_the_access_token_of_each_person(

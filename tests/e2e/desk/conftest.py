@@ -36,6 +36,12 @@ async def hanna(town: Installation, session: aiohttp.ClientSession) -> Employee:
     return await logged_in(town, session, "h.vos")
 
 
+@pytest.fixture
+async def sanne(town: Installation, session: aiohttp.ClientSession) -> Employee:
+    """Functional manager of all departments, and owner of the desk's destination."""
+    return await logged_in(town, session, "s.dewit")
+
+
 async def logged_in(town: Installation, session: aiohttp.ClientSession, person: str) -> Employee:
     employee = Employee(session, town.desk)
     await employee.log_in(person)

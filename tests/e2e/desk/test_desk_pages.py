@@ -1,11 +1,14 @@
 """Files, templates, standard answers and the managers' pages, through all services."""
 
 import asyncio
+import csv
+import re
 from html import unescape
 
 import aiohttp
 import pytest
 
+from desk.pages.management.figure_table import CSV_BEGINNING
 from tests.support.desk.employee import Employee
 from tests.support.e2e.phone import SECONDS, Phone
 from tests.support.installation import Installation
@@ -138,6 +141,96 @@ async def test_manager_tries_a_sentence_and_sets_a_notice(murat: Employee, lotte
     for path in ("/rules", "/numbers"):
         await lotte.get(path)
         assert lotte.status == 404
+
+
+async def figures(manager: Employee) -> dict[str, str]:
+    """The last row of the file of this month: all departments together."""
+    await manager.get("/figures")
+    [link] = manager.links("/figures/file")
+    await manager.get(link)
+    assert manager.headers["Content-Type"] == "text/csv; charset=utf-8"
+    head, *_, total = csv.reader(
+        manager.page.removeprefix(CSV_BEGINNING).splitlines(), delimiter=";"
+    )
+    return dict(zip(head, total, strict=True))
+
+
+async def test_manager_reads_the_figures_and_others_do_not(
+    fatima: Phone, lotte: Employee, sanne: Employee
+) -> None:
+    before = await figures(sanne)
+    fatima.number = "31600000835"
+    path = await opened(fatima, lotte, "Hoe lang is een paspoort geldig?")
+    await sanne.get("/figures")
+    assert "Burgerzaken" in sanne.page and "Er wacht niemand" not in sanne.page
+    await lotte.submit(f"{path}/answer", {"text": "Tien jaar."})
+    await until(fatima.got, lambda got: "Tien jaar." in got, SECONDS)
+    after = await figures(sanne)
+    names = "Begonnen door inwoners", "Van inwoners", "Van medewerkers", "Aantal"
+    assert [int(after[name]) - int(before[name]) for name in names] == [1, 1, 1, 1]
+    assert int(after["Helft binnen (minuten)"]) < 5
+    await sanne.get("/figures?month=1999-01")  # of no month the present one
+    assert sanne.status == 200
+    for path in ("/figures", "/figures/file", "/rights", "/destinations/desk"):
+        await lotte.get(path)
+        assert lotte.status == 404, path
+
+
+async def test_manager_sees_who_has_which_rights_and_ends_a_session(
+    lotte: Employee, sanne: Employee, murat: Employee
+) -> None:
+    await sanne.get("/rights")
+    page = unescape(sanne.page)
+    for text in ("postkamer-kcc", "klantcontact: mededelingen", "l.hendriks", "sandbox"):
+        assert text in page, text
+    assert "sandbox-api-token" not in page
+    forms = re.findall(r"<form.*?</form>", sanne.page, re.S)
+    [form] = [each for each in forms if "Log l.hendriks uit" in each]
+    assert not any("Log s.dewit uit" in each for each in forms)
+    session = re.search(r'name="session" value="([0-9a-f]{64})"', form)
+    token = sanne.form("/logout")
+    assert session and token
+    own = murat.form("/logout")
+    assert own
+    await murat.post("/rights/sessions/end", own | {"session": session[1]})
+    assert murat.status == 404  # the contact centre may not
+    await lotte.get("/inbox")
+    assert lotte.url.path == "/inbox"
+    await sanne.post("/rights/sessions/end", token | {"session": session[1]})
+    assert sanne.url.path == "/rights"
+    await lotte.get("/inbox")
+    assert "Wie bent u?" in lotte.page
+    await sanne.post("/rights/sessions/end", token | {"session": "x"})
+    assert sanne.status == 200
+
+
+async def test_owner_of_a_destination_has_what_was_refused_sent_again(
+    town: Installation, fatima: Phone, lotte: Employee, sanne: Employee
+) -> None:
+    fatima.number = "31600000836"
+    await opened(fatima, lotte, "Waar kan ik een paspoort aanvragen?")
+    await sanne.get("/destinations")
+    assert "alles komt aan" in sanne.page
+    town.database.execute(
+        "update deliverer.delivery set state = 'parked', status = 422, at = now(),"
+        " reason = 'the destination refused this message: 422' where destination = 'desk'"
+        " and event in (select event from deliverer.sent order by at desc limit 2)"
+    )
+    await sanne.get("/destinations")
+    assert "2 apart gezet" in sanne.page
+    await sanne.get("/destinations/desk")
+    assert "vond dat het niet klopte" in sanne.page
+    await sanne.submit("/destinations/desk/resend", {})  # those of the first reason
+    assert sanne.url.query.get("order"), sanne.page
+    order = str(sanne.url.relative())
+
+    async def done() -> bool:
+        return "Opnieuw gestuurd: 2 aangekomen" in await sanne.get(order)
+
+    await until(done, bool, SECONDS)
+    assert "Er staat niets apart" in sanne.page
+    await sanne.post("/destinations/crm/resend", (sanne.form("/logout") or {}) | {"all": "yes"})
+    assert sanne.status == 404
 
 
 async def test_open_page_alone_keeps_no_session_alive(town: Installation, lotte: Employee) -> None:

@@ -195,7 +195,7 @@ async def test_row_that_is_still_needed_stays(town: Town) -> None:
 
     await town.clear(clock.now() + TEN_YEARS)
     after = {table: count for table, count in (await town.counts()).items() if count}
-    assert kept.keys() - after.keys() == {"router.inbox"}, "the decision itself"
+    assert kept.keys() - after.keys() == {"router.inbox", "router.figure"}, "the decision itself"
     assert {
         "router.identity",
         "router.consent",

@@ -13,7 +13,7 @@ from desk.conversation.answers import AnswerStore, Draft, GivenAnswer
 from desk.conversation.standard_answers import StandardAnswer, StandardAnswerStore, fill
 from desk.events.event import Event, EventData
 from desk.inbox.filters import FILTERS, Filter
-from desk.inbox.store import CHANNEL, PAGE, Changed, ConversationStore
+from desk.inbox.store import CHANNEL, PAGE, Changed, ConversationStore, WaitingCount
 from desk.login.id_token import Identity
 from desk.login.provider import Tokens
 from desk.login.sessions import IDLE, LIFETIME, SessionStore, session_id
@@ -264,6 +264,49 @@ async def test_session_ends_by_its_time_its_user_or_its_provider(pool: Pool) -> 
     await sessions.begin("c", "https://idp", who, LOTTE, TOKENS, NOW)
     await sessions.end(session_id("c"))
     assert await sessions.find("c", NOW) is None
+
+
+async def test_manager_sees_and_ends_sessions_of_the_own_municipality_alone(pool: Pool) -> None:
+    sessions = SessionStore(pool)
+    await sessions.begin("before", "https://idp", Identity("sub-0"), LOTTE, TOKENS, NOW - IDLE / 2)
+    for n, access in enumerate((LOTTE, HANNA, HENGELO)):
+        who, at = Identity(f"sub-{n}"), NOW + timedelta(minutes=n)
+        await sessions.begin(f"cookie-{n}", "https://idp", who, access, TOKENS, at)
+    later = NOW + timedelta(minutes=5)
+    listed = await sessions.list_of("almelo", later)
+    assert [(each.access.person, each.used_at) for each in listed] == [
+        ("h.vos", NOW + timedelta(minutes=1)),
+        ("l.hendriks", NOW),
+    ]
+    assert listed[0].access.departments == HANNA.departments
+    assert [each.access.person for each in await sessions.list_of("almelo", NOW + IDLE)] == [
+        "h.vos"
+    ]
+    neighbour = session_id("cookie-2")
+    assert await sessions.end_in("almelo", neighbour) == 0
+    assert await sessions.find("cookie-2", later)
+    assert await sessions.end_in("almelo", listed[1].id) == 2  # the one of before too
+    assert await sessions.find("cookie-0", later) is None
+    await pool.execute("update desk.session set person = 'x'")  # by a hand: it does not open
+    assert await sessions.list_of("almelo", later) == []
+
+
+async def test_citizens_who_wait_are_counted_for_the_whole_municipality(pool: Pool) -> None:
+    store = ConversationStore(pool)
+    other = msgspec.structs.replace(message("c4"), source="urn:hengelo")
+    await store.apply(
+        [
+            message("c1", 1, 5),
+            message("c2", 1, 1),
+            message("c3", 1, 0, department="zorg"),
+            message("thanks", task=False),
+            other,
+        ]
+    )
+    assert await store.count_waiting(SOURCE) == (
+        WaitingCount("zorg", 1, NOW),
+        WaitingCount("burgerzaken", 2, NOW + timedelta(minutes=1)),
+    )
 
 
 async def test_tokens_are_renewed_by_one_process(pool: Pool) -> None:

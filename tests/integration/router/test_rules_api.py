@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
+from router.api.figure_routes import FigureRoutes
 from router.api.routes import BUSY, CHANGED, NO_NUMBER, NO_VERSION, NOT_YET, RuleRoutes
 from router.handlers.units import keyed_hash
 from router.model.work import RoutingContext
@@ -100,7 +101,8 @@ async def desk_of(town: Town, session: aiohttp.ClientSession) -> AsyncIterator[D
         key(NEIGHBOUR, name="neighbour", tenant="borne", **both),
         key(NOWHERE, name="nowhere", tenant="losser", **both),
     ]
-    routes = all_routes(RuleRoutes(town._pool, town.active, TokenStore(town._pool, given)))
+    given_to_all = town._pool, town.active, TokenStore(town._pool, given)
+    routes = all_routes(RuleRoutes(*given_to_all), FigureRoutes(*given_to_all))
     async with serve(api_app(routes), "127.0.0.1", 0) as port:
         yield Desk(f"http://127.0.0.1:{port}", session)
 

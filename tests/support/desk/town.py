@@ -37,6 +37,8 @@ GRANTS = {
     EMPLOYEE: 'roles = ["send", "read"]',
     "postkamer-kcc": 'roles = ["kcc"]',
     "postkamer-archief": 'roles = ["read"]',
+    "postkamer-beheer": 'roles = ["send", "kcc", "rules"]',
+    "postkamer-bestemmingen": 'destinations = ["desk"]',
     "postkamer-alle-afdelingen": "all_departments = true\nconfidential = true",
 } | {f"postkamer-{each}": f'departments = ["{each}"]' for each in DEPARTMENTS}
 

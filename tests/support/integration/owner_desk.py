@@ -26,7 +26,7 @@ class OwnerDesk:
     async def ask(
         self, method: str, path: str, body: Any = None, key: str = "k", token: str = "t"
     ) -> tuple[int, Any]:
-        url = f"{self._url}/v1/destinations/{path}"
+        url = f"{self._url}/v1/destinations/{path}".rstrip("/")
         headers = bearer(token) | {"Idempotency-Key": key, "Content-Type": "application/json"}
         data = None if body is None else msgspec.json.encode(body)
         async with self._session.request(method, url, headers=headers, data=data) as answer:

@@ -29,6 +29,7 @@ from gateway.api_docs import examples
 from gateway.destinations.routes import DestinationRoutes
 from gateway.media.routes import MediaRoutes as UploadRoutes
 from gateway.webhook.handler import Webhook
+from router.api.figure_routes import FigureRoutes
 from router.api.routes import RuleRoutes
 from services.api.docs_page import METHODS
 from services.http.application import api_app
@@ -245,7 +246,8 @@ def routes_of(name: str) -> list[Any]:
         served = gateway.service.all_routes(none_of(Webhook), api)
         return [route for route in served if "{tenant}" not in route.path]
     if name == "router":
-        return router.service.all_routes(RuleRoutes(NONE, NONE, NONE))
+        nothing = NONE, NONE, NONE
+        return router.service.all_routes(RuleRoutes(*nothing), FigureRoutes(*nothing))
     log = AccessLog(NONE)
     return archiver.service.all_routes(
         Archive(NONE, log, NONE, timedelta),

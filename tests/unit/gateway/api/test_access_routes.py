@@ -44,6 +44,7 @@ def test_access_names_the_municipality_the_person_the_roles_and_the_departments(
             {"id": "belastingen", "name": "Belastingen", "confidential": True},
         ],
         "allDepartments": False,
+        "destinations": [],
     }
 
 

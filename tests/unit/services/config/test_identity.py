@@ -24,6 +24,8 @@ roles = ["send"]
 """
 DEPARTMENTS = GRANT.replace('roles = ["send"]', 'departments = ["burgerzaken"]')
 
+OWNER = GRANT.replace('roles = ["send"]', 'destinations = ["crm"]')
+
 
 def test_claim_is_given_by_its_name_or_by_the_names_on_its_way() -> None:
     for given, path in (('"groups"', ("groups",)), ('["realm_access", "roles"]', None)):
@@ -54,6 +56,13 @@ def test_claim_is_given_by_its_name_or_by_the_names_on_its_way() -> None:
             "goes with all_departments",
         ),
         (PROVIDER + GRANT.replace("send", "boss"), "roles.0", "'send'"),
+        (PROVIDER + GRANT + 'destinations = ["crm"]\n', "", "added up apart"),
+        (
+            PROVIDER + DEPARTMENTS.replace("burgerzaken", "kcc") + 'destinations = ["crm"]\n',
+            "",
+            "added up apart",
+        ),
+        (PROVIDER + OWNER.replace("crm", "crn"), "destinations", "did you mean 'crm'?"),
     ],
 )
 def test_fault_of_a_provider_or_grant_is_found(tables: str, where: str, words: str) -> None:

@@ -26,6 +26,8 @@ GRANTS = (
     {"value": "zorg", "departments": ("zorg",)},
     {"value": "alles", "all_departments": True},
     {"value": "alles-ook-zorg", "all_departments": True, "confidential": True},
+    {"value": "beheer", "destinations": ("crm",)},
+    {"value": "ook-beheer", "destinations": ("mail",)},
 )
 
 
@@ -65,6 +67,14 @@ async def test_person_has_the_roles_and_the_departments_of_all_their_groups(
     assert rights and rights.person == PERSON and rights.people and not rights.test
     assert (rights.tenant, rights.roles) == ("almelo", frozenset(roles))
     assert rights.departments == departments
+
+
+async def test_person_owns_the_destinations_of_all_their_groups(shared: Provider) -> None:
+    token = shared.token(at=NOW, roles=["beheer", "ook-beheer", "balie"])
+    rights = await found(shared, token)
+    assert rights and rights.destinations == {"crm", "mail"}
+    others = await found(shared, shared.token(at=NOW, roles=["balie"]))
+    assert others and others.destinations == frozenset()
 
 
 async def test_groups_are_found_within_a_claim_and_in_the_words_of_a_text(shared: Provider) -> None:

@@ -176,6 +176,18 @@ async def test_token_table_that_answers_again_is_trusted_again() -> None:
 
 
 @on_virtual_clock
+async def test_valid_tokens_of_a_municipality_are_listed_if_the_table_is_known() -> None:
+    hour = timedelta(hours=1)
+    rows = row("desk", "t", expires_at=NOW + hour), row("next-door", "n", tenant="hengelo")
+    tokens = store(Table(*rows, row("ended", "x", expires_at=NOW)), "e")
+    with pytest.raises(TokensUnavailable):
+        tokens.list_tokens("almelo", NOW)
+    await tokens.refresh()
+    assert [each.grant.name for each in tokens.list_tokens("almelo", NOW)] == ["crm", "desk"]
+    assert [each.grant.name for each in tokens.list_tokens("almelo", NOW + hour)] == ["crm"]
+
+
+@on_virtual_clock
 async def test_token_expires_at_its_moment_and_not_at_the_next_refresh() -> None:
     tokens = await refreshed(row("desk", "t", expires_at=NOW))
     assert tokens.find("t", NOW - timedelta(microseconds=1))

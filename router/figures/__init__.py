@@ -1,0 +1,1 @@
+"""The month's figures: counts by day and department, without persons."""

@@ -1,0 +1,62 @@
+"""The month's figures in PostgreSQL: added with their decisions, read by month."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from router.figures.month import CountedRow
+from router.model.changes import DecidedUnit
+from router.model.figure import Figure
+from router.store.save import columns
+from services.postgres.database import Connection, Pool
+
+FigureRow = tuple[str, date, str, str, str, int, int]
+
+
+def count_figures(decided: Iterable[DecidedUnit]) -> list[FigureRow]:
+    """Count the figures of a batch, in order: two transactions then lock the rows in the same
+    order."""
+    counts = Counter(each for _, _, changes in decided for each in changes.figures)
+    return [(*_fields(each), counts[each]) for each in sorted(counts)]
+
+
+def _fields(figure: Figure) -> tuple[str, date, str, str, str, int]:
+    return (
+        figure.tenant,
+        figure.day,
+        figure.number,
+        figure.department,
+        figure.what,
+        figure.value,
+    )
+
+
+async def save_figures(connection: Connection, decided: Sequence[DecidedUnit]) -> None:
+    if rows := count_figures(decided):
+        await connection.execute(_ADD, *columns(rows, 7))
+
+
+async def load_figures(pool: Pool, tenant: str, first: date, end: date) -> list[CountedRow]:
+    """Return the figures of the days from `first` until `end`, which is not one of them."""
+    rows = await pool.fetch(_LOAD, tenant, first, end)
+    return [CountedRow(row["department"], row["what"], row["value"], row["n"]) for row in rows]
+
+
+async def find_first_day(pool: Pool, tenant: str) -> date | None:
+    """Return the first day of which there is a figure."""
+    day: date | None = await pool.fetchval(_FIRST_DAY, tenant)
+    return day
+
+
+_ADD = """
+insert into router.figure as f (tenant, day, number, department, what, value, count)
+select * from unnest($1::text[], $2::date[], $3::text[], $4::text[], $5::text[], $6::int[],
+    $7::bigint[])
+on conflict (tenant, day, number, department, what, value)
+    do update set count = f.count + excluded.count
+"""
+_LOAD = """
+select department, what, value, sum(count)::bigint as n from router.figure
+where tenant = $1 and day >= $2 and day < $3 group by department, what, value
+"""
+_FIRST_DAY = "select min(day) from router.figure where tenant = $1"

@@ -1,0 +1,135 @@
+"""The month's figures lie in the database with the decisions that they count, and are read over
+HTTP, with the rights of the router's role."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import aiohttp
+import pytest
+
+from router.api.figure_routes import WRONG_MONTH, FigureRoutes
+from router.model.work import RoutingContext
+from router.store.fencing import PartitionFenced
+from router.store.figures import load_figures
+from router.store.store import Store
+from services import clock
+from services.http.application import api_app
+from services.http.server import serve
+from services.http.token_store import TokenStore
+from services.postgres.database import Pool, connection_pool
+from tests.support.citizens import text, webhook
+from tests.support.router.batch_office import GROUND, NUMBER, Office
+from tests.support.tokens import GENEROUS, bearer, key
+
+NIGHT = datetime(2026, 10, 31, 22, 58, 30, tzinfo=UTC)
+"""A minute and a half before November, in the Netherlands."""
+NOVEMBER, DECEMBER = date(2026, 11, 1), date(2026, 12, 1)
+TENANT = GROUND.config.number(NUMBER).tenant  # type: ignore[union-attr]
+ROLES = "kcc", "rules", "read", "send", "privacy"
+NEIGHBOUR = "N"
+
+
+@pytest.fixture
+async def own(empty: str, pool: Pool) -> AsyncIterator[Pool]:
+    """The pool of the router's role, which may do what its grants say."""
+    async with connection_pool(f"{empty}?role=postkamer_router", "test", 4) as own:
+        yield own
+
+
+@pytest.fixture
+async def office(own: Pool) -> Office:
+    store = Store(own)
+    office = Office(store, await store.take_epoch(0))
+    office.start = NIGHT
+    return office
+
+
+class Asker:
+    def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
+        self._url, self._session = url, session
+
+    async def ask(self, token: str, query: str = "?month=2026-11") -> tuple[int, Any]:
+        url = f"{self._url}/v1/figures{query}"
+        async with self._session.get(url, headers=bearer(token)) as answer:
+            return answer.status, await answer.json(content_type=None)
+
+
+@pytest.fixture
+async def asker(own: Pool, session: aiohttp.ClientSession) -> AsyncIterator[Asker]:
+    async def context() -> RoutingContext:
+        return GROUND
+
+    of_tenant: dict[str, Any] = {"tenant": TENANT} | GENEROUS
+    given = [key(role, name=role, roles=frozenset({role}), **of_tenant) for role in ROLES]
+    other: dict[str, Any] = GENEROUS
+    given.append(key(NEIGHBOUR, tenant="borne", roles=frozenset({"kcc"}), **other))
+    routes = FigureRoutes(own, context, TokenStore(own, given)).routes()
+    async with serve(api_app(routes), "127.0.0.1", 0) as port:
+        yield Asker(f"http://127.0.0.1:{port}", session)
+
+
+async def test_month_of_a_town_is_as_counted_by_hand(office: Office, asker: Asker) -> None:
+    """In October one citizen writes; in November another, who writes twice, gets an answer after
+    ten minutes and one more, and is given to another department, which closes."""
+    await office.takes(office.came(webhook(text("hoi", "wamid.1", 1))))
+    office.start = NIGHT + timedelta(hours=9)
+    first = office.came(webhook(text("Mijn paspoort is kwijt", "wamid.2", 2)))
+    [(_, heard, _)] = await office.takes(first)
+    await office.takes(first, office.came(webhook(text("En nu?", "wamid.3", 2))))
+    office.start += timedelta(minutes=10)
+    here = {"conversation": heard.conversation}
+    await office.takes(office.order(text="dag", **here), office.order(text="en dag", **here))
+    await office.takes(office.order("transfer", to_department="openbare-ruimte", **here))
+    await office.takes(office.order("close", outcome="answered", **here))
+
+    status, month = await asker.ask("kcc")
+    assert status == 200
+    assert (month["month"], month["countedSince"]) == ("2026-11", "2026-10-31")
+    by_department = {each["id"]: each["figures"] for each in month["departments"]}
+    assert list(by_department) == [
+        each.id for each in GROUND.config.departments if each.tenant == TENANT
+    ]
+    asked, left = by_department["burgerzaken"], by_department["openbare-ruimte"]
+    assert (asked["opened"], asked["received"], asked["byEmployees"]) == (1, 2, 2)
+    assert asked["firstAnswers"] == {"count": 1, "medianMinutes": 10, "p90Minutes": 10}
+    assert (asked["transferred"], asked["closed"]["answered"]) == (1, 0)
+    assert (left["transferred"], left["closed"]["answered"]) == (0, 1)
+    total = month["total"]
+    assert (total["opened"], total["received"], total["windowsMissed"]) == (1, 2, 0)
+    status, october = await asker.ask("rules", "?month=2026-10")
+    assert (october["total"]["opened"], october["total"]["received"]) == (1, 1)
+    assert october["isOver"]
+
+
+async def test_only_managers_of_the_municipality_read_its_figures(
+    office: Office, asker: Asker
+) -> None:
+    office.start = NIGHT + timedelta(hours=9)
+    await office.takes(office.came(webhook(text("hoi", "wamid.1", 1))))
+    statuses = {role: (await asker.ask(role))[0] for role in ROLES}
+    assert statuses == {
+        "kcc": 200, "rules": 200, "read": 403, "send": 403, "privacy": 403,
+    }  # fmt: skip
+    status, other = await asker.ask(NEIGHBOUR)
+    assert (status, other["total"]["received"], other["countedSince"]) == (200, 0, None)
+
+
+@pytest.mark.parametrize("query", ["?month=2999-01", "?month=2026-00", "?month=", "?month=x&month"])
+async def test_month_that_is_none_is_refused(asker: Asker, query: str) -> None:
+    status, problem = await asker.ask("kcc", query)
+    [fault] = problem["errors"]
+    assert (status, fault["parameter"], fault["detail"]) == (400, "month", WRONG_MONTH)
+
+
+async def test_present_month_is_the_default(asker: Asker) -> None:
+    status, month = await asker.ask("kcc", "")
+    assert (status, month["isOver"]) == (200, False)
+    assert month["month"] in (f"{clock.now():%Y-%m}", f"{clock.now() + timedelta(hours=2):%Y-%m}")
+
+
+async def test_batch_that_is_not_stored_counts_nothing(office: Office, own: Pool) -> None:
+    office.epoch -= 1
+    with pytest.raises(PartitionFenced):
+        await office.takes(office.came(webhook(text("hoi", "wamid.1", 1))))
+    assert await load_figures(own, TENANT, date(2000, 1, 1), date(2100, 1, 1)) == []
