@@ -114,8 +114,9 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
     secret = settings.desk_client_secret.get_secret_value()
     client = Client(settings.desk_client_id, secret, f"{own}/login/callback", settings.desk_scope)
     provider = Provider(http, settings.desk_issuer, client)
-    gateway = Gateway(PostkamerClient(http, settings.gateway_url))
-    archiver = PostkamerClient(http, settings.archiver_url)
+    gateway = Gateway(PostkamerClient(http, "gateway", settings.gateway_url))
+    archiver = PostkamerClient(http, "archiver", settings.archiver_url)
+    router = PostkamerClient(http, "router", settings.router_url)
     archive, store = Archive(archiver), ConversationStore(pool)
     gate = Gate(sessions, cookies, provider, gateway, site)
     stream = Stream(gate)
@@ -130,7 +131,7 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
         *TemplatePages(gate, site, views, gateway, answers).routes(),
         *ChangePages(gate, views, gateway).routes(),
         *StandardAnswerPages(gate, site, standard).routes(),
-        *RulePages(gate, site, Rules(PostkamerClient(http, settings.router_url))).routes(),
+        *RulePages(gate, site, Rules(router)).routes(),
         *NumberPages(gate, site, gateway).routes(),
         *FilePages(gate, archiver).routes(),
         *LanguagePages(own).routes(),

@@ -99,7 +99,7 @@ class Services:
         return web.json_response({"messages": new})
 
     async def search(self, request: web.Request) -> web.Response:
-        """What was written by whoever has this user id, newest first."""
+        """Messages of the citizen with this user id, newest first."""
         assert request.headers["Postkamer-Employee"] == "sandbox"
         person = (await request.json())["person"]
         return web.json_response({"messages": self.written.get(person["value"], [])})

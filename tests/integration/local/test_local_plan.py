@@ -34,7 +34,7 @@ def test_prometheus_scrapes_this_run_by_the_shipped_rules() -> None:
     shipped = (prometheus.SHIPPED / "prometheus.yml").read_text()
     text = prometheus.configuration(shipped, given, 25692)
     targets = re.findall(r'targets: \["(.*?)"\]', text)
-    ports = ("9080", "19081", "9082", "9083", "25692")
+    ports = ("9080", "19081", "9082", "9083", "9084", "25692")
     assert sorted(targets) == sorted(f"127.0.0.1:{port}" for port in ports)
     assert f'rule_files: ["{prometheus.SHIPPED / "rules.yml"}"]' in text
     without = prometheus.configuration(shipped, given, None)
