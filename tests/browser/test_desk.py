@@ -1,5 +1,6 @@
 """The desk in a real browser: by keys alone, seen at colleagues at once, without faults for axe."""
 
+import base64
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -11,8 +12,11 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from sandbox.identity.people import PEOPLE
+from services.event_types import CARE_ALARM
 from tests.support.browser.faults import ONE_PART, faults_at, resize
 from tests.support.browser.page import IN_CHROMIUM, MailroomPage, take_picture, violations
+from tests.support.browser.record_entries import signed_event
+from tests.support.decrypted_record import KEY
 from tests.support.desk.town import with_desk
 from tests.support.e2e.phone import Phone
 from tests.support.installation import Installation, installed
@@ -214,6 +218,23 @@ async def test_sandbox_names_who_can_log_in_and_has_no_faults_at_any_size(
             await resize(mailroom, "phone")
             await mailroom.use(mailroom.page.locator(".views [data-view=desk]"))
             assert await faults_at(mailroom, sizes, "answering") == {}
+
+
+async def test_alarm_of_the_sandbox_leads_to_the_conversation_at_the_desk(
+    browser: Browser, town: Installation
+) -> None:
+    """As whoever is on duty gets it, also where the departments answer at the desk."""
+    told = {"conversationId": "106540352242922-abc", "care": "suicide", "nth": 1}
+    body, headers = signed_event(CARE_ALARM, told, 1, base64.b64decode(KEY))
+    async with newcomer(browser, town) as mailroom:
+        events = f"{town.sandbox}/crm/events"
+        sent = await mailroom.page.request.post(events, data=body, headers=headers)
+        assert sent.status == 204
+        link = mailroom.page.locator("#alarms").get_by_role("link", name="Open gesprek")
+        await expect(link).to_have_attribute(
+            "href", f"{town.desk}/conversations/{told['conversationId']}"
+        )
+        assert await faults_at(mailroom, ("desktop", "narrow"), "answering-alarm") == {}
 
 
 async def check(page: Page, name: str, width: int) -> None:

@@ -90,7 +90,7 @@ async def counted(town: Installation, employee: Employee) -> dict[str, float]:
     return {name: float(value) for name, value in found}
 
 
-async def test_what_an_operator_alarms_on_is_counted(
+async def test_metrics_count_events_logins_requests_and_open_pages(
     town: Installation, session: aiohttp.ClientSession, fatima: Phone, lotte: Employee
 ) -> None:
     fatima.number = "31600000839"
