@@ -9,6 +9,8 @@ from services.config.organisation import OpenKlantDestination
 
 Carrier = Literal["meta", "360dialog"]
 """Carrier of a number's messages: Meta itself, or a business solution provider."""
+DESK_EVENTS = "/events"
+"""Path at which the desk takes events."""
 
 
 class Tenant(msgspec.Struct, frozen=True):
@@ -71,9 +73,15 @@ class Town(msgspec.Struct, frozen=True):
     numbers: tuple[Number, ...]
     departments: tuple[Department, ...]
     has_openklant: bool = False
+    desk_url: str = ""
+    """Address of the desk, if all departments answer there; '' if the sandbox is their CRM."""
 
 
-def from_config(config: Configuration) -> Town:
+def from_config(config: Configuration, desk_url: str = "") -> Town:
+    """Return the town hall of a configuration. `desk_url` is the address that the desk would
+    have."""
+    used = {department.destination for department in config.departments}
+    urls = {each.url for each in config.destinations if each.id in used}
     return Town(
         tenants=tuple(Tenant(t.id, t.name) for t in config.tenants),
         numbers=tuple(
@@ -101,6 +109,7 @@ def from_config(config: Configuration) -> Town:
             for d in config.departments
         ),
         has_openklant=any(isinstance(d, OpenKlantDestination) for d in config.destinations),
+        desk_url=desk_url if urls == {desk_url + DESK_EVENTS} else "",
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from sandbox.identity.people import PEOPLE
 from sandbox.meta.webhook_payloads import Citizen
 from sandbox.organisation import Town
 from sandbox.phone.routes import EXAMPLES, TROUBLED
@@ -117,6 +118,8 @@ def describe(town: Town, files: dict[str, File]) -> dict[str, Any]:
         ],
         "departments": town.departments,
         "openklant": town.has_openklant,
+        "desk": town.desk_url,
+        "employees": [{"id": each.id, "name": each.name} for each in PEOPLE.values()],
         "citizens": [describe_citizen(citizen) for citizen in EXAMPLES],
         "troubled": [describe_citizen(citizen) for citizen in TROUBLED],
         "samples": sorted(list_samples(files)),

@@ -63,7 +63,7 @@ async def sandbox(settings: SandboxSettings) -> AsyncIterator["asyncio.Future[ob
 async def run_sandbox(settings: SandboxSettings) -> AsyncIterator[RunningSandbox]:
     """Run the sandbox and yield its address; ConfigError for a postkamer.toml with faults."""
     town = (
-        organisation.from_config(loader.load(settings.config).config)
+        organisation.from_config(loader.load(settings.config).config, settings.desk_url)
         if settings.config
         else organisation.EXAMPLE
     )

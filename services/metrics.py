@@ -284,6 +284,23 @@ owner_unreached = _gauge(
     "How long the oldest notice waits that the owner of a destination did not get",
     "destination",
 )
+desk_event_requests = _counter(
+    "postkamer_desk_event_requests_total",
+    "Requests that brought events to the desk, by answer",
+    "status",
+)
+desk_answers = _counter(
+    "postkamer_desk_answers_total",
+    "Answers that employees gave to the gateway, by what became of them",
+    "outcome",
+)
+desk_logins = _counter(
+    "postkamer_desk_logins_total", "Returns from the identity provider, by outcome", "outcome"
+)
+desk_streams = _gauge("postkamer_desk_streams", "Open pages that are told of changes")
+desk_api_requests = _counter(
+    "postkamer_desk_api_requests_total", "Requests of the desk to an API", "api", "outcome"
+)
 identity_keys_age = _gauge(
     "postkamer_identity_keys_age_seconds",
     "Time since an identity provider gave its keys",

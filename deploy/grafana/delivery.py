@@ -90,11 +90,24 @@ RECORD = Row("Record and files", (
     Panel("Oldest file that waits", "timeseries",
           {"{{state}}": largest("postkamer_media_waiting_seconds", "state")}, 8, "s"),
 ))  # fmt: skip
+LOGINS, OF_APIS = "postkamer_desk_logins_total", "postkamer_desk_api_requests_total"
+EVENTS_AT_DESK = "postkamer_desk_event_requests_total"
+DESK = Row("The desk", (
+    Panel("Answers of employees in 5 minutes", "timeseries",
+          {"{{outcome}}": recent("postkamer_desk_answers_total", "outcome")}, 8),
+    Panel("Logins in 5 minutes", "timeseries", {"{{outcome}}": recent(LOGINS, "outcome")}, 8),
+    Panel("Open pages", "timeseries",
+          {"{{instance}}": largest("postkamer_desk_streams", "instance")}, 8),
+    Panel("Requests with events in 5 minutes", "timeseries",
+          {"{{status}}": recent(EVENTS_AT_DESK, "status")}, 12),
+    Panel("Requests of the APIs in 5 minutes", "timeseries",
+          {"{{api}} {{outcome}}": recent(OF_APIS, "api, outcome")}, 12),
+))  # fmt: skip
 
 DELIVERY = Dashboard(
     uid="postkamer-delivery",
     title="Postkamer: delivery",
     about="What comes in, where it waits, and where it goes. Each alarm is in docs/runbook.md.",
     period=("now-3h", "now"),
-    rows=(NOW, DOOR, BROKER, DECISIONS, DESTINATIONS, SENDS, RECORD),
+    rows=(NOW, DOOR, BROKER, DECISIONS, DESTINATIONS, DESK, SENDS, RECORD),
 )

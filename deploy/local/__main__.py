@@ -103,18 +103,18 @@ def installation_secrets(state: State, overrides: Mapping[str, str]) -> plan.Sec
 
 
 def example(folder: Path, environment: Mapping[str, str]) -> Path:
-    """Return the shipped configuration, or a copy of it if the sandbox listens on another port or
-    POSTKAMER_EXAMPLE asks for a change."""
-    shipped = Path(environment["POSTKAMER_CONFIG"])
-    port, variants = environment[plan.SANDBOX.variable], plan.variants(environment)
-    desk = environment[plan.DESK.variable]
-    if port == str(plan.SANDBOX.default) and not variants:
+    """Return the shipped configuration, or a copy of it if the sandbox or the desk listens on
+    another port or POSTKAMER_EXAMPLE asks for a change."""
+    shipped, variants = Path(environment["POSTKAMER_CONFIG"]), plan.variants(environment)
+    sandbox, desk = (environment[port.variable] for port in (plan.SANDBOX, plan.DESK))
+    is_moved = (sandbox, desk) != (str(plan.SANDBOX.default), str(plan.DESK.default))
+    if not is_moved and not variants:
         return shipped
     own = folder / shipped.parent.name
     for file in shipped.parent.rglob("*.toml"):
         copy = own / file.relative_to(shipped.parent)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(plan.example_for(file.read_text(), port, desk, variants))
+        copy.write_text(plan.example_for(file.read_text(), sandbox, desk, variants))
     return own / shipped.name
 
 

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from desk.events.event import InvalidEvent, read_events
 from desk.inbox.store import ConversationStore
-from services import clock
+from services import clock, metrics
 from services.http.body import read_body
 from services.http.problems import problem_response, service_unavailable
 from services.http.webhook_signature import is_signed
@@ -29,6 +29,11 @@ class EventReceiver:
         return [web.post(PATH, self.receive)]
 
     async def receive(self, request: web.Request) -> web.Response:
+        response = await self._judge(request)
+        metrics.desk_event_requests.labels(response.status).inc()
+        return response
+
+    async def _judge(self, request: web.Request) -> web.Response:
         """Answer 204 once the events are stored. An event that cannot be read is refused with 400,
         so that it is parked and others go on."""
         try:

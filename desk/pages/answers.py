@@ -1,7 +1,7 @@
 """Answering: each answer goes once, and what is not taken stays a draft."""
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from aiohttp import web
@@ -16,7 +16,7 @@ from desk.postkamer.client import Refused, Unanswered
 from desk.postkamer.gateway import Gateway
 from desk.web.gate import Gate
 from desk.web.site import Visit
-from services import clock
+from services import clock, metrics
 
 MAX_CAPTION = 1024
 """Longest text beside a file that Meta takes."""
@@ -88,11 +88,15 @@ class AnswerPages:
             message = await self._gateway.send(session.tokens.access_token, given.key, given.body)
         except Refused as refused:
             if refused.status in NOT_LOOKED_AT:
+                _count("uncertain")
                 raise  # it may have been taken before, so it stays uncertain
+            _count("refused")
             await self._answers.refused(given.key)
             return await self._refused(visit, conversation, given, refused)
         except Unanswered:
+            _count("uncertain")
             return await self._views.page(visit, conversation, status=503, trouble="answer.unsure")
+        _count("given")
         await self._answers.accepted(given.key, message)
         return done(conversation)
 
@@ -115,6 +119,10 @@ class AnswerPages:
             person = session_of(visit).person_key
             await self._answers.store_draft(conversation.id, person, draft, visit.now)
         return web.Response(status=204)
+
+
+def _count(outcome: Literal["given", "refused", "uncertain"]) -> None:
+    metrics.desk_answers.labels(outcome).inc()
 
 
 def text_of(given: GivenAnswer) -> str:

@@ -21,7 +21,7 @@ from desk.postkamer.client import Refused, Unanswered
 from desk.postkamer.gateway import Gateway
 from desk.web.gate import Gate
 from desk.web.site import Site, Visit
-from services import clock
+from services import clock, metrics
 from services.http.access_tokens import InvalidToken
 from services.http.body import read_body
 from services.http.key_sets import KeysUnavailable
@@ -32,12 +32,15 @@ MAX_PARAMETER = 4096
 LOGOUT_BYTES, LOGOUT_SECONDS = 16 * 1024, 5.0
 """Bounds of a logout token: it is the provider's, and 1 KiB."""
 ENDED_PATH = "/login/ended"
+FAILURES = {"late": 400, "refused": 400, "unknown": 403, "away": 503}
+"""Outcome of a return from the provider -> status: too late, refused by provider or desk,
+without a grant at Postkamer, or provider or gateway are away."""
 
 log = structlog.get_logger()
 
 
 class LoginFailed(Exception):
-    """Nobody is logged in. Its text is the key of the words that say why."""
+    """Nobody is logged in. Its text is the outcome."""
 
 
 class LoginRoutes:
@@ -52,6 +55,8 @@ class LoginRoutes:
     ) -> None:
         self._gate, self._site, self._cookies = gate, site, cookies
         self._sessions, self._provider, self._gateway = sessions, provider, gateway
+        for outcome in ("logged_in", *FAILURES):  # a counter that is not there before cannot rise
+            metrics.desk_logins.labels(outcome)
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -78,7 +83,7 @@ class LoginRoutes:
             metadata = await self._provider.metadata()
         except ProviderUnavailable as error:
             log.warning("desk.provider_away", reason=str(error))
-            return self._failed(request, "login.away", 503)
+            return self._failed(request, "away")
         query = authorization_query(
             attempt, client_id=client.id, redirect_uri=client.redirect_uri, scope=client.scope
         )
@@ -89,33 +94,41 @@ class LoginRoutes:
 
     async def _return(self, request: web.Request) -> web.Response:
         """GET /login/callback: the browser comes back with a code."""
-        attempt = self._cookies.take_attempt(request, clock.now())
+        attempt, cookie = self._cookies.take_attempt(request, clock.now()), ""
         try:
-            if attempt is None:
-                raise LoginFailed("login.late")
-            code = _code_in(request, attempt, await self._provider.metadata())
-            tokens = await self._provider.exchange(code, attempt.verifier)
-            who = await self._verify(tokens, attempt)
-            access = await self._gateway.access(tokens.access_token)
+            cookie, outcome = await self._log_in(request, attempt), "logged_in"
         except LoginFailed as error:
-            response = self._failed(request, str(error), 400)
+            outcome = str(error)
         except (LoginRefused, InvalidToken, InvalidIdToken) as error:
             log.warning("desk.login_refused", reason=f"{type(error).__name__} {error}".strip())
-            response = self._failed(request, "login.refused", 400)
+            outcome = "refused"
         except Refused as error:
             log.warning("desk.login_unknown", status=error.status)
-            response = self._failed(request, "login.unknown", 403)
+            outcome = "unknown"
         except (ProviderUnavailable, KeysUnavailable, Unanswered) as error:
             log.warning("desk.provider_away", reason=type(error).__name__)
-            response = self._failed(request, "login.away", 503)
-        else:
-            cookie = secrets.token_urlsafe(RANDOM_BYTES)
-            issuer = (await self._provider.metadata()).issuer
-            await self._sessions.begin(cookie, issuer, who, access, tokens, clock.now())
+            outcome = "away"
+        if attempt and cookie:
+            metrics.desk_logins.labels(outcome).inc()
             response = _redirect(attempt.return_to)
             self._cookies.set_session(response, cookie)
+        else:
+            response = self._failed(request, outcome)
         self._cookies.drop_attempt(response)
         return response
+
+    async def _log_in(self, request: web.Request, attempt: Attempt | None) -> str:
+        """Begin the session of who comes back, and return its cookie."""
+        if attempt is None:
+            raise LoginFailed("late")
+        code = _code_in(request, attempt, await self._provider.metadata())
+        tokens = await self._provider.exchange(code, attempt.verifier)
+        who = await self._verify(tokens, attempt)
+        access = await self._gateway.access(tokens.access_token)
+        issuer = (await self._provider.metadata()).issuer
+        cookie = secrets.token_urlsafe(RANDOM_BYTES)
+        await self._sessions.begin(cookie, issuer, who, access, tokens, clock.now())
+        return cookie
 
     async def _verify(self, tokens: Tokens, attempt: Attempt) -> Identity:
         key = await self._provider.key_of(tokens.id_token)
@@ -167,10 +180,10 @@ class LoginRoutes:
     async def _logged_out(self, request: web.Request) -> web.Response:
         return self._site.page(self._gate.visit(request), "logged_out.html")
 
-    def _failed(self, request: web.Request, reason: str, status: int) -> web.Response:
-        return self._site.page(
-            self._gate.visit(request), "login_failed.html", status, reason=reason
-        )
+    def _failed(self, request: web.Request, outcome: str) -> web.Response:
+        metrics.desk_logins.labels(outcome).inc()
+        visit, reason = self._gate.visit(request), f"login.{outcome}"
+        return self._site.page(visit, "login_failed.html", FAILURES[outcome], reason=reason)
 
 
 def _code_in(request: web.Request, attempt: Attempt, metadata: Metadata) -> str:
@@ -178,15 +191,15 @@ def _code_in(request: web.Request, attempt: Attempt, metadata: Metadata) -> str:
     answer of this provider to this attempt."""
     query = request.query
     if not secrets.compare_digest(query.get("state", "").encode(), attempt.state.encode()):
-        raise LoginFailed("login.late")
+        raise LoginFailed("late")
     issuer = query.get("iss")
     is_other = issuer is not None and issuer != metadata.issuer
     is_missing = issuer is None and metadata.authorization_response_iss_parameter_supported
     if is_other or is_missing:  # the answer of another provider (RFC 9207)
-        raise LoginFailed("login.refused")
+        raise LoginFailed("refused")
     code = query.get("code", "")
     if "error" in query or not 0 < len(code) <= MAX_PARAMETER:
-        raise LoginFailed("login.refused")
+        raise LoginFailed("refused")
     return code
 
 

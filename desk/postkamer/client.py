@@ -2,10 +2,13 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 import msgspec
+import structlog
+
+from services import metrics
 
 ANSWER_SECONDS = 10.0
 """Longest wait for an answer: the browser of an employee waits for it."""
@@ -13,6 +16,12 @@ CONNECTIONS = 64
 """Connections to each of the two: twenty people at once need a few, and a slow file holds one."""
 MAX_BYTES = 8 * 1024 * 1024
 """Largest answer in JSON: a page of 200 messages, each with the item as Meta sent it."""
+
+
+Api = Literal["gateway", "archiver", "router"]
+API_OUTCOMES = "answered", "refused", "unanswered"
+
+log = structlog.get_logger()
 
 
 class Refused(Exception):
@@ -38,10 +47,12 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class PostkamerClient:
-    """One of the two services, at its address."""
+    """One of the three APIs, at its address."""
 
-    def __init__(self, http: aiohttp.ClientSession, address: str) -> None:
-        self._http, self._address = http, address.rstrip("/")
+    def __init__(self, http: aiohttp.ClientSession, api: Api, address: str) -> None:
+        self._http, self._api, self._address = http, api, address.rstrip("/")
+        for outcome in API_OUTCOMES:  # a counter that is not there before cannot rise
+            metrics.desk_api_requests.labels(api, outcome)
 
     async def ask(
         self,
@@ -64,8 +75,8 @@ class PostkamerClient:
                 content = await read_bytes(response, MAX_BYTES)
                 answer = Answer(response.status, content, response.headers.get("Location", ""))
         except (aiohttp.ClientError, TimeoutError, OSError, TooLarge) as error:
-            raise Unanswered(type(error).__name__) from error
-        return _judge(answer)
+            raise self._unanswered(type(error).__name__) from error
+        return self._judge(answer)
 
     async def send_file(
         self, path: str, token: str, pieces: AsyncIterator[bytes], headers: Mapping[str, str]
@@ -82,8 +93,8 @@ class PostkamerClient:
             ) as response:
                 answer = Answer(response.status, await read_bytes(response, MAX_BYTES))
         except (aiohttp.ClientError, TimeoutError, OSError, TooLarge) as error:
-            raise Unanswered(type(error).__name__) from error
-        return _judge(answer)
+            raise self._unanswered(type(error).__name__) from error
+        return self._judge(answer)
 
     @asynccontextmanager
     async def open_file(self, path: str, token: str) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -96,11 +107,31 @@ class PostkamerClient:
                 self._address + path, headers=headers, allow_redirects=False, timeout=FILE_TIMEOUT
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unanswered(type(error).__name__) from error
+            raise self._unanswered(type(error).__name__) from error
+        is_away = response.status >= 500
+        self._count("unanswered" if is_away else "answered" if response.ok else "refused")
         try:
             yield response
         finally:
             response.close()
+
+    def _judge(self, answer: Answer) -> Answer:
+        """Return an answer that says yes. Raises Refused and Unanswered for the others."""
+        if 200 <= answer.status < 300:
+            self._count("answered")
+            return answer
+        if answer.status in (408, 429) or not 400 <= answer.status < 500:
+            raise self._unanswered(f"status {answer.status}")
+        self._count("refused")
+        raise Refused(answer.status, *_problem_in(answer.body))
+
+    def _unanswered(self, reason: str) -> Unanswered:
+        self._count("unanswered")
+        log.warning("desk.api_unanswered", api=self._api, reason=reason)
+        return Unanswered(reason)
+
+    def _count(self, outcome: str) -> None:
+        metrics.desk_api_requests.labels(self._api, outcome).inc()
 
 
 FILE_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=30)
@@ -128,15 +159,11 @@ async def read_bytes(response: aiohttp.ClientResponse, limit: int) -> bytes:
     return body
 
 
-def _judge(answer: Answer) -> Answer:
-    """Return an answer that says yes. Raises Refused and Unanswered for the others."""
-    if 200 <= answer.status < 300:
-        return answer
-    if answer.status in (408, 429) or not 400 <= answer.status < 500:
-        raise Unanswered(f"status {answer.status}")
+def _problem_in(body: bytes) -> tuple[str, dict[str, Any]]:
+    """Return the code of a problem, and the whole of it; nothing of what is none."""
     try:
-        problem = msgspec.json.decode(answer.body, type=dict[str, Any])
+        problem = msgspec.json.decode(body, type=dict[str, Any])
     except msgspec.DecodeError:
-        problem = {}
+        return "", {}
     code = problem.get("code", "")
-    raise Refused(answer.status, code if isinstance(code, str) else "", problem)
+    return code if isinstance(code, str) else "", problem

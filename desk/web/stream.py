@@ -11,6 +11,7 @@ from aiohttp import web
 from desk.inbox.store import Changed
 from desk.web.gate import Gate
 from desk.web.site import Visit
+from services import metrics
 from services.http.problems import problem_response
 
 MAX_PAGES = 400
@@ -96,11 +97,13 @@ class Stream:
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
         self._pages.add(page)
+        metrics.desk_streams.set(len(self._pages))
         try:
             with contextlib.suppress(ConnectionError):
                 await self._send(response, page)
         finally:
             self._pages.discard(page)
+            metrics.desk_streams.set(len(self._pages))
         return response
 
     async def _send(self, response: web.StreamResponse, page: _Page) -> None:

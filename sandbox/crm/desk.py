@@ -25,6 +25,8 @@ MAX_ANSWER = 4096
 UPLOAD_BYTES = 16 * 1024 * 1024
 """Largest file from the page. Meta takes larger documents; the sandbox holds a file in memory."""
 UPLOAD_SECONDS = 60.0
+FOUND = 20
+"""Newest messages of a citizen that are searched for one of the right number."""
 AUTHOR = {"kind": "employee", "id": "sandbox"}
 """Author of everything that the desks send."""
 
@@ -50,6 +52,13 @@ class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ca
     key: str = ""
 
 
+class Writer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of POST /desk/conversation: a citizen, and the number to which they wrote."""
+
+    number: str
+    bsuid: str
+
+
 class Desk:
     def __init__(self, client: PostkamerClient, *, stream: EventStream) -> None:
         self._client = client
@@ -64,6 +73,7 @@ class Desk:
             web.get("/desk/orders/{id}", self._outcome),
             web.post("/desk/media", self._upload),
             web.get("/desk/media/{id}", self._file),
+            web.post("/desk/conversation", self._find),
             web.get("/desk/record/{conversation}", self._record),
             web.get("/desk/history/{conversation}", self._history),
         ]
@@ -125,6 +135,20 @@ class Desk:
         id = quote(request.match_info["id"], safe="")
         return await self._client.file(request, f"/v1/media/{id}")
 
+    async def _find(self, request: web.Request) -> web.Response:
+        """POST to find the newest conversation of a citizen, who is named in no address: '' while
+        the archive has none. Where the desk is the CRM, no event tells the page of it."""
+        try:
+            writer = msgspec.json.decode(await request.read(), type=Writer)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return problem_response(400, "expected number and bsuid", str(error))
+        person = {"kind": "bsuid", "value": writer.bsuid}
+        query = msgspec.json.encode({"person": person, "limit": FOUND})
+        found = await self._client.search(query)
+        if found.status != HTTPStatus.OK:
+            return found
+        return json_response({"conversationId": newest_conversation(found, writer.number)})
+
     async def _record(self, request: web.Request) -> web.Response:
         """GET the record of a conversation, and poll it from then on. It is empty while the archive
         does not yet have what the desks already see."""
@@ -177,6 +201,13 @@ def read_messages(record: web.Response) -> list[dict[str, Any]]:
         return []
     records: list[dict[str, Any]] = msgspec.json.decode(record.body)["messages"]
     return records
+
+
+def newest_conversation(found: web.Response, number: str) -> str:
+    """Return the conversation of the newest message found that is of this number; '' if there is
+    none. Pure."""
+    ids = (message["conversationId"] for message in read_messages(found))
+    return next((id for id in ids if id.startswith(f"{number}-")), "")
 
 
 def answer_event(answer: Answer, body: dict[str, Any], result: web.Response) -> dict[str, Any]:

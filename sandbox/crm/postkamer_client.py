@@ -43,6 +43,12 @@ class PostkamerClient:
         url = self._settings.archiver_url + path
         return await self._request("GET", url, None, ACCESS_HEADERS, "the archive does not answer")
 
+    async def search(self, body: bytes) -> web.Response:
+        """Search the archive. The conditions are in the body, and in no address."""
+        url = self._settings.archiver_url + "/v1/messages/_search"
+        headers = ACCESS_HEADERS | {"Content-Type": "application/json"}
+        return await self._request("POST", url, body, headers, "the archive does not answer")
+
     async def file(self, request: web.Request, path: str) -> web.StreamResponse:
         """Stream a file from the archiver; pass on a refusal as usual."""
         headers = ACCESS_HEADERS | {"Authorization": f"Bearer {self._settings.api_token}"}

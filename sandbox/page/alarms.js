@@ -25,6 +25,7 @@ export function draw(page) {
 
 function alarm(page, { id, care, nth, at, refusal = "" }) {
   const conversation = page.state.conversations.get(id);
+  const { desk } = page.state.town;
   const where = conversation && departmentName(page.state, tenantOf(page.state, conversation), conversation.department);
   const make = () =>
     h(
@@ -37,6 +38,8 @@ function alarm(page, { id, care, nth, at, refusal = "" }) {
         h("span", {}, where ? word("alarm.where", { department: where }) : `${word("record.id")} …${id.slice(-ID_SHOWN)}`),
         refusal && h("span", { class: "refusal" }, refusal)),
       h("span", { class: "does" },
+        desk && h("a", { href: `${desk}/conversations/${id}`, target: "_blank", rel: "noopener" },
+          `${word("alarm.open")} ${word("answering.tab")}`),
         conversation && h("button", { type: "button", "data-focus": "open", onclick: () => openConversation(page, conversation) },
           word("alarm.open")),
         h("button", { type: "button", class: "strong", "data-focus": "confirm", onclick: () => confirm(page, id) },

@@ -1,5 +1,6 @@
 // Start the page: fetch the town, listen to the stream, and draw changes once a frame.
 
+import * as answering from "/page/answering.js";
 import * as alarms from "/page/alarms.js";
 import { ask } from "/page/api.js";
 import * as centre from "/page/centre.js";
@@ -38,8 +39,9 @@ function redraw() {
     phone.draw(page);
     alarms.draw(page);
     rules.draw(page);
-    desk.draw(page);
-    centre.draw(page);
+    if (page.state.town.desk) answering.draw(page);
+    else desk.draw(page);
+    if (!page.state.town.desk) centre.draw(page);
     record.draw(page);
   });
 }
@@ -67,6 +69,7 @@ function happened(kind, data) {
   if (kind === "content" && page.ready) desk.arrived(page, data);
   if (["crm", "answer", "confirmed"].includes(kind)) record.refresh(page, data);
   if (kind === "town") phone.arrived(page);
+  if (page.state.town.desk && page.ready) answering.happened(page, kind);
   redraw();
 }
 
@@ -91,7 +94,7 @@ function hello(run) {
 function ready() {
   if (page.ready) return;
   page.ready = true;
-  desk.openFirst(page);
+  if (!page.state.town.desk) desk.openFirst(page);
   phone.arrived(page);
   redraw();
 }
@@ -110,6 +113,7 @@ function chooseLanguage(language) {
   }
   phone.relabel(page);
   desk.relabel(page);
+  answering.relabel(page);
   redraw();
 }
 
@@ -140,6 +144,7 @@ async function start() {
   numbers(answer.body);
   document.getElementById("ita").hidden = !answer.body.openklant;
   phone.start(page);
+  if (answer.body.desk) answering.start(page);
   desk.start(page);
   centre.start(page);
   record.start(page);

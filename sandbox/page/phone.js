@@ -9,6 +9,7 @@ import { chatKey } from "/page/state.js";
 import { clock, day, word } from "/page/words.js";
 
 const SUGGESTIONS = ["suggest.1", "suggest.2", "suggest.3"];
+const SUGGESTIONS_OF_DESK = ["suggest.1", "suggest.2", "suggest.4"]; // of departments at which somebody can log in
 const LARGEST_PHOTO = 5 * 1024 * 1024;
 const NEAR = 12; // pixels that do not count as scrolling
 const READ_AFTER_MS = 600; // long enough to see two ticks turn blue
@@ -57,7 +58,7 @@ export function relabel(page) {
   select.replaceChildren(h("option", { value: "" }, word("phone.trouble.none")), ...options);
   select.value = chosen;
   by("suggestions").replaceChildren(
-    ...SUGGESTIONS.map((key) =>
+    ...(page.state.town.desk ? SUGGESTIONS_OF_DESK : SUGGESTIONS).map((key) =>
       h(
         "button",
         { type: "button", onclick: () => suggest(page, word(key)) },

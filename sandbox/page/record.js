@@ -62,7 +62,7 @@ export function refresh(page, data) {
   }
 }
 
-async function load(page) {
+export async function load(page) {
   const wanted = shown;
   const answer = await ask(`/desk/record/${encodeURIComponent(wanted)}`);
   if (answer.ok) page.state.records.set(wanted, answer.body);
@@ -83,7 +83,8 @@ function empty(full) {
   by("record-empty").hidden = full;
   const key = !shown ? "record.empty" : missing ? "record.gone" : "record.loading";
   by("record-empty-title").textContent = word(key);
-  by("record-empty-lead").textContent = key === "record.loading" ? "" : word(`${key}.lead`);
+  const lead = key === "record.empty" && document.body.dataset.answers ? "answering.record" : `${key}.lead`;
+  by("record-empty-lead").textContent = key === "record.loading" ? "" : word(lead);
   by("record-again").hidden = key !== "record.gone";
 }
 

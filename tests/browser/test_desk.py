@@ -1,5 +1,6 @@
 """The desk in a real browser: by keys alone, seen at colleagues at once, without faults for axe."""
 
+import base64
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -10,7 +11,12 @@ import aiohttp
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from tests.support.browser.page import IN_CHROMIUM, take_picture, violations
+from sandbox.identity.people import PEOPLE
+from services.event_types import CARE_ALARM
+from tests.support.browser.faults import ONE_PART, faults_at, resize
+from tests.support.browser.page import IN_CHROMIUM, MailroomPage, take_picture, violations
+from tests.support.browser.record_entries import signed_event
+from tests.support.decrypted_record import KEY
 from tests.support.desk.town import with_desk
 from tests.support.e2e.phone import Phone
 from tests.support.installation import Installation, installed
@@ -21,6 +27,8 @@ SIZES = {"wide": (1280, 800), "phone": (360, 740), "zoomed": (640, 400)}
 """The last one is a window of 1280 by 800 in which everything is twice as large."""
 SEEN_SECONDS = 2.0
 """Longest time until a colleague sees a change."""
+RECORD_SECONDS = 10.0
+"""Longest time until the sandbox's page has what the archive has: it looks for five seconds."""
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +201,82 @@ async def test_pages_of_managers_have_no_fault(
                 .press("Enter")
             )
             await ready(page)
+
+
+@asynccontextmanager
+async def newcomer(browser: Browser, town: Installation) -> AsyncIterator[MailroomPage]:
+    """The page of the sandbox, in a window as a newcomer has it."""
+    context: BrowserContext = await browser.new_context(viewport={"width": 1440, "height": 900})
+    mailroom = MailroomPage(await context.new_page(), town.sandbox)
+    await mailroom.open()
+    yield mailroom
+    assert mailroom.errors == []
+    await context.close()
+
+
+async def test_sandbox_leads_a_newcomer_to_the_desk_and_back(
+    browser: Browser, town: Installation
+) -> None:
+    """A citizen writes on the phone of the page, an employee answers at the desk, the phone and the
+    record have it."""
+    async with newcomer(browser, town) as mailroom:
+        await mailroom.send("Wat kost een paspoort op het gemeentehuis?")
+        asked = mailroom.timeline.locator(".quote", has_text="Wat kost een paspoort")
+        await expect(asked).to_be_visible(timeout=RECORD_SECONDS * 1000)
+        async with mailroom.page.expect_popup() as opened:
+            await mailroom.use(mailroom.page.get_by_role("link", name="Open de balie"))
+        await answer_as_lotte(await opened.value, "Wat kost", "Dat kost 80 euro.")
+        await mailroom.page.bring_to_front()
+        await expect(mailroom.chat.get_by_text("Dat kost 80 euro.")).to_be_visible()
+        told = mailroom.timeline.locator("li.out", has_text="Dat kost 80 euro.")
+        is_read = mailroom.word("record.out.read")
+        await expect(told).to_contain_text(is_read, timeout=RECORD_SECONDS * 1000)
+        await mailroom.choose_citizen("Jan")
+        await expect(mailroom.timeline.locator("li")).to_have_count(0)
+        await mailroom.choose_citizen("Fatima")
+        await expect(told).to_be_visible()
+
+
+async def answer_as_lotte(desk: Page, question: str, answer: str) -> None:
+    """Log in, take the conversation with this question, and answer: all of it by keys."""
+    await desk.get_by_role("button", name="Lotte Hendriks").press("Enter")
+    await desk.locator(".desk-item", has_text=question).get_by_role("link").press("Enter")
+    await desk.get_by_role("button", name="Neem").press("Enter")
+    await expect(desk.get_by_role("button", name="Geef terug")).to_be_visible()
+    await desk.locator("#text").fill(answer)
+    await desk.keyboard.press("Control+Enter")
+
+
+async def test_sandbox_names_who_can_log_in_and_has_no_faults_at_any_size(
+    browser: Browser, town: Installation
+) -> None:
+    async with newcomer(browser, town) as mailroom:
+        await expect(mailroom.page.get_by_role("tab")).to_have_count(0)
+        people = mailroom.page.locator("#answering-people li")
+        await expect(people).to_have_text([f"{each.name} {each.work}" for each in PEOPLE.values()])
+        assert await faults_at(mailroom, ("desktop", "laptop", "tablet"), "answering") == {}
+        for language, sizes in (("nl", ONE_PART), ("en", ONE_PART[-1:])):
+            await mailroom.switch_language(language)
+            await resize(mailroom, "phone")
+            await mailroom.use(mailroom.page.locator(".views [data-view=desk]"))
+            assert await faults_at(mailroom, sizes, "answering") == {}
+
+
+async def test_alarm_of_the_sandbox_leads_to_the_conversation_at_the_desk(
+    browser: Browser, town: Installation
+) -> None:
+    """As whoever is on duty gets it, also where the departments answer at the desk."""
+    told = {"conversationId": "106540352242922-abc", "care": "suicide", "nth": 1}
+    body, headers = signed_event(CARE_ALARM, told, 1, base64.b64decode(KEY))
+    async with newcomer(browser, town) as mailroom:
+        events = f"{town.sandbox}/crm/events"
+        sent = await mailroom.page.request.post(events, data=body, headers=headers)
+        assert sent.status == 204
+        link = mailroom.page.locator("#alarms").get_by_role("link", name="Open gesprek")
+        await expect(link).to_have_attribute(
+            "href", f"{town.desk}/conversations/{told['conversationId']}"
+        )
+        assert await faults_at(mailroom, ("desktop", "narrow"), "answering-alarm") == {}
 
 
 async def check(page: Page, name: str, width: int) -> None:

@@ -133,7 +133,7 @@ def test_examples_on_the_page_find_their_department_by_a_rule(choices: Any, lang
     texts = page_server.load_files()[f"words-{language}.js"].content.decode()
     examples = re.findall(r'"suggest\.\d": "(.+)"', texts)
     found = [hear(open_town_hall(choices, WEDNESDAY), {"text": one}) for one in examples]
-    expected = ["burgerzaken", "openbare-ruimte", "vergunningen"]
+    expected = ["burgerzaken", "openbare-ruimte", "vergunningen", "zorg-en-jeugd"]
     assert [decision.department for decision in found] == expected
     assert all(decision.rule for decision in found)
     assert found[0].language == language

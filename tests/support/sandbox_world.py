@@ -51,6 +51,8 @@ class Services:
         self.requests: list[tuple[str, bytes]] = []
         """Path and body of the other commands of the desks."""
         self.record: list[dict[str, Any]] = []
+        self.written: dict[str, list[dict[str, Any]]] = {}
+        """User id -> messages of this citizen's conversations, newest first."""
         self.polled: list[str] = []
         """Place in the conversation after which each request wanted the record."""
         self.news = asyncio.Event()
@@ -95,6 +97,12 @@ class Services:
         last = int(after or 0)
         new = [m for m in self.record if m.get("sequence", last + 1) > last]
         return web.json_response({"messages": new})
+
+    async def search(self, request: web.Request) -> web.Response:
+        """Messages of the citizen with this user id, newest first."""
+        assert request.headers["Postkamer-Employee"] == "sandbox"
+        person = (await request.json())["person"]
+        return web.json_response({"messages": self.written.get(person["value"], [])})
 
     async def until(self, n: int) -> list[dict[str, Any]]:
         """Return the webhooks once there are `n`."""
@@ -173,6 +181,7 @@ async def world(**settings: Any) -> AsyncIterator[World]:
     app = web.Application()
     app.router.add_post("/webhooks/whatsapp", services.webhook)
     app.router.add_post("/v1/messages", services.command)
+    app.router.add_post("/v1/messages/_search", services.search)
     app.router.add_post("/v1/media", services.other)
     app.router.add_post("/v1/conversations/{id}/_{action}", services.other)
     app.router.add_get("/v1/messages/{id}", services.read)

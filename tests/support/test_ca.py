@@ -5,7 +5,10 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-NAMES = "subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=clientAuth,serverAuth\n"
+NAMES = (
+    "subjectAltName=DNS:localhost,DNS:desk.localhost,IP:127.0.0.1\n"
+    "extendedKeyUsage=clientAuth,serverAuth\n"
+)
 CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 CA = "basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign"
 

@@ -221,3 +221,16 @@ async def test_the_page_has_a_strict_policy_and_is_cached(sandbox: World) -> Non
         tag = answer.headers["ETag"]
     assert (await sandbox.ask("GET", "/", headers={"If-None-Match": tag}))[0] == 304
     assert (await sandbox.ask("GET", "/page/../settings.py"))[0] == 404
+
+
+async def test_newest_conversation_of_a_citizen_with_a_number_is_found(sandbox: World) -> None:
+    ids = ("106540352242923-b", "106540352242922-c", "106540352242922-a")
+    sandbox.services.written["NL.1"] = [{"conversationId": id} for id in ids]
+
+    async def find(**writer: str) -> tuple[int, Any]:
+        return await sandbox.ask("POST", "/desk/conversation", json=writer)
+
+    number = "106540352242922"
+    assert await find(number=number, bsuid="NL.1") == (200, {"conversationId": ids[1]})
+    assert await find(number=number, bsuid="NL.2") == (200, {"conversationId": ""})
+    assert (await find(number=number))[0] == 400

@@ -78,6 +78,44 @@ async def test_text_beside_an_uncertain_answer_is_kept_until_that_one_is_certain
     await lotte.get(path)
     kept = lotte.form(f"{path}/answer")
     assert kept and kept["text"] == "Nee, donderdag."
+    counts = await counted(town, lotte)
+    assert counts['answers_total{outcome="uncertain"}'] >= 1
+    assert counts['answers_total{outcome="given"}'] >= 1
+    assert counts['api_requests_total{api="gateway",outcome="unanswered"}'] >= 1
+
+
+async def counted(town: Installation, employee: Employee) -> dict[str, float]:
+    """Metrics of the desk alone, as Prometheus reads them."""
+    async with employee.session.get(f"{town.operations('desk')}/metrics") as answer:
+        shown = await answer.text()
+    found = re.findall(r"^postkamer_desk_(\S+) (\S+)$", shown, re.MULTILINE)
+    return {name: float(value) for name, value in found}
+
+
+async def test_metrics_count_events_logins_requests_and_open_pages(
+    town: Installation, session: aiohttp.ClientSession, fatima: Phone, lotte: Employee
+) -> None:
+    fatima.number = "31600000839"
+    before = await counted(town, lotte)
+    async with session.post(f"{town.desk}/events", data=b"{}") as refused:
+        assert refused.status == 401
+    await lotte.get("/login/callback?code=x&state=x")
+    assert lotte.status == 400
+    await opened(fatima, lotte, "Hoe lang duurt een paspoort?")
+    headers = {"Cookie": "; ".join(f"{k}={v}" for k, v in lotte.cookies[lotte.desk].items())}
+    async with session.get(f"{town.desk}/stream", headers=headers) as stream:
+        assert await stream.content.readline() == b"retry: 1000\n"
+        after = await counted(town, lotte)
+    rose = {name for name, value in after.items() if value > before.get(name, 0)}
+    assert rose >= {
+        'event_requests_total{status="401"}',
+        'event_requests_total{status="204"}',
+        'logins_total{outcome="late"}',
+        'api_requests_total{api="archiver",outcome="answered"}',
+        "streams",
+    }
+    assert after['logins_total{outcome="logged_in"}'] >= 1
+    assert after['logins_total{outcome="away"}'] == 0  # there before the first one
 
 
 async def test_template_is_seen_filled_in_and_sent(

@@ -12,6 +12,7 @@ from deploy.local.__main__ import ROOT, example, installation_secrets
 from deploy.local.errors import Refusal
 from deploy.local.servers import Servers
 from deploy.local.state import State
+from desk.inbox.receiver import PATH as EVENTS_PATH
 from sandbox.ita import objects
 from sandbox.ita.rules import CHANNELS
 from sandbox.openklant.error_responses import BASE
@@ -33,7 +34,7 @@ def test_prometheus_scrapes_this_run_by_the_shipped_rules() -> None:
     shipped = (prometheus.SHIPPED / "prometheus.yml").read_text()
     text = prometheus.configuration(shipped, given, 25692)
     targets = re.findall(r'targets: \["(.*?)"\]', text)
-    ports = ("9080", "19081", "9082", "9083", "25692")
+    ports = ("9080", "19081", "9082", "9083", "9084", "25692")
     assert sorted(targets) == sorted(f"127.0.0.1:{port}" for port in ports)
     assert f'rule_files: ["{prometheus.SHIPPED / "rules.yml"}"]' in text
     without = prometheus.configuration(shipped, given, None)
@@ -182,16 +183,22 @@ def test_example_can_have_an_open_klant_as_its_crm(tmp_path: Path) -> None:
     assert {department.destination for department in config.departments} == {crm.id}
 
 
-def test_example_can_have_the_desk_as_its_crm(tmp_path: Path) -> None:
-    given = environment(
-        POSTKAMER_CONFIG=str(EXAMPLE), POSTKAMER_EXAMPLE="desk", POSTKAMER_DESK_PORT="18070"
-    )
+@pytest.mark.parametrize("port", ["8070", "18070"])
+def test_example_delivers_to_the_desk_of_this_run(tmp_path: Path, port: str) -> None:
+    given = environment(POSTKAMER_CONFIG=str(EXAMPLE), POSTKAMER_DESK_PORT=port)
     config = loader.load(example(tmp_path, given)).config
     urls = {each.id: each.url for each in config.destinations}
-    assert urls["crm"] == "http://127.0.0.1:18070/events"
+    assert urls["crm"] == given["POSTKAMER_DESK_URL"] + EVENTS_PATH
+    assert urls["crm"] == f"http://127.0.0.1:{port}/events"
     assert given["POSTKAMER_DESK_SECRET"] == given["CRM_SECRET"]
     assert {department.destination for department in config.departments} == {"crm"}
     assert "8090" in urls["piket"]
+
+
+def test_example_can_have_the_sandbox_as_its_crm(tmp_path: Path) -> None:
+    given = environment(POSTKAMER_CONFIG=str(EXAMPLE), POSTKAMER_EXAMPLE="crm")
+    config = loader.load(example(tmp_path, given)).config
+    assert {each.url for each in config.destinations} == {"http://127.0.0.1:8090/crm/events"}
 
 
 def test_example_configuration_follows_the_port_of_the_sandbox() -> None:

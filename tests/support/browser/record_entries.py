@@ -83,7 +83,9 @@ def iso(seconds: str) -> str:
     return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
 
 
-def signed_event(kind: str, data: dict[str, Any], sequence: int) -> tuple[bytes, dict[str, str]]:
+def signed_event(
+    kind: str, data: dict[str, Any], sequence: int, secret: bytes = SECRET
+) -> tuple[bytes, dict[str, str]]:
     """A CloudEvent as the deliverer signs it: its body and headers."""
     id, timestamp = str(clock.new_id()), str(int(datetime.now(UTC).timestamp()))
     event = {
@@ -102,6 +104,6 @@ def signed_event(kind: str, data: dict[str, Any], sequence: int) -> tuple[bytes,
         "Content-Type": "application/cloudevents+json",
         "webhook-id": id,
         "webhook-timestamp": timestamp,
-        "webhook-signature": signature(SECRET, id, timestamp, body),
+        "webhook-signature": signature(secret, id, timestamp, body),
     }
     return body, headers

@@ -16,13 +16,18 @@ CONFIGURATION = ROOT / "deploy" / "proxy" / "nginx.conf"
 NGINX = Path("/usr/sbin/nginx")
 NAME = "localhost"
 CRM_NETWORK = "127.0.8.0/24"
+DESK_NAME = "desk.localhost"
+DELIVERER_NETWORK = "127.0.7.0/24"
+DESK_PAGES = 70
+"""More than the 64 requests in hand that a client of the gateway may have."""
 BODY_SECONDS = 1
 READY_SECONDS = 10.0
 
 
-def _configured(folder: Path, port: int, upstream: int, authority: Authority) -> str:
-    """The file, with what is said to be the reader's own changed, and a shorter patience."""
-    shown = authority.issued(NAME)
+def _configured(folder: Path, port: int, upstream: int, desk: int, authority: Authority) -> str:
+    """The file, with what is said to be the reader's own changed, a shorter patience, and fewer
+    pages of one address at the desk."""
+    shown, at_desk = authority.issued(NAME), authority.issued(DESK_NAME)
     text = CONFIGURATION.read_text()
     for old, new in {
         "user www-data;": "user root;",
@@ -32,12 +37,18 @@ def _configured(folder: Path, port: int, upstream: int, authority: Authority) ->
         "client_body_timeout 10s;": f"client_body_timeout {BODY_SECONDS}s;",
         "/run/nginx-bodies": f"{folder}/bodies",
         "127.0.0.1:8080": f"127.0.0.1:{upstream}",
+        "127.0.0.1:8070": f"127.0.0.1:{desk}",
         "listen 443 ": f"listen 127.0.0.1:{port} ",
         "listen [::]:443 ": f"listen [::1]:{port} ",
         "postkamer.example": NAME,
         "/etc/postkamer/tls/proxy.pem": str(shown.certificate),
         "/etc/postkamer/tls/proxy.key": str(shown.key),
         "10.1.0.0/24": CRM_NETWORK,
+        "balie.example": DESK_NAME,
+        "/etc/postkamer/tls/desk.pem": str(at_desk.certificate),
+        "/etc/postkamer/tls/desk.key": str(at_desk.key),
+        "10.1.1.0/24": DELIVERER_NETWORK,
+        "at_desk 600;": f"at_desk {DESK_PAGES};",
     }.items():
         assert old in text, old
         text = text.replace(old, new)
@@ -57,11 +68,13 @@ def has_ipv6() -> bool:
 
 
 @contextmanager
-def proxy_before(folder: Path, upstream: int, authority: Authority) -> Iterator[int]:
-    """Port of nginx, which passes on to the port `upstream`."""
+def proxy_before(
+    folder: Path, upstream: int, authority: Authority, desk: int | None = None
+) -> Iterator[int]:
+    """Port of nginx, which passes on to the gateway at the port `upstream`, and to a desk."""
     assert NGINX.exists(), "nginx is missing: deploy/setup.sh proxy"
     port, file = free_port(), folder / "nginx.conf"
-    file.write_text(_configured(folder, port, upstream, authority))
+    file.write_text(_configured(folder, port, upstream, desk or upstream, authority))
     process = subprocess.Popen(
         [NGINX, "-e", f"{folder}/error.log", "-p", folder, "-c", file], stderr=subprocess.PIPE
     )

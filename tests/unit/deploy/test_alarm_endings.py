@@ -131,11 +131,17 @@ ENDINGS = {
     ),
     "ArchiveUnstamped": ("postkamer_archive_unstamped_seconds", "90000x20 0x90"),
     "AttemptsUnrecorded": ("postkamer_attempts_unrecorded_total", ONCE),
+    "DeskLoginsFail": ('postkamer_desk_logins_total{outcome="away"}', "0+3x20 60x90"),
+    "DeskApiFails": (
+        'postkamer_desk_api_requests_total{api="gateway",outcome="unanswered"}', "0+3x20 60x90"
+    ),
+    "DeskPagesFull": ("postkamer_desk_streams", "380x20 20x90"),
 }  # fmt: skip
 """Alarm -> the one series that makes it go off and ends it."""
 LONG = {
     "ServiceDown": SCRAPED | {TARGET % ("router", "router"): "1 0x20 1x90"},
     "InstanceDown": SCRAPED | {TARGET % ("archiver", "archiver"): "1 0x20 1x90"},
+    "DeskDown": SCRAPED | {TARGET % ("desk", "desk"): "1 0x20 1x90"},
     "NotScraped": SCRAPED | {'up{job="rabbitmq"}': "1 0x20 1x90"},
     "ArchiveLate": {
         "postkamer_archive_lag_seconds": "400x90",

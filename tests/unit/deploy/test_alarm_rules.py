@@ -12,6 +12,9 @@ from deliverer.meta.graph_api import OUTCOMES as SEND_OUTCOMES
 from deliverer.meta.graph_api import STOPPED, Failed, RetryLater, Sent, Unknown
 from deliverer.meta.health.finding import MUST_BE_SHOWN
 from deliverer.owners.notice_sender import OUTCOMES
+from desk.pages.login import FAILURES
+from desk.postkamer.client import API_OUTCOMES
+from desk.web.stream import MAX_PAGES
 from router.model.work import UNPROVEN
 from router.partition.waiting import WAITING_BYTES
 from services.amqp import topology
@@ -80,6 +83,9 @@ RULES_OF = 'postkamer_rules_version{service="%s",version="%s"}'
 NUMBER = 'postkamer_number_health{number="106540352242922",check="%s",state="%s",instance="%s"}'
 TOKEN_ENDS = 'postkamer_number_token_expires_timestamp_seconds{number="106540352242922"}'
 VERSION_ENDS = 'postkamer_graph_version_ends_timestamp_seconds{number="106540352242922"}'
+LOGINS = 'postkamer_desk_logins_total{outcome="%s"}'
+API = 'postkamer_desk_api_requests_total{api="gateway",outcome="%s"}'
+STREAMS = 'postkamer_desk_streams{instance="%s"}'
 LOOKED = 'postkamer_number_looked_timestamp_seconds{number="106540352242922",instance="%s"}'
 
 
@@ -367,6 +373,28 @@ CASES = [
     case("a notice that was given up the day before", {TOLD % "given_up": "0 1x1600"}, 1500),
     one("notices that are tried again", TOLD % "failed", "0+1x30"),
     one("much that waits", WAITING % ("bytes", 1), f"{QUARTER + 1}x30", "WaitingNearlyFull"),
+    case("a desk that is gone", {UP % ("desk", "a"): "1 1 0x30"}, 8, "DeskDown"),
+    case("a desk that was never there", {UP % ("desk", "a"): "0x30"}, 9),
+    case("one of two desks", {UP % ("desk", "a"): "1 0x30", UP % ("desk", "b"): "1x30"},
+         8, "InstanceDown"),
+    case("a provider that is away", {LOGINS % "away": "0 2 6x30", LOGINS % "logged_in": "9x30"},
+         8, "DeskLoginsFail"),
+    case("a client whose secret is another",
+         {LOGINS % "refused": "0 2 6x30", LOGINS % "logged_in": "0x30"}, 8, "DeskLoginsFail"),
+    case("logins that fail beside others that do not",
+         {LOGINS % "away": "0 2 6x30", LOGINS % "logged_in": "9 9 9 10x30"}, 8),
+    case("people who are sent away without a grant", {LOGINS % "unknown": "0 9x30"}, 8),
+    case("strangers at the callback", {LOGINS % "late": "0+9x30"}, 8),
+    case("a gateway that does not answer the desk",
+         {API % "unanswered": "0+3x30", API % "answered": "0+3x30"}, 12, "DeskApiFails"),
+    case("a gateway that was started again",
+         {API % "unanswered": "0 6x30", API % "answered": "0+3x30"}, 12),
+    case("a gateway that a tenth of the requests miss",
+         {API % "unanswered": "0+3x30", API % "answered": "0+27x30"}, 20),
+    case("a gateway that refuses", {API % "refused": "0+9x30", API % "unanswered": "0x30"}, 20),
+    one("a desk with many pages", STREAMS % "a", "321x30", "DeskPagesFull"),
+    case("two desks with many pages together",
+         {STREAMS % "a": "300x30", STREAMS % "b": "300x30"}, 20),
     one("much that has gone out", WAITING % ("bytes", 1), f"{QUARTER + 1}x9 {QUARTER}x30"),
 ]  # fmt: skip
 
@@ -396,6 +424,8 @@ def test_at_most_six_alarms_wake_someone() -> None:
         ("PostkamerUnprovenItems", "reason", {UNPROVEN}),
         ("PostkamerNumberStopped", "outcome", {STOPPED}),
         ("PostkamerOpenKlantActor", "outcome", {"actor"} & {*get_args(TaskStatus)}),
+        ("PostkamerDeskLoginsFail", "outcome", {"logged_in", *FAILURES} - {"late", "unknown"}),
+        ("PostkamerDeskApiFails", "outcome", {API_OUTCOMES[-1]}),
         ("PostkamerOwnerUnreached", "outcome", {"given_up"} & {*OUTCOMES}),
         ("PostkamerSendsFail", "outcome", {SEND_OUTCOMES[kind] for kind in (Failed, Sent)}),
         (
@@ -410,6 +440,14 @@ def test_alarm_selects_label_values_as_the_services_write_them(
 ) -> None:
     selected = re.findall(rf'{label}=~?"(.*?)"', rule(alarm)["expr"])
     assert {value for each in selected for value in each.split("|")} == values
+
+
+def test_alarm_of_open_pages_goes_off_at_four_fifths_of_their_bound() -> None:
+    assert f"> {MAX_PAGES * 4 // 5}" in rule("PostkamerDeskPagesFull")["expr"]
+    assert (
+        f"It tells {MAX_PAGES} at most"
+        in rule("PostkamerDeskPagesFull")["annotations"]["description"]
+    )
 
 
 def test_archive_queue_alarm_goes_off_at_a_quarter_of_the_queue_limit() -> None:

@@ -13,6 +13,7 @@ import yaml
 
 from deploy.compose import definitions
 from deploy.local.postgresql import SETTINGS
+from desk.inbox.receiver import PATH as EVENTS_PATH
 from sandbox import settings as sandbox
 from services.amqp import topology
 from services.config import loader
@@ -21,6 +22,7 @@ from services.config.settings import (
     ArchiverSettings,
     ArchiveSettings,
     DelivererSettings,
+    DeskSettings,
     GatewaySettings,
     PersonSettings,
     RouterSettings,
@@ -57,8 +59,11 @@ with TemporaryDirectory() as there:
     TOWN = loader.load(inside(Path(there))).config
 GIVEN = re.compile(r"\$\{(\w+):\?[^}]*\}")
 """`${NAME:?what to do}`: compose refuses to start where it is missing or empty."""
-OPTIONAL = re.compile(r"\$\{POSTKAMER_ARCHIVE_\w+:-\}")
+OPTIONAL = re.compile(r"\$\{(?:POSTKAMER_ARCHIVE|DESK)_\w+:-\}")
 """`${NAME:-}`: nothing where it is missing."""
+WITH_DESK = re.compile(r"\$\{DESK_ISSUER:\+([^}]*)\}")
+"""`${NAME:+words}`: the words where it is there."""
+NEVER_EMPTY = {"POSTKAMER_DESK_SECRET", "POSTKAMER_WORKING_KEY"}
 QUIET = {"log_error_verbosity", "log_parameter_max_length", "log_parameter_max_length_on_error"}
 KEY = "A" * 43 + "="
 """32 bytes in base64."""
@@ -69,19 +74,19 @@ def names_in_example() -> list[str]:
     return [line.partition("=")[0] for line in lines if line and not line.startswith("#")]
 
 
-def environment(service: str) -> dict[str, str]:
+def environment(service: str, *, has_desk: bool = True) -> dict[str, str]:
     """Environment as compose would give it, with the name of each secret in the secret's place."""
     special = {
         "ARCHIVE_KEY": KEY,
         "WORKING_KEY": KEY,
         "META_GRAPH_URL": "http://sandbox:8090/graph/v26.0",
     }
-    return {
-        name: OPTIONAL.sub(
-            "", GIVEN.sub(lambda found: special.get(found[1], found[1].lower()), str(value))
-        )
-        for name, value in SERVICES[service]["environment"].items()
-    }
+
+    def filled(value: object) -> str:
+        text = GIVEN.sub(lambda found: special.get(found[1], found[1].lower()), str(value))
+        return WITH_DESK.sub(r"\1" if has_desk else "", OPTIONAL.sub("", text))
+
+    return {name: filled(value) for name, value in SERVICES[service]["environment"].items()}
 
 
 @pytest.mark.parametrize("service", KINDS)
@@ -102,6 +107,42 @@ def test_sandbox_gets_the_settings_that_it_needs_and_no_others() -> None:
     assert "POSTKAMER_DATABASE_URL" not in given
 
 
+def test_desk_gets_the_settings_that_it_needs_and_no_others() -> None:
+    provider = {"POSTKAMER_DESK_ISSUER": "https://inloggen.example/realms/gemeente"}
+    given = environment("desk")
+    with pytest.raises(SettingsError) as raised:
+        load(DeskSettings, given)
+    assert raised.value.faults == ["POSTKAMER_DESK_ISSUER: is missing"]
+    settings = load(DeskSettings, given | provider)
+    assert given.keys() <= {"POSTKAMER_" + field.upper() for field in DeskSettings.model_fields}
+    for name, (url, path) in {
+        "gateway": (settings.gateway_url, "gateway_port"),
+        "archiver": (settings.archiver_url, "archiver_port"),
+        "router": (settings.router_url, "router_port"),
+    }.items():
+        assert url == f"http://{name}:{KINDS[name].model_fields[path].default}"
+        assert "inside" in SERVICES[name]["networks"]
+    secret = SERVICES["deliverer"]["environment"]["CRM_SECRET"]
+    assert (
+        SERVICES["desk"]["environment"]["POSTKAMER_DESK_SECRET"].partition(":")[0]
+        == (secret.partition(":")[0])
+    )
+    database = GIVEN.sub(r"<\1>", SERVICES["desk"]["environment"]["POSTKAMER_DATABASE_URL"])
+    role = "postkamer_desk:<DESK_DATABASE_PASSWORD>"
+    assert database == f"postgresql://{role}@postgres/postkamer"
+
+
+def test_settings_of_the_desk_at_its_provider_are_in_the_example_for_who_wants_a_desk() -> None:
+    lines = (DEPLOY / ".env.example").read_text()
+    shown = dict(re.findall(r"^# (DESK_\w+)=(.*)$", lines, re.MULTILINE))
+    assert shown.keys() == {
+        f"DESK_{each}" for each in ("URL", "ISSUER", "CLIENT_ID", "CLIENT_SECRET")
+    }
+    used = set(re.findall(r"\$\{(DESK_\w+):-\}", (DEPLOY / "compose.yaml").read_text()))
+    assert shown.keys() <= used
+    assert [SERVICES[name]["profiles"] for name in ("desk", "sandbox")] == [["desk"], ["sandbox"]]
+
+
 def test_operator_gets_the_settings_of_every_command_and_exists_only_while_one_runs() -> None:
     given = environment("operator")
     for kind in (StatusSettings, ArchiveSettings, ApiSettings, PersonSettings, *KINDS.values()):
@@ -110,11 +151,13 @@ def test_operator_gets_the_settings_of_every_command_and_exists_only_while_one_r
         name for name in StatusSettings.model_fields if f"POSTKAMER_{name.upper()}" not in given
     ]
     assert missing == []
-    asked = {url for _, url in load(StatusSettings, given).ops_urls}
-    assert asked == {
-        f"http://{name}:{kind.model_fields[f'{name}_ops_port'].default}"
-        for name, kind in KINDS.items()
+    operations = {
+        name: f"http://{name}:{kind.model_fields[f'{name}_ops_port'].default}"
+        for name, kind in (KINDS | {"desk": DeskSettings}).items()
     }
+    assert dict(load(StatusSettings, given).ops_urls) == operations
+    without = load(StatusSettings, environment("operator", has_desk=False))
+    assert dict(without.ops_urls).keys() == KINDS.keys()
     amqp = GIVEN.sub(r"<\1>", SERVICES["operator"]["environment"]["POSTKAMER_AMQP_URL"])
     assert amqp == f"amqp://operator:<OPERATOR_BROKER_PASSWORD>@rabbitmq/{topology.VHOST}"
     assert topology.PERMISSIONS["operator"] == ("^$", "^$", "^$")
@@ -158,7 +201,7 @@ DIGEST = "(@sha256:[0-9a-f]{64})?"
 """`deploy/compose/digests.sh` adds it to a tag."""
 
 
-@pytest.mark.parametrize("service", [*KINDS, "sandbox"])
+@pytest.mark.parametrize("service", [*KINDS, "desk", "sandbox"])
 def test_service_can_be_reached_from_outside_its_container(service: str) -> None:
     assert SERVICES[service]["environment"]["POSTKAMER_BIND"] == "0.0.0.0"
 
@@ -186,7 +229,7 @@ def test_image_is_built_on_a_pinned_python_with_the_version_of_the_project() -> 
 def test_only_the_gateway_is_published_beyond_this_machine() -> None:
     ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert ports.pop("gateway") == ["8080:8080"]
-    assert ports.keys() == {"sandbox", "prometheus", "grafana"}
+    assert ports.keys() == {"desk", "sandbox", "prometheus", "grafana"}
     assert all(port.startswith("127.0.0.1:") for listed in ports.values() for port in listed)
 
 
@@ -205,12 +248,13 @@ def test_secrets_are_named_in_the_example_and_stand_in_no_file() -> None:
     for name, service in SERVICES.items():
         for variable, value in service.get("environment", {}).items():
             if re.search("PASSWORD|SECRET|TOKEN|(?<!PUBLIC_)KEY", variable):
-                assert GIVEN.search(value), f"{name}: {variable}"
+                is_optional = OPTIONAL.fullmatch(value) and variable not in NEVER_EMPTY
+                assert GIVEN.search(value) or is_optional, f"{name}: {variable}"
 
 
-@pytest.mark.parametrize("service", KINDS)
+@pytest.mark.parametrize("service", [*KINDS, "desk"])
 def test_health_check_asks_the_default_port_of_the_service(service: str) -> None:
-    kind = KINDS[service]
+    kind = (KINDS | {"desk": DeskSettings})[service]
     port = kind.model_fields[f"{service}_ops_port"].default
     asked = SERVICES[service]["healthcheck"]["test"]
     assert asked[:2] == ["CMD", "python"]
@@ -227,7 +271,7 @@ def test_prometheus_scrapes_the_operations_port_of_every_service() -> None:
     }
     assert targets == {
         (f"{service}:{kind.model_fields[f'{service}_ops_port'].default}", service)
-        for service, kind in KINDS.items()
+        for service, kind in (KINDS | {"desk": DeskSettings}).items()
     }
 
 
@@ -250,17 +294,22 @@ def test_configuration_of_containers_is_the_example_with_another_crm_address() -
     assert here == outside
     without = {"destinations": ()}
     assert TOWN.model_copy(update=without) == example.model_copy(update=without)
-    assert {d.url for d in TOWN.destinations} == {"http://desk:8090/crm/events"}
+    assert {d.url for d in TOWN.destinations} == {"http://crm-sandbox:8090/crm/events"}
 
 
-def test_sandbox_is_the_only_private_address_for_events() -> None:
-    desk = COMPOSE["networks"]["desk"]
-    [subnet] = [one["subnet"] for one in desk["ipam"]["config"]]
+def test_desk_and_sandbox_are_the_only_private_addresses_for_events() -> None:
+    crm = COMPOSE["networks"]["crm"]
+    [subnet] = [one["subnet"] for one in crm["ipam"]["config"]]
     assert environment("deliverer")["POSTKAMER_PRIVATE_NETWORKS"] == subnet
     assert ip_network(subnet).num_addresses <= 16
-    there = {name for name, service in SERVICES.items() if "desk" in service.get("networks", ())}
-    assert there == {"deliverer", "sandbox"} and desk["internal"] is True
-    assert SERVICES["sandbox"]["networks"]["desk"] == {"aliases": ["desk"]}
+    there = {name for name, service in SERVICES.items() if "crm" in service.get("networks", ())}
+    assert there == {"deliverer", "desk", "sandbox"} and crm["internal"] is True
+    for name in ("desk", "sandbox"):  # as their own names are addresses in other networks too
+        assert SERVICES[name]["networks"]["crm"] == {"aliases": [f"crm-{name}"]}
+    port = DeskSettings.model_fields["desk_port"].default
+    at_desk = f'url = "http://crm-desk:{port}{EVENTS_PATH}"'
+    for page in (DEPLOY / "compose/destinations.toml", ROOT / "docs/operators/containers.md"):
+        assert at_desk in page.read_text()
 
 
 @pytest.mark.slow
@@ -284,7 +333,7 @@ def test_every_database_role_gets_its_own_password() -> None:
     sql = (DEPLOY / "compose" / "roles.sql").read_text()
     made = re.findall(r"alter role postkamer_(\w+) login password :'(\w+)';", sql)
     taken = dict(re.findall(r"\\getenv (\w+) (\w+)", sql))
-    assert [role for role, _ in made] == list(KINDS)
+    assert [role for role, _ in made] == [*KINDS, "desk"]
     for role, value in made:
         assert taken[value] == f"{role.upper()}_DATABASE_PASSWORD"
         assert taken[value] in SERVICES["roles"]["environment"]

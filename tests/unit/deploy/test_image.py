@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
-PACKAGES = ("services", "gateway", "router", "deliverer", "archiver", "sandbox", "cli")
+PACKAGES = ("services", "gateway", "router", "deliverer", "archiver", "desk", "sandbox", "cli")
 
 
 def copied() -> list[str]:

@@ -24,7 +24,7 @@ ENTRIES: dict[str, str] = dict(
 )
 PARTS = ["Symptom", "For citizens", "First command", "Then", "Wakes"]
 WAKES = {"wake": "yes", "page": "no", "ticket": "no"}
-SERVICES = ("gateway", "router", "deliverer", "archiver")
+SERVICES = ("gateway", "router", "deliverer", "archiver", "desk")
 FROM_OUTSIDE = ("psql", "curl", "docker", "df", "rabbitmqctl")
 """Programs of the machine that an entry may begin with."""
 LOG_WORDS = 3

@@ -4,9 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from sandbox import organisation, page_server
+from sandbox.identity.people import PEOPLE
 from sandbox.meta.graph_errors import MAGIC
+from sandbox.settings import SandboxSettings
 from services.config import loader
 
 FILES = page_server.load_files()
@@ -85,4 +88,16 @@ def test_the_page_gets_the_town_and_example_citizens() -> None:
 
 @pytest.mark.slow
 def test_a_sandbox_without_configuration_has_the_shipped_town() -> None:
-    assert organisation.from_config(loader.load(SHIPPED).config) == organisation.EXAMPLE
+    config = loader.load(SHIPPED).config
+    assert organisation.from_config(config) == organisation.EXAMPLE
+    at_desk = organisation.from_config(config, SandboxSettings().desk_url)
+    assert at_desk == structs.replace(organisation.EXAMPLE, desk_url=SandboxSettings().desk_url)
+    assert organisation.from_config(config, "http://127.0.0.1:18070") == organisation.EXAMPLE
+
+
+def test_page_names_the_people_who_can_log_in_by_the_words_of_the_login() -> None:
+    assert {f"works.{each.id}": each.work for each in PEOPLE.values()} == {
+        key: sentence for key, sentence in words("nl").items() if key.startswith("works.")
+    }
+    about = page_server.describe(organisation.EXAMPLE, FILES)
+    assert [each["name"] for each in about["employees"]] == [each.name for each in PEOPLE.values()]
