@@ -105,4 +105,5 @@ def _named(department: Department) -> dict[str, Any]:
         "id": department.id,
         "name": department.name,
         "confidential": department.confidential,
+        "asksReason": department.ask_reason,
     }
