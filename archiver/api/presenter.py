@@ -67,7 +67,10 @@ def content_rows(outcome_rows: Sequence[Row]) -> list[Row]:
 
 
 def _is_settled(row: Row) -> bool:
-    return row["kind"] == "send" and msgspec.json.decode(row["data"])["state"] == "settled"
+    if row["kind"] != "send":
+        return False
+    state: str = msgspec.json.decode(row["data"])["state"]
+    return state == "settled"
 
 
 def _furthest_status(

@@ -246,7 +246,7 @@ def routes_of(name: str) -> list[Any]:
         return [route for route in served if "{tenant}" not in route.path]
     if name == "router":
         return router.service.all_routes(RuleRoutes(NONE, NONE, NONE))
-    log = AccessLog(NONE)
+    log = AccessLog(NONE, NONE)
     return archiver.service.all_routes(
         Archive(NONE, log, NONE, timedelta),
         SearchRoutes(NONE, NONE, log, NONE),
