@@ -10,6 +10,8 @@ import aiohttp
 from aiohttp import web
 
 from desk.conversation.answers import AnswerStore
+from desk.conversation.reader import ConversationReader
+from desk.conversation.reasons import ReasonStore
 from desk.conversation.standard_answers import StandardAnswerStore
 from desk.ended_rows import CLEARINGS, DAYS
 from desk.inbox.receiver import PATH as EVENTS_PATH
@@ -21,7 +23,7 @@ from desk.login.sessions import SessionStore
 from desk.pages.answers import AnswerPages
 from desk.pages.changes import ChangePages
 from desk.pages.conversation import ConversationPages
-from desk.pages.conversation_view import ConversationViews
+from desk.pages.conversation_view import ConversationViews, Stores
 from desk.pages.files import FilePages
 from desk.pages.inbox import InboxPages
 from desk.pages.language import LanguagePages
@@ -120,7 +122,8 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
     gate = Gate(sessions, cookies, provider, gateway, site)
     stream = Stream(gate)
     standard = StandardAnswerStore(pool)
-    views = ConversationViews(site, store, AnswerStore(pool), standard, archive, gateway)
+    stores = Stores(store, AnswerStore(pool), standard, ReasonStore(pool))
+    views = ConversationViews(site, stores, ConversationReader(archive), gateway)
     answers = AnswerPages(gate, views, gateway)
     routes = [
         *LoginRoutes(gate, site, cookies, sessions, provider, gateway).routes(),

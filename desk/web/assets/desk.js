@@ -33,6 +33,7 @@ const KEYS = {
   k: () => move(-1),
   i: () => location.assign("/inbox"),
   a: () => focusOn("#text"),
+  r: () => [...document.querySelectorAll("button[name=quote][form=answer]")].pop()?.click(),
   t: () => document.querySelector("form[data-key=t] button")?.click(),
   "?": () => document.getElementById("keys")?.showModal(),
 };
@@ -59,6 +60,7 @@ const answer = document.querySelector("form[data-draft]");
 if (answer) {
   let timer = 0;
   const store = () => {
+    timer = 0;
     const body = new URLSearchParams(new FormData(answer));
     return fetch(answer.dataset.draft, { method: "POST", body, keepalive: true });
   };
@@ -66,10 +68,16 @@ if (answer) {
     clearTimeout(timer);
     timer = setTimeout(store, DRAFT_PAUSE);
   });
+  // Whoever leaves the page, by a link or since it is loaded again, leaves the last letters too.
+  addEventListener("pagehide", () => {
+    if (timer) store();
+  });
   // A second press while the first is on its way changes nothing: the key of the answer is the same.
-  answer.addEventListener("submit", () => {
+  answer.addEventListener("submit", (event) => {
     clearTimeout(timer);
-    answer.querySelector("button").disabled = true;
+    timer = 0;
+    if (event.submitter?.name === "quote") return;
+    answer.querySelector("[data-sends]").disabled = true;
   });
 }
 
@@ -86,12 +94,15 @@ for (const box of document.querySelectorAll("[data-finds]")) {
   });
 }
 
-// A standard answer is in the text now: loading the page again is not to add it once more.
-if (new URLSearchParams(location.search).has("standard")) history.replaceState(null, "", location.pathname);
+// A standard answer is in the text now: loading the page again is not to add it once more. And who loads the page again
+// opens it again.
+const query = new URLSearchParams(location.search);
+if (location.hash === "#text") focusOn("#text");
+if (query.has("standard") || query.has("opening")) history.replaceState(null, "", location.pathname);
 
 // The newest message is what one came for.
 const rows = document.querySelector(".desk-rows");
-if (rows && !location.hash) rows.lastElementChild?.scrollIntoView({ block: "center" });
+if (rows) rows.lastElementChild?.scrollIntoView({ block: "center" });
 
 // The list is drawn again when something changes: whoever was on a conversation in it stays there.
 let focused = null;
