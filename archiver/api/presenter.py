@@ -54,7 +54,8 @@ def _message_json(row: Row, outcome_rows: Sequence[Row]) -> dict[str, Any]:
         ],
         "sequence": row["sequence"],
         "receivedAt": data["receivedAt"],
-        "replyTo": data.get("quoted"),
+        # An incoming message quotes by the wamid, which its original has.
+        "replyTo": data.get("quoted") if data["direction"] == "out" else None,
         "sentAt": data.get("sentAt"),
         "raw": _raw_json(row["raw"]),
     }

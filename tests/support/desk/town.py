@@ -1,4 +1,5 @@
-"""A town with a desk: three departments answer there, one of them confidential."""
+"""A town with a desk. Two of the departments that answer there are confidential, and one of these
+asks why its conversations are read."""
 
 import re
 
@@ -14,6 +15,20 @@ name = "Zorg en jeugd"
 public_name = "de gemeente"
 confidential = true
 destination = "desk"
+
+[[departments]]
+id = "veilig-thuis"
+tenant = "almelo"
+name = "Veilig thuis"
+public_name = "de gemeente"
+confidential = true
+ask_reason = true
+destination = "desk"
+
+[[rules]]
+id = "thuis"
+words = ["huiselijk"]
+department = "veilig-thuis"
 
 [[rules]]
 id = "jeugd"
@@ -39,6 +54,7 @@ GRANTS = {
     "postkamer-archief": 'roles = ["read"]',
     "postkamer-alle-afdelingen": "all_departments = true\nconfidential = true",
 } | {f"postkamer-{each}": f'departments = ["{each}"]' for each in DEPARTMENTS}
+GRANTS["postkamer-zorg-en-jeugd"] = 'departments = ["zorg-en-jeugd", "veilig-thuis"]'
 
 
 def with_desk(text: str) -> str:

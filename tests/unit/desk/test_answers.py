@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import msgspec
 import pytest
+from pydantic import TypeAdapter
 
 from desk.conversation.answers import GivenAnswer
 from desk.conversation.reasons import COMMON, MAX_CHARACTERS, OTHER, reason_text
@@ -22,6 +23,7 @@ ID = "106540352242922-mfrggzdfmztwq2lknnwg23tpoa"
 AT = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
 CONVERSATION = Conversation(id=ID, source="urn:x", department="balie", last_at=AT)
 KEY, ABOUT = uuid4(), uuid4()
+KIND: TypeAdapter[Any] = MESSAGE
 
 
 def given(body: dict[str, Any]) -> GivenAnswer:
@@ -30,7 +32,7 @@ def given(body: dict[str, Any]) -> GivenAnswer:
 
 def is_taken(answer: GivenAnswer) -> bool:
     """True if the gateway takes this body."""
-    return not isinstance(parse_body(msgspec.json.encode(answer.body), MESSAGE), list)
+    return not isinstance(parse_body(msgspec.json.encode(answer.body), KIND), list)
 
 
 @pytest.mark.parametrize("emoji", ["", *EMOJI.values()])
@@ -52,8 +54,8 @@ def test_answer_quotes_and_says_what_its_writer_saw() -> None:
 
 
 def test_answer_is_known_again_by_its_words() -> None:
-    media = {"media": {"caption": "foto"}}
-    bodies = [
+    media: dict[str, Any] = {"media": {"caption": "foto"}}
+    bodies: list[dict[str, Any]] = [
         media,
         {"media": {}},
         {"reaction": {"emoji": "x"}},

@@ -79,6 +79,7 @@ def test_settled_message_is_no_longer_in_doubt(outcomes: list[Any], status: str)
 def test_quoted_message_of_an_answer_is_named() -> None:
     assert shown(SENT | {"quoted": str(MESSAGE)})["replyTo"] == str(MESSAGE)
     assert shown(SENT | {"quoted": None})["replyTo"] is None
+    assert shown(RECEIVED | {"quoted": "wamid.theirs"})["replyTo"] is None
 
 
 def test_words_of_a_person_beside_a_message_are_content_and_statuses_are_not() -> None:
