@@ -14,12 +14,15 @@ from desk.conversation.reader import ConversationReader
 from desk.conversation.reasons import ReasonStore
 from desk.conversation.standard_answers import StandardAnswerStore
 from desk.ended_rows import CLEARINGS, DAYS
+from desk.inbox.alarms import AlarmStore
+from desk.inbox.changed import CHANNEL
 from desk.inbox.receiver import PATH as EVENTS_PATH
 from desk.inbox.receiver import EventReceiver
-from desk.inbox.store import CHANNEL, ConversationStore
+from desk.inbox.store import ConversationStore
 from desk.login.cookies import Cookies
 from desk.login.provider import Client, Provider
 from desk.login.sessions import SessionStore
+from desk.pages.alarms import AlarmPages
 from desk.pages.answers import AnswerPages
 from desk.pages.changes import ChangePages
 from desk.pages.conversation import ConversationPages
@@ -118,7 +121,7 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
     provider = Provider(http, settings.desk_issuer, client)
     gateway = Gateway(PostkamerClient(http, settings.gateway_url))
     archiver = PostkamerClient(http, settings.archiver_url)
-    archive, store = Archive(archiver), ConversationStore(pool)
+    archive, store, alarms = Archive(archiver), ConversationStore(pool), AlarmStore(pool)
     gate = Gate(sessions, cookies, provider, gateway, site)
     stream = Stream(gate)
     standard = StandardAnswerStore(pool)
@@ -127,7 +130,8 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
     answers = AnswerPages(gate, views, gateway)
     routes = [
         *LoginRoutes(gate, site, cookies, sessions, provider, gateway).routes(),
-        *InboxPages(gate, site, store).routes(),
+        *InboxPages(gate, site, store, alarms).routes(),
+        *AlarmPages(gate, site, alarms, gateway).routes(),
         *ConversationPages(gate, views).routes(),
         *answers.routes(),
         *TemplatePages(gate, site, views, gateway, answers).routes(),

@@ -35,6 +35,17 @@ create table desk.event (
 );
 create index event_received on desk.event (received_at);
 
+-- Alarms about citizens in danger, where the desk is a destination of care. The conversation may be
+-- at a department of another system.
+create table desk.alarm (
+    conversation text primary key,
+    source text not null,               -- the municipality's, as in desk.conversation
+    care text not null,                 -- kind of danger; '' if its department is confidential
+    nth integer not null,               -- number of the alarm
+    at timestamptz not null
+);
+create index alarm_at on desk.alarm (at);
+
 -- People who are logged in. The browser has a random value, the table its hash.
 create table desk.session (
     id bytea primary key check (length(id) = 32),
@@ -102,7 +113,7 @@ create table desk.standard_answer (
 create index standard_answer_source on desk.standard_answer (source);
 
 grant select, insert, update, delete
-    on desk.conversation, desk.event, desk.session, desk.draft, desk.answer, desk.reason,
+    on desk.conversation, desk.event, desk.alarm, desk.session, desk.draft, desk.answer, desk.reason,
     desk.standard_answer
     to postkamer_desk;
 

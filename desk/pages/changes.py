@@ -121,7 +121,7 @@ class ChangePages:
         body = VERBS[verb](conversation, form, session_of(visit).access)
         try:
             id = await self._gateway.change(token, key, conversation.id, verb, body)
-            fate = await self._await_fate(token, id)
+            fate = await await_fate(self._gateway, token, id)
         except Refused as refused:
             trouble = refusal_words(refused.code, "change.refused")
             return await self._views.page(visit, conversation, 409, Typed(trouble))
@@ -130,11 +130,12 @@ class ChangePages:
             return await self._views.page(visit, conversation, 409, Typed(trouble))
         return done(visit, conversation)
 
-    async def _await_fate(self, token: str, id: UUID) -> CommandStatus:
-        """Return what became of a command: the router has the last word, a moment later."""
-        for _ in range(ATTEMPTS):
-            fate = await self._gateway.status(token, id)
-            if fate.status in (FAILED, DONE):
-                break
-            await asyncio.sleep(PAUSE_SECONDS)
-        return fate
+
+async def await_fate(gateway: Gateway, token: str, id: UUID) -> CommandStatus:
+    """Return what became of a command: the router has the last word, a moment later."""
+    for _ in range(ATTEMPTS):
+        fate = await gateway.status(token, id)
+        if fate.status in (FAILED, DONE):
+            break
+        await asyncio.sleep(PAUSE_SECONDS)
+    return fate

@@ -69,6 +69,7 @@ class Site:
             "stylesheets": STYLESHEETS,
             "new_key": lambda: str(clock.new_id()),
             "known_types": keys_under("type"),
+            "known_dangers": keys_under("danger"),
             "known_statuses": keys_under("status"),
         }
 

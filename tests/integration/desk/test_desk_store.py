@@ -14,9 +14,11 @@ from desk.conversation.reasons import LIFETIME as REASON_LIFETIME
 from desk.conversation.reasons import ReasonStore
 from desk.conversation.standard_answers import StandardAnswer, StandardAnswerStore, fill
 from desk.events.event import Event, EventData
+from desk.inbox.alarms import AlarmStore
+from desk.inbox.changed import CHANNEL, Changed
 from desk.inbox.conversation import ANSWERS_NOTHING
 from desk.inbox.filters import FILTERS, Filter
-from desk.inbox.store import CHANNEL, PAGE, Changed, ConversationStore
+from desk.inbox.store import PAGE, ConversationStore
 from desk.login.id_token import Identity
 from desk.login.provider import Tokens
 from desk.login.sessions import IDLE, LIFETIME, SessionStore, session_id
@@ -220,6 +222,49 @@ async def test_draft_is_its_writers_alone_until_it_is_sent(pool: Pool) -> None:
     assert (fresh.text, fresh.key != draft.key) == ("", True)
     await answers.store_draft("c1", PERSON, draft, NOW)  # from another window, a moment too late
     assert (await answers.find_draft("c1", PERSON)).text == ""
+
+
+def alarm(conversation: str, nth: int = 1, source: str = SOURCE, **data: Any) -> Event:
+    given = msgspec.convert({"conversationId": conversation, "nth": nth} | data, EventData)
+    at = NOW + timedelta(minutes=10 * nth)
+    return Event(uuid4(), source, types.CARE_ALARM, at, given, 1)
+
+
+def confirmation(conversation: str, source: str = SOURCE) -> Event:
+    event = alarm(conversation, source=source)
+    return msgspec.structs.replace(event, type=types.CARE_CONFIRMED)
+
+
+async def test_alarm_is_shown_to_who_is_on_duty_until_a_person_confirms(pool: Pool) -> None:
+    store, alarms = ConversationStore(pool), AlarmStore(pool)
+    duty = msgspec.structs.replace(LOTTE, roles=LOTTE.roles | {"care"})
+    await store.apply([message("c1"), message("c2", department="zorg")])
+    await store.apply([alarm("c1", care="suicide"), alarm("c2"), alarm("c2", 2), alarm("c3")])
+    await store.apply([alarm("c4", source="urn:hengelo")])
+    shown = [(a.conversation, a.care, a.nth, a.department) for a in await alarms.list(duty)]
+    assert sorted(shown) == [
+        ("c1", "suicide", 1, "burgerzaken"),
+        ("c2", "", 2, ""),
+        ("c3", "", 1, ""),
+    ]
+    assert await alarms.list(LOTTE) == []
+    assert await store.find("c3", ALL) is None, "an alarm makes no conversation"
+    await store.apply([confirmation("c1"), confirmation("c4")])
+    await alarms.remove("c2", duty)
+    await alarms.remove("c3", HENGELO)
+    assert [each.conversation for each in await alarms.list(duty)] == ["c3"]
+    hengelo = msgspec.structs.replace(HENGELO, roles=duty.roles)
+    assert [each.conversation for each in await alarms.list(hengelo)] == ["c4"]
+
+
+def test_news_of_an_alarm_concerns_who_is_on_duty_in_its_municipality() -> None:
+    duty = msgspec.structs.replace(LOTTE, roles=frozenset({"care"}), departments=())
+    news = Changed("c1", SOURCE, (), is_alarm=True)
+    assert news.concerns(duty)
+    assert not news.concerns(LOTTE)
+    assert not news.concerns(msgspec.structs.replace(duty, tenant=HENGELO.tenant))
+    ordinary = Changed("c1", SOURCE, ("burgerzaken",))
+    assert [ordinary.concerns(each) for each in (LOTTE, duty, HENGELO)] == [True, False, False]
 
 
 async def test_reaction_answers_nothing_and_its_failure_is_no_trouble(pool: Pool) -> None:
