@@ -96,6 +96,78 @@ async def test_two_employees_see_it_at_once_and_one_answers_by_keys_alone(
         await expect(lotte.get_by_text("Dank u, dat doe ik")).to_be_visible()
 
 
+async def opens(page: Page, fatima: Phone, words: str) -> None:
+    """Open the conversation of a new message."""
+    await fatima.writes(words)
+    await page.get_by_role("link", name=words).press("Enter")
+    await page.locator("#text").wait_for()
+    await ready(page)
+
+
+async def test_message_is_quoted_by_keys_alone_and_nothing_typed_is_lost(
+    browser: Browser, town: Installation
+) -> None:
+    words = "Kan mijn paspoort met spoed?"
+    async with (
+        citizen(town, "31600000814") as fatima,
+        employee(browser, town, "Lotte") as page,
+    ):
+        await opens(page, fatima, words)
+        await page.keyboard.press("a")
+        await page.keyboard.type("Ja, dat kan")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("r")
+        await expect(page.locator(".desk-quoted")).to_contain_text(words)
+        await expect(page.locator("#text")).to_have_value("Ja, dat kan")
+        await expect(page.locator("#text")).to_be_focused()
+        await ready(page)
+
+        await page.keyboard.type(", vandaag nog")
+        await check(page, "desk-conversation-quote", 1280)
+        await page.get_by_role("button", name="Zonder aanhaling").press("Enter")
+        await expect(page.locator(".desk-quoted")).to_have_count(0)
+        await expect(page.locator("#text")).to_have_value("Ja, dat kan, vandaag nog")
+        assert "opening" not in page.url
+
+
+async def test_message_is_reacted_to_by_keys_while_another_comes(
+    browser: Browser, town: Installation
+) -> None:
+    async with (
+        citizen(town, "31600000816") as fatima,
+        employee(browser, town, "Lotte") as page,
+    ):
+        await opens(page, fatima, "Is mijn rijbewijs er al?")
+        await page.keyboard.press("a")
+        await page.keyboard.type("Ik kijk")
+        react = page.locator("summary", has_text="Reageer").last
+        await react.press("Enter")
+        await fatima.writes("Of morgen")
+        await expect(page.get_by_text("Of morgen")).to_be_visible()
+        thumb = page.get_by_role("button", name="Duim omhoog").first
+        await expect(thumb).to_be_visible()  # drawing the messages again closed nothing
+        await check(page, "desk-conversation-react", 1280)
+        await thumb.press("Enter")
+        await expect(page.locator(".desk-reactions")).to_have_text("👍")
+        await expect(page.locator("#text")).to_have_value("Ik kijk")
+
+
+async def test_reason_is_given_by_keys_alone(browser: Browser, town: Installation) -> None:
+    async with (
+        citizen(town, "31600000815") as fatima,
+        employee(browser, town, "Hanna") as page,
+    ):
+        await fatima.writes("Mijn vraag gaat over huiselijk geweld")
+        await page.locator(".desk-item", has_text="Veilig thuis").get_by_role("link").press("Enter")
+        await expect(page.get_by_role("heading", name="Waarom opent u")).to_be_visible()
+        await check(page, "desk-reason", 1280)
+        await page.get_by_label("Ik neem waar voor een collega").press("Space")
+        await page.get_by_label("Toelichting").press("Enter")
+        await expect(page.get_by_text("Mijn vraag gaat over huiselijk geweld")).to_be_visible()
+        await fatima.writes("En over mijn kinderen")
+        await expect(page.get_by_text("En over mijn kinderen")).to_be_visible()
+
+
 async def test_keys_are_listed_and_the_list_closes(browser: Browser, town: Installation) -> None:
     async with employee(browser, town, "Lotte") as page:
         await page.keyboard.press("?")

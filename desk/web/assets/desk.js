@@ -28,11 +28,17 @@ function focusOn(selector) {
   if (found) found.focus();
 }
 
+function writeOn() {
+  const box = document.getElementById("text");
+  box?.focus();
+  box?.setSelectionRange(box.value.length, box.value.length);
+}
+
 const KEYS = {
   j: () => move(1),
   k: () => move(-1),
   i: () => location.assign("/inbox"),
-  a: () => focusOn("#text"),
+  a: writeOn,
   r: () => [...document.querySelectorAll("button[name=quote][form=answer]")].pop()?.click(),
   t: () => document.querySelector("form[data-key=t] button")?.click(),
   "?": () => document.getElementById("keys")?.showModal(),
@@ -97,7 +103,7 @@ for (const box of document.querySelectorAll("[data-finds]")) {
 // A standard answer is in the text now: loading the page again is not to add it once more. And who loads the page again
 // opens it again.
 const query = new URLSearchParams(location.search);
-if (location.hash === "#text") focusOn("#text");
+if (location.hash === "#text") writeOn();
 if (query.has("standard") || query.has("opening")) history.replaceState(null, "", location.pathname);
 
 // The newest message is what one came for.

@@ -177,6 +177,36 @@ async def test_conversation_that_asks_why_opens_for_a_reason_and_is_one_look(
     assert lotte.status == 404
 
 
+async def test_alarm_of_another_department_is_confirmed_by_who_is_on_duty(
+    fatima: Phone, lotte: Employee, hanna: Employee
+) -> None:
+    fatima.number = "31600000840"
+    path = await opened(fatima, lotte, "Zonder paspoort wil dood ik niet, maar ik wil dood")
+    assert "Mogelijk gevaar" in lotte.page
+    id = path.rpartition("/")[2]
+    confirm = f"/alarms/{id}/confirm"
+
+    async def is_shown() -> bool:
+        return confirm in await hanna.get("/inbox")
+
+    await until(is_shown, bool, SECONDS)
+    assert "Zelfdoding" in hanna.page and "paspoort" not in hanna.page
+    assert f"/conversations/{id}" not in hanna.page, "she does not reach that department"
+    await lotte.get("/inbox")
+    assert confirm not in lotte.page, "she is not on duty"
+    token = lotte.form("/logout")
+    assert token
+    await lotte.post(confirm, token | {"key": "0199a000-0000-7000-8000-000000000002"})
+    assert lotte.status == 404
+    await hanna.submit(confirm, {})
+    assert hanna.url.path == "/inbox" and confirm not in hanna.page
+
+    async def is_calm() -> bool:
+        return "Mogelijk gevaar</span>" not in await lotte.get(path)
+
+    await until(is_calm, bool, SECONDS)
+
+
 async def test_text_of_an_ended_session_is_shown_and_sent_after_logging_in(
     town: Installation, fatima: Phone, lotte: Employee
 ) -> None:

@@ -6,6 +6,7 @@ import re
 from sandbox.identity.people import EMPLOYEE
 
 ISSUER = "http://127.0.0.1:8090/identity"
+TENANT = 'night = ""                        # what is tested here is tested at any hour\n'
 DEPARTMENTS = "burgerzaken", "openbare-ruimte", "klantcontact", "zorg-en-jeugd"
 CARE = """
 [[departments]]
@@ -24,6 +25,11 @@ public_name = "de gemeente"
 confidential = true
 ask_reason = true
 destination = "desk"
+
+[[care]]
+id = "gevaar"
+kind = "suicide"
+words = ["wil dood"]
 
 [[rules]]
 id = "thuis"
@@ -51,6 +57,7 @@ keys_url = "http://127.0.0.1:8090/identity/keys"
 GRANTS = {
     EMPLOYEE: 'roles = ["send", "read"]',
     "postkamer-kcc": 'roles = ["kcc"]',
+    "postkamer-piket": 'roles = ["care"]',
     "postkamer-archief": 'roles = ["read"]',
     "postkamer-alle-afdelingen": "all_departments = true\nconfidential = true",
 } | {f"postkamer-{each}": f'departments = ["{each}"]' for each in DEPARTMENTS}
@@ -59,6 +66,7 @@ GRANTS["postkamer-zorg-en-jeugd"] = 'departments = ["zorg-en-jeugd", "veilig-thu
 
 def with_desk(text: str) -> str:
     """The configuration of a town whose departments answer at its desk, at any hour."""
+    text = text.replace(TENANT, f'{TENANT}\n[tenants.care]\ndestinations = ["desk"]\n', 1)
     text = re.sub(r"^hours = .*\n", "", text, flags=re.MULTILINE)
     text = text.replace('destination = "crm"', 'destination = "desk"')
     grants = "".join(
