@@ -139,7 +139,7 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
         *StandardAnswerPages(gate, site, standard).routes(),
         *RulePages(gate, site, Rules(PostkamerClient(http, settings.router_url))).routes(),
         *NumberPages(gate, site, gateway).routes(),
-        *FilePages(gate, archiver).routes(),
+        *FilePages(gate, archiver, stores.reasons).routes(),
         *LanguagePages(own).routes(),
         *stream.routes(),
         *assets.routes(),

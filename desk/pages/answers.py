@@ -148,8 +148,8 @@ class AnswerPages:
         return None
 
     async def _store_draft(self, request: web.Request, visit: Visit) -> web.Response:
-        """POST …/draft: keep what is being written; with `quote`, quote that message in it, or with
-        an empty one none any more."""
+        """POST …/draft: keep what is being written. With `quote` it quotes that message, or with an
+        empty one none any more; with `standard` it goes on with that standard answer."""
         conversation, form = await self._views.find(request, visit), await read_form(request)
         is_quoting = form.has("quote")
         if (key := form.id("key")) is not None:
@@ -157,6 +157,8 @@ class AnswerPages:
             draft = Draft(key, form.text("text")[:MAX_CHARACTERS], about)
             person = session_of(visit).person_key
             await self._answers.store_draft(conversation.id, person, draft, visit.now)
+        if standard := form.id("standard"):
+            return done(visit, conversation, f"&standard={standard}#text")
         return done(visit, conversation, "#text") if is_quoting else web.Response(status=204)
 
 

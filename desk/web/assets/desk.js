@@ -74,7 +74,11 @@ if (answer) {
     clearTimeout(timer);
     timer = setTimeout(store, DRAFT_PAUSE);
   });
-  // Whoever leaves the page, by a link or since it is loaded again, leaves the last letters too.
+  // Whoever goes on by a link or another form leaves the last letters too; those of this form go with it.
+  addEventListener("click", (event) => {
+    const pressed = event.target.closest("a, button");
+    if (timer && pressed && pressed.form !== answer) store();
+  }, true);
   addEventListener("pagehide", () => {
     if (timer) store();
   });
@@ -82,7 +86,7 @@ if (answer) {
   answer.addEventListener("submit", (event) => {
     clearTimeout(timer);
     timer = 0;
-    if (event.submitter?.name === "quote") return;
+    if (event.submitter?.hasAttribute("formaction")) return;
     answer.querySelector("[data-sends]").disabled = true;
   });
 }

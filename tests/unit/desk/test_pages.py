@@ -53,6 +53,14 @@ def test_templates_have_no_script_and_no_style_of_their_own() -> None:
         assert not re.search(r"<script>|<style|style=|\son[a-z]+=|javascript:|\|\s*safe", text)
 
 
+def test_file_is_asked_for_with_the_conversation_that_shows_it() -> None:
+    """A department that asks why its content is read shows its files for the same reason."""
+    links = [
+        link for path in TEMPLATES.glob("*.html") for link in path.read_text().split("/files/")[1:]
+    ]
+    assert [link.partition("?in=")[0] for link in links] == ["{{ file.id }}{{ part }}"]
+
+
 HIDDEN = "hidden("
 """Macro that writes the token, the opening and the key of a form of a conversation."""
 
