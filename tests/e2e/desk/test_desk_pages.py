@@ -143,7 +143,7 @@ async def test_doubtful_answer_is_settled_by_who_looked(
 
 
 async def test_conversation_that_asks_why_opens_for_a_reason_and_is_one_look(
-    town: Installation, fatima: Phone, hanna: Employee, lotte: Employee
+    town: Installation, fatima: Phone, hanna: Employee
 ) -> None:
     fatima.number = "31600000838"
     await fatima.writes("Ik wil praten over huiselijk geweld bij de buren")
@@ -168,6 +168,30 @@ async def test_conversation_that_asks_why_opens_for_a_reason_and_is_one_look(
     await hanna.get(path)
     assert "huiselijk geweld bij de buren" in hanna.page, "the reason holds"
     assert await asyncio.to_thread(looks, town) == before + 4, "it was opened again"
+    await hanna.submit(f"{path}/close", {"outcome": "handled"})
+    assert await hanna.finds("Veilig thuis", "closed") == path
+
+
+async def test_reason_shows_the_files_of_its_conversation_and_lets_nobody_else_in(
+    fatima: Phone, hanna: Employee, lotte: Employee
+) -> None:
+    fatima.number = "31600000841"
+    await fatima.writes("Foto van huiselijk geweld")
+    path = await hanna.finds("Veilig thuis", "nobodys")
+    await hanna.reads(path, "Waarom opent u dit gesprek?")
+    await hanna.submit(f"{path}/reason", {"reason": "other", "explanation": "dossier 12"})
+    await fatima.writes("de deur", kind="image")
+
+    async def shows_picture() -> bool:
+        await hanna.get(path)
+        return bool(hanna.links("/files/"))
+
+    await until(shows_picture, bool, SECONDS)
+    [link] = hanna.links("/files/")
+    await hanna.get(link)
+    assert (hanna.status, hanna.headers["Content-Type"]) == (200, "image/png")
+    await hanna.get(link.partition("?")[0])
+    assert hanna.status == 404, "no page with a reason shows it"
     await lotte.get(path)
     assert lotte.status == 404
     await lotte.get("/inbox")
