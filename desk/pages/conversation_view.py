@@ -8,7 +8,7 @@ from aiohttp import web
 
 from desk.access import Access
 from desk.conversation.answers import MAX_CHARACTERS, AnswerStore, Draft
-from desk.conversation.reader import ConversationReader
+from desk.conversation.reader import RECORD_LAG, ConversationReader, Expected
 from desk.conversation.reasons import COMMON, ReasonStore
 from desk.conversation.reasons import MAX_CHARACTERS as REASON_CHARACTERS
 from desk.conversation.standard_answers import StandardAnswer, StandardAnswerStore, fill
@@ -48,7 +48,7 @@ NOTHING = Typed()
 
 
 class Stores(msgspec.Struct, frozen=True):
-    """What the desk itself knows of conversations."""
+    """Tables of the desk about conversations."""
 
     conversations: ConversationStore
     answers: AnswerStore
@@ -139,7 +139,7 @@ class ConversationViews:
         look = Look(visit.opening, reason)
         try:
             dossier, messages = await self._reader.read(
-                session.tokens.access_token, conversation, look
+                session.tokens.access_token, conversation.id, look, _expected(conversation, visit)
             )
         except Refused as refused:
             if refused.code == REASON_MISSING:
@@ -161,6 +161,11 @@ class ConversationViews:
             "last_answer": last_answer(messages),
             "covers": last_sequence(messages),
         }
+
+
+def _expected(conversation: Conversation, visit: Visit) -> Expected:
+    is_new = visit.now - conversation.last_at < RECORD_LAG
+    return Expected(conversation.message_sequence, is_new)
 
 
 def _with_standard(words: str, chosen: StandardAnswer | None, citizen: str, access: Access) -> str:

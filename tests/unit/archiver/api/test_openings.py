@@ -11,7 +11,7 @@ KEY = OpeningKey("almelo", "crm", "m.devries", "", "0" * 32, "messages")
 ONE, TWO, THREE = (UUID(int=n) for n in (1, 2, 3))
 
 
-def test_what_was_shown_is_known_in_its_opening_alone() -> None:
+def test_opening_knows_what_was_shown_in_it_alone() -> None:
     known = Openings()
     known.note(KEY, [ONE], 0)
     known.note(KEY, [ONE, TWO], 1)
