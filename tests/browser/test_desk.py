@@ -196,8 +196,12 @@ async def test_text_of_an_ended_session_is_on_the_page(
         await page.context.clear_cookies()
         await page.keyboard.press("a")
         await page.keyboard.type("Om negen uur")
+        async with page.expect_response(lambda answer: "/messages?" in answer.url) as refused:
+            await fatima.writes("Of later")
+        assert (await refused.value).status == 401
+        await page.keyboard.type(", tot vijf")
         await page.keyboard.press("Control+Enter")
-        await expect(page.get_by_label("Uw tekst")).to_have_value("Om negen uur")
+        await expect(page.get_by_label("Uw tekst")).to_have_value("Om negen uur, tot vijf")
         await check(page, "desk-unsent", 1280)
 
 

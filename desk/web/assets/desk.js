@@ -65,12 +65,21 @@ for (const button of document.querySelectorAll("[data-opens]")) {
 const answer = document.querySelector("form[data-draft]");
 if (answer) {
   let timer = 0;
-  const store = () => {
+  let typed = 0; // changes of the text, and the last of them that is stored
+  let stored = 0;
+  const store = async () => {
     timer = 0;
+    const now = typed;
     const body = new URLSearchParams(new FormData(answer));
-    return fetch(answer.dataset.draft, { method: "POST", body, keepalive: true });
+    const kept = await fetch(answer.dataset.draft, { method: "POST", body, keepalive: true });
+    if (kept.ok) stored = now;
   };
+  // Once the session has ended the messages lead to the login. Whoever typed since stays: their form shows the text again.
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    if (event.detail.xhr.status === 401 && typed !== stored) event.preventDefault();
+  });
   answer.addEventListener("input", () => {
+    typed += 1;
     clearTimeout(timer);
     timer = setTimeout(store, DRAFT_PAUSE);
   });
