@@ -124,7 +124,7 @@ async def test_message_is_quoted_by_keys_alone_and_nothing_typed_is_lost(
         await ready(page)
 
         await page.keyboard.type(", vandaag nog")
-        await check(page, "desk-conversation-quote", 1280)
+        await check_at_sizes(page, "desk-conversation-quote")
         await page.get_by_role("button", name="Zonder dit bericht erbij").press("Enter")
         await expect(page.locator(".desk-quoted")).to_have_count(0)
         await expect(page.locator("#text")).to_have_value("Ja, dat kan, vandaag nog")
@@ -147,7 +147,7 @@ async def test_message_is_reacted_to_by_keys_while_another_comes(
         await expect(page.get_by_text("Of morgen")).to_be_visible()
         thumb = page.get_by_role("button", name="Duim omhoog").first
         await expect(thumb).to_be_visible()  # drawing the messages again closed nothing
-        await check(page, "desk-conversation-react", 1280)
+        await check_at_sizes(page, "desk-conversation-react")
         await thumb.press("Enter")
         await expect(page.locator(".desk-reactions")).to_have_text("👍")
         await expect(page.locator("#text")).to_have_value("Ik kijk")
@@ -161,7 +161,7 @@ async def test_reason_is_given_by_keys_alone(browser: Browser, town: Installatio
         await fatima.writes("Mijn vraag gaat over huiselijk geweld")
         await page.locator(".desk-item", has_text="Veilig thuis").get_by_role("link").press("Enter")
         await expect(page.get_by_role("heading", name="Waarom opent u")).to_be_visible()
-        await check(page, "desk-reason", 1280)
+        await check_at_sizes(page, "desk-reason")
         await page.get_by_label("Ik neem waar voor een collega").press("Space")
         await page.get_by_label("Toelichting").press("Enter")
         await expect(page.get_by_text("Mijn vraag gaat over huiselijk geweld")).to_be_visible()
@@ -179,7 +179,7 @@ async def test_alarm_appears_at_who_is_on_duty_and_is_confirmed_by_keys(
         await fatima.writes("Ik wil dood, en mijn paspoort is weg")
         alarms = page.get_by_role("region", name="Meldingen van gevaar")
         await expect(alarms).to_contain_text("Zelfdoding")
-        await check(page, "desk-alarms", 1280)
+        await check_at_sizes(page, "desk-alarms")
         await alarms.get_by_role("button").press("Enter")
         await expect(alarms).to_have_count(0)
 
@@ -202,7 +202,7 @@ async def test_text_of_an_ended_session_is_on_the_page(
         await page.keyboard.type(", tot vijf")
         await page.keyboard.press("Control+Enter")
         await expect(page.get_by_label("Uw tekst")).to_have_value("Om negen uur, tot vijf")
-        await check(page, "desk-unsent", 1280)
+        await check_at_sizes(page, "desk-unsent")
 
 
 async def test_keys_are_listed_and_the_list_closes(browser: Browser, town: Installation) -> None:
@@ -260,6 +260,14 @@ async def test_pages_have_no_fault(
         for each in await page.locator("summary").all():
             await each.press("Enter")
         await check(page, f"desk-conversation-{size}-{scheme}", width)
+
+
+async def check_at_sizes(page: Page, name: str) -> None:
+    for size, (width, height) in SIZES.items():
+        await page.set_viewport_size({"width": width, "height": height})
+        await check(page, f"{name}-{size}", width)
+    width, height = SIZES["wide"]
+    await page.set_viewport_size({"width": width, "height": height})
 
 
 async def check(page: Page, name: str, width: int) -> None:
