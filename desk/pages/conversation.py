@@ -40,11 +40,11 @@ class ConversationPages:
     async def _give_reason(self, request: web.Request, visit: Visit) -> web.Response:
         """POST …/reason: say why the conversation is read, which the record has in Dutch."""
         conversation, form = await self._views.find(request, visit), await read_form(request)
-        chosen, explanation = form.text("reason"), form.text("explanation")
+        chosen, explanation = form.text("why"), form.text("explanation")
         words = words_in("nl")(f"reason.{chosen}") if chosen in COMMON else ""
         reason = reason_text(words, explanation) if chosen in (*COMMON, OTHER) else ""
         if not reason:
-            return self._views.ask_reason(visit, conversation, "reason.missing")
+            return self._views.ask_reason(visit, conversation, "reason.missing", explanation)
         session = session_of(visit).id
         await self._views.stores.reasons.store(session, conversation.id, reason, visit.now)
         return done(visit, conversation)

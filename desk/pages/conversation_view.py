@@ -110,7 +110,7 @@ class ConversationViews:
         )
 
     def ask_reason(
-        self, visit: Visit, conversation: Conversation, trouble: str = ""
+        self, visit: Visit, conversation: Conversation, trouble: str = "", explanation: str = ""
     ) -> web.Response:
         """Return the page that asks why the conversation is read; it shows nothing of it."""
         return self.site.page(
@@ -120,6 +120,7 @@ class ConversationViews:
             conversation=conversation,
             reasons=COMMON,
             trouble=trouble,
+            explanation=explanation,
             max_characters=REASON_CHARACTERS,
         )
 

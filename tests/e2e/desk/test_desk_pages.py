@@ -155,10 +155,14 @@ async def test_conversation_that_asks_why_opens_for_a_reason_and_is_one_look(
     await hanna.get(f"{path}/messages", **{"HX-Request": "true"})
     assert hanna.headers["HX-Refresh"] == "true" and hanna.page == ""
     await hanna.get(path)
-    await hanna.submit(f"{path}/reason", {"reason": "other", "explanation": " "})
+    await hanna.submit(f"{path}/reason", {"why": "", "explanation": "melding"})
     assert hanna.status == 400 and "Kies een reden" in hanna.page
+    kept = hanna.form(f"{path}/reason")
+    assert kept and kept["explanation"] == "melding"
+    await hanna.submit(f"{path}/reason", {"why": "other", "explanation": " "})
+    assert hanna.status == 400
     before = await asyncio.to_thread(looks, town)
-    await hanna.submit(f"{path}/reason", {"reason": "own", "explanation": "melding van vandaag"})
+    await hanna.submit(f"{path}/reason", {"why": "own", "explanation": "melding van vandaag"})
     assert "huiselijk geweld bij de buren" in hanna.page
     [again] = set(re.findall(r'hx-get="([^"]+)"', hanna.page))
     for _ in range(3):
@@ -179,7 +183,7 @@ async def test_reason_shows_the_files_of_its_conversation_and_lets_nobody_else_i
     await fatima.writes("Foto van huiselijk geweld")
     path = await hanna.finds("Veilig thuis", "nobodys")
     await hanna.reads(path, "Waarom opent u dit gesprek?")
-    await hanna.submit(f"{path}/reason", {"reason": "other", "explanation": "dossier 12"})
+    await hanna.submit(f"{path}/reason", {"why": "other", "explanation": "dossier 12"})
     await fatima.writes("de deur", kind="image")
 
     async def shows_picture() -> bool:
@@ -197,7 +201,7 @@ async def test_reason_shows_the_files_of_its_conversation_and_lets_nobody_else_i
     await lotte.get("/inbox")
     token = lotte.form("/logout")
     assert token
-    await lotte.post(f"{path}/reason", token | {"reason": "own"})
+    await lotte.post(f"{path}/reason", token | {"why": "own"})
     assert lotte.status == 404
 
 
