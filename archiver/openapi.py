@@ -12,7 +12,10 @@ from archiver.api.viewer import (
     EMPLOYEE_MISSING,
     EMPLOYEE_REQUIRED,
     MAX_CHARACTERS,
+    OPENING,
     REASON,
+    REASON_MISSING,
+    REASON_REQUIRED,
     TRACE,
 )
 from archiver.search.request import SEARCH
@@ -78,13 +81,22 @@ VIEWER_HEADERS: tuple[Json, ...] = (
     {
         "name": REASON,
         "in": "header",
-        "description": "Reason of the view; recorded. Printable UTF-8, like the employee.",
+        "description": "Reason of the view; recorded. Printable UTF-8, like the employee. Required"
+        " for content of a department that asks for it (`asksReason`).",
         "schema": {
             "type": "string",
             "maxLength": MAX_CHARACTERS[REASON],
             "pattern": PRINTABLE,
         },
         "example": "klacht 2026-118",
+    },
+    {
+        "name": OPENING,
+        "in": "header",
+        "description": "Id of one opening of a page by the employee, new for each. What is on the"
+        " record as shown in it is no new view for an hour: a page may fetch again what it shows.",
+        "schema": {"type": "string", "format": "uuid"},
+        "example": "018fe5a4-7f20-7c11-9a52-3d0c8b6e1f47",
     },
     {
         "name": TRACE,
@@ -104,9 +116,18 @@ INVALID_VIEWER = ProblemExample(
         "errors": [{"pointer": "", "detail": EMPLOYEE_REQUIRED, "parameter": EMPLOYEE}],
     },
 )
+REASONLESS = ProblemExample(
+    INVALID_HEADERS,
+    "`reason_missing`: a department of this content asks why it is read. Ask the employee, and"
+    " repeat the request with their reason.",
+    {
+        "code": REASON_MISSING,
+        "errors": [{"pointer": "", "detail": REASON_REQUIRED, "parameter": REASON}],
+    },
+)
 UNRECORDED = ProblemExample(NOT_RECORDED, "The view could not be recorded, so nothing is shown.")
 VIEW_REFUSALS: dict[int, Sequence[ProblemExample]] = {
-    400: [INVALID_VIEWER],
+    400: [INVALID_VIEWER, REASONLESS],
     503: [AWAY, UNRECORDED],
 }
 
@@ -177,7 +198,7 @@ READ_MESSAGES = Operation(
     },
     refusals=VIEW_REFUSALS
     | {
-        400: [INVALID_QUERY, INVALID_VIEWER],
+        400: [INVALID_QUERY, INVALID_VIEWER, REASONLESS],
         404: [NO_CONVERSATION],
     },
 )
@@ -247,7 +268,9 @@ SEARCH_MESSAGES = Operation(
     parameters=[*VIEWER_HEADERS],
     content=Content(model=SEARCH, examples=examples.SEARCHES),
     answers={200: Answer(description="A page of hits.", model=Page, example=examples.PAGE)},
-    refusals=VIEW_REFUSALS | {400: [INVALID_SEARCH, TOO_BROAD, INVALID_VIEWER]} | UNREAD_REFUSALS,
+    refusals=VIEW_REFUSALS
+    | {400: [INVALID_SEARCH, TOO_BROAD, INVALID_VIEWER, REASONLESS]}
+    | UNREAD_REFUSALS,
 )
 API = Api(
     title="Postkamer: the record",

@@ -114,7 +114,7 @@ async def archiver(
         app = operations_app(partial(readiness_problems, pool, [consumer]), parts=parts)
         await enter(serve(app, settings.bind, settings.archiver_ops_port))
         media_tasks = await enter(_media_tasks(settings, config, accounts, media_store, objects))
-        views = await enter(access_log(writer))
+        views = await enter(access_log(writer, ring.asking_departments))
         scanned_only = config.environment == "production"
         media_routes = MediaRoutes(
             store, media_store, objects, views, ring, scanned_only=scanned_only

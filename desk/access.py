@@ -34,6 +34,16 @@ class Access(msgspec.Struct, frozen=True, rename="camel"):
         return "send" in self.roles
 
     @property
+    def is_on_duty(self) -> bool:
+        """True for who is alarmed about a citizen in danger, whatever the department."""
+        return "care" in self.roles
+
+    @property
+    def may_settle(self) -> bool:
+        """True for who may say what became of a doubtful answer."""
+        return not self.roles.isdisjoint(("send", "kcc"))
+
+    @property
     def department_ids(self) -> list[str]:
         return [each.id for each in self.departments]
 

@@ -10,8 +10,11 @@ _SESSIONS = Clearing("desk.session", "desk_session_days", since="used_at")
 _DRAFTS = Clearing("desk.draft", "desk_draft_days", since="written_at")
 _ANSWERS = Clearing("desk.answer", "desk_answer_days", since="given_at")
 
-CLEARINGS = _EVENTS, _CONVERSATIONS, _SESSIONS, _DRAFTS, _ANSWERS
+_ALARMS = Clearing("desk.alarm", "desk_alarm_days", since="at")
+
+CLEARINGS = _ALARMS, _EVENTS, _CONVERSATIONS, _SESSIONS, _DRAFTS, _ANSWERS
 DAYS = {
+    "desk_alarm_days": 7,
     "desk_event_days": 30,
     "desk_conversation_days": 30,
     "desk_session_days": 1,
@@ -19,4 +22,5 @@ DAYS = {
     "desk_answer_days": 30,
 }
 """Term -> days. An event is repeated for as long as its delivery waits; what is closed is found in
-the archive; a draft that nobody finished for a month is no answer any more."""
+the archive; an alarm that nobody confirmed for a week is on the record; a draft that nobody
+finished for a month is no answer any more."""

@@ -10,18 +10,23 @@ import aiohttp
 from aiohttp import web
 
 from desk.conversation.answers import AnswerStore
+from desk.conversation.reader import ConversationReader
+from desk.conversation.reasons import ReasonStore
 from desk.conversation.standard_answers import StandardAnswerStore
 from desk.ended_rows import CLEARINGS, DAYS
+from desk.inbox.alarms import AlarmStore
+from desk.inbox.changed import CHANNEL
 from desk.inbox.receiver import PATH as EVENTS_PATH
 from desk.inbox.receiver import EventReceiver
-from desk.inbox.store import CHANNEL, ConversationStore
+from desk.inbox.store import ConversationStore
 from desk.login.cookies import Cookies
 from desk.login.provider import Client, Provider
 from desk.login.sessions import SessionStore
+from desk.pages.alarms import AlarmPages
 from desk.pages.answers import AnswerPages
 from desk.pages.changes import ChangePages
 from desk.pages.conversation import ConversationPages
-from desk.pages.conversation_view import ConversationViews
+from desk.pages.conversation_view import ConversationViews, Stores
 from desk.pages.files import FilePages
 from desk.pages.inbox import InboxPages
 from desk.pages.language import LanguagePages
@@ -124,15 +129,17 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
     gateway = Gateway(front)
     archiver = PostkamerClient(http, "archiver", settings.archiver_url)
     router = PostkamerClient(http, "router", settings.router_url)
-    archive, store = Archive(archiver), ConversationStore(pool)
+    archive, store, alarms = Archive(archiver), ConversationStore(pool), AlarmStore(pool)
     gate = Gate(sessions, cookies, provider, gateway, site)
     stream = Stream(gate)
     standard = StandardAnswerStore(pool)
-    views = ConversationViews(site, store, AnswerStore(pool), standard, archive, gateway)
+    stores = Stores(store, AnswerStore(pool), standard, ReasonStore(pool))
+    views = ConversationViews(site, stores, ConversationReader(archive), gateway)
     answers = AnswerPages(gate, views, gateway)
     routes = [
         *LoginRoutes(gate, site, cookies, sessions, provider, gateway).routes(),
-        *InboxPages(gate, site, store).routes(),
+        *InboxPages(gate, site, store, alarms).routes(),
+        *AlarmPages(gate, site, alarms, gateway).routes(),
         *ConversationPages(gate, views).routes(),
         *answers.routes(),
         *TemplatePages(gate, site, views, gateway, answers).routes(),
@@ -143,7 +150,7 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
         *RightPages(gate, site, GrantsReader(front), sessions).routes(),
         *DestinationPages(gate, site, Destinations(front)).routes(),
         *NumberPages(gate, site, gateway).routes(),
-        *FilePages(gate, archiver).routes(),
+        *FilePages(gate, archiver, stores.reasons).routes(),
         *LanguagePages(own).routes(),
         *stream.routes(),
         *assets.routes(),

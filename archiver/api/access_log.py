@@ -5,7 +5,7 @@ batch of the intake makes every other writer wait for the same row.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence, Set
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,9 +13,13 @@ import msgspec
 import structlog
 from aiohttp import web
 
+from archiver.api.openings import Openings, entries_of, opening_key
 from archiver.api.viewer import (
     EMPLOYEE_MISSING,
     EMPLOYEE_REQUIRED,
+    REASON,
+    REASON_MISSING,
+    REASON_REQUIRED,
     Fault,
     Row,
     ShownRange,
@@ -50,11 +54,21 @@ def _refuse(faults: Sequence[Fault]) -> web.Response:
     members: dict[str, Any] = {"errors": [msgspec.structs.asdict(each) for each in faults]}
     if any(each.detail == EMPLOYEE_REQUIRED for each in faults):
         members["code"] = EMPLOYEE_MISSING
+    elif any(each.detail == REASON_REQUIRED for each in faults):
+        members["code"] = REASON_MISSING
     return problem_response(400, "Bad Request", INVALID_HEADERS, **members)
 
 
 class Unrecorded(Exception):
     """The view could not be recorded. The caller may try again."""
+
+
+class ReasonMissing(Exception):
+    """A department of the content asks why it is read, and the viewer gave no reason."""
+
+
+AskingDepartments = Callable[[str], Set[str]]
+"""Returns the departments of a municipality that ask why their content is read."""
 
 
 class _Answer:
@@ -69,8 +83,9 @@ class _Answer:
 class AccessLog:
     task: "asyncio.Task[None]"
 
-    def __init__(self, batcher: Batcher[_Answer]) -> None:
-        self._batcher = batcher
+    def __init__(self, batcher: Batcher[_Answer], asking: AskingDepartments) -> None:
+        self._batcher, self._asking = batcher, asking
+        self._openings = Openings()
 
     def identified(self, handler: Handler) -> Handler:
         """Wrap a handler so that it runs only for a caller with valid viewer headers. The handler
@@ -84,14 +99,51 @@ class AccessLog:
                 return await handler(request, rights)
             except Unrecorded:
                 return service_unavailable(NOT_RECORDED)
+            except ReasonMissing:
+                return _refuse([Fault(REASON, REASON_REQUIRED)])
 
         return handle
 
+    def require_reason(self, request: web.Request, departments: Set[str] | None) -> None:
+        """Raise ReasonMissing if one of these departments, or for None of all that the viewer
+        reaches, asks for a reason and none is given."""
+        viewer = request[VIEWER]
+        if viewer.reason:
+            return
+        asking = filter(viewer.rights.handles, self._asking(viewer.rights.tenant))
+        if any(departments is None or each in departments for each in asking):
+            raise ReasonMissing
+
     async def record_shown(
-        self, request: web.Request, kind: str, rows: Iterable[Row], *, listed: bool = False
+        self,
+        request: web.Request,
+        kind: str,
+        rows: Iterable[Row],
+        *,
+        beside: Sequence[Row] = (),
+        listed: bool = False,
     ) -> None:
-        """Return once the record holds a view of these rows; raise Unrecorded if it cannot.
-        `listed` names each message, for rows that do not follow one another."""
+        """Return once the record holds a view of these rows and of the content `beside` them; raise
+        Unrecorded if it cannot, and ReasonMissing if a department of theirs asks for a reason.
+        `listed` names each message, for rows that do not follow one another. What is on the record
+        already for this opening is no new view."""
+        rows, viewer = list(rows), request[VIEWER]
+        self.require_reason(request, {row["department"] for row in rows})
+        if not viewer.opening:
+            await self._record_rows(request, kind, rows, listed=listed)
+            return
+        key, now = opening_key(viewer, kind), asyncio.get_running_loop().time()
+        shown = self._openings.shown(key, now)
+        entries = [(row, entries_of(row, beside)) for row in rows]
+        news = [row for row, ids in entries if not ids <= shown]
+        # Others lie between the first and the last of these, which were viewed before.
+        listed = listed or len(news) < len(rows)
+        await self._record_rows(request, kind, news, listed=listed)
+        self._openings.note(key, (id for _, ids in entries for id in ids), now)
+
+    async def _record_rows(
+        self, request: web.Request, kind: str, rows: Iterable[Row], *, listed: bool
+    ) -> None:
         if ranges := list(shown_ranges(rows, listed=listed)):
             await self._record(request, kind, ranges)
 
@@ -114,7 +166,7 @@ class AccessLog:
 
 
 @asynccontextmanager
-async def access_log(writer: Writer) -> AsyncIterator[AccessLog]:
+async def access_log(writer: Writer, asking: AskingDepartments) -> AsyncIterator[AccessLog]:
     """Run the batcher that writes views. Stop serving requests before leaving this context."""
 
     async def write(answers: list[_Answer]) -> None:
@@ -127,7 +179,7 @@ async def access_log(writer: Writer) -> AsyncIterator[AccessLog]:
         metrics.archive_records.labels(kind="view").inc(count)
 
     async with run_batcher(write, LIMITS) as batcher:
-        views = AccessLog(batcher)
+        views = AccessLog(batcher, asking)
         views.task = batcher.task
         yield views
 

@@ -70,6 +70,7 @@ MESSAGE: Json = {
     ],
     "sequence": 2,
     "receivedAt": "2026-11-20T08:14:03Z",
+    "replyTo": None,
     "sentAt": "2026-11-20T08:14:02Z",
     "raw": {
         "from": "31600000011",

@@ -54,9 +54,24 @@ def _message_json(row: Row, outcome_rows: Sequence[Row]) -> dict[str, Any]:
         ],
         "sequence": row["sequence"],
         "receivedAt": data["receivedAt"],
+        # An incoming message quotes by the wamid, which its original has.
+        "replyTo": data.get("quoted") if data["direction"] == "out" else None,
         "sentAt": data.get("sentAt"),
         "raw": _raw_json(row["raw"]),
     }
+
+
+def content_rows(outcome_rows: Sequence[Row]) -> list[Row]:
+    """Return the outcomes that hold words of a person: an annotation, and what somebody saw of a
+    doubtful send. The others tell how far a message has come."""
+    return [row for row in outcome_rows if row["kind"] == ANNOTATION or _is_settled(row)]
+
+
+def _is_settled(row: Row) -> bool:
+    if row["kind"] != "send":
+        return False
+    state: str = msgspec.json.decode(row["data"])["state"]
+    return state == "settled"
 
 
 def _furthest_status(

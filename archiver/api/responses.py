@@ -161,6 +161,9 @@ class Message(Shown):
     sequence: int
     """Number that increases within a conversation and may skip values."""
     received_at: datetime.datetime
+    reply_to: UUID | None
+    """Message that an outgoing message quotes or reacts to; null if there is none, and for an
+    incoming message, whose `raw` has it."""
     sent_at: datetime.datetime | None
     """Time of sending according to Meta; null for an outgoing message."""
     raw: Any

@@ -109,7 +109,8 @@ class RecordRoutes:
         page, has_more = rows[:limit], len(rows) > limit
         outcomes = await self._store.load_outcomes([row["message"] for row in page], rights)
         body = {"messages": presenter.messages_json(page, outcomes)}
-        await self._views.record_shown(request, "messages", page)
+        beside = presenter.content_rows(outcomes)
+        await self._views.record_shown(request, "messages", page, beside=beside)
         return json_response(body | {"next": page[-1]["sequence"] if has_more else None})
 
     async def get_message(self, request: web.Request, rights: Rights) -> web.Response:
@@ -122,8 +123,10 @@ class RecordRoutes:
             if is_still_in_transit(id, clock.now(), self._lag()):
                 return service_unavailable(NOT_YET)
             return problem_response(404, "Not Found", "there is no such message")
-        body = presenter.messages_json(rows, await self._store.load_outcomes([id], rights))[0]
-        await self._views.record_shown(request, "message", rows)
+        outcomes = await self._store.load_outcomes([id], rights)
+        body = presenter.messages_json(rows, outcomes)[0]
+        beside = presenter.content_rows(outcomes)
+        await self._views.record_shown(request, "message", rows, beside=beside)
         return json_response(body)
 
 

@@ -10,14 +10,19 @@ import msgspec
 
 from services.contract import Record
 from services.http.rights import Rights
+from services.ids import parse_uuid
 
 EMPLOYEE, REASON, TRACE = "Postkamer-Employee", "Postkamer-Reason", "traceparent"
+OPENING = "Postkamer-Opening"
 MAX_CHARACTERS = {EMPLOYEE: 200, REASON: 500}
 """Maximum length of a header in characters."""
 EMPLOYEE_MISSING = "employee_missing"
 EMPLOYEE_REQUIRED = "must be given: people read with this token"
 EMPLOYEE_EMPTY = "must name a person, or be left out"
 EMPLOYEE_OTHER = "must be the person of this token, or be left out"
+REASON_MISSING = "reason_missing"
+REASON_REQUIRED = "must be given: a department of this content asks why it is read"
+OPENING_INVALID = "must be a UUID"
 TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 """W3C Trace Context: version, trace, the caller's own span, flags; later versions may add
 fields."""
@@ -27,13 +32,14 @@ Row = Mapping[str, Any]
 
 class Viewer(msgspec.Struct, frozen=True):
     """Person or system that views the record, and why. `trace` and `span` are those of the caller's
-    system, in hex."""
+    system, in hex. `opening` is the caller's id of one opening of a page, in hex."""
 
     rights: Rights
     employee: str = ""
     reason: str = ""
     trace: str = ""
     span: str = ""
+    opening: str = ""
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -66,6 +72,8 @@ def find_faults(headers: Mapping[str, str], rights: Rights) -> list[Fault]:
     ]
     if fault := _employee_fault(headers.get(EMPLOYEE), rights):
         faults.append(Fault(EMPLOYEE, fault))
+    if (opening := headers.get(OPENING)) is not None and parse_uuid(opening.strip()) is None:
+        faults.append(Fault(OPENING, OPENING_INVALID))
     return faults
 
 
@@ -82,7 +90,10 @@ def read_viewer(headers: Mapping[str, str], rights: Rights) -> Viewer:
     """Read the viewer from headers without faults."""
     trace, span = parse_traceparent(headers.get(TRACE, ""))
     employee, reason = (headers.get(name, "").strip() for name in (EMPLOYEE, REASON))
-    return Viewer(rights, rights.person or employee, reason, trace, span)
+    opening = parse_uuid(headers.get(OPENING, "").strip())
+    return Viewer(
+        rights, rights.person or employee, reason, trace, span, opening.hex if opening else ""
+    )
 
 
 def parse_traceparent(header: str) -> tuple[str, str]:
@@ -152,6 +163,7 @@ def _view_data(viewer: Viewer, kind: str, shown_range: ShownRange, trace: str) -
         "from": shown_range.first,
         "to": shown_range.last,
         "messages": shown_range.listed,
+        "opening": viewer.opening,
         "trace": trace,
         "parentSpan": viewer.span,
     }

@@ -38,6 +38,7 @@ class SearchRoutes:
         query = parse_body(body, SEARCH)
         if isinstance(query, list):
             return bad_request(query)
+        self._views.require_reason(request, set(query.departments) or None)
         try:
             page = await self._finder.find(query, rights)
         except SearchTooBroad as error:

@@ -15,6 +15,8 @@ def lifted_protections(present: Configuration, restored: Configuration) -> Itera
     for each in present.departments:
         if each.confidential and not restored.confidential(each.tenant, [each.id]):
             yield f"{each.id} of {each.tenant} is not confidential"
+        elif each.ask_reason and each.id not in restored.asking_departments(each.tenant):
+            yield f"{each.id} of {each.tenant} does not ask why its content is read"
     for target in present.destinations:
         then = restored.destination(target.id)
         if target.confidential and then and not then.confidential:

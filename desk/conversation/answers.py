@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from services import clock
+from services.ids import parse_uuid
 from services.postgres.database import ANSWER_SECONDS, Pool
 from services.postgres.shut_rows import SHUT
 from services.sealing.columns import DESK_ANSWER, DESK_DRAFT, bind
@@ -21,6 +22,8 @@ MAX_CHARACTERS = 4096
 class Draft(msgspec.Struct, frozen=True):
     key: UUID
     text: str = ""
+    about: UUID | None = None
+    """Message that the answer quotes."""
 
 
 class GivenAnswer(msgspec.Struct, frozen=True):
@@ -31,6 +34,27 @@ class GivenAnswer(msgspec.Struct, frozen=True):
     covers: int
     """Sequence number of the newest message that its writer saw."""
     body: dict[str, Any]
+
+    @property
+    def text(self) -> str:
+        """Words of an answer; '' for a file, a reaction or a template."""
+        return str(self.body.get("text", {}).get("body", ""))
+
+    @property
+    def caption(self) -> str:
+        """Words beside a file."""
+        return str(self.body.get("media", {}).get("caption", ""))
+
+    @property
+    def words(self) -> str:
+        """Words by which its writer knows it again; '' for a file without any."""
+        emoji = self.body.get("reaction", {}).get("emoji", "")
+        return self.text or self.caption or emoji or self.body.get("template", {}).get("name", "")
+
+    @property
+    def quotes(self) -> UUID | None:
+        """Message that it quotes."""
+        return parse_uuid(str(self.body.get("replyTo", "")))
 
 
 _bodies = msgspec.json.Decoder(dict[str, Any])
@@ -51,7 +75,7 @@ class AnswerStore:
             text = RING.unseal(row["text"], DESK_DRAFT, bind(conversation, person)).decode()
         except SHUT:
             text = ""
-        return Draft(row["key"], text)
+        return Draft(row["key"], text, row["about"])
 
     async def store_draft(
         self, conversation: str, person: bytes, draft: Draft, now: datetime
@@ -59,8 +83,8 @@ class AnswerStore:
         """Store a draft. One that was sent meanwhile, from another page of the same employee, is
         not stored again."""
         sealed = RING.seal(draft.text.encode(), DESK_DRAFT, bind(conversation, person))
-        query = self._pool.execute(_STORE, conversation, person, draft.key, sealed, now)
-        await with_timeout(ANSWER_SECONDS, query)
+        parameters = conversation, person, draft.key, sealed, draft.about, now
+        await with_timeout(ANSWER_SECONDS, self._pool.execute(_STORE, *parameters))
 
     async def begin(self, answer: GivenAnswer, person: bytes, now: datetime) -> None:
         """Note that an answer is about to be given to the gateway, before it is."""
@@ -91,14 +115,15 @@ class AnswerStore:
         return GivenAnswer(row["key"], conversation, row["covers"], body)
 
 
-_FIND = "select key, text from desk.draft where conversation = $1 and person = $2"
+_FIND = "select key, text, about from desk.draft where conversation = $1 and person = $2"
 
 _STORE = """
-insert into desk.draft (conversation, person, key, text, written_at)
-select $1, $2, $3, $4, $5 where not exists (
+insert into desk.draft (conversation, person, key, text, about, written_at)
+select $1, $2, $3, $4, $5, $6 where not exists (
     select from desk.answer where key = $3 and message is not null)
 on conflict (conversation, person) do update
-    set key = excluded.key, text = excluded.text, written_at = excluded.written_at
+    set key = excluded.key, text = excluded.text, about = excluded.about,
+        written_at = excluded.written_at
 """
 
 _BEGIN = """

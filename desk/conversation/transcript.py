@@ -1,7 +1,7 @@
 """The transcript of a conversation: messages, notes and what happened beside them. Pure."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -16,6 +16,8 @@ NO_ANSWERS = frozenset({"reaction"})
 """Types of messages that are no answer, as the gateway counts them."""
 POSTKAMER = ("automated", "postkamer")
 """Kind and id of the author of automatic texts, which answer nobody and count for no `ifLast`."""
+QUOTABLE = timedelta(days=30)
+"""Age up to which a message can be quoted, unless a municipality chose otherwise."""
 SHOWN_STEPS = frozenset({"transferred", "closed", "reopened", "linked", "care", "decided"})
 
 Kind = Literal["message", "note", "step", "day"]
@@ -41,15 +43,17 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     quotes: Message | None = None
     """Message that this one quotes, if it is in this conversation."""
     reactions: tuple[str, ...] = ()
+    own_reaction: str = ""
+    """Emoji with which we reacted."""
 
 
 def build_transcript(messages: Sequence[Message], dossier: Dossier) -> list[Entry]:
     """Return the rows of a conversation, oldest first, with a row for each new day."""
-    by_wamid = {wamid: each for each in messages if (wamid := _wamid(each))}
-    reactions = _reactions(messages, by_wamid)
+    references = _References(messages)
+    reactions = _reactions(messages, references)
     rows = [
         *(
-            _message_row(each, by_wamid, reactions.get(each.id, ()))
+            _message_row(each, references, reactions.get(each.id, {}))
             for each in messages
             if each.type not in NO_ANSWERS
         ),
@@ -80,6 +84,15 @@ def last_sequence(messages: Iterable[Message]) -> int:
     return max((each.sequence for each in messages), default=0)
 
 
+def find_message(messages: Iterable[Message], id: UUID | None) -> Message | None:
+    return next((each for each in messages if each.id == id), None)
+
+
+def can_be_quoted(message: Message, now: datetime) -> bool:
+    """Return True for a message of the citizen that the gateway still knows."""
+    return message.direction == "in" and now - message.received_at < QUOTABLE
+
+
 def is_inline_picture(file: File) -> bool:
     """Return True for a file that a browser may show as a picture: its type holds no script."""
     return file.state == "available" and _type_of(file) in INLINE_PICTURES
@@ -93,26 +106,46 @@ def _type_of(file: File) -> str:
     return file.mime_type.partition(";")[0].strip().lower()
 
 
-def _message_row(
-    message: Message, by_wamid: dict[str, Message], reactions: tuple[str, ...]
-) -> Entry:
-    raw = message.raw if isinstance(message.raw, dict) else {}
-    context = raw.get("context")
-    quoted = context.get("id") if isinstance(context, dict) else None
+class _References:
+    """Messages of a conversation, by what others name them with: a citizen's message by the wamid,
+    ours by our id."""
+
+    def __init__(self, messages: Iterable[Message]) -> None:
+        messages = list(messages)
+        self._by_id = {each.id: each for each in messages}
+        self._by_wamid = {wamid: each for each in messages if (wamid := _wamid(each))}
+
+    def find(self, message: Message, member: str, name: str) -> Message | None:
+        """Return the message that this one names in `member` of Meta's item, or by our id."""
+        if message.reply_to:
+            return self._by_id.get(message.reply_to)
+        named = _raw_member(message, member).get(name)
+        return self._by_wamid.get(named) if isinstance(named, str) else None
+
+
+def _message_row(message: Message, references: _References, reactions: dict[str, str]) -> Entry:
     return Entry(
         kind="message",
         at=message.received_at,
         is_ours=message.direction == "out",
         message=message,
-        place=_place_in(raw),
-        quotes=by_wamid.get(quoted) if isinstance(quoted, str) else None,
-        reactions=reactions,
+        place=_place_in(message.raw if isinstance(message.raw, dict) else {}),
+        quotes=references.find(message, "context", "id"),
+        reactions=tuple(filter(None, reactions.values())),
+        own_reaction=reactions.get("out", ""),
     )
+
+
+def _raw_member(message: Message, name: str) -> dict[str, Any]:
+    """Return a member of Meta's item; an empty one if it has none of that form."""
+    raw = message.raw if isinstance(message.raw, dict) else {}
+    member = raw.get(name)
+    return member if isinstance(member, dict) else {}
 
 
 def _wamid(message: Message) -> str:
     raw = message.raw if isinstance(message.raw, dict) else {}
-    id = raw.get("id")
+    id = message.wamid or raw.get("id")
     return id if isinstance(id, str) else ""
 
 
@@ -126,20 +159,17 @@ def _place_in(raw: dict[str, Any]) -> Place | None:
         return None
 
 
-def _reactions(
-    messages: Iterable[Message], by_wamid: dict[str, Message]
-) -> dict[UUID, tuple[str, ...]]:
-    """Return the reactions to each message; a later one of the same sender replaces theirs."""
+def _reactions(messages: Iterable[Message], references: _References) -> dict[UUID, dict[str, str]]:
+    """Return the reactions to each message, by direction; a later one of the same side replaces
+    theirs. One that did not go is none."""
     found: dict[UUID, dict[str, str]] = {}
     for each in messages:
-        raw = each.raw if isinstance(each.raw, dict) else {}
-        reaction = raw.get("reaction") if each.type in NO_ANSWERS else None
-        if not isinstance(reaction, dict):
+        if each.type not in NO_ANSWERS or each.status == "failed":
             continue
-        target = by_wamid.get(str(reaction.get("message_id", "")))
-        if target:
-            found.setdefault(target.id, {})[each.direction] = str(reaction.get("emoji", ""))
-    return {id: tuple(filter(None, each.values())) for id, each in found.items()}
+        emoji = each.text if each.reply_to else _raw_member(each, "reaction").get("emoji", "")
+        if target := references.find(each, "reaction", "message_id"):
+            found.setdefault(target.id, {})[each.direction] = str(emoji)
+    return found
 
 
 def _with_days(rows: Iterable[Entry]) -> Iterable[Entry]:

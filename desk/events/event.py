@@ -48,6 +48,8 @@ class EventData(msgspec.Struct, frozen=True, rename="camel"):
     tags: tuple[str, ...] = ()
     due: date | None = None
     care: Text = ""
+    nth: int = 0
+    """Number of a care alarm."""
     assignee: Text = ""
     zaak: Text = ""
     outcome: str | None = None

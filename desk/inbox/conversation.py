@@ -15,6 +15,8 @@ NAME_CHARACTERS = 80
 EMPLOYEE = "employee"
 ARRIVED = frozenset({"sent", "delivered", "read", "played"})
 DOUBTFUL = frozenset({"failed", "unknown"})
+ANSWERS_NOTHING = -1
+"""Sequence number up to which a reaction answers: its citizen waits as before."""
 
 
 class Content(msgspec.Struct, frozen=True):
@@ -206,7 +208,7 @@ def _note_status(conversation: Conversation, event: Event) -> Conversation:
     """Note what became of an answer. Only a person answers; what did not arrive answers nothing,
     so that its citizen waits."""
     status = event.data.status
-    if event.data.author.kind != EMPLOYEE:
+    if event.data.author.kind != EMPLOYEE or event.covers == ANSWERS_NOTHING:
         return conversation
     if status in ARRIVED:
         return answer(conversation, event.data.at or event.time, event.covers)

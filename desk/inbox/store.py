@@ -8,6 +8,8 @@ import msgspec
 
 from desk.access import Access
 from desk.events.event import Event
+from desk.inbox.alarms import apply_alarms
+from desk.inbox.changed import Changed, announce
 from desk.inbox.conversation import Content, Conversation, apply_event
 from desk.inbox.filters import CONDITIONS, FILTERS, ORDER, Filter
 from services import event_types
@@ -19,20 +21,9 @@ from services.tasks import with_timeout
 
 PAGE = 50
 """Conversations of one page of a list: some three screens."""
-CHANNEL = "desk"
-"""Channel on which PostgreSQL tells of changed conversations."""
 
 _content = msgspec.msgpack.Decoder(Content)
 _encode = msgspec.msgpack.Encoder().encode
-
-
-class Changed(msgspec.Struct, frozen=True):
-    """News that a conversation has changed; it quotes nothing of it."""
-
-    id: str
-    source: str
-    departments: tuple[str, ...]
-    """The departments that have it, and had it before."""
 
 
 class WaitingCount(msgspec.Struct, frozen=True):
@@ -61,6 +52,7 @@ class ConversationStore:
                 if changed := apply_event(after.get(id), event):
                     after[id] = changed
             await _write(connection, known, after)
+            await apply_alarms(connection, fresh)
 
     async def list(
         self, access: Access, filter: Filter, end_of_today: datetime, page: int = 0
@@ -108,7 +100,7 @@ class ConversationStore:
             if row is None or has_it != instead_of or to == instead_of:
                 return has_it
             await connection.execute(_ASSIGN, id, _seal_person(to))
-            await _tell(connection, Changed(id, row["source"], (row["department"],)))
+            await announce(connection, Changed(id, row["source"], (row["department"],)))
             return to
 
 
@@ -145,13 +137,7 @@ async def _write(
         await connection.executemany(_UPSERT, [_row(each) for each in changed])
     for each in changed:
         departments = {each.department, known.get(each.id, each).department}
-        await _tell(connection, Changed(each.id, each.source, tuple(sorted(departments))))
-
-
-async def _tell(connection: Connection, news: Changed) -> None:
-    await connection.execute(
-        "select pg_notify($1, $2)", CHANNEL, msgspec.json.encode(news).decode()
-    )
+        await announce(connection, Changed(each.id, each.source, tuple(sorted(departments))))
 
 
 def _row(conversation: Conversation) -> list[Any]:

@@ -35,6 +35,17 @@ create table desk.event (
 );
 create index event_received on desk.event (received_at);
 
+-- Alarms about citizens in danger, where the desk is a destination of care. The conversation may be
+-- at a department of another system.
+create table desk.alarm (
+    conversation text primary key,
+    source text not null,               -- the municipality's, as in desk.conversation
+    care text not null,                 -- kind of danger; '' if its department is confidential
+    nth integer not null,               -- number of the alarm
+    at timestamptz not null
+);
+create index alarm_at on desk.alarm (at);
+
 -- People who are logged in. The browser has a random value, the table its hash.
 create table desk.session (
     id bytea primary key check (length(id) = 32),
@@ -59,6 +70,7 @@ create table desk.draft (
     person bytea not null,              -- hash of the employee's name
     key uuid not null,                  -- idempotency key of the answer: sent twice, it goes once
     text bytea not null,                -- sealed
+    about uuid,                         -- message that it quotes
     written_at timestamptz not null,
     primary key (conversation, person)
 );
@@ -69,7 +81,8 @@ create table desk.answer (
     key uuid primary key,               -- idempotency key
     conversation text not null,
     person bytea not null,
-    covers bigint not null,             -- sequence of the newest message that its writer saw
+    covers bigint not null,             -- sequence of the newest message that its writer saw;
+                                        -- -1 for a reaction, which answers nothing
     body bytea not null,                -- as the gateway got it, until it is known to have it; sealed
     message uuid,                       -- null: it is not known if the gateway took it
     given_at timestamptz not null
@@ -77,6 +90,15 @@ create table desk.answer (
 create index answer_message on desk.answer (message);
 create index answer_conversation on desk.answer (conversation);
 create index answer_given on desk.answer (given_at);
+
+-- Reasons for which employees read what asks for one, until their session ends.
+create table desk.reason (
+    session bytea not null references desk.session on delete cascade,
+    conversation text not null,
+    reason bytea not null,              -- sealed
+    given_at timestamptz not null,
+    primary key (session, conversation)
+);
 
 -- Texts that employees begin an answer with.
 create table desk.standard_answer (
@@ -91,7 +113,8 @@ create table desk.standard_answer (
 create index standard_answer_source on desk.standard_answer (source);
 
 grant select, insert, update, delete
-    on desk.conversation, desk.event, desk.session, desk.draft, desk.answer, desk.standard_answer
+    on desk.conversation, desk.event, desk.alarm, desk.session, desk.draft, desk.answer, desk.reason,
+    desk.standard_answer
     to postkamer_desk;
 
 create or replace function sealing.key_holders(ids bytea[]) returns table (id bytea, holder text)
@@ -134,5 +157,6 @@ select distinct key, holder from (
     union all select sealing.key_of(person), 'desk.session' as holder from desk.session
     union all select sealing.key_of(text), 'desk.draft' as holder from desk.draft
     union all select sealing.key_of(body), 'desk.answer' as holder from desk.answer
+    union all select sealing.key_of(reason), 'desk.reason' as holder from desk.reason
 ) sealed where key in (select unnest(ids));
 end;

@@ -8,9 +8,16 @@ from uuid import UUID
 
 from aiohttp import web
 
+from desk.access import Access
 from desk.inbox.conversation import Conversation
 from desk.pages.conversation import PATH
-from desk.pages.conversation_view import ConversationViews, done, refusal_words, session_of
+from desk.pages.conversation_view import (
+    ConversationViews,
+    Typed,
+    done,
+    refusal_words,
+    session_of,
+)
 from desk.pages.forms import Form, read_form
 from desk.postkamer.client import Refused
 from desk.postkamer.gateway import CommandStatus, Gateway
@@ -21,14 +28,14 @@ DONE, FAILED = "done", "failed"
 ATTEMPTS, PAUSE_SECONDS = 12, 0.25
 """Looks at a command, three seconds together: the router decides within one. Later the page shows
 it all the same."""
-Body = Callable[[Conversation, Form], dict[str, Any]]
+Body = Callable[[Conversation, Form, Access], dict[str, Any]]
 
 
-def _note(_: Conversation, form: Form) -> dict[str, Any]:
+def _note(_: Conversation, form: Form, __: Access) -> dict[str, Any]:
     return {"text": form.text("note")}
 
 
-def _transfer(conversation: Conversation, form: Form) -> dict[str, Any]:
+def _transfer(conversation: Conversation, form: Form, __: Access) -> dict[str, Any]:
     return {
         "department": form.text("department"),
         "reason": form.text("reason"),
@@ -36,21 +43,26 @@ def _transfer(conversation: Conversation, form: Form) -> dict[str, Any]:
     }
 
 
-def _close(_: Conversation, form: Form) -> dict[str, Any]:
+def _close(_: Conversation, form: Form, __: Access) -> dict[str, Any]:
     given = {"outcome": form.text("outcome"), "reason": form.text("reason")}
     return {name: value for name, value in given.items() if value}
 
 
-def _reopen(_: Conversation, form: Form) -> dict[str, Any]:
+def _reopen(_: Conversation, form: Form, __: Access) -> dict[str, Any]:
     return {"reason": form.text("reason")}
 
 
-def _link(_: Conversation, form: Form) -> dict[str, Any]:
+def _link(_: Conversation, form: Form, __: Access) -> dict[str, Any]:
     return {"zaak": form.text("zaak").strip()}
 
 
-def _confirm(_: Conversation, form: Form) -> dict[str, Any]:
+def _confirm(_: Conversation, form: Form, __: Access) -> dict[str, Any]:
     return {}
+
+
+def _settle(_: Conversation, form: Form, access: Access) -> dict[str, Any]:
+    given = {each: form.text(each).strip() for each in ("message", "seen", "reason")}
+    return given | {"author": {"kind": "employee", "id": access.person}}
 
 
 VERBS: Mapping[str, Body] = {
@@ -60,6 +72,7 @@ VERBS: Mapping[str, Body] = {
     "reopen": _reopen,
     "link": _link,
     "confirm": _confirm,
+    "settle": _settle,
 }
 """Verb of the API -> its body, of the fields of a form."""
 
@@ -92,36 +105,37 @@ class ChangePages:
         access = session_of(visit).access
         if not access.may_answer:
             raise Refused(403, "", {})
-        has_it = await self._views.store.assign(
+        has_it = await self._views.stores.conversations.assign(
             conversation.id, access, to=to, instead_of=form.text("assignee")
         )
         if has_it == to:
-            return done(conversation)
-        return await self._views.page(visit, conversation, status=409, trouble="take.late")
+            return done(visit, conversation)
+        return await self._views.page(visit, conversation, 409, Typed("take.late"))
 
     async def _change(self, request: web.Request, visit: Visit, verb: str) -> web.Response:
         """POST …/{verb}: a command of the API, once for each form that was drawn."""
         conversation, form = await self._views.find(request, visit), await read_form(request)
         key, token = form.id("key"), session_of(visit).tokens.access_token
         if key is None:
-            return await self._views.page(visit, conversation, status=400, trouble="change.refused")
-        body = VERBS[verb](conversation, form)
+            return await self._views.page(visit, conversation, 400, Typed("change.refused"))
+        body = VERBS[verb](conversation, form, session_of(visit).access)
         try:
             id = await self._gateway.change(token, key, conversation.id, verb, body)
-            fate = await self._await_fate(token, id)
+            fate = await await_fate(self._gateway, token, id)
         except Refused as refused:
             trouble = refusal_words(refused.code, "change.refused")
-            return await self._views.page(visit, conversation, status=409, trouble=trouble)
+            return await self._views.page(visit, conversation, 409, Typed(trouble))
         if fate.status == FAILED:
             trouble = refusal_words(fate.code, "change.refused")
-            return await self._views.page(visit, conversation, status=409, trouble=trouble)
-        return done(conversation)
+            return await self._views.page(visit, conversation, 409, Typed(trouble))
+        return done(visit, conversation)
 
-    async def _await_fate(self, token: str, id: UUID) -> CommandStatus:
-        """Return what became of a command: the router has the last word, a moment later."""
-        for _ in range(ATTEMPTS):
-            fate = await self._gateway.status(token, id)
-            if fate.status in (FAILED, DONE):
-                break
-            await asyncio.sleep(PAUSE_SECONDS)
-        return fate
+
+async def await_fate(gateway: Gateway, token: str, id: UUID) -> CommandStatus:
+    """Return what became of a command: the router has the last word, a moment later."""
+    for _ in range(ATTEMPTS):
+        fate = await gateway.status(token, id)
+        if fate.status in (FAILED, DONE):
+            break
+        await asyncio.sleep(PAUSE_SECONDS)
+    return fate

@@ -1,10 +1,14 @@
-"""The page of one conversation, and the part of it that an open page fetches again."""
+"""The page of one conversation, the part of it that an open page fetches again, and the question
+why it is read."""
 
 from aiohttp import web
 
-from desk.pages.conversation_view import ConversationViews
+from desk.conversation.reasons import COMMON, OTHER, reason_text
+from desk.pages.conversation_view import ConversationViews, done, session_of
+from desk.pages.forms import read_form
 from desk.web.gate import Gate
 from desk.web.site import Visit
+from desk.web.words import words_in
 from services.ids import parse_uuid
 
 PATH = "/conversations/{id}"
@@ -19,14 +23,28 @@ class ConversationPages:
         return [
             web.get(PATH, self._gate.require(self._show), allow_head=False),
             web.get(f"{PATH}/messages", messages, allow_head=False),
+            web.post(f"{PATH}/reason", self._gate.require(self._give_reason)),
         ]
 
     async def _show(self, request: web.Request, visit: Visit) -> web.Response:
-        """GET /conversations/{id}?standard=: the page, with a standard answer to begin with."""
+        """GET /conversations/{id}?standard=&opening=: the page, with a standard answer to begin
+        with. An `opening` says that it was open before."""
         conversation = await self._views.find(request, visit)
         standard = parse_uuid(request.query.get("standard", ""))
         return await self._views.page(visit, conversation, insert=standard)
 
     async def _show_messages(self, request: web.Request, visit: Visit) -> web.Response:
-        """GET /conversations/{id}/messages: what is said."""
+        """GET /conversations/{id}/messages?opening=: what is said."""
         return await self._views.messages(visit, await self._views.find(request, visit))
+
+    async def _give_reason(self, request: web.Request, visit: Visit) -> web.Response:
+        """POST …/reason: say why the conversation is read, which the record has in Dutch."""
+        conversation, form = await self._views.find(request, visit), await read_form(request)
+        chosen, explanation = form.text("why"), form.text("explanation")
+        words = words_in("nl")(f"reason.{chosen}") if chosen in COMMON else ""
+        reason = reason_text(words, explanation) if chosen in (*COMMON, OTHER) else ""
+        if not reason:
+            return self._views.ask_reason(visit, conversation, "reason.missing", explanation)
+        session = session_of(visit).id
+        await self._views.stores.reasons.store(session, conversation.id, reason, visit.now)
+        return done(visit, conversation)

@@ -1,18 +1,22 @@
 """One conversation as an employee sees it: loaded from the record with their own token."""
 
-import asyncio
-from datetime import timedelta
-from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from aiohttp import web
 
+from desk.access import Access
 from desk.conversation.answers import MAX_CHARACTERS, AnswerStore, Draft
-from desk.conversation.standard_answers import StandardAnswerStore, fill
+from desk.conversation.reader import RECORD_LAG, ConversationReader, Expected
+from desk.conversation.reasons import COMMON, ReasonStore
+from desk.conversation.reasons import MAX_CHARACTERS as REASON_CHARACTERS
+from desk.conversation.standard_answers import StandardAnswer, StandardAnswerStore, fill
 from desk.conversation.transcript import (
     build_transcript,
+    can_be_quoted,
     citizen_name,
+    find_message,
     is_inline_picture,
     is_inline_sound,
     last_answer,
@@ -21,34 +25,43 @@ from desk.conversation.transcript import (
 from desk.inbox.conversation import Conversation
 from desk.inbox.store import ConversationStore
 from desk.login.sessions import Session
-from desk.postkamer.archive import Archive
+from desk.postkamer.archive import REASON_MISSING, Look
 from desk.postkamer.client import Refused
 from desk.postkamer.gateway import Gateway
-from desk.postkamer.record import Dossier, Message
 from desk.web.site import Site, Visit
-from services import clock
 from services.ids import CONVERSATION
 
-ATTEMPTS, PAUSE_SECONDS = 8, 0.4
-"""Looks at a record that is behind, some three seconds together: mostly it is half a second."""
-RECORD_LAG = timedelta(minutes=5)
-"""Age of an event after which the record has it: it alarms when it is that far behind."""
-MAX_PAGES = 10
-"""Pages of messages that are shown: 2,000 messages, more than a year of a talkative citizen."""
+EMOJI = {"thumb": "👍", "heart": "❤️", "hands": "🙏", "smile": "😀", "sad": "😢"}
+"""Key of words -> reaction. A few that any citizen understands; WhatsApp takes each."""
+
+
+class Typed(msgspec.Struct, frozen=True):
+    """Fields of a form that was not taken, to be shown again, and the key of the words that say
+    why."""
+
+    trouble: str = ""
+    text: str | None = None
+    caption: str = ""
+
+
+NOTHING = Typed()
+
+
+class Stores(msgspec.Struct, frozen=True):
+    """Tables of the desk about conversations."""
+
+    conversations: ConversationStore
+    answers: AnswerStore
+    standard: StandardAnswerStore
+    reasons: ReasonStore
 
 
 class ConversationViews:
     def __init__(
-        self,
-        site: Site,
-        store: ConversationStore,
-        answers: AnswerStore,
-        standard: StandardAnswerStore,
-        archive: Archive,
-        gateway: Gateway,
+        self, site: Site, stores: Stores, reader: ConversationReader, gateway: Gateway
     ) -> None:
-        self.site, self.store, self.answers, self.standard = site, store, answers, standard
-        self._archive, self._gateway = archive, gateway
+        self.site, self.stores = site, stores
+        self._reader, self._gateway = reader, gateway
 
     async def find(self, request: web.Request, visit: Visit) -> Conversation:
         """Return the conversation of a request. Raises Refused, as the archive does, if there is
@@ -56,7 +69,7 @@ class ConversationViews:
         id = request.match_info["id"]
         found = None
         if CONVERSATION.fullmatch(id):
-            found = await self.store.find(id, session_of(visit).access)
+            found = await self.stores.conversations.find(id, session_of(visit).access)
         if found is None:
             raise Refused(404, "", {})
         return found
@@ -65,23 +78,21 @@ class ConversationViews:
         self,
         visit: Visit,
         conversation: Conversation,
-        *,
         status: int = 200,
-        text: str | None = None,
+        typed: Typed = NOTHING,
         insert: UUID | None = None,
-        trouble: str = "",
     ) -> web.Response:
-        """Return the page, with a text that could not be sent and why, or with a standard answer
-        in what is being written."""
-        session = session_of(visit)
+        """Return the page, with what could not be sent and why, or with a standard answer in what
+        is being written; or the question why it is read, if its department asks that."""
         shown = await self._load(visit, conversation)
-        draft = await self.answers.find_draft(conversation.id, session.person_key)
-        words = draft.text if text is None else text
-        standard = await self.standard.list(session.access, conversation.department)
+        if shown is None:
+            return self.ask_reason(visit, conversation)
+        session = session_of(visit)
+        draft = await self.stores.answers.find_draft(conversation.id, session.person_key)
+        words = draft.text if typed.text is None else typed.text
+        standard = await self.stores.standard.list(session.access, conversation.department)
         chosen = next((each for each in standard if each.id == insert), None)
-        if chosen:
-            values = shown["citizen"], session.access.person, session.access.tenant.name
-            words = f"{words}\n{fill(chosen.text, *values)}".strip()[:MAX_CHARACTERS]
+        words = _with_standard(words, chosen, shown["citizen"], session.access)
         targets = []
         if session.access.may_answer:
             targets = await self._gateway.departments(session.tokens.access_token)
@@ -90,75 +101,80 @@ class ConversationViews:
             "conversation.html",
             status,
             **shown,
-            draft=Draft(draft.key, words),
-            unsure=await self.answers.find_unsure(conversation.id, session.person_key),
+            draft=Draft(draft.key, words, draft.about),
+            quoted=find_message(shown["messages"], draft.about),
             standard=standard,
             targets=[each for each in targets if each.id != conversation.department],
-            trouble=trouble,
+            typed=typed,
             max_characters=MAX_CHARACTERS,
         )
 
+    def ask_reason(
+        self, visit: Visit, conversation: Conversation, trouble: str = "", explanation: str = ""
+    ) -> web.Response:
+        """Return the page that asks why the conversation is read; it shows nothing of it."""
+        return self.site.page(
+            visit,
+            "reason.html",
+            400 if trouble else 200,
+            conversation=conversation,
+            reasons=COMMON,
+            trouble=trouble,
+            explanation=explanation,
+            max_characters=REASON_CHARACTERS,
+        )
+
     async def messages(self, visit: Visit, conversation: Conversation) -> web.Response:
-        """Return what is said, as an open page fetches it again."""
+        """Return what is said, as an open page fetches it again. Once its reason has ended the
+        browser is to load the page, which asks for one."""
         shown = await self._load(visit, conversation)
+        if shown is None:
+            return web.Response(headers={"HX-Refresh": "true", "Cache-Control": "no-store"})
         return self.site.page(visit, "conversation_messages.html", **shown)
 
-    async def _load(self, visit: Visit, conversation: Conversation) -> dict[str, Any]:
+    async def _load(self, visit: Visit, conversation: Conversation) -> dict[str, Any] | None:
         """Return what is on the record: with the employee's own token, so that it is on the record
-        that they looked."""
+        that they looked. None if the archive first wants to know why they do."""
         session = session_of(visit)
-        token = session.tokens.access_token
-        dossier, messages = await self._read(token, conversation)
+        reason = await self.stores.reasons.find(session.id, conversation.id, visit.now)
+        look = Look(visit.opening, reason)
+        try:
+            dossier, messages = await self._reader.read(
+                session.tokens.access_token, conversation.id, look, _expected(conversation, visit)
+            )
+        except Refused as refused:
+            if refused.code == REASON_MISSING:
+                return None
+            raise
+        unsure = await self.stores.answers.find_unsure(conversation.id, session.person_key)
         return {
             "access": session.access,
             "conversation": conversation,
             "citizen": conversation.content.name or citizen_name(messages),
             "picture": is_inline_picture,
             "sound": is_inline_sound,
+            "can_be_quoted": can_be_quoted,
+            "emoji": EMOJI,
             "dossier": dossier,
+            "messages": messages,
+            "unsure": unsure,
             "rows": build_transcript(messages, dossier),
             "last_answer": last_answer(messages),
             "covers": last_sequence(messages),
         }
 
-    async def _read(self, token: str, conversation: Conversation) -> tuple[Dossier, list[Message]]:
-        """Return what the record has. It may be a moment behind the event that brought the
-        employee here, so this waits for the message that the event told of. Each look is on the
-        record, so what was seen is not asked for again."""
-        dossier = await self._dossier(token, conversation)
-        messages = await self._messages_after(token, conversation.id, 0)
-        for _ in range(ATTEMPTS):
-            if last_sequence(messages) >= conversation.message_sequence:
-                break
-            await asyncio.sleep(PAUSE_SECONDS)
-            seen = last_sequence(messages)
-            messages += await self._messages_after(token, conversation.id, seen)
-        return dossier, messages
 
-    async def _dossier(self, token: str, conversation: Conversation) -> Dossier:
-        for _ in range(ATTEMPTS):
-            try:
-                return await self._archive.dossier(token, conversation.id)
-            except Refused as refused:
-                if refused.status != HTTPStatus.NOT_FOUND or not _is_new(conversation):
-                    raise
-            await asyncio.sleep(PAUSE_SECONDS)
-        return await self._archive.dossier(token, conversation.id)
-
-    async def _messages_after(self, token: str, id: str, first: int) -> list[Message]:
-        messages: list[Message] = []
-        after: int | None = first
-        for _ in range(MAX_PAGES):
-            if after is None:
-                break
-            page, after = await self._archive.messages(token, id, after)
-            messages += page
-        return messages
+def _expected(conversation: Conversation, visit: Visit) -> Expected:
+    is_new = visit.now - conversation.last_at < RECORD_LAG
+    return Expected(conversation.message_sequence, is_new)
 
 
-def _is_new(conversation: Conversation) -> bool:
-    """Return True if the record may not have the conversation yet."""
-    return clock.now() - conversation.last_at < RECORD_LAG
+def _with_standard(words: str, chosen: StandardAnswer | None, citizen: str, access: Access) -> str:
+    """Return what is being written, with a standard answer after it."""
+    if chosen is None:
+        return words
+    filled = fill(chosen.text, citizen, access.person, access.tenant.name)
+    return f"{words}\n{filled}".strip()[:MAX_CHARACTERS]
 
 
 def session_of(visit: Visit) -> Session:
@@ -167,9 +183,11 @@ def session_of(visit: Visit) -> Session:
     return visit.session
 
 
-def done(conversation: Conversation) -> web.Response:
-    """Send the browser back to the page, so that loading it again does nothing twice."""
-    return web.Response(status=303, headers={"Location": f"/conversations/{conversation.id}"})
+def done(visit: Visit, conversation: Conversation, place: str = "") -> web.Response:
+    """Send the browser back to the page, so that loading it again does nothing twice. For the
+    record it is the same opening."""
+    path = f"/conversations/{conversation.id}?opening={visit.opening}{place}"
+    return web.Response(status=303, headers={"Location": path})
 
 
 REFUSALS = {
@@ -180,6 +198,7 @@ REFUSALS = {
     "too_often": "change.too_often",
     "outcome_needed": "change.outcome_needed",
     "other_open": "change.other_open",
+    "not_in_doubt": "settle.known",
 }
 """Code of a refusal -> key of the words that explain it."""
 

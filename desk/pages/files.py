@@ -5,11 +5,13 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from desk.conversation.reasons import ReasonStore
 from desk.conversation.transcript import INLINE_PICTURES, INLINE_SOUND
+from desk.postkamer.archive import Look
 from desk.postkamer.client import PostkamerClient, Refused
 from desk.web.gate import Gate
 from desk.web.site import Visit
-from services.ids import parse_uuid
+from services.ids import CONVERSATION, parse_uuid
 
 PIECE_BYTES = 64 * 1024
 INLINE = frozenset((*INLINE_PICTURES, *INLINE_SOUND))
@@ -20,20 +22,22 @@ KEEP = "private, max-age=300"
 
 
 class FilePages:
-    def __init__(self, gate: Gate, archiver: PostkamerClient) -> None:
-        self._gate, self._archiver = gate, archiver
+    def __init__(self, gate: Gate, archiver: PostkamerClient, reasons: ReasonStore) -> None:
+        self._gate, self._archiver, self._reasons = gate, archiver, reasons
 
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/files/{id}", self._gate.require(self._show), allow_head=False)]
 
     async def _show(self, request: web.Request, visit: Visit) -> web.StreamResponse:
-        """GET /files/{id}: the file of a message, once a scanner has checked it."""
+        """GET /files/{id}?in=&opening=: the file of a message of a conversation, once a scanner has
+        checked it."""
         assert visit.session
         id = parse_uuid(request.match_info["id"])
         if id is None:
             raise Refused(404, "", {})
         token = visit.session.tokens.access_token
-        async with self._archiver.open_file(f"/v1/media/{id}", token) as source:
+        look = await self._look(request, visit)
+        async with self._archiver.open_file(f"/v1/media/{id}", token, look.headers) as source:
             if source.status != HTTPStatus.OK:
                 is_shown = source.status == HTTPStatus.UNAUTHORIZED or source.status >= 500
                 raise Refused(source.status if is_shown else HTTPStatus.NOT_FOUND, "", {})
@@ -43,6 +47,13 @@ class FilePages:
                 await response.write(piece)
             await response.write_eof()
         return response
+
+    async def _look(self, request: web.Request, visit: Visit) -> Look:
+        """Return the look at the page that shows the file, and the reason given for it."""
+        conversation, reason = request.query.get("in", ""), ""
+        if visit.session and CONVERSATION.fullmatch(conversation):
+            reason = await self._reasons.find(visit.session.id, conversation, visit.now)
+        return Look(visit.opening, reason)
 
 
 def _headers(given: Mapping[str, str], content_type: str) -> dict[str, str]:

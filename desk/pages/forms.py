@@ -15,6 +15,9 @@ class Form:
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self._fields = fields
 
+    def has(self, name: str) -> bool:
+        return name in self._fields
+
     def text(self, name: str) -> str:
         """Return a field; '' if it is not there. Line ends are those of WhatsApp."""
         value = self._fields.get(name, "")

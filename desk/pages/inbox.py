@@ -4,6 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
+from desk.inbox.alarms import AlarmStore
 from desk.inbox.filters import FILTERS, FIRST, Filter, parse_filter
 from desk.inbox.store import ConversationStore
 from desk.web.gate import Gate
@@ -15,8 +16,10 @@ MAX_PAGE = 200
 
 
 class InboxPages:
-    def __init__(self, gate: Gate, site: Site, store: ConversationStore) -> None:
-        self._gate, self._site, self._store = gate, site, store
+    def __init__(
+        self, gate: Gate, site: Site, store: ConversationStore, alarms: AlarmStore
+    ) -> None:
+        self._gate, self._site, self._store, self._alarms = gate, site, store, alarms
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -45,6 +48,7 @@ class InboxPages:
         counts: dict[Filter, int] = await self._store.count(access, end)
         return {
             "access": access,
+            "alarms": await self._alarms.list(access),
             "filters": FILTERS,
             "chosen": chosen,
             "conversations": conversations,

@@ -7,9 +7,9 @@ from aiohttp import web
 from desk.conversation.answers import GivenAnswer
 from desk.conversation.templates import MAX_VALUE, message_components, preview
 from desk.inbox.conversation import Conversation
-from desk.pages.answers import AnswerPages, build_answer
+from desk.pages.answers import AnswerPages, Failure, build_answer
 from desk.pages.conversation import PATH
-from desk.pages.conversation_view import ConversationViews, session_of
+from desk.pages.conversation_view import ConversationViews, Typed, done, session_of
 from desk.pages.forms import Form, read_form
 from desk.postkamer.client import Refused
 from desk.postkamer.gateway import Gateway
@@ -64,21 +64,40 @@ class TemplatePages:
         template = find_template(templates, form.text("name"), form.text("language"))
         if template is None or not template.is_fillable:
             raise Refused(404, "", {})
-        values = values_in(form, template)
-        key = form.id("key")
+        values, key = values_in(form, template), form.id("key")
+        failure = None
         if form.text("send") and key and all(values):
             content = template_content(template, values)
             given: GivenAnswer = build_answer(conversation, form, key, content)
-            return await self._answers.give(visit, conversation, given)
+            failure = await self._answers.give(visit, given)
+            if failure is None:
+                return done(visit, conversation)
+            if failure.is_unsure:
+                unsure = Typed(failure.trouble)
+                return await self._views.page(visit, conversation, failure.status, unsure)
+        return self._page(visit, conversation, template, form, failure)
+
+    def _page(
+        self,
+        visit: Visit,
+        conversation: Conversation,
+        template: Template,
+        form: Form,
+        failure: Failure | None,
+    ) -> web.Response:
+        """Return the page, with the values so far and why they were not sent. Who answered
+        meanwhile is known now, so that sending it again is on purpose."""
+        values = values_in(form, template)
         return self._site.page(
             visit,
             "template.html",
+            failure.status if failure else 200,
             conversation=conversation,
             chosen=template,
             values=values,
             parts=preview(template, values),
-            is_complete=all(values),
-            last_answer=form.text("last_answer"),
+            trouble=failure.trouble if failure else "",
+            last_answer=(failure and failure.last) or form.text("last_answer"),
             covers=form.number("covers"),
             max_value=MAX_VALUE,
         )

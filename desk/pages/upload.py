@@ -20,7 +20,8 @@ FILE = "file"
 
 
 class Upload(NamedTuple):
-    """The fields of a form, and the file after them, which is still on its way."""
+    """The fields of a form, and the file after them, which is still on its way; without a name if
+    none was chosen."""
 
     form: Form
     filename: str
@@ -45,7 +46,7 @@ async def read_upload(request: web.Request, form_token: str) -> Upload | None:
                 raise Refused(403, "", {})
             name = (part.filename or "")[-MAX_NAME:]
             kind = part.headers.get("Content-Type", "application/octet-stream")
-            return Upload(Form(fields), name, kind, _pieces(part)) if name else None
+            return Upload(Form(fields), name, kind, _pieces(part))
         content = await _read_field(part)
         if content is None:
             return None

@@ -97,14 +97,16 @@ class PostkamerClient:
         return self._judge(answer)
 
     @asynccontextmanager
-    async def open_file(self, path: str, token: str) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def open_file(
+        self, path: str, token: str, headers: Mapping[str, str]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Yield the answer with a file, whatever its status, to be read in pieces. Raises
         Unanswered."""
-        headers = {"Authorization": f"Bearer {token}"}
+        given = {"Authorization": f"Bearer {token}"} | dict(headers)
         response = None
         try:
             response = await self._http.get(
-                self._address + path, headers=headers, allow_redirects=False, timeout=FILE_TIMEOUT
+                self._address + path, headers=given, allow_redirects=False, timeout=FILE_TIMEOUT
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._unanswered(type(error).__name__) from error

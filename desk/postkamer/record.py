@@ -63,6 +63,9 @@ class Message(msgspec.Struct, frozen=True, rename="camel"):
     annotations: tuple[Annotation, ...] = ()
     care: str | None = None
     sent_at: datetime | None = None
+    wamid: str | None = None
+    reply_to: UUID | None = None
+    """Message that an outgoing message quotes or reacts to."""
     raw: Any = None
 
 

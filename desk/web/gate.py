@@ -4,6 +4,7 @@ in."""
 import hmac
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlencode
+from uuid import UUID
 
 import structlog
 from aiohttp import web
@@ -17,7 +18,9 @@ from desk.postkamer.client import Refused, Unanswered
 from desk.postkamer.gateway import Gateway
 from desk.web.security import FORM_TOKEN, form_token
 from desk.web.site import Site, Visit, language_of
+from desk.web.unsent_form import read_unsent
 from services import clock
+from services.ids import parse_uuid
 from services.postgres.database import is_transient
 
 TOUCH_SECONDS = 60.0
@@ -82,15 +85,26 @@ class Gate:
         if session and session.refresh_at <= now:
             session = await self._renew(session)
         if session is None:
-            return self._to_login(request)
+            return await self._show_unsent(request, self.visit(request)) or self._to_login(request)
         if is_use and (now - session.used_at).total_seconds() > TOUCH_SECONDS:
             await self._sessions.touch(session, now)
         token = form_token(cookie)
-        visit = Visit(language_of(request), now, request.path, session, token)
+        opening = await _opening_of(request)
+        visit = Visit(language_of(request), now, request.path, session, token, opening)
         judges = request.method == "POST" and not is_upload
         if judges and not await _has_form_token(request, visit.form_token):
-            return self._site.page(visit, "problem.html", 403, reason="problem.form")
+            unsent = await self._show_unsent(request, visit)
+            return unsent or self._site.page(visit, "problem.html", 403, reason="problem.form")
         return await handler(request, visit)
+
+    async def _show_unsent(self, request: Request, visit: Visit) -> web.Response | None:
+        """Return a page with what was typed, from which its writer can send it once they have
+        logged in and looked at it; None if nothing was typed. No other site can make a browser ask
+        for it (`same_origin_only`)."""
+        if fields := await read_unsent(request):
+            status = 403 if visit.session else 401
+            return self._site.page(visit, "unsent_form.html", status, fields=fields)
+        return None
 
     async def _renew(self, session: Session) -> Session | None:
         """Return the session with new tokens, or as it is while another process renews them; None
@@ -142,6 +156,15 @@ class Gate:
         if status != 404:
             log.error("desk.refused", status=refused.status, code=refused.code)
         return self._site.page(self.visit(request), "problem.html", status, reason=reason)
+
+
+async def _opening_of(request: Request) -> UUID:
+    """Return the opening of the page from which a request comes; a new one if it comes from
+    none."""
+    given = request.query.get("opening", "")
+    if request.content_type == "application/x-www-form-urlencoded":
+        given = str((await request.post()).get("opening", ""))
+    return parse_uuid(given) or clock.new_id()
 
 
 async def _has_form_token(request: Request, expected: str) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from aiohttp import web
@@ -46,6 +47,8 @@ class Visit(msgspec.Struct, frozen=True):
     path: str = "/"
     session: Session | None = None
     form_token: str = ""
+    opening: UUID = msgspec.field(default_factory=clock.new_id)
+    """Opening of the page that this request comes from; a new one if it comes from none."""
 
     @property
     def say(self) -> Say:
@@ -66,6 +69,7 @@ class Site:
             "stylesheets": STYLESHEETS,
             "new_key": lambda: str(clock.new_id()),
             "known_types": keys_under("type"),
+            "known_dangers": keys_under("danger"),
             "known_statuses": keys_under("status"),
             "known_refusals": keys_under("refused"),
         }

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 from aiohttp import web
 
-from desk.inbox.store import Changed
+from desk.inbox.changed import Changed
 from desk.web.gate import Gate
 from desk.web.site import Visit
 from services import metrics
@@ -88,11 +88,7 @@ class Stream:
             return problem_response(503, "Service Unavailable", "too many pages are open")
         assert visit.session
         access = visit.session.access
-
-        def is_reached(news: Changed) -> bool:
-            return any(access.reaches(news.source, each) for each in news.departments)
-
-        page = _Page(request.query.get("conversation", ""), is_reached)
+        page = _Page(request.query.get("conversation", ""), lambda news: news.concerns(access))
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)

@@ -119,4 +119,5 @@ def _named(department: Department) -> dict[str, Any]:
         "id": department.id,
         "name": department.name,
         "confidential": department.confidential,
+        "asksReason": department.ask_reason,
     }

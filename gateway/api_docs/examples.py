@@ -316,7 +316,12 @@ TEMPLATES: Json = {
     ],
 }
 
-_CIVIL_AFFAIRS: Json = {"id": "burgerzaken", "name": "Burgerzaken", "confidential": False}
+_CIVIL_AFFAIRS: Json = {
+    "id": "burgerzaken",
+    "name": "Burgerzaken",
+    "confidential": False,
+    "asksReason": False,
+}
 ACCESS: Json = {
     "tenant": {
         "id": "voorbeeldstad",
@@ -337,6 +342,7 @@ DEPARTMENTS: Json = {
             "id": "zorg-en-jeugd",
             "name": "Zorg en Jeugd",
             "confidential": True,
+            "asksReason": True,
             "yours": False,
             "openNow": False,
             "opensAt": "2026-11-30T08:00:00Z",

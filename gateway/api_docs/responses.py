@@ -156,6 +156,8 @@ class NamedDepartment(Shown):
     id: str
     name: str
     confidential: bool
+    asks_reason: bool
+    """True if the archive shows its content only for a reason (`Postkamer-Reason`)."""
 
 
 class TokenAccess(Shown):

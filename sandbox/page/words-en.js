@@ -77,6 +77,7 @@ export const en = {
   "works.m.yildiz": "Klantcontactcentrum, Burgerzaken and Openbare ruimte",
   "works.h.vos": "Zorg en jeugd (confidential)",
   "works.w.dekker": "Archive and privacy, for all departments",
+  "works.s.dewit": "Functional management",
 
   "desk.title": "The pigeonholes",
   "desk.ita": "Tasks, as in ITA (Dutch)",

@@ -77,6 +77,7 @@ export const nl = {
   "works.m.yildiz": "Klantcontactcentrum, Burgerzaken en Openbare ruimte",
   "works.h.vos": "Zorg en jeugd (vertrouwelijk)",
   "works.w.dekker": "Archief en privacy, voor alle afdelingen",
+  "works.s.dewit": "Functioneel beheer",
 
   "desk.title": "De postvakken",
   "desk.ita": "Contactverzoeken, zoals ITA",

@@ -146,6 +146,19 @@ class Configuration(ConfigModel):
         """Return the departments of a municipality that are not confidential."""
         return self._ordinary_departments.get(tenant, frozenset())
 
+    @cached_property
+    def _asking_departments(self) -> dict[str, frozenset[str]]:
+        return {
+            tenant.id: frozenset(
+                d.id for d in self.departments if d.tenant == tenant.id and d.ask_reason
+            )
+            for tenant in self.tenants
+        }
+
+    def asking_departments(self, tenant: str) -> frozenset[str]:
+        """Return the departments of a municipality that ask why their content is read."""
+        return self._asking_departments.get(tenant, frozenset())
+
     def opening_hours(self) -> dict[tuple[str, str], Hours]:
         """Compile the opening hours of each department, with the closings that hold for it."""
         return {

@@ -131,6 +131,8 @@ class Department(ConfigModel):
     confidential: bool = False
     """True if events say only that something happened; authorised callers ask the archive for the
     content."""
+    ask_reason: bool = False
+    """True if the archive shows its content only for a reason, which goes on the record."""
     public_name: str = Field(default="", max_length=200)
     """Name for citizens, instead of `name`."""
     escalate_to: str = ""
@@ -144,6 +146,14 @@ class Department(ConfigModel):
     it is the same as `name`."""
     register_kind: Literal["afdeling", "groep"] = "afdeling"
     """Kind of unit in that register."""
+
+    @model_validator(mode="after")
+    def _check_ask_reason(self) -> Self:
+        if self.ask_reason and not self.confidential:
+            raise PydanticCustomError(
+                "ask_reason", "ask_reason goes with confidential: else events have the content"
+            )
+        return self
 
     @property
     def called(self) -> str:

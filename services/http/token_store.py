@@ -165,6 +165,10 @@ class TokenStore:
         """Return True if the configuration calls this department confidential now."""
         return self._config is not None and self._config.confidential(tenant, [department])
 
+    def asking_departments(self, tenant: str) -> Set[str]:
+        """Return the departments of a municipality that ask why their content is read."""
+        return self._config.asking_departments(tenant) if self._config else frozenset()
+
     async def authenticate(self, token: str, now: datetime) -> Rights | None:
         """Return the rights of a token of ours, or of an identity provider; None if it is not
         valid. Raises TokensUnavailable or KeysUnavailable if that is unknown."""

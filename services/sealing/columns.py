@@ -19,7 +19,7 @@ CONVERSATION, CONSENT, CONTENT, ACTION = "conversation", "consent", "content", "
 UPLOAD, PROVIDER_ID = "upload", "provider id"
 SENT, SECRET = "sent", "secret"
 DESK_CONVERSATION, DESK_SESSION = "desk conversation", "desk session"
-DESK_DRAFT, DESK_ANSWER = "desk draft", "desk answer"
+DESK_DRAFT, DESK_ANSWER, DESK_REASON = "desk draft", "desk answer", "desk reason"
 DESK_ATTEMPT = "desk attempt"
 """Use of the cookie with an attempt to log in at the desk."""
 FINGERPRINT = "fingerprint"
@@ -58,6 +58,7 @@ SEALED_COLUMNS = {
     "desk.session.person": DESK_SESSION,
     "desk.draft.text": DESK_DRAFT,
     "desk.answer.body": DESK_ANSWER,
+    "desk.reason.reason": DESK_REASON,
 }
 """Column -> use, under the key of a day. The function sealing.key_holders() reads each of them."""
 NAME_COLUMNS = {

@@ -28,11 +28,18 @@ function focusOn(selector) {
   if (found) found.focus();
 }
 
+function writeOn() {
+  const box = document.getElementById("text");
+  box?.focus();
+  box?.setSelectionRange(box.value.length, box.value.length);
+}
+
 const KEYS = {
   j: () => move(1),
   k: () => move(-1),
   i: () => location.assign("/inbox"),
-  a: () => focusOn("#text"),
+  a: writeOn,
+  r: () => [...document.querySelectorAll("button[name=quote][form=answer]")].pop()?.click(),
   t: () => document.querySelector("form[data-key=t] button")?.click(),
   "?": () => document.getElementById("keys")?.showModal(),
 };
@@ -58,18 +65,38 @@ for (const button of document.querySelectorAll("[data-opens]")) {
 const answer = document.querySelector("form[data-draft]");
 if (answer) {
   let timer = 0;
-  const store = () => {
+  let typed = 0; // changes of the text, and the last of them that is stored
+  let stored = 0;
+  const store = async () => {
+    timer = 0;
+    const now = typed;
     const body = new URLSearchParams(new FormData(answer));
-    return fetch(answer.dataset.draft, { method: "POST", body, keepalive: true });
+    const kept = await fetch(answer.dataset.draft, { method: "POST", body, keepalive: true });
+    if (kept.ok) stored = now;
   };
+  // Once the session has ended the messages lead to the login. Whoever typed since stays: their form shows the text again.
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    if (event.detail.xhr.status === 401 && typed !== stored) event.preventDefault();
+  });
   answer.addEventListener("input", () => {
+    typed += 1;
     clearTimeout(timer);
     timer = setTimeout(store, DRAFT_PAUSE);
   });
+  // Whoever goes on by a link or another form leaves the last letters too; those of this form go with it.
+  addEventListener("click", (event) => {
+    const pressed = event.target.closest("a, button");
+    if (timer && pressed && pressed.form !== answer) store();
+  }, true);
+  addEventListener("pagehide", () => {
+    if (timer) store();
+  });
   // A second press while the first is on its way changes nothing: the key of the answer is the same.
-  answer.addEventListener("submit", () => {
+  answer.addEventListener("submit", (event) => {
     clearTimeout(timer);
-    answer.querySelector("button").disabled = true;
+    timer = 0;
+    if (event.submitter?.hasAttribute("formaction")) return;
+    answer.querySelector("[data-sends]").disabled = true;
   });
 }
 
@@ -86,12 +113,15 @@ for (const box of document.querySelectorAll("[data-finds]")) {
   });
 }
 
-// A standard answer is in the text now: loading the page again is not to add it once more.
-if (new URLSearchParams(location.search).has("standard")) history.replaceState(null, "", location.pathname);
+// A standard answer is in the text now: loading the page again is not to add it once more. And who loads the page again
+// opens it again.
+const query = new URLSearchParams(location.search);
+if (location.hash === "#text") writeOn();
+if (query.has("standard") || query.has("opening")) history.replaceState(null, "", location.pathname);
 
 // The newest message is what one came for.
 const rows = document.querySelector(".desk-rows");
-if (rows && !location.hash) rows.lastElementChild?.scrollIntoView({ block: "center" });
+if (rows) rows.lastElementChild?.scrollIntoView({ block: "center" });
 
 // The list is drawn again when something changes: whoever was on a conversation in it stays there.
 let focused = null;

@@ -7,6 +7,7 @@ from html import unescape
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from desk.pages.management.figure_table import CSV_BEGINNING
 from tests.support.desk.employee import Employee
@@ -16,6 +17,18 @@ from tests.support.observer import Watch, until
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(200_000)
 """A picture that comes in several pieces."""
+
+
+DIED = """
+update deliverer.ledger set state = 'sending', attempt = 1, claimed_by = id,
+    claimed_at = now() - interval '11 minutes' where state = 'queued'
+"""
+"""A deliverer died while it sent these, eleven minutes ago."""
+
+
+def looks(town: Installation) -> int:
+    """Looks at the record."""
+    return int(town.database.execute("select count(*) from archiver.entry where kind = 'view'"))
 
 
 @pytest.fixture
@@ -55,6 +68,200 @@ async def test_picture_goes_with_its_caption_once(
     stolen = form | {"form_token": "0" * 64}
     await lotte.upload(f"{path}/file", stolen, "paspoort.png", PNG, "image/png")
     assert lotte.status == 404
+
+
+async def test_caption_of_a_refused_file_is_kept(fatima: Phone, lotte: Employee) -> None:
+    fatima.number = "31600000835"
+    path = await opened(fatima, lotte, "Welke foto moet er in mijn paspoort?")
+    form = lotte.form(f"{path}/file")
+    assert form
+    fields = form | {"caption": "Zo'n foto <voor> u"}
+    for name, content in (("pagina.html", b"<script>"), ("", b"")):
+        await lotte.upload(f"{path}/file", fields, name, content, "text/html")
+        assert lotte.status == 400
+        kept = lotte.form(f"{path}/file")
+        assert kept and kept["caption"] == "Zo'n foto <voor> u"
+    await lotte.submit(f"{path}/answer", {"text": "Een recente."})
+    meanwhile = await lotte.upload(f"{path}/file", fields, "foto.png", PNG, "image/png")
+    assert lotte.status == 409 and "Iemand heeft intussen geantwoord" in unescape(meanwhile)
+    kept = lotte.form(f"{path}/file")
+    assert kept and kept["caption"] == "Zo'n foto <voor> u"
+
+
+async def test_answer_quotes_a_message_and_a_reaction_is_taken_back(
+    watch: Watch, fatima: Phone, lotte: Employee
+) -> None:
+    fatima.number = "31600000836"
+    path = await opened(fatima, lotte, "Mag mijn paspoort ook op zaterdag?")
+    [message] = re.findall(r'name="quote" value="([0-9a-f-]{36})"', lotte.page)
+    await lotte.submit(f"{path}/react", {"emoji": "👍"})
+    await lotte.reads(path, "Haal onze reactie weg")
+    assert "👍</p>" in lotte.page
+    assert await lotte.finds("Mag mijn paspoort ook op zaterdag?") == path, "it is no answer"
+    await lotte.get(path)
+    await lotte.submit(f"{path}/react", {"emoji": ""})
+    sent = await until(lambda: received(watch, "reaction"), lambda got: len(got) == 2, SECONDS)
+    assert [each["emoji"] for each in sent] == ["👍", ""]
+    await lotte.get(path)
+    await lotte.submit(f"{path}/react", {"emoji": "x"})
+    assert lotte.status == 400
+
+    form = lotte.form(f"{path}/answer")
+    assert form
+    await lotte.post(f"{path}/draft", form | {"text": "Ja, tot", "quote": message})
+    quoting = lotte.form(f"{path}/answer")
+    assert quoting and (quoting["about"], quoting["text"]) == (message, "Ja, tot")
+    assert "U antwoordt op" in lotte.page
+    await lotte.post(f"{path}/draft", quoting | {"quote": ""})
+    bare = lotte.form(f"{path}/answer")
+    assert bare and bare["text"] == "Ja, tot" and "about" not in bare
+    await lotte.post(f"{path}/answer", bare | {"text": "Ja, tot één uur", "about": message})
+    assert lotte.status == 200, lotte.page
+
+    async def is_quoted() -> bool:
+        page = await lotte.get(path)
+        return page.count('<blockquote class="desk-quote" dir="auto">Mag mijn paspoort') == 1
+
+    await until(is_quoted, bool, SECONDS)
+    assert await fatima.got_texts() == ["Ja, tot één uur"]
+
+
+async def test_doubtful_answer_is_settled_by_who_looked(
+    town: Installation, fatima: Phone, lotte: Employee
+) -> None:
+    fatima.number = "31600000837"
+    path = await opened(fatima, lotte, "Hoe duur is een rijbewijs?")
+    await asyncio.to_thread(town.kill, "deliverer")
+    await lotte.submit(f"{path}/answer", {"text": "48 euro"})
+    queued = "select count(*) from deliverer.ledger where state = 'queued'"
+    await until(lambda: asyncio.to_thread(town.database.execute, queued), lambda n: n == "1", 10)
+    await asyncio.to_thread(town.database.execute, DIED)
+    await asyncio.to_thread(town.restart, "deliverer")
+    await lotte.reads(path, "Kijk voordat u opnieuw stuurt")
+    assert "onzeker of het aankwam" in lotte.page
+    await lotte.submit(f"{path}/settle", {"seen": "not_sent", "reason": "niet in WhatsApp Manager"})
+    assert lotte.status == 200, lotte.page
+    await until(fatima.got_texts, lambda got: got == ["48 euro"], SECONDS)
+
+
+async def test_conversation_that_asks_why_opens_for_a_reason_and_is_one_look(
+    town: Installation, fatima: Phone, hanna: Employee
+) -> None:
+    fatima.number = "31600000838"
+    await fatima.writes("Ik wil praten over huiselijk geweld bij de buren")
+    path = await hanna.finds("Veilig thuis")
+    await until(
+        lambda: hanna.get(path), lambda page: "Waarom opent u dit gesprek?" in page, SECONDS
+    )
+    assert hanna.status == 200 and "huiselijk" not in hanna.page
+    await hanna.get(f"{path}/messages", **{"HX-Request": "true"})
+    assert hanna.headers["HX-Refresh"] == "true" and hanna.page == ""
+    await hanna.get(path)
+    await hanna.submit(f"{path}/reason", {"why": "", "explanation": "melding"})
+    assert hanna.status == 400 and "Kies een reden" in hanna.page
+    kept = hanna.form(f"{path}/reason")
+    assert kept and kept["explanation"] == "melding"
+    await hanna.submit(f"{path}/reason", {"why": "other", "explanation": " "})
+    assert hanna.status == 400
+    before = await asyncio.to_thread(looks, town)
+    await hanna.submit(f"{path}/reason", {"why": "own", "explanation": "melding van vandaag"})
+    assert "huiselijk geweld bij de buren" in hanna.page
+    [again] = set(re.findall(r'hx-get="([^"]+)"', hanna.page))
+    for _ in range(3):
+        await hanna.get(unescape(again))
+        assert "huiselijk geweld bij de buren" in hanna.page
+    assert await asyncio.to_thread(looks, town) == before + 2, "the dossier and the messages"
+    await hanna.get(path)
+    assert "huiselijk geweld bij de buren" in hanna.page, "the reason holds"
+    assert await asyncio.to_thread(looks, town) == before + 4, "it was opened again"
+    await hanna.submit(f"{path}/close", {"outcome": "handled"})
+    assert await hanna.finds("Veilig thuis", "closed") == path
+
+
+async def test_reason_shows_the_files_of_its_conversation_and_lets_nobody_else_in(
+    fatima: Phone, hanna: Employee, lotte: Employee
+) -> None:
+    fatima.number = "31600000841"
+    await fatima.writes("Foto van huiselijk geweld")
+    path = await hanna.finds("Veilig thuis", "nobodys")
+    await hanna.reads(path, "Waarom opent u dit gesprek?")
+    await hanna.submit(f"{path}/reason", {"why": "other", "explanation": "dossier 12"})
+    await fatima.writes("de deur", kind="image")
+
+    async def shows_picture() -> bool:
+        await hanna.get(path)
+        return bool(hanna.links("/files/"))
+
+    await until(shows_picture, bool, SECONDS)
+    [link] = hanna.links("/files/")
+    await hanna.get(link)
+    assert (hanna.status, hanna.headers["Content-Type"]) == (200, "image/png")
+    await hanna.get(link.partition("?")[0])
+    assert hanna.status == 404, "no page with a reason shows it"
+    await lotte.get(path)
+    assert lotte.status == 404
+    await lotte.get("/inbox")
+    token = lotte.form("/logout")
+    assert token
+    await lotte.post(f"{path}/reason", token | {"why": "own"})
+    assert lotte.status == 404
+
+
+async def test_alarm_of_another_department_is_confirmed_by_who_is_on_duty(
+    fatima: Phone, lotte: Employee, hanna: Employee
+) -> None:
+    fatima.number = "31600000840"
+    path = await opened(fatima, lotte, "Zonder paspoort wil dood ik niet, maar ik wil dood")
+    assert "Mogelijk gevaar" in lotte.page
+    id = path.rpartition("/")[2]
+    confirm = f"/alarms/{id}/confirm"
+
+    async def is_shown() -> bool:
+        return confirm in await hanna.get("/inbox")
+
+    await until(is_shown, bool, SECONDS)
+    assert "Zelfdoding" in hanna.page and "paspoort" not in hanna.page
+    assert f"/conversations/{id}" not in hanna.page, "she does not reach that department"
+    await lotte.get("/inbox")
+    assert confirm not in lotte.page, "she is not on duty"
+    token = lotte.form("/logout")
+    assert token
+    await lotte.post(confirm, token | {"key": "0199a000-0000-7000-8000-000000000002"})
+    assert lotte.status == 404
+    await hanna.submit(confirm, {})
+    assert hanna.url.path == "/inbox" and confirm not in hanna.page
+
+    async def is_calm() -> bool:
+        return "Mogelijk gevaar</span>" not in await lotte.get(path)
+
+    await until(is_calm, bool, SECONDS)
+
+
+async def test_text_of_an_ended_session_is_shown_and_sent_after_logging_in(
+    town: Installation, fatima: Phone, lotte: Employee
+) -> None:
+    fatima.number = "31600000839"
+    path = await opened(fatima, lotte, "Is mijn paspoort al binnen?")
+    form = lotte.form(f"{path}/answer")
+    assert form
+    cookies, lotte.cookies = lotte.cookies, {}
+    await lotte.post(f"{path}/answer", form | {"text": "Ja, <morgen> & later"})
+    assert lotte.status == 401 and lotte.form(f"{path}/answer") == {
+        name: value for name, value in form.items() if name != "form_token"
+    } | {"text": "Ja, <morgen> & later"}
+    kept = lotte.page
+    await lotte.post(f"{path}/take", {"assignee": ""})
+    assert lotte.url.path == "/identity/authorize", "nothing was typed"
+    await lotte.post(f"{path}/answer", form | {"text": "x"}, **{"Sec-Fetch-Site": "cross-site"})
+    assert lotte.status == 403 and "textarea" not in lotte.page
+    lotte.cookies = cookies
+    await lotte.log_in("l.hendriks")
+    lotte.page, lotte.url = kept, lotte.url.join(URL(path))
+    await lotte.submit(f"{path}/answer", {})
+    assert lotte.status == 403 and "Kijk hem na" in lotte.page
+    await lotte.submit(f"{path}/answer", {})
+    assert lotte.status == 200, lotte.page
+    await until(fatima.got_texts, lambda got: got == ["Ja, <morgen> & later"], SECONDS)
 
 
 async def test_text_beside_an_uncertain_answer_is_kept_until_that_one_is_certain(
@@ -137,7 +344,15 @@ async def test_template_is_seen_filled_in_and_sent(
     assert "op [donderdag 3 december] om" in unescape(lotte.page)
     await lotte.submit(f"{path}/templates", values)
     assert "op vrijdag 4 december om 9.00 uur" in unescape(lotte.page)
+    filled = lotte.page
+    await lotte.get(path)
+    await lotte.submit(f"{path}/answer", {"text": "Morgen hoort u het."})
+    lotte.page = filled
     await lotte.submit(f"{path}/templates", values | {"send": "yes"})
+    assert lotte.status == 409 and "Iemand heeft intussen geantwoord" in unescape(lotte.page)
+    kept = lotte.form(f"{path}/templates")
+    assert kept and kept.items() >= values.items(), "on purpose it goes, as it was filled in"
+    await lotte.submit(f"{path}/templates", {"send": "yes"})
     assert lotte.url.path == path, lotte.page
     [sent] = await until(lambda: received(watch, "template"), bool, SECONDS)
     assert sent["name"] == "afspraak_herinnering"
@@ -159,10 +374,12 @@ async def test_manager_writes_a_standard_answer_that_others_begin_with(
     assert "Ophalen" in murat.page
     fatima.number = "31600000834"
     path = await opened(fatima, lotte, "Waar haal ik mijn identiteitskaart?")
-    [link] = lotte.links(f"{path}?standard=")
-    await lotte.get(link)
+    [standard] = re.findall(r'name="standard" value="([0-9a-f-]{36})"', lotte.page)
+    form = lotte.form(f"{path}/answer")
+    assert form
+    await lotte.post(f"{path}/draft", form | {"standard": standard, "text": "Goed nieuws."})
     begun = lotte.form(f"{path}/answer")
-    assert begun and begun["text"] == "Beste inwoner, kom langs. Groet, l.hendriks"
+    assert begun and begun["text"] == "Goed nieuws.\nBeste inwoner, kom langs. Groet, l.hendriks"
 
 
 async def test_manager_tries_a_sentence_and_sets_a_notice(murat: Employee, lotte: Employee) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from archiver.api.viewer import EMPLOYEE, REASON
+from archiver.api.viewer import EMPLOYEE, OPENING, REASON
 from archiver.index.blind_index import person_hash
 from archiver.index.processing_log import (
     CONVERSATION,
@@ -15,14 +15,22 @@ from archiver.index.processing_log import (
 )
 from archiver.log import writer
 from services import clock
+from services.config.model import parse
 from services.contract import Record
 from services.postgres.database import Pool
 from tests.support.archiver.api import archive_api, views_of
 from tests.support.archiver.commands import OPERATOR, Archive
-from tests.support.archiver.records import id_of, message, message_id, opening
+from tests.support.archiver.records import id_of, message, message_id, opening, record
 from tests.support.decrypted_record import keys_of, writer_of
+from tests.support.installation import EXAMPLE
 from tests.support.observer import until
 
+ASKING = parse(
+    EXAMPLE.read_text().replace(
+        'id = "belastingen"\n', 'id = "jeugd"\nconfidential = true\nask_reason = true\n'
+    ).replace('"belastingen"', '"jeugd"'),
+    "postkamer.toml",
+)  # fmt: skip
 HERE, THERE = id_of("een"), id_of("twee")
 PHONE = "31600000011"
 
@@ -102,6 +110,62 @@ async def test_token_for_people_must_name_the_employee_and_wrong_headers_are_nam
         assert (await api.get(paths[0], **{EMPLOYEE: "m.devries"}))[0] == 200
     [view] = await views_of(pool)
     assert view["employee"] == "m.devries"
+
+
+async def test_page_that_is_drawn_again_in_one_opening_is_viewed_once(
+    pool: Pool, messages: list[Record]
+) -> None:
+    path, add = f"conversations/{HERE}/messages", (await writer_of(pool)).add
+    named = {EMPLOYEE: "m.devries", OPENING: str(clock.new_id())}
+
+    async def seen(*, count: int, **headers: str) -> list[tuple[int, int, int]]:
+        """Ranges of the views that a fetch makes."""
+        before = len(await views_of(pool))
+        status, page = await api.get(path, **named | headers)
+        assert (status, len(page["messages"])) == (200, count)
+        return [(v["from"], v["to"], v["count"]) for v in (await views_of(pool))[before:]]
+
+    async with archive_api(pool, departments=frozenset(["balie"])) as api:
+        assert await seen(count=2) == [(2, 4, 2)]
+        assert await seen(count=2) == []
+        await add([message("8", phone=PHONE, sequence=8)])
+        assert await seen(count=3) == [(8, 8, 1)]
+        about = messages[0].message
+        note = {"text": "van een ander", "by": "P.", "department": "balie"}
+        await add([record("annotation", note, message=about, conversation=HERE, sequence=0)])
+        [rectified] = await seen(count=3)
+        assert rectified == (2, 2, 1), "its words are new"
+        status = {"status": "read", "reason": "", "at": None, "department": "balie"}
+        await add([record("status", status, message=about, conversation=HERE, sequence=0)])
+        assert await seen(count=3) == [], "a status has no words"
+        assert await seen(count=3, **{REASON: "klacht"}) == [(2, 8, 3)]
+        assert await seen(count=3, **{EMPLOYEE: "s.jansen"}) == [(2, 8, 3)]
+        assert await seen(count=3, **{OPENING: str(clock.new_id())}) == [(2, 8, 3)]
+        assert (await api.get(path, **named | {OPENING: "again"}))[0] == 400
+    first, *_ = await views_of(pool)
+    assert first["opening"] == named[OPENING].replace("-", "")
+
+
+async def test_department_that_asks_why_shows_nothing_without_a_reason(
+    pool: Pool, paths: list[str]
+) -> None:
+    async with archive_api(pool, ASKING) as api:
+        hidden = [paths[2], f"conversations/{HERE}/messages"]
+        for path in hidden:
+            status, refused = await api.get(path, **{EMPLOYEE: "m.devries", REASON: " "})
+            assert (status, refused["code"]) == (400, "reason_missing")
+            assert [each["parameter"] for each in refused["errors"]] == [REASON]
+            assert "hallo" not in str(refused)
+        status, refused = await api.post({"words": "nergens"})
+        assert (status, refused["code"]) == (400, "reason_missing"), "nor if there is anything"
+        assert (await api.post({"words": "hallo", "departments": ["balie"]}))[0] == 200
+        assert (await api.get(paths[0]))[0] == 200, "another department's"
+        before = len(await views_of(pool))
+        for path in hidden:
+            assert (await api.get(path, **{REASON: "dossier"}))[0] == 200
+    assert [view["reason"] for view in (await views_of(pool))[before:]] == ["dossier"] * 3
+    async with archive_api(pool, ASKING, departments=frozenset(["balie"])) as api:
+        assert (await api.post({"words": "hallo"}))[0] == 200, "it reaches no such department"
 
 
 async def test_archive_shows_no_record_while_views_cannot_be_written(

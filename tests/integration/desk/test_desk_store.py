@@ -10,10 +10,15 @@ import pytest
 
 from desk.access import Access, Department, Tenant
 from desk.conversation.answers import AnswerStore, Draft, GivenAnswer
+from desk.conversation.reasons import LIFETIME as REASON_LIFETIME
+from desk.conversation.reasons import ReasonStore
 from desk.conversation.standard_answers import StandardAnswer, StandardAnswerStore, fill
 from desk.events.event import Event, EventData
+from desk.inbox.alarms import AlarmStore
+from desk.inbox.changed import CHANNEL, Changed
+from desk.inbox.conversation import ANSWERS_NOTHING
 from desk.inbox.filters import FILTERS, Filter
-from desk.inbox.store import CHANNEL, PAGE, Changed, ConversationStore, WaitingCount
+from desk.inbox.store import PAGE, ConversationStore, WaitingCount
 from desk.login.id_token import Identity
 from desk.login.provider import Tokens
 from desk.login.sessions import IDLE, LIFETIME, SessionStore, session_id
@@ -217,6 +222,92 @@ async def test_draft_is_its_writers_alone_until_it_is_sent(pool: Pool) -> None:
     assert (fresh.text, fresh.key != draft.key) == ("", True)
     await answers.store_draft("c1", PERSON, draft, NOW)  # from another window, a moment too late
     assert (await answers.find_draft("c1", PERSON)).text == ""
+
+
+def alarm(conversation: str, nth: int = 1, source: str = SOURCE, **data: Any) -> Event:
+    given = msgspec.convert({"conversationId": conversation, "nth": nth} | data, EventData)
+    at = NOW + timedelta(minutes=10 * nth)
+    return Event(uuid4(), source, types.CARE_ALARM, at, given, 1)
+
+
+def confirmation(conversation: str, source: str = SOURCE) -> Event:
+    event = alarm(conversation, source=source)
+    return msgspec.structs.replace(event, type=types.CARE_CONFIRMED)
+
+
+async def test_alarm_is_shown_to_who_is_on_duty_until_a_person_confirms(pool: Pool) -> None:
+    store, alarms = ConversationStore(pool), AlarmStore(pool)
+    duty = msgspec.structs.replace(LOTTE, roles=LOTTE.roles | {"care"})
+    await store.apply([message("c1"), message("c2", department="zorg")])
+    await store.apply([alarm("c1", care="suicide"), alarm("c2"), alarm("c2", 2), alarm("c3")])
+    await store.apply([alarm("c4", source="urn:hengelo")])
+    shown = [(a.conversation, a.care, a.nth, a.department) for a in await alarms.list(duty)]
+    assert sorted(shown) == [
+        ("c1", "suicide", 1, "burgerzaken"),
+        ("c2", "", 2, ""),
+        ("c3", "", 1, ""),
+    ]
+    assert await alarms.list(LOTTE) == []
+    assert await store.find("c3", ALL) is None, "an alarm makes no conversation"
+    await store.apply([confirmation("c1"), confirmation("c4")])
+    await alarms.remove("c2", duty)
+    await alarms.remove("c3", HENGELO)
+    assert [each.conversation for each in await alarms.list(duty)] == ["c3"]
+    hengelo = msgspec.structs.replace(HENGELO, roles=duty.roles)
+    assert [each.conversation for each in await alarms.list(hengelo)] == ["c4"]
+
+
+def test_news_of_an_alarm_concerns_who_is_on_duty_in_its_municipality() -> None:
+    duty = msgspec.structs.replace(LOTTE, roles=frozenset({"care"}), departments=())
+    news = Changed("c1", SOURCE, (), is_alarm=True)
+    assert news.concerns(duty)
+    assert not news.concerns(LOTTE)
+    assert not news.concerns(msgspec.structs.replace(duty, tenant=HENGELO.tenant))
+    ordinary = Changed("c1", SOURCE, ("burgerzaken",))
+    assert [ordinary.concerns(each) for each in (LOTTE, duty, HENGELO)] == [True, False, False]
+
+
+async def test_reaction_answers_nothing_and_its_failure_is_no_trouble(pool: Pool) -> None:
+    store, answers, key, id = ConversationStore(pool), AnswerStore(pool), uuid4(), uuid4()
+    await store.apply([message()])
+    await answers.begin(GivenAnswer(key, "c1", ANSWERS_NOTHING, {}), PERSON, NOW)
+    await answers.accepted(key, id)
+    sent = status("c1", 2, 5, id)
+    failed = msgspec.structs.replace(
+        sent, id=uuid4(), sequence=3, data=msgspec.structs.replace(sent.data, status="failed")
+    )
+    await store.apply([sent, failed])
+    found = await store.find("c1", LOTTE)
+    assert found and (found.waiting_since, found.trouble) == (NOW, "")
+
+
+async def test_draft_keeps_what_it_quotes(pool: Pool) -> None:
+    answers, draft = AnswerStore(pool), Draft(uuid4(), "hallo", uuid4())
+    await answers.store_draft("c1", PERSON, draft, NOW)
+    assert await answers.find_draft("c1", PERSON) == draft
+    bare = msgspec.structs.replace(draft, about=None)
+    await answers.store_draft("c1", PERSON, bare, NOW)
+    assert await answers.find_draft("c1", PERSON) == bare
+
+
+async def test_reason_holds_for_an_hour_in_one_session_and_conversation(pool: Pool) -> None:
+    sessions, reasons = SessionStore(pool), ReasonStore(pool)
+    for cookie in ("a", "b"):
+        await sessions.begin(cookie, "https://idp", Identity("sub"), HANNA, TOKENS, NOW)
+    one, other = session_id("a"), session_id("b")
+    await reasons.store(one, "c1", "dossier Bakker", NOW)
+    assert await reasons.find(one, "c1", NOW) == "dossier Bakker"
+    assert await reasons.find(one, "c1", NOW + REASON_LIFETIME) == ""
+    assert await reasons.find(one, "c2", NOW) == await reasons.find(other, "c1", NOW) == ""
+    assert b"Bakker" not in await pool.fetchval("select reason from desk.reason")
+    await reasons.store(other, "c1", "klacht", NOW)
+    await pool.execute("update desk.reason set reason = (select reason from desk.reason"
+        " where session = $1) where session = $2", one, other)  # fmt: skip
+    assert await reasons.find(other, "c1", NOW) == ""
+    await reasons.store(one, "c1", "klacht", NOW + REASON_LIFETIME)
+    assert await reasons.find(one, "c1", NOW + REASON_LIFETIME) == "klacht"
+    await sessions.end(one)
+    assert await pool.fetchval("select count(*) from desk.reason") == 1
 
 
 async def test_refused_answer_is_forgotten_and_its_draft_stays(pool: Pool) -> None:

@@ -81,7 +81,7 @@ async def archive_api(
     given = {"roles": frozenset(["read"])} | GENEROUS | rights
     tokens, keys = TokenStore(pool, [key("t", **given)], config), await keys_of(pool)
     reader = RecordReader(pool, keys)
-    async with access_log(Writer(pool, keys)) as views:
+    async with access_log(Writer(pool, keys), tokens.asking_departments) as views:
         anything = require_token(views.identified(_show_anything(views)), tokens, "read")
         routes = [
             *RecordRoutes(reader, views, tokens, timedelta).routes(),

@@ -51,7 +51,8 @@ class Employee:
             name, value = (re.search(rf'\b{each}="([^"]*)"', tag) for each in ("name", "value"))
             if name and 'type="file"' not in tag:  # a file is added by `upload`
                 fields[name[1]] = unescape(value[1]) if value else ""
-        for area in re.finditer(r'<textarea\b[^>]*name="([^"]*)"[^>]*>(.*?)</textarea>', found[1]):
+        areas = r'<textarea\b[^>]*name="([^"]*)"[^>]*>(.*?)</textarea>'
+        for area in re.finditer(areas, found[1], re.S):
             fields[area[1]] = unescape(area[2])
         return fields
 

@@ -36,6 +36,13 @@ class Phone:
         (event,) = await until(lambda: self.watch.events(words), bool, SECONDS)
         return dict(event["event"]["data"])
 
+    async def got_texts(self) -> list[str]:
+        """The words of texts alone, in the order in which Meta took them."""
+        url = f"{self.watch.town.sandbox}/phone/received?after=0"
+        async with self.session.get(url) as answer:
+            arrived = [each for each in await answer.json() if each["phone"] == self.number]
+        return [each["content"]["body"] for each in arrived if each["type"] == "text"]
+
     async def got(self) -> list[str]:
         """The words of texts and the names of templates, in the order in which Meta took them."""
         url = f"{self.watch.town.sandbox}/phone/received?after=0"

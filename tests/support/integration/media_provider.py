@@ -228,7 +228,7 @@ async def room(
         many = {"per_second": 1000, "burst": 10_000}
         others = key("other", departments=frozenset({"jeugd"}), **many)
         ring = TokenStore(pool, [key("t", **many), others])
-        views = await enter(access_log(await writer_of(pool)))
+        views = await enter(access_log(await writer_of(pool), ring.asking_departments))
         reader = await reader_of(pool)
         files = MediaRoutes(reader, book, store, views, ring, scanned_only=scanned_only)
         door = await enter(serve(api_app(files.routes()), "127.0.0.1", 0))

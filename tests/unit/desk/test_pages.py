@@ -53,11 +53,24 @@ def test_templates_have_no_script_and_no_style_of_their_own() -> None:
         assert not re.search(r"<script>|<style|style=|\son[a-z]+=|javascript:|\|\s*safe", text)
 
 
+def test_file_is_asked_for_with_the_conversation_that_shows_it() -> None:
+    """A department that asks why its content is read shows its files for the same reason."""
+    links = [
+        link for path in TEMPLATES.glob("*.html") for link in path.read_text().split("/files/")[1:]
+    ]
+    assert [link.partition("?in=")[0] for link in links] == ["{{ file.id }}{{ part }}"]
+
+
+HIDDEN = "hidden("
+"""Macro that writes the token, the opening and the key of a form of a conversation."""
+
+
 def test_changes_carry_the_token_of_their_page() -> None:
+    assert 'name="form_token"' in (TEMPLATES / "hidden_fields.html").read_text()
     for path in TEMPLATES.glob("*.html"):
         for form in re.findall(r"<form\b.*?</form>", path.read_text(), re.S):
             is_change = 'method="post"' in form and 'action="/language"' not in form
-            assert not is_change or 'name="form_token"' in form, form
+            assert not is_change or 'name="form_token"' in form or HIDDEN in form, form
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,12 @@ import msgspec
 import pytest
 
 from desk.conversation.transcript import (
+    QUOTABLE,
     Entry,
     build_transcript,
+    can_be_quoted,
     citizen_name,
+    find_message,
     is_inline_picture,
     is_inline_sound,
     last_answer,
@@ -64,6 +67,32 @@ def test_quoted_message_is_shown() -> None:
     assert rows[2].quotes and rows[2].quotes.id == ONE
     unknown = message(raw={"context": {"id": "wamid.9"}})
     assert build_transcript([unknown], DOSSIER)[1].quotes is None
+
+
+def test_our_quote_and_our_reaction_are_found_by_our_ids() -> None:
+    ours = {"direction": "out", "wamid": "wamid.ours"}
+    messages = [
+        message(raw={"id": "wamid.1"}),
+        message(TWO, 2, replyTo=ONE, **ours),
+        message(THREE, 3, "out", type="reaction", replyTo=ONE, text="👍"),
+        message(UUID(int=4), 4, raw={"context": {"id": "wamid.ours"}}),
+    ]
+    rows = [row for row in build_transcript(messages, DOSSIER) if row.message]
+    assert [(row.quotes and row.quotes.id) for row in rows] == [None, ONE, TWO]
+    assert (rows[0].reactions, rows[0].own_reaction) == (("👍",), "👍")
+    removed = message(UUID(int=5), 5, "out", type="reaction", replyTo=ONE)
+    failed = message(UUID(int=6), 6, "out", type="reaction", replyTo=ONE, text="x", status="failed")
+    rows = build_transcript([*messages, removed, failed], DOSSIER)
+    assert (rows[1].reactions, rows[1].own_reaction) == ((), "")
+
+
+def test_message_of_the_citizen_can_be_quoted_while_the_gateway_knows_it() -> None:
+    at = message().received_at
+    assert can_be_quoted(message(), at + QUOTABLE - timedelta(seconds=1))
+    assert not can_be_quoted(message(), at + QUOTABLE)
+    assert not can_be_quoted(message(direction="out"), at)
+    assert find_message([message()], ONE) == message()
+    assert find_message([message()], TWO) is find_message([message()], None) is None
 
 
 @pytest.mark.parametrize("raw", [None, [], {"location": 3, "context": 4, "id": 5}, {"reaction": 1}])

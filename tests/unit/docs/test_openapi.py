@@ -248,7 +248,7 @@ def routes_of(name: str) -> list[Any]:
     if name == "router":
         nothing = NONE, NONE, NONE
         return router.service.all_routes(RuleRoutes(*nothing), FigureRoutes(*nothing))
-    log = AccessLog(NONE)
+    log = AccessLog(NONE, NONE)
     return archiver.service.all_routes(
         Archive(NONE, log, NONE, timedelta),
         SearchRoutes(NONE, NONE, log, NONE),

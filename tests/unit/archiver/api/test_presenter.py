@@ -42,6 +42,7 @@ def test_received_message_is_shown_with_its_decision_and_its_original() -> None:
         "annotations": [],
         "deliveries": [],
         "sequence": 1,
+        "replyTo": None,
         "raw": json.loads(raw),
     }
 
@@ -73,6 +74,19 @@ UNKNOWN = send_row("unknown", "unknown")
 )
 def test_settled_message_is_no_longer_in_doubt(outcomes: list[Any], status: str) -> None:
     assert shown(SENT, *outcomes)["status"] == status
+
+
+def test_quoted_message_of_an_answer_is_named() -> None:
+    assert shown(SENT | {"quoted": str(MESSAGE)})["replyTo"] == str(MESSAGE)
+    assert shown(SENT | {"quoted": None})["replyTo"] is None
+    assert shown(RECEIVED | {"quoted": "wamid.theirs"})["replyTo"] is None
+
+
+def test_words_of_a_person_beside_a_message_are_content_and_statuses_are_not() -> None:
+    settled = send_row("settled", "sent")
+    annotation = row("annotation", {"by": "P.", "text": "anders"})
+    beside = [UNKNOWN, settled, ACCEPTED, status_row("read"), annotation]
+    assert presenter.content_rows(beside) == [settled, annotation]
 
 
 def test_status_names_the_person_who_settled_it() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from archiver.api.viewer import (
     EMPLOYEE,
+    OPENING,
     REASON,
     Viewer,
     find_faults,
@@ -49,6 +50,7 @@ def test_traceparent_is_read_as_the_w3c_defines_it(header: str, expected: tuple[
 def test_viewer_is_read_from_headers_without_surrounding_spaces() -> None:
     headers = {EMPLOYEE: " m.devries ", REASON: "klacht", "traceparent": f"00-{TRACE}-{SPAN}-01"}
     assert read_viewer(headers, CRM) == Viewer(CRM, "m.devries", "klacht", TRACE, SPAN)
+    assert read_viewer({OPENING: f" {IDS[0]}"}, CRM) == Viewer(CRM, opening=IDS[0].hex)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +71,9 @@ def test_viewer_is_read_from_headers_without_surrounding_spaces() -> None:
         ({EMPLOYEE: " s.jansen "}, PERSON, []),
         ({EMPLOYEE: "S.Jansen"}, PERSON, [EMPLOYEE]),
         ({EMPLOYEE: ""}, PERSON, [EMPLOYEE]),
+        ({OPENING: str(IDS[0])}, CRM, []),
+        ({OPENING: ""}, CRM, [OPENING]),
+        ({OPENING: "one"}, CRM, [OPENING]),
     ],
 )
 def test_every_wrong_header_of_a_viewer_is_named(

@@ -148,7 +148,7 @@ def test_changed_or_renamed_version_is_refused(path: Path) -> None:
 
 KCC, GROEN = 'name = "Klantcontact"\n', 'name = "Openbare ruimte"\n'
 CRM = 'id = "crm"\n'
-HIDDEN = "confidential = true\n"
+HIDDEN, ASKING = "confidential = true\n", "ask_reason = true\n"
 WITHOUT_GROEN = TOML.replace('"groen"\ntenant', '"water"\ntenant').replace('"groen"', '"water"')
 
 
@@ -163,6 +163,11 @@ WITHOUT_GROEN = TOML.replace('"groen"\ntenant', '"water"\ntenant').replace('"gro
         ),
         (TOML.replace(GROEN, GROEN + HIDDEN), WITHOUT_GROEN, "groen of almelo is not confidential"),
         (TOML.replace(CRM, CRM + HIDDEN), TOML, "destination crm is not confidential"),
+        (
+            TOML.replace(GROEN, GROEN + HIDDEN + ASKING),
+            TOML.replace(GROEN, GROEN + HIDDEN),
+            "groen of almelo does not ask why its content is read",
+        ),
         (TOML, 'environment = "production"\n' + TOML.replace(KCC, KCC + HIDDEN), None),
     ],
 )

@@ -14,12 +14,14 @@ from tests.support.deliverer.delivery_jobs import delivery
 from tests.support.installation import EXAMPLE, NEIGHBOUR
 from tests.support.tokens import rights
 
+SECRET = "confidential = true\nask_reason = true\n"
 TOWN = parse(
-    EXAMPLE.read_text().replace('id = "belastingen"\n', 'id = "belastingen"\nconfidential = true\n')
+    EXAMPLE.read_text().replace('id = "belastingen"\n', 'id = "belastingen"\n' + SECRET)
     + NEIGHBOUR.replace('"balie"', '"burgerzaken"'),
     "postkamer.toml",
 )
 """A confidential department, and a neighbour with a department of the same id."""
+ASKED = ("confidential", "asksReason")
 MONDAY = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
 
@@ -40,8 +42,8 @@ def test_access_names_the_municipality_the_person_the_roles_and_the_departments(
         "person": "s.jansen",
         "roles": ["send", "read"],
         "departments": [
-            {"id": "burgerzaken", "name": "Burgerzaken", "confidential": False},
-            {"id": "belastingen", "name": "Belastingen", "confidential": True},
+            {"id": "burgerzaken", "name": "Burgerzaken"} | dict.fromkeys(ASKED, False),
+            {"id": "belastingen", "name": "Belastingen"} | dict.fromkeys(ASKED, True),
         ],
         "allDepartments": False,
         "destinations": [],
@@ -103,6 +105,7 @@ def test_department_has_its_name_and_its_confidentiality() -> None:
         "id": "belastingen",
         "name": "Belastingen",
         "confidential": True,
+        "asksReason": True,
         "yours": False,
         "openNow": True,
         "opensAt": None,

@@ -135,6 +135,17 @@ def test_owner_is_another_destination_that_takes_notices(kind: str, owner: str, 
     assert found.what.startswith(fault) and found.where.startswith("destinations.0.owners")
 
 
+def test_department_asks_for_a_reason_only_if_it_is_confidential() -> None:
+    department = 'name = "Klantcontact"\n'
+    asking = TOML.replace(department, department + "ask_reason = true\n")
+    with pytest.raises(ConfigError) as raised:
+        parse(asking, "p.toml")
+    assert "ask_reason goes with confidential" in raised.value.faults[0].what
+    config = parse(asking.replace("ask_reason", "confidential = true\nask_reason"), "p.toml")
+    assert config.asking_departments("almelo") == {"kcc"}
+    assert config.asking_departments("elsewhere") == frozenset()
+
+
 @pytest.mark.parametrize(
     ("own", "words"),
     [
