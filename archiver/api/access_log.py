@@ -5,7 +5,7 @@ batch of the intake makes every other writer wait for the same row.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from aiohttp import web
 
 from archiver.api.viewer import (
     EMPLOYEE_MISSING,
+    EMPLOYEE_NEEDED,
     EMPLOYEE_REQUIRED,
     Fault,
     Row,
@@ -48,9 +49,12 @@ log = structlog.get_logger()
 
 def _refuse(faults: Sequence[Fault]) -> web.Response:
     members: dict[str, Any] = {"errors": [msgspec.structs.asdict(each) for each in faults]}
-    if any(each.detail == EMPLOYEE_REQUIRED for each in faults):
+    if any(each.detail in (EMPLOYEE_NEEDED, EMPLOYEE_REQUIRED) for each in faults):
         members["code"] = EMPLOYEE_MISSING
     return problem_response(400, "Bad Request", INVALID_HEADERS, **members)
+
+
+Needed = Callable[[Rights], Collection[str]]
 
 
 class Unrecorded(Exception):
@@ -72,12 +76,13 @@ class AccessLog:
     def __init__(self, batcher: Batcher[_Answer]) -> None:
         self._batcher = batcher
 
-    def identified(self, handler: Handler) -> Handler:
+    def identified(self, handler: Handler, needed: Needed = lambda rights: ()) -> Handler:
         """Wrap a handler so that it runs only for a caller with valid viewer headers. The handler
-        calls `record_shown` or `record_count` before it answers."""
+        calls `record_shown`, `record_ranges` or `record_count` before it answers. `needed` returns
+        the headers that a caller with some rights must give."""
 
         async def handle(request: web.Request, rights: Rights) -> web.StreamResponse:
-            if header_faults := find_faults(request.headers, rights):
+            if header_faults := find_faults(request.headers, rights, needed(rights)):
                 return _refuse(header_faults)
             request[VIEWER] = read_viewer(request.headers, rights)
             try:
@@ -93,14 +98,17 @@ class AccessLog:
         """Return once the record holds a view of these rows; raise Unrecorded if it cannot.
         `listed` names each message, for rows that do not follow one another."""
         if ranges := list(shown_ranges(rows, listed=listed)):
-            await self._record(request, kind, ranges)
+            await self.record_ranges(request, kind, ranges)
 
     async def record_count(self, request: web.Request, kind: str, count: int) -> None:
         """Record a search that showed no rows, because the number of hits is information too."""
         nothing = ShownRange(conversation="", department="", count=count, first=0, last=0)
-        await self._record(request, kind, [nothing])
+        await self.record_ranges(request, kind, [nothing])
 
-    async def _record(self, request: web.Request, kind: str, ranges: Sequence[ShownRange]) -> None:
+    async def record_ranges(
+        self, request: web.Request, kind: str, ranges: Sequence[ShownRange]
+    ) -> None:
+        """Return once the record holds a view of each range; raise Unrecorded if it cannot."""
         now = clock.now()
         ids = [clock.new_id(now) for _ in ranges]
         answer = _Answer(view_records(request[VIEWER], kind, ranges, ids, now))
