@@ -39,6 +39,13 @@ STATE: Json = {
     "description": "open: only undecided requests. overdue: only those of them that are late.",
     "schema": {"type": "string", "enum": list(STATES)},
 }
+NEEDED: dict[str, Json] = {
+    EMPLOYEE: {
+        "description": "Employee who asks, by the id of your system; recorded. Required, but with a"
+        " token of an identity provider: then it is the person of the token, or left out."
+    },
+    REASON: {"required": True, "description": "Reason, which is recorded. Printable UTF-8."},
+}
 CROWDED = ProblemExample(BUSY, "Others are being answered: try again.")
 NO_SUCH_REQUEST = ProblemExample(NO_REQUEST, "It does not exist, or is another municipality's.")
 INVALID_QUERY = ProblemExample(
@@ -85,9 +92,7 @@ UNREAD: dict[int, Sequence[ProblemExample]] = {503: [AWAY, CROWDED], **UNREAD_RE
 
 def operations(viewer: Sequence[Json]) -> tuple[Operation, ...]:
     """Return the operations. `viewer` are the headers by which a viewer identifies."""
-    needed = [
-        each | {"required": True} if each["name"] in (EMPLOYEE, REASON) else each for each in viewer
-    ]
+    needed = [each | NEEDED.get(each["name"], {}) for each in viewer]
     by_employee = [each for each in needed if each["name"] == EMPLOYEE]
     return (
         LIST_REQUESTS,

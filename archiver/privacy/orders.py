@@ -46,6 +46,8 @@ Ground = Annotated[str, PatternText(r"[a-z-]{1,40}", "must be the code of a grou
 RequestId = Annotated[
     str, PatternText(r"AVG-[0-9]{4}-[0-9]{4,9}", "must be the id of a request, as AVG-2026-0001")
 ]
+AddedText = Annotated[str, BoundedText(LONGEST_TEXT)]
+EmployeeName = Annotated[str, BoundedText(200)]
 Identities = Annotated[tuple[CitizenFilter, ...], Field(max_length=MAX_IDENTITIES)]
 
 
@@ -74,7 +76,7 @@ class DecideRequest(Body):
     decision: Outcome
     ground: Annotated[Ground | None, SPARED] = optional_not_null()
     """Code of one of the `refusalGrounds` of the request, unless it is wholly granted."""
-    text: Annotated[str | None, SPARED, BoundedText(LONGEST_TEXT)] = optional_not_null()
+    text: Annotated[AddedText | None, SPARED] = optional_not_null()
     """Text for the citizen, beside that of the ground."""
 
 
@@ -112,7 +114,7 @@ class ViewSearch(Body):
     """Search in the views of the record: of a conversation, by an employee, or both."""
 
     conversation: Annotated[Conversation | None, SPARED] = optional_not_null()
-    employee: Annotated[str | None, SPARED, BoundedText(200)] = optional_not_null()
+    employee: Annotated[EmployeeName | None, SPARED] = optional_not_null()
     """Employee, as the system that they viewed with names them."""
     since: Annotated[Moment | None, SPARED, Field(alias="from")] = optional_not_null()
     """Viewed at this time or later."""

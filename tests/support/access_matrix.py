@@ -11,9 +11,9 @@ from services.http.rights import Role
 from services.http.token_store import ENVIRONMENT_ROLES
 from tests.support.api_operations import Operation
 
-Scope = Literal["department", "municipality", "sender", "owner", "own", "open"]
+Scope = Literal["department", "municipality", "whole", "sender", "owner", "own", "open"]
 """Extent of an operation. department: conversations of the token's departments. municipality: all
-of it. sender: what this token sent. owner: destinations that the token names. own: it names nothing
+of it. whole: all of its departments, or nothing. sender: what this token sent. owner: destinations that the token names. own: it names nothing
 of others. open: it needs no token."""
 Subject = Literal["ordinary", "confidential"]
 """Conversation of a department, and of a confidential one. A third one does not exist."""
@@ -82,9 +82,19 @@ MATRIX = {
     "archiver GET /v1/conversations/{id}": Entry(("read",), "department", 200),
     "archiver GET /v1/conversations/{id}/messages": Entry(("read",), "department", 200),
     # It finds nothing, as in a conversation that does not exist.
-    "archiver POST /v1/messages/_search": Entry(("read",), "department", 200, 200),
+    "archiver POST /v1/messages/_search": Entry(("read", "records"), "department", 200, 200),
     "archiver GET /v1/messages/{id}": Entry(("read",), "department", 200),
     "archiver GET /v1/media/{id}": Entry(("read",), "department", 200),
+    "archiver GET /v1/requests": Entry(("privacy",), "own", 200),
+    # It is of no kind of request. The others name a request that does not exist.
+    "archiver POST /v1/requests": Entry(("privacy",), "own", 400),
+    "archiver GET /v1/requests/{id}": Entry(("privacy",), "own", 404),
+    "archiver POST /v1/requests/{id}/_extend": Entry(("privacy",), "own", 404),
+    "archiver POST /v1/requests/{id}/_decide": Entry(("privacy",), "own", 404),
+    "archiver POST /v1/people/_report": Entry(("privacy",), "whole", 200, 403),
+    "archiver POST /v1/people/_print": Entry(("privacy",), "whole", 200, 403),
+    # Views of other departments are left out.
+    "archiver POST /v1/views/_search": Entry(("privacy",), "own", 200),
     "archiver GET /v1/openapi.json": Entry((), "open", 200),
 }
 """In this order they leave a conversation open for those that need it open."""
@@ -148,6 +158,9 @@ def admitted_subjects(entry: Entry, name: str) -> frozenset[Subject]:
             return kind.sees
         case "municipality":
             return BOTH if kind.tenant == "almelo" else NONE
+        case "whole":
+            is_named = kind.every and "belastingen" in kind.departments
+            return BOTH if kind.is_old or kind.confidential or is_named else NONE
         case "sender":
             return ORDINARY if name == SENDER else NONE
         case "owner":
@@ -177,6 +190,10 @@ def sent_body(operation: Operation, subject: Any) -> Any:
     author = {"kind": "employee", "id": "s.jansen"}
     if operation.path.endswith("_transfer"):  # to where it is
         return {"department": subject.department, "reason": "Blijft hier.", "author": author}
+    if operation.path.endswith("/requests"):
+        return {"kind": "none"}
+    if operation.path.endswith(("_report", "_print")):
+        return {"identities": [{"kind": "phone", "value": subject.to}]}
     if operation.path.endswith("_search"):
         return {"conversation": subject.conversation}
     if operation.path.endswith("_resend"):
