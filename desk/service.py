@@ -24,6 +24,10 @@ from desk.pages.conversation import ConversationPages
 from desk.pages.conversation_view import ConversationViews
 from desk.pages.files import FilePages
 from desk.pages.inbox import InboxPages
+from desk.pages.keeper.people import PeoplePages
+from desk.pages.keeper.requests import RequestPages
+from desk.pages.keeper.search import SearchPages
+from desk.pages.keeper.views import ViewPages
 from desk.pages.language import LanguagePages
 from desk.pages.login import ENDED_PATH, LoginRoutes
 from desk.pages.numbers import NumberPages
@@ -33,6 +37,7 @@ from desk.pages.templates import TemplatePages
 from desk.postkamer.archive import Archive
 from desk.postkamer.client import PostkamerClient, client_session
 from desk.postkamer.gateway import Gateway
+from desk.postkamer.keeper import Keeper
 from desk.postkamer.rules import Rules
 from desk.web.assets import FOLDER, Assets
 from desk.web.gate import Gate
@@ -132,6 +137,7 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
         *StandardAnswerPages(gate, site, standard).routes(),
         *RulePages(gate, site, Rules(PostkamerClient(http, settings.router_url))).routes(),
         *NumberPages(gate, site, gateway).routes(),
+        *keeper_routes(gate, site, Keeper(archiver), archive),
         *FilePages(gate, archiver).routes(),
         *LanguagePages(own).routes(),
         *stream.routes(),
@@ -139,6 +145,16 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
         *EventReceiver(store, signing_keys(settings)).routes(),
     ]
     return Desk(_application(settings, routes), stream)
+
+
+def keeper_routes(gate: Gate, site: Site, keeper: Keeper, archive: Archive) -> list[web.RouteDef]:
+    """Return the pages of the archivist and the privacy officer."""
+    return [
+        *SearchPages(gate, site, keeper, archive).routes(),
+        *PeoplePages(gate, site, keeper).routes(),
+        *RequestPages(gate, site, keeper).routes(),
+        *ViewPages(gate, site, keeper).routes(),
+    ]
 
 
 def _application(settings: DeskSettings, routes: list[web.RouteDef]) -> web.Application:

@@ -67,6 +67,7 @@ class Site:
             "new_key": lambda: str(clock.new_id()),
             "known_types": keys_under("type"),
             "known_statuses": keys_under("status"),
+            "known_views": keys_under("view"),
         }
 
     def render(self, visit: Visit, template: str, **context: Any) -> str:
@@ -98,7 +99,11 @@ def _helpers(visit: Visit) -> dict[str, Callable[..., str]]:
     def day(at: date) -> str:
         return times.day(at, say)
 
-    return {"moment": moment, "since": since, "until": until, "day": day}
+    def iso_moment(text: str) -> str:
+        """Return a moment that a report has as text."""
+        return moment(datetime.fromisoformat(text))
+
+    return {"iso_moment": iso_moment, "moment": moment, "since": since, "until": until, "day": day}
 
 
 def language_of(request: web.Request) -> Language:

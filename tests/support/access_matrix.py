@@ -13,8 +13,8 @@ from tests.support.api_operations import Operation
 
 Scope = Literal["department", "municipality", "whole", "sender", "owner", "own", "open"]
 """Extent of an operation. department: conversations of the token's departments. municipality: all
-of it. whole: all of its departments, or nothing. sender: what this token sent. owner: destinations that the token names. own: it names nothing
-of others. open: it needs no token."""
+of it. whole: all of its departments, or nothing. sender: what this token sent. owner: destinations
+that the token names. own: it names nothing of others. open: it needs no token."""
 Subject = Literal["ordinary", "confidential"]
 """Conversation of a department, and of a confidential one. A third one does not exist."""
 BOTH: frozenset[Subject] = frozenset(("ordinary", "confidential"))
@@ -190,14 +190,22 @@ def sent_body(operation: Operation, subject: Any) -> Any:
     author = {"kind": "employee", "id": "s.jansen"}
     if operation.path.endswith("_transfer"):  # to where it is
         return {"department": subject.department, "reason": "Blijft hier.", "author": author}
-    if operation.path.endswith("/requests"):
-        return {"kind": "none"}
-    if operation.path.endswith(("_report", "_print")):
-        return {"identities": [{"kind": "phone", "value": subject.to}]}
     if operation.path.endswith("_search"):
         return {"conversation": subject.conversation}
     if operation.path.endswith("_resend"):
         return {"events": [subject.messages[-1]]}
     if operation.path.endswith("/secrets") and operation.method == "POST":
         return {"secret": "none"}
-    return None
+    return _privacy_bodies(subject.to).get(operation.path.rpartition("/")[2])
+
+
+def _privacy_bodies(phone: str) -> dict[str, Any]:
+    """The bodies of the privacy officer, by the end of the path."""
+    person = {"identities": [{"kind": "phone", "value": phone}]}
+    extension = {"until": "2027-01-01", "ground": "ingewikkeld"}
+    return {
+        "requests": {"kind": "none"},
+        "_extend": extension,
+        "_report": person,
+        "_print": person,
+    }

@@ -36,7 +36,8 @@ keys_url = "http://127.0.0.1:8090/identity/keys"
 GRANTS = {
     EMPLOYEE: 'roles = ["send", "read"]',
     "postkamer-kcc": 'roles = ["kcc"]',
-    "postkamer-archief": 'roles = ["read"]',
+    "postkamer-archief": 'roles = ["read", "records", "archivist"]',
+    "postkamer-privacy": 'roles = ["read", "privacy"]',
     "postkamer-alle-afdelingen": "all_departments = true\nconfidential = true",
 } | {f"postkamer-{each}": f'departments = ["{each}"]' for each in DEPARTMENTS}
 
