@@ -101,6 +101,11 @@ async def test_request_goes_from_its_registration_to_its_report_and_decision(
         f"{path}/extend", {"until": f"{_months_later(today)}", "ground": "ingewikkeld"}
     )
     assert wim.status == 200 and "verlengd door w.dekker" in wim.page
+    await _refuses(wim, path)
+
+
+async def _refuses(wim: Employee, path: str) -> None:
+    """Decide the request on the page, first without a ground."""
     decision = {"decision": "refused", "ground": ""}
     await wim.submit(f"{path}/decide", decision)
     assert wim.status == 400 and "andere grond" in wim.page
@@ -108,14 +113,14 @@ async def test_request_goes_from_its_registration_to_its_report_and_decision(
     assert wim.status == 200 and "beslist door w.dekker" in wim.page
     assert wim.form(f"{path}/decide") is None
     await wim.get("/archive/requests")
-    assert id in wim.page and "Wij doen het niet" in wim.page
+    assert path in wim.page and "Wij doen het niet" in wim.page
 
 
 async def test_views_say_who_looked_and_why(fatima: Phone, lotte: Employee, wim: Employee) -> None:
     fatima.number = "31600000863"
-    await fatima.writes("Mijn zeehondpaspoort is zoek")
-    conversation = (await lotte.finds("Mijn zeehondpaspoort")).rpartition("/")[2]
-    await lotte.reads(f"/conversations/{conversation}", "Mijn zeehondpaspoort is zoek")
+    await fatima.writes("Mijn paspoort is zoek, zei de zeehond")
+    conversation = (await lotte.finds("zei de zeehond")).rpartition("/")[2]
+    await lotte.reads(f"/conversations/{conversation}", "Mijn paspoort is zoek, zei de zeehond")
     await wim.get("/archive/views")
     await wim.submit("/archive/views", {"reason": WHY})
     assert wim.status == 400 and "of een medewerker" in wim.page
