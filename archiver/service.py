@@ -121,11 +121,10 @@ async def archiver(
         views = await enter(access_log(writer))
         only = config.environment == "production"
         media_routes = MediaRoutes(store, media_store, objects, views, ring, scanned_only=only)
-        search = SearchRoutes(Search(pool, keys, store), store, views, ring)
         privacy = PrivacyArchive(pool, keys, lambda: version.loaded.config)
         routes = all_routes(
             RecordRoutes(store, views, ring, lambda: intake.lag),
-            search,
+            SearchRoutes(Search(pool, keys, store), store, views, ring),
             media_routes,
             privacy_routes(privacy, views, ring),
         )

@@ -51,13 +51,13 @@ async def test_archivist_searches_with_a_reason_and_reads_what_was_found(
     words = "Waar kan ik mijn narwalpaspoort ophalen"
     await fatima.writes(f"{words}? <b>snel</b>")
     await wim.get("/archive/search")
-    await wim.submit("/archive/search", {"words": "narwalpaspoort", "reason": " "})
+    await wim.submit("/archive/search#found", {"words": "narwalpaspoort", "reason": " "})
     assert wim.status == 400 and "Zeg eerst waarom" in wim.page
     assert words not in wim.page
 
     async def found() -> bool:
         await wim.get("/archive/search")
-        await wim.submit("/archive/search", {"words": "narwalpaspoort", "reason": WHY})
+        await wim.submit("/archive/search#found", {"words": "narwalpaspoort", "reason": WHY})
         return words in wim.page
 
     await until(found, bool, SECONDS)
@@ -67,7 +67,7 @@ async def test_archivist_searches_with_a_reason_and_reads_what_was_found(
     await wim.submit("/archive/conversations", {})
     assert wim.status == 200 and words in wim.page
     await wim.get("/archive/search")
-    await wim.submit("/archive/search", {"words": "de", "reason": WHY})
+    await wim.submit("/archive/search#found", {"words": "de", "reason": WHY})
     assert wim.status == 400 and "Zoek op een woord" in wim.page
 
 
@@ -122,19 +122,19 @@ async def test_views_say_who_looked_and_why(fatima: Phone, lotte: Employee, wim:
     conversation = (await lotte.finds("zei de zeehond")).rpartition("/")[2]
     await lotte.reads(f"/conversations/{conversation}", "Mijn paspoort is zoek, zei de zeehond")
     await wim.get("/archive/views")
-    await wim.submit("/archive/views", {"reason": WHY})
+    await wim.submit("/archive/views#found", {"reason": WHY})
     assert wim.status == 400 and "of een medewerker" in wim.page
-    await wim.submit("/archive/views", {"conversation": conversation, "reason": WHY})
+    await wim.submit("/archive/views#found", {"conversation": conversation, "reason": WHY})
     assert wim.status == 200 and "l.hendriks" in wim.page
     await wim.get("/archive/views")
-    await wim.submit("/archive/views", {"employee": "w.dekker", "reason": WHY})
+    await wim.submit("/archive/views#found", {"employee": "w.dekker", "reason": WHY})
     assert WHY in unescape(wim.page) and "zeehond" not in wim.page
 
 
 async def _until_found(wim: Employee, word: str) -> None:
     async def found() -> bool:
         await wim.get("/archive/search")
-        await wim.submit("/archive/search", {"words": word, "reason": WHY})
+        await wim.submit("/archive/search#found", {"words": word, "reason": WHY})
         return "1 gevonden" in wim.page
 
     await until(found, bool, SECONDS)
