@@ -9,8 +9,8 @@ from services.config.model import Configuration
 from services.http.rights import Rights
 from services.postgres.database import Connection, Pool
 
-AT_ONCE = 2
-"""Transactions at a time: a report may hold 60 MB and a connection for some seconds."""
+AT_ONCE = 3
+"""Transactions at a time, of the connections of the archiver. One of them may be a report."""
 TURN_SECONDS = 5.0
 """Longest wait for a turn."""
 WORK_SECONDS = 60.0
@@ -34,24 +34,32 @@ class PrivacyArchive:
 
     def reaches_all(self, rights: Rights) -> bool:
         """Return True for a token that reaches every department, confidential ones too."""
-        configured = {each.id for each in self.config.departments if each.tenant == rights.tenant}
-        return rights.handles_all(configured)
+        config = self.config
+        configured = {each.id for each in config.departments if each.tenant == rights.tenant}
+        return config.tenant(rights.tenant) is not None and rights.handles_all(configured)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """Yield the connection of a transaction. Raises Busy, and TimeoutError if it takes too
         long."""
-        try:
-            async with asyncio.timeout(TURN_SECONDS):
-                await self._turns.acquire()
-        except TimeoutError:
-            raise Busy from None
-        try:
-            async with (
-                asyncio.timeout(WORK_SECONDS),
-                self._pool.acquire() as connection,
-                connection.transaction(),
-            ):
-                yield connection
-        finally:
-            self._turns.release()
+        async with (
+            turn(self._turns),
+            asyncio.timeout(WORK_SECONDS),
+            self._pool.acquire() as connection,
+            connection.transaction(),
+        ):
+            yield connection
+
+
+@asynccontextmanager
+async def turn(turns: asyncio.Semaphore) -> AsyncIterator[None]:
+    """Run within a turn. Raises Busy if none comes."""
+    try:
+        async with asyncio.timeout(TURN_SECONDS):
+            await turns.acquire()
+    except TimeoutError:
+        raise Busy from None
+    try:
+        yield
+    finally:
+        turns.release()

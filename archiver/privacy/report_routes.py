@@ -9,7 +9,7 @@ from aiohttp import web
 from archiver.api.access_log import AccessLog
 from archiver.api.viewer import BOTH_NEEDED, ShownRange
 from archiver.index.record_fields import Identity
-from archiver.privacy.archive import PrivacyArchive
+from archiver.privacy.archive import PrivacyArchive, turn
 from archiver.privacy.orders import REPORT, ReportBody
 from archiver.privacy.request_routes import NO_REQUEST, ROLE, answered, read_order
 from archiver.subject_access.pdf.render import Unprintable, pdf
@@ -43,8 +43,8 @@ DISPOSITION = 'attachment; filename="inzage.pdf"'
 class ReportRoutes:
     def __init__(self, archive: PrivacyArchive, views: AccessLog, tokens: TokenStore) -> None:
         self._archive, self._views, self._tokens = archive, views, tokens
-        self._printer = asyncio.Semaphore(1)
-        """A PDF takes half a GiB at most: one at a time."""
+        self._reports, self._printer = asyncio.Semaphore(1), asyncio.Semaphore(1)
+        """One at a time: a report takes 60 MB at most, and its PDF half a GiB."""
 
     def routes(self) -> list[web.RouteDef]:
         def admit(handler: Handler) -> Any:
@@ -63,7 +63,7 @@ class ReportRoutes:
         """Answer POST /v1/people/_print with the same report as a PDF."""
         made = await self._make(request, rights)
         try:
-            async with self._printer:
+            async with turn(self._printer):
                 printed = await asyncio.to_thread(pdf, made.report)
         except Unprintable as error:
             code = str(error).partition(":")[0]
@@ -77,7 +77,7 @@ class ReportRoutes:
         if not self._archive.reaches_all(rights):
             raise Refused(problem_response(403, "Forbidden", NOT_ALL))
         try:
-            async with self._archive.transaction() as connection:
+            async with turn(self._reports), self._archive.transaction() as connection:
                 made = await self._collect(connection, body, rights.tenant)
         except ReportRefused as error:
             if error.is_of_request:

@@ -1,11 +1,13 @@
 """The API of the privacy officer: requests, one person's everything, and who viewed what."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from archiver.audit.request_rows import verify_requests
+from archiver.privacy import archive
 from archiver.subject_access.requests.deadlines import add_months, day_of, due_date
 from services import clock
 from services.http.rights import ROLES
@@ -178,10 +180,12 @@ async def test_report_has_the_person_of_the_request_and_is_on_the_record(
 
 async def test_report_takes_every_department(empty: str, desk: Desk, pool: Pool) -> None:
     await desk.heard((ANNA, "van Anna"))
-    async with privacy_api(empty, departments=frozenset(["burgerzaken"])) as api:
-        for path in ("people/_report", "people/_print"):
-            status, problem = await api.post(path, **PERSON)
-            assert status == 403 and "every department" in problem["detail"]
+    some: dict[str, Any] = {"departments": frozenset(["burgerzaken"])}
+    for rights in (some, {"tenant": "hengelo"}):  # which the configuration does not have
+        async with privacy_api(empty, **rights) as api:
+            for path in ("people/_report", "people/_print"):
+                status, problem = await api.post(path, **PERSON)
+                assert status == 403 and "every department" in problem["detail"]
     assert await views_of(pool) == []
 
 
@@ -208,3 +212,14 @@ async def test_views_are_found_by_conversation_and_employee_page_by_page(
     async with pool.acquire() as connection:
         key = "select count(*) from archiver.conversation_key where conversation = $1"
         assert await connection.fetchval(key, CONVERSATION) == 0, "no place for what is not there"
+
+
+async def test_turn_that_does_not_come_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "TURN_SECONDS", 0.01)
+    turns = asyncio.Semaphore(1)
+    async with archive.turn(turns):
+        with pytest.raises(archive.Busy):
+            async with archive.turn(turns):
+                pass
+    async with archive.turn(turns):
+        assert turns.locked()
