@@ -11,8 +11,9 @@ from archiver.api.viewer import BOTH_NEEDED, ShownRange
 from archiver.index.record_fields import Identity
 from archiver.privacy.archive import PrivacyArchive, turn
 from archiver.privacy.orders import REPORT, ReportBody
+from archiver.privacy.printer import print_report
 from archiver.privacy.request_routes import NO_REQUEST, ROLE, answered, read_order
-from archiver.subject_access.pdf.render import Unprintable, pdf
+from archiver.subject_access.pdf.render import Unprintable
 from archiver.subject_access.person_finder import find_subject
 from archiver.subject_access.report import Period, Report, encode_report
 from archiver.subject_access.report_maker import (
@@ -64,7 +65,7 @@ class ReportRoutes:
         made = await self._make(request, rights)
         try:
             async with turn(self._printer):
-                printed = await asyncio.to_thread(pdf, made.report)
+                printed = await print_report(made.report)
         except Unprintable as error:
             code = str(error).partition(":")[0]
             return problem_response(409, "Conflict", str(error), code=code)
