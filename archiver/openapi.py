@@ -18,7 +18,9 @@ from archiver.api.viewer import (
     REASON_REQUIRED,
     TRACE,
 )
+from archiver.privacy.operations import TAGS, operations
 from archiver.search.request import SEARCH
+from archiver.search.routes import SEARCH_ROLES
 from services import ids
 from services.api.json_body import UNREAD_REFUSALS
 from services.api.openapi import build_document
@@ -263,8 +265,8 @@ SEARCH_MESSAGES = Operation(
     description="Search by words, author, time and department. A word matches in all its forms"
     " (`fiets`, `fietsen`), but not inside another word. The answer contains its position in the"
     " log: the same search with that `asOf` gives the same hits later, without what was destroyed"
-    " since.",
-    roles=["read"],
+    " since. A token without the role `read` needs the employee and a reason.",
+    roles=SEARCH_ROLES,
     parameters=[*VIEWER_HEADERS],
     content=Content(model=SEARCH, examples=examples.SEARCHES),
     answers={200: Answer(description="A page of hits.", model=Page, example=examples.PAGE)},
@@ -283,10 +285,19 @@ API = Api(
     tags={
         "conversations": "Conversations with their history and notes.",
         "messages": "Messages, and the files in them.",
+        **TAGS,
         "documentation": "This document.",
     },
 )
-OPERATIONS = (READ_CONVERSATION, READ_MESSAGES, SEARCH_MESSAGES, READ_MESSAGE, READ_MEDIA, DOCUMENT)
+OPERATIONS = (
+    READ_CONVERSATION,
+    READ_MESSAGES,
+    SEARCH_MESSAGES,
+    READ_MESSAGE,
+    READ_MEDIA,
+    *operations(VIEWER_HEADERS),
+    DOCUMENT,
+)
 
 document: Json = build_document(API, OPERATIONS)
 """Document served at /v1/openapi.json; see `services.api.docs_page.routes`."""

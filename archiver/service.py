@@ -7,7 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from archiver import table_partitions
-from archiver.api.access_log import access_log
+from archiver.api.access_log import AccessLog, access_log
 from archiver.api.queries import RecordReader
 from archiver.api.routes import RecordRoutes
 from archiver.balance.monitor import keep_balance
@@ -27,6 +27,10 @@ from archiver.media.store import FETCH_WAITS, MediaStore
 from archiver.media.waiting_metrics import count_waiting
 from archiver.openapi import document
 from archiver.operator_actions import record_operator_actions
+from archiver.privacy.archive import PrivacyArchive
+from archiver.privacy.report_routes import ReportRoutes
+from archiver.privacy.request_routes import RequestRoutes
+from archiver.privacy.view_routes import ViewRoutes
 from archiver.quarantine import Quarantine, count_entries
 from archiver.search.routes import SearchRoutes
 from archiver.search.search import Search
@@ -115,21 +119,32 @@ async def archiver(
         await enter(serve(app, settings.bind, settings.archiver_ops_port))
         media_tasks = await enter(_media_tasks(settings, config, accounts, media_store, objects))
         views = await enter(access_log(writer, ring.asking_departments))
-        scanned_only = config.environment == "production"
-        media_routes = MediaRoutes(
-            store, media_store, objects, views, ring, scanned_only=scanned_only
+        only = config.environment == "production"
+        media_routes = MediaRoutes(store, media_store, objects, views, ring, scanned_only=only)
+        privacy = PrivacyArchive(pool, keys, lambda: version.loaded.config)
+        routes = all_routes(
+            RecordRoutes(store, views, ring, lambda: intake.lag),
+            SearchRoutes(Search(pool, keys, store), store, views, ring),
+            media_routes,
+            privacy_routes(privacy, views, ring),
         )
-        search_routes = SearchRoutes(Search(pool, keys, store), store, views, ring)
-        record_routes = RecordRoutes(store, views, ring, lambda: intake.lag)
-        routes = all_routes(record_routes, search_routes, media_routes)
         await enter(serve(api_app(routes), settings.bind, settings.archiver_port))
         tasks = (connection.task, working, ring.task, watch, views.task, consumer.task, report)
         yield first_failure(*tasks, *maintenance_tasks, *media_tasks)
 
 
-def all_routes(record: RecordRoutes, search: SearchRoutes, media: MediaRoutes) -> list[Route]:
+def all_routes(
+    record: RecordRoutes, search: SearchRoutes, media: MediaRoutes, privacy: Sequence[Route]
+) -> list[Route]:
     """Return all that the archiver serves; the document describes each."""
-    return [*record.routes(), *search.routes(), *media.routes(), *docs_page.routes(document)]
+    readers = [*record.routes(), *search.routes(), *media.routes()]
+    return [*readers, *privacy, *docs_page.routes(document)]
+
+
+def privacy_routes(archive: PrivacyArchive, views: AccessLog, tokens: TokenStore) -> list[Route]:
+    """Return the routes of the privacy officer."""
+    parts = (RequestRoutes, ReportRoutes, ViewRoutes)
+    return [route for part in parts for route in part(archive, views, tokens).routes()]
 
 
 def _token_keeper(settings: ArchiverSettings, objects: ObjectStore) -> TokenKeeper:

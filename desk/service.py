@@ -29,6 +29,10 @@ from desk.pages.conversation import ConversationPages
 from desk.pages.conversation_view import ConversationViews, Stores
 from desk.pages.files import FilePages
 from desk.pages.inbox import InboxPages
+from desk.pages.keeper.people import PeoplePages
+from desk.pages.keeper.requests import RequestPages
+from desk.pages.keeper.search import SearchPages
+from desk.pages.keeper.views import ViewPages
 from desk.pages.language import LanguagePages
 from desk.pages.login import ENDED_PATH, LoginRoutes
 from desk.pages.management.destinations import DestinationPages
@@ -44,6 +48,7 @@ from desk.postkamer.destinations import Destinations
 from desk.postkamer.figure_reader import FigureReader
 from desk.postkamer.gateway import Gateway
 from desk.postkamer.grants import GrantsReader
+from desk.postkamer.keeper import Keeper
 from desk.postkamer.rules import Rules
 from desk.web.assets import FOLDER, Assets
 from desk.web.gate import Gate
@@ -150,6 +155,7 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
         *RightPages(gate, site, GrantsReader(front), sessions).routes(),
         *DestinationPages(gate, site, Destinations(front)).routes(),
         *NumberPages(gate, site, gateway).routes(),
+        *keeper_routes(gate, site, Keeper(archiver), archive, stores.reasons),
         *FilePages(gate, archiver, stores.reasons).routes(),
         *LanguagePages(own).routes(),
         *stream.routes(),
@@ -157,6 +163,18 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
         *EventReceiver(store, signing_keys(settings)).routes(),
     ]
     return Desk(_application(settings, routes), stream)
+
+
+def keeper_routes(
+    gate: Gate, site: Site, keeper: Keeper, archive: Archive, reasons: ReasonStore
+) -> list[web.RouteDef]:
+    """Return the pages of the archivist and the privacy officer."""
+    return [
+        *SearchPages(gate, site, keeper, archive, reasons).routes(),
+        *PeoplePages(gate, site, keeper).routes(),
+        *RequestPages(gate, site, keeper).routes(),
+        *ViewPages(gate, site, keeper).routes(),
+    ]
 
 
 def _application(settings: DeskSettings, routes: list[web.RouteDef]) -> web.Application:

@@ -5,7 +5,7 @@ batch of the intake makes every other writer wait for the same row.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence, Set
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence, Set
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ from aiohttp import web
 from archiver.api.openings import Openings, entries_of, opening_key
 from archiver.api.viewer import (
     EMPLOYEE_MISSING,
+    EMPLOYEE_NEEDED,
     EMPLOYEE_REQUIRED,
     REASON,
     REASON_MISSING,
@@ -52,11 +53,14 @@ log = structlog.get_logger()
 
 def _refuse(faults: Sequence[Fault]) -> web.Response:
     members: dict[str, Any] = {"errors": [msgspec.structs.asdict(each) for each in faults]}
-    if any(each.detail == EMPLOYEE_REQUIRED for each in faults):
+    if any(each.detail in (EMPLOYEE_NEEDED, EMPLOYEE_REQUIRED) for each in faults):
         members["code"] = EMPLOYEE_MISSING
     elif any(each.detail == REASON_REQUIRED for each in faults):
         members["code"] = REASON_MISSING
     return problem_response(400, "Bad Request", INVALID_HEADERS, **members)
+
+
+Needed = Callable[[Rights], Collection[str]]
 
 
 class Unrecorded(Exception):
@@ -87,12 +91,13 @@ class AccessLog:
         self._batcher, self._asking = batcher, asking
         self._openings = Openings()
 
-    def identified(self, handler: Handler) -> Handler:
+    def identified(self, handler: Handler, needed: Needed = lambda rights: ()) -> Handler:
         """Wrap a handler so that it runs only for a caller with valid viewer headers. The handler
-        calls `record_shown` or `record_count` before it answers."""
+        calls `record_shown`, `record_ranges` or `record_count` before it answers. `needed` returns
+        the headers that a caller with some rights must give."""
 
         async def handle(request: web.Request, rights: Rights) -> web.StreamResponse:
-            if header_faults := find_faults(request.headers, rights):
+            if header_faults := find_faults(request.headers, rights, needed(rights)):
                 return _refuse(header_faults)
             request[VIEWER] = read_viewer(request.headers, rights)
             try:
@@ -145,14 +150,17 @@ class AccessLog:
         self, request: web.Request, kind: str, rows: Iterable[Row], *, listed: bool
     ) -> None:
         if ranges := list(shown_ranges(rows, listed=listed)):
-            await self._record(request, kind, ranges)
+            await self.record_ranges(request, kind, ranges)
 
     async def record_count(self, request: web.Request, kind: str, count: int) -> None:
         """Record a search that showed no rows, because the number of hits is information too."""
         nothing = ShownRange(conversation="", department="", count=count, first=0, last=0)
-        await self._record(request, kind, [nothing])
+        await self.record_ranges(request, kind, [nothing])
 
-    async def _record(self, request: web.Request, kind: str, ranges: Sequence[ShownRange]) -> None:
+    async def record_ranges(
+        self, request: web.Request, kind: str, ranges: Sequence[ShownRange]
+    ) -> None:
+        """Return once the record holds a view of each range; raise Unrecorded if it cannot."""
         now = clock.now()
         ids = [clock.new_id(now) for _ in ranges]
         answer = _Answer(view_records(request[VIEWER], kind, ranges, ids, now))

@@ -1,7 +1,7 @@
 """Viewers of the record, and the records of their views. Pure."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,10 @@ MAX_CHARACTERS = {EMPLOYEE: 200, REASON: 500}
 """Maximum length of a header in characters."""
 EMPLOYEE_MISSING = "employee_missing"
 EMPLOYEE_REQUIRED = "must be given: people read with this token"
+EMPLOYEE_NEEDED = "must be given: the record says who looked"
+REASON_NEEDED = "must be given: the record says why somebody looked"
+BOTH_NEEDED = frozenset({EMPLOYEE, REASON})
+"""Headers without which nothing is shown that takes a reason."""
 EMPLOYEE_EMPTY = "must name a person, or be left out"
 EMPLOYEE_OTHER = "must be the person of this token, or be left out"
 REASON_MISSING = "reason_missing"
@@ -63,8 +67,11 @@ class ShownRange(msgspec.Struct, frozen=True):
     listed: tuple[UUID, ...] = ()
 
 
-def find_faults(headers: Mapping[str, str], rights: Rights) -> list[Fault]:
-    """Return the faults in the headers by which a viewer identifies."""
+def find_faults(
+    headers: Mapping[str, str], rights: Rights, needed: Collection[str] = ()
+) -> list[Fault]:
+    """Return the faults in the headers by which a viewer identifies. `needed` are those without
+    which nothing is shown to anybody."""
     faults = [
         Fault(name, f"must be printable, and of at most {longest} characters")
         for name, longest in MAX_CHARACTERS.items()
@@ -72,6 +79,10 @@ def find_faults(headers: Mapping[str, str], rights: Rights) -> list[Fault]:
     ]
     if fault := _employee_fault(headers.get(EMPLOYEE), rights):
         faults.append(Fault(EMPLOYEE, fault))
+    elif EMPLOYEE in needed and not read_viewer(headers, rights).employee:
+        faults.append(Fault(EMPLOYEE, EMPLOYEE_NEEDED))
+    if REASON in needed and not headers.get(REASON, "").strip():
+        faults.append(Fault(REASON, REASON_NEEDED))
     if (opening := headers.get(OPENING)) is not None and parse_uuid(opening.strip()) is None:
         faults.append(Fault(OPENING, OPENING_INVALID))
     return faults

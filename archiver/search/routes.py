@@ -1,21 +1,32 @@
 """POST /v1/messages/_search. The conditions are in the body, which no access log of a proxy
 contains."""
 
+from collections.abc import Collection
+
 from aiohttp import web
 
 from archiver.api import presenter
 from archiver.api.access_log import AccessLog
 from archiver.api.queries import RecordReader
+from archiver.api.viewer import BOTH_NEEDED
 from archiver.search.request import SEARCH
 from archiver.search.search import CursorFromOtherSearch, Search, SearchPage, SearchTooBroad
 from services.api.json_body import FieldError, parse_body
 from services.api.request_body import Refused, bad_request, read_json_body
 from services.http.bearer_auth import require_token
 from services.http.problems import json_response, problem_response
-from services.http.rights import Rights
+from services.http.rights import Rights, Role
 from services.http.token_store import TokenStore
 
 PATH = "/v1/messages/_search"
+
+SEARCH_ROLES: tuple[Role, ...] = ("read", "records")
+"""Roles of which a token needs one: of those who answer citizens, and of the archivist."""
+
+
+def _needed_headers(rights: Rights) -> Collection[str]:
+    """Return the headers that a search needs: an archivist, who answers nobody, says why."""
+    return () if rights.may("read") else BOTH_NEEDED
 
 
 class SearchRoutes:
@@ -26,8 +37,8 @@ class SearchRoutes:
         self._views, self._keyring = views, keyring
 
     def routes(self) -> list[web.RouteDef]:
-        handler = self._views.identified(self.search)
-        return [web.post(PATH, require_token(handler, self._keyring, "read"))]
+        handler = self._views.identified(self.search, _needed_headers)
+        return [web.post(PATH, require_token(handler, self._keyring, *SEARCH_ROLES))]
 
     async def search(self, request: web.Request, rights: Rights) -> web.Response:
         """Answer a search. 400 with every fault of the request, or if the search takes too long."""

@@ -35,7 +35,7 @@ from services.postgres.database import Connection
 MAX_ENTRIES = 20_000
 """Most entries in one report, some 3 KB of memory each. A person with more asks for a report by
 period."""
-TOO_MANY = "over {} messages and views: ask for a part of it, with --since and --until"
+TOO_MANY = "over {} messages and views: ask for a part of it, by its first and last day"
 REPORTED_KINDS = ("message", "note", "conversation", "identity", "consent", "view")
 Row = Mapping[str, Any]
 Progress = Callable[[int, int], None]

@@ -107,6 +107,14 @@ class PersonFinder:
                 )
 
 
+async def find_subject(
+    connection: Connection, keys: KeyStore, tenant: str, names: Collection[Identity]
+) -> SubjectMatch:
+    """Find a person. Raises TooManyMatches, and CannotDecrypt without the municipality's key."""
+    hashing = await keys.hash_key(tenant)
+    return await PersonFinder(connection, keys, tenant, hashing).find(names)
+
+
 async def fetch_batches(
     connection: Connection, query: str, *arguments: Any
 ) -> AsyncIterator[list[Any]]:

@@ -18,6 +18,8 @@ from archiver.subject_access.legal_notice import (
     Right,
 )
 
+MADE_BY = "Gemeente"
+"""Department or role that answers, if nobody says another."""
 Direction = Literal["in", "out", "echo"]
 """From the citizen; to the citizen; to the citizen outside Postkamer, from the business phone."""
 AuthorKind = Literal["citizen", "employee", "system", "automated"]

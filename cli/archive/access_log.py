@@ -1,113 +1,30 @@
 """`postkamer archive views`: who viewed the archive, when, what, and why."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import click
 import msgspec
 
-from archiver.encryption.decrypt_rows import RECORDS
 from archiver.encryption.key_store import KeyStore
-from archiver.index.blind_index import person_hash
-from archiver.index.record_fields import EMPLOYEE
+from archiver.privacy.views import BEGINNING, View, ViewFilter, find_views
 from cli.support.archive_access import print_rows
-from cli.support.archive_rows import decrypt_batches, load_hash_keys
+from cli.support.archive_rows import load_hash_keys
 from cli.support.audit import Operation
 from cli.support.options import Time, renamed_option, require_period
 from cli.support.output import fail
 from services import clock
 from services.postgres.database import Connection
 
-BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
-"""Time before the first record."""
 
-
-class ViewFilter(msgspec.Struct, frozen=True):
-    """Criteria for views; '' matches any."""
-
-    since: datetime
-    until: datetime
-    conversation: str = ""
-    employee: str = ""
-    token: str = ""
-    tenant: str = ""
-
-    def matches(self, view: "View") -> bool:
-        return self.employee in ("", view.employee) and self.token in ("", view.token)
-
-
-class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """A view of the archive by a person or a system."""
-
-    at: datetime
-    tenant: str
-    conversation: str
-    department: str
-    token: str
-    employee: str = ""
-    identified: str = ""
-    """Source of the employee's name: proven or stated; '' before that was recorded."""
-    reason: str = ""
-    what: str
-    count: int
-    first: int = msgspec.field(name="from", default=0)
-    last: int = msgspec.field(name="to", default=0)
-    message: UUID | None = None
-    messages: tuple[UUID, ...] = ()
-
-    def line(self) -> str:
-        viewer = f"{self.token}, {self._employee()}" if self.employee else self.token
-        what = f"{self.what} {self.message}" if self.message else f"{self.what} ({self.count})"
-        place = f"{self.conversation} ({self.department or '-'})"
-        reason = f": {self.reason}" if self.reason else ""
-        return f"{self.at:%Y-%m-%d %H:%M:%S}Z  {viewer}  {what} of {place}{reason}"
-
-    def _employee(self) -> str:
-        return f"{self.employee} ({self.identified})" if self.identified else self.employee
-
-
-def parse_view(row: dict[str, Any]) -> View:
-    names = ("at", "tenant", "conversation", "department", "message")
-    return msgspec.convert(row["fields"] | {name: row[name] for name in names}, View)
-
-
-async def find_views(
-    connection: Connection, keys: KeyStore, criteria: ViewFilter
-) -> AsyncIterator[View]:
-    """Yield the views that match, oldest first."""
-    if criteria.conversation:
-        query: tuple[Any, ...] = (_BY_CONVERSATION, [criteria.conversation])
-    elif criteria.employee:
-        hashes = [
-            person_hash(key, EMPLOYEE, criteria.employee)
-            for key in (await load_hash_keys(connection, keys)).values()
-        ]
-        query = _BY_PERSON, hashes
-    else:
-        query = (_ALL,)
-    sql, *arguments = query
-    async for batch in decrypt_batches(
-        connection, keys, sql, criteria.since, criteria.until, criteria.tenant, *arguments
-    ):
-        for view in map(parse_view, batch.rows):
-            if criteria.matches(view):
-                yield view
-
-
-_VIEWS = f"""{RECORDS}
-where e.kind = 'view' and e.at >= $1 and e.at < $2 and $3 in ('', e.tenant)
-"""
-_ALL = f"{_VIEWS} order by e.at, e.id"
-_BY_CONVERSATION = f"""{_VIEWS}
-and e.conversation <> '' and e.conversation = any($4::text[]) order by e.at, e.id
-"""
-_BY_PERSON = f"""{_VIEWS}
-and e.conversation <> '' and e.conversation = any(array(
-    select distinct conversation from archiver.subject where hash = any($4::bytea[])))
-order by e.at, e.id
-"""
+def format_view(view: View) -> str:
+    name = f"{view.employee} ({view.identified})" if view.identified else view.employee
+    viewer = f"{view.token}, {name}" if view.employee else view.token
+    what = f"{view.what} {view.message}" if view.message else f"{view.what} ({view.count})"
+    place = f"{view.conversation} ({view.department or '-'})"
+    reason = f": {view.reason}" if view.reason else ""
+    return f"{view.at:%Y-%m-%d %H:%M:%S}Z  {viewer}  {what} of {place}{reason}"
 
 
 @click.command("views")
@@ -117,7 +34,7 @@ order by e.at, e.id
 @renamed_option("--since", former="--from", type=Time(), help="A time or a day, in Amsterdam.")
 @renamed_option("--until", former="--to", type=Time(), help="Left out: now.")
 @click.option("--json", "as_json", is_flag=True, help="A line of JSON for each view.")
-def command(since: datetime | None, until: datetime | None, as_json: bool, **fields: str) -> None:
+def command(since: datetime | None, until: datetime | None, as_json: bool, **fields: Any) -> None:
     """Show who viewed the archive, when, what, and why.
 
     The oldest view comes first. Your use of this command is archived.
@@ -129,8 +46,9 @@ def command(since: datetime | None, until: datetime | None, as_json: bool, **fie
 
     async def lines(connection: Connection, keys: KeyStore, tenant: str) -> AsyncIterator[str]:
         narrowed = msgspec.structs.replace(criteria, tenant=tenant)
-        async for view in find_views(connection, keys, narrowed):
-            yield msgspec.json.encode(view).decode() if as_json else view.line()
+        hashing = (await load_hash_keys(connection, keys)).values()
+        async for view in find_views(connection, keys, narrowed, hashing):
+            yield msgspec.json.encode(view).decode() if as_json else format_view(view)
 
     print_rows("views", _operation(criteria), lines, "" if as_json else "no view matches")
 

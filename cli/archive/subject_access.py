@@ -1,7 +1,7 @@
 """`postkamer archive subject` and `annotate`: report all data about a person; correct a message."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,14 @@ import msgspec
 
 from archiver.encryption.key_store import KeyStore
 from archiver.log.writer import writer_in_transaction
-from archiver.subject_access.collector import SubjectCollector, SubjectData
-from archiver.subject_access.copies import copies
 from archiver.subject_access.pdf.render import Unprintable, pdf
-from archiver.subject_access.person_finder import SubjectMatch, TooManyMatches
-from archiver.subject_access.report import (
-    Identifier,
-    Municipality,
-    Period,
-    Purpose,
-    Report,
-    Request,
-    count_messages,
-    encode_report,
+from archiver.subject_access.report import MADE_BY, Period, Report, count_messages, encode_report
+from archiver.subject_access.report_maker import (
+    MadeReport,
+    ReportOrder,
+    ReportRefused,
+    find_request,
+    make_report,
 )
 from cli.support.archive_access import change_archive, write_private_file
 from cli.support.audit import Operation, parse_name, parse_reason
@@ -34,12 +29,9 @@ from cli.support.person import identify_person, require_all_departments, require
 from cli.support.person_options import PersonFilter, find_person, parse_person, person_options
 from cli.support.reach import Subject
 from services import clock
-from services.calendar.opening_hours import AMSTERDAM
-from services.config.model import Configuration
 from services.contract import Record
 from services.postgres.database import Connection
 
-MADE_BY = "Gemeente"
 NO_MESSAGE = "there is no message {}, or it was destroyed"
 NO_OUTPUT = "--out: say where it goes: a file .json, a file .pdf or both"
 LONGEST_REASON, LONGEST_TEXT = 500, 4_000
@@ -64,12 +56,6 @@ class ReportOptions(msgspec.Struct, frozen=True, kw_only=True):
     period: Period
     made_by: str
     now: datetime
-
-
-class MadeReport(msgspec.Struct, frozen=True):
-    report: Report
-    others: int
-    """Conversations by the same number that are another person's."""
 
 
 @click.command("subject")
@@ -148,43 +134,21 @@ def _day(at: datetime | None) -> date | None:
 async def _make_report(
     connection: Connection, keys: KeyStore, options: ReportOptions
 ) -> tuple[MadeReport, Operation]:
-    await require_all_departments(connection, options.person.tenant)
-    match = await find_person(connection, keys, options.person)
-    request = await _load_request(connection, options, match)
-    config, tenant = options.person.config, options.person.tenant
-    collector = SubjectCollector(connection, keys, tenant)
+    person = options.person
+    await require_all_departments(connection, person.tenant)
+    match = await find_person(connection, keys, person)
+    order = ReportOrder(
+        tenant=person.tenant,
+        request=options.request,
+        period=options.period,
+        made_by=options.made_by,
+        now=options.now,
+    )
     try:
-        data = await collector.collect(
-            match, options.period, lambda id: _department_name(config, tenant, id), _progress()
-        )
-    except TooManyMatches as error:
+        made = await make_report(connection, keys, person.config, match, order, _progress())
+    except ReportRefused as error:
         raise CommandRefused(str(error)) from None
-    made = MadeReport(_build_report(options, match, data, request), match.others)
     return made, _operation(options, made.report)
-
-
-async def _load_request(
-    connection: Connection, options: ReportOptions, match: SubjectMatch
-) -> Request | None:
-    """Load the request that the report answers.
-
-    CommandRefused if it is another person's: the report would go to the wrong person.
-    """
-    if not options.request:
-        return None
-    row = await _find_request(connection, options.request, options.person.tenant)
-    of_person, of_request = set(match.conversations), set(row["conversations"])
-    is_apart = of_request and of_person.isdisjoint(of_request)
-    if is_apart or set(row["hashes"]).isdisjoint(match.hashes):
-        raise CommandRefused(f"{options.request} is about another person")
-    return Request(id=options.request, received_on=row["received_on"], due_on=row["due_on"])
-
-
-async def _find_request(connection: Connection, id: str, tenant: str) -> Any:
-    row = await connection.fetchrow(_REQUEST, id, tenant)
-    if row is None:
-        raise CommandRefused(f"{tenant} has no request {id!r}")
-    return row
 
 
 def _operation(options: ReportOptions, report: Report) -> Operation:
@@ -200,59 +164,11 @@ def _operation(options: ReportOptions, report: Report) -> Operation:
     return Operation(what="archive subject", about=options.request, tenant=tenant, data=data)
 
 
-def _build_report(
-    options: ReportOptions, match: SubjectMatch, data: SubjectData, request: Request | None
-) -> Report:
-    config, id = options.person.config, options.person.tenant
-    tenant = next(each for each in config.tenants if each.id == id)
-    privacy, today = tenant.privacy, options.now.astimezone(AMSTERDAM).date()
-    return Report(
-        municipality=Municipality(
-            name=tenant.name, contact=privacy.contact, officer=privacy.officer
-        ),
-        about=tuple(_identifiers(match, data.names)),
-        made_at=options.now,
-        made_by=options.made_by,
-        request=request,
-        period=options.period,
-        purposes=tuple(Purpose(text=each.text, ground=each.ground) for each in privacy.purposes),
-        retention=privacy.retention,
-        conversations=data.conversations,
-        consents=data.consents,
-        identity_changes=data.changes,
-        deliveries=data.deliveries,
-        views=data.views,
-        copies=copies(config, id, data.deliveries, today),
-    )
-
-
-def _identifiers(match: SubjectMatch, names: Iterable[str]) -> Iterator[Identifier]:
-    """Yield the identifiers of the options, then the others of the person, then their names."""
-    for is_asked, identities in ((True, match.asked), (False, match.names - match.asked)):
-        for each in sorted(identities, key=lambda each: (each.kind, each.value)):
-            is_found = each in match.names
-            yield Identifier(kind=each.kind, value=each.value, asked=is_asked, found=is_found)
-    for name in names:
-        yield Identifier(kind="name", value=name, asked=False)
-
-
-def _department_name(config: Configuration, tenant: str, id: str) -> str:
-    """Return the name of a department, or its id if it is no longer configured."""
-    department = config.department(tenant, id)
-    return department.called if department else id
-
-
 def _progress() -> Callable[[int, int], None]:
     """Return a function that shows the progress on the terminal, if there is one."""
     if not sys.stderr.isatty():
         return lambda done, of: None
     return lambda done, of: click.echo(f"\r{done} of {of} ", err=True, nl=done == of)
-
-
-_REQUEST = """
-select received_on, due_on, hashes, conversations from archiver.request
-where id = $1 and tenant = $2
-"""
 
 
 @click.command("annotate")
@@ -281,7 +197,10 @@ async def _annotate(
     await require_reach(connection, [Subject(row["tenant"])], NO_MESSAGE.format(message))
     tenant, now = row["tenant"], clock.now()
     if id := data["request"]:
-        request = await _find_request(connection, id, tenant)
+        try:
+            request = await find_request(connection, id, tenant)
+        except ReportRefused as error:
+            raise CommandRefused(str(error)) from None
         if row["conversation"] not in request["conversations"]:
             raise CommandRefused(f"{id} is about another person than this message")
     runner = await identify_person(connection, data["by"], tenant)

@@ -10,7 +10,7 @@ import msgspec
 
 from archiver.encryption.key_store import KeyStore
 from archiver.index.record_fields import PHONE, Identity
-from archiver.subject_access.person_finder import PersonFinder, SubjectMatch, TooManyMatches
+from archiver.subject_access.person_finder import SubjectMatch, TooManyMatches, find_subject
 from cli.support.configuration import load_config
 from cli.support.options import combine_options, config_option
 from cli.support.output import CommandRefused, fail
@@ -105,8 +105,7 @@ async def find_person(connection: Connection, keys: KeyStore, person: PersonFilt
     """Find the conversations of a person; CommandRefused if that is not possible, or too many."""
     tenant = person.tenant
     try:
-        hashing = await keys.hash_key(tenant)
-        return await PersonFinder(connection, keys, tenant, hashing).find(person.names)
+        return await find_subject(connection, keys, tenant, person.names)
     except CannotDecrypt:
         raise CommandRefused(f"the key of {tenant} does not open: nobody can be found") from None
     except TooManyMatches as error:

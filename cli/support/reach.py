@@ -49,5 +49,5 @@ def reach_of(rights: Rights, config: Configuration) -> PersonReach:
         tenant=rights.tenant,
         is_only=all(each.id == rights.tenant for each in config.tenants),
         departments=rights.departments,
-        has_all=rights.departments is None or configured <= rights.departments,
+        has_all=rights.handles_all(configured),
     )

@@ -17,6 +17,9 @@ CONNECTIONS = 64
 MAX_BYTES = 8 * 1024 * 1024
 """Largest answer in JSON: a page of 200 messages, each with the item as Meta sent it."""
 
+MAX_REPORT_BYTES = 64 * 1024 * 1024
+"""Largest report of one person: 20,000 messages and views of some 3 KB."""
+
 
 Api = Literal["gateway", "archiver", "router"]
 API_OUTCOMES = "answered", "refused", "unanswered"
@@ -74,6 +77,25 @@ class PostkamerClient:
             ) as response:
                 content = await read_bytes(response, MAX_BYTES)
                 answer = Answer(response.status, content, response.headers.get("Location", ""))
+        except (aiohttp.ClientError, TimeoutError, OSError, TooLarge) as error:
+            raise self._unanswered(type(error).__name__) from error
+        return self._judge(answer)
+
+    async def ask_for_report(
+        self, path: str, token: str, body: Any, headers: Mapping[str, str]
+    ) -> Answer:
+        """Return the answer to a question that takes long, and may be large. Raises Refused and
+        Unanswered."""
+        given = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        try:
+            async with self._http.post(
+                self._address + path,
+                data=msgspec.json.encode(body),
+                headers=given | dict(headers),
+                allow_redirects=False,
+                timeout=REPORT_TIMEOUT,
+            ) as response:
+                answer = Answer(response.status, await read_bytes(response, MAX_REPORT_BYTES))
         except (aiohttp.ClientError, TimeoutError, OSError, TooLarge) as error:
             raise self._unanswered(type(error).__name__) from error
         return self._judge(answer)
@@ -136,6 +158,8 @@ class PostkamerClient:
         metrics.desk_api_requests.labels(self._api, outcome).inc()
 
 
+REPORT_TIMEOUT = aiohttp.ClientTimeout(total=90, sock_connect=5)
+"""Longest wait for a report: the archiver gives a minute to one, and half of that to its PDF."""
 FILE_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=30)
 
 

@@ -72,6 +72,7 @@ class Site:
             "known_dangers": keys_under("danger"),
             "known_statuses": keys_under("status"),
             "known_refusals": keys_under("refused"),
+            "known_views": keys_under("view"),
         }
 
     def render(self, visit: Visit, template: str, **context: Any) -> str:
@@ -109,8 +110,19 @@ def _helpers(visit: Visit) -> dict[str, Callable[..., str]]:
     def month_name(month: str) -> str:
         return times.month_name(month, say)
 
-    words = {"moment": moment, "since": since, "until": until, "day": day}
-    return words | {"lasting": lasting, "month_name": month_name}
+    def iso_moment(text: str) -> str:
+        """Return a moment that a report has as text."""
+        return moment(datetime.fromisoformat(text))
+
+    return {
+        "moment": moment,
+        "iso_moment": iso_moment,
+        "since": since,
+        "until": until,
+        "day": day,
+        "lasting": lasting,
+        "month_name": month_name,
+    }
 
 
 def language_of(request: web.Request) -> Language:

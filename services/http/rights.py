@@ -1,5 +1,7 @@
 """Rights of a token: its municipality, its roles, its departments. Pure."""
 
+from collections.abc import Set
+
 import msgspec
 
 from services.contract import Identified
@@ -41,3 +43,8 @@ class Rights(msgspec.Struct, frozen=True, kw_only=True):
     def handles(self, department: str) -> bool:
         """Return True if the token may act for this department."""
         return self.departments is None or department in self.departments
+
+    def handles_all(self, configured: Set[str]) -> bool:
+        """Return True if the token may act for all of these departments: those that a municipality
+        has, confidential ones too."""
+        return self.departments is None or configured <= self.departments

@@ -396,6 +396,73 @@ async def check_at_sizes(page: Page, name: str) -> None:
     await page.set_viewport_size({"width": width, "height": height})
 
 
+@pytest.mark.parametrize(
+    ("size", "scheme"), [("wide", "light"), ("phone", "dark"), ("zoomed", "light")]
+)
+async def test_pages_of_the_archivist_and_privacy_officer_have_no_fault(
+    browser: Browser, town: Installation, size: str, scheme: Any
+) -> None:
+    width, height = SIZES[size]
+    view = {"viewport": {"width": width, "height": height}, "color_scheme": scheme}
+    name = f"{size}-{scheme}"
+    async with (
+        citizen(town, "31600000814") as fatima,
+        employee(browser, town, "Wim", **view) as page,
+    ):
+        await fatima.writes(f"Ik wil een paspoort ({size}, {scheme})")
+        await page.get_by_text(f"({size}, {scheme})").first.wait_for()
+        await page.goto(f"{town.desk}/archive/search")
+        await page.get_by_label("Woorden").fill("paspoort")
+        await page.get_by_label("Waarom").fill("controle")
+        await page.get_by_label("Waarom").press("Enter")
+        await expect(page.get_by_role("heading", name="gevonden")).to_be_visible()
+        await check(page, f"desk-search-{name}", width)
+        await page.get_by_role("button", name="Lees het gesprek").first.press("Enter")
+        await expect(page.locator(".desk-bubble").first).to_be_visible()
+        await check(page, f"desk-archived-{name}", width)
+        await check_requests(page, town, name, width)
+        await check_views(page, town, name, width)
+
+
+async def check_requests(page: Page, town: Installation, name: str, width: int) -> None:
+    """A request from its registration to the report about its person."""
+    await page.goto(f"{town.desk}/archive/requests")
+    await page.get_by_label("Op welke dag").fill("2026-01-02")
+    await page.get_by_label("Telefoonnummer").fill("+31600000814")
+    await page.get_by_role("button", name="Leg vast").press("Enter")
+    await expect(page.get_by_role("button", name="Toon het verzoek")).to_be_visible()
+    await check(page, f"desk-reason-{name}", width)
+    await page.get_by_role("button", name="Toon het verzoek").press("Enter")
+    await expect(page.get_by_role("heading", name="Brief aan de inwoner")).to_be_visible()
+    await _open_all(page)
+    await check(page, f"desk-request-{name}", width)
+    await page.get_by_role("button", name="Toon alles").press("Enter")
+    await expect(page.get_by_role("heading", name="Deze persoon")).to_be_visible()
+    await _open_all(page)
+    await check(page, f"desk-person-{name}", width)
+    await page.goto(f"{town.desk}/archive/requests")
+    await check(page, f"desk-requests-{name}", width)
+
+
+async def check_views(page: Page, town: Installation, name: str, width: int) -> None:
+    """The views of an employee, and the forms in the other language."""
+    await page.goto(f"{town.desk}/archive/views")
+    await page.get_by_label("medewerker").fill("w.dekker")
+    await page.get_by_label("Waarom").fill("controle")
+    await page.get_by_label("Waarom").press("Enter")
+    await expect(page.locator(".desk-item").first).to_be_visible()
+    await check(page, f"desk-views-{name}", width)
+    await page.get_by_role("button", name="English").press("Enter")
+    for path in ("search", "people", "requests", "views"):
+        await page.goto(f"{town.desk}/archive/{path}")
+        await check(page, f"desk-{path}-{name}-en", width)
+
+
+async def _open_all(page: Page) -> None:
+    for each in await page.locator("summary").all():
+        await each.press("Enter")
+
+
 async def check(page: Page, name: str, width: int) -> None:
     await take_picture(page, name)
     assert await violations(page) == []

@@ -13,7 +13,6 @@ from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 from urllib.request import Request, urlopen
-from uuid import UUID
 
 import msgspec
 import pytest
@@ -29,6 +28,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from archiver.api.viewer import EMPLOYEE, REASON
 from services import clock
 from tests.support.citizens import NUMBER, signature, text, webhook
 from tests.support.fuzz.aftermath import LOOKS, Processes, passed
@@ -42,6 +42,10 @@ INPUTS = int(WHOLE * SHARE / 3)
 AWAY_SHARE = 0.01
 """Largest share of 503 in all calls: it is documented, but only a slow service gives it here."""
 TOKEN = "fuzz-api-token"
+NO_REQUEST = "AVG-2026-9999"
+REASONED = ("/requests", "/people", "/views")
+"""Paths that say who looks, and why."""
+ROLES = "send,read,kcc,care,rules,records,privacy"
 CITIZENS = 20
 MOSTLY = (True,) * 9 + (False,)
 CALL_SECONDS = 20.0
@@ -69,11 +73,15 @@ class Known(msgspec.Struct):
     messages: list[str]
     versions: list[str] = []
     files: list[str] = []
+    requests: list[str] = []
+    """Requests of citizens about their data."""
     accepted: set[str] = set()
     """Messages to citizens that were answered 202."""
 
     def learn(self, path: str, id: str) -> None:
-        if path == "/media":
+        if path == "/requests":
+            self.requests = [*self.requests, id][-KEPT:]
+        elif path == "/media":
             self.files = [*self.files, id][-KEPT:]
         elif path == "/messages":
             self.messages = [*self.messages, id][-KEPT:]
@@ -86,8 +94,7 @@ def known(town: Installation) -> Known:
     hash = hashlib.sha256(TOKEN.encode()).hexdigest()
     town.database.execute(
         "insert into access.token (name, hash, tenant, roles, departments, people, per_second,"
-        f" burst) values ('fuzz', '\\x{hash}', 'almelo', '{{send,read,kcc,care,rules}}', '{{}}',"
-        " false, 1000, 10000)"
+        f" burst) values ('fuzz', '\\x{hash}', 'almelo', '{{{ROLES}}}', '{{}}', false, 1000, 10000)"
     )
     town.says("token", "confirm", "fuzz")
     for n in range(CITIZENS):
@@ -133,6 +140,8 @@ class Calls:
         headers = {"Authorization": f"Bearer {token}"}
         if "Idempotency-Key" in (case.headers or {}) and draw(st.sampled_from(MOSTLY)):
             headers["Idempotency-Key"] = f"key-{next(_serial)}"
+        if case.path.startswith(REASONED) and draw(st.sampled_from(MOSTLY)):
+            headers |= {EMPLOYEE: "w.dekker", REASON: "controle"}
         response = case.call(base_url=self._base, headers=headers, timeout=CALL_SECONDS)
         self._count(response.status_code)
         if response.status_code == 431:
@@ -142,7 +151,7 @@ class Calls:
         assert response.status_code >= 400 or not wrong, "what the document does not allow"
         assert WORD not in str(response.headers) and PHONE not in str(response.headers)
         if response.status_code in {201, 202}:
-            self._known.learn(case.path, str(UUID(response.json()["id"])))
+            self._known.learn(case.path, response.json()["id"])
 
     @property
     def done(self) -> int:
@@ -166,6 +175,8 @@ class Calls:
         """Ids of the kind that an operation is about."""
         if "/numbers/" in path:
             return [NUMBER]
+        if "/requests/" in path:
+            return self._known.requests or [NO_REQUEST]
         if "/versions/" in path:
             return self._known.versions
         ids = self._known.messages if "/messages/{id}" in path else None
@@ -210,6 +221,8 @@ def _filled(body: dict[str, Any], known: Known, draw: Any) -> dict[str, Any]:
     }
     if "T" in str(body.get("from")):  # a time: of what is looked for
         del there["from"]
+    if {"identities", "request", "ground"} & body.keys():  # days
+        there = {"request": known.requests or [NO_REQUEST], "ground": ["ingewikkeld", "identiteit"]}
     for name, value in body.items():
         if isinstance(value, dict):
             _filled(value, known, draw)

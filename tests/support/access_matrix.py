@@ -11,10 +11,10 @@ from services.http.rights import Role
 from services.http.token_store import ENVIRONMENT_ROLES
 from tests.support.api_operations import Operation
 
-Scope = Literal["department", "municipality", "sender", "owner", "own", "open"]
+Scope = Literal["department", "municipality", "whole", "sender", "owner", "own", "open"]
 """Extent of an operation. department: conversations of the token's departments. municipality: all
-of it. sender: what this token sent. owner: destinations that the token names. own: it names nothing
-of others. open: it needs no token."""
+of it. whole: all of its departments, or nothing. sender: what this token sent. owner: destinations
+that the token names. own: it names nothing of others. open: it needs no token."""
 Subject = Literal["ordinary", "confidential"]
 """Conversation of a department, and of a confidential one. A third one does not exist."""
 BOTH: frozenset[Subject] = frozenset(("ordinary", "confidential"))
@@ -88,9 +88,19 @@ MATRIX = {
     "archiver GET /v1/conversations/{id}": Entry(("read",), "department", 200),
     "archiver GET /v1/conversations/{id}/messages": Entry(("read",), "department", 200),
     # It finds nothing, as in a conversation that does not exist.
-    "archiver POST /v1/messages/_search": Entry(("read",), "department", 200, 200),
+    "archiver POST /v1/messages/_search": Entry(("read", "records"), "department", 200, 200),
     "archiver GET /v1/messages/{id}": Entry(("read",), "department", 200),
     "archiver GET /v1/media/{id}": Entry(("read",), "department", 200),
+    "archiver GET /v1/requests": Entry(("privacy",), "own", 200),
+    # It is of no kind of request. The others name a request that does not exist.
+    "archiver POST /v1/requests": Entry(("privacy",), "own", 400),
+    "archiver GET /v1/requests/{id}": Entry(("privacy",), "own", 404),
+    "archiver POST /v1/requests/{id}/_extend": Entry(("privacy",), "own", 404),
+    "archiver POST /v1/requests/{id}/_decide": Entry(("privacy",), "own", 404),
+    "archiver POST /v1/people/_report": Entry(("privacy",), "whole", 200, 403),
+    "archiver POST /v1/people/_print": Entry(("privacy",), "whole", 200, 403),
+    # Views of other departments are left out.
+    "archiver POST /v1/views/_search": Entry(("privacy",), "own", 200),
     "archiver GET /v1/openapi.json": Entry((), "open", 200),
 }
 """In this order they leave a conversation open for those that need it open."""
@@ -154,6 +164,9 @@ def admitted_subjects(entry: Entry, name: str) -> frozenset[Subject]:
             return kind.sees
         case "municipality":
             return BOTH if kind.tenant == "almelo" else NONE
+        case "whole":
+            is_named = kind.every and "belastingen" in kind.departments
+            return BOTH if kind.is_old or kind.confidential or is_named else NONE
         case "sender":
             return ORDINARY if name == SENDER else NONE
         case "owner":
@@ -189,4 +202,16 @@ def sent_body(operation: Operation, subject: Any) -> Any:
         return {"events": [subject.messages[-1]]}
     if operation.path.endswith("/secrets") and operation.method == "POST":
         return {"secret": "none"}
-    return None
+    return _privacy_bodies(subject.to).get(operation.path.rpartition("/")[2])
+
+
+def _privacy_bodies(phone: str) -> dict[str, Any]:
+    """The bodies of the privacy officer, by the end of the path."""
+    person = {"identities": [{"kind": "phone", "value": phone}]}
+    extension = {"until": "2027-01-01", "ground": "ingewikkeld"}
+    return {
+        "requests": {"kind": "none"},
+        "_extend": extension,
+        "_report": person,
+        "_print": person,
+    }

@@ -9,7 +9,7 @@ from archiver.openapi import document as archiver
 from gateway.api_docs.document import document as gateway
 from router.api.openapi import document as router
 
-ASKING = ("_search", "_explain")
+ASKING = ("_search", "_explain", "_report", "_print")
 """Ends of paths that are POST only to keep what is asked out of the address."""
 
 

@@ -7,14 +7,22 @@ ends on a Sunday or a holiday lasts longer by law; this is ignored, as earlier i
 
 from calendar import monthrange
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
+
+from archiver.subject_access.requests.fault import OrderFault
+from services.calendar.opening_hours import AMSTERDAM
 
 TERM_MONTHS, LONGEST_MONTHS = 1, 3
 """Months after receipt: the term, and the longest term with an extension."""
 SOON_DAYS = 5
 """Days before the deadline in which a request counts as due soon."""
 State = Literal["decided", "open", "soon", "overdue"]
+
+
+def day_of(now: datetime) -> date:
+    """Return the day on which a moment is, in the Netherlands."""
+    return now.astimezone(AMSTERDAM).date()
 
 
 def add_months(day: date, months: int) -> date:
@@ -35,16 +43,22 @@ def state(due: date, today: date, *, decided: bool) -> State:
     return "soon" if due - today <= timedelta(days=SOON_DAYS) else "open"
 
 
-def receipt_date_error(received: date, today: date) -> str:
-    """Return why the request cannot have been received on that day; '' if it can."""
-    return f"--received: {received} is yet to come" if received > today else ""
+def receipt_errors(received: date, today: date) -> Iterator[OrderFault]:
+    """Yield why the request cannot have been received on that day."""
+    if received > today:
+        yield OrderFault("receivedOn", "is yet to come")
 
 
-def extension_errors(received: date, until: date, now_due: date, today: date) -> Iterator[str]:
-    """Yield why the deadline cannot be extended to `until`, a sentence each."""
+def extension_errors(
+    received: date, until: date, now_due: date, today: date
+) -> Iterator[OrderFault]:
+    """Yield why the deadline cannot be extended to `until`."""
     if today > due_date(received):
-        yield f"it could be extended until {due_date(received)}: it is told within the first month"
+        last = due_date(received)
+        yield OrderFault(
+            "", f"it could be extended until {last}: it is told within the first month"
+        )
     if until <= now_due:
-        yield f"--until: it is due on {now_due}; expected a later day"
+        yield OrderFault("until", f"it is due on {now_due}; expected a later day")
     if until > (latest := add_months(received, LONGEST_MONTHS)):
-        yield f"--until: at most two further months, so no later than {latest}"
+        yield OrderFault("until", f"at most two further months, so no later than {latest}")

@@ -2,11 +2,17 @@
 
 from datetime import date, datetime
 from hashlib import sha256
+from typing import Literal, get_args
 
 import msgspec
 
 from archiver.subject_access.requests import deadlines
 from archiver.subject_access.requests.legal_grounds import Kind
+
+Outcome = Literal["granted", "partly", "refused"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+LONGEST_TEXT = 4_000
+"""Characters of what is added to a decision."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

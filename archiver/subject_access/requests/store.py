@@ -96,6 +96,14 @@ class RequestStore:
         )
         return request
 
+    async def find_same(self, new_request: NewRequest, match: SubjectMatch) -> Request | None:
+        """Return an undecided request of the same person, kind and day. Until the transaction ends
+        nobody else opens one."""
+        await self._connection.execute(_LOCK)
+        key = new_request.tenant, new_request.kind, new_request.received_on, list(match.hashes)
+        row = await self._connection.fetchrow(_SAME, *key)
+        return read_request(row) if row else None
+
     async def lock_request(self, id: str) -> Request | None:
         """Read a request and lock it until the transaction ends, so that none is decided twice."""
         row = await self._connection.fetchrow(f"{SELECT} where id = $1 for update", id)
@@ -173,6 +181,12 @@ _LIST = f"""{SELECT}
 where (not $1 or decision is null) and ($2::date is null or (decision is null and due_on < $2))
     and ($4 = '' or tenant = $4)
 order by decision is not null, due_on, id limit $3
+"""
+_LOCK = "select pg_advisory_xact_lock(hashtext('archiver.request'))"
+_SAME = f"""{SELECT}
+where tenant = $1 and kind = $2 and received_on = $3 and hashes = $4::bytea[]
+    and decision is null
+order by id limit 1
 """
 _OPEN = """
 insert into archiver.request (id, tenant, kind, received_on, due_on, hashes, conversations)

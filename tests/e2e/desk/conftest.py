@@ -42,6 +42,12 @@ async def sanne(town: Installation, session: aiohttp.ClientSession) -> Employee:
     return await logged_in(town, session, "s.dewit")
 
 
+@pytest.fixture
+async def wim(town: Installation, session: aiohttp.ClientSession) -> Employee:
+    """Archivist and privacy officer, for all departments."""
+    return await logged_in(town, session, "w.dekker")
+
+
 async def logged_in(town: Installation, session: aiohttp.ClientSession, person: str) -> Employee:
     employee = Employee(session, town.desk)
     await employee.log_in(person)

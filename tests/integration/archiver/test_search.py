@@ -319,6 +319,6 @@ async def test_search_that_takes_too_long_is_refused_as_too_broad(pool: Pool) ->
 
 
 async def test_search_needs_the_role(pool: Pool) -> None:
-    for role in ("send", "rules", "kcc", "records", "archivist", "privacy"):
+    for role in ("send", "rules", "kcc", "archivist", "privacy"):
         async with archive_api(pool, roles=frozenset([role])) as api:
             assert (await api.post({"conversation": id_of("een")}))[0] == 403

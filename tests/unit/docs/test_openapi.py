@@ -21,6 +21,7 @@ import router.service
 from archiver.api.access_log import AccessLog
 from archiver.api.routes import RecordRoutes as Archive
 from archiver.media.routes import MediaRoutes
+from archiver.privacy.archive import PrivacyArchive
 from archiver.search.routes import SearchRoutes
 from gateway.api.access_routes import AccessRoutes
 from gateway.api.message_routes import MessageRoutes as Orders
@@ -253,6 +254,7 @@ def routes_of(name: str) -> list[Any]:
         Archive(NONE, log, NONE, timedelta),
         SearchRoutes(NONE, NONE, log, NONE),
         MediaRoutes(NONE, NONE, NONE, log, NONE, scanned_only=True),
+        archiver.service.privacy_routes(none_of(PrivacyArchive), log, NONE),
     )
 
 

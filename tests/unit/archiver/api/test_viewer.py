@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from archiver.api.viewer import (
+    BOTH_NEEDED,
     EMPLOYEE,
     OPENING,
     REASON,
@@ -45,6 +46,24 @@ IDS = [uuid7(AT, bytes([n] * 10)) for n in range(1, 9)]
 )
 def test_traceparent_is_read_as_the_w3c_defines_it(header: str, expected: tuple[str, str]) -> None:
     assert parse_traceparent(header) == expected
+
+
+@pytest.mark.parametrize(
+    ("headers", "rights", "wrong"),
+    [
+        ({}, CRM, [EMPLOYEE, REASON]),
+        ({EMPLOYEE: "m.devries"}, CRM, [REASON]),
+        ({EMPLOYEE: "m.devries", REASON: "  "}, CRM, [REASON]),
+        ({REASON: "klacht"}, PEOPLE, [EMPLOYEE]),
+        ({REASON: "klacht"}, PERSON, []),
+        ({EMPLOYEE: "m.devries", REASON: "klacht"}, PERSON, [EMPLOYEE]),
+        ({EMPLOYEE: "m.devries", REASON: "klacht"}, CRM, []),
+    ],
+)
+def test_viewer_says_who_and_why_where_that_is_needed(
+    headers: dict[str, str], rights: Rights, wrong: list[str]
+) -> None:
+    assert [each.parameter for each in find_faults(headers, rights, BOTH_NEEDED)] == wrong
 
 
 def test_viewer_is_read_from_headers_without_surrounding_spaces() -> None:

@@ -76,12 +76,13 @@ def test_extension_is_at_most_two_months_and_made_in_the_first_month(
 ) -> None:
     errors = list(deadlines.extension_errors(ASKED.received_on, until, ASKED.due_on, today))
     assert len(errors) == bool(error)
-    assert error in "".join(errors)
+    assert error in "".join(each.sentence for each in errors)
 
 
 def test_request_received_tomorrow_is_refused() -> None:
-    assert deadlines.receipt_date_error(TODAY, TODAY) == ""
-    assert "yet to come" in deadlines.receipt_date_error(date(2026, 11, 27), TODAY)
+    assert list(deadlines.receipt_errors(TODAY, TODAY)) == []
+    [fault] = deadlines.receipt_errors(date(2026, 11, 27), TODAY)
+    assert "yet to come" in fault.sentence
 
 
 @pytest.mark.parametrize("ground", [*REFUSALS, *EXTENSIONS], ids=lambda each: each.code)

@@ -1,0 +1,1 @@
+"""For the privacy officer: requests of citizens, everything about one person, who viewed what."""

@@ -1,0 +1,65 @@
+"""The archive as routes of the privacy officer use it: transactions, and how many at a time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from archiver.encryption.key_store import KeyStore
+from services.config.model import Configuration
+from services.http.rights import Rights
+from services.postgres.database import Connection, Pool
+
+AT_ONCE = 3
+"""Transactions at a time, of the connections of the archiver. One of them may be a report."""
+TURN_SECONDS = 5.0
+"""Longest wait for a turn."""
+WORK_SECONDS = 60.0
+"""Longest time of one: the largest report takes some ten seconds."""
+
+
+class Busy(Exception):
+    """Others are being answered. The caller may try again."""
+
+
+class PrivacyArchive:
+    """`config` returns the configuration that holds now."""
+
+    def __init__(self, pool: Pool, keys: KeyStore, config: Callable[[], Configuration]) -> None:
+        self.keys, self._pool, self._config = keys, pool, config
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    @property
+    def config(self) -> Configuration:
+        return self._config()
+
+    def reaches_all(self, rights: Rights) -> bool:
+        """Return True for a token that reaches every department, confidential ones too."""
+        config = self.config
+        configured = {each.id for each in config.departments if each.tenant == rights.tenant}
+        return config.tenant(rights.tenant) is not None and rights.handles_all(configured)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Yield the connection of a transaction. Raises Busy, and TimeoutError if it takes too
+        long."""
+        async with (
+            turn(self._turns),
+            asyncio.timeout(WORK_SECONDS),
+            self._pool.acquire() as connection,
+            connection.transaction(),
+        ):
+            yield connection
+
+
+@asynccontextmanager
+async def turn(turns: asyncio.Semaphore) -> AsyncIterator[None]:
+    """Run within a turn. Raises Busy if none comes."""
+    try:
+        async with asyncio.timeout(TURN_SECONDS):
+            await turns.acquire()
+    except TimeoutError:
+        raise Busy from None
+    try:
+        yield
+    finally:
+        turns.release()

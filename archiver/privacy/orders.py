@@ -1,0 +1,141 @@
+"""Bodies of requests to the API of the privacy officer. Pure."""
+
+import re
+from datetime import date
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationInfo, field_validator
+
+from archiver.search.request import CitizenFilter
+from archiver.subject_access.report import MADE_BY
+from archiver.subject_access.requests.legal_grounds import Kind
+from archiver.subject_access.requests.request import LONGEST_TEXT, Outcome
+from services.api.field_types import (
+    SPARED,
+    Body,
+    BoundedText,
+    Conversation,
+    Id,
+    Moment,
+    PatternText,
+    optional_not_null,
+    validation_error,
+)
+
+MAX_IDENTITIES = 10
+"""Identities by which one person is asked for: a number and some ids at Meta."""
+VIEWS, LARGEST_VIEWS = 100, 500
+"""Views in one answer, some 400 bytes each: default and maximum."""
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _read_day(text: object) -> object:
+    try:
+        assert isinstance(text, str) and DAY.fullmatch(text)
+        return date.fromisoformat(text)
+    except (AssertionError, ValueError):
+        raise validation_error("must be a day, as 2026-12-01") from None
+
+
+Day = Annotated[
+    date,
+    BeforeValidator(_read_day),
+    Field(json_schema_extra={"type": "string", "format": "date"}),
+]
+Ground = Annotated[str, PatternText(r"[a-z-]{1,40}", "must be the code of a ground")]
+RequestId = Annotated[
+    str, PatternText(r"AVG-[0-9]{4}-[0-9]{4,9}", "must be the id of a request, as AVG-2026-0001")
+]
+AddedText = Annotated[str, BoundedText(LONGEST_TEXT)]
+EmployeeName = Annotated[str, BoundedText(200)]
+Identities = Annotated[tuple[CitizenFilter, ...], Field(max_length=MAX_IDENTITIES)]
+
+
+class OpenRequest(Body):
+    """Request of a citizen about their data."""
+
+    kind: Kind
+    """Right that the citizen uses (AVG, articles 15 to 18 and 21)."""
+    received_on: Day
+    """Day on which it came: its term begins then."""
+    identities: Annotated[tuple[CitizenFilter, ...], Field(min_length=1, max_length=MAX_IDENTITIES)]
+    """Identities by which the citizen is known; all that are linked to them are found too."""
+
+
+class ExtendRequest(Body):
+    """Longer term, of at most two further months. The citizen must be told within the first."""
+
+    until: Day
+    ground: Ground
+    """Code of one of the `extensionGrounds` of the request."""
+
+
+class DecideRequest(Body):
+    """Decision, which can be made once."""
+
+    decision: Outcome
+    ground: Annotated[Ground | None, SPARED] = optional_not_null()
+    """Code of one of the `refusalGrounds` of the request, unless it is wholly granted."""
+    text: Annotated[AddedText | None, SPARED] = optional_not_null()
+    """Text for the citizen, beside that of the ground."""
+
+
+class ReportBody(Body):
+    """Person of whom everything is reported: `identities`, or else the person of the request."""
+
+    identities: Identities = ()
+    """Identities by which the person is known; all that are linked to them are found too."""
+    request: Annotated[RequestId | None, SPARED] = optional_not_null()
+    """Request that the report answers. With `identities` it must be of the same person."""
+    since: Annotated[Day | None, SPARED, Field(alias="from")] = optional_not_null()
+    """First day of the report."""
+    until: Annotated[Day | None, SPARED] = optional_not_null()
+    """Last day of the report."""
+    made_by: Annotated[str, BoundedText(100)] = MADE_BY
+    """Department or role that answers: no name of an employee."""
+
+    @field_validator("request")
+    @classmethod
+    def _check_request(cls, request: str | None, info: ValidationInfo) -> str | None:
+        if request is None and info.data.get("identities") == ():
+            raise validation_error("must be given, or identities")
+        return request
+
+    @field_validator("until")
+    @classmethod
+    def _check_until(cls, until: date | None, info: ValidationInfo) -> date | None:
+        since = info.data.get("since")
+        if since and until and until < since:
+            raise validation_error("must be from or a later day")
+        return until
+
+
+class ViewSearch(Body):
+    """Search in the views of the record: of a conversation, by an employee, or both."""
+
+    conversation: Annotated[Conversation | None, SPARED] = optional_not_null()
+    employee: Annotated[EmployeeName | None, SPARED] = optional_not_null()
+    """Employee, as the system that they viewed with names them."""
+    since: Annotated[Moment | None, SPARED, Field(alias="from")] = optional_not_null()
+    """Viewed at this time or later."""
+    until: Annotated[Moment | None, SPARED] = optional_not_null()
+    """Viewed before this time."""
+    after: Annotated[Id | None, SPARED] = optional_not_null()
+    """`next` of the previous page."""
+    limit: Annotated[int, Field(ge=1, le=LARGEST_VIEWS)] = VIEWS
+    """Views on a page."""
+
+    @field_validator("employee")
+    @classmethod
+    def _check_employee(cls, employee: str | None, info: ValidationInfo) -> str | None:
+        if employee is None and info.data.get("conversation", "") is None:
+            raise validation_error("must be given, or conversation")
+        return employee
+
+
+OPEN, EXTEND, DECIDE = (
+    TypeAdapter(OpenRequest),
+    TypeAdapter(ExtendRequest),
+    TypeAdapter(DecideRequest),
+)
+REPORT, VIEW_SEARCH = TypeAdapter(ReportBody), TypeAdapter(ViewSearch)

@@ -1,0 +1,120 @@
+"""Models of the answers of the API of the privacy officer, as its document shows them. Pure."""
+
+import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from archiver.subject_access.requests.legal_grounds import Kind
+from archiver.subject_access.requests.request import Outcome
+from services.api.operations import Shown
+from services.contract import Identified
+
+
+class PrivacyRequest(Shown):
+    """Request of a citizen about their data. It does not name the citizen."""
+
+    id: str
+    """Number that the citizen gets."""
+    kind: Kind
+    received_on: datetime.date
+    due_on: datetime.date
+    """Last day to answer it."""
+    state: Literal["open", "soon", "overdue", "decided"]
+    """soon: due within five days. overdue: the last day is over."""
+    decision: Outcome | None
+    ground: str
+    """Code of the ground of its decision, or else of its extension; empty without one."""
+
+
+class PrivacyRequests(Shown):
+    """Undecided requests first, the earliest due first."""
+
+    requests: tuple[PrivacyRequest, ...]
+
+
+class RequestStep(Shown):
+    """Step of a request, as it is on the record."""
+
+    at: datetime.datetime
+    event: Literal["opened", "extended", "decided"]
+    by: str
+    identified: Identified | None
+    """Source of the name: the municipality's identity provider (`proven`) or the caller
+    (`stated`). Null in older records."""
+    due_on: datetime.date
+    ground: str
+    decision: str
+    text: str
+    """Text for the citizen that was added to the decision."""
+
+
+class CopyElsewhere(Shown):
+    """Copy of the citizen's data outside the record."""
+
+    place: str
+    what: str
+    until: datetime.date | None
+    """Day on which that copy ends, if known."""
+
+
+class LegalGround(Shown):
+    """Ground that this kind of request can be refused or extended on."""
+
+    code: str
+    article: str
+    text: str
+    """Sentence for the citizen, in Dutch."""
+
+
+class FullRequest(PrivacyRequest):
+    """Request with its steps, and all that an answer to it needs."""
+
+    steps: tuple[RequestStep, ...]
+    """Steps that can still be read, oldest first."""
+    copies: tuple[CopyElsewhere, ...]
+    letter: str
+    """Letter to the citizen about the present state, in Dutch. It quotes nothing of theirs."""
+    has_person: bool
+    """True if a report can be made without giving the person's identities again."""
+    refusal_grounds: tuple[LegalGround, ...]
+    extension_grounds: tuple[LegalGround, ...]
+
+
+class MadeReport(Shown):
+    """Report of everything about a person."""
+
+    report: dict[str, Any]
+    """The report, as `postkamer archive subject` writes it: docs/integrators, the subject access
+    report."""
+    others: int
+    """Conversations by the same number that are another person's, and not in the report."""
+
+
+class RecordView(Shown):
+    """View of the record by a person or a system."""
+
+    id: UUID
+    at: datetime.datetime
+    conversation: str
+    """Empty for a view of no conversation, such as a search that found nothing."""
+    department: str
+    """Department whose part was viewed; empty if it was no part of one."""
+    token: str
+    """Token by which it was viewed. A person's is the provider and a hash."""
+    employee: str
+    identified: str
+    """Source of the employee's name: `proven` or `stated`; empty without a name."""
+    reason: str
+    what: str
+    """conversation, messages, message, file, search, report, request or views."""
+    count: int
+    """Messages, or what else was shown."""
+    message: UUID | None
+
+
+class RecordViews(Shown):
+    """Page of views, oldest first."""
+
+    views: tuple[RecordView, ...]
+    next: UUID | None
+    """Value of `after` for the next page; null on the last page."""

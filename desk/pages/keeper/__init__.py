@@ -1,0 +1,1 @@
+"""Pages of the archivist and the privacy officer: each look says why."""

@@ -1,0 +1,225 @@
+"""The API of the privacy officer: requests, one person's everything, and who viewed what."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from archiver.audit.request_rows import verify_requests
+from archiver.privacy import archive
+from archiver.subject_access.requests.deadlines import add_months, day_of, due_date
+from services import clock
+from services.http.rights import ROLES
+from services.postgres.database import Pool
+from tests.support.archiver.api import views_of
+from tests.support.archiver.desk import ANNA, BERT, Desk
+from tests.support.archiver.privacy_api import WHO, WHY, PrivacyApi, privacy_api
+from tests.support.decrypted_record import keys_of
+
+TODAY = day_of(clock.now())
+PERSON = {"identities": [{"kind": "phone", "value": f"+{ANNA.phone}"}]}
+OTHER = {"identities": [{"kind": "bsuid", "value": BERT.bsuid}]}
+NEW: dict[str, Any] = {"kind": "access", "receivedOn": f"{TODAY}"} | PERSON
+CONVERSATION = "106540352242922-mfrggzdfmztwq2lknnwg23tpoa"
+CALLS: list[tuple[str, str, Any]] = [
+    ("GET", "requests", None),
+    ("POST", "requests", NEW),
+    ("GET", "requests/AVG-2026-0001", None),
+    ("POST", "requests/AVG-2026-0001/_extend", {"until": "2027-01-01", "ground": "ingewikkeld"}),
+    ("POST", "requests/AVG-2026-0001/_decide", {"decision": "granted"}),
+    ("POST", "people/_report", PERSON),
+    ("POST", "people/_print", PERSON),
+    ("POST", "views/_search", {"employee": "m.devries"}),
+]
+
+
+@pytest.fixture
+async def api(empty: str, desk: Desk) -> AsyncIterator[PrivacyApi]:
+    async with privacy_api(empty) as api:
+        yield api
+
+
+async def opened(api: PrivacyApi, **changes: Any) -> str:
+    status, request = await api.post("requests", **NEW | changes)
+    assert status == 201, request
+    return str(request["id"])
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_each_path_is_for_its_role_alone(empty: str, desk: Desk, role: str) -> None:
+    async with privacy_api(empty, roles=frozenset([role])) as api:
+        for method, path, body in CALLS:
+            status, _ = await api.ask(method, path, body)
+            assert (status != 403) == (role == "privacy"), (method, path, status)
+        status, _ = await api.post("messages/_search", words="container")
+        assert (status == 200) == (role in ("read", "records")), status
+
+
+async def test_nothing_is_shown_without_employee_and_reason(api: PrivacyApi, pool: Pool) -> None:
+    looks = [call for call in CALLS if call[1] not in ("requests",) and "/_d" not in call[1]]
+    for method, path, body in looks:
+        for headers, missing in ((WHO, "Postkamer-Reason"), (WHY, "Postkamer-Employee")):
+            if "_extend" in path and missing == "Postkamer-Reason":
+                continue  # a change shows nothing
+            status, problem = await api.ask(method, path, body, headers)
+            named = [each["parameter"] for each in problem.get("errors", [])]
+            assert (status, named) == (400, [missing]), (method, path, problem)
+    status, problem = await api.ask("POST", "requests", NEW, {})
+    assert (status, problem["code"]) == (400, "employee_missing")
+    assert await views_of(pool) == []
+
+
+async def test_archivist_searches_with_a_reason(empty: str, desk: Desk, pool: Pool) -> None:
+    await desk.heard((ANNA, "waar is het zwembad"))
+    async with privacy_api(empty, roles=frozenset(["records"])) as api:
+        status, _ = await api.ask("POST", "messages/_search", {"words": "zwembad"}, WHO)
+        assert status == 400
+        status, page = await api.post("messages/_search", words="zwembad")
+    assert (status, len(page["messages"])) == (200, 1)
+    [view] = await views_of(pool)
+    assert (view["employee"], view["reason"]) == ("w.dekker", "verzoek 12")
+
+
+async def test_request_goes_from_its_opening_to_its_decision(
+    api: PrivacyApi, desk: Desk, pool: Pool
+) -> None:
+    await desk.heard((ANNA, "welke gegevens hebben jullie"))
+    id = await opened(api)
+    assert await opened(api) == id, "the same once more"
+    status, listed = await api.get("requests?state=open")
+    assert [each["id"] for each in listed["requests"]] == [id]
+    until = f"{add_months(TODAY, 3)}"
+    status, changed = await api.post(f"requests/{id}/_extend", until=until, ground="ingewikkeld")
+    assert (status, changed["dueOn"]) == (200, until)
+    decision = {"decision": "partly", "ground": "rechten-van-anderen", "text": "Kom langs."}
+    status, changed = await api.post(f"requests/{id}/_decide", **decision)
+    assert (status, changed["state"]) == (200, "decided")
+    status, whole = await api.get(f"requests/{id}")
+    assert [(each["event"], each["by"]) for each in whole["steps"]] == [
+        (event, "w.dekker") for event in ("opened", "extended", "decided")
+    ]
+    assert "Kom langs." in whole["letter"] and whole["hasPerson"]
+    assert ANNA.phone not in str(whole) and ANNA.bsuid not in str(whole)
+    [view] = await views_of(pool)
+    assert (view["what"], view["reason"]) == ("request", "verzoek 12")
+    status, again = await api.post(f"requests/{id}/_decide", decision="granted")
+    assert (status, again["code"]) == (409, "decided")
+    async with pool.acquire() as connection, connection.transaction():
+        assert await verify_requests(connection, await keys_of(pool)) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer"),
+    [
+        ("requests", NEW | {"receivedOn": "2999-01-01"}, "/receivedOn"),
+        ("requests", NEW | {"receivedOn": 20261201}, "/receivedOn"),
+        ("requests", NEW | {"identities": []}, "/identities"),
+        ("requests", NEW | {"kind": "curiosity"}, "/kind"),
+        ("requests/{}/_extend", {"until": f"{TODAY}", "ground": "zin"}, "/ground"),
+        ("requests/{}/_extend", {"until": "2999-01-01", "ground": "ingewikkeld"}, "/until"),
+        ("requests/{}/_decide", {"decision": "refused"}, "/ground"),
+        ("requests/{}/_decide", {"decision": "granted", "ground": "archief"}, "/ground"),
+        ("people/_report", {}, "/request"),
+        ("people/_report", {"request": "AVG-2026-9999"}, "/request"),
+        ("people/_report", PERSON | {"from": "2026-02-02", "until": "2026-02-01"}, "/until"),
+        ("people/_report", OTHER | {"request": "{}"}, "/request"),
+        ("views/_search", {}, "/employee"),
+    ],
+)
+async def test_faulty_order_is_refused_at_its_member(
+    api: PrivacyApi, path: str, body: Any, pointer: str
+) -> None:
+    id = await opened(api)
+    asked = {name: id if value == "{}" else value for name, value in body.items()}
+    status, problem = await api.post(path.format(id), **asked)
+    assert status == 400, problem
+    assert pointer in [each["pointer"] for each in problem["errors"]]
+    assert "zin" not in str(problem)
+
+
+async def test_overdue_requests_are_listed_and_another_state_is_refused(api: PrivacyApi) -> None:
+    late = await opened(api, receivedOn=f"{add_months(TODAY, -2)}")
+    new = await opened(api)
+    for query, ids in (("", [late, new]), ("?state=overdue", [late]), ("?state=open", [late, new])):
+        _, listed = await api.get(f"requests{query}")
+        assert [each["id"] for each in listed["requests"]] == ids
+    assert listed["requests"][1]["dueOn"] == f"{due_date(TODAY)}"
+    status, problem = await api.get("requests?state=lost")
+    assert (status, problem["errors"][0]["parameter"]) == (400, "state")
+
+
+async def test_request_of_a_neighbour_does_not_exist(api: PrivacyApi, empty: str) -> None:
+    id = await opened(api)
+    async with privacy_api(empty, tenant="hengelo") as neighbour:
+        _, listed = await neighbour.get("requests")
+        assert listed == {"requests": []}
+        for verb in ("_extend", "_decide"):
+            body = {"decision": "granted"} if verb == "_decide" else CALLS[3][2]
+            assert (await neighbour.post(f"requests/{id}/{verb}", **body))[0] == 404
+        assert (await neighbour.get(f"requests/{id}"))[0] == 404
+    assert (await api.get(f"requests/{id}"))[0] == 200
+
+
+async def test_report_has_the_person_of_the_request_and_is_on_the_record(
+    api: PrivacyApi, desk: Desk, pool: Pool
+) -> None:
+    [hers, _] = await desk.heard((ANNA, "van Anna"), (BERT, "van Bert"))
+    id = await opened(api)
+    for body in ({"request": id}, PERSON, PERSON | {"request": id}):
+        status, made = await api.post("people/_report", **body)
+        assert status == 200, made
+        [conversation] = made["report"]["conversations"]
+        assert [each["text"] for each in conversation["messages"]] == ["van Anna"]
+    assert {(view["what"], view["conversation"]) for view in await views_of(pool)} == {
+        ("report", hers)
+    }
+    status, printed = await api.post("people/_print", request=id)
+    assert status == 200 and printed.startswith(b"%PDF-")
+
+
+async def test_report_takes_every_department(empty: str, desk: Desk, pool: Pool) -> None:
+    await desk.heard((ANNA, "van Anna"))
+    some: dict[str, Any] = {"departments": frozenset(["burgerzaken"])}
+    for rights in (some, {"tenant": "hengelo"}):  # which the configuration does not have
+        async with privacy_api(empty, **rights) as api:
+            for path in ("people/_report", "people/_print"):
+                status, problem = await api.post(path, **PERSON)
+                assert status == 403 and "every department" in problem["detail"]
+    assert await views_of(pool) == []
+
+
+async def test_views_are_found_by_conversation_and_employee_page_by_page(
+    api: PrivacyApi, desk: Desk, pool: Pool, empty: str
+) -> None:
+    [hers] = await desk.heard((ANNA, "van Anna"))
+    for _ in range(3):
+        await api.post("people/_report", **PERSON)
+    status, page = await api.post("views/_search", conversation=hers, limit=2)
+    assert status == 200, page
+    assert [each["employee"] for each in page["views"]] == ["w.dekker"] * 2
+    status, last = await api.post("views/_search", conversation=hers, after=page["next"])
+    assert [each["what"] for each in last["views"]] == ["report", "views"]
+    assert last["next"] is None
+    for employee, count in (("w.dekker", 3), ("m.devries", 0)):
+        _, found = await api.post("views/_search", employee=employee)
+        assert len([each for each in found["views"] if each["what"] == "report"]) == count
+    for rights in ({"tenant": "hengelo"}, {"departments": frozenset(["burgerzaken"])}):
+        async with privacy_api(empty, **rights) as another:
+            _, found = await another.post("views/_search", conversation=hers)
+            assert found["views"] == [], rights
+    assert (await api.post("views/_search", conversation=CONVERSATION))[1]["views"] == []
+    async with pool.acquire() as connection:
+        key = "select count(*) from archiver.conversation_key where conversation = $1"
+        assert await connection.fetchval(key, CONVERSATION) == 0, "no place for what is not there"
+
+
+async def test_turn_that_does_not_come_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "TURN_SECONDS", 0.01)
+    turns = asyncio.Semaphore(1)
+    async with archive.turn(turns):
+        with pytest.raises(archive.Busy):
+            async with archive.turn(turns):
+                pass
+    async with archive.turn(turns):
+        assert turns.locked()
