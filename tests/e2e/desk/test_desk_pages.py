@@ -123,7 +123,7 @@ async def test_answer_quotes_a_message_and_a_reaction_is_taken_back(
         return page.count('<blockquote class="desk-quote" dir="auto">Mag mijn paspoort') == 1
 
     await until(is_quoted, bool, SECONDS)
-    assert await fatima.got_texts() == ["Ja, tot één uur"]
+    await until(fatima.got_texts, lambda got: got == ["Ja, tot één uur"], SECONDS)
 
 
 async def test_doubtful_answer_is_settled_by_who_looked(

@@ -47,7 +47,7 @@ async def test_request_and_file_are_counted_by_their_outcome(
     async with asyncio.timeout(10), serve(app, "127.0.0.1", 0) as port, client_session() as http:
         client, before = PostkamerClient(http, "archiver", f"http://127.0.0.1:{port}"), counts()
         assert await ask(client, status) == outcome
-        async with client.open_file(f"/{status}", "token") as file:
+        async with client.open_file(f"/{status}", "token", {}) as file:
             assert file.status == status
     assert [now - then for now, then in zip(counts(), before, strict=True)] == rise
 
@@ -58,6 +58,6 @@ async def test_api_that_is_away_is_counted_for_requests_and_files() -> None:
         before = counts()
         assert await ask(client, 200) == "Unanswered"
         with pytest.raises(Unanswered):
-            async with client.open_file("/200", "token"):
+            async with client.open_file("/200", "token", {}):
                 pass
     assert [now - then for now, then in zip(counts(), before, strict=True)] == [0, 0, 2]

@@ -57,7 +57,8 @@ async def privacy_api(url: str, **rights: Any) -> AsyncIterator[PrivacyApi]:
         keys = await keys_of(pool)
         tokens = TokenStore(pool, [key("t", **(given | GENEROUS | rights))], config)
         reader = RecordReader(pool, keys)
-        async with access_log(Writer(pool, keys)) as views, aiohttp.ClientSession() as session:
+        log = access_log(Writer(pool, keys), tokens.asking_departments)
+        async with log as views, aiohttp.ClientSession() as session:
             routes = privacy_routes(PrivacyArchive(pool, keys, lambda: config), views, tokens)
             search = SearchRoutes(Search(pool, keys, reader), reader, views, tokens)
             async with serve(api_app([*routes, *search.routes()]), "127.0.0.1", 0) as port:

@@ -10,11 +10,12 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from desk.access import Access, Tenant
+from desk.conversation.reasons import MAX_CHARACTERS
 from desk.login.provider import Tokens
 from desk.login.sessions import Session
 from desk.pages.forms import Form
 from desk.pages.keeper.people import report_body
-from desk.pages.keeper.reason import MAX_REASON, TROUBLES, read_reason, trouble_of
+from desk.pages.keeper.reason import TROUBLES, read_reason, trouble_of
 from desk.pages.keeper.requests import decision_body
 from desk.pages.keeper.search import SNIPPET, list_found, search_body, shorten
 from desk.pages.keeper.views import view_body
@@ -56,7 +57,7 @@ def visit_of(roles: set[str]) -> Visit:
 
 def routes() -> list[web.RouteDef]:
     nothing = cast(Any, None)
-    return keeper_routes(cast(Gate, _OpenGate()), nothing, nothing, nothing)
+    return keeper_routes(cast(Gate, _OpenGate()), nothing, nothing, nothing, nothing)
 
 
 def test_each_page_has_its_roles() -> None:
@@ -77,7 +78,7 @@ async def test_page_is_not_there_for_an_employee_without_its_roles(route: web.Ro
 
 def test_reason_is_one_line_of_bounded_length() -> None:
     assert read_reason(Form({"reason": " klacht\r\nX-Evil: 1\u202e \x00 "})) == "klacht X-Evil: 1"
-    assert len(read_reason(Form({"reason": "a" * 2 * MAX_REASON}))) == MAX_REASON
+    assert len(read_reason(Form({"reason": "a" * 2 * MAX_CHARACTERS}))) == MAX_CHARACTERS
     assert read_reason(Form({"reason": " \n "})) == read_reason(Form({})) == ""
 
 
