@@ -414,7 +414,7 @@ async def test_manager_reads_the_figures_and_others_do_not(
     fatima: Phone, lotte: Employee, sanne: Employee
 ) -> None:
     before = await figures(sanne)
-    fatima.number = "31600000861"
+    fatima.number = "31600000871"
     path = await opened(fatima, lotte, "Hoe lang is een paspoort geldig?")
     await sanne.get("/figures")
     assert "Burgerzaken" in sanne.page and "Er wacht niemand" not in sanne.page
