@@ -18,6 +18,9 @@ from archiver.api.viewer import (
     REASON_REQUIRED,
     TRACE,
 )
+from archiver.media.routes import BUSY, WITHOUT_THUMBNAIL
+from archiver.media.routes import NO_THUMBNAIL as NO_THUMBNAIL_CODE
+from archiver.media.thumbnail_maker import THUMBNAIL_TYPE
 from archiver.privacy.operations import TAGS, operations
 from archiver.search.request import SEARCH
 from archiver.search.routes import SEARCH_ROLES
@@ -246,6 +249,33 @@ READ_MEDIA = Operation(
         500: [FILE_MISSING, FILE_DAMAGED],
     },
 )
+NO_THUMBNAIL = ProblemExample(
+    WITHOUT_THUMBNAIL,
+    "It is no JPEG, PNG or WebP, or one that is too large or damaged: show its name or its kind.",
+    {"code": NO_THUMBNAIL_CODE},
+)
+THUMBNAILS_BUSY = ProblemExample(BUSY, "Try again after Retry-After.")
+READ_THUMBNAIL = Operation(
+    method="get",
+    path="/media/{id}/thumbnail",
+    id="readThumbnail",
+    tag="messages",
+    summary="Read a small copy of a picture",
+    description="A JPEG with sides of at most 320 pixels, upright, of the first frame if the"
+    " picture moves. It has no place, time or name in it. The view is on the record, as one of the"
+    " file is.",
+    roles=["read"],
+    parameters=[MESSAGE_ID, *VIEWER_HEADERS],
+    answers={
+        200: Answer(description="The thumbnail.", files=[THUMBNAIL_TYPE]),
+        202: READ_MEDIA.answers[202],
+    },
+    refusals={
+        **READ_MEDIA.refusals,
+        404: [NO_FILE, NO_THUMBNAIL],
+        503: [AWAY, UNRECORDED, THUMBNAILS_BUSY],
+    },
+)
 INVALID_SEARCH = ProblemExample(
     "the body is not what it should be",
     "The body is invalid; `errors` lists every fault.",
@@ -295,6 +325,7 @@ OPERATIONS = (
     SEARCH_MESSAGES,
     READ_MESSAGE,
     READ_MEDIA,
+    READ_THUMBNAIL,
     *operations(VIEWER_HEADERS),
     DOCUMENT,
 )

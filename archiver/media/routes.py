@@ -1,6 +1,7 @@
-"""GET /v1/media: files for callers who may read the message, once the file is available."""
+"""GET /v1/media: files and thumbnails for callers who may read the message, once the file is
+available."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import quote
 from uuid import UUID
 
@@ -12,6 +13,8 @@ from archiver.api.queries import RecordReader
 from archiver.api.viewer import Row
 from archiver.media.reader import read, report_damage
 from archiver.media.store import MediaStore, StoredFile
+from archiver.media.thumbnail_maker import THUMBNAIL_TYPE, MakerBusy, ThumbnailMaker
+from archiver.media.thumbnails import Thumbnails
 from services.files.file_signatures import SIGNATURES, strip_parameters
 from services.files.filenames import sanitise_filename
 from services.files.object_store import ObjectNotFound, ObjectStore, StoreUnavailable
@@ -29,6 +32,9 @@ QUARANTINED = "this file is kept from everybody: {}"
 LOST = "this file is not there: {}"
 MISSING = "this file is not where it should be"
 DAMAGED = "this file is not what was kept"
+NO_THUMBNAIL = "no_thumbnail"
+WITHOUT_THUMBNAIL = "this file has no thumbnail"
+BUSY = "too many thumbnails are being made"
 WITHOUT_A_TYPE = "application/octet-stream"
 HEADERS = {
     # The file comes from a stranger: a browser must neither run it nor guess its type.
@@ -37,12 +43,14 @@ HEADERS = {
 }
 
 READ_ERRORS = (CannotDecrypt, ObjectNotFound, StoreUnavailable)
+Send = Callable[[web.Request, UUID, StoredFile, Sequence[Row]], Awaitable[web.StreamResponse]]
+"""Sends what was asked for of a file that is available."""
 
 log = structlog.get_logger()
 
 
 class MediaRoutes:
-    """Route that serves files. With `scanned_only`, files that were not scanned are not served."""
+    """Routes that serve files. With `scanned_only`, files that were not scanned are not served."""
 
     def __init__(
         self,
@@ -55,16 +63,32 @@ class MediaRoutes:
         scanned_only: bool,
     ) -> None:
         self._store, self._media_store, self._objects = store, media_store, objects
+        self._thumbnails = Thumbnails(objects, ThumbnailMaker())
         self._access_log, self._tokens, self._scanned_only = access_log, tokens, scanned_only
 
     def routes(self) -> list[web.RouteDef]:
         path = "/v1/media/{id}"
-        handler = require_token(self._access_log.identified(self.get_file), self._tokens, "read")
-        return [web.get(path, handler, allow_head=False)]
+        handlers = {path: self.get_file, f"{path}/thumbnail": self.get_thumbnail}
+        return [
+            web.get(
+                path,
+                require_token(self._access_log.identified(handler), self._tokens, "read"),
+                allow_head=False,
+            )
+            for path, handler in handlers.items()
+        ]
 
     async def get_file(self, request: web.Request, rights: Rights) -> web.StreamResponse:
         """GET /v1/media/{id}: the bytes; 202 while the file is on its way, 451 if it is
         quarantined, 410 if it could not be fetched."""
+        return await self._answer(request, rights, self._send)
+
+    async def get_thumbnail(self, request: web.Request, rights: Rights) -> web.StreamResponse:
+        """GET /v1/media/{id}/thumbnail: a small JPEG of a picture. It shows what is on the
+        picture, so it is on the record as the picture is."""
+        return await self._answer(request, rights, self._send_thumbnail)
+
+    async def _answer(self, request: web.Request, rights: Rights, send: Send) -> web.StreamResponse:
         id = parse_uuid(request.match_info["id"])
         if id is None:
             return problem_response(404, "Not Found", NO_SUCH_FILE)
@@ -72,7 +96,7 @@ class MediaRoutes:
         file = await self._media_store.find(id) if rows else None
         if file is None:
             return problem_response(404, "Not Found", NO_SUCH_FILE)
-        return self._unavailable(file) or await self._send(request, id, file, rows)
+        return self._unavailable(file) or await send(request, id, file, rows)
 
     def _unavailable(self, file: StoredFile) -> web.Response | None:
         match file.state:
@@ -109,6 +133,20 @@ class MediaRoutes:
             return response
         await response.write_eof()
         return response
+
+    async def _send_thumbnail(
+        self, request: web.Request, id: UUID, file: StoredFile, rows: Sequence[Row]
+    ) -> web.StreamResponse:
+        try:
+            thumbnail = await self._thumbnails.get(id, file)
+        except READ_ERRORS as error:
+            return _error_response(id, error)
+        except MakerBusy:
+            return service_unavailable(BUSY)
+        if not thumbnail:
+            return problem_response(404, "Not Found", WITHOUT_THUMBNAIL, code=NO_THUMBNAIL)
+        await self._access_log.record_shown(request, "thumbnail", rows)
+        return web.Response(body=thumbnail, headers=HEADERS | {"Content-Type": THUMBNAIL_TYPE})
 
 
 def _error_response(

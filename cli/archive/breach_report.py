@@ -13,7 +13,7 @@ MAX_CONVERSATIONS = 100_000
 """Most conversations in one list, some 1 KB each. For more, ask for parts of the period."""
 SLICE = timedelta(days=1)
 """Part of the period that one query covers."""
-KIND_OF_VIEW = {"conversation": "conversation", "file": "file"}
+KIND_OF_VIEW = {"conversation": "conversation", "file": "file", "thumbnail": "file"}
 """Subject of a view that is no message -> its kind in the list."""
 Row = Mapping[str, Any]
 """A decrypted row of the archive; `fields` is its decoded data."""

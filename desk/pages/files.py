@@ -26,18 +26,30 @@ class FilePages:
         self._gate, self._archiver, self._reasons = gate, archiver, reasons
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.get("/files/{id}", self._gate.require(self._show), allow_head=False)]
+        show, show_thumbnail = self._gate.require(self._show), self._gate.require(self._thumbnail)
+        return [
+            web.get("/files/{id}", show, allow_head=False),
+            web.get("/files/{id}/thumbnail", show_thumbnail, allow_head=False),
+        ]
 
     async def _show(self, request: web.Request, visit: Visit) -> web.StreamResponse:
         """GET /files/{id}?in=&opening=: the file of a message of a conversation, once a scanner has
         checked it."""
+        return await self._pass_on(request, visit, "")
+
+    async def _thumbnail(self, request: web.Request, visit: Visit) -> web.StreamResponse:
+        """GET /files/{id}/thumbnail?in=&opening=: the small picture that a page shows."""
+        return await self._pass_on(request, visit, "/thumbnail")
+
+    async def _pass_on(self, request: web.Request, visit: Visit, part: str) -> web.StreamResponse:
         assert visit.session
         id = parse_uuid(request.match_info["id"])
         if id is None:
             raise Refused(404, "", {})
         token = visit.session.tokens.access_token
         look = await self._look(request, visit)
-        async with self._archiver.open_file(f"/v1/media/{id}", token, look.headers) as source:
+        path = f"/v1/media/{id}{part}"
+        async with self._archiver.open_file(path, token, look.headers) as source:
             if source.status != HTTPStatus.OK:
                 is_shown = source.status == HTTPStatus.UNAUTHORIZED or source.status >= 500
                 raise Refused(source.status if is_shown else HTTPStatus.NOT_FOUND, "", {})

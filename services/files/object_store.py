@@ -69,6 +69,11 @@ def sealed_key(sha256: str) -> str:
     return f"{SEALED}/{sha256}"
 
 
+def thumbnail_key(message: UUID) -> str:
+    """Return the key of the thumbnail of a message's picture."""
+    return f"thumbnail/{message}"
+
+
 def checkpoint_key(size: int) -> str:
     """Return the key of a checkpoint of the log, by the size of the log."""
     return f"checkpoint/{size:020}"

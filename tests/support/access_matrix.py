@@ -91,6 +91,8 @@ MATRIX = {
     "archiver POST /v1/messages/_search": Entry(("read", "records"), "department", 200, 200),
     "archiver GET /v1/messages/{id}": Entry(("read",), "department", 200),
     "archiver GET /v1/media/{id}": Entry(("read",), "department", 200),
+    # The file that it names is no picture.
+    "archiver GET /v1/media/{id}/thumbnail": Entry(("read",), "department", 404),
     "archiver GET /v1/requests": Entry(("privacy",), "own", 200),
     # It is of no kind of request. The others name a request that does not exist.
     "archiver POST /v1/requests": Entry(("privacy",), "own", 400),

@@ -1,9 +1,12 @@
 """A citizen writes, employees answer at the desk: through all services."""
 
+import io
+import re
 from html import unescape
 
 import aiohttp
 import pytest
+from PIL import Image
 
 from tests.support.desk.employee import Employee
 from tests.support.e2e.phone import SECONDS, Phone
@@ -109,6 +112,29 @@ async def test_confidential_department_is_read_at_the_record_alone(
     await hanna.reads(path, "Ik heb een vraag over jeugdzorg voor mijn zoon")
     await lotte.get(path)
     assert lotte.status == 404
+
+
+async def test_photo_is_shown_small_and_whole_behind_it(
+    fatima: Phone, lotte: Employee, hanna: Employee
+) -> None:
+    fatima.number = "31600000807"
+    photo = io.BytesIO()
+    Image.effect_noise((1600, 1200), 40).save(photo, "JPEG")
+    await fatima.writes("Mijn paspoort is nat geworden")
+    path = await lotte.finds("Mijn paspoort is nat geworden")
+    await fatima.sends_photo(photo.getvalue())
+    await lotte.reads(path, "/thumbnail")
+    [small] = set(re.findall(r'src="(/files/[^"]+/thumbnail)"', lotte.page))
+    whole = small.removesuffix("/thumbnail")
+    assert f'href="{whole}"' in lotte.page and f'src="{whole}"' not in lotte.page
+    await lotte.get(small)
+    assert lotte.headers["Content-Type"] == "image/jpeg"
+    assert Image.open(io.BytesIO(lotte.content)).size == (320, 240)
+    await lotte.get(whole)
+    assert lotte.content == photo.getvalue()
+    for hidden in (small, whole):
+        await hanna.get(hidden)
+        assert hanna.status == 404
 
 
 async def test_draft_survives(fatima: Phone, lotte: Employee) -> None:

@@ -20,6 +20,8 @@ class Employee:
         """Origin -> its cookies."""
         self.page, self.status, self.url = "", 0, URL(desk)
         self.headers: Any = {}
+        self.content = b""
+        """Bytes of the page, or of a file."""
 
     async def log_in(self, person: str) -> None:
         """Log in as one of the people of the sandbox."""
@@ -98,6 +100,7 @@ class Employee:
                 method, url, data=fields, headers=given, allow_redirects=False
             ) as answer:
                 self._keep(origin, answer.headers.getall("Set-Cookie", []))
+                self.content = await answer.read()
                 self.page, self.status = await answer.text(errors="replace"), answer.status
                 self.headers, self.url = answer.headers, url
             if self.status != 303:

@@ -1,5 +1,6 @@
 """A citizen's phone in the sandbox."""
 
+import io
 from typing import Any
 
 import aiohttp
@@ -25,6 +26,14 @@ class Phone:
         url = f"{self.watch.town.sandbox}/phone/messages"
         async with self.session.post(url, json=said) as answer:
             return answer.status == 200
+
+    async def sends_photo(self, photo: bytes) -> None:
+        """Send a JPEG as the citizen."""
+        url, headers = f"{self.watch.town.sandbox}/phone/media", {"Content-Type": "image/jpeg"}
+        async with self.session.post(url, data=io.BytesIO(photo), headers=headers) as answer:
+            assert answer.status == 201, await answer.text()
+            media = (await answer.json())["id"]
+        await self.writes("", kind="image", media=media)
 
     async def asks(self, words: str, *, after_leap: bool = False) -> dict[str, Any]:
         """Write as the citizen, and return the message as the CRM gets it. For a second after a
