@@ -143,7 +143,7 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
     answers = AnswerPages(gate, views, gateway)
     routes = [
         *LoginRoutes(gate, site, cookies, sessions, provider, gateway).routes(),
-        *InboxPages(gate, site, store, alarms).routes(),
+        *InboxPages(gate, site, store, alarms, gateway).routes(),
         *AlarmPages(gate, site, alarms, gateway).routes(),
         *ConversationPages(gate, views).routes(),
         *answers.routes(),

@@ -99,6 +99,8 @@ def _consequences(decision: MessageDecision, changes: Changes) -> dict[str, Any]
     members = {
         "tags": list(decision.labels.tags),
         "priority": "" if decision.labels.priority == "normal" else decision.labels.priority,
+        "priorityReason": decision.labels.priority_reason,
+        "alsoAbout": list(decision.labels.also_about),
         "language": decision.labels.language,
         "sensitive": list(decision.sensitive),
         "due": decision.labels.due,

@@ -27,6 +27,8 @@ MESSAGE: Json = {
     "decision": DECISION,
     "tags": ["officieel"],
     "priority": "normal",
+    "priorityReason": None,
+    "alsoAbout": ["parkeren"],
     "language": "nl",
     "due": "2027-01-01",
     "care": None,

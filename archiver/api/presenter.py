@@ -101,6 +101,8 @@ def _author_json(author: dict[str, Any] | None) -> dict[str, Any] | None:
 DECISION_DEFAULTS: dict[str, Any] = {
     "tags": [],
     "priority": None,
+    "priorityReason": None,
+    "alsoAbout": [],
     "language": None,
     "due": None,
     "care": None,

@@ -132,6 +132,10 @@ class Message(Shown):
     """Labels of the conversation: officieel, pers, raad, or labels of the municipality."""
     priority: str | None
     """Priority: low, normal, high, urgent."""
+    priority_reason: str | None
+    """Why it has this priority."""
+    also_about: tuple[str, ...]
+    """Other departments that a sentence of the citizen was about."""
     language: str | None
     """Language of the message as detected (ISO 639-1), or else of the conversation."""
     due: datetime.date | None

@@ -45,6 +45,9 @@ class EventData(msgspec.Struct, frozen=True, rename="camel"):
     window_until: datetime | None = None
     priority: Literal["low", "normal", "high", "urgent"] | None = None
     language: Text = ""
+    priority_reason: Text = ""
+    also_about: tuple[str, ...] = ()
+    """Other departments that a sentence of the citizen was about."""
     tags: tuple[str, ...] = ()
     due: date | None = None
     care: Text = ""

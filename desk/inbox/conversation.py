@@ -29,6 +29,8 @@ class Content(msgspec.Struct, frozen=True):
     kind: str = ""
     """Type of that message."""
     zaak: str = ""
+    priority_reason: str = ""
+    """Why it has its priority. It names a word of the citizen's."""
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +55,8 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     care: str = ""
     """Danger that no person has confirmed."""
     tags: tuple[str, ...] = ()
+    also_about: tuple[str, ...] = ()
+    """Other departments that a sentence of the citizen was about."""
     language: str = ""
     due: date | None = None
     """Legal deadline."""
@@ -111,13 +115,15 @@ def _apply_common(conversation: Conversation, event: Event) -> Conversation:
         "window_until": data.window_until,
         "priority": data.priority,
         "tags": data.tags,
+        "also_about": data.also_about,
         "language": data.language,
         "due": data.due,
         "care": data.care,
     }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value}
-    if data.zaak:
-        changes["content"] = msgspec.structs.replace(content, zaak=data.zaak)
+    sealed = {"zaak": data.zaak, "priority_reason": data.priority_reason}
+    if told := {name: value for name, value in sealed.items() if value}:
+        changes["content"] = msgspec.structs.replace(content, **told)
     return msgspec.structs.replace(conversation, **changes)
 
 
@@ -148,6 +154,7 @@ def _receive(conversation: Conversation, event: Event) -> Conversation:
         name=data.sender.name[:NAME_CHARACTERS] or known.name,
         text=" ".join(data.text.split())[:SNIPPET_CHARACTERS],
         kind=data.type,
+        priority_reason=data.priority_reason or known.priority_reason,
     )
     conversation = msgspec.structs.replace(
         conversation,
@@ -182,6 +189,7 @@ def _transfer(conversation: Conversation, event: Event) -> Conversation:
         department=event.data.department,
         assignee=event.data.assignee,
         message_sequence=0,  # the next department may not be shown what was said before
+        also_about=event.data.also_about,
         is_provisional=False,
         last_at=event.time,
     )
@@ -195,6 +203,7 @@ def _close(conversation: Conversation, event: Event) -> Conversation:
         assignee="",
         trouble="",
         care="",
+        also_about=(),
         outcome=event.data.outcome or "",
         last_at=event.time,
     )

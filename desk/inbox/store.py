@@ -143,7 +143,8 @@ async def _write(
 def _row(conversation: Conversation) -> list[Any]:
     row = msgspec.structs.asdict(conversation)
     sealed = RING.seal(_encode(row["content"]), DESK_CONVERSATION, bind(conversation.id))
-    row |= {"tags": list(conversation.tags), "content": sealed}
+    lists = {name: list(row[name]) for name in ("tags", "also_about")}
+    row |= lists | {"content": sealed}
     return list((row | {"assignee": _seal_person(conversation.assignee)}).values())
 
 
@@ -169,7 +170,7 @@ async def _open(rows: Sequence[Any]) -> list[Conversation]:
 
 def _read(row: Mapping[str, Any], *, is_shut: bool = False) -> Conversation:
     fields = {name: row[name] for name in Conversation.__struct_fields__}
-    fields["tags"] = tuple(fields["tags"])
+    fields |= {name: tuple(row[name]) for name in ("tags", "also_about")}
     fields["content"] = Content() if is_shut else _unseal(row)
     fields["assignee"] = "" if is_shut else _open_person(row)
     return Conversation(**fields)

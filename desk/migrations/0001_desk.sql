@@ -13,13 +13,14 @@ create table desk.conversation (
     priority text not null,
     care text not null,                 -- a danger that no person confirmed
     tags text[] not null,
+    also_about text[] not null,         -- other departments that a sentence was about
     language text not null,
     due date,                           -- legal deadline
     assignee text not null,             -- employee who has it, sealed; '' if nobody has
     is_provisional bool not null,
     trouble text not null,              -- status of the last answer, if that may not have arrived
     outcome text not null,
-    content bytea not null,             -- name, beginning of the last message and zaak; sealed
+    content bytea not null,             -- name, last message, zaak, why it is urgent; sealed
     changed_at timestamptz not null default now()
 );
 -- The oldest that waits comes first; what does not wait follows by its last event.

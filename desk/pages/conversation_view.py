@@ -146,9 +146,13 @@ class ConversationViews:
             if refused.code == REASON_MISSING:
                 return None
             raise
+        names: Mapping[str, str] = {}
+        if conversation.also_about:
+            names = await self._gateway.names.get(session.tokens.access_token)
         unsure = await self.stores.answers.find_unsure(conversation.id, session.person_key)
         return {
             "access": session.access,
+            "names": names,
             "conversation": conversation,
             "citizen": conversation.content.name or citizen_name(messages),
             "picture": is_inline_picture,

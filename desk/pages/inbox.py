@@ -1,5 +1,6 @@
 """The inbox: conversations of the employee's departments, oldest unanswered first."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
@@ -7,6 +8,7 @@ from aiohttp import web
 from desk.inbox.alarms import AlarmStore
 from desk.inbox.filters import FILTERS, FIRST, Filter, parse_filter
 from desk.inbox.store import ConversationStore
+from desk.postkamer.gateway import Gateway
 from desk.web.gate import Gate
 from desk.web.site import Site, Visit
 from desk.web.times import end_of_day
@@ -17,9 +19,15 @@ MAX_PAGE = 200
 
 class InboxPages:
     def __init__(
-        self, gate: Gate, site: Site, store: ConversationStore, alarms: AlarmStore
+        self,
+        gate: Gate,
+        site: Site,
+        store: ConversationStore,
+        alarms: AlarmStore,
+        gateway: Gateway,
     ) -> None:
-        self._gate, self._site, self._store, self._alarms = gate, site, store, alarms
+        self._gate, self._site, self._gateway = gate, site, gateway
+        self._store, self._alarms = store, alarms
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -45,10 +53,14 @@ class InboxPages:
         chosen = parse_filter(request.query.get("filter", "")) or FIRST
         number = _page_number(request.query.get("page", ""))
         conversations, has_more = await self._store.list(access, chosen, end, number)
+        names: Mapping[str, str] = {}
+        if any(each.also_about for each in conversations):
+            names = await self._gateway.names.get(visit.session.tokens.access_token)
         counts: dict[Filter, int] = await self._store.count(access, end)
         return {
             "access": access,
             "alarms": await self._alarms.list(access),
+            "names": names,
             "filters": FILTERS,
             "chosen": chosen,
             "conversations": conversations,

@@ -11,6 +11,7 @@ import msgspec
 
 from desk.access import Access
 from desk.postkamer.client import PostkamerClient, Refused, Unanswered
+from desk.postkamer.department_names import DepartmentNames
 from desk.postkamer.templates import Templates
 
 
@@ -78,6 +79,7 @@ class FileOnItsWay(Protocol):
 class Gateway:
     def __init__(self, client: PostkamerClient) -> None:
         self._client = client
+        self.names = DepartmentNames(self._department_names)
 
     async def access(self, token: str) -> Access:
         """Return what a token may do. Raises Refused, with status 401 for one that has ended."""
@@ -86,6 +88,9 @@ class Gateway:
             return msgspec.json.decode(answer.body, type=Access)
         except msgspec.ValidationError:  # a token of a system names no person
             raise Refused(HTTPStatus.FORBIDDEN, "", {}) from None
+
+    async def _department_names(self, token: str) -> dict[str, str]:
+        return {each.id: each.name for each in await self.departments(token)}
 
     async def departments(self, token: str) -> list[TransferTarget]:
         answer = await self._client.ask("GET", "/v1/departments", token)

@@ -65,6 +65,10 @@ class Explanation(Shown):
     """Labels."""
     priority: str = ""
     """Other than `normal`."""
+    priority_reason: str = ""
+    """Explanation of the priority."""
+    also_about: tuple[str, ...] = ()
+    """Ids of other departments to which a sentence would go by itself."""
     language: str = ""
     sensitive: tuple[str, ...] = ()
     """Kinds of numbers in the words that should not be sent by WhatsApp: `bsn`, `iban`."""

@@ -62,7 +62,9 @@ def leave_behind(
         return decision, changes
     secret = set(previous.state.tags) - {OFFICIAL}
     tags = tuple(tag for tag in after.state.tags if tag not in secret)
-    after = msgspec.structs.replace(after, zaak="").with_state(tags=tags)
+    after = msgspec.structs.replace(after, zaak="").with_state(
+        tags=tags, priority_reason="", also_about=()
+    )
     decision = msgspec.structs.replace(decision, zaak="")
     if isinstance(decision, MessageDecision | CommandAccepted | TimerDecision):
         decision = msgspec.structs.replace(decision, labels=after.labels())

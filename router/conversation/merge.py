@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from router.conversation import refusals, timers
+from router.conversation.transition import MOST_SUBJECTS, raised_priority
 from router.model.changes import Timer
 from router.model.conversation import Conversation, ConversationState
 from router.model.work import RoutingContext, WorkUnit
-from router.rules.engine import higher_priority
 from services.contract import Command
 from services.refusal import Refusal
 
@@ -38,7 +38,8 @@ def merge_state(previous: Conversation, other: Conversation) -> dict[str, Any]:
         "tags": _union(first.tags, second.tags),
         "mask": _union(first.mask, second.mask),
         "due": _earliest(first.due, second.due),
-        "priority": higher_priority(first.priority, second.priority),
+        **raised_priority(first, second.priority, second.priority_reason),
+        "also_about": _union(first.also_about, second.also_about)[-MOST_SUBJECTS:],
         "has_question": first.has_question or second.has_question,
     }
     if other.closed_at:

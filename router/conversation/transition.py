@@ -20,6 +20,8 @@ from services.contract import REACTION
 ALERT_AGAIN_AFTER = timedelta(hours=1)
 """Period in which the same danger raises no second alarm: the alerted person knows."""
 URGENT = "urgent"
+MOST_SUBJECTS = 3
+"""Other subjects that a conversation remembers: more would not be read."""
 
 
 def apply_message(message: MessageContext) -> Conversation:
@@ -96,10 +98,36 @@ def _annotations(message: MessageContext) -> dict[str, Any]:
     return {
         "tags": tuple(dict.fromkeys(tags)),
         "language": meaning.language or state.language,
-        "priority": higher_priority(state.priority, annotations.priority),
+        **raised_priority(state, annotations.priority, annotations.priority_reason),
+        "also_about": _other_subjects(message),
         "mask": tuple(dict.fromkeys((*state.mask, *annotations.mask))),
         "due": _due(state, annotations.due_days, message),
     }
+
+
+def raised_priority(state: ConversationState, priority: str, reason: str) -> dict[str, str]:
+    """Return the higher priority with its reason. That of before stays while it is as high."""
+    higher = higher_priority(state.priority, priority)
+    is_same = higher == state.priority
+    return {"priority": higher, "priority_reason": state.priority_reason if is_same else reason}
+
+
+def _other_subjects(message: MessageContext) -> tuple[str, ...]:
+    """Return the departments that the citizen's sentences were about, with those of this message,
+    which stays where the first words brought the conversation. A closing ends them. The department
+    for the rest is no subject. A confidential one is not named: its name beside a citizen's would
+    say too much."""
+    meaning, placement = message.interpretation, message.placement
+    outcome = meaning.outcome
+    known = () if placement.reopened else message.previous.state.also_about
+    if placement.choice or not meaning.has_subject or outcome.verdict is None:
+        return known
+    config, tenant = message.context.config, message.number.tenant
+    named = dict.fromkeys((*known, outcome.verdict.department, *outcome.also_about))
+    others = {"", message.number.fallback, placement.verdict.department, placement.home_department}
+    return tuple(
+        each for each in named if each not in others and not config.confidential(tenant, [each])
+    )[-MOST_SUBJECTS:]
 
 
 def _due(state: ConversationState, days: int, message: MessageContext) -> date | None:
@@ -115,11 +143,11 @@ def _danger(message: MessageContext) -> dict[str, Any]:
     if care is None:
         return {}
     # Danger ends a hold: the alerted person must be able to read the conversation.
+    reason = message.interpretation.outcome.care_reason
+    urgent = {"priority": URGENT, "priority_reason": reason, "held": False}
     if not should_alert(message):
-        return {"priority": URGENT, "held": False}
-    return {
-        "priority": URGENT,
-        "held": False,
+        return urgent
+    return urgent | {
         "care": care.kind,
         "care_at": message.unit.at,
         "care_asked": min(1, len(message.tenant.care.destinations)),

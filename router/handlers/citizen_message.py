@@ -375,6 +375,8 @@ def _labels_data(decision: MessageDecision) -> Data:
     return {
         "tags": decision.labels.tags,
         "priority": decision.labels.priority,
+        "priorityReason": decision.labels.priority_reason,
+        "alsoAbout": decision.labels.also_about,
         "language": decision.labels.language,
         "sensitive": decision.sensitive,
         "mask": decision.mask,

@@ -19,7 +19,7 @@ from router.conversation import (
 )
 from router.conversation.placement import home_reason
 from router.conversation.reply_text import ReplyCandidate, render_reply
-from router.conversation.transition import apply_auto_reply
+from router.conversation.transition import apply_auto_reply, raised_priority
 from router.identity import resolver
 from router.model.changes import Changes, Timer
 from router.model.conversation import Conversation
@@ -37,7 +37,7 @@ from router.output.crm_events import (
     labels_json,
     reply_json,
 )
-from router.rules.engine import ESCALATED, Verdict, higher_priority
+from router.rules.engine import ESCALATED, Verdict
 from services.config.organisation import Tenant
 from services.contract import Timeout
 from services.event_types import CLOSED, DECIDED, TEXT_SENT, WAITING, WINDOW_CLOSING
@@ -175,7 +175,7 @@ def _waiting_too_long(timer: TimerContext) -> TimerOutcome:
         return TimerOutcome(next_due=due)
     department = timer.context.config.department(conversation.tenant, conversation.department)
     after = conversation.with_next_sequence().with_state(
-        escalated=True, priority=higher_priority(state.priority, "high")
+        escalated=True, **raised_priority(state, "high", WAITED)
     )
     if department and department.escalate_to:
         # Without a rule, words may still place it; the rule of before has another reason.

@@ -52,6 +52,11 @@ class ConversationState(msgspec.Struct, frozen=True, gc=False, kw_only=True, omi
     tags: tuple[str, ...] = ()
     language: str = ""
     priority: str = "normal"
+    priority_reason: str = ""
+    """Reason of the priority: a sentence of Postkamer."""
+    also_about: tuple[str, ...] = ()
+    """Departments that a sentence of the citizen was about, apart from the one that has the
+    conversation, the latest last."""
     due: date | None = None
     """Statutory deadline."""
     closed_due: date | None = None
@@ -94,6 +99,9 @@ class Labels(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=
     assignee: str = ""
     care: str = ""
     """Danger in the conversation that no person has confirmed yet."""
+    priority_reason: str = ""
+    also_about: tuple[str, ...] = ()
+    """Other departments that a sentence of the citizen was about."""
 
 
 class ReadReceipt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -167,6 +175,12 @@ class Conversation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         return Labels(
             tags=state.tags,
             priority=state.priority,
+            priority_reason=state.priority_reason,
+            also_about=tuple(
+                each
+                for each in state.also_about
+                if each not in (self.department, state.home_department)
+            ),
             language=state.language,
             due=state.due,
             assignee=state.assignee,

@@ -126,6 +126,8 @@ def labels_json(decision: Labelled, care: str | None = None) -> Data:
     fields = {
         "tags": labels.tags,
         "priority": labels.priority,
+        "priorityReason": labels.priority_reason,
+        "alsoAbout": labels.also_about,
         "language": labels.language,
         "due": labels.due,
         "care": labels.care if care is None else care,

@@ -12,6 +12,7 @@ import msgspec
 from router.rules.conditions import CompiledCondition, compile_condition
 from router.rules.matcher import Matcher, Matches, MessageFacts, PatternCollector
 from router.rules.reasons import DUTCH, Reasons
+from router.rules.sentences import split_sentences
 from services.config.model import Configuration
 from services.config.routing_rules import Mask, Rule, SafetyRule
 
@@ -43,14 +44,18 @@ class Annotations(msgspec.Struct, frozen=True):
     mask: tuple[Mask, ...] = ()
     due_days: int = 0
     rules: tuple[str, ...] = ()
+    priority_reason: str = ""
+    """Reason of the rule that set the priority."""
 
     def with_rule(self, rule: Rule, reason: str) -> "Annotations":
         """Return these annotations with those of one more rule, and the reason that it matched."""
         days = [n for n in (self.due_days, rule.due_days) if n]
+        priority = higher_priority(self.priority, rule.priority)
         return Annotations(
             tags=(*self.tags, *(tag for tag in rule.tag if tag not in self.tags)),
             replies=(*self.replies, rule.reply) if rule.reply else self.replies,
-            priority=higher_priority(self.priority, rule.priority),
+            priority=priority,
+            priority_reason=self.priority_reason if priority == self.priority else reason,
             mask=(*self.mask, *(kind for kind in rule.mask if kind not in self.mask)),
             due_days=min(days, default=0),
             rules=(*self.rules, reason),
@@ -64,6 +69,8 @@ class Outcome(msgspec.Struct, frozen=True):
     annotations: Annotations
     care: SafetyRule | None = None
     care_reason: str = ""
+    also_about: tuple[str, ...] = ()
+    """Other departments to which a sentence of the message would go by itself."""
 
 
 class RuleStep(msgspec.Struct, frozen=True):
@@ -155,12 +162,37 @@ def evaluate(table: RuleTable, facts: MessageFacts) -> Outcome:
     care, care_clause = next(table.care.find_matching(facts, matches), (None, ""))
     care_reason = reasons.safety_rule.format(care_clause, care.id) if care else ""
     annotations = Annotations()
-    for rule, clause in table.rules.find_matching(facts, matches):
+    matching = table.rules.find_matching(facts, matches)
+    for rule, clause in matching:
         reason = explain_match(rule, clause, reasons)
         annotations = annotations.with_rule(rule, reason)
         if rule.decides:
-            return Outcome(_decide(rule, reason), annotations, care, care_reason)
+            others = _find_other_subjects(table, facts, rule, matching)
+            return Outcome(_decide(rule, reason), annotations, care, care_reason, others)
     return Outcome(None, annotations, care, care_reason)
+
+
+def _find_other_subjects(
+    table: RuleTable, facts: MessageFacts, chosen: Rule, later: Iterator[tuple[Rule, str]]
+) -> tuple[str, ...]:
+    """Return the departments of later rules to which a sentence of the message would go by itself,
+    in the order of the sentences. A rule that matches somewhere is not enough: most messages have
+    words of several departments, and one subject."""
+    sentences = split_sentences(facts.text)
+    if len(sentences) < 2:
+        return ()
+    departments = {rule.department for rule, _ in later if rule.decides} - {"", chosen.department}
+    if not departments:
+        return ()
+    named = (_department_of(table, facts, sentence) for sentence in sentences)
+    return tuple(dict.fromkeys(each for each in named if each in departments))
+
+
+def _department_of(table: RuleTable, facts: MessageFacts, sentence: str) -> str:
+    """Return the department of the rule that would decide on the sentence alone."""
+    alone = msgspec.structs.replace(facts, text=sentence)
+    matching = table.rules.find_matching(alone, table.matcher.match_facts(alone))
+    return next((rule.department for rule, _ in matching if rule.decides), "")
 
 
 def _decide(rule: Rule, reason: str) -> Verdict:

@@ -32,6 +32,7 @@ def row(kind: str, data: dict[str, Any], second: int = 0, **changed: Any) -> dic
 DECISION = {"rule": "afval", "reason": '"container" staat erin (regel afval)'}
 UNMARKED = {
     **dict.fromkeys(("priority", "language", "due", "care", "automatic")),
+    "priorityReason": None, "alsoAbout": [],
     **dict.fromkeys(("provisional", "held"), False),
     "tags": [], "sensitive": [], "marks": [],
 }  # fmt: skip

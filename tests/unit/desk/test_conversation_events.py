@@ -117,6 +117,33 @@ def test_next_department_is_shown_nothing_from_before_a_confidential_one() -> No
     assert (told_on.content, told_on.care, str(told_on.due)) == (Content(), "geweld", "2026-12-24")
 
 
+REASON = '"brand" staat erin (regel brand)'
+
+
+def test_other_subject_is_named_until_it_is_passed_on_or_closed() -> None:
+    first = message(alsoAbout=["parkeren", "belastingen"])
+    assert told(first).also_about == ("parkeren", "belastingen")
+    assert told(first, message(2, 5)).also_about == ("parkeren", "belastingen")
+    moved = event(
+        types.TRANSFERRED, 3, department="parkeren", reason="x", alsoAbout=["belastingen"]
+    )
+    assert told(first, moved).also_about == ("belastingen",)
+    to_care = event(types.TRANSFERRED, 3, department="zorg")  # confidential: without its reason
+    assert told(first, to_care).also_about == ()
+    assert told(first, event(types.CLOSED, 3, outcome="handled")).also_about == ()
+
+
+def test_reason_of_the_priority_stays_with_it_and_behind_at_a_confidential_department() -> None:
+    urgent = message(priority="urgent", priorityReason=REASON)
+    assert told(urgent, message(2, 5)).content.priority_reason == REASON
+    moved = event(types.TRANSFERRED, 3, department="parkeren", reason="x")
+    assert told(urgent, moved).content.priority_reason == REASON
+    to_care = event(types.TRANSFERRED, 3, department="zorg")
+    assert told(urgent, to_care).content.priority_reason == ""
+    elsewhere = message(2, 5, department="parkeren", priority="urgent", priorityReason=REASON)
+    assert told(message(), elsewhere).content.priority_reason == REASON
+
+
 def test_message_at_another_department_begins_anew() -> None:
     """Nothing of the department before stays, by any event that tells of the move."""
     hidden = {"department": "zorg", "text": "", "type": "", "from": {}}

@@ -81,6 +81,7 @@ def test_annotations_gather_until_a_rule_decides_and_each_is_there_once() -> Non
         mask=("bsn", "iban"),
         due_days=14,
         rules=tuple(f'"weg" staat erin (regel {id})' for id in ("een", "twee", "drie", "vier")),
+        priority_reason='"weg" staat erin (regel een)',
     )
 
 
