@@ -46,6 +46,7 @@ WORDS = {
         "held": "vastgehouden tot iemand het vrijgeeft",
         "care": "zorg: {}: {}",
         "text": "tekst: {}",
+        "alsoAbout": "ook over",
         "tags": "labels", "priority": "voorrang", "language": "taal", "due": "uiterlijk",
         OUTCOMES["no"]: "past niet", OUTCOMES["marks"]: "markeert", OUTCOMES["fits"]: "past",
     },
@@ -73,11 +74,12 @@ WORDS = {
         "held": "held until a person releases it",
         "care": "safety: {}: {}",
         "text": "text: {}",
+        "alsoAbout": "also about",
         "tags": "labels", "priority": "priority", "language": "language", "due": "due",
         OUTCOMES["no"]: "no match", OUTCOMES["marks"]: "marks", OUTCOMES["fits"]: "matches",
     },
 }  # fmt: skip
-NAMED = ("tags", "priority", "language", "due")
+NAMED = ("alsoAbout", "tags", "priority", "language", "due")
 Words = Mapping[str, str]
 
 

@@ -47,6 +47,11 @@ def judge_danger(row: dict[str, Any], decision: Any) -> str:
     return "" if decision.care == row["class"] else f"{row['class']} taken for {decision.care}"
 
 
+def judge_one_subject(_: dict[str, Any], decision: Any) -> str:
+    others = decision.also_about
+    return f"taken for one about {', '.join(others)} too" if others else ""
+
+
 def judge_calm(_: dict[str, Any], decision: Any) -> str:
     return f"false alarm: {decision.care}" if decision.care else ""
 
@@ -75,6 +80,7 @@ MEASURES = [
     Measure("messages.toml", "department", judge_department, is_calm, 0.85),
     Measure("messages.toml", "labels", judge_labels, is_calm, 0.85),
     Measure("messages.toml", "no alarm", judge_calm, is_calm, 0.99),
+    Measure("messages.toml", "one subject", judge_one_subject, is_calm, 0.90),
     Measure("care.toml", "danger", judge_danger, is_danger, 0.99),
     Measure("care.toml", "no alarm", judge_calm, is_calm, 0.97),
     Measure("care-heldout.toml", "danger", judge_danger, is_danger, 0.81),
@@ -146,3 +152,25 @@ def test_figures_of_the_rules_are_those_of_the_page(choices: Any, line: Measure)
     assert figures == stated()[line.file, line.title]
     failures = figures.wrong if figures.missed is None else figures.missed
     assert 1 - failures / figures.messages >= line.floor
+
+
+def test_second_of_two_subjects_in_one_message_is_nearly_always_seen(choices: Any) -> None:
+    """Two messages in one, each of which finds its department by itself."""
+    rows = tomllib.loads((CITIZENS / "messages.toml").read_text())["messages"]
+    texts = [row for row in rows if row["type"] == "text" and row["department"] != "klantcontact"]
+    seen, missed = 0, []
+    for one, other in zip(texts, texts[len(texts) // 2 :], strict=False):
+        departments = {one["department"], other["department"]}
+        alone = [hear(open_town_hall(choices, WEDNESDAY), row) for row in (one, other)]
+        if len(departments) == 1 or {each.department for each in alone} != departments:
+            continue
+        if choices.config.confidential("voorbeeldstad", departments):
+            continue  # which is never named
+        both = f"{one['text']}\n{other['text']}"
+        decision = hear(open_town_hall(choices, WEDNESDAY), {"text": both})
+        if departments <= {decision.department, *decision.also_about}:
+            seen += 1
+        else:
+            missed.append(both)
+    assert seen + len(missed) > 50
+    assert seen / (seen + len(missed)) >= 0.95, missed

@@ -78,7 +78,9 @@ async def test_transferred_conversation_leaves_one_inbox_for_another(
     fatima.number = "31600000803"
     await fatima.writes("Ik wil een uittreksel, en er ligt vuil op straat")
     path = await lotte.finds("Ik wil een uittreksel")
+    assert "ook over: Openbare ruimte" in lotte.page
     await lotte.reads(path, "Ik wil een uittreksel")
+    assert "ook over: Openbare ruimte" in lotte.page
     fields = {"department": "openbare-ruimte", "reason": "Het gaat om zwerfvuil"}
     await lotte.submit(f"{path}/transfer", fields)
 
@@ -87,7 +89,7 @@ async def test_transferred_conversation_leaves_one_inbox_for_another(
 
     await until(is_gone, bool, SECONDS)
     await murat.reads(path, "Het gaat om zwerfvuil")
-    assert "Openbare ruimte" in murat.page
+    assert "Openbare ruimte" in murat.page and "ook over" not in murat.page
 
 
 async def test_note_and_closing(fatima: Phone, lotte: Employee) -> None:

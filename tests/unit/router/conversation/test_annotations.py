@@ -9,7 +9,7 @@ from router.model.changes import Template
 from router.text.pii import MARKS
 from services.contract import Record
 from services.event_types import CLOSED
-from tests.support.router.config_full import BORNE, config
+from tests.support.router.config_full import BORNE, DISCREET, config
 from tests.support.router.decisions import data, records_of
 from tests.support.router.names import ANNA, stamp
 from tests.support.router.script import PRESS, play
@@ -35,9 +35,13 @@ SCRIPTS = {
 }  # fmt: skip
 
 
-def inbound_record(hall: Stadhuis) -> Record:
+def inbound_records(hall: Stadhuis) -> list[Record]:
     messages = [r for r in records_of(hall.done) if r.kind == "message"]
-    [record] = [r for r in messages if data(r)["direction"] == "in"]
+    return [r for r in messages if data(r)["direction"] == "in"]
+
+
+def inbound_record(hall: Stadhuis) -> Record:
+    [record] = inbound_records(hall)
     return record
 
 
@@ -224,3 +228,79 @@ def test_marketing_stays_blocked_until_the_citizen_sends_start() -> None:
         hall.after(minutes=5).hears(words)
         sent = hall.orders("template", conversation="", to="31611111111", content=named)
         assert sent.kind == kind
+
+
+def also_about(hall: Stadhuis) -> list[str]:
+    """Other subjects, as the event of the last message has them."""
+    return list(data(hall.told[-1]).get("alsoAbout", []))
+
+
+def test_second_subject_is_told_with_the_message_and_goes_on_the_record() -> None:
+    hall = Stadhuis()
+    said = hall.hears("Mijn container is vol. Waar haal ik mijn paspoort?")
+    assert said.department == "groen"
+    assert also_about(hall) == ["burgerzaken"]
+    assert data(inbound_record(hall))["alsoAbout"] == ["burgerzaken"]
+    assert hall.hears("en dank u wel").department == "groen"
+    assert also_about(hall) == ["burgerzaken"]
+
+
+def test_later_message_about_something_else_stays_and_is_named() -> None:
+    hall = Stadhuis()
+    hall.hears("mijn container is vol")
+    assert also_about(hall) == []
+    assert hall.hears("waar haal ik mijn paspoort").department == "groen"
+    assert also_about(hall) == ["burgerzaken"]
+    hall.hears("mijn container is nog steeds vol")
+    assert also_about(hall) == ["burgerzaken"]
+
+
+def test_subject_is_no_other_one_once_it_is_passed_on() -> None:
+    hall = Stadhuis()
+    hall.hears("Mijn container is vol. Waar haal ik mijn paspoort?")
+    hall.orders("transfer", to_department="burgerzaken", reason="paspoort")
+    assert also_about(hall) == []
+
+
+def test_subjects_end_with_the_conversation() -> None:
+    hall = Stadhuis()
+    hall.hears("Mijn container is vol. Waar haal ik mijn paspoort?")
+    hall.orders("close", outcome="handled")
+    hall.hears("mijn container is weer vol")
+    assert data(hall.told[-1])["reopened"] and also_about(hall) == []
+
+
+def test_department_for_the_rest_and_a_confidential_one_are_not_named() -> None:
+    hall = Stadhuis(given=DISCREET)
+    hall.hears("Mijn container is vol. Ik heb een vraag over jeugdzorg. En over mijn garage.")
+    assert also_about(hall) == []
+    hall.hears("jeugdzorg. mijn paspoort.")
+    assert also_about(hall) == ["burgerzaken"]
+
+
+def test_subjects_and_reasons_of_a_confidential_department_stay_with_it() -> None:
+    hall = Stadhuis(given=DISCREET)
+    hall.hears("Ik zoek jeugdzorg, en ik sla jullie.")
+    assert hall.hears("Mijn container is vol.").department == "zorg"
+    assert hall.state.also_about == ("groen",)
+    assert set(data(hall.told[-1])) & {"alsoAbout", "priorityReason", "priority"} == set()
+    hall.orders("transfer", to_department="burgerzaken", reason="reden")
+    hall.hears("mijn paspoort is kwijt")
+    told = data(hall.told[-1])
+    assert told["priority"] == "urgent" and not told.keys() & {"alsoAbout", "priorityReason"}
+
+
+def test_reason_of_the_priority_is_that_of_what_raised_it() -> None:
+    hall = Stadhuis()
+    hall.hears("mijn container", who=PRESS)
+    first = data(hall.told[-1])
+    assert first["priority"] == "high" and "pers" in first["priorityReason"]
+    hall.hears("ik sla jullie", who=PRESS)
+    urgent = data(hall.told[-1])
+    assert (urgent["priority"], urgent["priorityReason"]) == (
+        "urgent",
+        '"ik sla jullie" staat erin (zorgregel dreiging)',
+    )
+    hall.hears("mijn container", who=PRESS)
+    assert data(hall.told[-1])["priorityReason"] == urgent["priorityReason"]
+    assert data(inbound_records(hall)[-1])["priorityReason"] == urgent["priorityReason"]

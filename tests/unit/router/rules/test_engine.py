@@ -233,3 +233,32 @@ def test_hours_of_a_rule_count_at_the_time_of_the_message() -> None:
     night = rule("nacht", hours="Mo-Su 22:00-06:00")
     assert decided("x", night) == ""  # 13:00 in the Netherlands
     assert decided("x", night, at=NOON + timedelta(hours=9)) == "nacht"
+
+
+SUBJECTS = (
+    rule("bouw", "container op straat", department="belastingen"),
+    rule("afval", "container"),
+    rule("paspoort", "paspoort", department="belastingen"),
+    rule("straat", "straat", department="klantcontact"),
+    rule("label", "kwijt", tag=("kwijt",)),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "others"),
+    [
+        ("Mijn container is vol. En mijn paspoort is kwijt.", ("belastingen",)),
+        ("mijn paspoort is kwijt, en mijn container is vol", ("belastingen",)),
+        ("container vol\npaspoort kwijt\nstraat nat", ("belastingen", "klantcontact")),
+        ("de container in onze straat is vol", ()),  # words of two departments, one subject
+        ("De container is vol. Hij staat in onze straat.", ("klantcontact",)),
+        ("Mijn container is vol. Mijn container is kapot.", ()),
+        ("container op straat. container vol.", ("groen",)),
+        ("Hallo. Dank u wel.", ()),
+        ("paspoort", ()),
+    ],
+)
+def test_sentence_that_would_go_elsewhere_by_itself_is_another_subject(
+    text: str, others: tuple[str, ...]
+) -> None:
+    assert outcome(text, *SUBJECTS).also_about == others
