@@ -1,6 +1,7 @@
 """The desk in a real browser: by keys alone, seen at colleagues at once, without faults for axe."""
 
 import base64
+import io
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from PIL import Image
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from sandbox.identity.people import PEOPLE
@@ -36,6 +38,15 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     folder: Path = tmp_path_factory.mktemp("town")
     with installed(folder, with_desk, has_desk=True) as installation:
         yield installation
+
+
+def _photo() -> bytes:
+    output = io.BytesIO()
+    Image.effect_noise((1600, 1200), 40).save(output, "JPEG")
+    return output.getvalue()
+
+
+PHOTO = _photo()
 
 
 @asynccontextmanager
@@ -256,7 +267,7 @@ async def test_pages_have_no_fault(
         citizen(town, "31600000813") as fatima,
         employee(browser, town, "Lotte", **view) as page,
     ):
-        await fatima.writes(f"Waar vraag ik een paspoort aan ({size}, {scheme})?")
+        await fatima.writes(f"Waar vraag ik een paspoort aan ({size}, {scheme})? En mijn aanslag?")
         asked = page.get_by_text(f"({size}, {scheme})")
         await expect(asked.first).to_be_visible()
         for language in ("nl", "en"):
@@ -265,6 +276,13 @@ async def test_pages_have_no_fault(
             await page.get_by_role("button", name=other).press("Enter")
         await page.locator(".desk-item-link").first.press("Enter")
         await expect(page.locator(".desk-text").first).to_be_visible()
+        await expect(page.get_by_text("ook over: Belastingen")).to_be_visible()
+        if size == "phone":
+            await fatima.sends_photo(PHOTO)
+            photo = page.locator(".desk-picture").last
+            await expect(photo).to_be_visible()
+            await photo.scroll_into_view_if_needed()
+            await expect(photo).to_have_js_property("naturalWidth", 320)
         for each in await page.locator("summary").all():
             await each.press("Enter")
         await check(page, f"desk-conversation-{size}-{scheme}", width)
