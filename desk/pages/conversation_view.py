@@ -1,5 +1,6 @@
 """One conversation as an employee sees it: loaded from the record with their own token."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
