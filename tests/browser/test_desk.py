@@ -72,8 +72,9 @@ async def employee(
 
 
 async def ready(page: Page) -> None:
-    """Wait until the page hears keys: its script shows the button that lists them."""
-    await page.locator("[data-opens=keys]").wait_for(state="visible")
+    """Wait until the page hears keys: its script shows the button that lists them. The attribute
+    says so, and not what is seen: while styles are still coming a hidden button can be there."""
+    await page.locator("[data-opens=keys]:not([hidden])").wait_for(state="visible")
 
 
 @asynccontextmanager
