@@ -154,7 +154,6 @@ TALLIES: Mapping[type[Decision], Callable[[WorkUnit, Any, Changes, Before], Iter
 
 def _sent(decision: Decision, changes: Changes, send: LedgerInsert) -> Iterator[Counted]:
     """Count a message to a citizen; a reaction is none."""
-    # An automatic text beside a command has no status of its own here: the command's is.
     own = (each for each in (changes.outgoing, changes.other_outgoing) if each)
     sent = next((each for each in own if each.id == send.id), None)
     if sent is None or sent.type != REACTION:

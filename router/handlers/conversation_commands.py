@@ -389,8 +389,12 @@ def _in_conversation(
         if isinstance(outcome, Refusal):
             return pending.refuse(outcome, conversation)
         decision, changes = outcome
-        status = command_status(pending.unit, command, decision)
-        return decision, msgspec.structs.replace(changes, outgoing=status)
+        # A text to the citizen has a status beside that of the command.
+        return decision, msgspec.structs.replace(
+            changes,
+            outgoing=command_status(pending.unit, command, decision),
+            other_outgoing=changes.outgoing or changes.other_outgoing,
+        )
 
     return decide
 

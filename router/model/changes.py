@@ -179,7 +179,7 @@ class Changes(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     outgoing: OutgoingStatus | None = None
     other_outgoing: OutgoingStatus | None = None
     """Second message that changes: a reopen request that goes out because of the result of the
-    first, or a send that a command settles."""
+    first, a send that a command settles, or a text that goes out because of a command."""
     send: LedgerInsert | None = None
     settled_send: tuple[UUID, str] | None = None
     """Send with an unknown result and its wamid, confirmed by a status that carries our own id, or

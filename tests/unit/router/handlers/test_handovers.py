@@ -99,6 +99,20 @@ def test_handover_texts_go_only_when_configured(automatic: list[str]) -> None:
     assert hall.heard == [name for name in TEXTS if name in automatic]
 
 
+@pytest.mark.parametrize(("order", "to"), [("transfer", "burgerzaken"), ("close", "groen")])
+def test_what_became_of_a_handover_text_is_told(order: str, to: str) -> None:
+    """The command has a status, and so has the text beside it."""
+    hall = at_work()
+    hall.orders(order, to_department="burgerzaken")
+    sent = hall.router.changes[-1].send
+    assert sent
+    read = status("wamid.text", "read", f"{sent.id}.1")
+    [said] = hall.takes(statuses(read, second=hall.second, number=hall.number))
+    assert said.event is not None
+    outgoing = hall.router.outgoing[sent.id]
+    assert (outgoing.status, outgoing.department) == ("read", to)
+
+
 def test_transfer_to_a_colleague_sends_no_text() -> None:
     hall = at_work()
     said = hall.orders("transfer", to_department="groen", employee="piet")
