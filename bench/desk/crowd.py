@@ -95,10 +95,12 @@ class Crowd:
         return Round(first, len(names), count, took, used, memory)
 
     async def look(self, notes: Notes) -> None:
-        """Open each inbox once."""
+        """Open each inbox, and a conversation from it, while nothing else happens."""
+        chance = random.Random(SEED)
         for name in self._people:
             screen = self._screen(name, notes)
             await screen.go("/inbox")
+            await self._open_conversation(screen, chance)
             await screen.leave()
 
     def _cpu(self) -> dict[str, float]:

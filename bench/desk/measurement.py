@@ -76,17 +76,19 @@ async def _measure_load(
 ) -> tuple[Found, int]:
     """Measure one load. Return it, and the number of the next new citizen."""
     crowd, http, pool = tools
-    with serve_bare_page(await _page_size(crowd), town.stage.settings) as page:
+    alone = await _look(crowd)
+    with serve_bare_page(max(alone.bytes[INBOX]), town.stage.settings) as page:
         ceilings = Ceilings(http, page, pool)
         warm = await crowd.spend(Notes(), ceilings, WARM_SECONDS, RATE, first)
         begin, notes = first + warm.messages, Notes()
         load = await crowd.spend(notes, ceilings, options.desk_seconds, RATE, begin)
     load.open = first
-    return find(load, notes), begin + load.messages
+    return find(load, notes, alone), begin + load.messages
 
 
-async def _page_size(crowd: Crowd) -> int:
-    """Return the bytes of a whole inbox."""
-    notes = Notes()
-    await crowd.look(notes)
-    return max(notes.bytes[INBOX])
+async def _look(crowd: Crowd) -> Notes:
+    """Look at every page, once to warm up and once to measure, while nothing else happens."""
+    for _ in range(2):
+        notes = Notes()
+        await crowd.look(notes)
+    return notes

@@ -45,6 +45,8 @@ class Found(msgspec.Struct):
 
     load: Round
     kinds: Mapping[str, Times]
+    alone: Mapping[str, Times]
+    """The same, while nothing else happened."""
     at_screens: Times
     unseen: int
     faults: Mapping[str, int]
@@ -55,13 +57,17 @@ class Found(msgspec.Struct):
         return self.load.cpu["desk"] / self.load.messages * 1e6
 
 
-def find(load: Round, notes: Notes) -> Found:
-    kinds = {
+def find(load: Round, notes: Notes, alone: Notes) -> Found:
+    kinds, quiet = _by_kind(notes), _by_kind(alone)
+    return Found(load, kinds, quiet, _times(notes.at_screens), notes.unseen, dict(notes.faults))
+
+
+def _by_kind(notes: Notes) -> dict[str, Times]:
+    return {
         kind: _times(notes.seconds[kind], notes.bytes[kind])
         for kind in KINDS
         if notes.seconds[kind]
     }
-    return Found(load, kinds, _times(notes.at_screens), notes.unseen, dict(notes.faults))
 
 
 def _times(seconds: Sequence[float], sizes: Sequence[int] = ()) -> Times:
@@ -86,10 +92,14 @@ def _load_table(found: Found) -> Iterator[str]:
         f"{load.open:,} open conversations, {load.people} people, {load.messages:,} messages in"
         f" {load.seconds:.0f} s; ms"
     )
-    yield f"{'':16}{'count':>8}{'p50':>9}{'p95':>9}{'p99':>9}{'longest':>9}{'kB':>8}{'of bare':>9}"
+    yield (
+        f"{'':16}{'count':>8}{'p50':>9}{'p95':>9}{'p99':>9}{'longest':>9}{'kB':>8}{'of bare':>9}"
+        f"{'alone':>9}"
+    )
     bare = found.kinds[BARE_PAGE].p50
     for kind, each in found.kinds.items():
-        yield f"{_row(kind, each)}{each.bytes / 1000:8.1f}{each.p50 / bare:9.1f}"
+        rest = f"{each.bytes / 1000:8.1f}{each.p50 / bare:9.1f}{_alone(found, kind)}"
+        yield _row(kind, each) + rest
     yield _row("at the screens", found.at_screens)
     memory = load.memory
     yield (
@@ -100,6 +110,10 @@ def _load_table(found: Found) -> Iterator[str]:
     yield "CPU ms a message: " + ", ".join(f"{name} {used:.1f}" for name, used in cost.items())
     for fault, count in found.faults.items():
         yield f"{count} times: {fault}"
+
+
+def _alone(found: Found, kind: str) -> str:
+    return f"{found.alone[kind].p50:9.1f}" if kind in found.alone else ""
 
 
 def _row(name: str, each: Times) -> str:

@@ -91,9 +91,8 @@ class Screen:
             with contextlib.suppress(aiohttp.ClientError):
                 async with self._http.get(self._desk + path, headers=headers) as answer:
                     async for line in answer.content:
-                        name = line.decode().strip().removeprefix("event: ")
-                        if name in names:
+                        self._ready.set()
+                        if line.decode().strip().removeprefix("event: ") in names:
                             self._wanted.set()
-                            self._ready.set()
             self.notes.faults["a stream ended"] += 1
             await asyncio.sleep(RETRY_SECONDS)

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from bench.harness import Stage, start_stage
@@ -21,17 +22,16 @@ POLL_SECONDS = 0.05
 class DeskTown:
     def __init__(self, stage: Stage, people: int) -> None:
         self.stage = stage
-        settings, password = stage.settings, token()
+        password = token()
         stage.database.execute(f"alter role postkamer_desk login password '{password}'")
         url = stage.database.url_for("postkamer_desk", password)
         sandbox = ("bench.desk.sandbox", str(people))
         programs = (
             _program(stage, "sandbox", sandbox, {}),
             _program(stage, "desk", ("cli.main", "desk"), {"POSTKAMER_DATABASE_URL": url}),
-            *(stage.archiver(), stage.deliverer(0), stage.router(), stage.gateway()),
+            *(stage.archiver(), _with_sandbox(stage), stage.router(), stage.gateway()),
         )
-        graph = {"POSTKAMER_META_GRAPH_URL": settings["POSTKAMER_META_GRAPH_URL"]}
-        self.services = {each.name: Process(_with(each, graph)) for each in programs}
+        self.services = {each.name: Process(each) for each in programs}
 
     @property
     def desk(self) -> str:
@@ -87,6 +87,12 @@ def run_desk_town(folder: Path, people: int) -> Iterator[DeskTown]:
         yield town
 
 
+def _with_sandbox(stage: Stage) -> Program:
+    """Return the deliverer, which sends to the sandbox's Graph API."""
+    program, name = stage.deliverer(0), "POSTKAMER_META_GRAPH_URL"
+    return replace(program, environment=dict(program.environment) | {name: stage.settings[name]})
+
+
 def _program(
     stage: Stage, name: str, module: tuple[str, ...], settings: Mapping[str, str]
 ) -> Program:
@@ -96,15 +102,4 @@ def _program(
         environment=stage.settings | dict(settings),
         folder=stage.folder,
         cwd=ROOT,
-    )
-
-
-def _with(program: Program, settings: Mapping[str, str]) -> Program:
-    environment = dict(program.environment) | settings
-    return Program(
-        name=program.name,
-        arguments=program.arguments,
-        environment=environment,
-        folder=program.folder,
-        cwd=program.cwd,
     )

@@ -16,6 +16,7 @@ from desk.login.provider import LoginRefused, Provider, ProviderUnavailable, Tok
 from desk.login.sessions import Session, SessionStore
 from desk.postkamer.client import Refused, Unanswered
 from desk.postkamer.gateway import Gateway
+from desk.web.journal import Journal
 from desk.web.security import FORM_TOKEN, form_token
 from desk.web.site import Site, Visit, language_of
 from desk.web.unsent_form import read_unsent
@@ -41,8 +42,9 @@ class Gate:
         provider: Provider,
         gateway: Gateway,
         site: Site,
+        journal: Journal,
     ) -> None:
-        self._sessions, self._cookies = sessions, cookies
+        self._sessions, self._cookies, self._journal = sessions, cookies, journal
         self._provider, self._gateway, self._site = provider, gateway, site
 
     def visit(self, request: Request) -> Visit:
@@ -90,7 +92,8 @@ class Gate:
             await self._sessions.touch(session, now)
         token = form_token(cookie)
         opening = await _opening_of(request)
-        visit = Visit(language_of(request), now, request.path, session, token, opening)
+        mark = self._journal.mark()
+        visit = Visit(language_of(request), now, request.path, session, token, opening, mark)
         judges = request.method == "POST" and not is_upload
         if judges and not await _has_form_token(request, visit.form_token):
             unsent = await self._show_unsent(request, visit)
