@@ -120,7 +120,7 @@ class Gate:
         except ProviderUnavailable as error:
             log.warning("desk.provider_away", reason=str(error))
             return session
-        except LoginRefused as error:
+        except (LoginRefused, Refused) as error:  # by the provider, or by the gateway
             log.info("desk.session_ended", reason=str(error))
             await self._sessions.end(session.id)
             return None
