@@ -35,7 +35,7 @@ SEED = 1
 
 
 class Round(msgspec.Struct):
-    """What one load used, beside what its people noted."""
+    """Use of the machine by one load, beside what its people noted."""
 
     open: int
     people: int

@@ -1,6 +1,5 @@
-"""The changes that this process heard of lately, by which an open page learns if what it shows is
-still so: then it need not fetch it again, which for a conversation is one more look on the record.
-"""
+"""The changes that this process heard of lately. By them a list that was just drawn is known to be
+still so, and is not fetched again at once."""
 
 from collections import deque
 from collections.abc import Iterable

@@ -163,8 +163,8 @@ async def test_person_without_a_group_of_ours_is_not_let_in(peer: Peer, browser:
 async def test_code_of_another_browser_and_code_that_was_used_are_refused(
     peer: Peer, browser: Employee
 ) -> None:
-    """Whoever has the address with the code has no attempt for it; whoever has both finds that
-    the provider gives tokens once."""
+    """A browser that has the address with the code has no attempt for it; one that has both finds
+    that the provider gives tokens once."""
     await browser.get("/inbox")
     await submit(browser, {"login": "l.hendriks", "password": "any"})
     kept = dict(browser.cookies[peer.town.desk])
