@@ -25,6 +25,7 @@ RATE = 5.0
 """Messages/s of citizens: 18,000 in an hour, a hundred times an ordinary one."""
 WARM_SECONDS = 5.0
 """Length of the first load, which is not counted: pages are compiled, plans are made."""
+WARM_MESSAGES = int(WARM_SECONDS * RATE)
 QUICK = {"desk_seconds": 15.0, "open": [500]}
 
 
@@ -65,25 +66,25 @@ async def _measure_town(town: DeskTown, options: Namespace) -> list[Found]:
         crowd, known, findings = Crowd(town, http), 0, list[Found]()
         await crowd.log_in(employees(options.people))
         for count in options.open:
-            await seed(town, http, pool, known, count)
-            found, known = await _measure_load(town, (crowd, http, pool), options, count)
+            known = await seed(town, http, pool, known, count)
+            found = await _measure_load(town, (crowd, http, pool), options, known)
+            found.load.open, known = count, known + found.load.messages + WARM_MESSAGES
             findings.append(found)
     return findings
 
 
 async def _measure_load(
     town: DeskTown, tools: tuple[Crowd, aiohttp.ClientSession, Pool], options: Namespace, first: int
-) -> tuple[Found, int]:
-    """Measure one load. Return it, and the number of the next new citizen."""
+) -> Found:
+    """Measure one load, with new citizens from number `first` on."""
     crowd, http, pool = tools
     alone = await _look(crowd)
     with serve_bare_page(max(alone.bytes[INBOX]), town.stage.settings) as page:
         ceilings = Ceilings(http, page, pool)
-        warm = await crowd.spend(Notes(), ceilings, WARM_SECONDS, RATE, first)
-        begin, notes = first + warm.messages, Notes()
+        await crowd.spend(Notes(), ceilings, WARM_SECONDS, RATE, first)
+        begin, notes = first + WARM_MESSAGES, Notes()
         load = await crowd.spend(notes, ceilings, options.desk_seconds, RATE, begin)
-    load.open = first
-    return find(load, notes, alone), begin + load.messages
+    return find(load, notes, alone)
 
 
 async def _look(crowd: Crowd) -> Notes:
