@@ -522,7 +522,7 @@ async def test_words_of_citizens_and_colleagues_are_words_on_every_page(
 ) -> None:
     """In names, texts, captions, places, notes, reasons, zaken, drafts, answers,
     standard answers, values of templates, sentences that are tried, and in what is refused."""
-    fatima.number = "31600000839"
+    fatima.number = "31600000844"
     await fatima.writes("Mijn paspoort" + WORDS, name="Mallory" + WORDS)
     await _sends_file(watch, fatima, "bijlage" + WORDS + ".html")
     await fatima.writes("", kind="location", place=WORDS, address=WORDS)
