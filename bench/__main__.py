@@ -24,6 +24,7 @@ from bench import (
     sealing,
     search,
 )
+from bench.desk import measurement as desk
 from bench.reports.results import Line, Report, TargetLine
 from bench.trip import measurement
 
@@ -53,6 +54,7 @@ PARTS: dict[str, tuple[str, Part]] = {
         "Beside a destination whose queue is full",
         lambda at, o, say: full_destination.measure(at, o.rounds, (o.messages, o.queue), say),
     ),
+    "desk": ("The desk", desk.measure),
     "search": ("Searching the record", lambda at, o, say: search.measure(at, o.records, say)),
     "openklant": (
         "An Open Klant at its limit",
@@ -66,7 +68,7 @@ QUICK: dict[str, object] = {
     "conversations": 500,
     "records": 120_000,
 }
-QUICK |= measurement.QUICK
+QUICK |= measurement.QUICK | desk.QUICK
 
 
 class Printer:
@@ -128,6 +130,7 @@ def _parse(arguments: Sequence[str]) -> Options:
         help="MB that fill a destination's queue (20; really 1,000)",
     )
     measurement.add_options(parser)
+    desk.add_options(parser)
     return parser.parse_args(arguments)
 
 

@@ -44,7 +44,9 @@ class Stage:
         self.folder, self.broker, self.database = folder, broker, database
         self._passwords = passwords
         self.config = loader.load(_config(folder)).config
-        self.settings = process_environment(folder, _config(folder), broker.url, database.url)
+        settings = process_environment(folder, _config(folder), broker.url, database.url)
+        tokens = f"sandbox@{self.config.tenants[0].id}/**:{token()}"
+        self.settings = settings | {"POSTKAMER_API_TOKENS": tokens}
 
     @property
     def config_file(self) -> Path:
@@ -60,7 +62,6 @@ class Stage:
         settings = {
             "POSTKAMER_DATABASE_URL": self.database.url_for("postkamer_gateway", password),
             "POSTKAMER_AMQP_URL": self.broker.url_for("gateway", password),
-            "POSTKAMER_API_TOKENS": f"sandbox@{self.config.tenants[0].id}/**:{token()}",
         }
         return self._program("gateway", ("cli.main", "gateway"), settings)
 
@@ -88,7 +89,6 @@ class Stage:
         settings = {
             "POSTKAMER_DATABASE_URL": self.database.url_for("postkamer_archiver", password),
             "POSTKAMER_AMQP_URL": self.broker.url_for("archiver", password),
-            "POSTKAMER_API_TOKENS": f"sandbox@{self.config.tenants[0].id}/**:{token()}",
         }
         return self._program("archiver", ("cli.main", "archiver"), settings)
 

@@ -13,6 +13,7 @@
 #   proxy     nginx, for the test of deploy/proxy/nginx.conf
 #   spectral  Spectral and Node.js, for the check of the API documents: into .local/spectral
 #   generator OpenAPI Generator and its Java, for the test of the client that it makes: into .local/generator
+#   provider  node-oidc-provider and Node.js, for the test of the desk with it: into .local/oidc-provider
 #   faststream FastStream, for the benchmarks to compare with: into .local/faststream
 #   runtime   .venv with the packages that Postkamer needs to run
 #   tools     the same, with the packages for its tests and checks
@@ -260,6 +261,21 @@ make_spectral() {
     printf '%s %s\n' "$SPECTRAL" "$SPECTRAL_DAY" >.local/spectral/made-from
 }
 
+# ---- an OpenID Connect provider ------------------------------------------------------------------
+
+PROVIDER=oidc-provider@9.13.3
+PROVIDER_DAY=2026-11-20 # what it needs is taken as it was on this day
+
+has_provider() { grep -qsxF "$PROVIDER $PROVIDER_DAY" .local/oidc-provider/made-from; }
+
+make_provider() {
+    check_space
+    rm -rf .local/oidc-provider
+    step "Installing node-oidc-provider" npm install --prefix .local/oidc-provider --before "$PROVIDER_DAY" \
+        --no-save --no-package-lock --ignore-scripts --no-audit --no-fund "$PROVIDER"
+    printf '%s %s\n' "$PROVIDER" "$PROVIDER_DAY" >.local/oidc-provider/made-from
+}
+
 # ---- OpenAPI Generator ---------------------------------------------------------------------------
 
 has_generator() { cmp -s deploy/generator.txt .local/generator/made-from; }
@@ -308,13 +324,13 @@ for part in "$@"; do
     prometheus) need prometheus command -v prometheus ;;
     load) need wrk command -v wrk ;;
     proxy) need nginx test -x /usr/sbin/nginx ;;
-    spectral)
+    spectral | provider)
         need nodejs command -v node
         need npm command -v npm
         ;;
     runtime) locks=(requirements.txt requirements-dev.txt) ;; # the second contains the first
     tools | generator | faststream) locks=(requirements-dev.txt) ;;
-    *) refuse "$0: there is no part $part; choose from servers, scanner, browser, paper, token, clock, alarms, prometheus, load, proxy, spectral, generator, faststream, runtime, tools." ;;
+    *) refuse "$0: there is no part $part; choose from servers, scanner, browser, paper, token, clock, alarms, prometheus, load, proxy, spectral, provider, generator, faststream, runtime, tools." ;;
     esac
 done
 
@@ -330,6 +346,7 @@ fi
 if ((${#missing[@]})); then install_packages; fi
 if ((makes_venv)); then make_venv "${locks[0]}"; fi
 if [[ " $* " == *" spectral "* ]] && ! has_spectral; then make_spectral; fi
+if [[ " $* " == *" provider "* ]] && ! has_provider; then make_provider; fi
 if [[ " $* " == *" generator "* ]] && ! has_generator; then make_generator; fi
 if [[ " $* " == *" faststream "* ]] && ! has_faststream; then make_faststream; fi
 if ((${#missing[@]})) && [[ " $* " == *" servers "* ]]; then

@@ -52,9 +52,11 @@ from desk.postkamer.keeper import Keeper
 from desk.postkamer.rules import Rules
 from desk.web.assets import FOLDER, Assets
 from desk.web.gate import Gate
+from desk.web.journal import Journal
 from desk.web.security import origin_of, page_headers, same_origin_only
 from desk.web.site import Site
 from desk.web.stream import Stream
+from services import clock
 from services.clearing import clear_periodically
 from services.config.settings import DeskSettings, SettingsError
 from services.http.application import operations_app
@@ -135,8 +137,9 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
     archiver = PostkamerClient(http, "archiver", settings.archiver_url)
     router = PostkamerClient(http, "router", settings.router_url)
     archive, store, alarms = Archive(archiver), ConversationStore(pool), AlarmStore(pool)
-    gate = Gate(sessions, cookies, provider, gateway, site)
-    stream = Stream(gate)
+    journal = Journal(clock.new_id())
+    gate = Gate(sessions, cookies, provider, gateway, site, journal)
+    stream = Stream(gate, journal)
     standard = StandardAnswerStore(pool)
     stores = Stores(store, AnswerStore(pool), standard, ReasonStore(pool))
     views = ConversationViews(site, stores, ConversationReader(archive), gateway)

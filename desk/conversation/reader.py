@@ -2,17 +2,20 @@
 moment behind the event that brought the employee here."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from desk.conversation.transcript import last_sequence
 from desk.postkamer.archive import Archive, Look
 from desk.postkamer.client import Refused
 from desk.postkamer.record import Dossier, Message
 
-ATTEMPTS, PAUSE_SECONDS = 8, 0.4
-"""Looks at a record that is behind, some three seconds together: mostly it is half a second."""
+T = TypeVar("T")
+PAUSES_SECONDS = 0.05, 0.1, 0.2, 0.4, 0.8, 1.6
+"""Pauses between looks at a record that is behind, some three seconds together: mostly it is behind
+by less than half a second."""
 RECORD_LAG = timedelta(minutes=5)
 """Age of an event after which the record has it: it alarms when it is that far behind."""
 MAX_PAGES = 10
@@ -35,26 +38,18 @@ class ConversationReader:
     async def read(
         self, token: str, id: str, look: Look, expected: Expected
     ) -> tuple[Dossier, list[Message]]:
-        """Return what the record has, and wait for what is expected. Raises Refused and
-        Unanswered."""
-        dossier = await self._dossier(token, id, look, may_wait=expected.is_new)
-        messages = await self._messages_after(token, id, look, 0)
-        for _ in range(ATTEMPTS):
+        """Return what the record has, and wait for what is expected. The two are asked for
+        together: the record then writes down both looks at once. Raises Refused and Unanswered."""
+        dossier, messages = await asyncio.gather(
+            _when_known(expected, lambda: self._archive.dossier(token, id, look)),
+            _when_known(expected, lambda: self._messages_after(token, id, look, 0)),
+        )
+        for pause in PAUSES_SECONDS:
             if last_sequence(messages) >= expected.sequence:
                 break
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(pause)
             messages += await self._messages_after(token, id, look, last_sequence(messages))
         return dossier, messages
-
-    async def _dossier(self, token: str, id: str, look: Look, *, may_wait: bool) -> Dossier:
-        for _ in range(ATTEMPTS):
-            try:
-                return await self._archive.dossier(token, id, look)
-            except Refused as refused:
-                if refused.status != HTTPStatus.NOT_FOUND or not may_wait:
-                    raise
-            await asyncio.sleep(PAUSE_SECONDS)
-        return await self._archive.dossier(token, id, look)
 
     async def _messages_after(self, token: str, id: str, look: Look, first: int) -> list[Message]:
         messages: list[Message] = []
@@ -65,3 +60,15 @@ class ConversationReader:
             page, after = await self._archive.messages(token, id, look, after)
             messages += page
         return messages
+
+
+async def _when_known(expected: Expected, ask: Callable[[], Awaitable[T]]) -> T:
+    """Return what the record has of a conversation. It may not have a new one yet."""
+    for pause in PAUSES_SECONDS:
+        try:
+            return await ask()
+        except Refused as refused:
+            if refused.status != HTTPStatus.NOT_FOUND or not expected.is_new:
+                raise
+        await asyncio.sleep(pause)
+    return await ask()

@@ -1,5 +1,6 @@
 """One conversation as an employee sees it: loaded from the record with their own token."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -28,7 +29,7 @@ from desk.inbox.store import ConversationStore
 from desk.login.sessions import Session
 from desk.postkamer.archive import REASON_MISSING, Look
 from desk.postkamer.client import Refused
-from desk.postkamer.gateway import Gateway
+from desk.postkamer.gateway import Gateway, TransferTarget
 from desk.web.site import Site, Visit
 from services.ids import CONVERSATION
 
@@ -85,18 +86,19 @@ class ConversationViews:
     ) -> web.Response:
         """Return the page, with what could not be sent and why, or with a standard answer in what
         is being written; or the question why it is read, if its department asks that."""
-        shown = await self._load(visit, conversation)
+        session = session_of(visit)
+        # All at once: the record and the gateway take longer to ask than to answer.
+        shown, draft, standard, targets = await asyncio.gather(
+            self._load(visit, conversation),
+            self.stores.answers.find_draft(conversation.id, session.person_key),
+            self.stores.standard.list(session.access, conversation.department),
+            self._targets(session, conversation),
+        )
         if shown is None:
             return self.ask_reason(visit, conversation)
-        session = session_of(visit)
-        draft = await self.stores.answers.find_draft(conversation.id, session.person_key)
         words = draft.text if typed.text is None else typed.text
-        standard = await self.stores.standard.list(session.access, conversation.department)
         chosen = next((each for each in standard if each.id == insert), None)
         words = _with_standard(words, chosen, shown["citizen"], session.access)
-        targets = []
-        if session.access.may_answer:
-            targets = await self._gateway.departments(session.tokens.access_token)
         return self.site.page(
             visit,
             "conversation.html",
@@ -105,10 +107,17 @@ class ConversationViews:
             draft=Draft(draft.key, words, draft.about),
             quoted=find_message(shown["messages"], draft.about),
             standard=standard,
-            targets=[each for each in targets if each.id != conversation.department],
+            targets=targets,
             typed=typed,
             max_characters=MAX_CHARACTERS,
         )
+
+    async def _targets(self, session: Session, conversation: Conversation) -> list[TransferTarget]:
+        """Return the departments to which the employee can transfer the conversation."""
+        if not session.access.may_answer:
+            return []
+        departments = await self._gateway.departments(session.tokens.access_token)
+        return [each for each in departments if each.id != conversation.department]
 
     def ask_reason(
         self, visit: Visit, conversation: Conversation, trouble: str = "", explanation: str = ""

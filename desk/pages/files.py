@@ -53,7 +53,7 @@ class FilePages:
             if source.status != HTTPStatus.OK:
                 is_shown = source.status == HTTPStatus.UNAUTHORIZED or source.status >= 500
                 raise Refused(source.status if is_shown else HTTPStatus.NOT_FOUND, "", {})
-            response = web.StreamResponse(headers=_headers(source.headers, source.content_type))
+            response = web.StreamResponse(headers=file_headers(source.headers, source.content_type))
             await response.prepare(request)
             async for piece in source.content.iter_chunked(PIECE_BYTES):
                 await response.write(piece)
@@ -68,7 +68,7 @@ class FilePages:
         return Look(visit.opening, reason)
 
 
-def _headers(given: Mapping[str, str], content_type: str) -> dict[str, str]:
+def file_headers(given: Mapping[str, str], content_type: str) -> dict[str, str]:
     headers = {name: given[name] for name in PASSED_ON if name in given}
     if content_type in INLINE:
         headers["Content-Type"] = content_type

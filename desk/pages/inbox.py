@@ -1,5 +1,6 @@
 """The inbox: conversations of the employee's departments, oldest unanswered first."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,11 +53,13 @@ class InboxPages:
         access, end = visit.session.access, end_of_day(visit.now)
         chosen = parse_filter(request.query.get("filter", "")) or FIRST
         number = _page_number(request.query.get("page", ""))
-        conversations, has_more = await self._store.list(access, chosen, end, number)
+        counts: dict[Filter, int]
+        (conversations, has_more), counts = await asyncio.gather(
+            self._store.list(access, chosen, end, number), self._store.count(access, end)
+        )
         names: Mapping[str, str] = {}
         if any(each.also_about for each in conversations):
             names = await self._gateway.names.get(visit.session.tokens.access_token)
-        counts: dict[Filter, int] = await self._store.count(access, end)
         return {
             "access": access,
             "alarms": await self._alarms.list(access),

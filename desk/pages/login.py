@@ -121,7 +121,7 @@ class LoginRoutes:
         """Begin the session of who comes back, and return its cookie."""
         if attempt is None:
             raise LoginFailed("late")
-        code = _code_in(request, attempt, await self._provider.metadata())
+        code = code_in(request, attempt, await self._provider.metadata())
         tokens = await self._provider.exchange(code, attempt.verifier)
         who = await self._verify(tokens, attempt)
         access = await self._gateway.access(tokens.access_token)
@@ -186,7 +186,7 @@ class LoginRoutes:
         return self._site.page(visit, "login_failed.html", FAILURES[outcome], reason=reason)
 
 
-def _code_in(request: web.Request, attempt: Attempt, metadata: Metadata) -> str:
+def code_in(request: web.Request, attempt: Attempt, metadata: Metadata) -> str:
     """Return the code with which the browser comes back. Raises LoginFailed if it is not the
     answer of this provider to this attempt."""
     query = request.query

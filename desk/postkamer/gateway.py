@@ -82,12 +82,16 @@ class Gateway:
         self.names = DepartmentNames(self._department_names)
 
     async def access(self, token: str) -> Access:
-        """Return what a token may do. Raises Refused, with status 401 for one that has ended."""
+        """Return what a token may do. Raises Refused, with status 401 for one that has ended, and
+        403 for one of somebody who may do nothing here: the provider knows the whole town hall."""
         answer = await self._client.ask("GET", "/v1/access", token)
         try:
-            return msgspec.json.decode(answer.body, type=Access)
+            access = msgspec.json.decode(answer.body, type=Access)
         except msgspec.ValidationError:  # a token of a system names no person
             raise Refused(HTTPStatus.FORBIDDEN, "", {}) from None
+        if not access.roles:
+            raise Refused(HTTPStatus.FORBIDDEN, "", {})
+        return access
 
     async def _department_names(self, token: str) -> dict[str, str]:
         return {each.id: each.name for each in await self.departments(token)}

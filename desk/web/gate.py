@@ -1,6 +1,7 @@
 """The gate of the pages: it lets in who is logged in, renews their tokens, and sends others to log
 in."""
 
+import contextlib
 import hmac
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlencode
@@ -16,6 +17,7 @@ from desk.login.provider import LoginRefused, Provider, ProviderUnavailable, Tok
 from desk.login.sessions import Session, SessionStore
 from desk.postkamer.client import Refused, Unanswered
 from desk.postkamer.gateway import Gateway
+from desk.web.journal import Journal
 from desk.web.security import FORM_TOKEN, form_token
 from desk.web.site import Site, Visit, language_of
 from desk.web.unsent_form import read_unsent
@@ -41,8 +43,9 @@ class Gate:
         provider: Provider,
         gateway: Gateway,
         site: Site,
+        journal: Journal,
     ) -> None:
-        self._sessions, self._cookies = sessions, cookies
+        self._sessions, self._cookies, self._journal = sessions, cookies, journal
         self._provider, self._gateway, self._site = provider, gateway, site
 
     def visit(self, request: Request) -> Visit:
@@ -90,7 +93,8 @@ class Gate:
             await self._sessions.touch(session, now)
         token = form_token(cookie)
         opening = await _opening_of(request)
-        visit = Visit(language_of(request), now, request.path, session, token, opening)
+        mark = self._journal.mark()
+        visit = Visit(language_of(request), now, request.path, session, token, opening, mark)
         judges = request.method == "POST" and not is_upload
         if judges and not await _has_form_token(request, visit.form_token):
             unsent = await self._show_unsent(request, visit)
@@ -117,7 +121,7 @@ class Gate:
         except ProviderUnavailable as error:
             log.warning("desk.provider_away", reason=str(error))
             return session
-        except LoginRefused as error:
+        except (LoginRefused, Refused) as error:  # by the provider, or by the gateway
             log.info("desk.session_ended", reason=str(error))
             await self._sessions.end(session.id)
             return None
@@ -171,5 +175,6 @@ async def _has_form_token(request: Request, expected: str) -> bool:
     """Return True if a form, or a header that only our own script can set, has the token."""
     given = request.headers.get("Desk-Form-Token", "")
     if not given and request.content_type == "application/x-www-form-urlencoded":
-        given = str((await request.post()).get(FORM_TOKEN, ""))
+        with contextlib.suppress(ConnectionError):  # its browser left: not the database
+            given = str((await request.post()).get(FORM_TOKEN, ""))
     return hmac.compare_digest(given.encode(), expected.encode())

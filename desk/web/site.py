@@ -49,6 +49,8 @@ class Visit(msgspec.Struct, frozen=True):
     form_token: str = ""
     opening: UUID = msgspec.field(default_factory=clock.new_id)
     """Opening of the page that this request comes from; a new one if it comes from none."""
+    mark: str = ""
+    """Place of the journal before anything was read, from which the stream of a list goes on."""
 
     @property
     def say(self) -> Say:
@@ -60,6 +62,7 @@ class Site:
         self._environment = Environment(
             loader=FileSystemLoader(FOLDER),
             autoescape=True,
+            auto_reload=False,  # or each page asks the disk whether its templates changed
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,

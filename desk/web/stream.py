@@ -3,6 +3,7 @@ conversations by their ids and quotes nothing of them."""
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Callable
 
 import msgspec
@@ -10,14 +11,21 @@ from aiohttp import web
 
 from desk.inbox.changed import Changed
 from desk.web.gate import Gate
+from desk.web.journal import Journal
 from desk.web.site import Visit
 from services import metrics
 from services.http.problems import problem_response
 
 MAX_PAGES = 400
 """Open pages of one process: some twenty people with several windows, many times."""
-PAUSE_SECONDS = 0.25
-"""Pause between two notices to one page, so that a storm does not have it fetch without end."""
+PAUSE_SECONDS = 0.4
+"""Pause between two notices to one page, so that a storm does not have it fetch without end: it
+fetches twice a second at most."""
+SPREAD_SECONDS = 0.2
+"""Time over which the open pages are told of one change. If all fetched at once, whoever opens a
+page at that moment would wait for all of them."""
+PLACES = 20
+"""Moments in that time: with more pages, some share one."""
 HEARTBEAT_SECONDS = 15.0
 """Pause before a sign of life, shorter than the idle time-out of any proxy."""
 LONGEST_SECONDS = 240.0
@@ -29,10 +37,12 @@ _changed = msgspec.json.Decoder(Changed)
 class _Page:
     """One open page, and what changed since it was last told."""
 
-    __slots__ = ("conversation", "has_list", "has_own", "is_reached", "wake")
+    __slots__ = ("conversation", "delay", "has_list", "has_own", "is_reached", "wake")
 
-    def __init__(self, conversation: str, is_reached: Callable[[Changed], bool]) -> None:
-        self.conversation, self.is_reached = conversation, is_reached
+    def __init__(
+        self, conversation: str, is_reached: Callable[[Changed], bool], delay: float
+    ) -> None:
+        self.conversation, self.is_reached, self.delay = conversation, is_reached, delay
         self.wake = asyncio.Event()
         self.has_list = self.has_own = False
 
@@ -53,10 +63,11 @@ class _Page:
 
 
 class Stream:
-    def __init__(self, gate: Gate) -> None:
-        self._gate = gate
+    def __init__(self, gate: Gate, journal: Journal) -> None:
+        self._gate, self._journal = gate, journal
         self._pages: set[_Page] = set()
         self._is_open = True
+        self._delays = itertools.cycle(n * SPREAD_SECONDS / PLACES for n in range(PLACES))
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -69,13 +80,16 @@ class Stream:
             news = _changed.decode(payload)
         except msgspec.DecodeError:
             return
-        for page in self._pages:
-            page.tell(news)
+        self._tell(news)
 
     def hear_gap(self) -> None:
         """Tell the open pages that something may have changed."""
+        self._tell(None)
+
+    def _tell(self, news: Changed | None) -> None:
+        self._journal.note(news)
         for page in self._pages:
-            page.tell(None)
+            page.tell(news)
 
     def close(self) -> None:
         """End all streams, so that the server can stop."""
@@ -83,16 +97,21 @@ class Stream:
         self.hear_gap()
 
     async def _listen(self, request: web.Request, visit: Visit) -> web.StreamResponse:
-        """GET /stream?conversation=: notices `list` and `conversation`, without data."""
+        """GET /stream?conversation=&since=: notices `list` and `conversation`, without data. What
+        changed since the page was made, or its stream was away, it is told at once. A conversation
+        has no mark: the record from which it was drawn may be behind what was heard."""
         if len(self._pages) >= MAX_PAGES:
             return problem_response(503, "Service Unavailable", "too many pages are open")
         assert visit.session
         access = visit.session.access
-        page = _Page(request.query.get("conversation", ""), lambda news: news.concerns(access))
+        name, delay = request.query.get("conversation", ""), next(self._delays)
+        page = _Page(name, lambda news: news.concerns(access), delay)
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
         self._pages.add(page)
+        for news in self._journal.since(request.query.get("since", "")):
+            page.tell(news)
         metrics.desk_streams.set(len(self._pages))
         try:
             with contextlib.suppress(ConnectionError):
@@ -104,8 +123,7 @@ class Stream:
 
     async def _send(self, response: web.StreamResponse, page: _Page) -> None:
         ends_at = asyncio.get_running_loop().time() + LONGEST_SECONDS
-        # What changed while the page was being made, or its stream was away, it fetches now.
-        await response.write(b"retry: 1000\nevent: ready\ndata: 1\n\n")
+        await response.write(b"retry: 1000\n\n")
         while self._is_open and asyncio.get_running_loop().time() < ends_at:
             try:
                 async with asyncio.timeout(HEARTBEAT_SECONDS):
@@ -113,6 +131,7 @@ class Stream:
             except TimeoutError:
                 await response.write(b": still here\n\n")
                 continue
+            await asyncio.sleep(page.delay)
             names = page.take()
             await response.write(b"".join(b"event: %s\ndata: 1\n\n" % n.encode() for n in names))
             await asyncio.sleep(PAUSE_SECONDS)

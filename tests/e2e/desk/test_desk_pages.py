@@ -4,6 +4,8 @@ import asyncio
 import csv
 import re
 from html import unescape
+from urllib.parse import quote
+from uuid import uuid4
 
 import aiohttp
 import pytest
@@ -11,6 +13,7 @@ from yarl import URL
 
 from desk.pages.management.figure_table import CSV_BEGINNING
 from tests.support.desk.employee import Employee
+from tests.support.desk.markup import ATTACK, WORDS, faults_of
 from tests.support.e2e.phone import SECONDS, Phone
 from tests.support.installation import Installation
 from tests.support.observer import Watch, until
@@ -512,3 +515,83 @@ async def test_language_is_kept_in_the_browser(lotte: Employee) -> None:
     assert lotte.url.path == "/inbox" and "Waiting for an answer" in lotte.page
     await lotte.post("/language", {"language": "nl", "to": "//evil.example"})
     assert lotte.url.host == "127.0.0.1" and "Wacht op antwoord" in lotte.page
+
+
+async def test_words_of_citizens_and_colleagues_are_words_on_every_page(
+    watch: Watch, fatima: Phone, murat: Employee
+) -> None:
+    """In names, texts, captions, places, notes, reasons, zaken, drafts, answers,
+    standard answers, values of templates, sentences that are tried, and in what is refused."""
+    fatima.number = "31600000844"
+    await fatima.writes("Mijn paspoort" + WORDS, name="Mallory" + WORDS)
+    await _sends_file(watch, fatima, "bijlage" + WORDS + ".html")
+    await fatima.writes("", kind="location", place=WORDS, address=WORDS)
+    path = await murat.finds("Mallory" + WORDS)
+    await murat.reads(path, "Plaats: 52.35080")
+    shown = await _words_are_given(murat, path) + await _pages_with_words(murat, path)
+    assert unescape(shown).count(f"<{ATTACK} onload=evil()>") > 10  # it was there to be found
+
+
+async def _words_are_given(employee: Employee, path: str) -> str:
+    """Give these words in each form; return all pages that answer."""
+    form = employee.form(f"{path}/answer")
+    assert form
+    token = {"form_token": form["form_token"], "value-0": WORDS}
+    await employee.get("/standard-answers")
+    standard = employee.form("/standard-answers")
+    assert standard
+    shown = ""
+    for action, fields in (
+        (f"{path}/note", {"note": WORDS}),
+        (f"{path}/link", {"zaak": WORDS}),
+        (f"{path}/answer", form | {"text": WORDS}),
+        (f"{path}/draft", form | {"key": str(uuid4()), "text": WORDS}),
+        (f"{path}/templates", {"name": "afspraak_herinnering", "language": "nl"}),
+        (f"{path}/transfer", {"department": WORDS, "reason": WORDS}),
+        (f"{path}/transfer", {"department": "openbare-ruimte", "reason": WORDS}),
+        ("/rules", {"text": "Mijn paspoort" + WORDS}),
+        ("/standard-answers", standard | {"title": WORDS, "text": WORDS}),
+        ("/standard-answers", {"id": "x", "title": WORDS, "text": WORDS}),
+        ("/numbers/106540352242922/notice", {"text": WORDS, "until": "2020-01-01T10:00"}),
+    ):
+        shown += await employee.post(action, token | {"key": str(uuid4())} | fields)
+        assert faults_of(employee.page) == [], action
+    return shown
+
+
+async def _pages_with_words(employee: Employee, path: str) -> str:
+    odd, shown = quote(WORDS, safe=""), ""
+    fixed = "/inbox", "/inbox?filter=citizen", "/standard-answers", "/rules", "/numbers"
+    strange = f"/inbox?filter={odd}", f"/inbox?page={odd}", f"/{odd}"
+    for page in (path, f"{path}/messages", *fixed, *strange):
+        shown += await employee.get(page)
+        assert faults_of(employee.page) == [], page
+    return shown
+
+
+async def _sends_file(watch: Watch, phone: Phone, name: str) -> None:
+    """A page of HTML that says that it is none, under a name that says that it is."""
+    sandbox, page = watch.town.sandbox, b"<!doctype html><script>evil()</script>"
+    async with watch.session.post(
+        f"{sandbox}/phone/media", data=page, headers={"Content-Type": "application/pdf"}
+    ) as answer:
+        media = (await answer.json())["id"]
+    await phone.writes(WORDS, kind="document", media=media, filename=name)
+
+
+async def test_session_that_somebody_laid_ready_is_nobodys(
+    town: Installation, session: aiohttp.ClientSession
+) -> None:
+    """Session fixation: the value that a browser brings along is never the one of its session."""
+    browser = Employee(session, town.desk)
+    laid = {"desk": "laid-ready", "desk-login": "laid-ready"}
+    browser.cookies[town.desk] = dict(laid)
+    await browser.log_in("l.hendriks")
+    kept = dict(browser.cookies[town.desk])
+    assert kept["desk"] != laid["desk"] and "desk-login" not in kept
+    thief = Employee(session, town.desk)
+    thief.cookies[town.desk] = dict(laid)
+    await thief.get("/inbox")
+    assert thief.url.path == "/identity/authorize"
+    await browser.log_in("l.hendriks")
+    assert browser.cookies[town.desk]["desk"] != kept["desk"]  # a new one at each login

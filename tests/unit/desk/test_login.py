@@ -1,10 +1,14 @@
 """Logging in: paths that lead nowhere else, PKCE, and tokens that prove nothing."""
 
+import hmac
+from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
+import msgspec
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
@@ -25,7 +29,8 @@ from desk.login.id_token import (
     verify_id_token,
     verify_logout_token,
 )
-from desk.login.provider import ProviderUnavailable, parse_metadata
+from desk.login.provider import Metadata, ProviderUnavailable, parse_metadata
+from desk.pages.login import LoginFailed, code_in
 
 NOW = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
 ISSUER = "https://login.almelo.example"
@@ -137,6 +142,67 @@ def test_id_token_with_another_signature_than_the_providers_is_refused() -> None
         verify_id_token(token(header={"alg": "PS256"}), KEY, EXPECTED, "n", NOW)
     assert usable_algorithms(["none", "HS256"]) == ("RS256",)
     assert usable_algorithms(["ES256", "RS256", "HS256"]) == ("RS256", "ES256")
+
+
+def unsigned(algorithm: str, secret: bytes = b"") -> str:
+    """A token that says that it needs no key, or that its key is one that everybody has."""
+    _, claims, _ = token().split(".")
+    stated = msgspec.json.encode({"alg": algorithm, "kid": "first"})
+    content = f"{urlsafe_b64encode(stated).decode().rstrip('=')}.{claims}"
+    digest = hmac.digest(secret, content.encode(), "sha256") if secret else b""
+    return f"{content}.{urlsafe_b64encode(digest).decode().rstrip('=')}"
+
+
+@pytest.mark.parametrize("algorithm", ["none", "None", "nOnE", ""])
+def test_token_without_a_signature_is_refused(algorithm: str) -> None:
+    with pytest.raises(InvalidIdToken):
+        verify_id_token(unsigned(algorithm), KEY, EXPECTED, "n", NOW)
+
+
+def test_token_signed_with_the_public_key_as_a_secret_is_refused() -> None:
+    for secret in (KEY.as_pem(private=False), msgspec.json.encode(KEY.as_dict(private=False))):
+        with pytest.raises(InvalidIdToken):
+            verify_id_token(unsigned("HS256", secret), KEY, EXPECTED, "n", NOW)
+
+
+METADATA_ISS = Metadata(
+    ISSUER,
+    ISSUER + "/auth",
+    ISSUER + "/token",
+    ISSUER + "/keys",
+    authorization_response_iss_parameter_supported=True,
+)
+ATTEMPT = Attempt("state", "n", "v", NOW)
+
+
+def came_back(**query: str) -> str:
+    request = make_mocked_request("GET", f"/login/callback?{urlencode(query)}")
+    return code_in(request, ATTEMPT, METADATA_ISS)
+
+
+def test_browser_comes_back_with_the_code_of_its_attempt() -> None:
+    assert came_back(state="state", iss=ISSUER, code="c") == "c"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"iss": ISSUER, "code": "c"},
+        {"state": "of another attempt", "iss": ISSUER, "code": "c"},
+        {"state": "", "iss": ISSUER, "code": "c"},
+        {"state": "state", "iss": "https://other.example", "code": "c"},
+        {"state": "state", "iss": ISSUER + "/", "code": "c"},
+        {"state": "state", "code": "c"},
+        {"state": "state", "iss": ISSUER},
+        {"state": "state", "iss": ISSUER, "code": ""},
+        {"state": "state", "iss": ISSUER, "code": "c" * 5000},
+        {"state": "state", "iss": ISSUER, "code": "c", "error": "access_denied"},
+    ],
+)
+def test_answer_of_another_attempt_or_provider_is_refused(query: dict[str, str]) -> None:
+    """RFC 9207: a code of one provider is never given to another."""
+    with pytest.raises(LoginFailed):
+        came_back(**query)
 
 
 def logout(**claims: Any) -> str:

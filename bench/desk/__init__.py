@@ -1,0 +1,1 @@
+"""The desk under load: employees with open pages, and citizens who write."""

@@ -1,0 +1,296 @@
+"""Every route of the desk, walked: whoever may not see a conversation sees nothing by any of them,
+no other site changes anything, and no answer can be made a script, a frame or a redirect."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import msgspec
+import pytest
+from aiohttp import web
+
+from desk.access import Access, Department, Tenant
+from desk.events.event import Event, EventData
+from desk.inbox.filters import FILTERS
+from desk.inbox.store import ConversationStore
+from desk.login.id_token import Identity
+from desk.login.provider import Tokens
+from desk.login.sessions import SessionStore
+from desk.service import build
+from desk.web.security import form_token
+from services import clock
+from services import event_types as types
+from services.config.settings import DeskSettings, load
+from services.http.server import serve
+from services.postgres.channel import listen
+from services.postgres.database import SESSION_SETTINGS, Pool
+from services.tasks import background_task
+
+SOURCE = "urn:nld:gemeente-almelo.systeem:postkamer"
+ALMELO, HENGELO = Tenant("almelo", "Almelo", SOURCE), Tenant("hengelo", "Hengelo", "urn:hengelo")
+ROLES = frozenset({"send", "read", "kcc", "rules", "records", "archivist", "privacy", "care"})
+LOTTE = Access(ALMELO, "l.hendriks", ROLES, (Department("burgerzaken", "Burgerzaken"),))
+HANNA = Access(ALMELO, "h.vos", ROLES, (Department("zorg", "Zorg", True),))
+NEIGHBOUR = Access(HENGELO, "b.smit", ROLES, (Department("burgerzaken", "Burgerzaken"),))
+COLLEAGUE = Access(HENGELO, "a.kok", ROLES, (), all_departments=True)
+OTHERS = {"other department": HANNA, "other municipality": NEIGHBOUR, "all there": COLLEAGUE}
+
+ID = "106540352242922-" + "a" * 26
+NAME, WORDS = "Fatima Yilmaz", "Mijn paspoort is kwijt"
+OPEN = {
+    "GET /",
+    "GET /assets/{name}",
+    "GET /logged-out",
+    "GET /login",
+    "GET /login/callback",
+    "POST /events",
+    "POST /language",
+    "POST /login/ended",
+}
+"""Routes for which nobody need be logged in. Each of them has its own proof, or shows nothing."""
+NO_PAGE = {"POST /events", "POST /login/ended"}
+"""Routes that servers call, which send no form of ours."""
+PLACE = re.compile(r"\{[^}]+\}")
+UPLOAD = "POST /conversations/{id}/file"
+"""The form of an upload comes with its file, and is judged with it."""
+LIST = b"event: list\ndata: 1\n\n"
+CLOSED = "http://127.0.0.1:9"
+"""Nothing answers there: a route that asks the record, the gateway or the provider says so."""
+
+
+class Desk:
+    """The desk as it is served, and its sessions."""
+
+    def __init__(self, url: str, app: web.Application, pool: Pool, http: Any) -> None:
+        self.url, self.app, self.http = url, app, http
+        self._sessions = SessionStore(pool)
+
+    async def log_in(self, access: Access) -> str:
+        """Begin a session, and return its cookie."""
+        cookie, who = f"{access.person}-{uuid4().hex}", Identity(access.person, "")
+        tokens = Tokens("access", "refresh", "id", 3600.0)
+        await self._sessions.begin(cookie, CLOSED, who, access, tokens, clock.now())
+        return cookie
+
+    def routes(self) -> Iterator[str]:
+        for route in self.app.router.routes():
+            assert route.resource
+            if route.method != "HEAD":
+                yield f"{route.method} {route.resource.canonical}"
+
+    async def ask(
+        self, route: str, cookie: str = "", fields: dict[str, str] | None = None, **headers: str
+    ) -> tuple[int, Any, str]:
+        """Ask a route about the conversation. Return status, headers and body."""
+        method, _, path = route.partition(" ")
+        given = headers | ({"Cookie": f"desk={cookie}"} if cookie else {})
+        address = self.url + PLACE.sub(ID, path)
+        data = fields if method == "POST" else None
+        async with self.http.request(
+            method, address, data=data, headers=given, allow_redirects=False
+        ) as answer:
+            return answer.status, answer.headers, await answer.text()
+
+
+@asynccontextmanager
+async def running(pool: Pool, url: str) -> AsyncIterator[Desk]:
+    settings = load(
+        DeskSettings,
+        {
+            "POSTKAMER_DATABASE_URL": url,
+            "POSTKAMER_WORKING_KEY": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+            "POSTKAMER_DESK_SECRET": "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+            "POSTKAMER_DESK_ISSUER": CLOSED,
+            "POSTKAMER_GATEWAY_URL": CLOSED,
+            "POSTKAMER_ARCHIVER_URL": CLOSED,
+            "POSTKAMER_ROUTER_URL": CLOSED,
+        },
+    )
+    async with aiohttp.ClientSession() as http:
+        built = build(settings, pool, http)
+        hears = listen(
+            url,
+            "desk",
+            SESSION_SETTINGS | {"application_name": "hears"},
+            on_notice=built.stream.hear,
+            on_gap=built.stream.hear_gap,
+        )
+        async with background_task(hears), serve(built.app, "127.0.0.1", 0) as port:
+            try:
+                yield Desk(f"http://127.0.0.1:{port}", built.app, pool, http)
+            finally:
+                built.stream.close()
+
+
+@pytest.fixture
+async def desk(pool: Pool, empty: str) -> AsyncIterator[Desk]:
+    await ConversationStore(pool).apply([message()])
+    async with running(pool, empty) as desk:
+        yield desk
+
+
+def message(sequence: int = 1, **data: Any) -> Event:
+    now = clock.now()
+    given = {
+        "conversationId": ID,
+        "department": "burgerzaken",
+        "type": "text",
+        "text": WORDS,
+        "from": {"name": NAME},
+        "receivedAt": now,
+        "task": True,
+    }
+    content = msgspec.convert(given | data, EventData)
+    return Event(uuid4(), SOURCE, types.RECEIVED, now, content, sequence)
+
+
+def shows_nothing(route: str, body: str, headers: Any) -> bool:
+    """True if an answer has no word of the conversation, and not its id unless that was asked for,
+    which an answer may repeat."""
+    shown = body + repr(dict(headers))
+    hidden = [NAME, WORDS, "Fatima", "paspoort", *([] if PLACE.search(route) else [ID])]
+    return not any(each in shown for each in hidden)
+
+
+async def test_stranger_sees_the_way_in_and_nothing_else(desk: Desk) -> None:
+    for route in desk.routes():
+        status, headers, body = await desk.ask(route)
+        assert shows_nothing(route, body, headers), route
+        if route not in OPEN:
+            assert status == 303, route
+            assert headers["Location"].startswith("/login"), route
+            assert headers["Cache-Control"] == "no-store", route
+    assert set(desk.routes()) >= OPEN
+
+
+@pytest.mark.parametrize("who", OTHERS)
+async def test_employee_of_another_department_or_town_sees_nothing(desk: Desk, who: str) -> None:
+    cookie = await desk.log_in(OTHERS[who])
+    fields = {"form_token": form_token(cookie), "key": str(uuid4()), "assignee": "", "text": "x"}
+    asked = 0
+    for route in desk.routes():
+        if route in {"POST /logout", "GET /stream"}:
+            continue  # the one ends this walk, the other does not end
+        status, headers, body = await desk.ask(route, cookie, fields)
+        assert shows_nothing(route, body, headers), route
+        if "/conversations/{id}" in route:
+            asked += 1
+            assert status == 404, route
+    assert asked > 10
+    for filter in FILTERS:
+        for path in ("inbox", "inbox/list"):
+            _, headers, body = await desk.ask(f"GET /{path}?filter={filter}", cookie)
+            assert shows_nothing(path, body, headers), filter
+    own = await desk.log_in(LOTTE)
+    _, _, body = await desk.ask("GET /inbox", own)
+    assert NAME in body and WORDS in body and ID in body  # the walk would have found it
+
+
+async def test_conversation_that_does_not_exist_looks_like_one_of_others(desk: Desk) -> None:
+    """A guess tells nothing: not by status, nor by body."""
+    cookie = await desk.log_in(HANNA)
+    answers = {
+        (await desk.ask(f"GET /conversations/{id}", cookie))[::2]
+        for id in (ID, ID[:-1] + "b", "106540352242922-x", "x", "..%2finbox")
+    }
+    assert (
+        len({(status, re.sub(r"/conversations/[^\"]*", "", body)) for status, body in answers}) == 1
+    )
+
+
+async def test_no_form_of_another_site_changes_anything(desk: Desk, pool: Pool) -> None:
+    cookie = await desk.log_in(LOTTE)
+    wrong = [
+        ({}, {}),
+        ({"form_token": ""}, {}),
+        ({"form_token": "0" * 64}, {}),
+        ({"form_token": form_token("of another session")}, {}),
+        ({"form_token": form_token(cookie)}, {"Sec-Fetch-Site": "cross-site"}),
+        ({"form_token": form_token(cookie)}, {"Sec-Fetch-Site": "same-site"}),
+        ({"form_token": form_token(cookie)}, {"Origin": "https://evil.example"}),
+        ({"form_token": form_token(cookie)}, {"Origin": "null"}),
+    ]
+    posts = [each for each in desk.routes() if each.startswith("POST") and each not in NO_PAGE]
+    assert len(posts) > 10
+    for route in posts:
+        for fields, headers in wrong:
+            is_elsewhere = bool(headers)
+            if (route == UPLOAD and not is_elsewhere) or route == "POST /language":
+                continue
+            status, _, _ = await desk.ask(route, cookie, fields, **headers)
+            assert status == 403, (route, fields, headers)
+    row = await pool.fetchrow("select assignee from desk.conversation")
+    assert row and row["assignee"] == ""
+    for table in ("draft", "answer", "standard_answer"):
+        assert await pool.fetchval(f"select count(*) from desk.{table}") == 0, table
+    assert await pool.fetchval("select count(*) from desk.session") == 1  # nobody is logged out
+
+
+async def test_language_is_no_way_to_another_site(desk: Desk) -> None:
+    for to in ("//evil.example", "https://evil.example", "/\\evil.example", "/x\r\nA: b"):
+        status, headers, _ = await desk.ask("POST /language", "", {"language": "en", "to": to})
+        assert (status, headers["Location"], "A" in headers) == (303, "/inbox", False)
+
+
+async def test_every_answer_keeps_scripts_and_frames_out(desk: Desk) -> None:
+    cookie = await desk.log_in(LOTTE)
+    fields = {"form_token": form_token(cookie)}
+    walked = [*desk.routes(), "GET /nothing", "PUT /inbox", "GET /%2e%2e/etc/passwd"]
+    for who in ("", cookie):
+        for route in walked:
+            if route == "GET /stream" and who:
+                continue  # it does not end; its headers are below
+            _, headers, _ = await desk.ask(route, who, fields)
+            check_headers(route, headers)
+
+
+def check_headers(route: str, headers: Any) -> None:
+    policy = headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'") and "unsafe" not in policy, route
+    assert "*" not in policy and "data:" not in policy and "http:" not in policy.replace(CLOSED, "")
+    assert "frame-ancestors 'none'" in policy, route
+    assert headers["X-Frame-Options"] == "DENY", route
+    assert headers["X-Content-Type-Options"] == "nosniff", route
+    assert headers["Referrer-Policy"] == "no-referrer", route
+    assert headers["Server"] == "Postkamer", route
+
+
+async def test_stream_says_fixed_words_to_those_alone_who_reach_the_conversation(
+    desk: Desk, pool: Pool
+) -> None:
+    """A line break in an id begins no event of its own, and others hear nothing at all."""
+    evil = f"{ID}%0a%0aevent: evil%0adata: {ID}"
+    cookies = [await desk.log_in(each) for each in (LOTTE, HANNA, NEIGHBOUR)]
+    paths = (f"/stream?conversation={ID}", f"/stream?conversation={evil}", "/stream?since=a%0ab")
+    streams = [await _open_stream(desk, each, path) for path in paths for each in cookies]
+    for each in streams:
+        check_headers("GET /stream", each.headers)
+        await _read_until(each, LIST)  # a page without a mark fetches once
+    await ConversationStore(pool).apply([message(2)])
+    own = streams[:: len(cookies)]
+    for heard in [await _read_until(each, LIST) for each in own]:
+        assert set(heard.split(b"\n")) <= {b"", b"event: list", b"event: conversation", b"data: 1"}
+    others = [_read_until(each, b"event", 0.5) for each in streams if each not in own]
+    silence = await asyncio.gather(*others, return_exceptions=True)
+    assert all(isinstance(each, TimeoutError) for each in silence), silence
+    for each in streams:
+        each.close()
+
+
+async def _open_stream(desk: Desk, cookie: str, path: str) -> aiohttp.ClientResponse:
+    headers = {"Cookie": f"desk={cookie}", "Accept": "text/event-stream"}
+    answer: aiohttp.ClientResponse = await desk.http.get(desk.url + path, headers=headers)
+    assert answer.status == 200
+    return answer
+
+
+async def _read_until(answer: aiohttp.ClientResponse, end: bytes, seconds: float = 10) -> bytes:
+    heard = b""
+    async with asyncio.timeout(seconds):
+        while end not in heard:
+            heard += await answer.content.readany()
+    return heard
