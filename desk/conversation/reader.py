@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from desk.conversation.transcript import last_sequence
 from desk.postkamer.archive import Archive, Look
-from desk.postkamer.client import Refused
+from desk.postkamer.client import Refused, Unanswered
 from desk.postkamer.record import Dossier, Message
 
 T = TypeVar("T")
@@ -63,7 +63,8 @@ class ConversationReader:
 
 
 async def _when_known(expected: Expected, ask: Callable[[], Awaitable[T]]) -> T:
-    """Return what the record has of a conversation. It may not have a new one yet."""
+    """Return what the record has of a conversation. It may not have a new one yet: then it is as if
+    it did not answer, and not as if there were none."""
     for pause in PAUSES_SECONDS:
         try:
             return await ask()
@@ -71,4 +72,4 @@ async def _when_known(expected: Expected, ask: Callable[[], Awaitable[T]]) -> T:
             if refused.status != HTTPStatus.NOT_FOUND or not expected.is_new:
                 raise
         await asyncio.sleep(pause)
-    return await ask()
+    raise Unanswered("the record is behind")

@@ -128,7 +128,16 @@ class ChangePages:
         if fate.status == FAILED:
             trouble = refusal_words(fate.code, "change.refused")
             return await self._views.page(visit, conversation, 409, Typed(trouble))
-        return done(visit, conversation)
+        return _after(visit, conversation, verb, form)
+
+
+def _after(visit: Visit, conversation: Conversation, verb: str, form: Form) -> web.Response:
+    """Send the browser back to the conversation, or to the inbox if it went where the employee does
+    not reach it."""
+    access = session_of(visit).access
+    if verb == "transfer" and not access.reaches(conversation.source, form.text("department")):
+        return web.Response(status=303, headers={"Location": "/inbox?said=transferred"})
+    return done(visit, conversation)
 
 
 async def await_fate(gateway: Gateway, token: str, id: UUID) -> CommandStatus:

@@ -6,6 +6,7 @@ from aiohttp import web
 from desk.conversation.reasons import COMMON, OTHER, reason_text
 from desk.pages.conversation_view import ConversationViews, done, session_of
 from desk.pages.forms import read_form
+from desk.postkamer.client import Refused
 from desk.web.gate import Gate
 from desk.web.site import Visit
 from desk.web.words import words_in
@@ -34,8 +35,15 @@ class ConversationPages:
         return await self._views.page(visit, conversation, insert=standard)
 
     async def _show_messages(self, request: web.Request, visit: Visit) -> web.Response:
-        """GET /conversations/{id}/messages?opening=: what is said."""
-        return await self._views.messages(visit, await self._views.find(request, visit))
+        """GET /conversations/{id}/messages?opening=: what is said. On an open page of who does not
+        reach it any more, nothing of it stays."""
+        try:
+            conversation = await self._views.find(request, visit)
+        except Refused:
+            if not request.headers.get("HX-Request"):
+                raise
+            return self._views.site.page(visit, "conversation_gone.html")
+        return await self._views.messages(visit, conversation)
 
     async def _give_reason(self, request: web.Request, visit: Visit) -> web.Response:
         """POST …/reason: say why the conversation is read, which the record has in Dutch."""

@@ -16,6 +16,8 @@ from desk.web.times import end_of_day
 
 MAX_PAGE = 200
 """Pages of a list that can be asked for: 10,000 conversations."""
+SAID = {"transferred": "transfer.done"}
+"""What was just done -> key of the words that say so."""
 
 
 class InboxPages:
@@ -41,8 +43,9 @@ class InboxPages:
         return web.Response(status=303, headers={"Location": "/inbox"})
 
     async def _show(self, request: web.Request, visit: Visit) -> web.Response:
-        """GET /inbox?filter=&page=: the page."""
-        return self._site.page(visit, "inbox.html", **await self._load(request, visit))
+        """GET /inbox?filter=&page=&said=: the page, with a word about what was just done."""
+        said = SAID.get(request.query.get("said", ""), "")
+        return self._site.page(visit, "inbox.html", said=said, **await self._load(request, visit))
 
     async def _list(self, request: web.Request, visit: Visit) -> web.Response:
         """GET /inbox/list?filter=&page=: the list alone, as an open page fetches it again."""

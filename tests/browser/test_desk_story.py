@@ -86,7 +86,7 @@ async def test_two_days_at_the_desk(
             await one_answer_goes(fatima, lotte, murat)
             hidden = await photo_is_seen(fatima, lotte, murat)
             await transfer(lotte, "Openbare ruimte", "gaat over een lantaarn")
-            await lotte.goto(f"{town.desk}/inbox")
+            await expect(lotte.get_by_role("status")).to_have_text("Het gesprek is doorgegeven.")
             await expect(lotte.get_by_text(QUESTION)).to_have_count(0)
             await murat.goto(town.desk + path)
             await expect(murat.locator(".desk-why")).to_contain_text("gaat over een lantaarn")

@@ -83,6 +83,9 @@ async def test_transferred_conversation_leaves_one_inbox_for_another(
     await lotte.reads(path, "ook over: Openbare ruimte")
     fields = {"department": "openbare-ruimte", "reason": "Het gaat om zwerfvuil"}
     await lotte.submit(f"{path}/transfer", fields)
+    assert lotte.url.path == "/inbox" and "Het gesprek is doorgegeven." in lotte.page
+    fragment = await lotte.get(f"{path}/messages", **{"HX-Request": "true"})
+    assert "niet meer bij een afdeling van u" in fragment and "uittreksel" not in fragment
 
     async def is_gone() -> bool:
         return path not in await lotte.get("/inbox")

@@ -100,7 +100,7 @@ def test_handover_texts_go_only_when_configured(automatic: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("order", "to"), [("transfer", "burgerzaken"), ("close", "groen")])
-def test_what_became_of_a_handover_text_is_told(order: str, to: str) -> None:
+def test_status_of_a_handover_text_is_told(order: str, to: str) -> None:
     """The command has a status, and so has the text beside it."""
     hall = at_work()
     hall.orders(order, to_department="burgerzaken")
