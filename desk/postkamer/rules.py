@@ -30,6 +30,7 @@ class Explanation(msgspec.Struct, frozen=True, rename="camel"):
     steps: tuple[RuleStep, ...] = ()
     care_steps: tuple[RuleStep, ...] = ()
     tags: tuple[str, ...] = ()
+    also_about: tuple[str, ...] = ()
     priority: str = ""
     care: str = ""
     care_reason: str = ""

@@ -390,6 +390,8 @@ async def test_manager_tries_a_sentence_and_sets_a_notice(murat: Employee, lotte
     await murat.submit("/rules", {"text": "mijn container is vol"})
     assert "Gaat naar Openbare ruimte" in murat.page
     assert "container" not in str(murat.url)
+    await murat.submit("/rules", {"text": "Mijn container is vol. Ook wil ik een paspoort."})
+    assert "ook over: burgerzaken" in murat.page
     await murat.get("/numbers")
     action = "/numbers/106540352242922/notice"
     text = "Er is storm. Wij antwoorden later. U kunt ons ook mailen."
