@@ -151,11 +151,19 @@ def departments_for(rights: Rights) -> Any:
     return {"departments": [{"id": id, "yours": rights.handles(id)} for id in every]}
 
 
+def figures_for(rights: Rights) -> Any:
+    """The departments of the municipality in which something was counted."""
+    return {"departments": [{"id": id} for id in CONFIGURED[rights.tenant]]}
+
+
 LISTED = {
     "/v1/access": access_of,
     "/v1/departments": departments_for,
     "/v1/numbers": lambda rights: {"numbers": [{"id": NUMBERS[rights.tenant]}]},
     "/v1/rules/versions": lambda _: {"versions": [{"inForce": True}]},
+    "/v1/destinations": lambda _: {"destinations": []},  # none of these tokens owns one
+    "/v1/figures": figures_for,
+    "/v1/grants": lambda _: {},  # looked at by itself, below
 }
 """List -> its content for a token."""
 CONFIDENTIAL = "belastingen"
@@ -213,6 +221,20 @@ async def test_list_has_what_belongs_to_the_municipality_only(
             continue
         assert status == 200
         assert is_subset(expected(rights), msgspec.json.decode(said)), rights.name
+
+
+async def test_grants_are_of_the_own_municipality_only(parts: Parts) -> None:
+    providers = []
+    for tenant, other in OTHER.items():
+        url = f"{parts.town.gateway}/v1/grants"
+        status, said, _ = await parts.ask("GET", url, parts.tokens[f"{tenant}-rules"])
+        assert status == 200
+        grants = msgspec.json.decode(said)
+        names = {each["name"] for each in grants["tokens"]}
+        assert names >= {each.name for each in RIGHTS if each.tenant == tenant}
+        assert names.isdisjoint(each.name for each in RIGHTS if each.tenant == other)
+        providers.append({each["provider"] for each in grants["groups"]})
+    assert all(providers) and providers[0].isdisjoint(providers[1])
 
 
 def is_subset(part: Any, whole: Any) -> bool:

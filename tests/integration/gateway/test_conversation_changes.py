@@ -173,7 +173,7 @@ ORDERS = [
     if one.door == "gateway"
     and one.needs_token
     and not one.takes_files
-    and "/destinations/" not in one.path
+    and "/destinations" not in one.path
 ]
 
 
