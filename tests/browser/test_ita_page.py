@@ -10,6 +10,7 @@ import aiohttp
 from aiohttp import web
 from playwright.async_api import Browser, expect
 
+from sandbox.identity.people import PEOPLE
 from sandbox.ita.rules import Unit
 from sandbox.openklant.error_responses import BASE
 from sandbox.service import run_sandbox
@@ -91,7 +92,7 @@ async def test_person_is_chosen_with_keys_and_comes_back_at_a_desk_of_another_si
         await page.goto(f"{desk}/")
         await page.get_by_role("link", name="Inloggen").press("Enter")
         await expect(page.get_by_role("heading", name="Wie bent u?")).to_be_visible()
-        await expect(page.get_by_role("listitem")).to_have_count(4)
+        await expect(page.get_by_role("listitem")).to_have_count(len(PEOPLE))
         assert await violations(page) == []
         assert await page.evaluate(OVERFLOW) == 0
         await take_picture(page, "identity")
