@@ -34,6 +34,11 @@ class Access(msgspec.Struct, frozen=True, rename="camel"):
         return "send" in self.roles
 
     @property
+    def may_read(self) -> bool:
+        """True for who may see conversations. Without it a list shows nothing of them either."""
+        return "read" in self.roles
+
+    @property
     def is_on_duty(self) -> bool:
         """True for who is alarmed about a citizen in danger, whatever the department."""
         return "care" in self.roles

@@ -19,8 +19,9 @@ DAYS = {
     "desk_conversation_days": 30,
     "desk_session_days": 1,
     "desk_draft_days": 30,
-    "desk_answer_days": 30,
+    "desk_answer_days": 13,
 }
 """Term -> days. An event is repeated for as long as its delivery waits; what is closed is found in
 the archive; an alarm that nobody confirmed for a week is on the record; a draft that nobody
-finished for a month is no answer any more."""
+finished for a month is no answer any more. Of a key the gateway knows for 14 days at least
+(`command_days`) that it was used: an uncertain answer is given again before then or not at all."""

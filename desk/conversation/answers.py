@@ -58,7 +58,7 @@ class GivenAnswer(msgspec.Struct, frozen=True):
 
 
 _bodies = msgspec.json.Decoder(dict[str, Any])
-_encode = msgspec.json.Encoder(order="deterministic").encode
+_encode = msgspec.json.Encoder().encode
 
 
 class AnswerStore:
@@ -102,6 +102,12 @@ class AnswerStore:
         query = self._pool.execute(_REFUSED, key)
         await with_timeout(ANSWER_SECONDS, query)
 
+    async def find_accepted(self, conversation: str, person: bytes, since: datetime) -> UUID | None:
+        """Return the last answer of an employee that the gateway took since then."""
+        query = self._pool.fetchval(_LAST, conversation, person, since)
+        found: UUID | None = await with_timeout(ANSWER_SECONDS, query)
+        return found
+
     async def find_unsure(self, conversation: str, person: bytes) -> GivenAnswer | None:
         """Return an answer that was given to the gateway, of which nobody knows if it was taken."""
         query = self._pool.fetchrow(_UNSURE, conversation, person)
@@ -138,6 +144,13 @@ delete from desk.draft using sent where draft.key = sent.key
 """
 
 _REFUSED = "delete from desk.answer where key = $1 and message is null"
+
+_LAST = """
+select message from desk.answer
+where conversation = $1 and person = $2 and given_at > $3 and message is not null
+    and covers >= 0 -- a reaction answers nothing
+order by given_at desc limit 1
+"""
 
 _UNSURE = """
 select key, covers, body from desk.answer

@@ -73,8 +73,11 @@ def citizen_name(messages: Iterable[Message]) -> str:
     return names[-1] if names else ""
 
 
-def last_answer(messages: Iterable[Message]) -> str:
-    """Return the id of the newest answer, as `ifLast` wants it; `none` if there is none."""
+def last_answer(messages: Sequence[Message], own: UUID | None = None) -> str:
+    """Return the id of the newest answer, as `ifLast` wants it; `none` if there is none. One that
+    the reader just gave is newer than what the record has, until the record has it."""
+    if own and all(each.id != own for each in messages):
+        return str(own)
     answers = [m for m in messages if m.direction == "out" and m.type not in NO_ANSWERS]
     counting = [m for m in answers if (m.author.kind, m.author.id) != POSTKAMER]
     return str(max(counting, key=lambda m: m.sequence).id) if counting else "none"

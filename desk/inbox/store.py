@@ -109,6 +109,9 @@ def _distinct(events: Iterable[Event]) -> list[Event]:
 
 
 def _reach(access: Access) -> tuple[str, list[str], bool]:
+    """Return the conversations that an employee may see: none without the role for it."""
+    if not access.may_read:
+        return access.tenant.source, [], False
     return access.tenant.source, access.department_ids, access.all_departments
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -53,6 +54,8 @@ class Tokens(msgspec.Struct, frozen=True):
     refresh_token: str = ""
     id_token: str = ""
     expires_in: float = 300.0
+    ends_at: datetime | None = None
+    """When the access token ends, once it is known when it was given."""
 
 
 class Client(msgspec.Struct, frozen=True):

@@ -77,6 +77,12 @@ def refresh_time(tokens: Tokens, now: datetime) -> datetime:
     return now + max(SHORTEST, timedelta(seconds=tokens.expires_in / 2))
 
 
+def timed(tokens: Tokens, now: datetime) -> Tokens:
+    """Return tokens that were given now, with the time at which the access token ends."""
+    ends_at = now + max(SHORTEST, timedelta(seconds=tokens.expires_in))
+    return msgspec.structs.replace(tokens, ends_at=ends_at)
+
+
 class SessionStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -94,7 +100,7 @@ class SessionStore:
             hash_of(issuer, who.session),
             RING.seal_text(access.person, DESK_SESSION, bind(id)),
             msgspec.json.encode(_without_person(access)).decode(),
-            RING.seal(_encode(tokens), DESK_SESSION, bind(id)),
+            RING.seal(_encode(timed(tokens, now)), DESK_SESSION, bind(id)),
             now,
             refresh_time(tokens, now),
             now + LIFETIME,

@@ -75,6 +75,8 @@ VERBS: Mapping[str, Body] = {
     "settle": _settle,
 }
 """Verb of the API -> its body, of the fields of a form."""
+KEPT = {"note": "note", "link": "zaak"}
+"""Verb -> the field into which one types, if that is not the reason."""
 
 
 class ChangePages:
@@ -124,11 +126,18 @@ class ChangePages:
             fate = await await_fate(self._gateway, token, id)
         except Refused as refused:
             trouble = refusal_words(refused.code, "change.refused")
-            return await self._views.page(visit, conversation, 409, Typed(trouble))
+            return await self._show_again(visit, conversation, trouble, verb, form)
         if fate.status == FAILED:
             trouble = refusal_words(fate.code, "change.refused")
-            return await self._views.page(visit, conversation, 409, Typed(trouble))
+            return await self._show_again(visit, conversation, trouble, verb, form)
         return _after(visit, conversation, verb, form)
+
+    async def _show_again(
+        self, visit: Visit, conversation: Conversation, trouble: str, verb: str, form: Form
+    ) -> web.Response:
+        """Show why a change was refused, with what was typed."""
+        typed = Typed(trouble, verb=verb, kept=form.text(KEPT.get(verb, "reason")))
+        return await self._views.page(visit, conversation, 409, typed)
 
 
 def _after(visit: Visit, conversation: Conversation, verb: str, form: Form) -> web.Response:

@@ -1,6 +1,8 @@
 """The page of one conversation, the part of it that an open page fetches again, and the question
 why it is read."""
 
+from http import HTTPStatus
+
 from aiohttp import web
 
 from desk.conversation.reasons import COMMON, OTHER, reason_text
@@ -39,11 +41,11 @@ class ConversationPages:
         reach it any more, nothing of it stays."""
         try:
             conversation = await self._views.find(request, visit)
-        except Refused:
-            if not request.headers.get("HX-Request"):
+            return await self._views.messages(visit, conversation)
+        except Refused as refused:
+            if refused.status == HTTPStatus.UNAUTHORIZED or not request.headers.get("HX-Request"):
                 raise
             return self._views.site.page(visit, "conversation_gone.html")
-        return await self._views.messages(visit, conversation)
 
     async def _give_reason(self, request: web.Request, visit: Visit) -> web.Response:
         """POST …/reason: say why the conversation is read, which the record has in Dutch."""

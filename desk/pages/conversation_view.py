@@ -28,11 +28,13 @@ from desk.inbox.conversation import Conversation
 from desk.inbox.store import ConversationStore
 from desk.login.sessions import Session
 from desk.postkamer.archive import REASON_MISSING, Look
-from desk.postkamer.client import Refused
+from desk.postkamer.client import Refused, Unanswered
 from desk.postkamer.gateway import Gateway, TransferTarget
 from desk.web.site import Site, Visit
 from services.ids import CONVERSATION
 
+TARGETS_SECONDS = 2.0
+"""Longest wait for the departments to transfer to, while the rest of the page is there."""
 EMOJI = {"thumb": "👍", "heart": "❤️", "hands": "🙏", "smile": "😀", "sad": "😢"}
 """Key of words -> reaction. A few that any citizen understands; WhatsApp takes each."""
 
@@ -44,6 +46,9 @@ class Typed(msgspec.Struct, frozen=True):
     trouble: str = ""
     text: str | None = None
     caption: str = ""
+    verb: str = ""
+    """The change that was not made, and what was typed for it."""
+    kept: str = ""
 
 
 NOTHING = Typed()
@@ -113,10 +118,15 @@ class ConversationViews:
         )
 
     async def _targets(self, session: Session, conversation: Conversation) -> list[TransferTarget]:
-        """Return the departments to which the employee can transfer the conversation."""
+        """Return the departments to which the employee can transfer the conversation; none while
+        the gateway is away."""
         if not session.access.may_answer:
             return []
-        departments = await self._gateway.departments(session.tokens.access_token)
+        try:
+            async with asyncio.timeout(TARGETS_SECONDS):
+                departments = await self._gateway.departments(session.tokens.access_token)
+        except (Unanswered, TimeoutError):
+            return []  # all else can be read, and an answer is kept
         return [each for each in departments if each.id != conversation.department]
 
     def ask_reason(
@@ -137,20 +147,26 @@ class ConversationViews:
     async def messages(self, visit: Visit, conversation: Conversation) -> web.Response:
         """Return what is said, as an open page fetches it again. Once its reason has ended the
         browser is to load the page, which asks for one."""
-        shown = await self._load(visit, conversation)
+        shown = await self._load(visit, conversation, is_open=True)
         if shown is None:
             return web.Response(headers={"HX-Refresh": "true", "Cache-Control": "no-store"})
         return self.site.page(visit, "conversation_messages.html", **shown)
 
-    async def _load(self, visit: Visit, conversation: Conversation) -> dict[str, Any] | None:
+    async def _load(
+        self, visit: Visit, conversation: Conversation, *, is_open: bool = False
+    ) -> dict[str, Any] | None:
         """Return what is on the record: with the employee's own token, so that it is on the record
-        that they looked. None if the archive first wants to know why they do."""
+        that they looked. None if the archive first wants to know why they do. A page that is open
+        showed it before, so that the record cannot be without it."""
         session = session_of(visit)
         reason = await self.stores.reasons.find(session.id, conversation.id, visit.now)
         look = Look(visit.opening, reason)
         try:
             dossier, messages = await self._reader.read(
-                session.tokens.access_token, conversation.id, look, _expected(conversation, visit)
+                session.tokens.access_token,
+                conversation.id,
+                look,
+                _expected(conversation, visit, is_open=is_open),
             )
         except Refused as refused:
             if refused.code == REASON_MISSING:
@@ -159,7 +175,10 @@ class ConversationViews:
         names: Mapping[str, str] = {}
         if conversation.also_about:
             names = await self._gateway.names.get(session.tokens.access_token)
-        unsure = await self.stores.answers.find_unsure(conversation.id, session.person_key)
+        answers = self.stores.answers
+        unsure = await answers.find_unsure(conversation.id, session.person_key)
+        since = visit.now - RECORD_LAG
+        own = await answers.find_accepted(conversation.id, session.person_key, since)
         return {
             "access": session.access,
             "names": names,
@@ -173,13 +192,13 @@ class ConversationViews:
             "messages": messages,
             "unsure": unsure,
             "rows": build_transcript(messages, dossier),
-            "last_answer": last_answer(messages),
+            "last_answer": last_answer(messages, own),
             "covers": last_sequence(messages),
         }
 
 
-def _expected(conversation: Conversation, visit: Visit) -> Expected:
-    is_new = visit.now - conversation.last_at < RECORD_LAG
+def _expected(conversation: Conversation, visit: Visit, *, is_open: bool) -> Expected:
+    is_new = not is_open and visit.now - conversation.last_at < RECORD_LAG
     return Expected(conversation.message_sequence, is_new)
 
 

@@ -6,6 +6,8 @@ from uuid import UUID
 
 from aiohttp import web
 
+from desk.web.form_fields import clean, read_fields
+
 MAX_FIELD = 20_000
 """Characters of one field: the longest answer, in a browser that counts otherwise than Meta."""
 MAX_NUMBER = 2**62
@@ -21,8 +23,8 @@ class Form:
     def text(self, name: str) -> str:
         """Return a field; '' if it is not there. Line ends are those of WhatsApp."""
         value = self._fields.get(name, "")
-        text = value if isinstance(value, str) else ""
-        return text[:MAX_FIELD].replace("\r\n", "\n").replace("\r", "\n")
+        text = clean(value[:MAX_FIELD]) if isinstance(value, str) else ""
+        return text.replace("\r\n", "\n").replace("\r", "\n")
 
     def id(self, name: str) -> UUID | None:
         try:
@@ -37,4 +39,5 @@ class Form:
 
 
 async def read_form(request: web.Request) -> Form:
-    return Form(await request.post())
+    """Return the form of a request. Raises BadForm."""
+    return Form(await read_fields(request))

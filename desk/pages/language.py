@@ -3,7 +3,8 @@
 from aiohttp import web
 
 from desk.login.attempt import own_path
-from desk.pages.forms import read_form
+from desk.pages.forms import Form, read_form
+from desk.web.form_fields import BadForm
 from desk.web.site import LANGUAGE_COOKIE
 from desk.web.words import LANGUAGES
 
@@ -19,7 +20,10 @@ class LanguagePages:
 
     async def _choose(self, request: web.Request) -> web.Response:
         """POST /language: nobody need be logged in, and nothing but a cookie changes."""
-        form = await read_form(request)
+        try:
+            form = await read_form(request)
+        except BadForm:
+            form = Form({})
         language = next((each for each in LANGUAGES if each == form.text("language")), "nl")
         response = web.Response(status=303, headers={"Location": own_path(form.text("to"))})
         response.set_cookie(

@@ -16,7 +16,7 @@ from desk.login.id_token import (
     verify_logout_token,
 )
 from desk.login.provider import LoginRefused, Metadata, Provider, ProviderUnavailable, Tokens
-from desk.login.sessions import SessionStore
+from desk.login.sessions import SessionStore, session_id
 from desk.postkamer.client import Refused, Unanswered
 from desk.postkamer.gateway import Gateway
 from desk.web.gate import Gate
@@ -110,6 +110,8 @@ class LoginRoutes:
             outcome = "away"
         if attempt and cookie:
             metrics.desk_logins.labels(outcome).inc()
+            if replaced := self._cookies.read_session(request):
+                await self._sessions.end(session_id(replaced))
             response = _redirect(attempt.return_to)
             self._cookies.set_session(response, cookie)
         else:

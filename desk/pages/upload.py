@@ -9,6 +9,7 @@ from multidict import MultiDict
 
 from desk.pages.forms import Form
 from desk.postkamer.client import Refused
+from desk.web.form_fields import BadForm
 from desk.web.security import FORM_TOKEN
 
 FIELD_BYTES = 64 * 1024
@@ -35,14 +36,17 @@ async def read_upload(request: web.Request, form_token: str) -> Upload | None:
     if request.content_type != "multipart/form-data":
         return None
     fields: MultiDict[str] = MultiDict()
-    reader = await request.multipart()
+    try:
+        reader = await request.multipart()
+    except (ValueError, AssertionError) as error:
+        raise BadForm from error
     for _ in range(MAX_FIELDS):
         part = await reader.next()
         if not isinstance(part, BodyPartReader):
             return None
         if part.name == FILE:
             given = fields.get(FORM_TOKEN, "")
-            if not hmac.compare_digest(given.encode(), form_token.encode()):
+            if not hmac.compare_digest(given.encode(errors="replace"), form_token.encode()):
                 raise Refused(403, "", {})
             name = (part.filename or "")[-MAX_NAME:]
             kind = part.headers.get("Content-Type", "application/octet-stream")

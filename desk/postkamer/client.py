@@ -27,6 +27,11 @@ API_OUTCOMES = "answered", "refused", "unanswered"
 log = structlog.get_logger()
 
 
+encode = msgspec.json.Encoder(order="deterministic").encode
+"""Write a body, always with the same bytes: an API knows a repeated request by its key and its
+bytes, and one that is given again after a crash was read from a table."""
+
+
 class Refused(Exception):
     """The answer is a problem: nothing was done, and the same request is refused again."""
 
@@ -69,7 +74,7 @@ class PostkamerClient:
         given = {"Authorization": f"Bearer {token}"} | dict(headers or {})
         content = None
         if body is not None:
-            content = msgspec.json.encode(body)
+            content = encode(body)
             given["Content-Type"] = "application/json"
         try:
             async with self._http.request(
@@ -90,7 +95,7 @@ class PostkamerClient:
         try:
             async with self._http.post(
                 self._address + path,
-                data=msgspec.json.encode(body),
+                data=encode(body),
                 headers=given | dict(headers),
                 allow_redirects=False,
                 timeout=REPORT_TIMEOUT,

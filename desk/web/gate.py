@@ -4,19 +4,21 @@ in."""
 import contextlib
 import hmac
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from urllib.parse import urlencode
 from uuid import UUID
 
+import msgspec
 import structlog
 from aiohttp import web
 from aiohttp.web import Request, StreamResponse
 
-from desk.access import Access
 from desk.login.cookies import Cookies
-from desk.login.provider import LoginRefused, Provider, ProviderUnavailable, Tokens
-from desk.login.sessions import Session, SessionStore
+from desk.login.provider import LoginRefused, Provider, ProviderUnavailable
+from desk.login.sessions import Session, SessionStore, timed
 from desk.postkamer.client import Refused, Unanswered
 from desk.postkamer.gateway import Gateway
+from desk.web.form_fields import BadForm, read_fields
 from desk.web.journal import Journal
 from desk.web.security import FORM_TOKEN, form_token
 from desk.web.site import Site, Visit, language_of
@@ -27,6 +29,9 @@ from services.postgres.database import is_transient
 
 TOUCH_SECONDS = 60.0
 """Time between two notes that a session is in use: it ends after an hour without."""
+
+UNSENT = {"unsent.ended": 401, "unsent.again": 403, "unsent.refused": 404, "unsent.away": 503}
+"""Key of the words that say why a form was not sent -> status."""
 
 Handler = Callable[[Request, Visit], Awaitable[StreamResponse]]
 Open = Callable[[Request], Awaitable[StreamResponse]]
@@ -68,6 +73,10 @@ class Gate:
         async def guarded(request: Request) -> StreamResponse:
             try:
                 return await handler(request)
+            except BadForm:
+                return self._site.page(
+                    self.visit(request), "problem.html", 400, reason="problem.form"
+                )
             except Unanswered:
                 return self._unavailable(request)
             except Refused as refused:
@@ -87,8 +96,14 @@ class Gate:
         session = await self._sessions.find(cookie, now) if cookie else None
         if session and session.refresh_at <= now:
             session = await self._renew(session)
+        if session and session.tokens.ends_at and session.tokens.ends_at <= now:
+            # The provider is away, or the gateway: nobody says any more what the employee may see.
+            return await self._show_unsent(request, self.visit(request), "unsent.away") or (
+                self._unavailable(request)
+            )
         if session is None:
-            return await self._show_unsent(request, self.visit(request)) or self._to_login(request)
+            unsent = await self._show_unsent(request, self.visit(request), "unsent.ended")
+            return unsent or self._to_login(request)
         if is_use and (now - session.used_at).total_seconds() > TOUCH_SECONDS:
             await self._sessions.touch(session, now)
         token = form_token(cookie)
@@ -97,17 +112,25 @@ class Gate:
         visit = Visit(language_of(request), now, request.path, session, token, opening, mark)
         judges = request.method == "POST" and not is_upload
         if judges and not await _has_form_token(request, visit.form_token):
-            unsent = await self._show_unsent(request, visit)
+            unsent = await self._show_unsent(request, visit, "unsent.again")
             return unsent or self._site.page(visit, "problem.html", 403, reason="problem.form")
-        return await handler(request, visit)
+        try:
+            return await handler(request, visit)
+        except Exception as error:
+            if (why := _why_unsent(error)) and (
+                unsent := await self._show_unsent(request, visit, why)
+            ):
+                log.warning("desk.form_unsent", reason=why)
+                return unsent
+            raise
 
-    async def _show_unsent(self, request: Request, visit: Visit) -> web.Response | None:
-        """Return a page with what was typed, from which its writer can send it once they have
-        logged in and looked at it; None if nothing was typed. No other site can make a browser ask
-        for it (`same_origin_only`)."""
+    async def _show_unsent(self, request: Request, visit: Visit, why: str) -> web.Response | None:
+        """Return a page with what was typed and why it was not sent, from which its writer can send
+        it once they have looked at it; None if nothing was typed. No other site can make a browser
+        ask for it (`same_origin_only`)."""
         if fields := await read_unsent(request):
-            status = 403 if visit.session else 401
-            return self._site.page(visit, "unsent_form.html", status, fields=fields)
+            status = UNSENT[why]
+            return self._site.page(visit, "unsent_form.html", status, fields=fields, why=why)
         return None
 
     async def _renew(self, session: Session) -> Session | None:
@@ -115,9 +138,10 @@ class Gate:
         if the provider ended it."""
         if not await self._sessions.claim_renewal(session, clock.now()):
             return session
+        now = clock.now()
         try:
-            tokens = await self._provider.refresh(session.tokens)
-            access = await self._access_with(tokens, session)
+            tokens = timed(await self._provider.refresh(session.tokens), now)
+            access = await self._gateway.access(tokens.access_token)
         except ProviderUnavailable as error:
             log.warning("desk.provider_away", reason=str(error))
             return session
@@ -125,16 +149,14 @@ class Gate:
             log.info("desk.session_ended", reason=str(error))
             await self._sessions.end(session.id)
             return None
-        await self._sessions.renew(session, access, tokens, clock.now())
-        return Session(session.id, access, tokens, session.refresh_at, session.used_at)
-
-    async def _access_with(self, tokens: Tokens, session: Session) -> Access:
-        """Return what new tokens may do. While the gateway is away that of before holds: the old
-        tokens are spent, so the new ones must be stored, and are asked about with the next ones."""
-        try:
-            return await self._gateway.access(tokens.access_token)
         except Unanswered:
-            return session.access
+            # The old tokens are spent, so the new ones are stored. What they may do is asked again
+            # in a moment; until then, and for as long as the old ones were good, that of before
+            # holds.
+            access, ends_at = session.access, session.tokens.ends_at
+            tokens = msgspec.structs.replace(tokens, ends_at=ends_at, expires_in=0.0)
+        await self._sessions.renew(session, access, tokens, now)
+        return Session(session.id, access, tokens, session.refresh_at, session.used_at)
 
     def _to_login(self, request: Request) -> web.Response:
         """Send the browser to log in: a page by a redirect, a part of one by a header of htmx."""
@@ -167,7 +189,7 @@ async def _opening_of(request: Request) -> UUID:
     none."""
     given = request.query.get("opening", "")
     if request.content_type == "application/x-www-form-urlencoded":
-        given = str((await request.post()).get("opening", ""))
+        given = str((await read_fields(request)).get("opening", ""))
     return parse_uuid(given) or clock.new_id()
 
 
@@ -176,5 +198,14 @@ async def _has_form_token(request: Request, expected: str) -> bool:
     given = request.headers.get("Desk-Form-Token", "")
     if not given and request.content_type == "application/x-www-form-urlencoded":
         with contextlib.suppress(ConnectionError):  # its browser left: not the database
-            given = str((await request.post()).get(FORM_TOKEN, ""))
-    return hmac.compare_digest(given.encode(), expected.encode())
+            given = str((await read_fields(request)).get(FORM_TOKEN, ""))
+    return hmac.compare_digest(given.encode(errors="replace"), expected.encode())
+
+
+def _why_unsent(error: Exception) -> str:
+    """Return the key of the words for a form that was not taken; '' for a fault of ours."""
+    if isinstance(error, Unanswered) or is_transient(error):
+        return "unsent.away"
+    if isinstance(error, Refused):
+        return "unsent.ended" if error.status == HTTPStatus.UNAUTHORIZED else "unsent.refused"
+    return ""

@@ -18,6 +18,8 @@ from services.http.problems import problem_response
 
 MAX_PAGES = 400
 """Open pages of one process: some twenty people with several windows, many times."""
+PAGES_OF_SESSION = 24
+"""Open pages of one employee, so that none takes those of all."""
 PAUSE_SECONDS = 0.4
 """Pause between two notices to one page, so that a storm does not have it fetch without end: it
 fetches twice a second at most."""
@@ -37,12 +39,17 @@ _changed = msgspec.json.Decoder(Changed)
 class _Page:
     """One open page, and what changed since it was last told."""
 
-    __slots__ = ("conversation", "delay", "has_list", "has_own", "is_reached", "wake")
+    __slots__ = ("conversation", "delay", "has_list", "has_own", "is_reached", "session", "wake")
 
     def __init__(
-        self, conversation: str, is_reached: Callable[[Changed], bool], delay: float
+        self,
+        conversation: str,
+        is_reached: Callable[[Changed], bool],
+        delay: float,
+        session: bytes = b"",
     ) -> None:
         self.conversation, self.is_reached, self.delay = conversation, is_reached, delay
+        self.session = session
         self.wake = asyncio.Event()
         self.has_list = self.has_own = False
 
@@ -100,12 +107,13 @@ class Stream:
         """GET /stream?conversation=&since=: notices `list` and `conversation`, without data. What
         changed since the page was made, or its stream was away, it is told at once. A conversation
         has no mark: the record from which it was drawn may be behind what was heard."""
-        if len(self._pages) >= MAX_PAGES:
-            return problem_response(503, "Service Unavailable", "too many pages are open")
         assert visit.session
+        own = sum(each.session == visit.session.id for each in self._pages)
+        if len(self._pages) >= MAX_PAGES or own >= PAGES_OF_SESSION:
+            return problem_response(503, "Service Unavailable", "too many pages are open")
         access = visit.session.access
         name, delay = request.query.get("conversation", ""), next(self._delays)
-        page = _Page(name, lambda news: news.concerns(access), delay)
+        page = _Page(name, lambda news: news.concerns(access), delay, visit.session.id)
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)

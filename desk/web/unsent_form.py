@@ -2,11 +2,12 @@
 They are shown to their writer again, and stored nowhere."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from aiohttp import web
 
+from desk.web.form_fields import FORM, BadForm, read_fields
 from desk.web.security import FORM_TOKEN
 
 FORM_SECONDS = 10.0
@@ -36,11 +37,11 @@ def unsent_fields(fields: Iterable[tuple[str, Any]]) -> list[UnsentField]:
 
 async def read_unsent(request: web.Request) -> list[UnsentField]:
     """Return what was typed into the form of a request, which may be anybody's."""
-    if request.method != "POST" or request.content_type != "application/x-www-form-urlencoded":
+    if request.method != "POST" or request.content_type != FORM:
         return []
     try:
         async with asyncio.timeout(FORM_SECONDS):
-            given: Mapping[str, Any] = await request.post()
-    except (TimeoutError, ValueError):
+            given = await read_fields(request)
+    except (TimeoutError, BadForm):
         return []
     return unsent_fields(given.items())

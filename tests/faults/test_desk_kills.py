@@ -123,6 +123,8 @@ async def see_it_sent(
     if is_unsure:
         assert answer["text"] in lotte.page
         await lotte.submit(f"{path}/answer", {})
+        left = lotte.form(f"{path}/answer")
+        assert lotte.status == 200 and left and left["text"] == "", "it is sent, and is no draft"
     elif not await is_on_its_way(town, answer["key"]):
         await lotte.submit(f"{path}/answer", {"text": answer["text"]})
     await until(citizen.got, lambda got: answer["text"] in got, SECONDS)

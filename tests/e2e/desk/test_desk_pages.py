@@ -328,6 +328,45 @@ async def test_metrics_count_events_logins_requests_and_open_pages(
     assert after['logins_total{outcome="away"}'] == 0  # there before the first one
 
 
+async def test_answer_that_is_sent_twice_at_once_goes_once(fatima: Phone, lotte: Employee) -> None:
+    """A double click without JavaScript. Neither page has the text as one that is still to be sent,
+    and the next answer is no surprise to its writer."""
+    fatima.number = "31600000872"
+    path = await opened(fatima, lotte, "Kan mijn paspoort ook per post?")
+    twin = Employee(lotte.session, lotte.desk)
+    twin.cookies, twin.page, twin.url = lotte.cookies, lotte.page, lotte.url
+    both = [each.submit(f"{path}/answer", {"text": "Nee."}) for each in (lotte, twin)]
+    await asyncio.gather(*both)
+    for each in (lotte, twin):
+        form = each.form(f"{path}/answer")
+        assert each.status == 200 and form and form["text"] == "", each.page
+    await lotte.submit(f"{path}/answer", {"text": "Kom langs."})
+    assert lotte.status == 200, "its own answer is no answer of somebody else"
+    await until(fatima.got_texts, lambda got: got == ["Nee.", "Kom langs."], SECONDS)
+
+
+async def test_gateway_that_is_away_leaves_all_to_be_read_and_loses_nothing(
+    town: Installation, fatima: Phone, lotte: Employee
+) -> None:
+    fatima.number = "31600000873"
+    path = await opened(fatima, lotte, "Hoe duur is een paspoort met spoed?")
+    await asyncio.to_thread(town.kill, "gateway")
+    await lotte.submit(f"{path}/answer", {"text": "Dat is <duurder>."})
+    assert lotte.status == 503 and "Is dit verstuurd?" in lotte.page
+    await lotte.submit(f"{path}/note", {"note": "Belt u & terug"})
+    kept = lotte.form(f"{path}/note")
+    assert lotte.status == 503 and kept and kept["note"] == "Belt u & terug"
+    await lotte.get(path)
+    assert lotte.status == 200 and "Hoe duur is een paspoort met spoed?" in lotte.page
+    await asyncio.to_thread(town.restart, "gateway")
+    await asyncio.to_thread(town.wait_until_ready, "gateway")
+    await lotte.get(path)
+    await lotte.submit(f"{path}/answer", {})
+    await lotte.post(f"{path}/note", kept)
+    await lotte.reads(path, "Belt u & terug")
+    await until(fatima.got_texts, lambda got: got == ["Dat is <duurder>."], SECONDS)
+
+
 async def test_template_is_seen_filled_in_and_sent(
     watch: Watch, fatima: Phone, lotte: Employee
 ) -> None:
@@ -421,6 +460,8 @@ async def test_manager_reads_the_figures_and_others_do_not(
     before = await figures(sanne)
     fatima.number = "31600000871"
     path = await opened(fatima, lotte, "Hoe lang is een paspoort geldig?")
+    await sanne.get("/inbox")
+    assert "paspoort" not in sanne.page, "who may not read sees nothing of it in a list either"
     await sanne.get("/figures")
     assert "Burgerzaken" in sanne.page and "Er wacht niemand" not in sanne.page
     await lotte.submit(f"{path}/answer", {"text": "Tien jaar."})

@@ -230,6 +230,29 @@ async def test_no_form_of_another_site_changes_anything(desk: Desk, pool: Pool) 
     assert await pool.fetchval("select count(*) from desk.session") == 1  # nobody is logged out
 
 
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"\xff", "application/x-www-form-urlencoded"),
+        (b"a=%ff", "application/x-www-form-urlencoded; charset=bogus"),
+        (b"text=\\ud800", "application/x-www-form-urlencoded; charset=unicode_escape"),
+        (b"x", "multipart/form-data"),
+    ],
+)
+async def test_body_that_is_no_form_is_refused_and_breaks_nothing(
+    desk: Desk, body: bytes, kind: str
+) -> None:
+    cookie = await desk.log_in(LOTTE)
+    for path in ("/language", f"/conversations/{ID}/answer", f"/conversations/{ID}/file"):
+        headers = {"Cookie": f"desk={cookie}", "Content-Type": kind}
+        given = {"data": body, "headers": headers, "allow_redirects": False}
+        async with desk.http.post(desk.url + path, **given) as answer:
+            assert answer.status in (303, 400, 403, 404, 503), path
+    odd = {"Cookie": f"desk={cookie}", "Desk-Form-Token": "\xff"}
+    async with desk.http.post(f"{desk.url}/conversations/{ID}/take", headers=odd) as answer:
+        assert answer.status == 403
+
+
 async def test_language_is_no_way_to_another_site(desk: Desk) -> None:
     for to in ("//evil.example", "https://evil.example", "/\\evil.example", "/x\r\nA: b"):
         status, headers, _ = await desk.ask("POST /language", "", {"language": "en", "to": to})

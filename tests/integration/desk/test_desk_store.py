@@ -21,7 +21,7 @@ from desk.inbox.filters import FILTERS, Filter
 from desk.inbox.store import PAGE, ConversationStore, WaitingCount
 from desk.login.id_token import Identity
 from desk.login.provider import Tokens
-from desk.login.sessions import IDLE, LIFETIME, SessionStore, session_id
+from desk.login.sessions import IDLE, LIFETIME, SessionStore, session_id, timed
 from services import event_types as types
 from services.postgres.channel import listen
 from services.postgres.database import SESSION_SETTINGS, Pool
@@ -336,7 +336,7 @@ async def test_session_ends_by_its_time_its_user_or_its_provider(pool: Pool) -> 
     sessions, who = SessionStore(pool), Identity("sub", "sid")
     await sessions.begin("cookie", "https://idp", who, LOTTE, TOKENS, NOW)
     found = await sessions.find("cookie", NOW)
-    assert found and (found.access, found.tokens) == (LOTTE, TOKENS)
+    assert found and (found.access, found.tokens) == (LOTTE, timed(TOKENS, NOW))
     assert await sessions.find("other", NOW) is None
     assert await sessions.find("cookie", NOW + IDLE) is None
     await sessions.touch(found, NOW + LIFETIME - timedelta(minutes=1))
