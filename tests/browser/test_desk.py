@@ -248,6 +248,23 @@ async def test_keys_are_listed_and_the_list_closes(browser: Browser, town: Insta
         await expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+async def test_menus_open_without_script_and_show_nothing_that_needs_one(
+    browser: Browser, town: Installation
+) -> None:
+    context = await browser.new_context(locale="nl-NL", java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto(f"{town.desk}/inbox")
+    await page.get_by_role("button", name="Wim").press("Enter")
+    archive = page.get_by_role("link", name="Wie bekeek wat")
+    await page.locator(".desk-nav summary").press("Enter")
+    await expect(archive).to_be_visible()
+    await page.locator(".desk-menu--own summary").press("Enter")
+    await expect(page.get_by_role("button", name="Uitloggen")).to_be_visible()
+    await expect(archive).to_be_hidden()
+    await expect(page.locator("[data-opens=keys]")).to_be_hidden()
+    await context.close()
+
+
 async def test_script_of_a_citizen_is_text(browser: Browser, town: Installation) -> None:
     """In a message and in a name, in the list and in the conversation."""
     attack = "<img src=x onerror=alert(1)><script>alert(2)</script> paspoort {{ 7*7 }}"
