@@ -20,7 +20,7 @@ LONG_RUNS = POSTKAMER_TEST_OVERLOAD_SECONDS=60 POSTKAMER_TEST_SEND_KILLS=300 \
 	POSTKAMER_TEST_DESK_KILLS=300 POSTKAMER_TEST_DESK_ANSWER_KILLS=40 FUZZ_INPUTS=100000
 
 .DEFAULT_GOAL := help
-.PHONY: help run unit test thorough check bench faults openklant fuzz sbom advisories setup format lint types imports unused clean
+.PHONY: help run unit test thorough check bench faults openklant fuzz pictures sbom advisories setup format lint types imports unused clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,10 @@ openklant: ## hand over to a real Open Klant (OPENKLANT_URL=https://.../klantint
 fuzz: ## send 100,000 odd webhooks and API calls to a real installation (FUZZ_INPUTS=n for others)
 	@deploy/setup.sh servers tools
 	@FUZZ_INPUTS=$${FUZZ_INPUTS:-100000} $(PYTEST) -s tests/fuzz $(ARGS)
+
+pictures: ## make the pictures of the desk in docs/images/desk anew (ARGS="--whole folder" also saves whole pages)
+	@deploy/setup.sh servers browser clock tools
+	@$(PYTHON) -m tests.support.browser.desk_pictures $(ARGS)
 
 sbom: ## make the wheel of the last commit, its bill of materials and its provenance: .local/release
 	@deploy/setup.sh tools

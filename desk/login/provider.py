@@ -55,7 +55,7 @@ class Tokens(msgspec.Struct, frozen=True):
     id_token: str = ""
     expires_in: float = 300.0
     ends_at: datetime | None = None
-    """When the access token ends, once it is known when it was given."""
+    """Time at which the access token ends, once it is known when it was given."""
 
 
 class Client(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from desk.web.times import end_of_day
 MAX_PAGE = 200
 """Pages of a list that can be asked for: 10,000 conversations."""
 SAID = {"transferred": "transfer.done"}
-"""What was just done -> key of the words that say so."""
+"""Deed of a moment ago -> key of the words that say it was done."""
 
 
 class InboxPages:

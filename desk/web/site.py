@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from desk.login.sessions import Session
 from desk.web import times
 from desk.web.assets import Assets
+from desk.web.navigation import is_under, list_links
 from desk.web.words import Language, Say, keys_under, preferred_language, words_in
 from services import clock
 
@@ -70,6 +71,8 @@ class Site:
         self._environment.globals |= {
             "asset": assets.path_of,
             "stylesheets": STYLESHEETS,
+            "list_links": list_links,
+            "is_under": is_under,
             "new_key": lambda: str(clock.new_id()),
             "known_types": keys_under("type"),
             "known_dangers": keys_under("danger"),

@@ -1,0 +1,64 @@
+"""Links in the header of the pages, by what an employee may do. Pure."""
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from desk.access import Access
+
+
+class Link(msgspec.Struct, frozen=True):
+    path: str
+    words: str
+    """Key of its words."""
+
+
+class Menu(msgspec.Struct, frozen=True):
+    words: str
+    links: tuple[Link, ...]
+
+
+def _has(*roles: str) -> Callable[[Access], bool]:
+    return lambda access: not access.roles.isdisjoint(roles)
+
+
+def _resends(access: Access) -> bool:
+    return "send" in access.roles and bool(access.destinations)
+
+
+def _everyone(_: Access) -> bool:
+    return True
+
+
+LINKS = (
+    ("", Link("/inbox", "site.inbox"), _everyone),
+    ("", Link("/standard-answers", "standard.title"), _everyone),
+    ("site.management", Link("/rules", "rules.title"), _has("kcc", "rules")),
+    ("site.management", Link("/numbers", "numbers.title"), _has("kcc")),
+    ("site.management", Link("/figures", "figures.title"), _has("kcc", "rules")),
+    ("site.management", Link("/destinations", "destinations.title"), _resends),
+    ("site.management", Link("/rights", "rights.title"), _has("rules", "privacy")),
+    ("site.archive", Link("/archive/search", "search.title"), _has("records")),
+    ("site.archive", Link("/archive/requests", "requests.title"), _has("privacy")),
+    ("site.archive", Link("/archive/people", "people.title"), _has("privacy")),
+    ("site.archive", Link("/archive/views", "views.title"), _has("privacy")),
+)
+"""Menu, if it is in one; link; who has it."""
+
+
+def list_links(access: Access) -> Iterator[Link | Menu]:
+    """Yield the links of an employee in their order. A menu with one link is that link."""
+    menus: dict[str, list[Link]] = {}
+    for menu, link, may_see in LINKS:
+        if may_see(access):
+            menus.setdefault(menu, []).append(link)
+    for menu, links in menus.items():
+        if menu and len(links) > 1:
+            yield Menu(menu, tuple(links))
+        else:
+            yield from links
+
+
+def is_under(path: str, link: Link) -> bool:
+    """Return True if a page is the one of a link, or belongs to it."""
+    return path == link.path or path.startswith(f"{link.path}/")
