@@ -165,7 +165,7 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
         *assets.routes(),
         *EventReceiver(store, signing_keys(settings)).routes(),
     ]
-    return Desk(_application(settings, routes), stream)
+    return Desk(_application(settings, routes, gate), stream)
 
 
 def keeper_routes(
@@ -180,7 +180,7 @@ def keeper_routes(
     ]
 
 
-def _application(settings: DeskSettings, routes: list[web.RouteDef]) -> web.Application:
+def _application(settings: DeskSettings, routes: list[web.RouteDef], gate: Gate) -> web.Application:
     headers = page_headers(settings.desk_issuer)
     exempt = frozenset({EVENTS_PATH, ENDED_PATH})
 
@@ -190,7 +190,7 @@ def _application(settings: DeskSettings, routes: list[web.RouteDef]) -> web.Appl
 
     app = web.Application(
         client_max_size=FORM_BYTES,
-        middlewares=[same_origin_only(origin_of(settings.desk_url), exempt)],
+        middlewares=[same_origin_only(origin_of(settings.desk_url), exempt), gate.middleware()],
     )
     app.on_response_prepare.append(add_headers)
     app.router.add_routes(routes)

@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 from aiohttp.web import Request, StreamResponse
 
 from desk.login.cookies import Cookies
@@ -30,6 +31,7 @@ from services.postgres.database import is_transient
 TOUCH_SECONDS = 60.0
 """Time between two notes that a session is in use: it ends after an hour without."""
 
+TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 UNSENT = {"unsent.ended": 401, "unsent.again": 403, "unsent.refused": 404, "unsent.away": 503}
 """Key of the words that say why a form was not sent -> status."""
 
@@ -88,6 +90,23 @@ class Gate:
                 return self._unavailable(request)
 
         return guarded
+
+    def middleware(self) -> Middleware:
+        """Return a middleware that shows a page, and no JSON, to a browser that asks for what is
+        not there or sends too much."""
+
+        @web.middleware
+        async def show(request: Request, handler: Open) -> StreamResponse:
+            try:
+                return await handler(request)
+            except web.HTTPClientError as error:
+                if "text/html" not in request.headers.get("Accept", ""):
+                    raise
+                reason = "problem.large" if error.status == TOO_LARGE else "problem.unknown"
+                visit = self.visit(request)
+                return self._site.page(visit, "problem.html", error.status, reason=reason)
+
+        return show
 
     async def _enter(
         self, request: Request, handler: Handler, *, is_upload: bool, is_use: bool

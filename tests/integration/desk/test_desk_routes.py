@@ -253,6 +253,17 @@ async def test_body_that_is_no_form_is_refused_and_breaks_nothing(
         assert answer.status == 403
 
 
+@pytest.mark.parametrize(
+    ("path", "method", "status"), [("/x", "GET", 404), ("/language", "GET", 405)]
+)
+async def test_browser_gets_a_page_for_what_is_not_there(
+    desk: Desk, path: str, method: str, status: int
+) -> None:
+    async with desk.http.request(method, desk.url + path, headers={"Accept": "text/html"}) as page:
+        assert (page.status, page.content_type) == (status, "text/html")
+        assert "Niet gevonden" in await page.text() or "Not found" in await page.text()
+
+
 async def test_language_is_no_way_to_another_site(desk: Desk) -> None:
     for to in ("//evil.example", "https://evil.example", "/\\evil.example", "/x\r\nA: b"):
         status, headers, _ = await desk.ask("POST /language", "", {"language": "en", "to": to})
