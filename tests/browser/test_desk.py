@@ -193,7 +193,7 @@ PLAYED = "voice => voice.paused ? -1 : voice.currentTime"
 SELECTED = "getSelection().toString()"
 
 
-async def test_who_listens_selects_or_has_the_focus_goes_on_while_a_message_comes(
+async def test_voice_selection_and_focus_stay_while_a_message_comes(
     browser: Browser, town: Installation
 ) -> None:
     """No key takes the conversation meanwhile: not from a control, and not once keys are off."""
