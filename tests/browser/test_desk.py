@@ -53,6 +53,8 @@ def _photo() -> bytes:
 
 
 PHOTO = _photo()
+SILENCE = (b"\xff\xfb\x10\x00" + bytes(100)) * 1150
+"""Half a minute of MP3: frames of 26 ms at 32 kbit/s."""
 
 
 @asynccontextmanager
@@ -184,6 +186,62 @@ async def test_message_is_reacted_to_by_keys_while_another_comes(
         await thumb.press("Enter")
         await expect(page.locator(".desk-reactions")).to_have_text("👍")
         await expect(page.locator("#text")).to_have_value("Ik kijk")
+
+
+PLAYED = "voice => voice.paused ? -1 : voice.currentTime"
+"""Seconds that a voice message has played; -1 if it does not play."""
+SELECTED = "getSelection().toString()"
+
+
+async def test_voice_selection_and_focus_stay_while_a_message_comes(
+    browser: Browser, town: Installation
+) -> None:
+    """No key takes the conversation meanwhile: not from a control, and not once keys are off."""
+    words = "Luistert u even, over mijn paspoort?"
+    async with (
+        citizen(town, "31600000819") as fatima,
+        employee(browser, town, "Lotte") as page,
+    ):
+        await opens(page, fatima, words)
+        await fatima.sends_voice(SILENCE)
+        voice = page.locator("audio")
+        await voice.press("Space")
+        await expect(voice).to_have_js_property("paused", False)
+        news = page.locator("#news")
+        await expect(news).to_have_text("Er is een nieuw bericht.")
+        await page.locator("summary").last.press("t")
+        await set_keys(page, used=False)
+        await page.locator("#main").press("t")
+
+        quote = page.get_by_role("button", name="Antwoord hierop").first
+        await quote.focus()
+        await page.locator(".desk-text").first.evaluate(
+            "it => getSelection().selectAllChildren(it)"
+        )
+        await news.evaluate("it => { it.textContent = '' }")
+        await expect(voice).not_to_have_js_property("currentTime", 0)
+        played = await voice.evaluate(PLAYED)
+        await fatima.writes("Is dat gelukt?")
+        await expect(news).to_have_text("Er is een nieuw bericht.")
+        await expect(page.locator(".desk-text").last).to_have_text("Is dat gelukt?")
+        await expect(quote).to_be_focused()
+        assert await page.evaluate(SELECTED) == words
+        assert await voice.evaluate(PLAYED) > played > 0
+        await expect(page.get_by_role("button", name="Neem")).to_be_visible()
+
+        await set_keys(page, used=True)
+        await page.locator("#main").press("t")
+        await expect(page.get_by_role("button", name="Geef terug")).to_be_visible()
+
+
+async def set_keys(page: Page, *, used: bool) -> None:
+    """Switch the keys on or off, by keys."""
+    await page.locator("#main").press("?")
+    box = page.get_by_label("Toetsen gebruiken")
+    await expect(box).to_be_checked(checked=not used)
+    await box.press("Space")
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 async def test_reason_is_given_by_keys_alone(browser: Browser, town: Installation) -> None:

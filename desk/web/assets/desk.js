@@ -3,6 +3,7 @@
 "use strict";
 
 const DRAFT_PAUSE = 800; // milliseconds without a key after which a draft is stored
+const SAY_PAUSE = 100; // milliseconds between emptying a status and filling it: the same words twice are else read once
 
 function token() {
   return document.body.dataset.formToken;
@@ -34,6 +35,30 @@ function writeOn() {
   box?.setSelectionRange(box.value.length, box.value.length);
 }
 
+const keysUsed = document.getElementById("keys-used");
+
+// In a browser that stores nothing the box holds for its page.
+function usesKeys() {
+  try {
+    return localStorage.getItem("keys") !== "off";
+  } catch {
+    return keysUsed.checked;
+  }
+}
+
+function useKeys(isWanted) {
+  try {
+    localStorage.setItem("keys", isWanted ? "on" : "off");
+  } catch {
+    // Nothing to store it in.
+  }
+}
+
+// A key that changes something is not for a control that happens to have the focus.
+function onNoControl(target) {
+  return target.matches("html, body, #main, .desk-item-link");
+}
+
 const KEYS = {
   j: () => move(1),
   k: () => move(-1),
@@ -51,11 +76,18 @@ document.addEventListener("keydown", (event) => {
   }
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
   const act = KEYS[event.key];
-  if (act && !document.querySelector("dialog[open]")) {
-    event.preventDefault();
-    act();
-  }
+  if (!act || document.querySelector("dialog[open]")) return;
+  if (event.key !== "?" && keysUsed && !usesKeys()) return;
+  if (event.key === "t" && !onNoControl(event.target)) return;
+  event.preventDefault();
+  act();
 });
+
+if (keysUsed) {
+  keysUsed.checked = usesKeys();
+  keysUsed.addEventListener("change", () => useKeys(keysUsed.checked));
+  addEventListener("storage", () => { keysUsed.checked = usesKeys(); });
+}
 
 for (const button of document.querySelectorAll("[data-opens]")) {
   button.hidden = false;
@@ -138,18 +170,94 @@ if (query.has("standard") || query.has("opening")) history.replaceState(null, ""
 const rows = document.querySelector(".desk-rows");
 if (rows) rows.lastElementChild?.scrollIntoView({ block: "center" });
 
-// The list is drawn again when something changes: whoever was on a conversation in it stays there.
-let focused = null;
-document.addEventListener("htmx:beforeSwap", () => {
-  const item = document.activeElement?.closest?.(".desk-item");
-  focused = item ? item.dataset.conversation : null;
-});
-document.addEventListener("htmx:afterSwap", () => {
-  if (focused) focusOn(`.desk-item[data-conversation="${CSS.escape(focused)}"] .desk-item-link`);
+// The messages are drawn again when something changes. An element that did not change stays the one that it was: what
+// plays in it, is selected in it or has the focus goes on, and a screen reader keeps its place.
+
+// An element as it is compared. What its reader may be using (data-kept) counts as it was.
+function print(element) {
+  if ("kept" in element.dataset) return element.id;
+  const copy = element.cloneNode(true);
+  for (const kept of copy.querySelectorAll("[data-kept]")) kept.replaceWith(kept.id);
+  return copy.outerHTML;
+}
+
+// The place of an element among the old ones from `at`: of one that is the same, else of the one with its id; else -1.
+function placeOf(element, olds, prints, at) {
+  const same = prints.indexOf(print(element), at);
+  return same >= 0 || !element.id ? same : olds.findIndex((old, n) => n >= at && old.id === element.id);
+}
+
+// Make the children of `now` those of `fresh`, in their order. An element with data-parts is changed by its own children.
+function merge(now, fresh) {
+  const olds = [...now.children];
+  const prints = olds.map(print);
+  let at = 0; // the first of the old ones that has no place yet
+  for (const element of [...fresh.children]) {
+    const place = placeOf(element, olds, prints, at);
+    if (place < 0) {
+      now.insertBefore(element, olds[at] ?? null);
+      continue;
+    }
+    for (const gone of olds.slice(at, place)) gone.remove();
+    at = place + 1;
+    if (prints[place] !== print(element)) change(olds[place], element);
+  }
+  for (const gone of olds.slice(at)) gone.remove();
+}
+
+function change(old, fresh) {
+  if (!("parts" in fresh.dataset)) return old.replaceWith(fresh);
+  for (const { name, value } of fresh.attributes) old.setAttribute(name, value);
+  merge(old, fresh);
+}
+
+// The focus stays at the same control; where that is gone, the next Tab goes on in the page and not at its top.
+function keepFocus(focused) {
+  if (document.activeElement === focused) return;
+  const again = focused.isConnected ? focused : document.getElementById(focused.id);
+  (again ?? document.getElementById("main")).focus({ preventScroll: true });
+}
+
+function say(words) {
+  const status = document.getElementById("news");
+  status.textContent = "";
+  setTimeout(() => { status.textContent = words; }, SAY_PAUSE);
+}
+
+function shownMessages() {
+  return [...document.querySelectorAll("#messages .desk-bubble")].map((message) => message.id);
+}
+
+function redraw(messages, text) {
+  const focused = messages.contains(document.activeElement) ? document.activeElement : null;
+  const before = new Set(shownMessages());
+  merge(messages, new DOMParser().parseFromString(text, "text/html").body);
+  if (focused) keepFocus(focused);
+  if (shownMessages().some((id) => !before.has(id))) say(document.getElementById("news").dataset.added);
+}
+
+// An answer that nobody began is one to what is on the page now.
+function followMessages() {
   const fresh = document.querySelector("#messages [data-last-answer]");
   const form = document.getElementById("answer");
   if (fresh && form && !form.elements.text.value) {
     form.elements.last_answer.value = fresh.dataset.lastAnswer;
     form.elements.covers.value = fresh.dataset.covers;
   }
+}
+
+// The list is drawn again when something changes: whoever was on a conversation in it stays there.
+let focused = null;
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { target, shouldSwap, serverResponse } = event.detail;
+  if (shouldSwap && target.id === "messages") {
+    event.detail.shouldSwap = false;
+    redraw(target, serverResponse);
+    followMessages();
+  }
+  const item = document.activeElement?.closest?.(".desk-item");
+  focused = item ? item.dataset.conversation : null;
+});
+document.addEventListener("htmx:afterSwap", () => {
+  if (focused) focusOn(`.desk-item[data-conversation="${CSS.escape(focused)}"] .desk-item-link`);
 });

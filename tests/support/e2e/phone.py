@@ -29,11 +29,18 @@ class Phone:
 
     async def sends_photo(self, photo: bytes) -> None:
         """Send a JPEG as the citizen."""
-        url, headers = f"{self.watch.town.sandbox}/phone/media", {"Content-Type": "image/jpeg"}
-        async with self.session.post(url, data=io.BytesIO(photo), headers=headers) as answer:
+        await self._sends("image", "image/jpeg", photo)
+
+    async def sends_voice(self, voice: bytes) -> None:
+        """Send an MP3 as the citizen."""
+        await self._sends("audio", "audio/mpeg", voice)
+
+    async def _sends(self, kind: str, content_type: str, body: bytes) -> None:
+        url, headers = f"{self.watch.town.sandbox}/phone/media", {"Content-Type": content_type}
+        async with self.session.post(url, data=io.BytesIO(body), headers=headers) as answer:
             assert answer.status == 201, await answer.text()
             media = (await answer.json())["id"]
-        await self.writes("", kind="image", media=media)
+        await self.writes("", kind=kind, media=media)
 
     async def asks(self, words: str, *, after_leap: bool = False) -> dict[str, Any]:
         """Write as the citizen, and return the message as the CRM gets it. For a second after a
