@@ -1,12 +1,14 @@
 """Logging in and out: the authorization code flow with PKCE, and the end of sessions by the
 provider."""
 
+import asyncio
 import secrets
 from urllib.parse import parse_qs, urlencode
 
 import structlog
 from aiohttp import web
 
+from desk.access import Access
 from desk.login.attempt import Attempt, authorization_query, own_path
 from desk.login.cookies import Cookies
 from desk.login.id_token import (
@@ -32,6 +34,8 @@ MAX_PARAMETER = 4096
 LOGOUT_BYTES, LOGOUT_SECONDS = 16 * 1024, 5.0
 """Bounds of a logout token: it is the provider's, and 1 KiB."""
 ENDED_PATH = "/login/ended"
+PAUSES_SECONDS = 0.2, 0.6, 1.8
+"""Pauses between questions to a gateway that does not answer, while somebody waits to come in."""
 FAILURES = {"late": 400, "refused": 400, "unknown": 403, "away": 503}
 """Outcome of a return from the provider -> status: too late, refused by provider or desk,
 without a grant at Postkamer, or provider or gateway are away."""
@@ -126,11 +130,21 @@ class LoginRoutes:
         code = code_in(request, attempt, await self._provider.metadata())
         tokens = await self._provider.exchange(code, attempt.verifier)
         who = await self._verify(tokens, attempt)
-        access = await self._gateway.access(tokens.access_token)
+        access = await self._access(tokens.access_token)
         issuer = (await self._provider.metadata()).issuer
         cookie = secrets.token_urlsafe(RANDOM_BYTES)
         await self._sessions.begin(cookie, issuer, who, access, tokens, clock.now())
         return cookie
+
+    async def _access(self, token: str) -> Access:
+        """Return what a token may do. The code is spent, so a gateway that is away for a moment is
+        asked again: it may still be fetching the provider's keys."""
+        for pause in PAUSES_SECONDS:
+            try:
+                return await self._gateway.access(token)
+            except Unanswered:
+                await asyncio.sleep(pause)
+        return await self._gateway.access(token)
 
     async def _verify(self, tokens: Tokens, attempt: Attempt) -> Identity:
         key = await self._provider.key_of(tokens.id_token)
