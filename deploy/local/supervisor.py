@@ -174,6 +174,8 @@ class Supervisor:
         watch = Watch(watched, self.report, Path(environment["POSTKAMER_CONFIG"]))
         rules_at = 0.0
         while True:
+            if self.interruption.stopping:  # raised where Python drops it, as in a finalizer
+                raise Stopped
             for server in self.servers:
                 server.must_run()
             watch.keep_running(now := time.monotonic())
