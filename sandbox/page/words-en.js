@@ -66,7 +66,7 @@ export const en = {
   "answering.title": "The desk",
   "answering.skip": "To the desk",
   "answering.view": "Desk",
-  "answering.2": "Open the desk, and log in as one of the four below.",
+  "answering.2": "Open the desk, and log in as one of the people below.",
   "answering.3": "Take the conversation and answer. It comes to the phone.",
   "answering.open": "Open the desk",
   "answering.tab": "(new tab)",

@@ -66,7 +66,7 @@ export const nl = {
   "answering.title": "De balie",
   "answering.skip": "Naar de balie",
   "answering.view": "Balie",
-  "answering.2": "Open de balie, en log in als een van de vier hieronder.",
+  "answering.2": "Open de balie, en log in als een van de mensen hieronder.",
   "answering.3": "Neem het gesprek en antwoord. Het komt op de telefoon.",
   "answering.open": "Open de balie",
   "answering.tab": "(nieuw tabblad)",

@@ -67,7 +67,13 @@ def test_withdrawn_replay_is_not_delivered(held_still: bool) -> None:
         away = [True]
         harness = Harness(Crm(lambda _: Response(status=503) if away[0] else OK))
         harness.tables.replays = [ReplayJob(of(n, "abcd"[n]), 1) for n in range(4)]
-        task = asyncio.create_task(harness.run_until(lambda: harness.channel.acked == [1]))
+
+        def settled() -> set[int]:
+            return {one.message.int for one in harness.tables.settled if one.message}
+
+        both = asyncio.create_task(
+            harness.run_until(lambda: harness.channel.acked == [1] and settled() == {2, 7, 8})
+        )
         await asyncio.sleep(100)
         harness.tables.is_paused = held_still
         harness.tables.replays = [
@@ -76,9 +82,8 @@ def test_withdrawn_replay_is_not_delivered(held_still: bool) -> None:
         await asyncio.sleep(100)
         away[0], harness.tables.is_paused, before = False, False, len(harness.crm.asked)
         harness.receive(of(7, "a"), of(8, "b"))
-        await task
+        await both
         assert {*harness.crm.numbers[before:]} == {2, 7, 8}
-        assert {one.message.int for one in harness.tables.settled if one.message} == {2, 7, 8}
 
     run(work())
 
