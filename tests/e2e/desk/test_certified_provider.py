@@ -99,7 +99,7 @@ async def test_employee_logs_in_and_reaches_the_departments_of_their_groups(
     await submit(browser, {"login": "l.hendriks", "password": "any"})
     await submit(browser, {})
     assert (browser.status, browser.url.path) == (200, "/inbox"), browser.page
-    assert '<summary>l.hendriks</summary>' in browser.page
+    assert "<summary>l.hendriks</summary>" in browser.page
     access = peer.town.database.execute("select access from desk.session")
     assert "burgerzaken" in access and "zorg-en-jeugd" not in access
 
