@@ -139,7 +139,7 @@ class Gate:
             if (why := _why_unsent(error)) and (
                 unsent := await self._show_unsent(request, visit, why)
             ):
-                log.warning("desk.form_unsent", reason=why)
+                log.warning("desk.form_unsent", reason=why, error=type(error).__name__)
                 return unsent
             raise
 
