@@ -5,6 +5,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -22,6 +23,7 @@ from desk.login.provider import Tokens
 from desk.login.sessions import SessionStore
 from desk.service import build
 from desk.web.security import form_token
+from desk.web.stream import PAGES_OF_SESSION
 from services import clock
 from services import event_types as types
 from services.config.settings import DeskSettings, load
@@ -69,12 +71,18 @@ class Desk:
         self.url, self.app, self.http = url, app, http
         self._sessions = SessionStore(pool)
 
-    async def log_in(self, access: Access) -> str:
-        """Begin a session, and return its cookie."""
+    async def log_in(self, access: Access, ago: timedelta = timedelta()) -> str:
+        """Begin a session, so long ago, with a token of an hour; return its cookie."""
         cookie, who = f"{access.person}-{uuid4().hex}", Identity(access.person, "")
-        tokens = Tokens("access", "refresh", "id", 3600.0)
-        await self._sessions.begin(cookie, CLOSED, who, access, tokens, clock.now())
+        tokens, at = Tokens("access", "refresh", "id", 3600.0), clock.now() - ago
+        await self._sessions.begin(cookie, CLOSED, who, access, tokens, at)
         return cookie
+
+    async def use(self, cookie: str) -> None:
+        """Note that the session of a cookie is in use now."""
+        session = await self._sessions.find(cookie, clock.now() - timedelta(minutes=30))
+        assert session
+        await self._sessions.touch(session, clock.now())
 
     def routes(self) -> Iterator[str]:
         for route in self.app.router.routes():
@@ -262,6 +270,30 @@ async def test_browser_gets_a_page_for_what_is_not_there(
     async with desk.http.request(method, desk.url + path, headers={"Accept": "text/html"}) as page:
         assert (page.status, page.content_type) == (status, "text/html")
         assert "Niet gevonden" in await page.text() or "Not found" in await page.text()
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(45, 200), (75, 503)])
+async def test_access_lasts_as_long_as_its_token_while_the_provider_is_away(
+    desk: Desk, minutes: int, status: int
+) -> None:
+    """Whoever lost a right sees nothing for the rest of the day because nobody could be asked."""
+    cookie = await desk.log_in(LOTTE, timedelta(minutes=minutes))
+    await desk.use(cookie)
+    for path in ("/inbox", "/inbox/list"):
+        got, _, page = await desk.ask(f"GET {path}", cookie)
+        assert got == status
+        assert ("Wacht op antwoord" in page or "Waiting" in page) == (status == 200), page
+
+
+async def test_pages_of_one_employee_leave_room_for_others(desk: Desk) -> None:
+    lotte, hanna = [await desk.log_in(each) for each in (LOTTE, HANNA)]
+    streams = [await _open_stream(desk, lotte, "/stream") for _ in range(PAGES_OF_SESSION)]
+    headers = {"Cookie": f"desk={lotte}"}
+    async with desk.http.get(f"{desk.url}/stream", headers=headers) as one_more:
+        assert one_more.status == 503
+    streams.append(await _open_stream(desk, hanna, "/stream"))
+    for each in streams:
+        each.close()
 
 
 async def test_language_is_no_way_to_another_site(desk: Desk) -> None:
