@@ -638,3 +638,6 @@ async def test_session_that_somebody_laid_ready_is_nobodys(
     assert thief.url.path == "/identity/authorize"
     await browser.log_in("l.hendriks")
     assert browser.cookies[town.desk]["desk"] != kept["desk"]  # a new one at each login
+    thief.cookies[town.desk] = kept
+    await thief.get("/inbox")
+    assert thief.url.path == "/identity/authorize", "the one before has ended"
