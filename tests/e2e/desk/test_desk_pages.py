@@ -534,32 +534,6 @@ async def test_owner_of_a_destination_has_what_was_refused_sent_again(
     assert sanne.status == 404
 
 
-async def test_open_page_alone_keeps_no_session_alive(town: Installation, lotte: Employee) -> None:
-    def age(minutes: int) -> None:
-        town.database.execute(
-            f"update desk.session set used_at = now() - interval '{minutes} minutes'"
-        )
-
-    fresh = "select count(*) from desk.session where used_at > now() - interval '5 minutes'"
-    age(50)
-    for path in ("/inbox/list", "/conversations/x/messages"):
-        await lotte.get(path)
-    assert town.database.execute(fresh) == "0"
-    await lotte.get("/inbox")
-    assert town.database.execute(fresh) == "1"
-    age(61)
-    await lotte.get("/inbox/list", **{"HX-Request": "true"})
-    assert (lotte.status, lotte.headers["HX-Redirect"]) == (401, "/login")
-
-
-async def test_language_is_kept_in_the_browser(lotte: Employee) -> None:
-    await lotte.get("/inbox?filter=mine")
-    await lotte.submit("/language", {"language": "en"})
-    assert lotte.url.path == "/inbox" and "Waiting for an answer" in lotte.page
-    await lotte.post("/language", {"language": "nl", "to": "//evil.example"})
-    assert lotte.url.host == "127.0.0.1" and "Wacht op antwoord" in lotte.page
-
-
 async def test_words_of_citizens_and_colleagues_are_words_on_every_page(
     watch: Watch, fatima: Phone, murat: Employee
 ) -> None:
@@ -620,24 +594,3 @@ async def _sends_file(watch: Watch, phone: Phone, name: str) -> None:
     ) as answer:
         media = (await answer.json())["id"]
     await phone.writes(WORDS, kind="document", media=media, filename=name)
-
-
-async def test_session_that_somebody_laid_ready_is_nobodys(
-    town: Installation, session: aiohttp.ClientSession
-) -> None:
-    """Session fixation: the value that a browser brings along is never the one of its session."""
-    browser = Employee(session, town.desk)
-    laid = {"desk": "laid-ready", "desk-login": "laid-ready"}
-    browser.cookies[town.desk] = dict(laid)
-    await browser.log_in("l.hendriks")
-    kept = dict(browser.cookies[town.desk])
-    assert kept["desk"] != laid["desk"] and "desk-login" not in kept
-    thief = Employee(session, town.desk)
-    thief.cookies[town.desk] = dict(laid)
-    await thief.get("/inbox")
-    assert thief.url.path == "/identity/authorize"
-    await browser.log_in("l.hendriks")
-    assert browser.cookies[town.desk]["desk"] != kept["desk"]  # a new one at each login
-    thief.cookies[town.desk] = kept
-    await thief.get("/inbox")
-    assert thief.url.path == "/identity/authorize", "the one before has ended"
