@@ -276,7 +276,7 @@ async def test_browser_gets_a_page_for_what_is_not_there(
 async def test_access_lasts_as_long_as_its_token_while_the_provider_is_away(
     desk: Desk, minutes: int, status: int
 ) -> None:
-    """Whoever lost a right sees nothing for the rest of the day because nobody could be asked."""
+    """A right that was taken away does not live on because nobody can be asked."""
     cookie = await desk.log_in(LOTTE, timedelta(minutes=minutes))
     await desk.use(cookie)
     for path in ("/inbox", "/inbox/list"):
