@@ -66,9 +66,7 @@ async def test_gateway_answers_503_during_a_broker_alarm_and_goes_on_after_it(
     citizens = Citizens(session, town, run)
     await until(citizens.count, lambda n: n >= 200, 30)
 
-    alarmed = alarm(town.broker, kind)
-    await asyncio.to_thread(alarmed.__enter__)
-    try:
+    async with alarm(town.broker, kind):
         await until(lambda: watch.metric("gateway", "postkamer_broker_blocked"), bool, 5)
         during = len(citizens.answers)
         end = loop.time() + DURING_SECONDS
@@ -78,8 +76,6 @@ async def test_gateway_answers_503_during_a_broker_alarm_and_goes_on_after_it(
             assert await watch.metric("gateway", "postkamer_broker_blocked") == 1
             await asyncio.sleep(0.1)
         assert {status for status, _ in citizens.answers[during + CITIZENS :]} == {503}
-    finally:
-        await asyncio.to_thread(alarmed.__exit__, None, None, None)
     before = await citizens.count()
     await until(citizens.count, lambda n: n > before + 2 * CITIZENS, BACK_SECONDS)
     assert (await ready(session, town))[0] == 200

@@ -252,7 +252,7 @@ async def test_node_at_its_limit_closes_the_door_of_all_and_it_opens_again(
 ) -> None:
     run = Run(town, watch, session, f"alarm-{kind}", seconds=20.0)
     await run.begin()
-    with alarm(run.chance.choice(town.broker.nodes), kind):
+    async with alarm(run.chance.choice(town.broker.nodes), kind):
         await until(lambda: watch.metric("gateway", "postkamer_broker_blocked"), bool, 10)
     print(f"\nafter the alarm taken again after {await run.goes_on(GOES_ON_SECONDS):.1f} s")
     assert await run.verdict() == []
