@@ -104,6 +104,9 @@ archive_forks = _counter(
     "postkamer_archive_forks_total",
     "Times that the log was not what this process had written, or that a row was forged",
 )
+conversations_destroyed = _counter(
+    "postkamer_conversations_destroyed_total", "Conversations destroyed by approved lists"
+)
 archive_shut = _counter(
     "postkamer_archive_shut_total", "Entries that could not be opened: they or their keys changed"
 )

@@ -46,6 +46,9 @@ class Destruction(msgspec.Struct, frozen=True):
     tenant: str
     conversation: str
     entry: UUID | None
+    list: str = ""
+    """Destruction list that it was on, and who approved that."""
+    by: str = ""
 
 
 class RecordFields(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename="camel"):

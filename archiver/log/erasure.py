@@ -58,7 +58,8 @@ class Eraser:
             raise ValueError("which conversation?")
         async with self._erasing() as connection:
             await self._record(connection, [_destruction_record(tenant, conversation, ground)])
-            await _erase_all(connection, _OF_CONVERSATION, tenant, conversation)
+            await connection.execute(_NO_LIMIT)
+            await connection.execute(_FORGET, tenant, [conversation], timeout=STATEMENT_SECONDS)
 
     async def erase_municipality(self, tenant: str, ground: str) -> None:
         """Erase everything of a municipality."""
@@ -111,6 +112,11 @@ _NO_LIMIT = "set local statement_timeout = 0"
 """Takes back the limit of writing a record: each statement here has its own."""
 _COUNT_DESTRUCTION = "update archiver.head set destructions = destructions + 1"
 
+_FORGET = "select archiver.forget($1, $2)"
+"""Deletes a conversation from all tables: `0013_destruction.sql`. The content hash of a
+file would prove to anyone who has the file that it was sent. A subject access request keeps the
+hashes of its citizen until the last conversation it covers is erased."""
+
 _ENTRY = "select tenant, conversation from archiver.entry where id = $1"
 
 _COPIES = """
@@ -147,27 +153,6 @@ _ERASE_REMAINDERS = """
 update archiver.entry set salt = null where id = any($1::uuid[]) and kind = 'receipt'
 """
 
-# The content hash of a file would prove to anyone who has the file that it was sent. A subject
-# access request keeps the hashes of its citizen until the last conversation it covers is erased.
-_OF_CONVERSATION = (
-    "delete from archiver.conversation_key where tenant = $1 and conversation = $2",
-    "delete from archiver.subject where tenant = $1 and conversation = $2",
-    f"""
-    update archiver.media set {_ERASED_FILE}
-    where tenant = $1 and conversation = $2
-    """,
-    "delete from archiver.searchable where tenant = $1 and conversation = $2",
-    """
-    update archiver.request r set hashes = '{}'
-    where r.tenant = $1 and $2 = any(r.conversations) and not exists (
-        select from archiver.conversation_key k
-        where k.tenant = r.tenant and k.conversation = any(r.conversations))
-    """,
-    """
-    select distinct receipt from archiver.entry
-    where tenant = $1 and conversation = $2 and receipt is not null
-    """,
-)
 _OF_MUNICIPALITY = (
     "delete from archiver.conversation_key where tenant = $1",
     "delete from archiver.municipality_key where tenant = $1",

@@ -1,0 +1,1 @@
+"""Retention of conversations: terms of the selection list, and holds."""
