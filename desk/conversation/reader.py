@@ -13,8 +13,8 @@ from desk.postkamer.client import Refused, Unanswered
 from desk.postkamer.record import Dossier, Message
 
 T = TypeVar("T")
-PAUSES_SECONDS = 0.05, 0.1, 0.2, 0.4, 0.8, 1.6
-"""Pauses between looks at a record that is behind, some three seconds together: mostly it is behind
+PAUSES_SECONDS = 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2
+"""Pauses between looks at a record that is behind, some six seconds together: mostly it is behind
 by less than half a second."""
 RECORD_LAG = timedelta(minutes=5)
 """Age of an event after which the record has it: it alarms when it is that far behind."""

@@ -102,7 +102,7 @@ async def test_friday_question_is_answered_on_monday_once_the_citizen_writes(
     press = {"kind": "button", "row": "ja", "about": ask}
     # After a leap the gateway may answer 503 for a moment, as its connections are of before; Meta
     # repeats.
-    await until(lambda: phone.is_taken("Ja, stuur maar", **press), bool, SECONDS)
+    assert await phone.is_taken("Ja, stuur maar", wait=SECONDS, **press)
     got = await until(phone.got, lambda got: len(got) == 3, SECONDS)
     assert got == ["schrijf_terug", *TEXTS]
     for id in (first, second):

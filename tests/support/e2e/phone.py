@@ -21,7 +21,8 @@ class Phone:
         assert await self.is_taken(words, **more), "the gateway did not take it"
 
     async def is_taken(self, words: str, **more: Any) -> bool:
-        """Write as the citizen, and return if the gateway took it."""
+        """Write as the citizen, and return if the gateway took it; with `wait` in so many seconds,
+        within which Meta repeats it."""
         said = {"from": self.number, "number": NUMBER, "text": words} | more
         url = f"{self.watch.town.sandbox}/phone/messages"
         async with self.session.post(url, json=said) as answer:
@@ -46,7 +47,7 @@ class Phone:
         """Write as the citizen, and return the message as the CRM gets it. For a second after a
         leap of days the gateway has no key of the day; it answers 503, and Meta repeats."""
         if after_leap:
-            await until(lambda: self.is_taken(words), bool, SECONDS)
+            assert await self.is_taken(words, wait=SECONDS)
         else:
             await self.writes(words)
         (event,) = await until(lambda: self.watch.events(words), bool, SECONDS)
