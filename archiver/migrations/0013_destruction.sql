@@ -56,19 +56,23 @@ create table archiver.hold (
     words bigint[] not null default '{}',
     since timestamptz,
     until timestamptz,
+    -- Names of the person, or words, from which these were made; null once it is lifted.
+    salt bytea,
+    sealed bytea,
     -- When somebody must look if it is still needed. It holds on after that, until it is lifted.
     review_on date not null,
     placed_by text not null check (placed_by <> ''),
     placed_at timestamptz not null default now(),
     lifted_by text,
     lifted_at timestamptz,
-    check ((lifted_by is null) = (lifted_at is null)),
-    check ((kind = 'conversation') = (conversation <> '')),
-    check ((kind = 'person') = (hashes <> '{}')),
-    check (kind = 'selection'
-        or (departments = '{}' and words = '{}' and since is null and until is null)),
-    check (kind <> 'selection'
-        or departments <> '{}' or words <> '{}' or since is not null or until is not null)
+    constraint lifted_by_somebody check ((lifted_by is null) = (lifted_at is null)),
+    constraint of_one_conversation check ((kind = 'conversation') = (conversation <> '')),
+    -- A hold that is lifted says no more who it was about.
+    constraint of_one_person
+        check ((kind = 'person' and lifted_at is null) = (hashes <> '{}')),
+    constraint of_a_selection check ((kind = 'selection') = (departments <> '{}' or words <> '{}'
+        or since is not null or until is not null) or lifted_at is not null),
+    check (lifted_at is null or sealed is null and salt is null)
 );
 create index hold_standing on archiver.hold (tenant) where lifted_at is null;
 
@@ -78,27 +82,37 @@ create function archiver.same_person(one text, other text) returns boolean
     set search_path = pg_catalog
     as $$ select lower(btrim(one)) = lower(btrim(other)) $$;
 
--- Those of these conversations that a hold covers.
-create function archiver.held_of(of_tenant text, wanted text[]) returns setof text
+-- Those of these conversations that one hold covers.
+create function archiver.covered_by(one text, wanted text[]) returns setof text
     language sql stable
     set search_path = pg_catalog
     as $$
     select h.conversation from archiver.hold h
-    where h.tenant = of_tenant and h.lifted_at is null and h.conversation = any(wanted)
+    where h.id = one and h.lifted_at is null and h.kind = 'conversation'
+        and h.conversation = any(wanted)
     union
     select s.conversation from archiver.hold h
     join archiver.subject s on s.tenant = h.tenant and s.hash = any(h.hashes)
-    where h.tenant = of_tenant and h.lifted_at is null and h.kind = 'person'
-        and s.conversation = any(wanted)
+    where h.id = one and h.lifted_at is null and h.kind = 'person' and s.conversation = any(wanted)
     union
     select e.conversation from archiver.hold h
     join archiver.entry e on e.tenant = h.tenant
         and (h.departments = '{}' or e.department = any(h.departments))
         and (h.since is null or e.at >= h.since) and (h.until is null or e.at < h.until)
-    where h.tenant = of_tenant and h.lifted_at is null and h.kind = 'selection'
+    where h.id = one and h.lifted_at is null and h.kind = 'selection'
         and e.conversation = any(wanted) and e.conversation <> ''
         and (h.words = '{}' or exists (select from archiver.searchable w
             where w.id = e.id and w.words @> h.words))
+    $$;
+
+-- Those of these conversations that any hold covers.
+create function archiver.held_of(of_tenant text, wanted text[]) returns setof text
+    language sql stable
+    set search_path = pg_catalog
+    as $$
+    select distinct c.id from archiver.hold h
+    cross join lateral archiver.covered_by(h.id, wanted) as c (id)
+    where h.tenant = of_tenant and h.lifted_at is null
     $$;
 
 -- Lists of what is destroyed.
@@ -269,6 +283,13 @@ create function archiver.keep_hold() returns trigger
         end if;
         if old.lifted_at is not null then
             raise check_violation using message = 'this hold was lifted';
+        end if;
+        if (old.id, old.tenant, old.ground, old.kind, old.conversation, old.departments, old.since,
+                old.until, old.placed_by, old.placed_at)
+            is distinct from (new.id, new.tenant, new.ground, new.kind, new.conversation,
+                new.departments, new.since, new.until, new.placed_by, new.placed_at)
+        then
+            raise check_violation using message = 'what a hold covers is not changed';
         end if;
         return new;
     end $$;
@@ -503,6 +524,7 @@ grant execute on function
 grant select, insert, update on archiver.dossier, archiver.dossier_progress to postkamer_archiver;
 grant delete on archiver.dossier to postkamer_archiver;
 grant select, insert on archiver.hold, archiver.declaration to postkamer_archiver;
-grant update (lifted_by, lifted_at, review_on) on archiver.hold to postkamer_archiver;
+grant update (lifted_by, lifted_at, review_on, hashes, words, salt, sealed) on archiver.hold
+    to postkamer_archiver;
 grant select on archiver.destruction_list, archiver.destruction_item to postkamer_archiver;
 grant usage on sequence archiver.hold_number, archiver.list_number to postkamer_archiver;

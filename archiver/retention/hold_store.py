@@ -1,0 +1,193 @@
+"""Holds in PostgreSQL. Each step is also recorded in the archive, in the same transaction.
+
+The row comes before its record: a destruction takes the same locks in that order.
+"""
+
+import os
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+from archiver.encryption.key_store import KeyStore
+from archiver.encryption.sealing import SALT_BYTES, seal, unseal
+from archiver.index.blind_index import person_hash, searchable_words, word_token
+from archiver.index.record_fields import Identity, normalise
+from archiver.log.writer import writer_in_transaction
+from archiver.retention.hold import Hold, HoldEvent, NewHold, Secret, order_faults, review_faults
+from archiver.subject_access.requests.deadlines import day_of
+from archiver.subject_access.requests.fault import OrderFault, OrderRefused
+from services import clock
+from services.contract import Identified, Record
+from services.postgres.database import Connection
+
+KIND = "hold"
+"""Kind of the records of steps."""
+MAX_LISTED = 1_000
+"""Most holds in one answer. A municipality has some dozens."""
+LIFTED = "lifted"
+"""Code of the refusal to change a hold that was lifted."""
+_FIELDS = tuple(field for field in Hold.__struct_fields__)
+
+
+class HoldStore:
+    """Reads and writes holds on the connection of one transaction. `identified` is the source of
+    the names that it is given."""
+
+    def __init__(
+        self, connection: Connection, keys: KeyStore, identified: Identified = "stated"
+    ) -> None:
+        self._connection, self._keys, self._identified = connection, keys, identified
+        self._writer = writer_in_transaction(connection, keys)
+
+    async def place(
+        self, order: NewHold, identities: Sequence[Identity], by: str, now: datetime
+    ) -> Hold:
+        """Place a hold. `identities` are all that are linked to those of the order. Raises
+        OrderRefused."""
+        _refuse(list(order_faults(order, day_of(now))))
+        number = await self._connection.fetchval("select nextval('archiver.hold_number')")
+        id = f"BW-{now.year}-{number:04}"
+        secret = Secret(tuple(identities), order.selection.words)
+        salt, sealed = await self._seal(order.tenant, id, secret)
+        hashes, words = await self._hashes(order.tenant, secret)
+        selection = order.selection
+        await self._connection.execute(
+            _PLACE,
+            id,
+            order.tenant,
+            order.ground,
+            order.kind,
+            order.conversation,
+            hashes,
+            list(selection.departments),
+            words,
+            selection.since,
+            selection.until,
+            salt,
+            sealed,
+            order.review_on,
+            by,
+            now,
+        )
+        return await self._stepped(id, "placed", by, order.text, now)
+
+    async def review(self, found: Hold, day: date, by: str, text: str, now: datetime) -> Hold:
+        """Note that somebody looked: the hold is still needed, until another look on a day. Raises
+        OrderRefused."""
+        _require_standing(found)
+        _refuse(list(review_faults(day, day_of(now))))
+        await self._connection.execute(_REVIEW, found.id, day)
+        return await self._stepped(found.id, "reviewed", by, text, now)
+
+    async def lift(self, found: Hold, by: str, text: str, now: datetime) -> Hold:
+        """Lift a hold, of which nothing says any more who it was about. Raises OrderRefused."""
+        _require_standing(found)
+        await self._connection.execute(_LIFT, found.id, by, now)
+        return await self._stepped(found.id, "lifted", by, text, now)
+
+    async def lock(self, id: str) -> Hold | None:
+        """Read a hold, which nobody else changes until the transaction ends."""
+        row = await self._connection.fetchrow(f"{_HOLDS} where id = $1 for update", id)
+        return read_hold(row) if row else None
+
+    async def holds(self, tenant: str, *, only_standing: bool) -> list[Hold]:
+        """Return the holds of a municipality, the earliest due for review first; '' for all."""
+        rows = await self._connection.fetch(_ALL, tenant, only_standing, MAX_LISTED)
+        return [read_hold(row) for row in rows]
+
+    async def covered(self, found: Hold) -> int:
+        """Return how many conversations that have a term a hold covers now."""
+        return int(await self._connection.fetchval(_COVERED, found.tenant, found.id))
+
+    async def secret(self, found: Hold) -> Secret:
+        """Return what a hold that stands was made from; nothing for one that was lifted."""
+        row = await self._connection.fetchrow(_SECRET, found.id)
+        if row is None or row["sealed"] is None:
+            return Secret()
+        key = await self._key(found.tenant)
+        plain = unseal(key, row["salt"], row["sealed"], found.id.encode())
+        return msgspec.msgpack.decode(plain, type=Secret)
+
+    async def _stepped(self, id: str, event: str, by: str, text: str, now: datetime) -> Hold:
+        """Record a step, and return the hold as it is now."""
+        found = await self.lock(id)
+        assert found is not None
+        step = HoldEvent(
+            hold=id,
+            event=event,
+            by=by,
+            identified=self._identified,
+            ground=found.ground,
+            kind=found.kind,
+            conversation=found.conversation,
+            departments=found.departments,
+            since=found.since,
+            until=found.until,
+            review_on=found.review_on,
+            text=text,
+        )
+        data = msgspec.json.encode(step)
+        record = Record(id=clock.new_id(now), kind=KIND, at=now, data=data, tenant=found.tenant)
+        await self._writer.add([record])
+        return found
+
+    async def _seal(self, tenant: str, id: str, secret: Secret) -> tuple[bytes, bytes]:
+        key, salt = await self._key(tenant), os.urandom(SALT_BYTES)
+        return salt, seal(key, salt, msgspec.msgpack.encode(secret), id.encode())
+
+    async def _key(self, tenant: str) -> bytes:
+        """Return the key of what a municipality has outside its conversations."""
+        place = tenant, ""
+        return (await self._keys.ensure_conversation_keys([place]))[place]
+
+    async def _hashes(self, tenant: str, secret: Secret) -> tuple[list[bytes], list[int]]:
+        key = await self._keys.hash_key(tenant)
+        return hashes_of(secret, key)
+
+
+def hashes_of(secret: Secret, key: bytes) -> tuple[list[bytes], list[int]]:
+    """Return the hashes of the persons, and the tokens of the words, under a municipality's hash
+    key. Pure."""
+    people = {person_hash(key, each.kind, normalise(each)) for each in secret.identities}
+    words = {word_token(key, word) for word in searchable_words(secret.words)}
+    return sorted(people), sorted(words)
+
+
+def read_hold(row: Any) -> Hold:
+    fields = {name: row[name] for name in _FIELDS}
+    return Hold(**fields | {"departments": tuple(row["departments"])})
+
+
+def _require_standing(found: Hold) -> None:
+    if found.lifted_at:
+        raise OrderRefused([OrderFault("", f"{found.id} was lifted already")], LIFTED)
+
+
+def _refuse(faults: list[OrderFault]) -> None:
+    if faults:
+        raise OrderRefused(faults)
+
+
+_HOLDS = f"select {', '.join(_FIELDS)} from archiver.hold"
+_ALL = f"""{_HOLDS}
+where ($1 = '' or tenant = $1) and (not $2 or lifted_at is null)
+order by lifted_at is not null, review_on, id limit $3
+"""
+_PLACE = """
+insert into archiver.hold (id, tenant, ground, kind, conversation, hashes, departments, words,
+    since, until, salt, sealed, review_on, placed_by, placed_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+"""
+_REVIEW = "update archiver.hold set review_on = $2 where id = $1"
+_LIFT = """
+update archiver.hold set lifted_by = $2, lifted_at = $3, hashes = '{}', words = '{}', salt = null,
+    sealed = null
+where id = $1
+"""
+_COVERED = """
+select count(*) from archiver.covered_by($2, array(
+    select conversation from archiver.dossier where tenant = $1))
+"""
+_SECRET = "select salt, sealed from archiver.hold where id = $1"
