@@ -6,7 +6,7 @@ from typing import Any
 from archiver.api import examples
 from archiver.api.access_log import INVALID_HEADERS, NOT_RECORDED
 from archiver.api.responses import Conversation, Message, Messages, Page
-from archiver.api.routes import LARGEST_PAGE, PAGE
+from archiver.api.routes import LARGEST_PAGE, MAX_SEQUENCE, ORDERS, PAGE
 from archiver.api.viewer import (
     EMPLOYEE,
     EMPLOYEE_MISSING,
@@ -49,11 +49,19 @@ MESSAGE_ID: Json = {
     "schema": {"type": "string", "format": "uuid"},
     "example": examples.MESSAGE_ID,
 }
+ORDER: Json = {
+    "name": "order",
+    "in": "query",
+    "description": "First message of the first page: `newest` reads the conversation backwards.",
+    "schema": {"type": "string", "enum": list(ORDERS), "default": ORDERS[0]},
+}
 AFTER: Json = {
     "name": "after",
     "in": "query",
-    "description": "`next` of the previous page.",
-    "schema": {"type": "integer", "minimum": 0, "maximum": 2**63 - 1, "default": 0},
+    "description": "`next` of the previous page, which must have the same order. Left out for the"
+    " first page. It is a sequence number: the page begins after it, and in the order `newest`"
+    " before it.",
+    "schema": {"type": "integer", "minimum": 0, "maximum": MAX_SEQUENCE},
 }
 LIMIT: Json = {
     "name": "limit",
@@ -162,7 +170,7 @@ FILE_DAMAGED = ProblemExample(
 )
 INVALID_QUERY = ProblemExample(
     "the query is not what it should be",
-    "`after` or `limit` is invalid; `errors` lists every fault.",
+    "`order`, `after` or `limit` is invalid; `errors` lists every fault.",
     {
         "errors": [
             {
@@ -195,9 +203,11 @@ READ_MESSAGES = Operation(
     id="readMessages",
     tag="conversations",
     summary="Read the messages of a conversation",
-    description="The oldest messages come first, a page at a time.",
+    description="A page at a time, the oldest messages first unless `order` is `newest`. A message"
+    " that was destroyed leaves its place on a page empty: only `next` says which page is the"
+    " last.",
     roles=["read"],
-    parameters=[CONVERSATION_ID, AFTER, LIMIT, *VIEWER_HEADERS],
+    parameters=[CONVERSATION_ID, ORDER, AFTER, LIMIT, *VIEWER_HEADERS],
     answers={
         200: Answer(description="A page of messages.", model=Messages, example=examples.MESSAGES)
     },

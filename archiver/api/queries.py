@@ -1,7 +1,7 @@
 """Queries of the archiver's API: decrypted records, limited to the rights of the caller."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from archiver.encryption.decrypt_rows import JOIN_KEYS, RECORDS, SELECT_COLUMNS, decrypt_rows
@@ -13,6 +13,26 @@ from services.tasks import with_timeout
 Row = dict[str, Any]
 NOTES = 200
 """Notes of a conversation in one answer. The record keeps the others, but few readers need more."""
+
+
+Order = Literal["oldest", "newest"]
+
+
+class PageRequest(NamedTuple):
+    """Page of messages that a caller asks for."""
+
+    order: Order
+    after: int
+    """Sequence number of the last message before the page, in this order."""
+    limit: int
+
+
+class MessagePage(NamedTuple):
+    """Messages in their order, and `after` of the next page; None on the last page. Destroyed
+    messages have a place on a page, so it may show fewer than were asked for."""
+
+    rows: list[Row]
+    next: int | None
 
 
 class RecordReader:
@@ -36,11 +56,15 @@ class RecordReader:
         return notes[::-1]
 
     async def load_messages(
-        self, conversation: str, rights: Rights, *, after: int, limit: int
-    ) -> list[dict[str, Any]]:
-        """Return messages of a conversation with a sequence above `after`, oldest first."""
-        rows = await self._fetch(_MESSAGES, conversation, *_scope(rights), after, limit)
-        return [row for row in _shown(rows, rights) if row["conversation"] == conversation]
+        self, conversation: str, rights: Rights, page: PageRequest
+    ) -> MessagePage:
+        """Return a page of the messages of a conversation."""
+        order, after, limit = page
+        arguments = conversation, *_scope(rights), after, limit + 1
+        found = await with_timeout(ANSWER_SECONDS, self._pool.fetch(_MESSAGES[order], *arguments))
+        rows = _shown(decrypt_rows(found[:limit], self._keys), rights)
+        own = [row for row in rows if row["conversation"] == conversation]
+        return MessagePage(own, found[limit - 1]["sequence"] if len(found) > limit else None)
 
     async def load_message(self, id: UUID, rights: Rights) -> list[dict[str, Any]]:
         rows = await self._fetch(_MESSAGE, id, *_scope(rights))
@@ -95,10 +119,13 @@ where e.conversation = $1 and e.kind = 'note' and {_SHOWN}
 order by e.sequence desc, e.id desc limit $4
 """
 
-_MESSAGES = f"""{RECORDS}
-where e.conversation = $1 and e.kind = 'message' and {_SHOWN} and e.sequence > $4
-order by e.sequence, e.id limit $5
-"""
+_OF_CONVERSATION = f"{RECORDS} where e.conversation = $1 and e.kind = 'message' and {_SHOWN}"
+
+_MESSAGES: dict[Order, str] = {
+    "oldest": f"{_OF_CONVERSATION} and e.sequence > $4 order by e.sequence, e.id limit $5",
+    "newest": f"""{_OF_CONVERSATION} and e.sequence < $4
+order by e.sequence desc, e.id desc limit $5""",
+}
 
 _MESSAGE = f"{RECORDS} where e.message = $1 and e.kind = 'message' and {_SHOWN}"
 

@@ -175,7 +175,7 @@ class Message(Shown):
 
 
 class Messages(Shown):
-    """Messages of a conversation, oldest first."""
+    """Messages of a conversation, in the order of the request."""
 
     messages: tuple[Message, ...]
     next: int | None

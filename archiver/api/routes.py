@@ -1,16 +1,18 @@
 """Routes that read conversations and messages, for callers with a token."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any, get_args
 from uuid import UUID
 
 import msgspec
 from aiohttp import web
+from multidict import MultiMapping
 
 from archiver.api import presenter
 from archiver.api.access_log import AccessLog
-from archiver.api.queries import RecordReader
+from archiver.api.queries import Order, PageRequest, RecordReader
 from services import clock
 from services.http.bearer_auth import require_token
 from services.http.problems import json_response, problem_response, service_unavailable
@@ -31,7 +33,11 @@ class IntegerParameter(msgspec.Struct, frozen=True):
     most: int
 
 
-AFTER = IntegerParameter("after", default=0, least=0, most=2**63 - 1)
+MAX_SEQUENCE = 2**63 - 1
+AFTER = IntegerParameter("after", default=0, least=0, most=MAX_SEQUENCE)
+AFTER_NEWEST = IntegerParameter("after", default=MAX_SEQUENCE, least=0, most=MAX_SEQUENCE)
+"""In the order `newest` a page goes down from its `after`."""
+ORDERS: tuple[Order, ...] = get_args(Order)
 LIMIT = IntegerParameter("limit", default=PAGE, least=1, most=LARGEST_PAGE)
 TRANSIT_TIME = timedelta(seconds=5)
 """Time by which the record may follow the event that told a department of a message; it also covers
@@ -92,26 +98,23 @@ class RecordRoutes:
         return json_response(presenter.conversation_json(id, rows, notes, may_know))
 
     async def get_messages(self, request: web.Request, rights: Rights) -> web.Response:
-        """Answer GET /v1/conversations/{id}/messages?after=&limit= with a page, oldest first;
-        `next` is null on the last page."""
+        """Answer GET /v1/conversations/{id}/messages?order=&after=&limit= with a page; `next` is
+        null on the last page."""
         id = request.match_info["id"]
-        after, limit = (
-            parse_integer(request.query.getall(parameter.name, []), parameter)
-            for parameter in (AFTER, LIMIT)
-        )
-        if after is None or limit is None:
-            return _invalid_query({AFTER: after, LIMIT: limit})
+        asked = parse_page(request.query)
+        if not isinstance(asked, PageRequest):
+            detail = "the query is not what it should be"
+            return problem_response(400, "Bad Request", detail, errors=asked)
         if not CONVERSATION.fullmatch(id):
             return problem_response(404, "Not Found", "there is no such conversation")
-        rows = await self._store.load_messages(id, rights, after=after, limit=limit + 1)
+        rows, next = await self._store.load_messages(id, rights, asked)
         if not rows and not await self._store.load_conversation(id, rights):
             return problem_response(404, "Not Found", "there is no such conversation")
-        page, has_more = rows[:limit], len(rows) > limit
-        outcomes = await self._store.load_outcomes([row["message"] for row in page], rights)
-        body = {"messages": presenter.messages_json(page, outcomes)}
+        outcomes = await self._store.load_outcomes([row["message"] for row in rows], rights)
+        body = {"messages": presenter.messages_json(rows, outcomes), "next": next}
         beside = presenter.content_rows(outcomes)
-        await self._views.record_shown(request, "messages", page, beside=beside)
-        return json_response(body | {"next": page[-1]["sequence"] if has_more else None})
+        await self._views.record_shown(request, "messages", rows, beside=beside)
+        return json_response(body)
 
     async def get_message(self, request: web.Request, rights: Rights) -> web.Response:
         """Answer GET /v1/messages/{id}."""
@@ -148,15 +151,28 @@ def parse_integer(texts: Sequence[str], parameter: IntegerParameter) -> int | No
     return number if parameter.least <= number <= parameter.most else None
 
 
-def _invalid_query(numbers: Mapping[IntegerParameter, int | None]) -> web.Response:
-    """Answer 400 with an error for each number that is invalid."""
-    errors = [
-        {
-            "pointer": "",
-            "detail": f"must be a whole number from {parameter.least} to {parameter.most}",
-            "parameter": parameter.name,
-        }
-        for parameter, number in numbers.items()
-        if number is None
-    ]
-    return problem_response(400, "Bad Request", "the query is not what it should be", errors=errors)
+def parse_page(query: MultiMapping[str]) -> PageRequest | list[Any]:
+    """Return the page that a query asks for, or an error for each parameter that is invalid.
+    Pure."""
+    orders = query.getall("order", [ORDERS[0]])
+    order = next((each for each in ORDERS if [each] == orders), None)
+    parameters = AFTER_NEWEST if order == "newest" else AFTER, LIMIT
+    after, limit = (
+        parse_integer(query.getall(parameter.name, []), parameter) for parameter in parameters
+    )
+    if order is None or after is None or limit is None:
+        numbers = dict(zip(parameters, (after, limit), strict=True))
+        return list(_query_errors(order, numbers))
+    return PageRequest(order, after, limit)
+
+
+def _query_errors(
+    order: Order | None, numbers: Mapping[IntegerParameter, int | None]
+) -> Iterator[dict[str, str]]:
+    if order is None:
+        detail = f"must be {' or '.join(ORDERS)}"
+        yield {"pointer": "", "detail": detail, "parameter": "order"}
+    for parameter, number in numbers.items():
+        if number is None:
+            detail = f"must be a whole number from {parameter.least} to {parameter.most}"
+            yield {"pointer": "", "detail": detail, "parameter": parameter.name}

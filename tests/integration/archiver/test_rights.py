@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from archiver.api.queries import NOTES
+from archiver.log.erasure import Eraser
 from services import clock
 from services.contract import Record
 from services.http.rights import Rights
@@ -19,7 +20,7 @@ from services.ids import created_at, uuid7
 from services.postgres.database import Pool
 from tests.support.archiver.api import ArchiveApi, archive_api
 from tests.support.archiver.records import id_of, message, note, record
-from tests.support.decrypted_record import writer_of
+from tests.support.decrypted_record import keys_of, writer_of
 from tests.support.integration.statements import statements_of
 
 NOW = clock.now()
@@ -110,12 +111,14 @@ async def pool(pool: Pool) -> Pool:
     return pool
 
 
-async def _pages(api: ArchiveApi, conversation: str, limit: int) -> tuple[list[str], str]:
+async def _pages(
+    api: ArchiveApi, conversation: str, limit: int, order: str = "oldest"
+) -> tuple[list[str], str]:
     """Ids of the messages, a page at a time, and all that was shown with them."""
     ids: list[str] = []
-    shown, after = "", 0
+    shown, place = "", ""
     while True:
-        query = f"conversations/{conversation}/messages?after={after}&limit={limit}"
+        query = f"conversations/{conversation}/messages?order={order}&limit={limit}{place}"
         status, page = await api.get(query)
         if status == 404:
             return [], str(page)
@@ -124,7 +127,7 @@ async def _pages(api: ArchiveApi, conversation: str, limit: int) -> tuple[list[s
         assert len(page["messages"]) == limit or page["next"] is None
         if page["next"] is None:
             return ids, shown
-        after = page["next"]
+        place = f"&after={page['next']}"
 
 
 async def _check_conversation(api: ArchiveApi, conversation: str, parts: list[Part]) -> None:
@@ -165,11 +168,36 @@ async def test_token_reads_everything_of_its_departments_and_nothing_else(pool: 
                 for limit in (1, 3, 1000):
                     ids, shown = await _pages(api, conversation, limit)
                     assert ids == [str(id) for part in visible for id in part.messages], rights
-                    assert not any(mark in shown for mark in hidden)
+                    backwards, shown_too = await _pages(api, conversation, limit, "newest")
+                    assert backwards == ids[::-1], "the same messages"
+                    assert not any(mark in shown + shown_too for mark in hidden)
             for part in PARTS:
                 department = part.department if part.is_for(rights) else None
                 for id in part.messages:
                     await _check_message(api, id, department)
+
+
+@pytest.mark.parametrize("order", ["oldest", "newest"])
+@pytest.mark.parametrize("gone", range(4))
+async def test_destroyed_message_ends_no_reading_of_the_others(
+    pool: Pool, order: str, gone: int
+) -> None:
+    """It leaves its place on a page empty, and the pages after it are read all the same."""
+    parts = [part for part in PARTS if part.conversation == id_of("once", NUMBERS["almelo"])]
+    messages = [each for part in parts for each in part.records if each.kind == "message"]
+    assert await Eraser(pool, await keys_of(pool)).erase_entry(messages[gone].id, "test")
+    left = [str(each.message) for each in messages if each is not messages[gone]]
+    async with archive_api(pool) as api:
+        for limit in (1, 2, 1000):
+            ids, place, count = [], "", 0
+            while place is not None:
+                query = f"conversations/{messages[0].conversation}/messages"
+                _, page = await api.get(f"{query}?order={order}&limit={limit}{place}")
+                ids += [each["id"] for each in page["messages"]]
+                place = page["next"] and f"&after={page['next']}"
+                count += 1
+            assert ids == (left if order == "oldest" else left[::-1])
+            assert count == {1: 4, 2: 2, 1000: 1}[limit]
 
 
 async def test_hidden_part_costs_what_an_absent_one_costs(pool: Pool) -> None:
@@ -214,6 +242,12 @@ PAGES = {
     "limit=": ["limit"],
     "limit=1&limit=2": ["limit"],
     "after=x&limit=y": ["after", "limit"],
+    "order=backwards": ["order"],
+    "order=newest&order=oldest": ["order"],
+    "order=&after=x&limit=y": ["order", "after", "limit"],
+    "order=newest&after=-1": ["after"],
+    "order=newest&after=0": [],
+    "order=newest&after=9223372036854775807&limit=1000": [],
     "after=9223372036854775807&limit=1000": [],
     "after=0&limit=1": [],
     "": [],

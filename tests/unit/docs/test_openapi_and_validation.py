@@ -11,11 +11,21 @@ from typing import Any
 import emoji
 import jsonschema_rs
 import pytest
+from multidict import MultiDict
 from pydantic import TypeAdapter
 
 import gateway.api_docs.document
 from archiver import openapi
-from archiver.api.routes import AFTER, LIMIT, IntegerParameter, parse_integer
+from archiver.api.queries import PageRequest
+from archiver.api.routes import (
+    AFTER,
+    AFTER_NEWEST,
+    LIMIT,
+    MAX_SEQUENCE,
+    IntegerParameter,
+    parse_integer,
+    parse_page,
+)
 from archiver.api.viewer import find_faults
 from archiver.openapi import SEARCH_MESSAGES, VIEWER_HEADERS
 from gateway.api_docs.operations import CHANGES, CONSENTS, NUMBERS, SEND
@@ -162,7 +172,8 @@ def test_every_character_of_a_viewer_header_is_accepted_exactly_if_its_schema_al
 
 @pytest.mark.parametrize("text", ["0", "1", "1000", "1001", "-1", "9223372036854775807", "9" * 19])
 @pytest.mark.parametrize(
-    ("described", "parameter"), [(openapi.AFTER, AFTER), (openapi.LIMIT, LIMIT)]
+    ("described", "parameter"),
+    [(openapi.AFTER, AFTER), (openapi.AFTER, AFTER_NEWEST), (openapi.LIMIT, LIMIT)],
 )
 def test_number_in_a_query_is_accepted_exactly_if_its_schema_allows_it(
     described: Json, parameter: IntegerParameter, text: str
@@ -170,7 +181,20 @@ def test_number_in_a_query_is_accepted_exactly_if_its_schema_allows_it(
     assert (parse_integer([text], parameter) is not None) == allows(
         "archiver", described["schema"], int(text)
     )
-    assert parse_integer([], parameter) == described["schema"]["default"]
+
+
+def test_page_that_a_query_leaves_out_is_the_described_one() -> None:
+    """A default of `after` would be wrong in one of the orders, and clients may send a default."""
+    assert "default" not in openapi.AFTER["schema"]
+    order, limit = (each["schema"]["default"] for each in (openapi.ORDER, openapi.LIMIT))
+    assert parse_page(MultiDict()) == PageRequest(order, 0, limit)
+    assert parse_page(MultiDict(order="newest")) == PageRequest("newest", MAX_SEQUENCE, limit)
+
+
+@pytest.mark.parametrize("order", ["oldest", "newest", "", "Newest", "newest "])
+def test_order_is_accepted_exactly_if_its_schema_allows_it(order: str) -> None:
+    page = parse_page(MultiDict(order=order))
+    assert isinstance(page, PageRequest) == allows("archiver", openapi.ORDER["schema"], order)
 
 
 @pytest.mark.parametrize("texts", [["+5"], ["5.0"], ["x"], [""], ["1", "2"], ["٣"]])
