@@ -3,46 +3,40 @@ no other site changes anything, and no answer can be made a script, a frame or a
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import aiohttp
-import msgspec
 import pytest
-from aiohttp import web
 
 from desk.access import Access, Department, Tenant
-from desk.events.event import Event, EventData
 from desk.inbox.filters import FILTERS
 from desk.inbox.store import ConversationStore
-from desk.login.id_token import Identity
-from desk.login.provider import Tokens
-from desk.login.sessions import SessionStore
-from desk.service import build
 from desk.web.security import form_token
 from desk.web.stream import PAGES_OF_SESSION
-from services import clock
-from services import event_types as types
-from services.config.settings import DeskSettings, load
-from services.http.server import serve
-from services.postgres.channel import listen
-from services.postgres.database import SESSION_SETTINGS, Pool
-from services.tasks import background_task
+from services.postgres.database import Pool
+from tests.support.desk.served import (
+    ALMELO,
+    CLOSED,
+    ID,
+    LOTTE,
+    NAME,
+    PLACE,
+    ROLES,
+    WORDS,
+    Desk,
+    received,
+    served_desk,
+)
 
-SOURCE = "urn:nld:gemeente-almelo.systeem:postkamer"
-ALMELO, HENGELO = Tenant("almelo", "Almelo", SOURCE), Tenant("hengelo", "Hengelo", "urn:hengelo")
-ROLES = frozenset({"send", "read", "kcc", "rules", "records", "archivist", "privacy", "care"})
-LOTTE = Access(ALMELO, "l.hendriks", ROLES, (Department("burgerzaken", "Burgerzaken"),))
+HENGELO = Tenant("hengelo", "Hengelo", "urn:hengelo")
 HANNA = Access(ALMELO, "h.vos", ROLES, (Department("zorg", "Zorg", True),))
 NEIGHBOUR = Access(HENGELO, "b.smit", ROLES, (Department("burgerzaken", "Burgerzaken"),))
 COLLEAGUE = Access(HENGELO, "a.kok", ROLES, (), all_departments=True)
 OTHERS = {"other department": HANNA, "other municipality": NEIGHBOUR, "all there": COLLEAGUE}
 
-ID = "106540352242922-" + "a" * 26
-NAME, WORDS = "Fatima Yilmaz", "Mijn paspoort is kwijt"
 OPEN = {
     "GET /",
     "GET /assets/{name}",
@@ -56,104 +50,16 @@ OPEN = {
 """Routes for which nobody need be logged in. Each of them has its own proof, or shows nothing."""
 NO_PAGE = {"POST /events", "POST /login/ended"}
 """Routes that servers call, which send no form of ours."""
-PLACE = re.compile(r"\{[^}]+\}")
 UPLOAD = "POST /conversations/{id}/file"
 """The form of an upload comes with its file, and is judged with it."""
 LIST = b"event: list\ndata: 1\n\n"
-CLOSED = "http://127.0.0.1:9"
-"""Nothing answers there: a route that asks the record, the gateway or the provider says so."""
-
-
-class Desk:
-    """The desk as it is served, and its sessions."""
-
-    def __init__(self, url: str, app: web.Application, pool: Pool, http: Any) -> None:
-        self.url, self.app, self.http = url, app, http
-        self._sessions = SessionStore(pool)
-
-    async def log_in(self, access: Access, ago: timedelta = timedelta()) -> str:
-        """Begin a session, so long ago, with a token of an hour; return its cookie."""
-        cookie, who = f"{access.person}-{uuid4().hex}", Identity(access.person, "")
-        tokens, at = Tokens("access", "refresh", "id", 3600.0), clock.now() - ago
-        await self._sessions.begin(cookie, CLOSED, who, access, tokens, at)
-        return cookie
-
-    async def use(self, cookie: str) -> None:
-        """Note that the session of a cookie is in use now."""
-        session = await self._sessions.find(cookie, clock.now() - timedelta(minutes=30))
-        assert session
-        await self._sessions.touch(session, clock.now())
-
-    def routes(self) -> Iterator[str]:
-        for route in self.app.router.routes():
-            assert route.resource
-            if route.method != "HEAD":
-                yield f"{route.method} {route.resource.canonical}"
-
-    async def ask(
-        self, route: str, cookie: str = "", fields: dict[str, str] | None = None, **headers: str
-    ) -> tuple[int, Any, str]:
-        """Ask a route about the conversation. Return status, headers and body."""
-        method, _, path = route.partition(" ")
-        given = headers | ({"Cookie": f"desk={cookie}"} if cookie else {})
-        address = self.url + PLACE.sub(ID, path)
-        data = fields if method == "POST" else None
-        async with self.http.request(
-            method, address, data=data, headers=given, allow_redirects=False
-        ) as answer:
-            return answer.status, answer.headers, await answer.text()
-
-
-@asynccontextmanager
-async def running(pool: Pool, url: str) -> AsyncIterator[Desk]:
-    settings = load(
-        DeskSettings,
-        {
-            "POSTKAMER_DATABASE_URL": url,
-            "POSTKAMER_WORKING_KEY": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
-            "POSTKAMER_DESK_SECRET": "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
-            "POSTKAMER_DESK_ISSUER": CLOSED,
-            "POSTKAMER_GATEWAY_URL": CLOSED,
-            "POSTKAMER_ARCHIVER_URL": CLOSED,
-            "POSTKAMER_ROUTER_URL": CLOSED,
-        },
-    )
-    async with aiohttp.ClientSession() as http:
-        built = build(settings, pool, http)
-        hears = listen(
-            url,
-            "desk",
-            SESSION_SETTINGS | {"application_name": "hears"},
-            on_notice=built.stream.hear,
-            on_gap=built.stream.hear_gap,
-        )
-        async with background_task(hears), serve(built.app, "127.0.0.1", 0) as port:
-            try:
-                yield Desk(f"http://127.0.0.1:{port}", built.app, pool, http)
-            finally:
-                built.stream.close()
 
 
 @pytest.fixture
 async def desk(pool: Pool, empty: str) -> AsyncIterator[Desk]:
-    await ConversationStore(pool).apply([message()])
-    async with running(pool, empty) as desk:
+    await ConversationStore(pool).apply([received()])
+    async with served_desk(pool, empty) as desk:
         yield desk
-
-
-def message(sequence: int = 1, **data: Any) -> Event:
-    now = clock.now()
-    given = {
-        "conversationId": ID,
-        "department": "burgerzaken",
-        "type": "text",
-        "text": WORDS,
-        "from": {"name": NAME},
-        "receivedAt": now,
-        "task": True,
-    }
-    content = msgspec.convert(given | data, EventData)
-    return Event(uuid4(), SOURCE, types.RECEIVED, now, content, sequence)
 
 
 def shows_nothing(route: str, body: str, headers: Any) -> bool:
@@ -336,7 +242,7 @@ async def test_stream_says_fixed_words_to_those_alone_who_reach_the_conversation
     for each in streams:
         check_headers("GET /stream", each.headers)
         await _read_until(each, LIST)  # a page without a mark fetches once
-    await ConversationStore(pool).apply([message(2)])
+    await ConversationStore(pool).apply([received(2)])
     own = streams[:: len(cookies)]
     for heard in [await _read_until(each, LIST) for each in own]:
         assert set(heard.split(b"\n")) <= {b"", b"event: list", b"event: conversation", b"data: 1"}

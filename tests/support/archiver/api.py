@@ -30,18 +30,18 @@ from tests.support.tokens import GENEROUS, bearer, key
 
 class ArchiveApi:
     def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
-        self._url, self._session = url, session
+        self.url, self._session = url, session
 
     async def get(self, path: str, **headers: str) -> tuple[int, Any]:
         sent = bearer("t") | headers
-        async with self._session.get(f"{self._url}/v1/{path}", headers=sent) as answer:
+        async with self._session.get(f"{self.url}/v1/{path}", headers=sent) as answer:
             return answer.status, msgspec.json.decode(await answer.read() or b"null")
 
     async def post(self, body: Any) -> tuple[int, Any]:
         """Search, with any body."""
         data = body if isinstance(body, bytes) else msgspec.json.encode(body)
         headers = bearer("t") | {"Content-Type": "application/json"}
-        async with self._session.post(self._url + PATH, headers=headers, data=data) as answer:
+        async with self._session.post(self.url + PATH, headers=headers, data=data) as answer:
             return answer.status, msgspec.json.decode(await answer.read())
 
     async def search(self, **request: Any) -> dict[str, Any]:
