@@ -4,22 +4,30 @@ moment behind the event that brought the employee here."""
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import NamedTuple, TypeVar
+from uuid import UUID
 
-from desk.conversation.transcript import last_sequence
-from desk.postkamer.archive import Archive, Look
+import msgspec
+
+from desk.conversation.section import SIZE, Section
+from desk.conversation.transcript import is_complete, last_sequence
+from desk.postkamer.archive import Archive, Look, PageRequest
 from desk.postkamer.client import Refused, Unanswered
 from desk.postkamer.record import Dossier, Message
 
 T = TypeVar("T")
+Ask = Callable[[PageRequest], Awaitable[tuple[tuple[Message, ...], int | None]]]
+"""Reads a page of the messages of one conversation."""
 PAUSES_SECONDS = 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2
 """Pauses between looks at a record that is behind, some six seconds together: mostly it is behind
 by less than half a second."""
 RECORD_LAG = timedelta(minutes=5)
 """Age of an event after which the record has it: it alarms when it is that far behind."""
-MAX_PAGES = 10
-"""Pages of messages that are shown: 2,000 messages, more than a year of a talkative citizen."""
+MAX_OLDER_PAGES = 10
+"""Pages that are read before a section for its last answer and its quoted messages: 2,000 messages,
+more than a year of a talkative citizen. Mostly it is none."""
 
 
 class Expected(NamedTuple):
@@ -37,29 +45,67 @@ class ConversationReader:
 
     async def read(
         self, token: str, id: str, look: Look, expected: Expected
-    ) -> tuple[Dossier, list[Message]]:
-        """Return what the record has, and wait for what is expected. The two are asked for
-        together: the record then writes down both looks at once. Raises Refused and Unanswered."""
-        dossier, messages = await asyncio.gather(
+    ) -> tuple[Dossier, Section]:
+        """Return the newest section of what the record has, and wait for what is expected. Raises
+        Refused and Unanswered."""
+        ask = partial(self._archive.messages, token, id, look)
+        # Together: the record then writes down both looks at once.
+        return await asyncio.gather(
             _when_known(expected, lambda: self._archive.dossier(token, id, look)),
-            _when_known(expected, lambda: self._messages_after(token, id, look, 0)),
+            _read_newest(ask, expected),
         )
-        for pause in PAUSES_SECONDS:
-            if last_sequence(messages) >= expected.sequence:
-                break
-            await asyncio.sleep(pause)
-            messages += await self._messages_after(token, id, look, last_sequence(messages))
-        return dossier, messages
 
-    async def _messages_after(self, token: str, id: str, look: Look, first: int) -> list[Message]:
-        messages: list[Message] = []
-        after: int | None = first
-        for _ in range(MAX_PAGES):
-            if after is None:
-                break
-            page, after = await self._archive.messages(token, id, look, after)
-            messages += page
-        return messages
+    async def read_before(
+        self, token: str, id: str, look: Look, before: int
+    ) -> tuple[Dossier, Section]:
+        """Return the section that ends before a sequence number. Raises Refused and Unanswered."""
+        ask = partial(self._archive.messages, token, id, look)
+        return await asyncio.gather(
+            self._archive.dossier(token, id, look), _read_before(ask, before)
+        )
+
+    async def find_message(self, token: str, id: UUID, look: Look) -> Message | None:
+        """Return a message; None if the record has none for this employee."""
+        try:
+            return await self._archive.message(token, id, look)
+        except Refused as refused:
+            if refused.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+
+async def _read_newest(ask: Ask, expected: Expected) -> Section:
+    newest = PageRequest("newest", limit=SIZE)
+    messages, earlier = await _when_known(expected, lambda: ask(newest))
+    for pause in PAUSES_SECONDS:
+        if last_sequence(messages) >= expected.sequence:
+            break
+        await asyncio.sleep(pause)
+        if not messages:
+            messages, earlier = await ask(newest)
+            continue
+        news, _ = await ask(PageRequest(after=last_sequence(messages)))
+        messages += news
+    return await _complete(ask, Section(messages=messages, earlier=earlier))
+
+
+async def _read_before(ask: Ask, before: int) -> Section:
+    (messages, earlier), (newer, _) = await asyncio.gather(
+        ask(PageRequest("newest", before, SIZE)), ask(PageRequest("oldest", before - 1, SIZE))
+    )
+    section = Section(messages=messages, newer=newer, earlier=earlier, is_newest=False)
+    return await _complete(ask, section)
+
+
+async def _complete(ask: Ask, section: Section) -> Section:
+    """Return a section with what it needs of the messages before it."""
+    after = section.earlier
+    for _ in range(MAX_OLDER_PAGES):
+        if after is None or is_complete(section):
+            break
+        page, after = await ask(PageRequest("newest", after))
+        section = msgspec.structs.replace(section, older=(*page, *section.older))
+    return section
 
 
 async def _when_known(expected: Expected, ask: Callable[[], Awaitable[T]]) -> T:

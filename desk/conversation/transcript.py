@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from desk.conversation.section import Section
 from desk.postkamer.record import Dossier, File, Message, Note, Step
 from services.calendar.opening_hours import AMSTERDAM
 
@@ -14,6 +15,8 @@ INLINE_PICTURES = ("image/jpeg", "image/png", "image/webp")
 INLINE_SOUND = ("audio/ogg", "audio/mpeg", "audio/mp4", "audio/aac", "audio/amr")
 NO_ANSWERS = frozenset({"reaction"})
 """Types of messages that are no answer, as the gateway counts them."""
+UNANSWERED = "none"
+"""`ifLast` of a conversation in which no person answered."""
 POSTKAMER = ("automated", "postkamer")
 """Kind and id of the author of automatic texts, which answer nobody and count for no `ifLast`."""
 QUOTABLE = timedelta(days=30)
@@ -41,30 +44,48 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     day: date | None = None
     place: Place | None = None
     quotes: Message | None = None
-    """Message that this one quotes, if it is in this conversation."""
+    """Message that this one quotes, if it is known: it may be of an earlier conversation."""
     reactions: tuple[str, ...] = ()
     own_reaction: str = ""
     """Emoji with which we reacted."""
 
 
-def build_transcript(messages: Sequence[Message], dossier: Dossier) -> list[Entry]:
-    """Return the rows of a conversation, oldest first, with a row for each new day."""
-    references = _References(messages)
-    reactions = _reactions(messages, references)
+def build_transcript(section: Section, dossier: Dossier) -> list[Entry]:
+    """Return the rows of a section, oldest first, with a row for each new day."""
+    references = _References(section.known)
+    reactions = _reactions(section.known, references)
     rows = [
         *(
             _message_row(each, references, reactions.get(each.id, {}))
-            for each in messages
+            for each in section.messages
             if each.type not in NO_ANSWERS
         ),
-        *(Entry(kind="note", at=each.at, note=each, is_ours=True) for each in dossier.notes),
+        *(
+            Entry(kind="note", at=each.at, note=each, is_ours=True)
+            for each in dossier.notes
+            if section.covers(each.at)
+        ),
         *(
             Entry(kind="step", at=each.at, step=each)
             for each in dossier.history
-            if each.event in SHOWN_STEPS
+            if each.event in SHOWN_STEPS and section.covers(each.at)
         ),
     ]
     return list(_with_days(sorted(rows, key=lambda row: row.at)))
+
+
+def earlier_notes(section: Section, dossier: Dossier) -> list[Note]:
+    """Return the notes that are older than the section: of the newest one they are news all the
+    same, since a colleague left them for whoever answers."""
+    return [each for each in dossier.notes if section.is_newest and section.is_before(each.at)]
+
+
+def is_complete(section: Section) -> bool:
+    """Return True if nothing older has to be read for a section: each quoted message is known and,
+    in the newest one, the last answer."""
+    references = _References(section.known)
+    is_answered = not section.is_newest or last_answer(section.known) != UNANSWERED
+    return is_answered and all(references.has_quoted(each) for each in section.messages)
 
 
 def citizen_name(messages: Iterable[Message]) -> str:
@@ -80,7 +101,7 @@ def last_answer(messages: Sequence[Message], own: UUID | None = None) -> str:
         return str(own)
     answers = [m for m in messages if m.direction == "out" and m.type not in NO_ANSWERS]
     counting = [m for m in answers if (m.author.kind, m.author.id) != POSTKAMER]
-    return str(max(counting, key=lambda m: m.sequence).id) if counting else "none"
+    return str(max(counting, key=lambda m: m.sequence).id) if counting else UNANSWERED
 
 
 def last_sequence(messages: Iterable[Message]) -> int:
@@ -125,6 +146,14 @@ class _References:
         named = _raw_member(message, member).get(name)
         return self._by_wamid.get(named) if isinstance(named, str) else None
 
+    def quoted(self, message: Message) -> Message | None:
+        return self.find(message, "context", "id")
+
+    def has_quoted(self, message: Message) -> bool:
+        """Return False if a message quotes one that is not here."""
+        is_quoting = message.reply_to or _raw_member(message, "context").get("id")
+        return not is_quoting or message.type in NO_ANSWERS or self.quoted(message) is not None
+
 
 def _message_row(message: Message, references: _References, reactions: dict[str, str]) -> Entry:
     return Entry(
@@ -133,7 +162,7 @@ def _message_row(message: Message, references: _References, reactions: dict[str,
         is_ours=message.direction == "out",
         message=message,
         place=_place_in(message.raw if isinstance(message.raw, dict) else {}),
-        quotes=references.find(message, "context", "id"),
+        quotes=references.quoted(message),
         reactions=tuple(filter(None, reactions.values())),
         own_reaction=reactions.get("out", ""),
     )

@@ -153,13 +153,16 @@ class AnswerPages:
 
     async def _store_draft(self, request: web.Request, visit: Visit) -> web.Response:
         """POST …/draft: keep what is being written. With `quote` it quotes that message, or with an
-        empty one none any more; with `standard` it goes on with that standard answer."""
+        empty one none any more; with `standard` it goes on with that standard answer. An earlier
+        section has no text to send along, so that what is written stays."""
         conversation, form = await self._views.find(request, visit), await read_form(request)
-        is_quoting = form.has("quote")
+        is_quoting, person = form.has("quote"), session_of(visit).person_key
         if (key := form.id("key")) is not None:
             about = form.id("quote" if is_quoting else "about")
-            draft = Draft(key, form.text("text")[:MAX_CHARACTERS], about)
-            person = session_of(visit).person_key
+            text = form.text("text")[:MAX_CHARACTERS]
+            if not form.has("text"):
+                text = (await self._answers.find_draft(conversation.id, person)).text
+            draft = Draft(key, text, about)
             await self._answers.store_draft(conversation.id, person, draft, visit.now)
         if standard := form.id("standard"):
             return done(visit, conversation, f"&standard={standard}#text")

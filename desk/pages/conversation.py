@@ -1,13 +1,14 @@
 """The page of one conversation, the part of it that an open page fetches again, and the question
 why it is read."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from aiohttp import web
 
 from desk.conversation.reasons import COMMON, OTHER, reason_text
 from desk.pages.conversation_view import ConversationViews, done, session_of
-from desk.pages.forms import read_form
+from desk.pages.forms import Form, read_form
 from desk.postkamer.client import Refused
 from desk.web.gate import Gate
 from desk.web.site import Visit
@@ -30,18 +31,19 @@ class ConversationPages:
         ]
 
     async def _show(self, request: web.Request, visit: Visit) -> web.Response:
-        """GET /conversations/{id}?standard=&opening=: the page, with a standard answer to begin
-        with. An `opening` says that it was open before."""
+        """GET /conversations/{id}?standard=&opening=&before=: the page, with a standard answer to
+        begin with, or an earlier section. An `opening` says that it was open before."""
         conversation = await self._views.find(request, visit)
         standard = parse_uuid(request.query.get("standard", ""))
-        return await self._views.page(visit, conversation, insert=standard)
+        before = read_before(request.query)
+        return await self._views.page(visit, conversation, insert=standard, before=before)
 
     async def _show_messages(self, request: web.Request, visit: Visit) -> web.Response:
-        """GET /conversations/{id}/messages?opening=: what is said. On an open page of who does not
-        reach it any more, nothing of it stays."""
+        """GET /conversations/{id}/messages?opening=&before=: what is said. On an open page
+        of who does not reach it any more, nothing of it stays."""
         try:
             conversation = await self._views.find(request, visit)
-            return await self._views.messages(visit, conversation)
+            return await self._views.messages(visit, conversation, read_before(request.query))
         except Refused as refused:
             if refused.status == HTTPStatus.UNAUTHORIZED or not request.headers.get("HX-Request"):
                 raise
@@ -58,3 +60,9 @@ class ConversationPages:
         session = session_of(visit).id
         await self._views.stores.reasons.store(session, conversation.id, reason, visit.now)
         return done(visit, conversation)
+
+
+def read_before(query: Mapping[str, str]) -> int | None:
+    """Return the sequence number before which a section ends; None for the newest section, also if
+    the query has no such number. Pure."""
+    return Form(query).number("before") or None

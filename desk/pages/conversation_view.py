@@ -13,11 +13,13 @@ from desk.conversation.answers import MAX_CHARACTERS, AnswerStore, Draft
 from desk.conversation.reader import RECORD_LAG, ConversationReader, Expected
 from desk.conversation.reasons import COMMON, ReasonStore
 from desk.conversation.reasons import MAX_CHARACTERS as REASON_CHARACTERS
+from desk.conversation.section import Section
 from desk.conversation.standard_answers import StandardAnswer, StandardAnswerStore, fill
 from desk.conversation.transcript import (
     build_transcript,
     can_be_quoted,
     citizen_name,
+    earlier_notes,
     find_message,
     is_inline_picture,
     is_inline_sound,
@@ -30,6 +32,7 @@ from desk.login.sessions import Session
 from desk.postkamer.archive import REASON_MISSING, Look
 from desk.postkamer.client import Refused, Unanswered
 from desk.postkamer.gateway import Gateway, TransferTarget
+from desk.postkamer.record import Dossier, Message
 from desk.web.site import Site, Visit
 from services.ids import CONVERSATION
 
@@ -88,13 +91,15 @@ class ConversationViews:
         status: int = 200,
         typed: Typed = NOTHING,
         insert: UUID | None = None,
+        before: int | None = None,
     ) -> web.Response:
         """Return the page, with what could not be sent and why, or with a standard answer in what
-        is being written; or the question why it is read, if its department asks that."""
-        session = session_of(visit)
+        is being written; or the question why it is read, if its department asks that. `before` asks
+        for an earlier section."""
+        session, look = session_of(visit), await self._look(visit, conversation)
         # All at once: the record and the gateway take longer to ask than to answer.
         shown, draft, standard, targets = await asyncio.gather(
-            self._load(visit, conversation),
+            self._load(visit, conversation, look, before=before),
             self.stores.answers.find_draft(conversation.id, session.person_key),
             self.stores.standard.list(session.access, conversation.department),
             self._targets(session, conversation),
@@ -110,12 +115,27 @@ class ConversationViews:
             status,
             **shown,
             draft=Draft(draft.key, words, draft.about),
-            quoted=find_message(shown["messages"], draft.about),
+            quoted=await self._find_quoted(session, look, shown["section"], draft.about),
             standard=standard,
             targets=targets,
             typed=typed,
             max_characters=MAX_CHARACTERS,
         )
+
+    async def _look(self, visit: Visit, conversation: Conversation) -> Look:
+        """Return the look at a conversation, with the reason that holds."""
+        session = session_of(visit).id
+        reason = await self.stores.reasons.find(session, conversation.id, visit.now)
+        return Look(visit.opening, reason)
+
+    async def _find_quoted(
+        self, session: Session, look: Look, section: Section, about: UUID | None
+    ) -> Message | None:
+        """Return the message that the draft quotes, which may be of any section."""
+        found = find_message(section.known, about)
+        if about is None or found:
+            return found
+        return await self._reader.find_message(session.tokens.access_token, about, look)
 
     async def _targets(self, session: Session, conversation: Conversation) -> list[TransferTarget]:
         """Return the departments to which the employee can transfer the conversation; none while
@@ -144,57 +164,80 @@ class ConversationViews:
             max_characters=REASON_CHARACTERS,
         )
 
-    async def messages(self, visit: Visit, conversation: Conversation) -> web.Response:
+    async def messages(
+        self, visit: Visit, conversation: Conversation, before: int | None = None
+    ) -> web.Response:
         """Return what is said, as an open page fetches it again. Once its reason has ended the
         browser is to load the page, which asks for one."""
-        shown = await self._load(visit, conversation, is_open=True)
+        look = await self._look(visit, conversation)
+        shown = await self._load(visit, conversation, look, before=before, is_open=True)
         if shown is None:
             return web.Response(headers={"HX-Refresh": "true", "Cache-Control": "no-store"})
         return self.site.page(visit, "conversation_messages.html", **shown)
 
     async def _load(
-        self, visit: Visit, conversation: Conversation, *, is_open: bool = False
+        self,
+        visit: Visit,
+        conversation: Conversation,
+        look: Look,
+        *,
+        before: int | None,
+        is_open: bool = False,
     ) -> dict[str, Any] | None:
         """Return what is on the record: with the employee's own token, so that it is on the record
         that they looked. None if the archive first wants to know why they do. A page that is open
         showed it before, so that the record cannot be without it."""
-        session = session_of(visit)
-        reason = await self.stores.reasons.find(session.id, conversation.id, visit.now)
-        look = Look(visit.opening, reason)
+        session, answers = session_of(visit), self.stores.answers
         try:
-            dossier, messages = await self._reader.read(
-                session.tokens.access_token,
-                conversation.id,
-                look,
-                _expected(conversation, visit, is_open=is_open),
+            (dossier, section), names, unsure, own = await asyncio.gather(
+                self._read(visit, conversation, look, before, is_open=is_open),
+                self._names(session, conversation),
+                answers.find_unsure(conversation.id, session.person_key),
+                answers.find_accepted(conversation.id, session.person_key, visit.now - RECORD_LAG),
             )
         except Refused as refused:
             if refused.code == REASON_MISSING:
                 return None
             raise
-        names: Mapping[str, str] = {}
-        if conversation.also_about:
-            names = await self._gateway.names.get(session.tokens.access_token)
-        answers = self.stores.answers
-        unsure = await answers.find_unsure(conversation.id, session.person_key)
-        since = visit.now - RECORD_LAG
-        own = await answers.find_accepted(conversation.id, session.person_key, since)
         return {
             "access": session.access,
             "names": names,
             "conversation": conversation,
-            "citizen": conversation.content.name or citizen_name(messages),
+            "citizen": conversation.content.name or citizen_name(section.known),
             "picture": is_inline_picture,
             "sound": is_inline_sound,
             "can_be_quoted": can_be_quoted,
             "emoji": EMOJI,
             "dossier": dossier,
-            "messages": messages,
+            "section": section,
+            "before": before,
             "unsure": unsure,
-            "rows": build_transcript(messages, dossier),
-            "last_answer": last_answer(messages, own),
-            "covers": last_sequence(messages),
+            "rows": build_transcript(section, dossier),
+            "earlier_notes": earlier_notes(section, dossier),
+            "last_answer": last_answer(section.known, own),
+            "covers": last_sequence(section.messages),
         }
+
+    async def _read(
+        self,
+        visit: Visit,
+        conversation: Conversation,
+        look: Look,
+        before: int | None,
+        *,
+        is_open: bool,
+    ) -> tuple[Dossier, Section]:
+        token = session_of(visit).tokens.access_token
+        if before is not None:
+            return await self._reader.read_before(token, conversation.id, look, before)
+        expected = _expected(conversation, visit, is_open=is_open)
+        return await self._reader.read(token, conversation.id, look, expected)
+
+    async def _names(self, session: Session, conversation: Conversation) -> Mapping[str, str]:
+        """Return the names of the departments that the page may name."""
+        if not conversation.also_about:
+            return {}
+        return await self._gateway.names.get(session.tokens.access_token)
 
 
 def _expected(conversation: Conversation, visit: Visit, *, is_open: bool) -> Expected:

@@ -1,7 +1,7 @@
 """Calls of the archiver: a conversation, its messages, their files."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from urllib.parse import quote
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from desk.postkamer.client import PostkamerClient
 from desk.postkamer.record import Dossier, Message
 
 PAGE = 200
-"""Messages of one page of a conversation."""
+"""Messages of one page of a conversation, unless fewer are shown at once."""
 
 
 REASON_MISSING = "reason_missing"
@@ -29,6 +29,20 @@ class Look(NamedTuple):
     def headers(self) -> Mapping[str, str]:
         headers = {"Postkamer-Opening": str(self.opening)}
         return headers | ({"Postkamer-Reason": self.reason} if self.reason else {})
+
+
+class PageRequest(NamedTuple):
+    """Page of messages: in which order they are read, after which sequence number, and how many."""
+
+    order: Literal["oldest", "newest"] = "oldest"
+    after: int | None = None
+    """None for the first page."""
+    limit: int = PAGE
+
+    @property
+    def query(self) -> str:
+        after = "" if self.after is None else f"&after={self.after}"
+        return f"order={self.order}&limit={self.limit}{after}"
 
 
 class _Messages(msgspec.Struct, frozen=True):
@@ -50,10 +64,16 @@ class Archive:
         return msgspec.json.decode(answer.body, type=Dossier)
 
     async def messages(
-        self, token: str, id: str, look: Look, after: int = 0
+        self, token: str, id: str, look: Look, page: PageRequest
     ) -> tuple[tuple[Message, ...], int | None]:
-        """Return a page of messages after a sequence number, and where the next one begins."""
-        path = f"/v1/conversations/{quote(id, safe='')}/messages?after={after}&limit={PAGE}"
+        """Return a page of messages, in either order with its oldest one first, and `after` of the
+        next page."""
+        path = f"/v1/conversations/{quote(id, safe='')}/messages?{page.query}"
         answer = await self._client.ask("GET", path, token, headers=look.headers)
-        page = msgspec.json.decode(answer.body, type=_Messages)
-        return page.messages, page.next
+        read = msgspec.json.decode(answer.body, type=_Messages)
+        return read.messages[:: -1 if page.order == "newest" else 1], read.next
+
+    async def message(self, token: str, id: UUID, look: Look) -> Message:
+        """Return one message. Raises Refused, with status 404 for one that is not there."""
+        answer = await self._client.ask("GET", f"/v1/messages/{id}", token, headers=look.headers)
+        return msgspec.json.decode(answer.body, type=Message)

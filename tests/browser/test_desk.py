@@ -15,6 +15,7 @@ from PIL import Image
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from sandbox.identity.people import PEOPLE
+from services import clock
 from services.event_types import CARE_ALARM
 from tests.support.browser.faults import ONE_PART, faults_at, resize
 from tests.support.browser.page import IN_CHROMIUM, MailroomPage, take_picture, violations
@@ -165,6 +166,22 @@ async def test_message_is_quoted_by_keys_alone_and_nothing_typed_is_lost(
         await expect(page.locator(".desk-quoted")).to_have_count(0)
         await expect(page.locator("#text")).to_have_value("Ja, dat kan, vandaag nog")
         assert "opening" not in page.url
+        await quotes_from_earlier(page, words)
+        await expect(page.locator("#text")).to_have_value("Ja, dat kan, vandaag nog")
+
+
+async def quotes_from_earlier(page: Page, words: str) -> None:
+    """Quote a message of an earlier section, which leads to the newest messages."""
+    newest = page.url
+    await page.goto(f"{newest}?before=999999999&opening={clock.new_id()}")
+    await ready(page)
+    await expect(page).to_have_url(f"{newest}?before=999999999")
+    await expect(page.get_by_role("link", name="Naar de nieuwste berichten")).to_be_visible()
+    await expect(page.locator("#text")).to_have_count(0)
+    await check(page, "desk-conversation-earlier", sizes=("wide",))
+    await page.keyboard.press("r")
+    await expect(page.locator(".desk-quoted")).to_contain_text(words)
+    await expect(page).to_have_url(newest)
 
 
 async def test_message_is_reacted_to_by_keys_while_another_comes(

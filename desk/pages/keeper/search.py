@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 
 from desk.conversation.reasons import MAX_CHARACTERS, ReasonStore
+from desk.conversation.section import Section
 from desk.conversation.transcript import build_transcript, citizen_name
 from desk.pages.conversation_view import session_of
 from desk.pages.forms import Form, read_form
@@ -19,7 +20,7 @@ from desk.pages.keeper.reason import (
     token_of,
     trouble_of,
 )
-from desk.postkamer.archive import Archive, Look
+from desk.postkamer.archive import Archive, Look, PageRequest
 from desk.postkamer.client import Refused
 from desk.postkamer.keeper import Hits, Keeper
 from desk.web.gate import Gate
@@ -116,14 +117,15 @@ class SearchPages:
         # Its files are looked at for the same reason.
         await self._reasons.store(session_of(visit).id, id, reason, visit.now)
         dossier = await self._archive.dossier(token, id, look)
-        messages, more = await self._archive.messages(token, id, look, form.number("after"))
+        page = PageRequest(after=form.number("after"))
+        messages, more = await self._archive.messages(token, id, look, page)
         return self._site.page(
             visit,
             "archive_conversation.html",
             access=session_of(visit).access,
             dossier=dossier,
             citizen=citizen_name(messages),
-            rows=build_transcript(messages, dossier),
+            rows=build_transcript(Section(messages=messages), dossier),
             reason=reason,
             next=more,
         )

@@ -164,7 +164,11 @@ for (const box of document.querySelectorAll("[data-finds]")) {
 // opens it again.
 const query = new URLSearchParams(location.search);
 if (location.hash === "#text") writeOn();
-if (query.has("standard") || query.has("opening")) history.replaceState(null, "", location.pathname);
+if (query.has("standard") || query.has("opening")) {
+  query.delete("standard");
+  query.delete("opening");
+  history.replaceState(null, "", query.toString() ? `?${query}` : location.pathname);
+}
 
 // The newest message is what one came for.
 const rows = document.querySelector(".desk-rows");

@@ -12,6 +12,7 @@ from desk.conversation.answers import GivenAnswer
 from desk.conversation.reasons import COMMON, MAX_CHARACTERS, OTHER, reason_text
 from desk.inbox.conversation import ANSWERS_NOTHING, Conversation
 from desk.pages.answers import build_answer, build_reaction
+from desk.pages.conversation import read_before
 from desk.pages.conversation_view import EMOJI
 from desk.pages.forms import Form
 from desk.web.unsent_form import MAX_FIELDS, unsent_fields
@@ -85,3 +86,21 @@ def test_typed_words_are_shown_again_without_the_token() -> None:
     assert unsent_fields([("value-0", "vrijdag")])[0].is_typed
     assert unsent_fields([("text", "  "), ("assignee", "x")]) == []
     assert len(unsent_fields([("text", "x")] * 100)) == MAX_FIELDS
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, None),
+        ({"before": "12"}, 12),
+        ({"before": "0"}, None),
+        ({"before": "-1"}, None),
+        ({"before": "x"}, None),
+        ({"before": "\0"}, None),
+        ({"before": "9" * 40}, None),
+    ],
+)
+def test_section_before_no_number_is_the_newest_one(
+    query: dict[str, str], expected: int | None
+) -> None:
+    assert read_before(query) == expected

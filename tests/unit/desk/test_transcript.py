@@ -7,13 +7,16 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
+from desk.conversation.section import Section
 from desk.conversation.transcript import (
     QUOTABLE,
     Entry,
     build_transcript,
     can_be_quoted,
     citizen_name,
+    earlier_notes,
     find_message,
+    is_complete,
     is_inline_picture,
     is_inline_sound,
     last_answer,
@@ -42,7 +45,7 @@ def test_rows_are_in_order_with_each_new_day() -> None:
     dossier = msgspec.convert(
         {"id": "c", "openedAt": AT, "notes": [note], "history": [hidden, step]}, Dossier
     )
-    rows = build_transcript([message(), message(TWO, 3)], dossier)
+    rows = build_transcript(Section(messages=[message(), message(TWO, 3)]), dossier)
     assert kinds(rows) == ["day", "message", "step", "message", "day", "note"]
     days = [each.day.day for each in rows if each.day]
     assert days == [30, 1]  # in the Netherlands, where it is an hour later
@@ -56,17 +59,59 @@ def test_reaction_is_shown_at_its_message_and_replaces_the_one_before() -> None:
             THREE, 3, type="reaction", raw={"reaction": {"message_id": "wamid.1", "emoji": "y"}}
         ),
     ]
-    rows = build_transcript(messages, DOSSIER)
+    rows = build_transcript(Section(messages=messages), DOSSIER)
     assert kinds(rows) == ["day", "message"]
     assert rows[1].reactions == ("y",)
 
 
 def test_quoted_message_is_shown() -> None:
     quoting = message(TWO, 2, raw={"id": "wamid.2", "context": {"id": "wamid.1"}})
-    rows = build_transcript([message(raw={"id": "wamid.1"}), quoting], DOSSIER)
+    rows = build_transcript(Section(messages=[message(raw={"id": "wamid.1"}), quoting]), DOSSIER)
     assert rows[2].quotes and rows[2].quotes.id == ONE
     unknown = message(raw={"context": {"id": "wamid.9"}})
-    assert build_transcript([unknown], DOSSIER)[1].quotes is None
+    assert build_transcript(Section(messages=[unknown]), DOSSIER)[1].quotes is None
+
+
+def test_section_shows_what_happened_between_its_messages_and_the_next_one() -> None:
+    notes = [{"id": uuid4(), "at": AT + timedelta(minutes=n), "text": f"{n}"} for n in (0, 2, 4, 9)]
+    dossier = msgspec.convert({"id": "c", "openedAt": AT, "notes": notes}, Dossier)
+    one, three, five = (message(UUID(int=n), n) for n in (1, 3, 5))
+
+    def notes_in(section: Section) -> list[str]:
+        return [row.note.text for row in build_transcript(section, dossier) if row.note]
+
+    first = Section(messages=[one], newer=[three, five], is_newest=False)
+    middle = Section(messages=[three], newer=[five], earlier=3, is_newest=False)
+    newest = Section(messages=[five], older=[one], earlier=5)
+    assert [notes_in(each) for each in (first, middle, newest)] == [["0", "2"], ["4"], ["9"]]
+    assert [each.text for each in earlier_notes(newest, dossier)] == ["0", "2", "4"]
+    assert earlier_notes(middle, dossier) == earlier_notes(Section(messages=[one]), dossier) == []
+    assert notes_in(Section(messages=[one, three, five])) == notes_in(Section()) == list("0249")
+
+
+def test_section_is_complete_with_its_last_answer_and_what_is_quoted_in_it() -> None:
+    answer = message(THREE, 1, "out", raw={"id": "wamid.1"})
+    quoting = message(TWO, 2, raw={"context": {"id": "wamid.1"}})
+    quoting_ours = message(TWO, 2, "out", replyTo=THREE, author={"kind": "automated"})
+    reaction = message(TWO, 2, type="reaction", replyTo=THREE)
+    for each in (message(), quoting, quoting_ours, reaction):
+        assert is_complete(Section(messages=[each], older=[answer]))
+        assert not is_complete(Section(messages=[each])) or each is quoting_ours
+    for each in (quoting, quoting_ours):
+        assert not is_complete(Section(messages=[each], is_newest=False))
+    for each in (message(), reaction):
+        assert is_complete(Section(messages=[each], is_newest=False))
+
+
+def test_section_shows_quoted_messages_and_reactions_of_around_it() -> None:
+    quoting = message(TWO, 2, raw={"id": "wamid.2", "context": {"id": "wamid.1"}})
+    reaction = message(
+        THREE, 3, type="reaction", raw={"reaction": {"message_id": "wamid.2", "emoji": "x"}}
+    )
+    older = message(raw={"id": "wamid.1"})
+    section = Section(messages=[quoting], older=[older], newer=[reaction], earlier=2)
+    [_, row] = build_transcript(section, DOSSIER)
+    assert (row.message, row.quotes, row.reactions) == (quoting, older, ("x",))
 
 
 def test_our_quote_and_our_reaction_are_found_by_our_ids() -> None:
@@ -77,12 +122,12 @@ def test_our_quote_and_our_reaction_are_found_by_our_ids() -> None:
         message(THREE, 3, "out", type="reaction", replyTo=ONE, text="👍"),
         message(UUID(int=4), 4, raw={"context": {"id": "wamid.ours"}}),
     ]
-    rows = [row for row in build_transcript(messages, DOSSIER) if row.message]
+    rows = [row for row in build_transcript(Section(messages=messages), DOSSIER) if row.message]
     assert [(row.quotes and row.quotes.id) for row in rows] == [None, ONE, TWO]
     assert (rows[0].reactions, rows[0].own_reaction) == (("👍",), "👍")
     removed = message(UUID(int=5), 5, "out", type="reaction", replyTo=ONE)
     failed = message(UUID(int=6), 6, "out", type="reaction", replyTo=ONE, text="x", status="failed")
-    rows = build_transcript([*messages, removed, failed], DOSSIER)
+    rows = build_transcript(Section(messages=[*messages, removed, failed]), DOSSIER)
     assert (rows[1].reactions, rows[1].own_reaction) == ((), "")
 
 
@@ -97,13 +142,13 @@ def test_message_of_the_citizen_can_be_quoted_while_the_gateway_knows_it() -> No
 
 @pytest.mark.parametrize("raw", [None, [], {"location": 3, "context": 4, "id": 5}, {"reaction": 1}])
 def test_odd_item_is_shown_without_its_extras(raw: Any) -> None:
-    [_, row] = build_transcript([message(raw=raw)], DOSSIER)
+    [_, row] = build_transcript(Section(messages=[message(raw=raw)]), DOSSIER)
     assert (row.place, row.quotes, row.reactions) == (None, None, ())
 
 
 def test_place_is_shown() -> None:
     raw = {"location": {"latitude": 52.35, "longitude": 6.66, "name": "Stadhuis"}}
-    [_, row] = build_transcript([message(type="location", raw=raw)], DOSSIER)
+    [_, row] = build_transcript(Section(messages=[message(type="location", raw=raw)]), DOSSIER)
     assert row.place and (row.place.latitude, row.place.name) == (52.35, "Stadhuis")
 
 
