@@ -153,7 +153,7 @@ NO_MESSAGE = ProblemExample(
 NO_FILE = ProblemExample("there is no such file", "It does not exist, or the token may not see it.")
 FILE_LOST = ProblemExample(
     "this file is not there: media_expired: Meta bewaart bestanden 7 dagen, en dit is ouder",
-    "The file could not be fetched while Meta had it.",
+    "The file could not be fetched while Meta had it, or while its upload was there.",
 )
 FILE_QUARANTINED = ProblemExample(
     "this file is kept from everybody: media_malware: de virusscanner vond Eicar-Test-Signature",
@@ -235,8 +235,9 @@ READ_MEDIA = Operation(
     path="/media/{id}",
     id="readMedia",
     tag="messages",
-    summary="Read the file that came with a message",
-    description="The bytes as the citizen sent them. Save them; do not display them as a web page.",
+    summary="Read the file of a message",
+    description="The bytes as the citizen sent them, or as they were sent to the citizen. Save"
+    " them; do not display them as a web page.",
     roles=["read"],
     parameters=[MESSAGE_ID, *VIEWER_HEADERS],
     answers={

@@ -24,6 +24,7 @@ from archiver.media.provider_client import media_client
 from archiver.media.routes import MediaRoutes
 from archiver.media.scan_worker import ScanWorker
 from archiver.media.store import FETCH_WAITS, MediaStore
+from archiver.media.upload_source import UploadSource
 from archiver.media.waiting_metrics import count_waiting
 from archiver.openapi import document
 from archiver.operator_actions import record_operator_actions
@@ -272,7 +273,8 @@ async def _media_tasks(
         publisher = PartitionPublisher(connection, clock.new_id(), config.partitions)
         source = await enter(media_client(objects, fetcher.AT_ONCE))
         report = await enter(published_batch_reports(media_store.pool, [publisher]))
-        media_fetcher = Fetcher(media_store, source, objects, accounts)
+        uploads = _upload_source(settings, media_store.pool, objects)
+        media_fetcher = Fetcher(media_store, source, uploads, objects, accounts)
         relay = Relay(media_store.outbox, publisher.publish_by_number)
         lookout = await enter(run_lookout(media_store.pool))
         to_fetch = lookout.pause_until(FETCH_WAITS, POLL_SECONDS)
@@ -286,6 +288,11 @@ async def _media_tasks(
             lookout.task,
             *[await enter(background_task(work)) for work in works],
         ]
+
+
+def _upload_source(settings: ArchiverSettings, pool: Pool, objects: ObjectStore) -> UploadSource:
+    store = ObjectStore(settings.upload_store) if settings.upload_store else objects
+    return UploadSource(pool, store, objects)
 
 
 async def _prepare_and_maintain(archive: Archive, retained_months: int) -> None:

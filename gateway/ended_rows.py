@@ -16,13 +16,18 @@ _COMMANDS = Clearing(
         and not exists (select from deliverer.ledger l
             where l.id = command.id and l.state not in ('sent', 'failed'))""",
 )
+# The archive copies the file of each message that goes out. Until it has the record of the message,
+# the ledger has the message.
 # The object goes with the abandoned ones, which the gateway sweeps from the object store.
 _UPLOADS = Clearing(
     "gateway.media",
     "upload_days",
     since="created_at",
     ended="""not exists (select from deliverer.ledger l
-        where l.media = media.id and l.state not in ('sent', 'failed'))""",
+            where l.media = media.id and (l.state not in ('sent', 'failed')
+                or not exists (select from archiver.media m where m.id = l.id)))
+        and not exists (select from archiver.media m
+            where m.upload = media.id and m.state = 'waiting')""",
     also=""", objects as (
     insert into gateway.upload (object, begun_at) select object, created_at from gone
     on conflict do nothing

@@ -89,6 +89,15 @@ class ConsentEvidence(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Place where the evidence can be looked up, in the CRM's words."""
 
 
+class AttachedFile(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """An uploaded file that goes with a message, for the archive to copy."""
+
+    mime_type: str
+    sha256: str
+    """Hash of the file, in hex."""
+    filename: str = ""
+
+
 class SendMessage(Action, frozen=True, gc=False, kw_only=True, tag="message"):
     """Send a message to a citizen."""
 
@@ -108,6 +117,8 @@ class SendMessage(Action, frozen=True, gc=False, kw_only=True, tag="message"):
     last_seen_sequence: int | None = None
     """Last sequence number of the conversation that its author had seen in another system. The
     message is not sent when another desk answered after that."""
+    file: AttachedFile | None = None
+    """The file of `media`."""
 
 
 class TransferConversation(Action, frozen=True, gc=False, kw_only=True, tag="transfer"):
@@ -330,8 +341,8 @@ class Timeout(
 class MediaOutcome(
     msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="entry", tag="media-outcome"
 ):
-    """Outcome of a file that came with a message: the archiver has it, has quarantined it, or could
-    not get it."""
+    """Outcome of the file of a message: the archiver has it, has quarantined it, or could not get
+    it."""
 
     id: UUID
     message: UUID
@@ -355,6 +366,8 @@ class MediaOutcome(
     """True if a virus scanner has scanned the file."""
     object: str = ""
     """Name in the object store: the SHA-256, in hex, of the encrypted file."""
+    is_outgoing: bool = False
+    """True if the file went out with a message to a citizen."""
 
 
 Entry = Receipt | Command | SendOutcome | Timeout | MediaOutcome

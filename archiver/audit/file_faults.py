@@ -84,6 +84,8 @@ class Announcement(msgspec.Struct, frozen=True):
     """The type again, in the open."""
     number: str
     sent_at: datetime
+    upload: UUID | None = None
+    """The upload again, in the open."""
 
 
 class Result(msgspec.Struct, frozen=True, rename="camel"):

@@ -148,7 +148,7 @@ def _announcement(row: Mapping[str, Any]) -> Announcement | None:
         return None
     sent_at = min(row["at"], message.sent_at or row["at"])
     file = message.medium
-    return Announcement(file, file.mime_type, message.number or "", sent_at)
+    return Announcement(file, file.mime_type, message.number or "", sent_at, file.upload)
 
 
 def _decode(type: Any, row: Mapping[str, Any]) -> Any:
@@ -203,7 +203,8 @@ def _open_announced(row: Row, key: bytes | None) -> Announcement | None:
     with suppress(CannotDecrypt, msgspec.DecodeError):
         plain = unseal(key, row["salt"], row["sealed"], row["about"].bytes)
         file = msgspec.json.decode(plain, type=AnnouncedFile)
-        return Announcement(file, row["announced_type"] or "", row["number"], row["sent_at"])
+        plain_type = row["announced_type"] or ""
+        return Announcement(file, plain_type, row["number"], row["sent_at"], row["upload"])
     return None
 
 
@@ -216,7 +217,7 @@ order by id limit $2
 _ROWS = """
 select id as about, tenant, number, conversation, department, sent_at, salt, sealed, state,
     announced->>'mimeType' as announced_type, file_salt, ciphertext_sha256, mime_type, size,
-    digest, agrees, mac, scanned, released_by, reason, ended_at, due_at
+    digest, agrees, mac, scanned, released_by, reason, ended_at, due_at, upload
 from archiver.media where id = any($1::uuid[])
 """
 

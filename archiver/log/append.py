@@ -17,7 +17,8 @@ from services.transparency.merkle import Tree
 
 
 class PendingMedia(msgspec.Struct, frozen=True):
-    """File of a message that is still to be fetched; its description is sealed."""
+    """File of a message that is still to be fetched; its description is sealed. `upload` is the
+    file's id in the store of uploads, for one that goes out."""
 
     number: str
     sent_at: datetime
@@ -25,6 +26,7 @@ class PendingMedia(msgspec.Struct, frozen=True):
     salt: bytes
     sealed: bytes
     mac: bytes
+    upload: UUID | None = None
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -52,7 +54,7 @@ async def append_entries(connection: Connection, tree: Tree, entries: Sequence[E
         "entry", schema_name="archiver", columns=_ENTRY_COLUMNS, records=rows
     )
     if files := [e for e in entries if e.file]:
-        await connection.execute(_INSERT_MEDIA, *_transpose([_file_row(e) for e in files], 10))
+        await connection.execute(_INSERT_MEDIA, *_transpose([_file_row(e) for e in files], 11))
     if actions := [entry.action for entry in entries if entry.action]:
         await connection.copy_records_to_table(
             "processing", schema_name="archiver", columns=PROCESSING_COLUMNS, records=actions
@@ -83,7 +85,8 @@ def _file_row(entry: Entry) -> tuple[Any, ...]:
     assert file is not None
     id = columns.message or columns.id
     owner = (columns.tenant, file.number, columns.conversation, columns.department)
-    return (id, *owner, file.sent_at, file.mime_type, file.salt, file.sealed, file.mac)
+    described = (file.sent_at, file.mime_type, file.salt, file.sealed, file.mac, file.upload)
+    return (id, *owner, *described)
 
 
 def _searchable_row(entry: Entry, position: int) -> tuple[Any, ...]:
@@ -112,12 +115,12 @@ _ENTRY_COLUMNS = ("position", *PLAIN, "salt", "sealed", "leaf")
 
 _INSERT_MEDIA = """
 insert into archiver.media (id, tenant, number, conversation, department, sent_at, announced, salt,
-    sealed, mac)
+    sealed, mac, upload)
 select id, tenant, number, conversation, department, sent_at, jsonb_build_object('mimeType', type),
-    salt, sealed, mac
+    salt, sealed, mac, upload
 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
-    $7::text[], $8::bytea[], $9::bytea[], $10::bytea[])
-    as new (id, tenant, number, conversation, department, sent_at, type, salt, sealed, mac)
+    $7::text[], $8::bytea[], $9::bytea[], $10::bytea[], $11::uuid[])
+    as new (id, tenant, number, conversation, department, sent_at, type, salt, sealed, mac, upload)
 on conflict do nothing
 """
 

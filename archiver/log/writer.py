@@ -31,6 +31,7 @@ from archiver.log.entry import encode_plain, encoded_leaf_hash, plain_columns
 from archiver.log.known_head import KnownHead
 from services.contract import Record
 from services.http.problems import VERSION
+from services.ids import parse_uuid
 from services.postgres.database import Connection, Pool
 from services.sealing.wrapping import CannotDecrypt
 from services.transparency.merkle import load_tree
@@ -232,7 +233,8 @@ def _pending_media(
     sealed = seal(conversation_key, salt, announced, id.bytes)
     mac = bind({"about": id, "state": "waiting"}, conversation_key)
     sent_at, type = min(record.at, fields.sent_at or record.at), fields.medium.get("mimeType")
-    return PendingMedia(fields.number or "", sent_at, str(type or ""), salt, sealed, mac)
+    upload = parse_uuid(str(fields.medium.get("upload", "")))
+    return PendingMedia(fields.number or "", sent_at, str(type or ""), salt, sealed, mac, upload)
 
 
 # The server ends a COPY whose rows stop coming, so that others can write; this process gives each

@@ -1,1 +1,1 @@
-"""Files that citizens send: fetched before Meta deletes them, scanned, stored or quarantined."""
+"""Files of messages: fetched before they end elsewhere, scanned, stored or quarantined."""

@@ -8,6 +8,7 @@ import base64
 import re
 from datetime import datetime, timedelta
 from typing import Any, Literal
+from uuid import UUID
 
 import msgspec
 
@@ -21,6 +22,9 @@ LARGEST_BYTES = 100 * 1024 * 1024
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 5.0, 900.0
 """Seconds before the next attempt, doubled each time up to the second value: a file arrives within
 minutes after an outage ends."""
+RESTORE_TIME = timedelta(days=7)
+"""Time to restore an upload that is damaged or missing; alarms go off after one day and after five.
+"""
 FURTHEST_AHEAD = timedelta(hours=1)
 """Time ahead of which no attempt is due, unless a hand wrote it: three times the longest pause,
 since clocks differ. Such a file is due at once."""
@@ -47,6 +51,7 @@ FailureCode = Literal[
     "store",
     "scanner",
     "damaged",
+    "absent",
 ]
 REASONS: dict[FailureCode, str] = {
     "unknown": "media_unknown: Meta kent dit bestand niet, of ons token mag het niet zien",
@@ -59,9 +64,10 @@ REASONS: dict[FailureCode, str] = {
     "store": "media_store: de opslag neemt het bestand nu niet aan",
     "scanner": "media_scanner: de virusscanner kijkt nu niet",
     "damaged": "media_damaged: in de opslag ligt iets anders dan wat er bewaard is",
+    "absent": "media_absent: in de opslag ligt dit verstuurde bestand niet",
 }
 """Reason why the file is not there yet, by failure. All of these are retried."""
-OPERATOR_FAILURES: frozenset[FailureCode] = frozenset({"shut", "elsewhere", "damaged"})
+OPERATOR_FAILURES: frozenset[FailureCode] = frozenset({"shut", "elsewhere", "damaged", "absent"})
 """Failures that only an operator can fix; they are logged as errors."""
 SHUT_CODES = frozenset({0, 3, 10, 190})
 """Meta's codes for an app or a token without access. 200 to 299 (permissions) mean the same."""
@@ -69,6 +75,8 @@ UNKNOWN_CODE = 100
 """Meta's code for an object that does not exist or that the token may not see."""
 
 EXPIRED = "media_expired: Meta bewaart bestanden 7 dagen, en dit is ouder"
+UPLOAD_ENDED = "media_upload_ended: dit bestand was al gewist toen het archief het kwam halen"
+NOT_RESTORED = "media_not_restored: dit verstuurde bestand is niet binnen 7 dagen teruggezet"
 UNUSABLE = "media_unusable: Meta noemde dit bestand bij een id dat geen id is"
 UNOPENABLE = "media_unopenable: de sleutel van dit bestand is er niet meer"
 TOO_LARGE = "media_too_large: dit bestand is groter dan 100 MB"
@@ -79,12 +87,14 @@ DIFFERS = "media_type_differs: dit bestand is niet van het soort dat het zegt te
 
 
 class AnnouncedFile(msgspec.Struct, frozen=True, rename="camel"):
-    """A file as the webhook announced it."""
+    """A file as the record of its message describes it: as the webhook announced it, or as it was
+    uploaded. `id` is Meta's, `upload` that of our store of uploads."""
 
     id: str
     mime_type: str = ""
     sha256: str = ""
     filename: str = ""
+    upload: UUID | None = None
     bound: bool = False
     """True in the sealed row of a file whose working columns have a keyed hash."""
 
@@ -209,6 +219,21 @@ def check_content(
     in_base64 = base64.b64encode(bytes.fromhex(fetched.sha256)).decode()
     agrees = announced.sha256 in ("", in_base64, fetched.sha256)
     return msgspec.structs.replace(fetched, agrees=agrees)
+
+
+def check_copy(copied: FetchedFile, announced: AnnouncedFile) -> FetchedFile | FetchFailed:
+    """Check that the copy of an upload is the file that went out."""
+    return copied if copied.sha256 == announced.sha256 else FetchFailed("damaged")
+
+
+def end_failed_attempt(
+    failure: FetchFailed, announced: AnnouncedFile, sent_at: datetime, now: datetime
+) -> FetchFailed | MediaResult:
+    """Return the failure, to be retried, or the final result once that has no use any more."""
+    if announced.upload is None:
+        return give_up(failure) if is_expired(sent_at, now) else failure
+    is_over = failure.code in ("damaged", "absent") and now - sent_at >= RESTORE_TIME
+    return MediaResult("lost", NOT_RESTORED) if is_over else failure
 
 
 def give_up(failure: FetchFailed) -> MediaResult:

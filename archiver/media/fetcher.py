@@ -1,4 +1,5 @@
-"""Fetch files from their provider into the object store.
+"""Fetch files into the object store: those of citizens from their provider, those that went out
+from the store of uploads.
 
 Each attempt writes under a name of its own, so an attempt that finishes too late overwrites no
 other.
@@ -21,12 +22,12 @@ from archiver.media.fetch_policy import (
     MediaInfo,
     MediaResult,
     check_content,
-    give_up,
-    is_expired,
+    end_failed_attempt,
     is_valid_id,
 )
 from archiver.media.provider_client import MediaClient
 from archiver.media.store import File, MediaStore
+from archiver.media.upload_source import UploadSource
 from services import clock
 from services.config.accounts import ProviderAccount
 from services.files import object_store
@@ -49,10 +50,12 @@ class Fetcher:
         self,
         media_store: MediaStore,
         client: MediaClient,
+        uploads: UploadSource,
         objects: ObjectStore,
         accounts: Mapping[str, ProviderAccount],
     ) -> None:
-        self._media_store, self._client, self._objects = media_store, client, objects
+        self._media_store, self._objects = media_store, objects
+        self._client, self._uploads = client, uploads
         self._accounts = accounts
         self._busy: Counter[str] = Counter()
         """Number -> its files being fetched."""
@@ -120,8 +123,8 @@ class Fetcher:
             file.object, sealed
         ):
             return FetchFailed("store")  # leftovers of a finished file would never be deleted
-        if isinstance(result, FetchFailed) and is_expired(file.sent_at, clock.now()):
-            return give_up(result)
+        if isinstance(result, FetchFailed):
+            return end_failed_attempt(result, file.announced, file.sent_at, clock.now())
         return result
 
     async def _keep(self, file: File, fetched: FetchedFile) -> FetchedFile | FetchFailed:
@@ -139,6 +142,8 @@ class Fetcher:
         return fetched
 
     async def _try_fetch(self, file: File) -> StepResult:
+        if file.announced.upload and file.stream_key:
+            return await self._uploads.copy(file, file.announced.upload, file.stream_key)
         account = self._accounts.get(file.number)
         if account is None:
             return FetchFailed("shut")  # the number was removed from the configuration

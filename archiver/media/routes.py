@@ -37,7 +37,7 @@ WITHOUT_THUMBNAIL = "this file has no thumbnail"
 BUSY = "too many thumbnails are being made"
 WITHOUT_A_TYPE = "application/octet-stream"
 HEADERS = {
-    # The file comes from a stranger: a browser must neither run it nor guess its type.
+    # The file may come from a stranger: a browser must neither run it nor guess its type.
     "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
 }

@@ -220,7 +220,7 @@ _SEALED = "tenant, conversation, salt, sealed, file_salt, id as about"
 _SEALED_COLUMNS = {"tenant", "conversation", "salt", "sealed", "file_salt", "about", "digest"}
 _COPIED_COLUMNS = (
     "tenant", "number", "conversation", "department", "state", "reason", "size", "scanned",
-    "object",
+    "object", "is_outgoing",
 )  # fmt: skip
 
 _BOUND = f"tenant, conversation, id as about, state, mac, {', '.join(BOUND)}"
@@ -296,7 +296,7 @@ returning {_BOUND}
 _WAITS = "select true from archiver.media where not told order by ended_at limit 1"
 _UNPUBLISHED = f"""
 select id as about, tenant, number, conversation, department, state, reason, mime_type, size,
-    digest, file_salt, scanned,
+    digest, file_salt, scanned, upload is not null as is_outgoing,
     {clamp_time("ended_at")} as ended_at, announced->>'mimeType' as announced_type,
     case when state = 'lost' then '' else ciphertext_sha256 end as object
 from archiver.media where not told and number <> all($2::text[]) order by media.ended_at

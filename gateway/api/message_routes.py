@@ -23,14 +23,14 @@ from gateway.api.consent_routes import ConsentRoutes
 from gateway.api.number_routes import NumberRoutes
 from gateway.commands import builder
 from gateway.commands.authorization import Access, ConversationView, access_to, read_receipt_refusal
-from gateway.commands.graph_payload import upload_of
+from gateway.commands.graph_payload import UploadReference, upload_of
 from gateway.intake import Intake
-from gateway.media.upload_store import UploadStore
+from gateway.media.upload_store import Upload, UploadStore
 from gateway.requests import changes, messages
 from services import clock
 from services.api.json_body import FieldError
 from services.config.model import Configuration
-from services.contract import REACTION
+from services.contract import REACTION, AttachedFile
 from services.http.bearer_auth import require_token
 from services.http.problems import json_response, problem_response
 from services.http.rights import Rights
@@ -89,7 +89,8 @@ class MessageRoutes:
         body = self._commands.parse_command(command, messages.MESSAGE, messages.COMMON)
         id = body.conversation_id
         conversation = await self._store.find_conversation(id) if id else None
-        if refusal := await self._message_refusal(body, conversation, command.rights):
+        file, file_faults = await self._find_file(body, command.rights)
+        if refusal := await self._message_refusal(body, conversation, command.rights, file_faults):
             await self._commands.raise_unless_accepted(command, refusal)
         new = command.new_command(
             conversation=conversation.id if conversation else "",
@@ -100,15 +101,19 @@ class MessageRoutes:
         return await self._commands.accept(
             command,
             new,
-            lambda context: builder.build_message(body, conversation, context, self._config),
+            lambda context: builder.build_message(body, conversation, context, self._config, file),
         )
 
     async def _message_refusal(
-        self, body: messages.Message, conversation: ConversationView | None, rights: Rights
+        self,
+        body: messages.Message,
+        conversation: ConversationView | None,
+        rights: Rights,
+        file_faults: Sequence[FieldError],
     ) -> web.Response | None:
         """Return the refusal of a message by its configuration, file or conversation, or None."""
         faults = builder.message_faults(body, rights, self._config, clock.now())
-        faults += await self._upload_faults(body, rights)
+        faults += file_faults
         access: Access = "allowed"
         if body.conversation_id:
             access = access_to(conversation, rights, body.department or "")
@@ -180,20 +185,34 @@ class MessageRoutes:
         refusal = read_receipt_refusal(conversation, self._config)
         return conflict(*refusal) if refusal and isinstance(body, changes.Read) else None
 
-    async def _upload_faults(self, body: messages.Message, rights: Rights) -> list[FieldError]:
-        """Return the faults of the file that a message sends."""
+    async def _find_file(
+        self, body: messages.Message, rights: Rights
+    ) -> tuple[AttachedFile | None, list[FieldError]]:
+        """Return the file that a message sends, if any, and its faults."""
         reference = upload_of(body)
         if reference is None:
-            return []
+            return None, []
         try:
             upload = await self._uploads.find(reference.id, rights)
         except RowShut:
-            return [FieldError(reference.pointer, "cannot be opened any more: upload it again")]
+            return None, [
+                FieldError(reference.pointer, "cannot be opened any more: upload it again")
+            ]
         if upload is None:
-            return [FieldError(reference.pointer, "is no upload of this token")]
+            return None, [FieldError(reference.pointer, "is no upload of this token")]
         if reference.kind not in (possible := dict.fromkeys((upload.kind, "document"))):
-            return [FieldError(reference.pointer, f"can be sent as {' or '.join(possible)} only")]
-        return []
+            detail = f"can be sent as {' or '.join(possible)} only"
+            return None, [FieldError(reference.pointer, detail)]
+        return _attached_file(upload, reference), []
+
+
+def _attached_file(upload: Upload, reference: UploadReference) -> AttachedFile:
+    """Return the file as the record describes it: under the name that the citizen gets, if any."""
+    return AttachedFile(
+        mime_type=upload.mime_type,
+        sha256=upload.sha256.hex(),
+        filename=reference.filename or upload.filename,
+    )
 
 
 def _refusal(faults: list[FieldError], accesses: Sequence[Access]) -> web.Response | None:

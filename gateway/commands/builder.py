@@ -178,8 +178,10 @@ def build_message(
     conversation: ConversationView | None,
     context: CommandContext,
     config: Configuration,
+    file: contract.AttachedFile | None = None,
 ) -> contract.Command:
-    """Build the command for a message; `conversation` is the one that the body names, if any."""
+    """Build the command for a message; `conversation` and `file` are those that the body names, if
+    any."""
     disclosure = _disclosure(context.rights, config)
     template = body if isinstance(body, TemplateMessage) else None
     consent = template.consent if template else None
@@ -191,6 +193,7 @@ def build_message(
         media=upload.id if (upload := upload_of(body)) else None,
         purpose=consent.purpose if consent else (template and template.purpose) or "",
         evidence=consent.evidence() if consent else None,
+        file=file,
     )
     command = _command(context, body.author, message)
     return msgspec.structs.replace(

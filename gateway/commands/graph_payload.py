@@ -69,6 +69,8 @@ class UploadReference(msgspec.Struct, frozen=True):
     """Meta's kind of media that the file is sent as."""
     pointer: str
     """JSON pointer to the id in the request body."""
+    filename: str = ""
+    """Name under which the citizen gets it, if the message says one."""
 
 
 def graph_payload(message: Message, disclosure: str = "") -> bytes:
@@ -90,7 +92,8 @@ def upload_of(message: Message) -> UploadReference | None:
     """Return the upload that a message sends, or None. No message can send two."""
     for medium, kind, pointer in _media(message):
         if medium.id:
-            return UploadReference(medium.id, kind, f"{pointer}/id")
+            filename = getattr(medium, "filename", None) or ""
+            return UploadReference(medium.id, kind, f"{pointer}/id", filename)
     return None
 
 

@@ -1,6 +1,7 @@
-"""Files that come with messages: their records and events. Pure."""
+"""Files of messages: their records and events. Pure."""
 
 from collections.abc import Iterator
+from uuid import UUID
 
 from router.model.changes import Changes
 from router.model.conversation import Conversation
@@ -11,7 +12,7 @@ from router.model.work import RoutingContext, WorkUnit
 from router.output.archive_records import KindAndData
 from router.output.crm_events import AddressedEvent, build_event, conversation_json
 from services.config.organisation import Department
-from services.contract import MediaOutcome
+from services.contract import AttachedFile, MediaOutcome
 from services.event_types import MEDIA_AVAILABLE
 from services.whatsapp.items import Content
 
@@ -34,18 +35,33 @@ def attachment_info(content: Content) -> dict[str, str]:
     }
 
 
+def sent_file_info(upload: UUID | None, file: AttachedFile) -> dict[str, str]:
+    """Return a file that goes out as the record describes it. It has no id of Meta's."""
+    return {
+        "id": "",
+        "upload": str(upload),
+        "mimeType": file.mime_type,
+        "sha256": file.sha256,
+        "filename": file.filename,
+    }
+
+
 def needs(unit: WorkUnit, outcome: MediaOutcome, context: RoutingContext) -> Needs:
-    """The conversation of the message that brought the file."""
+    """The conversation of the message that has the file."""
     return Needs(numbers=(outcome.number,), conversations=(outcome.conversation,))
 
 
 def decide_media(
     unit: WorkUnit, outcome: MediaOutcome, snapshot: Snapshot, context: RoutingContext
 ) -> tuple[Decision, Changes]:
-    """Send an event to the department that has the file's message; write a record always."""
+    """Send an event to the department that has the file's message; write a record always.
+
+    A file that goes out has no event: the one who sent it hears how its message fares.
+    """
     conversation = snapshot.conversations.get(outcome.conversation)
     department = context.department(outcome.tenant, outcome.department, conversation)
-    has_event = conversation is not None and department is not None
+    is_expected = not outcome.is_outgoing
+    has_event = is_expected and conversation is not None and department is not None
     if conversation and has_event:
         conversation = conversation.with_next_sequence()
     decision = MediaDecision(

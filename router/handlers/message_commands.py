@@ -6,6 +6,7 @@ import msgspec
 
 from router.conversation import consent, read_receipts, refusals, timers
 from router.conversation.placement import find_conversation, open_conversation
+from router.handlers.media import sent_file_info
 from router.handlers.pending_command import (
     EMPLOYEE,
     CommandHandler,
@@ -221,7 +222,16 @@ def _record(command: Command, message: SendMessage, decision: Decision) -> KindA
         "quoted": message.reply_to_message,
         "media": message.media,
     }
+    data |= _file_data(command, message, decision)
     return "message", data | _consent_data(message, decision) | case_json(decision)
+
+
+def _file_data(command: Command, message: SendMessage, decision: Decision) -> Data:
+    """Return the file of a message that goes out, for the archiver to copy. A refused message
+    brings its file to nobody."""
+    if message.file is None or not isinstance(decision, CommandAccepted):
+        return {}
+    return {"medium": sent_file_info(message.media, message.file), "number": command.number}
 
 
 def _consent_data(message: SendMessage, decision: Decision) -> Data:

@@ -144,6 +144,10 @@ def object_store(value: str) -> str:
     return value
 
 
+def _optional_object_store(value: str) -> str:
+    return object_store(value) if value else ""
+
+
 def _check_signer_url(value: str) -> str:
     """Check the address of a socket, by its absolute path."""
     if value and not (value.startswith("unix:///") and len(value) > len("unix:///")):
@@ -406,6 +410,8 @@ class ArchiverSettings(Settings, TokenSettings, SignerSettings, TimestampSetting
     object_store: ObjectStore
     scanner_url: ScannerUrl = ""
     """URL of clamd; '' scans no file."""
+    upload_store: Annotated[str, AfterValidator(_optional_object_store)] = ""
+    """Store of the gateway's uploads; '' if that is `object_store` too."""
     archiver_port: Port = 8083
     archiver_ops_port: Port = 9083
 

@@ -48,6 +48,22 @@ async def test_document_of_a_crm_reaches_the_phone_unchanged_under_its_name(watc
     async with watch.session.get(f"{watch.town.sandbox}/graph/v26.0/{id}", headers=GRAPH) as answer:
         medium = await answer.json()
     assert (medium["mime_type"], medium["sha256"]) == ("application/pdf", sha256)
+    kept = await until(lambda: media_of(watch, accepted["id"]), is_available, 15)
+    assert (kept["filename"], kept["sha256"], kept["size"]) == ("besluit.pdf", sha256, len(PDF))
+    async with watch.session.get(f"{watch.town.archiver}{kept['link']}", headers=BEARER) as answer:
+        assert (answer.status, await answer.read()) == (200, PDF)
+
+
+async def media_of(watch: Watch, message: str) -> dict[str, Any]:
+    """The file of a message, as the archive shows it."""
+    url = f"{watch.town.archiver}/v1/messages/{message}"
+    async with watch.session.get(url, headers=BEARER) as answer:
+        [medium] = (await answer.json()).get("media") or [{}]
+        return dict(medium)
+
+
+def is_available(medium: dict[str, Any]) -> bool:
+    return medium.get("state") == "available"
 
 
 async def test_unknown_file_and_file_of_another_kind_are_refused(watch: Watch) -> None:

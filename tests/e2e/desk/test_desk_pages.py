@@ -65,6 +65,10 @@ async def test_picture_goes_with_its_caption_once(
         assert lotte.status == 200, lotte.page
     sent = await until(lambda: received(watch, "image"), bool, SECONDS)
     assert [each["caption"] for each in sent] == [long["caption"]]
+    await lotte.reads(path, 'class="desk-picture"')  # colleagues see what was sent
+    [picture] = lotte.links("/files/")
+    await lotte.get(picture)
+    assert (lotte.status, lotte.content) == (200, PNG)
     await lotte.upload(f"{path}/file", form, "pagina.html", b"<script>", "text/html")
     assert lotte.status == 400
     assert "WhatsApp laat dit soort bestand niet toe" in lotte.page

@@ -15,9 +15,11 @@ import gateway.ended_rows
 import router.ended_rows
 from archiver.balance.round import run_rounds
 from archiver.balance.store import load_sheet
+from router.handlers.dispatch import records
 from services import clearing, clock, metrics
 from services.clearing import Clearing, clear_ended_rows
 from services.config.terms import Terms
+from services.contract import AttachedFile
 from services.postgres.database import Pool, connection_pool
 from tests.support.archiver.desk import ANNA, BERT, CORA, Desk
 from tests.support.router.batch_office import CONFIG, consent
@@ -205,6 +207,29 @@ async def test_row_that_is_still_needed_stays(town: Town) -> None:
     parked = await pool.fetch("select state, reason, body, told from deliverer.delivery")
     assert {tuple(row) for row in parked} == {("dropped", "ended at its term", None, False)}
     assert await town.missing() == []
+
+
+async def test_upload_stays_until_the_archive_has_its_copy(town: Town) -> None:
+    desk, pool = town.desk, town.pool
+    [conversation] = await desk.heard((ANNA, "hoe ziet dat formulier eruit?"))
+    media = await pool.fetchval(ENDED[1] + " returning id")
+    file = AttachedFile(mime_type="image/png", sha256="ab" * 32)
+    order = desk.office.order("image", conversation=conversation, media=media, file=file)
+    decided = await desk.office.takes(order)
+    await pool.execute(SENT)
+
+    async def stays() -> bool:
+        await town.clear(clock.now() + TEN_YEARS)
+        return bool(await pool.fetchval("select true from gateway.media where id = $1", media))
+
+    assert await stays(), "the record of its message is still on its way to the archive"
+    made = [one for unit, decision, *_ in decided for one in records(unit, decision.decision)]
+    await desk.writer.add(made)
+    assert await town.missing() == []
+    assert await stays(), "the archive has not copied it"
+    assert await pool.fetchval("select count(*) from deliverer.ledger") == 0, "as time went by"
+    await pool.execute("update archiver.media set state = 'fetched'")
+    assert over_term("gateway.media") == 0 and not await stays()
 
 
 @pytest.mark.parametrize("change", [{"id": "99999999"}, {"tenant": "elsewhere"}])

@@ -10,6 +10,7 @@ from gateway.api_docs import examples
 from gateway.media.upload_store import Upload
 from gateway.requests.changes import VERBS
 from services import clock
+from services.contract import AttachedFile, SendMessage
 from services.postgres.database import Pool
 from tests.support.integration.crm_desk import CONVERSATION, NUMBER, Desk, desk_of
 from tests.support.integration.shut_rows import alter
@@ -133,7 +134,7 @@ def _upload(mime_type: str) -> Upload:
         mime_type=mime_type,
         size=1,
         sha256=bytes(32),
-        filename="",
+        filename="kaart",
         created_at=clock.now(),
     )
 
@@ -159,6 +160,9 @@ async def test_an_upload_is_sent_as_what_it_is_or_as_a_document(
     )
     told = [fault["detail"] for fault in said.get("errors", ())]
     assert (status, told) == ((400, [refusal]) if refusal else (202, []))
+    expected = AttachedFile(mime_type=mime_type, sha256="00" * 32, filename="kaart")
+    sent = [each.action for each in desk.commands if isinstance(each.action, SendMessage)]
+    assert [each.file for each in sent] == ([] if refusal else [expected])
 
 
 async def test_an_upload_that_does_not_open_cannot_be_sent(desk: Desk, pool: Pool) -> None:

@@ -30,6 +30,7 @@ FORGED_COLUMNS = {
     "number = '20000002'": ("announced", ""),
     "sent_at = sent_at - interval '8 days'": ("announced", ""),
     """announced = '{"mimeType": "text/html"}'""": ("announced", ""),
+    "upload = gen_random_uuid()": ("announced", ""),
     "due_at = 'infinity'": ("delayed", ""),
     "conversation = conversation || 'x'": ("moved", "conversation"),
     "department = 'jeugd'": ("moved", "department"),

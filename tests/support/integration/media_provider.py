@@ -20,11 +20,14 @@ from archiver.media.provider_client import media_client
 from archiver.media.routes import MediaRoutes
 from archiver.media.scan_worker import ScanWorker
 from archiver.media.store import FETCH_WAITS, File, MediaStore
+from archiver.media.upload_source import UploadSource
 from archiver.operator_actions import operation_outbox
+from gateway.media.upload_store import Upload, UploadStore
 from router.handlers.media import record as media_record
+from router.handlers.media import sent_file_info
 from services import clock
 from services.config.accounts import ProviderAccount
-from services.contract import MediaOutcome, Record
+from services.contract import AttachedFile, MediaOutcome, Record
 from services.files import object_store
 from services.files.clamd import Scanner
 from services.files.object_store import ObjectStore
@@ -34,6 +37,8 @@ from services.http.token_store import TokenStore
 from services.postgres.database import Pool
 from services.postgres.lookout import Lookout, run_lookout
 from services.postgres.outbox import LIMIT
+from services.sealing.columns import file_salt
+from services.sealing.key_ring import RING
 from services.sealing.stream_sealing import SealingStream
 from services.tasks import background_task
 from tests.support.archiver.records import NUMBER, message
@@ -193,6 +198,41 @@ def record(
     )  # fmt: skip
 
 
+def store_of_uploads(folder: Path) -> ObjectStore:
+    """The gateway's own store, beside that of the archive."""
+    return ObjectStore((folder / "uploads").as_uri())
+
+
+async def uploaded(pool: Pool, folder: Path, content: bytes, mime_type: str) -> Upload:
+    """A file that an employee uploaded, as the gateway keeps it."""
+    id, object = clock.new_id(), clock.new_id()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield content
+
+    sealing = SealingStream(RING.stream_key(file_salt(id, object)), pieces())
+    await store_of_uploads(folder).put(object_store.upload_key(object), sealing.pieces())
+    upload = Upload(
+        id=id, token="crm", tenant="almelo", object=object, mime_type=mime_type,
+        size=len(content), sha256=hashlib.sha256(content).digest(), filename="besluit.pdf",
+        created_at=clock.now(),
+    )  # fmt: skip
+    return await UploadStore(pool).complete(upload)
+
+
+async def went(pool: Pool, upload: Upload, *, sent: timedelta = timedelta()) -> Record:
+    """A message that goes out with an upload is on the record, as the router has it recorded."""
+    file = AttachedFile(
+        mime_type=upload.mime_type, sha256=upload.sha256.hex(), filename=upload.filename
+    )
+    one = message(
+        "", direction="out", type="document", number=NUMBER, at=clock.now() - sent,
+        medium=sent_file_info(upload.id, file), conversation=CONVERSATION,
+    )  # fmt: skip
+    await (await writer_of(pool)).add([one])
+    return one
+
+
 async def book_of(pool: Pool) -> MediaStore:
     return MediaStore(pool, await keys_of(pool))
 
@@ -223,7 +263,8 @@ async def room(
         account = msgspec.structs.replace(account, **changed)
         accounts = {NUMBER: account, "20000002": account}
         source = await enter(media_client(store, 4))
-        fetcher = Fetcher(book, source, store, accounts)
+        uploads = UploadSource(pool, store_of_uploads(folder), store)
+        fetcher = Fetcher(book, source, uploads, store, accounts)
         looker = ScanWorker(book, store, scanner)
         many = {"per_second": 1000, "burst": 10_000}
         others = key("other", departments=frozenset({"jeugd"}), **many)

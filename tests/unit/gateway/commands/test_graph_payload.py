@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -156,32 +157,33 @@ WITH_PARAMETER = {
         "components": [{"type": "header", "parameters": [PARAMETER]}],
     }
 }
-UPLOADS: list[tuple[str, dict[str, Any], str, Any]] = [
+UPLOADS: list[tuple[str, dict[str, Any], str, str, Any]] = [
     (
         "upload",
         {},
         "/media/id",
+        "besluit.pdf",
         {"document": {"caption": "Het besluit", "filename": "besluit.pdf"}},
     ),
-    ("buttons", WITH_HEADER, "/interactive/header/id", {"type": "document", "document": {}}),
+    ("buttons", WITH_HEADER, "/interactive/header/id", "", {"type": "document", "document": {}}),
     (
         "template",
         WITH_PARAMETER,
         "/template/components/0/parameters/0/document/id",
+        "a.pdf",
         {"type": "document", "document": {"filename": "a.pdf"}},
     ),
 ]
 
 
 @pytest.mark.parametrize(
-    ("name", "members", "pointer", "place"), UPLOADS, ids=lambda one: str(one)[:9]
+    ("name", "members", "pointer", "filename", "place"), UPLOADS, ids=lambda one: str(one)[:9]
 )
 def test_an_upload_has_its_place_without_an_id(
-    name: str, members: dict[str, Any], pointer: str, place: Any
+    name: str, members: dict[str, Any], pointer: str, filename: str, place: Any
 ) -> None:
     upload = upload_of(message(name, **members))
-    assert upload == UploadReference(upload.id, "document", pointer) if upload else False
-    assert str(upload and upload.id) == examples.UPLOAD
+    assert upload == UploadReference(UUID(examples.UPLOAD), "document", pointer, filename)
     text = graph_payload(message(name, **members)).decode()
     assert examples.UPLOAD not in text
     assert json.dumps(place, separators=(",", ":"), ensure_ascii=False)[1:-1] in text

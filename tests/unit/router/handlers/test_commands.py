@@ -18,8 +18,8 @@ from router.conversation.refusals import (
     TYPE_UNKNOWN,
 )
 from router.handlers.conversation_commands import CONVERSATION_COMMANDS
-from services.contract import MessageType, UnknownAction
-from tests.support.router.commands import MACHINE, command, text_content
+from services.contract import AttachedFile, MessageType, UnknownAction
+from tests.support.router.commands import MACHINE, SANNE, command, text_content
 from tests.support.router.decisions import data, decisions, events, records_of
 from tests.support.router.harness import Router, decide_one, open_conversation
 from tests.support.router.names import ANNA, BERT, BORNE, NUMBER, OTHER_NUMBER, at, id_of
@@ -119,6 +119,30 @@ def test_message_of_any_type_goes_out_with_its_content_and_is_archived() -> None
         "department": "klantcontact",
     }
     assert data(record) | expected == data(record)
+    assert "medium" not in data(record)  # it names a link, or is of an older version
+
+
+FILE = AttachedFile(mime_type="image/jpeg", sha256="ab" * 32, filename="kaart.jpg")
+
+
+def test_record_of_a_sent_file_says_where_the_archive_finds_it() -> None:
+    router, conversation = with_conversation()
+    more = {"media": id_of("upload"), "file": FILE, "author": SANNE, "conversation": conversation}
+    [record] = records_of(router.takes(command("a", "image", second=5, **more)))
+    assert data(record)["number"] == NUMBER
+    assert data(record)["medium"] == {
+        "id": "",
+        "upload": str(id_of("upload")),
+        "mimeType": "image/jpeg",
+        "sha256": "ab" * 32,
+        "filename": "kaart.jpg",
+    }
+
+
+def test_record_of_a_refused_message_has_no_file() -> None:
+    order = command("a", "image", conversation="elders", media=id_of("upload"), file=FILE)
+    [record] = records_of(Router().takes(order))
+    assert data(record)["status"] != "accepted" and "medium" not in data(record)
 
 
 def test_answer_quotes_a_message_of_its_conversation() -> None:

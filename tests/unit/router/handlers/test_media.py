@@ -67,6 +67,17 @@ def test_available_file_is_published_to_its_department_and_archived() -> None:
     assert (data(record)["department"], data(record)["object"]) == ("groen", OBJECT)
 
 
+@pytest.mark.parametrize("state", ["available", "quarantined", "lost"])
+def test_sent_file_is_archived_and_tells_no_department(state: str) -> None:
+    router, *ids = photo()
+    said = router.takes(file(*ids, state=state, is_outgoing=True))
+    [record] = records_of(said)
+    assert (record.kind, data(record)["state"], data(record)["sha256"]) == ("media", state, SHA256)
+    assert events(said) == []
+    later = file(*ids, state="lost" if state == "available" else "available")
+    assert [event.sequence for event in events(router.takes(later))] == [2], "none was taken"
+
+
 @pytest.mark.parametrize("state", ["quarantined", "lost"])
 def test_unavailable_file_is_published_with_its_reason(state: str) -> None:
     router, *ids = photo()
