@@ -5,19 +5,12 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from aiohttp import BodyPartReader, web
-from multidict import MultiDict
 
 from desk.pages.forms import Form
-from desk.postkamer.client import Refused
-from desk.web.form_fields import BadForm
+from desk.web.form_fields import FORM_WITH_FILE, PIECE_BYTES, StaleForm, read_up_to_file
 from desk.web.security import FORM_TOKEN
 
-FIELD_BYTES = 64 * 1024
-"""Largest field before the file."""
-MAX_FIELDS = 10
-PIECE_BYTES = 64 * 1024
 MAX_NAME = 200
-FILE = "file"
 
 
 class Upload(NamedTuple):
@@ -31,41 +24,19 @@ class Upload(NamedTuple):
 
 
 async def read_upload(request: web.Request, form_token: str) -> Upload | None:
-    """Read a form up to its file, the last field; None if it has none. Raises Refused if the form
-    is none of ours, before anything of the file is read."""
-    if request.content_type != "multipart/form-data":
+    """Read a form up to its file, the last field; None if it has none. Raises BadForm, and
+    StaleForm if the form is none of ours, before anything of the file is read."""
+    if request.content_type != FORM_WITH_FILE:
         return None
-    fields: MultiDict[str] = MultiDict()
-    try:
-        reader = await request.multipart()
-    except (ValueError, AssertionError) as error:
-        raise BadForm from error
-    for _ in range(MAX_FIELDS):
-        part = await reader.next()
-        if not isinstance(part, BodyPartReader):
-            return None
-        if part.name == FILE:
-            given = fields.get(FORM_TOKEN, "")
-            if not hmac.compare_digest(given.encode(errors="replace"), form_token.encode()):
-                raise Refused(403, "", {})
-            name = (part.filename or "")[-MAX_NAME:]
-            kind = part.headers.get("Content-Type", "application/octet-stream")
-            return Upload(Form(fields), name, kind, _pieces(part))
-        content = await _read_field(part)
-        if content is None:
-            return None
-        fields.add(part.name or "", content.decode(errors="replace"))
-    return None
-
-
-async def _read_field(part: BodyPartReader) -> bytes | None:
-    """Return a whole field, which may come in several pieces; None if it is too large."""
-    content = b""
-    while piece := await part.read_chunk(PIECE_BYTES):
-        content += piece
-        if len(content) > FIELD_BYTES:
-            return None
-    return content
+    fields, file = await read_up_to_file(request)
+    if file is None:
+        return None
+    given = fields.get(FORM_TOKEN, "")
+    if not hmac.compare_digest(given.encode(errors="replace"), form_token.encode()):
+        raise StaleForm(fields)
+    name = (file.filename or "")[-MAX_NAME:]
+    kind = file.headers.get("Content-Type", "application/octet-stream")
+    return Upload(Form(fields), name, kind, _pieces(file))
 
 
 async def _pieces(part: BodyPartReader) -> AsyncIterator[bytes]:

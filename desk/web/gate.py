@@ -3,7 +3,7 @@ in."""
 
 import contextlib
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from urllib.parse import urlencode
 from uuid import UUID
@@ -19,11 +19,11 @@ from desk.login.provider import LoginRefused, Provider, ProviderUnavailable
 from desk.login.sessions import Session, SessionStore, timed
 from desk.postkamer.client import Refused, Unanswered
 from desk.postkamer.gateway import Gateway
-from desk.web.form_fields import BadForm, read_fields
+from desk.web.form_fields import BadForm, StaleForm, read_fields
 from desk.web.journal import Journal
 from desk.web.security import FORM_TOKEN, form_token
 from desk.web.site import Site, Visit, language_of
-from desk.web.unsent_form import read_unsent
+from desk.web.unsent_form import CAPTION, UnsentField, read_unsent, unsent_fields
 from services import clock
 from services.ids import parse_uuid
 from services.postgres.database import is_transient
@@ -133,8 +133,15 @@ class Gate:
         if judges and not await _has_form_token(request, visit.form_token):
             unsent = await self._show_unsent(request, visit, "unsent.again")
             return unsent or self._site.page(visit, "problem.html", 403, reason="problem.form")
+        return await self._handle(request, visit, handler)
+
+    async def _handle(self, request: Request, visit: Visit, handler: Handler) -> StreamResponse:
+        """Run a handler; show what was typed into a form that it does not take."""
         try:
             return await handler(request, visit)
+        except StaleForm as stale:
+            unsent = self._unsent_page(visit, "unsent.again", unsent_fields(stale.fields.items()))
+            return unsent or self._refused(request, Refused(HTTPStatus.FORBIDDEN, "", {}))
         except Exception as error:
             if (why := _why_unsent(error)) and (
                 unsent := await self._show_unsent(request, visit, why)
@@ -147,10 +154,16 @@ class Gate:
         """Return a page with what was typed and why it was not sent, from which its writer can send
         it once they have looked at it; None if nothing was typed. No other site can make a browser
         ask for it (`same_origin_only`)."""
-        if fields := await read_unsent(request):
-            status = UNSENT[why]
-            return self._site.page(visit, "unsent_form.html", status, fields=fields, why=why)
-        return None
+        return self._unsent_page(visit, why, await read_unsent(request))
+
+    def _unsent_page(
+        self, visit: Visit, why: str, fields: Sequence[UnsentField]
+    ) -> web.Response | None:
+        if not fields:
+            return None
+        is_upload = any(each.name == CAPTION for each in fields)
+        given = {"fields": fields, "why": why, "is_upload": is_upload}
+        return self._site.page(visit, "unsent_form.html", UNSENT[why], **given)
 
     async def _renew(self, session: Session) -> Session | None:
         """Return the session with new tokens, or as it is while another process renews them; None

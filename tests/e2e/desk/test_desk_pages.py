@@ -271,6 +271,36 @@ async def test_text_of_an_ended_session_is_shown_and_sent_after_logging_in(
     await until(fatima.got_texts, lambda got: got == ["Ja, <morgen> & later"], SECONDS)
 
 
+async def test_caption_of_an_ended_session_goes_with_the_file_chosen_again(
+    watch: Watch, fatima: Phone, lotte: Employee
+) -> None:
+    fatima.number = "31600000843"
+    path = await opened(fatima, lotte, "Wat staat er op de kaart?")
+    form = lotte.form(f"{path}/file")
+    assert form
+    given = form | {"caption": "Zo <ziet> de kaart eruit"}
+    cookies, lotte.cookies = lotte.cookies, {}
+    await lotte.upload(f"{path}/file", given, "kaart.png", PNG, "image/png")
+    kept = lotte.form(f"{path}/file")
+    assert lotte.status == 401 and "Kies het bestand opnieuw" in lotte.page
+    assert kept == {name: value for name, value in given.items() if name != "form_token"}
+    lotte.cookies = cookies
+    await lotte.upload(f"{path}/file", kept, "kaart.png", PNG, "image/png")
+    assert lotte.status == 403 and "Kijk hem na" in lotte.page, "it was of no session"
+    again = lotte.form(f"{path}/file")
+    assert again == given
+    await lotte.upload(f"{path}/file", again, "kaart.png", PNG, "image/png")
+    assert lotte.status == 200, lotte.page
+    sent = await until(
+        lambda: received(watch, "image"), lambda got: given["caption"] in captions(got), SECONDS
+    )
+    assert captions(sent).count(given["caption"]) == 1
+
+
+def captions(contents: list[dict[str, object]]) -> list[object]:
+    return [each.get("caption") for each in contents]
+
+
 async def test_text_beside_an_uncertain_answer_is_kept_until_that_one_is_certain(
     town: Installation, fatima: Phone, lotte: Employee
 ) -> None:

@@ -84,6 +84,7 @@ def test_typed_words_are_shown_again_without_the_token() -> None:
         ("text", True),
     ]
     assert unsent_fields([("value-0", "vrijdag")])[0].is_typed
+    assert unsent_fields([("caption", "Zo ziet het eruit")])[0].is_typed
     assert unsent_fields([("text", "  "), ("assignee", "x")]) == []
     assert len(unsent_fields([("text", "x")] * 100)) == MAX_FIELDS
 
