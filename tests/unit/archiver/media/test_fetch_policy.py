@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 from urllib.parse import unquote
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -16,6 +17,7 @@ from archiver.media.fetch_policy import (
     FetchedFile,
     FetchFailed,
     MediaInfo,
+    MediaResult,
 )
 from archiver.media.provider_client import download_url
 from archiver.media.routes import response_headers
@@ -180,6 +182,38 @@ def test_download_is_checked_by_status_type_and_encoding(
 def test_reason_for_giving_up_is_the_age_of_the_file_or_our_own_failure() -> None:
     assert fetch_policy.give_up(FetchFailed("unknown")).reason == fetch_policy.EXPIRED
     assert "media_store" in fetch_policy.give_up(FetchFailed("store")).reason
+
+
+UPLOADED = AnnouncedFile(id="", upload=UUID(int=7), sha256="00")
+WEEK = timedelta(days=7)
+
+
+def test_copy_of_an_upload_is_the_file_that_went_out() -> None:
+    assert fetch_policy.check_copy(JPEG, UPLOADED) == JPEG
+    other = msgspec.structs.replace(UPLOADED, sha256="11")
+    assert fetch_policy.check_copy(JPEG, other) == FetchFailed("damaged")
+
+
+@pytest.mark.parametrize(
+    ("code", "file", "age", "reason"),
+    [
+        ("store", ANNOUNCED, WEEK, "media_expired"),
+        ("store", ANNOUNCED, WEEK - timedelta(seconds=1), ""),
+        ("store", UPLOADED, 52 * WEEK, ""),
+        ("damaged", UPLOADED, WEEK - timedelta(seconds=1), ""),
+        ("damaged", UPLOADED, WEEK, "media_not_restored"),
+        ("absent", UPLOADED, WEEK, "media_not_restored"),
+    ],
+)
+def test_failed_attempt_ends_once_another_has_no_use(
+    code: Any, file: AnnouncedFile, age: timedelta, reason: str
+) -> None:
+    result = fetch_policy.end_failed_attempt(FetchFailed(code), file, NOW - age, NOW)
+    if reason:
+        assert isinstance(result, MediaResult) and result.state == "lost"
+        assert result.reason.startswith(reason)
+    else:
+        assert result == FetchFailed(code)
 
 
 @pytest.mark.parametrize(
