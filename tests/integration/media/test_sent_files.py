@@ -16,6 +16,7 @@ from tests.support.archiver.records import message_id
 from tests.support.clamav import EICAR
 from tests.support.decrypted_record import keys_of
 from tests.support.integration.media_provider import (
+    CONVERSATION,
     JPEG,
     Room,
     dies,
@@ -129,18 +130,26 @@ async def test_killed_copy_is_made_again_and_leaves_no_unknown_object(
         assert (await place.get(id))[:2] == (200, PDF)
 
 
-async def test_destroyed_message_takes_its_sent_file_along(
+async def test_sent_files_are_destroyed_with_their_message_or_conversation(
     scanned: Room, pool: Pool, tmp_path: Path
 ) -> None:
     upload = await uploaded(pool, tmp_path, PDF, "application/pdf")
-    one, waiting = [await went(pool, upload) for _ in range(2)]
-    for each in (one, waiting):
+    one, other = [await went(pool, upload) for _ in range(2)]
+    for each in (one, other):
         await scanned.until(message_id(each), "available")
     await recorded(pool)
     eraser = Eraser(pool, await keys_of(pool))
     assert await eraser.erase_entry(one.id, "vernietigd")
-    row = await scanned.row(message_id(one))
-    assert (row["salt"], row["file_salt"], row["digest"]) == (None, None, None)
-    assert (await scanned.get(message_id(one)))[0] in (404, 500)
-    assert (await scanned.get(message_id(waiting)))[:2] == (200, PDF)
+    assert (await scanned.get(message_id(other)))[:2] == (200, PDF)
+    assert await faults(pool, tmp_path) == []
+
+    path_of(tmp_path, upload).unlink()
+    late = await went(pool, upload)
+    await scanned.reason(message_id(late))
+    await eraser.erase_conversation("almelo", CONVERSATION, "vernietigd")
+    for each in (one, other, late):
+        row = await scanned.row(message_id(each))
+        assert (row["salt"], row["file_salt"], row["digest"]) == (None, None, None)
+        assert (await scanned.get(message_id(each)))[0] == 404
+    assert await scanned.state(message_id(late)) == "lost", "nothing keeps its upload any more"
     assert await faults(pool, tmp_path) == []
