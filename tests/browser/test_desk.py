@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 from PIL import Image
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import Browser, BrowserContext, FilePayload, Page, expect
 
 from sandbox.identity.people import PEOPLE
 from services import clock
@@ -303,6 +303,10 @@ async def test_text_of_an_ended_session_is_on_the_page(
     ):
         async with page.expect_response(lambda answer: "/stream?conversation=" in answer.url):
             await opens(page, fatima, "Hoe laat gaat de balie voor een paspoort open?")
+        tab = await page.context.new_page()
+        await tab.goto(page.url)
+        await tab.locator("summary", has_text="Bestand sturen").press("Enter")
+        await page.bring_to_front()
         await page.context.clear_cookies()
         await page.keyboard.press("a")
         await page.keyboard.type("Om negen uur")
@@ -313,6 +317,13 @@ async def test_text_of_an_ended_session_is_on_the_page(
         await page.keyboard.press("Control+Enter")
         await expect(page.get_by_label("Uw tekst")).to_have_value("Om negen uur, tot vijf")
         await check(page, "desk-unsent")
+        await tab.get_by_label("Tekst erbij").fill("Zo ziet de balie eruit")
+        given = FilePayload(name="balie.jpg", mimeType="image/jpeg", buffer=PHOTO)
+        await tab.get_by_label("Bestand", exact=True).set_input_files(given)
+        await tab.get_by_role("button", name="Verstuur bestand").press("Enter")
+        await expect(tab.get_by_label("Uw tekst")).to_have_value("Zo ziet de balie eruit")
+        await expect(tab.get_by_label("Kies het bestand opnieuw")).to_be_visible()
+        assert await violations(tab) == []
 
 
 async def test_keys_are_listed_and_the_list_closes(browser: Browser, town: Installation) -> None:
@@ -387,6 +398,13 @@ async def test_pages_have_no_fault(browser: Browser, town: Installation) -> None
         await expect(photo).to_have_js_property("naturalWidth", 320)
         await open_all(page)
         await check(page, "desk-conversation")
+        given = FilePayload(name="kaart.jpg", mimeType="image/jpeg", buffer=PHOTO)
+        await page.get_by_label("Bestand", exact=True).set_input_files(given)
+        await page.get_by_role("button", name="Verstuur bestand").press("Enter")
+        sent = page.get_by_alt_text("Foto die is verstuurd")  # without loading the page again
+        await expect(sent).to_be_visible(timeout=20_000)
+        await sent.scroll_into_view_if_needed()
+        await expect(sent).to_have_js_property("naturalWidth", 320)
 
 
 async def test_menu_opens_by_keys_and_closes_when_its_reader_goes_on(

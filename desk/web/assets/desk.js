@@ -3,6 +3,8 @@
 "use strict";
 
 const DRAFT_PAUSE = 800; // milliseconds without a key after which a draft is stored
+const COPY_PAUSE = 2000; // milliseconds before another look at a file that goes out: most are copied within two seconds
+const LONGEST_COPY_PAUSE = 60000; // milliseconds, to which the pause doubles while the scanner or the store is away
 const SAY_PAUSE = 100; // milliseconds between emptying a status and filling it: the same words twice are else read once
 
 function token() {
@@ -250,6 +252,20 @@ function followMessages() {
   }
 }
 
+// A file that goes out is in the record seconds after its message, of which no event tells: the messages are asked for again.
+let copyTimer = 0;
+let copyPause = COPY_PAUSE;
+function lookForCopies() {
+  clearTimeout(copyTimer);
+  if (!document.querySelector("#messages [data-copying]")) {
+    copyPause = COPY_PAUSE;
+    return;
+  }
+  copyTimer = setTimeout(() => htmx.trigger("#messages", "sse:conversation"), copyPause);
+  copyPause = Math.min(copyPause * 2, LONGEST_COPY_PAUSE);
+}
+lookForCopies();
+
 // The list is drawn again when something changes: whoever was on a conversation in it stays there.
 let focused = null;
 document.addEventListener("htmx:beforeSwap", (event) => {
@@ -258,6 +274,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     event.detail.shouldSwap = false;
     redraw(target, serverResponse);
     followMessages();
+    lookForCopies();
   }
   const item = document.activeElement?.closest?.(".desk-item");
   focused = item ? item.dataset.conversation : null;
