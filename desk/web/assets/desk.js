@@ -125,7 +125,8 @@ if (answer) {
   };
   // Once the session has ended the messages lead to the login. Whoever typed since stays: their form shows the text again.
   document.addEventListener("htmx:beforeOnLoad", (event) => {
-    if (event.detail.xhr.status === 401 && typed !== stored) event.preventDefault();
+    const caption = document.getElementById("caption")?.value;
+    if (event.detail.xhr.status === 401 && (typed !== stored || caption)) event.preventDefault();
   });
   answer.addEventListener("input", () => {
     typed += 1;

@@ -275,10 +275,10 @@ async def test_caption_of_an_ended_session_goes_with_the_file_chosen_again(
     watch: Watch, fatima: Phone, lotte: Employee
 ) -> None:
     fatima.number = "31600000843"
-    path = await opened(fatima, lotte, "Wat staat er op de kaart?")
+    path = await opened(fatima, lotte, "Waar staat het nummer van mijn paspoort?")
     form = lotte.form(f"{path}/file")
     assert form
-    given = form | {"caption": "Zo <ziet> de kaart eruit"}
+    given = form | {"caption": "Hier <staat> het nummer"}
     cookies, lotte.cookies = lotte.cookies, {}
     await lotte.upload(f"{path}/file", given, "kaart.png", PNG, "image/png")
     kept = lotte.form(f"{path}/file")
