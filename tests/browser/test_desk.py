@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import io
+import re
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 from PIL import Image
-from playwright.async_api import Browser, BrowserContext, FilePayload, Page, expect
+from playwright.async_api import Browser, BrowserContext, FilePayload, Page, Route, expect
 
 from sandbox.identity.people import PEOPLE
 from services import clock
@@ -373,6 +374,35 @@ async def test_script_of_a_citizen_is_text(browser: Browser, town: Installation)
         ).to_be_visible()
         assert dialogs == []
         assert "paspoort" not in page.url + await page.title()
+
+
+async def test_messages_are_asked_for_again_while_a_sent_file_is_copied(
+    browser: Browser, town: Installation
+) -> None:
+    """The browser reports that the stream ends, so this one is looked at apart."""
+    answers: list[str] = []
+
+    async def tell_nothing(route: Route) -> None:
+        await route.fulfill(content_type="text/event-stream", body=": quiet\n\n")
+
+    async def show_once_that_it_is_copied(route: Route) -> None:
+        answer = await route.fetch()
+        body = await answer.text()
+        copying = body.replace("<ol ", "<p data-copying></p><ol ", 1)
+        answers.append(body if answers else copying)
+        await route.fulfill(response=answer, body=answers[-1])
+
+    async with (
+        citizen(town, "31600000844") as fatima,
+        employee(browser, town, "Lotte", expected="[object Event]") as page,
+    ):
+        await page.route(re.compile("/stream.conversation="), tell_nothing)
+        await opens(page, fatima, "Waar is het kantoor voor een paspoort?")
+        await page.route(re.compile("/messages.opening="), show_once_that_it_is_copied)
+        await page.evaluate("""htmx.trigger("#messages", "sse:conversation")""")
+        await expect(page.locator("#messages [data-copying]")).to_have_count(1)
+        await expect(page.locator("#messages [data-copying]")).to_have_count(0)
+        assert len(answers) == 2
 
 
 async def test_pages_have_no_fault(browser: Browser, town: Installation) -> None:
