@@ -23,6 +23,7 @@ from playwright.async_api import Browser, Page, expect
 from services.calendar.opening_hours import AMSTERDAM
 from tests.support.browser.page import chromium
 from tests.support.browser.sheets import save_sheet
+from tests.support.desk.put_aside import PUT_ASIDE
 from tests.support.desk.town import with_desk
 from tests.support.e2e.phone import Phone
 from tests.support.installation import Installation
@@ -44,11 +45,6 @@ WAITING = (
 """Names and first messages, the oldest first."""
 LONGEST_WAIT = 20_000
 """Milliseconds until what is waited for counts as missing: the machine may be busy."""
-PARK = """
-update deliverer.delivery set state = 'parked', status = 422, at = now(),
-    reason = 'the destination refused this message: 422'
-where destination = 'desk' and event in (select event from deliverer.sent order by event limit 9)
-"""
 DIED = """
 update deliverer.ledger set state = 'sending', attempt = 1, claimed_by = id,
     claimed_at = now() - interval '11 minutes' where state = 'queued'
@@ -246,7 +242,7 @@ async def danger(studio: Studio) -> None:
 
 
 async def managers(studio: Studio) -> None:
-    await asyncio.to_thread(studio.town.database.execute, PARK)
+    await asyncio.to_thread(studio.town.database.execute, PUT_ASIDE)
     async with studio.employee("Sanne") as sanne:
         await studio.goes(sanne, "/rules")
         await sanne.locator("#text").fill("Mijn container is vol en de vuilniswagen komt niet")
