@@ -259,7 +259,7 @@ async def managers(studio: Studio) -> None:
         await studio.show(sanne, "destination")
 
 
-async def keepers(studio: Studio) -> None:
+async def archive(studio: Studio) -> None:
     async with studio.employee("Wim") as wim:
         await studio.goes(wim, "/archive/search")
         await studio.show(wim, "search")
@@ -369,7 +369,7 @@ async def make_pictures(town: Installation, clock: SimulatedClock, whole: Path |
         await asyncio.to_thread(add_rule, town)
         await conversations(studio)
         await danger(studio)
-        await keepers(studio)
+        await archive(studio)
         await managers(studio)
         clock.passes(timedelta(hours=25))
         # For a second after such a leap the services have no key of the day.
