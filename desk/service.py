@@ -24,6 +24,8 @@ from desk.login.provider import Client, Provider
 from desk.login.sessions import SessionStore
 from desk.pages.alarms import AlarmPages
 from desk.pages.answers import AnswerPages
+from desk.pages.archive.annotations import AnnotationPages
+from desk.pages.archive.exposures import ExposurePages
 from desk.pages.archive.people import PeoplePages
 from desk.pages.archive.requests import RequestPages
 from desk.pages.archive.search import SearchPages
@@ -177,6 +179,8 @@ def archive_routes(
         *PeoplePages(gate, site, office).routes(),
         *RequestPages(gate, site, office).routes(),
         *ViewPages(gate, site, office).routes(),
+        *ExposurePages(gate, site, office).routes(),
+        *AnnotationPages(gate, site, office).routes(),
     ]
 
 

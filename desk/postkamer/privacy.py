@@ -87,6 +87,32 @@ class Views(msgspec.Struct, frozen=True):
     next: UUID | None = None
 
 
+class Identifier(msgspec.Struct, frozen=True):
+    kind: str
+    value: str
+
+
+class ExposedPerson(msgspec.Struct, frozen=True, rename="camel"):
+    """Citizen of one conversation whose data was seen or received."""
+
+    conversation: str
+    departments: tuple[str, ...]
+    messages: int
+    times: int
+    first_at: datetime
+    last_at: datetime
+    identifiers: tuple[Identifier, ...]
+
+
+class Exposure(msgspec.Struct, frozen=True):
+    """People whose data somebody saw, or a destination received."""
+
+    conversations: int
+    messages: int
+    destroyed: int
+    persons: tuple[ExposedPerson, ...]
+
+
 class PrivacyOffice:
     """The privacy API of the archiver, with the token of the employee who looks."""
 
@@ -125,6 +151,15 @@ class PrivacyOffice:
     async def views(self, token: str, body: dict[str, Any], reason: str) -> Views:
         answer = await self._post("/v1/views/_search", token, body, reason)
         return msgspec.json.decode(answer.body, type=Views)
+
+    async def exposure(self, token: str, body: dict[str, Any], reason: str) -> bytes:
+        """Return the JSON of an exposure. Raises Refused and Unanswered."""
+        path, headers = "/v1/exposures/_search", _headers(reason)
+        return (await self._client.ask_for_report(path, token, body, headers)).body
+
+    async def annotate(self, token: str, id: UUID, body: dict[str, str], reason: str) -> None:
+        """Add a correction to a message. Raises Refused and Unanswered."""
+        await self._post(f"/v1/messages/{id}/_annotate", token, body, reason)
 
     async def _post(self, path: str, token: str, body: dict[str, Any], reason: str) -> Answer:
         return await self._client.ask("POST", path, token, body, _headers(reason))

@@ -621,10 +621,33 @@ async def check_views(page: Page, town: Installation) -> None:
     await page.get_by_label("Waarom").press("Enter")
     await expect(page.locator(".desk-item").first).to_be_visible()
     await check(page, "desk-views")
+    await check_exposures(page, town)
     await switch_language(page, "English")
-    for path in ("search", "people", "requests", "views"):
+    for path in ("search", "people", "requests", "views", "exposures", "annotations"):
         await page.goto(f"{town.desk}/archive/{path}")
         await check(page, f"desk-{path}-en", sizes=SIZES_OF["en"])
+
+
+async def check_exposures(page: Page, town: Installation) -> None:
+    """The people whose data an employee saw, and a correction of a message of the conversation."""
+    await page.goto(f"{town.desk}/archive/exposures")
+    await page.get_by_label("Naam", exact=True).fill("w.dekker")
+    for label, day in (("Vanaf", "2026-01-01"), ("Tot en met", "2036-01-01")):
+        await page.get_by_label(label).fill(day)
+    await page.get_by_label("Waarom").fill("datalek")
+    await page.get_by_label("Waarom").press("Enter")
+    await expect(page.locator(".desk-item").first).to_be_visible()
+    await check(page, "desk-exposures")
+    await page.goto(f"{town.desk}/archive/search")
+    await page.get_by_label("Woorden").fill("paspoort")
+    await page.get_by_label("Waarom").fill("verzoek")
+    await page.get_by_label("Waarom").press("Enter")
+    await page.get_by_role("button", name="Lees het gesprek").first.press("Enter")
+    await page.get_by_role("button", name="Correctie").first.press("Enter")
+    await page.get_by_label("Wat er moet staan").fill("Het is een rijbewijs.")
+    await page.get_by_label("Waarom u dit toevoegt").press("Enter")
+    await expect(page.get_by_role("status")).to_contain_text("De correctie staat bij het bericht")
+    await check(page, "desk-annotations")
 
 
 async def open_all(page: Page) -> None:

@@ -278,6 +278,27 @@ async def archive(studio: Studio) -> None:
         await wim.get_by_role("button", name="Zoek").click()
         await wim.locator(".desk-item").first.wait_for()
         await studio.show(wim, "views")
+        await exposures(studio, wim)
+
+
+async def exposures(studio: Studio, wim: Page) -> None:
+    """The people whose data somebody saw, and a correction of a message."""
+    await studio.goes(wim, "/archive/exposures")
+    for field, value in (
+        ("name", "l.hendriks"),
+        ("since", "2026-11-30"),
+        ("until", "2026-11-30"),
+        ("reason", "Datalek D-2026-3"),
+    ):
+        await wim.locator(f"#{field}").fill(value)
+    await wim.get_by_role("button", name="Zoek").click()
+    await wim.locator(".desk-item").first.wait_for()
+    await studio.show(wim, "exposures")
+    await studio.goes(wim, "/archive/annotations")
+    await wim.locator("#message").fill("019ad2f0-6c40-7c11-8a5e-3f1d2b7c9e04")
+    await wim.locator("#text").fill("Het huisnummer is 12, niet 21.")
+    await wim.locator("#reason").fill("Verzoek om rectificatie")
+    await studio.show(wim, "annotations")
 
 
 async def requests(studio: Studio, wim: Page) -> None:

@@ -13,6 +13,7 @@ from desk.access import Access, Tenant
 from desk.conversation.reasons import MAX_CHARACTERS
 from desk.login.provider import Tokens
 from desk.login.sessions import Session
+from desk.pages.archive.exposures import exposure_body
 from desk.pages.archive.people import report_body
 from desk.pages.archive.reason import TROUBLES, read_reason, trouble_of
 from desk.pages.archive.requests import decision_body
@@ -39,6 +40,9 @@ NEEDED = {
     "/archive/requests/{id}/extend": {"privacy"},
     "/archive/requests/{id}/decide": {"privacy"},
     "/archive/views": {"privacy"},
+    "/archive/exposures": {"privacy"},
+    "/archive/exposures/file": {"privacy"},
+    "/archive/annotations": {"privacy"},
 }
 """Path -> roles that an employee needs, all of them."""
 Handler = Callable[[web.Request, Visit], Awaitable[web.StreamResponse]]
@@ -112,6 +116,16 @@ def test_decision_and_views_leave_out_what_is_empty() -> None:
         "decision": "granted"
     }
     assert view_body(Form({"conversation": " c ", "employee": ""})) == {"conversation": "c"}
+
+
+def test_exposure_is_asked_of_one_subject_in_whole_days() -> None:
+    days = {"since": "2026-11-20", "until": "2026-11-20"}
+    form = {"subject": "token", "name": " zaaksysteem ", "reason": "x"} | days
+    body = exposure_body(Form(form))
+    assert body.pop("until") - body.pop("from") == timedelta(days=1)
+    assert body == {"token": "zaaksysteem"}
+    assert exposure_body(Form({"subject": "from", "name": "x"})) == {}
+    assert exposure_body(Form({"subject": "token", "name": " "})) == {}
 
 
 @pytest.mark.parametrize(
