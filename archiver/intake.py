@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from uuid import UUID
 
 import msgspec
 import structlog
@@ -166,9 +165,9 @@ class Intake:
             return []
 
     async def _refuse(self, record: Record, reason: str) -> None:
-        await self._put_aside(reason, _encode_record(record), record.id)
+        await self._put_aside(reason, _encode_record(record), record)
 
-    async def _put_aside(self, reason: str, body: bytes, record: UUID | None = None) -> None:
+    async def _put_aside(self, reason: str, body: bytes, record: Record | None = None) -> None:
         metrics.quarantined.labels(reason=reason).inc()
         await retry_while_unavailable(partial(self._quarantine.add, reason, body, record), "aside")
 

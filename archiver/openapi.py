@@ -337,7 +337,7 @@ OPERATIONS = (
     READ_MESSAGE,
     READ_MEDIA,
     READ_THUMBNAIL,
-    *operations(VIEWER_HEADERS),
+    *operations(VIEWER_HEADERS, MESSAGE_ID),
     DOCUMENT,
 )
 

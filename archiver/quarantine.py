@@ -22,6 +22,7 @@ from archiver.encryption.sealing import SALT_BYTES, seal, unseal
 from archiver.log.writer import SealedBeforeErasure, Writer, writer_in_transaction
 from services import clock, metrics
 from services.contract import ArchiveBatch, Record
+from services.ids import CONVERSATION
 from services.postgres.database import Connection, Pool, is_transient, retry_while_unavailable
 from services.sealing.wrapping import CannotDecrypt
 
@@ -50,8 +51,8 @@ class Quarantine:
     def __init__(self, pool: Pool, keys: KeyStore) -> None:
         self._pool, self._keys = pool, keys
 
-    async def add(self, reason: str, body: bytes, record: UUID | None = None) -> UUID:
-        """Add an entry and return its id; `record` is the id of the record that it is, if known.
+    async def add(self, reason: str, body: bytes, record: Record | None = None) -> UUID:
+        """Add an entry and return its id; `record` is the record that it is, if known.
 
         `reason` must not contain personal data. Content that is already present is not added again:
         it is redelivered if the process ended before the acknowledgement.
@@ -59,27 +60,35 @@ class Quarantine:
         keys, salt = await self._keys.ensure_conversation_keys([NOWHERE]), os.urandom(SALT_BYTES)
         sealed = seal(keys[NOWHERE], salt, body, PURPOSE)
         id = _entry_id(keys[NOWHERE], body)
-        row = (id, reason, salt, sealed, record)
+        row = (id, reason, salt, sealed, record.id if record else None)
+        conversation = conversation_of(record)
         try:
-            await self._add_on_the_record(row)
+            await self._add_on_the_record(row, conversation)
         except Exception as error:
             if is_transient(error):
                 raise
             # To keep it comes first. `archive verify` names a row that is not on the record.
-            log.error("aside.unrecorded", record=record, exc_info=error)
-            await self._pool.execute(_INSERT, *row)
+            log.error("aside.unrecorded", record=row[-1], exc_info=error)
+            await self._pool.execute(_INSERT, *row, conversation)
         return id
 
-    async def _add_on_the_record(self, row: tuple[Any, ...]) -> None:
+    async def _add_on_the_record(self, row: tuple[Any, ...], conversation: str) -> None:
         """Add a row and its entry in one transaction. Raises CannotSeal."""
         writer = Writer(self._pool, self._keys)
         while True:
             entries = await writer.seal([_aside_record("put", row)])
             with suppress(SealedBeforeErasure):
                 async with self._pool.acquire() as connection, connection.transaction():
-                    if await connection.fetchval(_INSERT, *row):
+                    if await connection.fetchval(_INSERT, *row, conversation):
                         await writer_in_transaction(connection, self._keys).write(entries)
                 return
+
+
+def conversation_of(record: Record | None) -> str:
+    """Return the conversation of a record; '' without one, and for what is no id of one: the
+    database may have refused the record because of it."""
+    named = record.conversation if record else ""
+    return named if CONVERSATION.fullmatch(named) else ""
 
 
 def row_digest(row: Sequence[Any]) -> str:
@@ -168,6 +177,7 @@ select count(*) % 2 = 1 from archiver.entry where message = $1 and kind = '{ASID
 """
 
 _INSERT = """
-insert into archiver.quarantine (id, reason, salt, sealed, record) values ($1, $2, $3, $4, $5)
+insert into archiver.quarantine (id, reason, salt, sealed, record, conversation)
+values ($1, $2, $3, $4, $5, $6)
 on conflict do nothing returning id
 """

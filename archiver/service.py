@@ -28,7 +28,9 @@ from archiver.media.upload_source import UploadSource
 from archiver.media.waiting_metrics import count_waiting
 from archiver.openapi import document
 from archiver.operator_actions import record_operator_actions
+from archiver.privacy.annotation_routes import AnnotationRoutes
 from archiver.privacy.archive import PrivacyArchive
+from archiver.privacy.exposure_routes import ExposureRoutes
 from archiver.privacy.report_routes import ReportRoutes
 from archiver.privacy.request_routes import RequestRoutes
 from archiver.privacy.view_routes import ViewRoutes
@@ -144,7 +146,7 @@ def all_routes(
 
 def privacy_routes(archive: PrivacyArchive, views: AccessLog, tokens: TokenStore) -> list[Route]:
     """Return the routes of the privacy officer."""
-    parts = (RequestRoutes, ReportRoutes, ViewRoutes)
+    parts = (RequestRoutes, ReportRoutes, ViewRoutes, ExposureRoutes, AnnotationRoutes)
     return [route for part in parts for route in part(archive, views, tokens).routes()]
 
 

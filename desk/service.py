@@ -24,15 +24,17 @@ from desk.login.provider import Client, Provider
 from desk.login.sessions import SessionStore
 from desk.pages.alarms import AlarmPages
 from desk.pages.answers import AnswerPages
+from desk.pages.archive.annotations import AnnotationPages
+from desk.pages.archive.exposures import ExposurePages
+from desk.pages.archive.people import PeoplePages
+from desk.pages.archive.requests import RequestPages
+from desk.pages.archive.search import SearchPages
+from desk.pages.archive.views import ViewPages
 from desk.pages.changes import ChangePages
 from desk.pages.conversation import ConversationPages
 from desk.pages.conversation_view import ConversationViews, Stores
 from desk.pages.files import FilePages
 from desk.pages.inbox import InboxPages
-from desk.pages.keeper.people import PeoplePages
-from desk.pages.keeper.requests import RequestPages
-from desk.pages.keeper.search import SearchPages
-from desk.pages.keeper.views import ViewPages
 from desk.pages.language import LanguagePages
 from desk.pages.login import ENDED_PATH, LoginRoutes
 from desk.pages.management.destinations import DestinationPages
@@ -48,7 +50,7 @@ from desk.postkamer.destinations import Destinations
 from desk.postkamer.figure_reader import FigureReader
 from desk.postkamer.gateway import Gateway
 from desk.postkamer.grants import GrantsReader
-from desk.postkamer.keeper import Keeper
+from desk.postkamer.privacy import PrivacyOffice
 from desk.postkamer.rules import Rules
 from desk.web.assets import FOLDER, Assets
 from desk.web.gate import Gate
@@ -158,7 +160,7 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
         *RightPages(gate, site, GrantsReader(front), sessions).routes(),
         *DestinationPages(gate, site, Destinations(front)).routes(),
         *NumberPages(gate, site, gateway).routes(),
-        *keeper_routes(gate, site, Keeper(archiver), archive, stores.reasons),
+        *archive_routes(gate, site, PrivacyOffice(archiver), archive, stores.reasons),
         *FilePages(gate, archiver, stores.reasons).routes(),
         *LanguagePages(own).routes(),
         *stream.routes(),
@@ -168,15 +170,17 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
     return Desk(_application(settings, routes, gate), stream)
 
 
-def keeper_routes(
-    gate: Gate, site: Site, keeper: Keeper, archive: Archive, reasons: ReasonStore
+def archive_routes(
+    gate: Gate, site: Site, office: PrivacyOffice, archive: Archive, reasons: ReasonStore
 ) -> list[web.RouteDef]:
     """Return the pages of the archivist and the privacy officer."""
     return [
-        *SearchPages(gate, site, keeper, archive, reasons).routes(),
-        *PeoplePages(gate, site, keeper).routes(),
-        *RequestPages(gate, site, keeper).routes(),
-        *ViewPages(gate, site, keeper).routes(),
+        *SearchPages(gate, site, archive, reasons).routes(),
+        *PeoplePages(gate, site, office).routes(),
+        *RequestPages(gate, site, office).routes(),
+        *ViewPages(gate, site, office).routes(),
+        *ExposurePages(gate, site, office).routes(),
+        *AnnotationPages(gate, site, office).routes(),
     ]
 
 

@@ -11,7 +11,9 @@ _VERSION = 7 << 76 | 2 << 62
 """Version and variant of a UUIDv7; the bits beside them are the next two."""
 _RANDOM_A, _RANDOM_B = (1 << 12) - 1 << 64, (1 << 62) - 1
 
-CONVERSATION = re.compile(r"([0-9]{5,32})-[a-z2-7]{26}")
+NUMBER = re.compile(r"[0-9]{5,32}")
+"""Id of one of our numbers."""
+CONVERSATION = re.compile(rf"({NUMBER.pattern})-[a-z2-7]{{26}}")
 """Id of a conversation: the id of our number (group 1), then 128 bits that cannot be guessed."""
 
 UUID_FORM = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)

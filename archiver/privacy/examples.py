@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from archiver.api.examples import CONVERSATION_ID
+from archiver.api.examples import CONVERSATION_ID, MESSAGE_ID
 
 Json = dict[str, Any]
 
@@ -24,6 +24,21 @@ REPORT: Json = {
 VIEW_SEARCHES: Json = {
     "ofConversation": {"conversation": CONVERSATION_ID},
     "ofEmployee": {"employee": "m.devries", "from": "2026-11-01T00:00:00+01:00", "limit": 50},
+}
+EXPOSURE_SEARCHES: Json = {
+    "ofEmployee": {
+        "employee": "m.devries",
+        "from": "2026-11-20T08:00:00+01:00",
+        "until": "2026-11-23T17:00:00+01:00",
+    },
+    "ofToken": {
+        "token": "zaaksysteem",
+        "from": "2026-11-20T08:00:00+01:00",
+        "until": "2026-11-21T00:00:00+01:00",
+    },
+}
+ANNOTATION: Json = {
+    "corrected": {"text": "Het huisnummer is 12, niet 21.", "request": REQUEST_ID},
 }
 REQUEST: Json = {
     "id": REQUEST_ID,
@@ -95,3 +110,25 @@ VIEWS: Json = {
     ],
     "next": None,
 }
+EXPOSURE: Json = {
+    "since": "2026-11-20T07:00:00Z",
+    "until": "2026-11-23T16:00:00Z",
+    "firstAt": "2026-11-21T10:12:40Z",
+    "conversations": 1,
+    "messages": 4,
+    "times": 2,
+    "destroyed": 0,
+    "persons": [
+        {
+            "conversation": CONVERSATION_ID,
+            "departments": ["openbare-ruimte"],
+            "kinds": ["image", "text"],
+            "messages": 4,
+            "times": 2,
+            "firstAt": "2026-11-21T10:12:40Z",
+            "lastAt": "2026-11-22T09:00:05Z",
+            "identifiers": [{"kind": "phone", "value": "31600000011"}],
+        }
+    ],
+}
+ANNOTATED: Json = {"id": VIEW_ID, "message": MESSAGE_ID}

@@ -6,12 +6,24 @@ from typing import Any
 from archiver.api.access_log import INVALID_HEADERS
 from archiver.api.viewer import EMPLOYEE, EMPLOYEE_MISSING, EMPLOYEE_NEEDED, REASON, REASON_NEEDED
 from archiver.privacy import examples
-from archiver.privacy.orders import DECIDE, EXTEND, OPEN, REPORT, VIEW_SEARCH
+from archiver.privacy.annotation_routes import NO_MESSAGE
+from archiver.privacy.exposure_routes import MOST
+from archiver.privacy.orders import (
+    ANNOTATE,
+    DECIDE,
+    EXPOSURE_SEARCH,
+    EXTEND,
+    OPEN,
+    REPORT,
+    VIEW_SEARCH,
+)
 from archiver.privacy.report_routes import NOT_ALL
 from archiver.privacy.request_routes import BUSY, INVALID_STATE, NO_REQUEST, ROLE, STATES, TOO_LONG
 from archiver.privacy.responses import (
+    ExposureFound,
     FullRequest,
     MadeReport,
+    MessageAnnotated,
     PrivacyRequest,
     PrivacyRequests,
     RecordViews,
@@ -24,6 +36,8 @@ TAGS = {
     "requests": "Requests of citizens about their data (AVG, articles 15 to 21).",
     "people": "Everything about one person.",
     "views": "Who viewed the record, when, what and why.",
+    "exposures": "Whose data was seen or received, to report a data breach (AVG, article 33).",
+    "annotations": "Corrections beside messages (AVG, article 16).",
 }
 REQUEST_ID: Json = {
     "name": "id",
@@ -71,6 +85,9 @@ NO_REASON = ProblemExample(
     "The employee or the reason is missing, or a header is invalid.",
     {"errors": [{"pointer": "", "detail": REASON_NEEDED, "parameter": REASON}]},
 )
+NO_SUCH_MESSAGE = ProblemExample(
+    NO_MESSAGE, "It does not exist, was destroyed, or is not of the token's departments."
+)
 DECIDED = ProblemExample(
     "AVG-2026-0042 was decided already: granted",
     "`decided`: it was decided, and is not changed any more.",
@@ -90,8 +107,9 @@ UNPRINTABLE = ProblemExample(
 UNREAD: dict[int, Sequence[ProblemExample]] = {503: [AWAY, CROWDED], **UNREAD_REFUSALS}
 
 
-def operations(viewer: Sequence[Json]) -> tuple[Operation, ...]:
-    """Return the operations. `viewer` are the headers by which a viewer identifies."""
+def operations(viewer: Sequence[Json], message: Json) -> tuple[Operation, ...]:
+    """Return the operations. `viewer` are the headers by which a viewer identifies, `message` is
+    the parameter of a message."""
     needed = [each | NEEDED.get(each["name"], {}) for each in viewer]
     by_employee = [each for each in needed if each["name"] == EMPLOYEE]
     return (
@@ -103,6 +121,8 @@ def operations(viewer: Sequence[Json]) -> tuple[Operation, ...]:
         _report(needed),
         _print(needed),
         _search_views(needed),
+        _search_exposures(needed),
+        _annotate([message, *needed]),
     )
 
 
@@ -268,4 +288,48 @@ def _search_views(headers: Sequence[Json]) -> Operation:
             200: Answer(description="A page of views.", model=RecordViews, example=examples.VIEWS)
         },
         refusals=UNREAD | {400: [INVALID_BODY, TOO_BROAD, NO_REASON]},
+    )
+
+
+def _search_exposures(headers: Sequence[Json]) -> Operation:
+    return Operation(
+        method="post",
+        path="/exposures/_search",
+        id="searchExposures",
+        tag="exposures",
+        summary="Find whose data a token or an employee saw, or a destination received",
+        description="It takes a token that reaches every department, confidential ones too. Each"
+        f" conversation in it is a view on the record. {MOST:,} conversations at most: ask for a"
+        " part of the period, or an operator for the command, which takes more.",
+        roles=[ROLE],
+        parameters=headers,
+        content=Content(model=EXPOSURE_SEARCH, examples=examples.EXPOSURE_SEARCHES),
+        answers={
+            200: Answer(description="The people.", model=ExposureFound, example=examples.EXPOSURE)
+        },
+        refusals=UNREAD | {400: [INVALID_BODY, TOO_BROAD, NO_REASON], 403: [NO_ROLE, NOT_WHOLE]},
+    )
+
+
+def _annotate(parameters: Sequence[Json]) -> Operation:
+    return Operation(
+        method="post",
+        path="/messages/{id}/_annotate",
+        id="annotateMessage",
+        tag="annotations",
+        summary="Add a correction beside a message",
+        description="The message does not change. Who reads it reads the correction too, and so"
+        " does the citizen in a report, without the name of the employee. The same correction of"
+        " the same employee once more adds none.",
+        roles=[ROLE],
+        parameters=parameters,
+        content=Content(model=ANNOTATE, examples=examples.ANNOTATION),
+        answers={
+            201: Answer(
+                description="The correction.",
+                model=MessageAnnotated,
+                example=examples.ANNOTATED,
+            )
+        },
+        refusals=UNREAD | {400: [INVALID_BODY, NO_REASON], 404: [NO_SUCH_MESSAGE]},
     )

@@ -1,7 +1,7 @@
 """Bodies of requests to the API of the privacy officer. Pure."""
 
 import re
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationInfo, field_validator
@@ -48,6 +48,7 @@ RequestId = Annotated[
 ]
 AddedText = Annotated[str, BoundedText(LONGEST_TEXT)]
 EmployeeName = Annotated[str, BoundedText(200)]
+TokenName = Annotated[str, BoundedText(200)]
 Identities = Annotated[tuple[CitizenFilter, ...], Field(max_length=MAX_IDENTITIES)]
 
 
@@ -133,9 +134,52 @@ class ViewSearch(Body):
         return employee
 
 
+class ExposureSearch(Body):
+    """Search for the people whose data a token or an employee saw, or a destination received."""
+
+    token: Annotated[TokenName | None, SPARED] = optional_not_null()
+    """Name of a token; of a person's, as a view has it."""
+    employee: Annotated[EmployeeName | None, SPARED] = optional_not_null()
+    """Employee, as the system that they viewed with names them."""
+    destination: Annotated[TokenName | None, SPARED] = optional_not_null()
+    """Id of a destination."""
+    since: Annotated[Moment, Field(alias="from")]
+    """Seen or received at this time or later."""
+    until: Moment
+    """Seen or received before this time."""
+
+    @field_validator("destination")
+    @classmethod
+    def _check_subject(cls, destination: str | None, info: ValidationInfo) -> str | None:
+        names = ("token", "employee")
+        if not info.data.keys() >= set(names):
+            return destination  # one of them is invalid, which is reported already
+        given = [info.data[name] for name in names] + [destination]
+        if sum(each is not None for each in given) != 1:
+            raise validation_error("must be given, or token, or employee: one of the three")
+        return destination
+
+    @field_validator("until")
+    @classmethod
+    def _check_until(cls, until: datetime, info: ValidationInfo) -> datetime:
+        since = info.data.get("since")
+        if since and until <= since:
+            raise validation_error("must be later than from")
+        return until
+
+
+class AnnotateMessage(Body):
+    """Correction beside a message, which does not change."""
+
+    text: AddedText
+    request: Annotated[RequestId | None, SPARED] = optional_not_null()
+    """Request that asked for it, of the person of the message."""
+
+
 OPEN, EXTEND, DECIDE = (
     TypeAdapter(OpenRequest),
     TypeAdapter(ExtendRequest),
     TypeAdapter(DecideRequest),
 )
 REPORT, VIEW_SEARCH = TypeAdapter(ReportBody), TypeAdapter(ViewSearch)
+EXPOSURE_SEARCH, ANNOTATE = TypeAdapter(ExposureSearch), TypeAdapter(AnnotateMessage)

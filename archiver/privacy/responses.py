@@ -106,7 +106,7 @@ class RecordView(Shown):
     """Source of the employee's name: `proven` or `stated`; empty without a name."""
     reason: str
     what: str
-    """conversation, messages, message, file, search, report, request or views."""
+    """conversation, messages, message, file, search, report, request, views or exposure."""
     count: int
     """Messages, or what else was shown."""
     message: UUID | None
@@ -118,3 +118,46 @@ class RecordViews(Shown):
     views: tuple[RecordView, ...]
     next: UUID | None
     """Value of `after` for the next page; null on the last page."""
+
+
+class Identifier(Shown):
+    """Telephone number without its +, or id at Meta, to reach the citizen."""
+
+    kind: str
+    value: str
+
+
+class ExposedPerson(Shown):
+    """Citizen of one conversation whose data was seen or received."""
+
+    conversation: str
+    departments: tuple[str, ...]
+    kinds: tuple[str, ...]
+    """Kinds of the messages; `conversation` if its course was seen, `file` for a file."""
+    messages: int
+    times: int
+    """Times that anything of it was seen or received."""
+    first_at: datetime.datetime
+    last_at: datetime.datetime
+    identifiers: tuple[Identifier, ...]
+
+
+class ExposureFound(Shown):
+    """People whose data was seen or received in a period."""
+
+    since: datetime.datetime
+    until: datetime.datetime
+    """End of the period; now, if that is earlier."""
+    first_at: datetime.datetime | None
+    conversations: int
+    messages: int
+    times: int
+    destroyed: int
+    """Views or deliveries in the period, of anybody's, whose conversation was destroyed since."""
+    persons: tuple[ExposedPerson, ...]
+
+
+class MessageAnnotated(Shown):
+    id: UUID
+    """Id of the annotation."""
+    message: UUID

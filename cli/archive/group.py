@@ -9,7 +9,7 @@ COMMANDS = {
     "aside": "cli.archive.quarantine:group",
     "checkpoint": "cli.archive.verify:checkpoint",
     "consistency": "cli.archive.consistency:command",
-    "exposure": "cli.archive.breach:command",
+    "exposure": "cli.archive.exposure:command",
     "key": "cli.archive.verify:key",
     "processing": "cli.archive.processing_log:command",
     "prove": "cli.archive.verify:prove",

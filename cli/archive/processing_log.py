@@ -8,11 +8,12 @@ import click
 import msgspec
 
 from archiver.encryption.key_store import KeyStore
+from archiver.encryption.row_batches import BATCH
 from archiver.index.blind_index import person_hash
 from archiver.index.processing_log import CONVERSATION
 from archiver.index.record_fields import PHONE, Identity, normalise
 from cli.support.archive_access import print_rows
-from cli.support.archive_rows import BATCH, load_hash_keys
+from cli.support.archive_rows import load_hash_keys
 from cli.support.audit import Operation
 from cli.support.options import Time, renamed_option, require_period
 from cli.support.person_options import parse_phones, phone_file

@@ -11,16 +11,20 @@ import click
 import msgspec
 
 from archiver.encryption.key_store import KeyStore
-from archiver.log.writer import writer_in_transaction
+from archiver.subject_access.annotation import (
+    Correction,
+    annotate_message,
+    find_message,
+)
 from archiver.subject_access.pdf.render import Unprintable, pdf
 from archiver.subject_access.report import MADE_BY, Period, Report, count_messages, encode_report
 from archiver.subject_access.report_maker import (
     MadeReport,
     ReportOrder,
     ReportRefused,
-    find_request,
     make_report,
 )
+from archiver.subject_access.requests.request import LONGEST_TEXT
 from cli.support.archive_access import change_archive, write_private_file
 from cli.support.audit import Operation, parse_name, parse_reason
 from cli.support.options import by_option, json_option, reason_option, renamed_option
@@ -29,12 +33,11 @@ from cli.support.person import identify_person, require_all_departments, require
 from cli.support.person_options import PersonFilter, find_person, parse_person, person_options
 from cli.support.reach import Subject
 from services import clock
-from services.contract import Record
 from services.postgres.database import Connection
 
 NO_MESSAGE = "there is no message {}, or it was destroyed"
 NO_OUTPUT = "--out: say where it goes: a file .json, a file .pdf or both"
-LONGEST_REASON, LONGEST_TEXT = 500, 4_000
+LONGEST_REASON = 500
 OTHERS = (
     "{} by this number: another person's, with another id at Meta then. If it is the same person"
     " after all, say so with --bsuid"
@@ -183,46 +186,27 @@ def annotate(message: UUID, text: str, by: str, request: str, as_json: bool) -> 
     if not 0 < len(correction) <= LONGEST_TEXT:
         fail(f"--text: expected 1 to {LONGEST_TEXT} characters", 2)
     name = parse_name(by)
-    data = {"by": name, "text": correction, "request": request}
-    id = change_archive(lambda each, keys: _annotate(each, keys, message, data), by=name)
+    id = change_archive(
+        lambda each, keys: _annotate(each, keys, message, (name, correction, request)), by=name
+    )
     print_result({"id": id, "message": message}, [f"{id} corrects {message}"], as_json=as_json)
 
 
 async def _annotate(
-    connection: Connection, keys: KeyStore, message: UUID, data: dict[str, str]
+    connection: Connection, keys: KeyStore, id: UUID, given: tuple[str, str, str]
 ) -> tuple[UUID, Operation]:
-    row = await connection.fetchrow(_MESSAGE, message)
-    if row is None:
-        raise CommandRefused(NO_MESSAGE.format(message))
-    await require_reach(connection, [Subject(row["tenant"])], NO_MESSAGE.format(message))
-    tenant, now = row["tenant"], clock.now()
-    if id := data["request"]:
-        try:
-            request = await find_request(connection, id, tenant)
-        except ReportRefused as error:
-            raise CommandRefused(str(error)) from None
-        if row["conversation"] not in request["conversations"]:
-            raise CommandRefused(f"{id} is about another person than this message")
-    runner = await identify_person(connection, data["by"], tenant)
-    more = {"department": row["department"], "identified": runner.identified}
-    record = Record(
-        id=clock.new_id(now),
-        kind="annotation",
-        at=now,
-        data=msgspec.json.encode(data | more),
-        tenant=tenant,
-        conversation=row["conversation"],
-        message=message,
+    by, text, request = given
+    message = await find_message(connection, id)
+    if message is None:
+        raise CommandRefused(NO_MESSAGE.format(id))
+    await require_reach(connection, [Subject(message.tenant)], NO_MESSAGE.format(id))
+    runner = await identify_person(connection, by, message.tenant)
+    correction = Correction(by=by, identified=runner.identified, text=text, request=request)
+    try:
+        added = await annotate_message(connection, keys, message, correction, clock.now())
+    except ReportRefused as error:
+        raise CommandRefused(str(error)) from None
+    entry = {"request": request, "annotation": added}
+    return added, Operation(
+        what="archive annotate", about=str(id), tenant=message.tenant, data=entry
     )
-    await writer_in_transaction(connection, keys).add([record])
-    entry = {"request": data["request"], "annotation": record.id}
-    return record.id, Operation(
-        what="archive annotate", about=str(message), tenant=tenant, data=entry
-    )
-
-
-_MESSAGE = """
-select e.tenant, e.conversation, e.department from archiver.entry e
-join archiver.conversation_key k using (tenant, conversation)
-where e.message = $1 and e.kind = 'message' and e.salt is not null
-"""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from archiver.encryption.decrypt_rows import JOIN_KEYS, SELECT_COLUMNS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
-from cli.support.archive_rows import decode_data
+from archiver.encryption.row_batches import decode_data
 from cli.trace.evidence import Entry, Evidence, Row, Subject
 from cli.trace.search import fetch_rows
 from services.postgres.database import Connection

@@ -1,14 +1,15 @@
-"""Calls of the archiver: a conversation, its messages, their files."""
+"""Calls of the archiver: a conversation, its messages, and a search in the record."""
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 from uuid import UUID
 
 import msgspec
 
 from desk.postkamer.client import PostkamerClient
-from desk.postkamer.record import Dossier, Message
+from desk.postkamer.record import Author, Dossier, Message
 
 PAGE = 200
 """Messages of one page of a conversation, unless fewer are shown at once."""
@@ -50,6 +51,39 @@ class _Messages(msgspec.Struct, frozen=True):
     next: int | None = None
 
 
+class Hit(msgspec.Struct, frozen=True, rename="camel"):
+    """Message that a search found."""
+
+    id: UUID
+    conversation_id: str
+    type: str
+    direction: str
+    received_at: datetime
+    text: str | None = None
+    department: str = ""
+
+
+class NoteHit(msgspec.Struct, frozen=True, rename="camel"):
+    id: UUID
+    conversation_id: str
+    at: datetime
+    text: str
+    department: str = ""
+    author: Author | None = None
+
+
+class Hits(msgspec.Struct, frozen=True, rename="camel"):
+    """Page of a search."""
+
+    messages: tuple[Hit, ...]
+    notes: tuple[NoteHit, ...]
+    gone: int
+    total: int
+    total_is_exact: bool
+    as_of: str
+    next: str | None = None
+
+
 class Archive:
     """The record, read with the token of the employee who looks: each look is on the record."""
 
@@ -77,3 +111,9 @@ class Archive:
         """Return one message. Raises Refused, with status 404 for one that is not there."""
         answer = await self._client.ask("GET", f"/v1/messages/{id}", token, headers=look.headers)
         return msgspec.json.decode(answer.body, type=Message)
+
+    async def search(self, token: str, body: dict[str, Any], reason: str) -> Hits:
+        """Return a page of hits (role `records`). Raises Refused and Unanswered."""
+        path, headers = "/v1/messages/_search", {"Postkamer-Reason": reason}
+        answer = await self._client.ask("POST", path, token, body, headers)
+        return msgspec.json.decode(answer.body, type=Hits)

@@ -35,6 +35,17 @@ class ParkedReason(msgspec.Struct, frozen=True, rename="camel"):
     reason: str | None = None
 
 
+class Quarantined(msgspec.Struct, frozen=True, rename="camel"):
+    """Messages that were put aside alike, at a place: `router`, `deliverer` or `archiver`."""
+
+    place: str
+    reason: str
+    count: int
+    oldest_at: datetime
+    number: str = ""
+    """Number at which they came in, if they belong to no destination yet."""
+
+
 class Destination(msgspec.Struct, frozen=True, rename="camel"):
     id: str
     departments: tuple[Department, ...] = ()
@@ -44,6 +55,11 @@ class Destination(msgspec.Struct, frozen=True, rename="camel"):
     resending: int = 0
     resend: UUID | None = None
     parked: tuple[ParkedReason, ...] = ()
+    quarantined: tuple[Quarantined, ...] = ()
+
+    @property
+    def quarantined_count(self) -> int:
+        return sum(each.count for each in self.quarantined)
 
     @property
     def parked_count(self) -> int:
@@ -71,8 +87,10 @@ class Order(msgspec.Struct, frozen=True):
     ended: int = 0
 
 
-class _Destinations(msgspec.Struct, frozen=True):
+class OwnedDestinations(msgspec.Struct, frozen=True):
     destinations: tuple[Destination, ...]
+    quarantined: tuple[Quarantined, ...] = ()
+    """Messages that belong to no destination yet, for who reaches the whole municipality."""
 
 
 class _Deliveries(msgspec.Struct, frozen=True):
@@ -83,10 +101,10 @@ class Destinations:
     def __init__(self, client: PostkamerClient) -> None:
         self._client = client
 
-    async def list(self, token: str) -> tuple[Destination, ...]:
+    async def list(self, token: str) -> OwnedDestinations:
         """Return the employee's own destinations. Raises Refused and Unanswered."""
         answer = await self._client.ask("GET", "/v1/destinations", token)
-        return msgspec.json.decode(answer.body, type=_Destinations).destinations
+        return msgspec.json.decode(answer.body, type=OwnedDestinations)
 
     async def parked(self, token: str, id: str) -> tuple[Delivery, ...]:
         """Return what is parked there, the oldest first; PAGE of it at most."""

@@ -42,6 +42,8 @@ LINKS = (
     ("site.archive", Link("/archive/requests", "requests.title"), _has("privacy")),
     ("site.archive", Link("/archive/people", "people.title"), _has("privacy")),
     ("site.archive", Link("/archive/views", "views.title"), _has("privacy")),
+    ("site.archive", Link("/archive/exposures", "exposures.title"), _has("privacy")),
+    ("site.archive", Link("/archive/annotations", "annotations.title"), _has("privacy")),
 )
 """Menu, if it is in one; link; who has it."""
 

@@ -79,6 +79,7 @@ class Site:
             "known_statuses": keys_under("status"),
             "known_refusals": keys_under("refused"),
             "known_views": keys_under("view"),
+            "known_identities": keys_under("identity"),
         }
 
     def render(self, visit: Visit, template: str, **context: Any) -> str:

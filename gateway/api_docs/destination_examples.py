@@ -48,8 +48,25 @@ DESTINATIONS: Json = {
                     "oldestAt": "2026-11-27T16:02:11Z",
                 }
             ],
+            "quarantined": [
+                {
+                    "place": "archiver",
+                    "reason": "it cannot be sealed",
+                    "count": 1,
+                    "oldestAt": "2026-11-27T16:04:00Z",
+                }
+            ],
         }
-    ]
+    ],
+    "quarantined": [
+        {
+            "number": "106540352242922",
+            "place": "router",
+            "reason": "the sender has no identity",
+            "count": 2,
+            "oldestAt": "2026-11-28T08:30:00Z",
+        }
+    ],
 }
 DELIVERIES: Json = {
     "deliveries": [

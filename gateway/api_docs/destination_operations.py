@@ -215,7 +215,8 @@ LIST_DESTINATIONS = Operation(
     tag="destinations",
     summary="List your destinations, and what does not arrive there",
     description="The destinations of which the token is an owner, each with why it takes nothing"
-    " now and how much is parked for which reason. Without content, conversations or people.",
+    " now, how much is parked for which reason, and how much was put aside unread. Without content,"
+    " conversations or people.",
     roles=["send"],
     answers={
         200: Answer(

@@ -67,6 +67,25 @@ class ParkedReason(Shown):
     oldest_at: datetime.datetime
 
 
+class Quarantined(Shown):
+    """Messages that were put aside for the same reason, because they could not be read, decided or
+    archived. They wait, whole, until an operator has mended the cause."""
+
+    place: Literal["router", "deliverer", "archiver"]
+    """Service that put them aside."""
+    reason: str
+    """Sentence without personal data."""
+    count: int
+    oldest_at: datetime.datetime
+
+
+class UnplacedQuarantined(Quarantined):
+    """The same of what belongs to no conversation that is known, and so to no destination."""
+
+    number: str
+    """Number of the municipality at which it came in."""
+
+
 class OwnedDestination(Shown):
     """A destination of the token, with what does not arrive there. At most some 10,000 deliveries
     are counted of each state."""
@@ -85,11 +104,17 @@ class OwnedDestination(Shown):
     """Order to send again that is running; null if none is."""
     parked: tuple[ParkedReason, ...]
     """Deliveries that wait until a person acts, by reason: at most 20, the most frequent first."""
+    quarantined: tuple[Quarantined, ...]
+    """Messages of its departments' conversations that were put aside, at most 20 reasons, and of a
+    destination of one municipality alone what could not be read there."""
 
 
 class OwnedDestinations(Shown):
     destinations: tuple[OwnedDestination, ...]
     """Destinations by id; none for a token that owns none."""
+    quarantined: tuple[UnplacedQuarantined, ...]
+    """Messages that were put aside before they belonged to a destination; none for a token that
+    does not reach every department, confidential ones too."""
 
 
 class ResendOrder(Shown):

@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from gateway.commands import idempotency
+from gateway.destinations.quarantine_store import QuarantineCounts
 from services.api.json_body import FieldError
 from services.config.organisation import CloudEventsDestination, Department, Destination
 from services.http.problems import problem_response
@@ -78,6 +79,7 @@ def destination_json(
     departments: Sequence[Department],
     state: Mapping[str, Any],
     reasons: Sequence[Mapping[str, Any]],
+    quarantined: QuarantineCounts,
 ) -> dict[str, Any]:
     """Return a destination with what does not arrive there, without content."""
     paused, failing = state["paused_since"], state["failing_since"]
@@ -108,7 +110,26 @@ def destination_json(
             }
             for each in reasons
         ],
+        "quarantined": [
+            quarantined_json(row)
+            for row in quarantined.of(destination.id, (each.id for each in departments))
+        ],
     }
+
+
+def quarantined_json(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how much was put aside for a reason, without what it is."""
+    return {
+        "place": row["place"],
+        "reason": row["reason"],
+        "count": row["count"],
+        "oldestAt": row["oldest_at"],
+    }
+
+
+def unplaced_json(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same of what came in at a number, and belongs to no destination yet."""
+    return {"number": row["name"]} | quarantined_json(row)
 
 
 def resend_json(row: Mapping[str, Any]) -> dict[str, Any]:

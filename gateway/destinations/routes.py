@@ -20,7 +20,8 @@ from gateway.destinations import answers
 from gateway.destinations.action import Action
 from gateway.destinations.delivery_query import START, Place, parse_query
 from gateway.destinations.delivery_store import DeliveryStore, NewResend
-from gateway.destinations.ownership import find_owned, list_owned
+from gateway.destinations.ownership import find_owned, list_owned, quarantine_scope
+from gateway.destinations.quarantine_store import QuarantineStore
 from gateway.destinations.secret_store import NewSecretRow, SecretStore
 from gateway.requests.destinations import (
     END_SECRET,
@@ -80,6 +81,7 @@ OwnerHandler = Callable[[OwnerRequest], Awaitable[web.Response]]
 class DestinationRoutes:
     def __init__(self, pool: Pool, config: Configuration, keyring: TokenStore) -> None:
         self._deliveries, self._secrets = DeliveryStore(pool), SecretStore(pool)
+        self._quarantine = QuarantineStore(pool)
         self._config, self._keyring = config, keyring
 
     def reload(self, config: Configuration) -> None:
@@ -126,20 +128,26 @@ class DestinationRoutes:
 
     async def list_destinations(self, _: web.Request, rights: Rights) -> web.Response:
         """GET /v1/destinations: those of which the token is an owner, with what is amiss there."""
-        owned, tenant = list_owned(rights, self._config), rights.tenant
+        config, tenant = self._config, rights.tenant
+        owned = list_owned(rights, config)
+        if not owned:
+            return json_response({"destinations": [], "quarantined": []})
         ids = [each.id for each in owned]
         states, reasons = await self._deliveries.list_states(ids, tenant)
+        quarantined = await self._quarantine.count(quarantine_scope(owned, rights, config))
         by_id = {state["id"]: state for state in states}
         shown = [
             answers.destination_json(
                 each,
-                self._config.departments_of(tenant, each.id),
+                config.departments_of(tenant, each.id),
                 by_id[each.id],
                 [reason for reason in reasons if reason["id"] == each.id],
+                quarantined,
             )
             for each in owned
         ]
-        return json_response({"destinations": shown})
+        unplaced = [answers.unplaced_json(row) for row in quarantined.by_number]
+        return json_response({"destinations": shown, "quarantined": unplaced})
 
     async def list_deliveries(self, asked: OwnerRequest) -> web.Response:
         """GET .../deliveries: a page of what is parked, or of what was delivered and is kept."""

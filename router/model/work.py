@@ -81,6 +81,11 @@ class WorkUnit(msgspec.Struct, frozen=True, gc=False):
             return self.item.number if self.item else ""
         return self.entry.number
 
+    @property
+    def conversation(self) -> str:
+        """Conversation that the entry names; '' for an item, which names none."""
+        return "" if isinstance(self.entry, Receipt) else self.entry.conversation
+
     def id(self, purpose: str) -> UUID:
         """Return an id that is the same each time this unit is decided. It is unguessable because
         the key is."""

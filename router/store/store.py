@@ -24,7 +24,7 @@ from router.store.save import columns, save_changes
 from router.store.waiting import WaitingTable
 from services.amqp.sealed_batch import is_sealed, open_put_aside
 from services.contract import Delivery, Entry, PartitionBatch, Receipt, Timeout
-from services.ids import created_at, min_id_at
+from services.ids import CONVERSATION, NUMBER, created_at, min_id_at
 from services.postgres.database import Connection, Pool
 from services.postgres.shut_rows import RowShut, ShutRows, open_rows, report_shut, wait_for_keys
 from services.sealing.columns import DECISION, DELIVERY, QUARANTINE, WAMID, bind
@@ -153,7 +153,7 @@ class Store:
             if gaps:
                 await _write_gaps(connection, partition, gaps)
             if quarantined:
-                await connection.execute(INSERT_QUARANTINE, *columns(quarantined, 6))
+                await connection.execute(INSERT_QUARANTINE, *columns(quarantined, 8))
             seen = {c.sighting: u.at for u, _, c in reversed(decided) if c.sighting}
             new = await self._write_sightings(connection, seen)
         self._seen = {*list(self._seen)[:SIGHTINGS], *seen} if seen else self._seen
@@ -295,8 +295,8 @@ class Store:
         key is given back."""
         sealed = RING.seal(raw, QUARANTINE, bind(id))
         entry, refusal = (sealed, "") if is_sealed(raw) else (None, UNREADABLE)
-        row = (id, None, reason, sealed, entry, refusal)
-        await self._pool.execute(INSERT_QUARANTINE, *columns([row], 6))
+        row = (id, None, reason, sealed, entry, refusal, "", "")
+        await self._pool.execute(INSERT_QUARANTINE, *columns([row], 8))
 
     async def count_quarantined(self) -> int:
         """Return the number of quarantined units that wait for a person."""
@@ -389,6 +389,7 @@ def _quarantine_rows(decided: Sequence[DecidedUnit]) -> list[tuple[Any, ...]]:
             decision.reason,
             RING.seal(_raw(unit), QUARANTINE, bind(decision.record)),
             *_retry(unit, decision.record),
+            *quarantine_place(unit),
         )
         for unit, decision, _ in decided
         if isinstance(decision, Quarantined)
@@ -401,6 +402,13 @@ def _retry(unit: WorkUnit, id: UUID) -> tuple[bytes | None, str]:
     if isinstance(entry, str):
         return None, entry
     return RING.seal(_encode(entry), QUARANTINE, bind(id)), ""
+
+
+def quarantine_place(unit: WorkUnit) -> tuple[str, str]:
+    """Return the number and the conversation of a unit; '' for what is no id of one, since both may
+    be any text."""
+    number = unit.number if NUMBER.fullmatch(unit.number) else ""
+    return number, unit.conversation if CONVERSATION.fullmatch(unit.conversation) else ""
 
 
 def _raw(unit: WorkUnit) -> bytes:
@@ -490,8 +498,9 @@ where conversation = $1 and n > $3 order by n limit $2
 """
 
 INSERT_QUARANTINE = """
-insert into router.quarantine (id, receipt, reason, raw, entry, refusal)
-select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::bytea[], $6::text[])
+insert into router.quarantine (id, receipt, reason, raw, entry, refusal, number, conversation)
+select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::bytea[], $6::text[],
+    $7::text[], $8::text[])
 on conflict do nothing
 """
 

@@ -22,6 +22,7 @@ from tests.support.browser.faults import ONE_PART, faults_at, resize
 from tests.support.browser.page import IN_CHROMIUM, MailroomPage, take_picture, violations
 from tests.support.browser.record_entries import signed_event
 from tests.support.decrypted_record import KEY
+from tests.support.desk.put_aside import PUT_ASIDE
 from tests.support.desk.town import with_desk
 from tests.support.e2e.phone import Phone
 from tests.support.installation import Installation, installed
@@ -458,14 +459,6 @@ async def test_menu_opens_by_keys_and_closes_when_its_reader_goes_on(
         await expect(rules).to_have_attribute("aria-current", "page")
 
 
-PARK = """
-update deliverer.delivery set state = 'parked', status = 422, at = now(),
-    reason = 'the destination refused this message: 422'
-where destination = 'desk' and event in (select event from deliverer.sent order by event limit 9)
-"""
-"""A few: axe-core would judge each of all that this town delivered."""
-
-
 async def count_delivered(town: Installation) -> int:
     sql = "select count(*) from deliverer.sent"
     return int(await asyncio.to_thread(town.database.execute, sql))
@@ -480,13 +473,16 @@ async def test_pages_of_managers_have_no_fault(browser: Browser, town: Installat
         before = await count_delivered(town)
         await fatima.writes("Mijn paspoort is zoek")
         await until(lambda: count_delivered(town), lambda now: now > before, 15)
-        town.database.execute(PARK)
+        town.database.execute(PUT_ASIDE)
         for language, other in (("nl", "English"), ("en", "Nederlands")):
             for path in ("rules", "numbers", "figures", "rights", "destinations"):
                 await page.locator(".desk-nav summary").press("Enter")
                 await follow(page, town, path)
                 await check(page, f"desk-{path}-{language}", sizes=SIZES_OF[language])
+            await expect(page.get_by_text("the sender has no identity")).to_be_visible()
             await follow(page, town, "destinations/desk")
+            for reason in ("a fault in the router", "it cannot be sealed"):
+                await expect(page.get_by_text(reason)).to_be_visible()
             await check(page, f"desk-destination-{language}", sizes=SIZES_OF[language])
             await switch_language(page, other)
 
@@ -625,10 +621,33 @@ async def check_views(page: Page, town: Installation) -> None:
     await page.get_by_label("Waarom").press("Enter")
     await expect(page.locator(".desk-item").first).to_be_visible()
     await check(page, "desk-views")
+    await check_exposures(page, town)
     await switch_language(page, "English")
-    for path in ("search", "people", "requests", "views"):
+    for path in ("search", "people", "requests", "views", "exposures", "annotations"):
         await page.goto(f"{town.desk}/archive/{path}")
         await check(page, f"desk-{path}-en", sizes=SIZES_OF["en"])
+
+
+async def check_exposures(page: Page, town: Installation) -> None:
+    """The people whose data an employee saw, and a correction of a message of the conversation."""
+    await page.goto(f"{town.desk}/archive/exposures")
+    await page.get_by_label("Naam", exact=True).fill("w.dekker")
+    for label, day in (("Vanaf", "2026-01-01"), ("Tot en met", "2036-01-01")):
+        await page.get_by_label(label).fill(day)
+    await page.get_by_label("Waarom").fill("datalek")
+    await page.get_by_label("Waarom").press("Enter")
+    await expect(page.locator(".desk-item").first).to_be_visible()
+    await check(page, "desk-exposures")
+    await page.goto(f"{town.desk}/archive/search")
+    await page.get_by_label("Woorden").fill("paspoort")
+    await page.get_by_label("Waarom").fill("verzoek")
+    await page.get_by_label("Waarom").press("Enter")
+    await page.get_by_role("button", name="Lees het gesprek").first.press("Enter")
+    await page.get_by_role("button", name="Correctie").first.press("Enter")
+    await page.get_by_label("Wat er moet staan").fill("Het is een rijbewijs.")
+    await page.get_by_label("Waarom u dit toevoegt").press("Enter")
+    await expect(page.get_by_role("status")).to_contain_text("De correctie staat bij het bericht")
+    await check(page, "desk-annotations")
 
 
 async def open_all(page: Page) -> None:

@@ -25,7 +25,7 @@ from tests.support.simulated_clock import SimulatedClock, simulated
 
 pytestmark = IN_CHROMIUM
 MONDAY = datetime(2026, 11, 30, 10, tzinfo=AMSTERDAM)
-DAY = timedelta(hours=25)
+DAY, UNCONFIRMED = timedelta(hours=25), timedelta(minutes=11)
 QUESTION, ANSWER, LATE = "Mijn paspoort is gestolen", "Doe eerst aangifte.", "Kom morgen langs."
 TEMPLATE, VALUE = "afspraak_herinnering", "woensdag 2 december"
 SECRETS = "paspoort", "aangifte", "31600000861", TEMPLATE, VALUE
@@ -39,13 +39,18 @@ def clock() -> Iterator[SimulatedClock]:
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory, clock: SimulatedClock) -> Iterator[Installation]:
-    town = Installation(tmp_path_factory.mktemp("town"), with_desk, has_desk=True)
+    town = Installation(tmp_path_factory.mktemp("town"), with_duty, has_desk=True)
     town.more, town.database.more = clock.environment, clock.environment
     try:
         town.start()
         yield town
     finally:
         town.discard()
+
+
+def with_duty(text: str) -> str:
+    """The configuration of a town in which the desk is asked after another on duty."""
+    return with_desk(text).replace('destinations = ["desk"]', 'destinations = ["crm", "desk"]', 1)
 
 
 class Outsider:
@@ -106,6 +111,26 @@ async def test_two_days_at_the_desk(
             await expect(murat.locator(".desk-bubble--ours").last).to_contain_text(VALUE)
             await until(fatima.got, lambda got: got == [ANSWER, TEMPLATE], 15)
             await hanna.looks_for(town.desk, hidden)
+
+
+async def test_alarm_that_nobody_confirmed_comes_to_the_desk(
+    browser: Browser, town: Installation, clock: SimulatedClock
+) -> None:
+    async with (
+        citizen(town, "31600000862") as fatima,
+        employee(browser, town, "Murat") as page,
+    ):
+        await fatima.writes("Ik wil dood")
+        danger = page.locator(".desk-item", has_text="Ik wil dood")
+        await expect(danger).to_contain_text("Mogelijk gevaar")
+        alarms = page.get_by_role("region", name="Meldingen van gevaar")
+        await expect(alarms).to_have_count(0)
+        clock.passes(UNCONFIRMED)
+        await expect(alarms).to_contain_text("Zelfdoding")
+        await expect(alarms).to_contain_text("melding 2")
+        await alarms.get_by_role("button").press("Enter")
+        await expect(alarms).to_have_count(0)
+        await expect(danger).not_to_contain_text("Mogelijk gevaar")
 
 
 async def lets_in(town: Installation, session: aiohttp.ClientSession) -> bool:

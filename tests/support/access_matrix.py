@@ -103,6 +103,9 @@ MATRIX = {
     "archiver POST /v1/people/_print": Entry(("privacy",), "whole", 200, 403),
     # Views of other departments are left out.
     "archiver POST /v1/views/_search": Entry(("privacy",), "own", 200),
+    "archiver POST /v1/exposures/_search": Entry(("privacy",), "whole", 200, 403),
+    # It names a request that does not exist.
+    "archiver POST /v1/messages/{id}/_annotate": Entry(("privacy",), "department", 400),
     "archiver GET /v1/openapi.json": Entry((), "open", 200),
 }
 """In this order they leave a conversation open for those that need it open."""
@@ -193,11 +196,16 @@ def expected_role_status(entry: Entry, role: Role) -> int:
     return entry.hidden if entry.scope in ("sender", "owner") else entry.admitted
 
 
+PERIOD = {"from": "2026-01-01T00:00:00Z", "until": "2027-01-01T00:00:00Z"}
+
+
 def sent_body(operation: Operation, subject: Any) -> Any:
     """The body of a request that changes as little as it can; None for the document's example."""
     author = {"kind": "employee", "id": "s.jansen"}
     if operation.path.endswith("_transfer"):  # to where it is
         return {"department": subject.department, "reason": "Blijft hier.", "author": author}
+    if operation.path.endswith("exposures/_search"):
+        return {"employee": "s.jansen"} | PERIOD
     if operation.path.endswith("_search"):
         return {"conversation": subject.conversation}
     if operation.path.endswith("_resend"):
@@ -214,6 +222,7 @@ def _privacy_bodies(phone: str) -> dict[str, Any]:
     return {
         "requests": {"kind": "none"},
         "_extend": extension,
+        "_annotate": {"text": "Huisnummer 12.", "request": "AVG-2026-9999"},
         "_report": person,
         "_print": person,
     }

@@ -12,7 +12,7 @@ from archiver.subject_access.requests.legal_grounds import Kind
 Outcome = Literal["granted", "partly", "refused"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 LONGEST_TEXT = 4_000
-"""Characters of what is added to a decision."""
+"""Characters of what is added to a decision, or beside a message."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -1,4 +1,5 @@
-"""For the owner of a destination: what does not arrive there, and sending it again."""
+"""For the owner of a destination: what does not arrive there, and sending it again; and what was
+put aside unread, which an operator must look at."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,6 +21,12 @@ SHOWN = 50
 NOTHING_LEFT, RUNNING = "destinations.nothing_left", "destinations.running"
 REFUSALS = {409: RUNNING, 410: NOTHING_LEFT}
 """Status of the gateway -> words."""
+COMMANDS = {
+    "router": "postkamer quarantine list",
+    "deliverer": "postkamer parked list",
+    "archiver": "postkamer archive aside list",
+}
+"""Place where messages were put aside -> command by which an operator sees them."""
 
 
 class DestinationPages:
@@ -38,7 +45,13 @@ class DestinationPages:
         """GET /destinations: each of the employee's own."""
         token = session_of(visit).tokens.access_token
         listed = await self._destinations.list(token)
-        return self._site.page(visit, "destinations.html", destinations=listed)
+        return self._site.page(
+            visit,
+            "destinations.html",
+            destinations=listed.destinations,
+            unplaced=listed.quarantined,
+            commands=COMMANDS,
+        )
 
     async def _show(self, request: web.Request, visit: Visit) -> web.Response:
         """GET /destinations/{id}?order=: one of them, with the progress of an order."""
@@ -64,6 +77,7 @@ class DestinationPages:
             status,
             destination=destination,
             parked=parked[:SHOWN],
+            commands=COMMANDS,
             order=progress,
             trouble=trouble,
         )
@@ -91,7 +105,7 @@ class DestinationPages:
     async def _find(self, request: web.Request, visit: Visit) -> Destination:
         listed = await self._destinations.list(session_of(visit).tokens.access_token)
         id = request.match_info["id"]
-        found = next((each for each in listed if each.id == id), None)
+        found = next((each for each in listed.destinations if each.id == id), None)
         if found is None:
             raise Refused(404, "", {})
         return found

@@ -161,7 +161,8 @@ LISTED = {
     "/v1/departments": departments_for,
     "/v1/numbers": lambda rights: {"numbers": [{"id": NUMBERS[rights.tenant]}]},
     "/v1/rules/versions": lambda _: {"versions": [{"inForce": True}]},
-    "/v1/destinations": lambda _: {"destinations": []},  # none of these tokens owns one
+    # none of these tokens owns one
+    "/v1/destinations": lambda _: {"destinations": [], "quarantined": []},
     "/v1/figures": figures_for,
     "/v1/grants": lambda _: {},  # looked at by itself, below
 }

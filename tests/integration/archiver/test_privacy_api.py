@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from archiver.audit.request_rows import verify_requests
-from archiver.privacy import archive
+from archiver.privacy import archive, exposure_routes
 from archiver.subject_access.requests.deadlines import add_months, day_of, due_date
 from services import clock
 from services.http.rights import ROLES
@@ -15,13 +16,16 @@ from services.postgres.database import Pool
 from tests.support.archiver.api import views_of
 from tests.support.archiver.desk import ANNA, BERT, Desk
 from tests.support.archiver.privacy_api import WHO, WHY, PrivacyApi, privacy_api
-from tests.support.decrypted_record import keys_of
+from tests.support.decrypted_record import keys_of, rows_of
 
 TODAY = day_of(clock.now())
 PERSON = {"identities": [{"kind": "phone", "value": f"+{ANNA.phone}"}]}
 OTHER = {"identities": [{"kind": "bsuid", "value": BERT.bsuid}]}
 NEW: dict[str, Any] = {"kind": "access", "receivedOn": f"{TODAY}"} | PERSON
 CONVERSATION = "106540352242922-mfrggzdfmztwq2lknnwg23tpoa"
+UNKNOWN = "018fe5a4-52b7-7d7e-9a4e-0d2f0c6f3c11"
+PERIOD = {"from": "2020-01-01T00:00:00Z", "until": "2999-01-01T00:00:00Z"}
+LATE = {"until": PERIOD["until"]}
 CALLS: list[tuple[str, str, Any]] = [
     ("GET", "requests", None),
     ("POST", "requests", NEW),
@@ -31,6 +35,8 @@ CALLS: list[tuple[str, str, Any]] = [
     ("POST", "people/_report", PERSON),
     ("POST", "people/_print", PERSON),
     ("POST", "views/_search", {"employee": "m.devries"}),
+    ("POST", "exposures/_search", {"employee": "m.devries"} | PERIOD),
+    ("POST", f"messages/{UNKNOWN}/_annotate", {"text": "x"}),
 ]
 
 
@@ -125,6 +131,12 @@ async def test_request_goes_from_its_opening_to_its_decision(
         ("people/_report", PERSON | {"from": "2026-02-02", "until": "2026-02-01"}, "/until"),
         ("people/_report", OTHER | {"request": "{}"}, "/request"),
         ("views/_search", {}, "/employee"),
+        ("exposures/_search", PERIOD, "/destination"),
+        ("exposures/_search", PERIOD | {"token": "t", "employee": "e"}, "/destination"),
+        ("exposures/_search", {"token": "t", "from": PERIOD["until"]}, "/until"),
+        ("exposures/_search", {"token": "t"} | PERIOD | {"until": PERIOD["from"]}, "/until"),
+        ("exposures/_search", {"token": "t", "from": "2998-01-01T00:00:00Z"} | LATE, "/from"),
+        (f"messages/{UNKNOWN}/_annotate", {"text": ""}, "/text"),
     ],
 )
 async def test_faulty_order_is_refused_at_its_member(
@@ -223,3 +235,72 @@ async def test_turn_that_does_not_come_is_refused(monkeypatch: pytest.MonkeyPatc
                 pass
     async with archive.turn(turns):
         assert turns.locked()
+
+
+async def test_exposure_lists_whose_data_an_employee_saw_and_each_is_a_view(
+    api: PrivacyApi, desk: Desk, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.heard((ANNA, "mijn container is vol"))
+    await desk.heard((BERT, "mijn paspoort is weg"))
+    asked = {"employee": "w.dekker"} | PERIOD
+    assert (await api.post("exposures/_search", **asked))[1]["persons"] == []
+    await api.post("people/_report", **PERSON)
+    status, found = await api.post("exposures/_search", **asked)
+    assert (status, found["conversations"], found["destroyed"]) == (200, 1, 0)
+    [person] = found["persons"]
+    assert {"kind": "phone", "value": ANNA.phone} in person["identifiers"]
+    assert BERT.phone not in str(found)
+    *_, view = await views_of(pool)
+    assert (view["what"], view["reason"]) == ("exposure", "verzoek 12")
+    _, again = await api.post("exposures/_search", **asked)
+    assert again["times"] == found["times"] + 1, "to see this is to see it too"
+    await api.post("people/_report", **OTHER)
+    monkeypatch.setattr(exposure_routes, "MOST", 1)
+    status, problem = await api.post("exposures/_search", **asked)
+    assert (status, problem["code"]) == (400, "too_broad")
+
+
+async def test_exposure_takes_a_token_that_reaches_every_department(
+    empty: str, desk: Desk, pool: Pool
+) -> None:
+    async with privacy_api(empty, departments=frozenset(["burgerzaken"])) as part:
+        assert (await part.post("exposures/_search", employee="x", **PERIOD))[0] == 403
+    async with privacy_api(empty, tenant="hengelo") as other:
+        assert (await other.post("exposures/_search", employee="x", **PERIOD))[0] == 403
+    assert await views_of(pool) == []
+
+
+MESSAGE = "select message, department from archiver.entry where kind = 'message'"
+ANNOTATIONS = "select count(*) from archiver.entry where kind = 'annotation'"
+
+
+async def test_annotation_says_who_added_it_and_why_and_is_added_once(
+    api: PrivacyApi, empty: str, desk: Desk, pool: Pool
+) -> None:
+    await desk.heard((ANNA, "mijn container is vol"))
+    request = await opened(api)
+    other = await opened(api, **OTHER | {"kind": "rectification"})
+    row = await pool.fetchrow(MESSAGE)
+    assert row
+    path, text = f"messages/{row['message']}/_annotate", "Het is huisnummer 12."
+    status, problem = await api.post(path, text=text, request=other)
+    assert (status, problem["errors"][0]["pointer"]) == (400, "/request")
+    status, added = await api.post(path, text=text, request=request)
+    assert (status, added["message"]) == (201, str(row["message"]))
+    assert (await api.post(path, text=text, request=request))[1] == added
+    assert await pool.fetchval(ANNOTATIONS) == 1
+    [entry] = [each for each in await rows_of(pool) if each["kind"] == "annotation"]
+    assert msgspec.json.decode(entry["data"]) == {
+        "by": "w.dekker",
+        "identified": "stated",
+        "text": text,
+        "request": request,
+        "reason": "verzoek 12",
+        "department": row["department"],
+    }
+    elsewhere = {"departments": frozenset(["elsewhere"])}, {"tenant": "hengelo"}
+    for rights in elsewhere:
+        async with privacy_api(empty, **rights) as another:
+            assert (await another.post(path, text=text))[0] == 404
+    assert (await api.post(f"messages/{UNKNOWN}/_annotate", text=text))[0] == 404
+    assert await pool.fetchval(ANNOTATIONS) == 1

@@ -58,10 +58,13 @@ def written_count() -> float:
     )
 
 
-async def test_record_with_an_impossible_time_is_quarantined_alone(pool: Pool) -> None:
+async def test_records_with_an_impossible_time_are_quarantined_alone(pool: Pool) -> None:
     never = datetime.max.replace(tzinfo=timezone(timedelta(hours=-14)))
-    await _take_in(pool, [msgspec.structs.replace(entry(2), at=never), GOOD])
-    assert await pool.fetchval(QUARANTINED) == 1
+    nameless = msgspec.structs.replace(entry(3), at=never, conversation="\x00")
+    late = msgspec.structs.replace(entry(2), at=never)
+    await _take_in(pool, [late, nameless, GOOD])
+    rows = await pool.fetch("select conversation from archiver.quarantine order by 1")
+    assert [row["conversation"] for row in rows] == ["", late.conversation]
     written = "select id from archiver.entry where kind <> 'aside'"
     assert await pool.fetchval(written) == GOOD.id
 

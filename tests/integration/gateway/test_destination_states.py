@@ -1,13 +1,14 @@
 """Why nothing arrives at a destination, as its owner sees it, with the rights of the gateway."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from services.postgres.database import Pool, connection_pool
-from tests.support.integration.crm_desk import TOWN
+from tests.support.integration.crm_desk import CONVERSATION, NUMBER, TOWN, opened
 from tests.support.integration.owner_desk import owner_desk
 
 NOW = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
@@ -82,5 +83,60 @@ async def test_token_that_owns_nothing_sees_nothing(pool: Pool, gateway: Pool) -
         answers = {token: await desk.ask("GET", "", token=token) for token in others}
     assert answers.pop("reader")[0] == 403
     assert {token: answer for token, answer in answers.items()} == dict.fromkeys(
-        ("part", "neighbour", "other"), (200, {"destinations": []})
+        ("part", "neighbour", "other"), (200, {"destinations": [], "quarantined": []})
     )
+
+
+ROUTER = """
+insert into router.quarantine (id, reason, raw, at, number, conversation, again_at, dropped_at)
+values (gen_random_uuid(), $1, 'x', $2, $3, $4, $5, $6)
+"""
+ARCHIVER = """
+insert into archiver.quarantine (id, reason, salt, sealed, at, conversation)
+values (gen_random_uuid(), $1, 'x', 'x', $2, $3)
+"""
+
+
+def counts(listed: Iterable[Any]) -> list[tuple[Any, ...]]:
+    return [(each["place"], each["reason"], each["count"], each["oldestAt"]) for each in listed]
+
+
+async def put_aside(pool: Pool, conversation: str) -> None:
+    """Put aside, of each kind: two that this conversation is about, and others."""
+    unknown, later = f"{NUMBER}-{'b2' * 13}", NOW + timedelta(hours=1)
+    for at in (later, NOW):
+        await pool.execute(ROUTER, "a fault", at, NUMBER, conversation, None, None)
+        await pool.execute(ROUTER, "no identity", at, NUMBER, "", None, None)
+    await pool.execute(ROUTER, "a fault", NOW, NUMBER, conversation, NOW, None)
+    await pool.execute(ROUTER, "no identity", NOW, NUMBER, "", None, NOW)
+    await pool.execute(ROUTER, "unread", NOW, "", "", None, None)
+    await pool.execute(ARCHIVER, "unsealed", NOW, conversation)
+    await pool.execute(ARCHIVER, "unsealed", NOW, unknown)
+    await pool.execute(ARCHIVER, "unread", NOW, "")
+    row = "crm", uuid4(), "", "parked", 0, "unreadable", NOW, ""
+    await pool.execute(TABLE, *row)
+
+
+async def test_owner_sees_what_was_put_aside_of_their_conversations_alone(
+    pool: Pool, gateway: Pool
+) -> None:
+    await opened(pool, CONVERSATION, "burgerzaken")
+    await put_aside(pool, CONVERSATION)
+    others = {"neighbour": NEIGHBOUR, "other": OTHER, "part": PART}
+    async with owner_desk(gateway, **others) as desk:
+        _, listed = await desk.ask("GET", "")
+        answers = {token: (await desk.ask("GET", "", token=token))[1] for token in others}
+    at = "2026-11-30T09:00:00Z"
+    [crm] = listed["destinations"]
+    assert counts(crm["quarantined"]) == [
+        ("router", "a fault", 2, at),
+        ("archiver", "unsealed", 1, at),
+        ("deliverer", "unreadable", 1, at),
+    ]
+    assert counts(listed["quarantined"]) == [
+        ("router", "no identity", 2, at),
+        ("archiver", "unsealed", 1, at),
+    ]
+    assert {each["number"] for each in listed["quarantined"]} == {NUMBER}
+    assert [each["count"] for each in crm["parked"]] == []
+    assert [*answers.values()] == [{"destinations": [], "quarantined": []}] * 3

@@ -13,6 +13,7 @@ from deploy.local.errors import Refusal
 from deploy.local.servers import Servers
 from deploy.local.state import State
 from desk.inbox.receiver import PATH as EVENTS_PATH
+from sandbox.identity.people import PEOPLE
 from sandbox.ita import objects
 from sandbox.ita.rules import CHANNELS
 from sandbox.openklant.error_responses import BASE
@@ -165,6 +166,17 @@ def test_example_has_no_opening_hours_if_it_is_to_be_always_open(
     assert any(department.hours for department in config.departments) == (variant == "")
     assert bool(config.closings) == (variant == "")
     assert EXAMPLE.read_text().count("hours = ") > 8
+
+
+def test_alarm_of_the_example_wakes_who_is_on_duty_and_then_comes_to_the_desk() -> None:
+    config = loader.load(EXAMPLE).config
+    first, second = (config.destination(id) for id in config.tenants[0].care.destinations)
+    at_desk = {each.id for each in config.destinations if each.url.endswith(f":8070{EVENTS_PATH}")}
+    assert first and not config.departments_of(config.tenants[0].id, first.id)
+    assert second and {second.id} == at_desk
+    [duty] = [each for each in config.identity_grants if "care" in each.roles]
+    on_duty = [each for each in PEOPLE.values() if duty.value in each.groups]
+    assert {each.id for each in on_duty} == {"m.yildiz", "h.vos"}
 
 
 def test_other_variant_of_the_example_is_refused() -> None:

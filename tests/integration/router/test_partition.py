@@ -236,6 +236,8 @@ async def test_an_order_that_the_database_refuses_has_failed_and_its_siblings_go
     assert fates == {refused.id: ("failed", str(FAULT)), other.id: ("accepted", "")}
     assert [row["id"] for row in await pool.fetch("select id from deliverer.ledger")] == [other.id]
     assert msgspec.msgpack.decode(await _kept(pool), type=Command) == refused
+    place = await pool.fetchrow("select number, conversation from router.quarantine")
+    assert place and tuple(place) == (refused.number, "")
 
 
 async def _kept(pool: Pool) -> bytes:

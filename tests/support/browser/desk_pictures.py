@@ -23,6 +23,7 @@ from playwright.async_api import Browser, Page, expect
 from services.calendar.opening_hours import AMSTERDAM
 from tests.support.browser.page import chromium
 from tests.support.browser.sheets import save_sheet
+from tests.support.desk.put_aside import PUT_ASIDE
 from tests.support.desk.town import with_desk
 from tests.support.e2e.phone import Phone
 from tests.support.installation import Installation
@@ -44,11 +45,6 @@ WAITING = (
 """Names and first messages, the oldest first."""
 LONGEST_WAIT = 20_000
 """Milliseconds until what is waited for counts as missing: the machine may be busy."""
-PARK = """
-update deliverer.delivery set state = 'parked', status = 422, at = now(),
-    reason = 'the destination refused this message: 422'
-where destination = 'desk' and event in (select event from deliverer.sent order by event limit 9)
-"""
 DIED = """
 update deliverer.ledger set state = 'sending', attempt = 1, claimed_by = id,
     claimed_at = now() - interval '11 minutes' where state = 'queued'
@@ -246,7 +242,7 @@ async def danger(studio: Studio) -> None:
 
 
 async def managers(studio: Studio) -> None:
-    await asyncio.to_thread(studio.town.database.execute, PARK)
+    await asyncio.to_thread(studio.town.database.execute, PUT_ASIDE)
     async with studio.employee("Sanne") as sanne:
         await studio.goes(sanne, "/rules")
         await sanne.locator("#text").fill("Mijn container is vol en de vuilniswagen komt niet")
@@ -263,7 +259,7 @@ async def managers(studio: Studio) -> None:
         await studio.show(sanne, "destination")
 
 
-async def keepers(studio: Studio) -> None:
+async def archive(studio: Studio) -> None:
     async with studio.employee("Wim") as wim:
         await studio.goes(wim, "/archive/search")
         await studio.show(wim, "search")
@@ -282,6 +278,27 @@ async def keepers(studio: Studio) -> None:
         await wim.get_by_role("button", name="Zoek").click()
         await wim.locator(".desk-item").first.wait_for()
         await studio.show(wim, "views")
+        await exposures(studio, wim)
+
+
+async def exposures(studio: Studio, wim: Page) -> None:
+    """The people whose data somebody saw, and a correction of a message."""
+    await studio.goes(wim, "/archive/exposures")
+    for field, value in (
+        ("name", "l.hendriks"),
+        ("since", "2026-11-30"),
+        ("until", "2026-11-30"),
+        ("reason", "Datalek D-2026-3"),
+    ):
+        await wim.locator(f"#{field}").fill(value)
+    await wim.get_by_role("button", name="Zoek").click()
+    await wim.locator(".desk-item").first.wait_for()
+    await studio.show(wim, "exposures")
+    await studio.goes(wim, "/archive/annotations")
+    await wim.locator("#message").fill("019ad2f0-6c40-7c11-8a5e-3f1d2b7c9e04")
+    await wim.locator("#text").fill("Het huisnummer is 12, niet 21.")
+    await wim.locator("#reason").fill("Verzoek om rectificatie")
+    await studio.show(wim, "annotations")
 
 
 async def requests(studio: Studio, wim: Page) -> None:
@@ -373,7 +390,7 @@ async def make_pictures(town: Installation, clock: SimulatedClock, whole: Path |
         await asyncio.to_thread(add_rule, town)
         await conversations(studio)
         await danger(studio)
-        await keepers(studio)
+        await archive(studio)
         await managers(studio)
         clock.passes(timedelta(hours=25))
         # For a second after such a leap the services have no key of the day.

@@ -17,12 +17,6 @@ ALL_TEXTS = """automatic = [
 ]"""
 DEPARTMENT = 'id = "{}"\ntenant = "voorbeeldstad"\n'
 OF_DEPARTMENT = 'id = "{}"\ntenant = "voorbeeldstad"\n{}\n'
-DESTINATION = """
-[[destinations]]
-id = "achterwacht"
-kind = "cloudevents"
-url = "http://127.0.0.1:8090/crm/events"
-"""
 DUTY = """
 [[departments]]
 id = "buitendienst"
@@ -66,10 +60,7 @@ TOWNS: dict[str, tuple[tuple[Change, ...], str]] = {
         ),
         DUTY,
     ),
-    "two-on-call": (
-        (('destinations = ["piket"]', 'destinations = ["piket", "achterwacht"]'),),
-        DESTINATION,
-    ),
+    "one-on-call": ((('destinations = ["piket", "crm"]', 'destinations = ["piket"]'),), ""),
     "two-numbers": ((), NUMBERS),
     "holds": ((), HOLD),
 }

@@ -18,6 +18,9 @@ def shown(*roles: str, destinations: tuple[str, ...] = ()) -> list[object]:
     ]
 
 
+OF_PRIVACY = "requests", "people", "views", "exposures", "annotations"
+
+
 @pytest.mark.parametrize(
     ("roles", "more"),
     [
@@ -26,7 +29,7 @@ def shown(*roles: str, destinations: tuple[str, ...] = ()) -> list[object]:
         (("records",), ["/archive/search"]),
         (
             ("privacy",),
-            ["/rights", ["/archive/requests", "/archive/people", "/archive/views"]],
+            ["/rights", [f"/archive/{page}" for page in OF_PRIVACY]],
         ),
         (("rules", "records"), [["/rules", "/figures", "/rights"], "/archive/search"]),
     ],

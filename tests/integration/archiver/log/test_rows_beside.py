@@ -207,7 +207,8 @@ async def test_request_of_a_citizen_who_was_destroyed_is_not_looked_at(
 
 @pytest.fixture
 async def aside(log: Log) -> AsyncIterator[UUID]:
-    yield await Quarantine(log.pool, log.keys).add("it cannot be sealed", b"\xc1", clock.new_id())
+    unsealed = record("message", {})
+    yield await Quarantine(log.pool, log.keys).add("it cannot be sealed", b"\xc1", unsealed)
 
 
 async def test_row_aside_can_neither_go_nor_change_unseen(log: Log, aside: UUID) -> None:

@@ -159,7 +159,10 @@ def test_hold_is_explained(tmp_path: Path) -> None:
 def test_shipped_example_alarms_for_violence() -> None:
     town = loader.load(FOLDER.parent / "postkamer.toml")
     found = explain(town, "mijn man slaat mij en mijn paspoort is verlopen", None, NOON)
-    assert (found["department"], found["wakes"]) == ("zorg-en-jeugd", ["piket"])
+    assert (found["department"], found["wakes"]) == ("zorg-en-jeugd", ["piket", "crm"])
     lines = "\n".join(format_answer(found))
     assert 'geweld-door-naaste: het patroon past op "man slaat"' in lines
-    assert "gewekt wordt piket; de inwoner leest de tekst geweld" in lines
+    assert (
+        "gewekt wordt piket, dan crm (telkens na 10 minuten); de inwoner leest de tekst geweld"
+        in lines
+    )

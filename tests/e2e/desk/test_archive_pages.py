@@ -3,6 +3,7 @@
 import re
 from datetime import date
 from html import unescape
+from uuid import uuid4
 
 import pytest
 from aiohttp import ClientSession
@@ -14,7 +15,10 @@ from tests.support.e2e.phone import SECONDS, Phone
 from tests.support.observer import Watch, until
 
 WHY = "Woo-verzoek 2026-17, café"
-PAGES = ("/archive/search", "/archive/people", "/archive/requests", "/archive/views")
+PAGES = tuple(
+    f"/archive/{page}"
+    for page in ("search", "people", "requests", "views", "exposures", "annotations")
+)
 
 
 @pytest.fixture
@@ -34,6 +38,7 @@ async def test_pages_are_there_for_their_roles_alone(
             await employee.get(path)
             assert employee.status == 404, path
         for path in (*PAGES, "/archive/conversations", "/archive/people/report",
+                     "/archive/exposures/file",
                      "/archive/requests/AVG-2026-0001", "/archive/requests/AVG-2026-0001/decide",
                      "/archive/requests/AVG-2026-0001/extend"):  # fmt: skip
             await employee.post(path, token | {"reason": "nieuwsgierig", "phone": "+31600000861"})
@@ -129,6 +134,55 @@ async def test_views_say_who_looked_and_why(fatima: Phone, lotte: Employee, wim:
     await wim.get("/archive/views")
     await wim.submit("/archive/views#found", {"employee": "w.dekker", "reason": WHY})
     assert WHY in unescape(wim.page) and "zeehond" not in wim.page
+
+
+async def test_exposure_says_whose_data_an_employee_saw_and_is_a_view_itself(
+    fatima: Phone, lotte: Employee, wim: Employee
+) -> None:
+    fatima.number = "31600000864"
+    await fatima.writes("Mijn paspoort is zoek, zei de otter")
+    path = await lotte.finds("zei de otter")
+    await lotte.reads(path, "Mijn paspoort is zoek, zei de otter")
+    conversation = path.rpartition("/")[2]
+    today = f"{clock.now().astimezone(AMSTERDAM).date()}"
+    asked = {"subject": "employee", "name": "l.hendriks", "since": today, "until": today}
+    await wim.get("/archive/exposures")
+    await wim.submit("/archive/exposures#found", asked | {"reason": " "})
+    assert wim.status == 400 and "Zeg eerst waarom" in wim.page
+    await wim.submit("/archive/exposures#found", asked | {"reason": WHY, "until": ""})
+    assert wim.status == 400 and "de laatste dag" in wim.page
+    assert conversation not in wim.page
+    await wim.submit("/archive/exposures#found", asked | {"reason": WHY})
+    assert wim.status == 200 and conversation in wim.page and "31600000864" in wim.page
+    assert "otter" not in wim.page and "864" not in str(wim.url)
+    await wim.submit("/archive/exposures/file", {})
+    assert "blootstelling.json" in wim.headers["Content-Disposition"]
+    assert "31600000864" in wim.page
+    await wim.get("/archive/views")
+    await wim.submit("/archive/views#found", {"conversation": conversation, "reason": WHY})
+    assert wim.page.count("of het gezien was") == 2
+
+
+async def test_correction_is_beside_its_message_once(fatima: Phone, wim: Employee) -> None:
+    fatima.number = "31600000865"
+    await fatima.writes("Mijn paspoort staat op huisnummer 21, zei de marter")
+    await _until_found(wim, "marter")
+    await wim.submit("/archive/conversations", {})
+    [message] = set(re.findall('name="message" value="([^"]+)"', wim.page))
+    await wim.submit("/archive/annotations", {"message": message})
+    form = wim.form("/archive/annotations")
+    assert form and (form["message"], form["reason"]) == (message, WHY)
+    correction = {"text": "Het is huisnummer <12>."}
+    await wim.submit("/archive/annotations", correction | {"reason": ""})
+    assert wim.status == 400 and "&lt;12&gt;" in wim.page, "nothing that was typed is lost"
+    for _ in range(2):
+        await wim.post("/archive/annotations", form | correction)
+        assert wim.status == 200 and "De correctie staat bij het bericht" in wim.page
+    await _until_found(wim, "marter")
+    await wim.submit("/archive/conversations", {})
+    assert wim.page.count("Het is huisnummer &lt;12&gt;.") == 1
+    await wim.post("/archive/annotations", form | correction | {"message": f"{uuid4()}"})
+    assert wim.status == 400 and "dit bericht is er niet" in wim.page.lower()
 
 
 async def _until_found(wim: Employee, word: str) -> None:

@@ -7,16 +7,16 @@ from typing import Any
 from aiohttp import web
 
 from desk.conversation.reasons import MAX_CHARACTERS
-from desk.pages.forms import Form, read_form
-from desk.pages.keeper.reason import (
+from desk.pages.archive.reason import (
     PRIVACY,
     identities_of,
     read_reason,
     token_of,
     trouble_of,
 )
+from desk.pages.forms import Form, read_form
 from desk.postkamer.client import Refused
-from desk.postkamer.keeper import Keeper
+from desk.postkamer.privacy import PrivacyOffice
 from desk.web.gate import Gate
 from desk.web.site import Site, Visit
 from services.calendar.opening_hours import AMSTERDAM
@@ -31,8 +31,8 @@ NEW_FIELDS = ("kind", "received_on", "phone", "bsuid")
 
 
 class RequestPages:
-    def __init__(self, gate: Gate, site: Site, keeper: Keeper) -> None:
-        self._gate, self._site, self._keeper = gate, site, keeper
+    def __init__(self, gate: Gate, site: Site, office: PrivacyOffice) -> None:
+        self._gate, self._site, self._office = gate, site, office
 
     def routes(self) -> list[web.RouteDef]:
         require = self._gate.require
@@ -53,7 +53,7 @@ class RequestPages:
         self, visit: Visit, form: Form, status: int = 200, trouble: str = ""
     ) -> web.Response:
         token = token_of(visit, PRIVACY)
-        requests = await self._keeper.requests(token)
+        requests = await self._office.requests(token)
         return self._site.page(
             visit,
             "archive_requests.html",
@@ -74,7 +74,7 @@ class RequestPages:
             "identities": identities_of(form),
         }
         try:
-            opened = await self._keeper.open_request(token, body)
+            opened = await self._office.open_request(token, body)
         except Refused as refused:
             return await self._list_page(visit, form, 400, trouble_of(refused))
         return web.Response(status=303, headers={"Location": f"{PATH}/{opened.id}"})
@@ -85,7 +85,7 @@ class RequestPages:
         return self._reason_page(visit, request.match_info["id"])
 
     def _reason_page(self, visit: Visit, id: str, status: int = 200) -> web.Response:
-        trouble = "" if status == HTTPStatus.OK else "keeper.reason_needed"
+        trouble = "" if status == HTTPStatus.OK else "archive.reason_needed"
         return self._site.page(
             visit, "archive_reason.html", status, id=id, trouble=trouble, max_reason=MAX_CHARACTERS
         )
@@ -101,7 +101,7 @@ class RequestPages:
         reason = read_reason(form)
         if not reason:
             return self._reason_page(visit, id, 400)
-        found = await self._keeper.request(token_of(visit, PRIVACY), id, reason)
+        found = await self._office.request(token_of(visit, PRIVACY), id, reason)
         return self._site.page(
             visit,
             "archive_request.html",
@@ -134,7 +134,7 @@ class RequestPages:
         if not read_reason(form):  # nothing is changed that is not shown afterwards
             return self._reason_page(visit, id, 400)
         try:
-            await self._keeper.change_request(token, id, verb, body)
+            await self._office.change_request(token, id, verb, body)
         except Refused as refused:
             return await self._page(visit, id, form, 400, trouble_of(refused))
         return await self._page(visit, id, form)

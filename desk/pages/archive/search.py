@@ -10,9 +10,7 @@ from aiohttp import web
 from desk.conversation.reasons import MAX_CHARACTERS, ReasonStore
 from desk.conversation.section import Section
 from desk.conversation.transcript import build_transcript, citizen_name
-from desk.pages.conversation_view import session_of
-from desk.pages.forms import Form, read_form
-from desk.pages.keeper.reason import (
+from desk.pages.archive.reason import (
     READ,
     RECORDS,
     period_of,
@@ -20,9 +18,10 @@ from desk.pages.keeper.reason import (
     token_of,
     trouble_of,
 )
-from desk.postkamer.archive import Archive, Look, PageRequest
+from desk.pages.conversation_view import session_of
+from desk.pages.forms import Form, read_form
+from desk.postkamer.archive import Archive, Hits, Look, PageRequest
 from desk.postkamer.client import Refused
-from desk.postkamer.keeper import Hits, Keeper
 from desk.web.gate import Gate
 from desk.web.site import Site, Visit
 from services.ids import CONVERSATION
@@ -50,10 +49,8 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class SearchPages:
-    def __init__(
-        self, gate: Gate, site: Site, keeper: Keeper, archive: Archive, reasons: ReasonStore
-    ) -> None:
-        self._gate, self._site, self._keeper = gate, site, keeper
+    def __init__(self, gate: Gate, site: Site, archive: Archive, reasons: ReasonStore) -> None:
+        self._gate, self._site = gate, site
         self._archive, self._reasons = archive, reasons
 
     def routes(self) -> list[web.RouteDef]:
@@ -74,9 +71,9 @@ class SearchPages:
         token, form = token_of(visit, RECORDS), await read_form(request)
         reason = read_reason(form)
         if not reason:
-            return self._page(visit, form, status=400, trouble="keeper.reason_needed")
+            return self._page(visit, form, status=400, trouble="archive.reason_needed")
         try:
-            hits = await self._keeper.search(token, search_body(form), reason)
+            hits = await self._archive.search(token, search_body(form), reason)
         except Refused as refused:
             return self._page(visit, form, status=400, trouble=trouble_of(refused))
         return self._page(visit, form, hits=hits, found=list_found(hits))
@@ -112,7 +109,7 @@ class SearchPages:
         if not CONVERSATION.fullmatch(id):
             raise Refused(404, "", {})
         if not reason:
-            return self._page(visit, form, status=400, trouble="keeper.reason_needed")
+            return self._page(visit, form, status=400, trouble="archive.reason_needed")
         look = Look(visit.opening, reason)
         # Its files are looked at for the same reason.
         await self._reasons.store(session_of(visit).id, id, reason, visit.now)

@@ -6,8 +6,7 @@ import msgspec
 from aiohttp import web
 
 from desk.conversation.reasons import MAX_CHARACTERS
-from desk.pages.forms import Form, read_form
-from desk.pages.keeper.reason import (
+from desk.pages.archive.reason import (
     PRIVACY,
     days_of,
     identities_of,
@@ -15,8 +14,9 @@ from desk.pages.keeper.reason import (
     token_of,
     trouble_of,
 )
+from desk.pages.forms import Form, read_form
 from desk.postkamer.client import Refused
-from desk.postkamer.keeper import Keeper, MadeReport
+from desk.postkamer.privacy import MadeReport, PrivacyOffice
 from desk.web.gate import Gate
 from desk.web.site import Site, Visit
 
@@ -29,8 +29,8 @@ FILE = "inzage"
 
 
 class PeoplePages:
-    def __init__(self, gate: Gate, site: Site, keeper: Keeper) -> None:
-        self._gate, self._site, self._keeper = gate, site, keeper
+    def __init__(self, gate: Gate, site: Site, office: PrivacyOffice) -> None:
+        self._gate, self._site, self._office = gate, site, office
 
     def routes(self) -> list[web.RouteDef]:
         require = self._gate.require
@@ -50,9 +50,9 @@ class PeoplePages:
         token, form = token_of(visit, PRIVACY), await read_form(request)
         reason = read_reason(form)
         if not reason:
-            return self._page(visit, form, status=400, trouble="keeper.reason_needed")
+            return self._page(visit, form, status=400, trouble="archive.reason_needed")
         try:
-            answer = await self._keeper.report(token, report_body(form), reason)
+            answer = await self._office.report(token, report_body(form), reason)
         except Refused as refused:
             return self._page(visit, form, status=400, trouble=trouble_of(refused))
         made = msgspec.json.decode(answer, type=MadeReport)
@@ -63,8 +63,8 @@ class PeoplePages:
         token, form = token_of(visit, PRIVACY), await read_form(request)
         reason, kind = read_reason(form), form.text("form")
         if not reason or kind not in TYPES:
-            return self._page(visit, form, status=400, trouble="keeper.reason_needed")
-        get = self._keeper.printed_report if kind == "pdf" else self._keeper.report
+            return self._page(visit, form, status=400, trouble="archive.reason_needed")
+        get = self._office.printed_report if kind == "pdf" else self._office.report
         try:
             content = await get(token, report_body(form), reason)
         except Refused as refused:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from archiver.api.viewer import EMPLOYEE
-from cli.archive import breach_report
+from cli.archive import exposure
 from services import clock
 from services.contract import Record
 from services.postgres.database import Pool
@@ -133,7 +133,7 @@ async def test_exposure_of_too_many_conversations_is_refused(
     pool: Pool, messages: dict[str, list[Record]], archive: Archive,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(breach_report, "MAX_CONVERSATIONS", 1)
+    monkeypatch.setattr(exposure, "MAX_CONVERSATIONS", 1)
     events = [delivery(messages[name][0], "crm", NOON) for name in ("een", "twee")]
     await (await writer_of(pool)).add(events)
     day = period(NOON, NOON + timedelta(days=1))

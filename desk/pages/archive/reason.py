@@ -1,4 +1,4 @@
-"""Roles, reasons and refusals that the pages of the keepers share."""
+"""Roles, reasons and refusals that the pages of the archive share."""
 
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -13,13 +13,13 @@ from desk.web.times import local_time
 
 RECORDS, PRIVACY, READ = "records", "privacy", "read"
 TROUBLES = {
-    "/words": "keeper.words",
-    "/request": "keeper.of_another",
-    "/identities": "keeper.person",
-    "/until": "keeper.until",
-    "/receivedOn": "keeper.received",
-    "/ground": "keeper.ground",
-    "/conversation": "keeper.conversation",
+    "/words": "archive.words",
+    "/request": "archive.of_another",
+    "/identities": "archive.person",
+    "/until": "archive.until",
+    "/receivedOn": "archive.received",
+    "/ground": "archive.ground",
+    "/conversation": "archive.conversation",
 }
 """Pointer of a fault, without the rest of its path -> key of the words that explain it."""
 
@@ -44,10 +44,10 @@ def trouble_of(refused: Refused) -> str:
     if refused.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND):
         raise refused
     if refused.status == HTTPStatus.FORBIDDEN:
-        return "keeper.not_whole"
+        return "archive.not_whole"
     if refused.code in ("too_broad", "decided") or refused.code.startswith("pdf_"):
-        return f"keeper.{refused.code.partition('_')[0]}"
-    return next(filter(None, map(TROUBLES.get, _pointers(refused.body))), "keeper.refused")
+        return f"archive.{refused.code.partition('_')[0]}"
+    return next(filter(None, map(TROUBLES.get, _pointers(refused.body))), "archive.refused")
 
 
 def _pointers(problem: Any) -> list[str]:

@@ -5,17 +5,17 @@ from typing import Any
 from aiohttp import web
 
 from desk.conversation.reasons import MAX_CHARACTERS
-from desk.pages.conversation_view import session_of
-from desk.pages.forms import Form, read_form
-from desk.pages.keeper.reason import (
+from desk.pages.archive.reason import (
     PRIVACY,
     period_of,
     read_reason,
     token_of,
     trouble_of,
 )
+from desk.pages.conversation_view import session_of
+from desk.pages.forms import Form, read_form
 from desk.postkamer.client import Refused
-from desk.postkamer.keeper import Keeper, Views
+from desk.postkamer.privacy import PrivacyOffice, Views
 from desk.web.gate import Gate
 from desk.web.site import Site, Visit
 
@@ -24,8 +24,8 @@ FIELDS = ("conversation", "employee", "since", "until", "reason")
 
 
 class ViewPages:
-    def __init__(self, gate: Gate, site: Site, keeper: Keeper) -> None:
-        self._gate, self._site, self._keeper = gate, site, keeper
+    def __init__(self, gate: Gate, site: Site, office: PrivacyOffice) -> None:
+        self._gate, self._site, self._office = gate, site, office
 
     def routes(self) -> list[web.RouteDef]:
         require = self._gate.require
@@ -44,11 +44,11 @@ class ViewPages:
         token, form = token_of(visit, PRIVACY), await read_form(request)
         reason, body = read_reason(form), view_body(form)
         if not reason:
-            return self._page(visit, form, status=400, trouble="keeper.reason_needed")
+            return self._page(visit, form, status=400, trouble="archive.reason_needed")
         if not body.keys() & {"conversation", "employee"}:
-            return self._page(visit, form, status=400, trouble="keeper.whose")
+            return self._page(visit, form, status=400, trouble="archive.whose")
         try:
-            found = await self._keeper.views(token, body, reason)
+            found = await self._office.views(token, body, reason)
         except Refused as refused:
             return self._page(visit, form, status=400, trouble=trouble_of(refused))
         return self._page(visit, form, found=found)

@@ -7,13 +7,14 @@ from uuid import UUID
 
 import msgspec
 
-from cli.support.output import count
-
-MAX_CONVERSATIONS = 100_000
-"""Most conversations in one list, some 1 KB each. For more, ask for parts of the period."""
 SLICE = timedelta(days=1)
 """Part of the period that one query covers."""
-KIND_OF_VIEW = {"conversation": "conversation", "file": "file", "thumbnail": "file"}
+KIND_OF_VIEW = {
+    "conversation": "conversation",
+    "exposure": "conversation",
+    "file": "file",
+    "thumbnail": "file",
+}
 """Subject of a view that is no message -> its kind in the list."""
 Row = Mapping[str, Any]
 """A decrypted row of the archive; `fields` is its decoded data."""
@@ -36,14 +37,6 @@ class Person(msgspec.Struct, frozen=True, rename="camel"):
     last_at: datetime
     identifiers: list[tuple[str, str]]
     """Kind and value of each identifier, to reach the citizen."""
-
-    def lines(self) -> Iterator[str]:
-        identifiers = ", ".join(f"{kind} {value}" for kind, value in self.identifiers)
-        yield f"{self.conversation}  {self.tenant}  {identifiers or 'by no name that is known'}"
-        period = f"{self.first_at:%Y-%m-%d %H:%M:%S}Z to {self.last_at:%Y-%m-%d %H:%M:%S}Z"
-        times = count(self.times, "time|times")
-        data = f"{', '.join(self.kinds)}; messages: {self.messages}"
-        yield f"    {', '.join(self.departments) or '-'}  {data}  {period}, {times}"
 
 
 class SubjectExposure(msgspec.Struct):
@@ -92,9 +85,10 @@ class SubjectExposure(msgspec.Struct):
 
 
 class ExposureTotals:
-    """The exposure of each conversation."""
+    """The exposure of each conversation, of `most` conversations at most."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self.by_conversation: dict[str, SubjectExposure] = {}
         self.times = 0
 
@@ -123,9 +117,9 @@ class ExposureTotals:
 
     def _of(self, row: Row) -> SubjectExposure:
         id, at = row["conversation"], row["at"]
-        if id not in self.by_conversation and len(self.by_conversation) >= MAX_CONVERSATIONS:
+        if id not in self.by_conversation and len(self.by_conversation) >= self._most:
             raise TooManyConversations(
-                f"more than {MAX_CONVERSATIONS} conversations: ask for a part of the period"
+                f"more than {self._most} conversations: ask for a part of the period"
             )
         exposure = self.by_conversation.setdefault(id, SubjectExposure(row["tenant"], at, at))
         exposure.first_at, exposure.last_at = min(exposure.first_at, at), max(exposure.last_at, at)

@@ -13,15 +13,17 @@ from desk.access import Access, Tenant
 from desk.conversation.reasons import MAX_CHARACTERS
 from desk.login.provider import Tokens
 from desk.login.sessions import Session
+from desk.pages.archive.exposures import exposure_body
+from desk.pages.archive.people import report_body
+from desk.pages.archive.reason import TROUBLES, read_reason, trouble_of
+from desk.pages.archive.requests import decision_body
+from desk.pages.archive.search import SNIPPET, list_found, search_body, shorten
+from desk.pages.archive.views import view_body
 from desk.pages.forms import Form
-from desk.pages.keeper.people import report_body
-from desk.pages.keeper.reason import TROUBLES, read_reason, trouble_of
-from desk.pages.keeper.requests import decision_body
-from desk.pages.keeper.search import SNIPPET, list_found, search_body, shorten
-from desk.pages.keeper.views import view_body
+from desk.postkamer.archive import Hit, Hits, NoteHit
 from desk.postkamer.client import Refused
-from desk.postkamer.keeper import Hit, Hits, NoteHit, PrivacyRequest
-from desk.service import keeper_routes
+from desk.postkamer.privacy import PrivacyRequest
+from desk.service import archive_routes
 from desk.web.gate import Gate
 from desk.web.site import Visit
 from desk.web.words import load_words
@@ -38,6 +40,9 @@ NEEDED = {
     "/archive/requests/{id}/extend": {"privacy"},
     "/archive/requests/{id}/decide": {"privacy"},
     "/archive/views": {"privacy"},
+    "/archive/exposures": {"privacy"},
+    "/archive/exposures/file": {"privacy"},
+    "/archive/annotations": {"privacy"},
 }
 """Path -> roles that an employee needs, all of them."""
 Handler = Callable[[web.Request, Visit], Awaitable[web.StreamResponse]]
@@ -57,7 +62,7 @@ def visit_of(roles: set[str]) -> Visit:
 
 def routes() -> list[web.RouteDef]:
     nothing = cast(Any, None)
-    return keeper_routes(cast(Gate, _OpenGate()), nothing, nothing, nothing, nothing)
+    return archive_routes(cast(Gate, _OpenGate()), nothing, nothing, nothing, nothing)
 
 
 def test_each_page_has_its_roles() -> None:
@@ -113,16 +118,26 @@ def test_decision_and_views_leave_out_what_is_empty() -> None:
     assert view_body(Form({"conversation": " c ", "employee": ""})) == {"conversation": "c"}
 
 
+def test_exposure_is_asked_of_one_subject_in_whole_days() -> None:
+    days = {"since": "2026-11-20", "until": "2026-11-20"}
+    form = {"subject": "token", "name": " zaaksysteem ", "reason": "x"} | days
+    body = exposure_body(Form(form))
+    assert body.pop("until") - body.pop("from") == timedelta(days=1)
+    assert body == {"token": "zaaksysteem"}
+    assert exposure_body(Form({"subject": "from", "name": "x"})) == {}
+    assert exposure_body(Form({"subject": "token", "name": " "})) == {}
+
+
 @pytest.mark.parametrize(
     ("status", "code", "pointer", "words"),
     [
-        (400, "", "/words", "keeper.words"),
-        (400, "", "/identities/0/value", "keeper.person"),
-        (400, "", "/elsewhere", "keeper.refused"),
-        (400, "too_broad", "", "keeper.too"),
-        (403, "", "", "keeper.not_whole"),
-        (409, "decided", "", "keeper.decided"),
-        (409, "pdf_too_large", "", "keeper.pdf"),
+        (400, "", "/words", "archive.words"),
+        (400, "", "/identities/0/value", "archive.person"),
+        (400, "", "/elsewhere", "archive.refused"),
+        (400, "too_broad", "", "archive.too"),
+        (403, "", "", "archive.not_whole"),
+        (409, "decided", "", "archive.decided"),
+        (409, "pdf_too_large", "", "archive.pdf"),
     ],
 )
 def test_refusal_is_explained(status: int, code: str, pointer: str, words: str) -> None:

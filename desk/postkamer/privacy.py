@@ -1,4 +1,4 @@
-"""Calls of the archiver for the archivist and the privacy officer. Each takes a reason."""
+"""Calls of the archiver for the privacy officer. Each that shows a citizen takes a reason."""
 
 from datetime import date, datetime
 from typing import Any
@@ -8,40 +8,6 @@ from uuid import UUID
 import msgspec
 
 from desk.postkamer.client import Answer, PostkamerClient
-from desk.postkamer.record import Author
-
-
-class Hit(msgspec.Struct, frozen=True, rename="camel"):
-    """Message that a search found."""
-
-    id: UUID
-    conversation_id: str
-    type: str
-    direction: str
-    received_at: datetime
-    text: str | None = None
-    department: str = ""
-
-
-class NoteHit(msgspec.Struct, frozen=True, rename="camel"):
-    id: UUID
-    conversation_id: str
-    at: datetime
-    text: str
-    department: str = ""
-    author: Author | None = None
-
-
-class Hits(msgspec.Struct, frozen=True, rename="camel"):
-    """Page of a search."""
-
-    messages: tuple[Hit, ...]
-    notes: tuple[NoteHit, ...]
-    gone: int
-    total: int
-    total_is_exact: bool
-    as_of: str
-    next: str | None = None
 
 
 class PrivacyRequest(msgspec.Struct, frozen=True, rename="camel"):
@@ -121,16 +87,37 @@ class Views(msgspec.Struct, frozen=True):
     next: UUID | None = None
 
 
-class Keeper:
-    """The record as its keepers ask it, with the token of the employee who looks."""
+class Identifier(msgspec.Struct, frozen=True):
+    kind: str
+    value: str
+
+
+class ExposedPerson(msgspec.Struct, frozen=True, rename="camel"):
+    """Citizen of one conversation whose data was seen or received."""
+
+    conversation: str
+    departments: tuple[str, ...]
+    messages: int
+    times: int
+    first_at: datetime
+    last_at: datetime
+    identifiers: tuple[Identifier, ...]
+
+
+class Exposure(msgspec.Struct, frozen=True):
+    """People whose data somebody saw, or a destination received."""
+
+    conversations: int
+    messages: int
+    destroyed: int
+    persons: tuple[ExposedPerson, ...]
+
+
+class PrivacyOffice:
+    """The privacy API of the archiver, with the token of the employee who looks."""
 
     def __init__(self, client: PostkamerClient) -> None:
         self._client = client
-
-    async def search(self, token: str, body: dict[str, Any], reason: str) -> Hits:
-        """Return a page of hits (role `records`). Raises Refused and Unanswered."""
-        answer = await self._post("/v1/messages/_search", token, body, reason)
-        return msgspec.json.decode(answer.body, type=Hits)
 
     async def requests(self, token: str) -> tuple[PrivacyRequest, ...]:
         """Return the requests, undecided ones first, the earliest due first."""
@@ -164,6 +151,15 @@ class Keeper:
     async def views(self, token: str, body: dict[str, Any], reason: str) -> Views:
         answer = await self._post("/v1/views/_search", token, body, reason)
         return msgspec.json.decode(answer.body, type=Views)
+
+    async def exposure(self, token: str, body: dict[str, Any], reason: str) -> bytes:
+        """Return the JSON of an exposure. Raises Refused and Unanswered."""
+        path, headers = "/v1/exposures/_search", _headers(reason)
+        return (await self._client.ask_for_report(path, token, body, headers)).body
+
+    async def annotate(self, token: str, id: UUID, body: dict[str, str], reason: str) -> None:
+        """Add a correction to a message. Raises Refused and Unanswered."""
+        await self._post(f"/v1/messages/{id}/_annotate", token, body, reason)
 
     async def _post(self, path: str, token: str, body: dict[str, Any], reason: str) -> Answer:
         return await self._client.ask("POST", path, token, body, _headers(reason))

@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.archive.breach_report import ExposureTotals, merge_ranges, time_slices, was_delivered
+from archiver.privacy.exposure_totals import (
+    ExposureTotals,
+    merge_ranges,
+    time_slices,
+    was_delivered,
+)
 from services.ids import uuid7
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -46,7 +51,7 @@ def view(what: str, message: Any = None, **fields: Any) -> dict[str, Any]:
 def test_exposed_messages_are_counted_once(
     views: list[dict[str, Any]], count: int, kinds: list[str]
 ) -> None:
-    totals = ExposureTotals()
+    totals = ExposureTotals(100)
     for each in views:
         totals.add_view(each)
     exposure = totals.by_conversation["c"]
