@@ -1,10 +1,10 @@
 """The archiver process: it consumes the archive queue and serves the record API."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from archiver import table_partitions
 from archiver.api.access_log import AccessLog, access_log
@@ -35,6 +35,8 @@ from archiver.privacy.report_routes import ReportRoutes
 from archiver.privacy.request_routes import RequestRoutes
 from archiver.privacy.view_routes import ViewRoutes
 from archiver.quarantine import Quarantine, count_entries
+from archiver.retention import dossier_metrics
+from archiver.retention.dossier_follower import DossierFollower
 from archiver.search.routes import SearchRoutes
 from archiver.search.search import Search
 from archiver.signing.configured_signer import configured_signer
@@ -216,8 +218,8 @@ async def _maintenance_tasks(
     connection: BrokerConnection,
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """Run the maintenance of the record: table partitions, operator actions, checkpoints, the
-    counts of open subject access requests and of the quarantine, the free space of the object
-    store, and the balance."""
+    counts of open subject access requests and of the quarantine, the dossiers, the free space of
+    the object store, and the balance."""
     config = version.loaded.config
     pool, tenants = archive.pool, [tenant.id for tenant in config.tenants]
     signer = _signer(settings, config)
@@ -245,7 +247,7 @@ async def _maintenance_tasks(
             partial(_ask_lengths, connection),
             config.terms,
         ),
-        count_entries(pool),
+        *_counting_works(archive, version),
         *([stamp_periodically(pool, signer, objects, authority)] if authority else []),
     ]
     async with AsyncExitStack() as stack:
@@ -253,6 +255,13 @@ async def _maintenance_tasks(
         cosigners = [Cosigner(pool, objects, client, each) for each in settings.archive_witnesses]
         works += [each.run() for each in cosigners]
         yield [await stack.enter_async_context(background_task(work)) for work in works]
+
+
+def _counting_works(archive: Archive, version: ActiveVersion) -> list[Coroutine[Any, Any, None]]:
+    """Return the work that keeps the dossiers, and counts them and the quarantine."""
+    pool, keys = archive.pool, archive.keys
+    follower = DossierFollower(pool, keys, lambda: version.loaded.config)
+    return [follower.run(), dossier_metrics.count(pool), count_entries(pool)]
 
 
 @asynccontextmanager

@@ -104,6 +104,15 @@ archive_forks = _counter(
     "postkamer_archive_forks_total",
     "Times that the log was not what this process had written, or that a row was forged",
 )
+dossiers = _gauge(
+    "postkamer_dossiers",
+    "Conversations by what their term says: open, unset, waits, destroy or permanent",
+    "state",
+)
+destruction_overdue = _gauge(
+    "postkamer_destruction_overdue_days",
+    "Days since the term of the conversation that is overdue longest, on no list and not held",
+)
 conversations_destroyed = _counter(
     "postkamer_conversations_destroyed_total", "Conversations destroyed by approved lists"
 )

@@ -11,6 +11,7 @@ from services.calendar.quiet_hours import NightHours
 from services.config.numbers import OptionalUrl, Url, WithoutUserInfo
 from services.config.pricing import Amount
 from services.config.routing_rules import Id, Mask, OpeningHours, Tag, TextId
+from services.retention.selection_list import RESULTS
 from services.toml.model import ConfigModel
 
 AUTOMATIC = (
@@ -37,6 +38,8 @@ class SafetyAlert(ConfigModel):
     confirm_minutes: int = Field(default=10, ge=1, le=24 * 60)
 
 
+MAX_WAITING_DAYS = 90
+"""The database takes no longer waiting time: a list that waits for months is out of date."""
 Sentence = Annotated[str, Field(min_length=1, max_length=500)]
 
 
@@ -57,6 +60,35 @@ class Privacy(ConfigModel):
     purposes: tuple[Purpose, ...] = Field(default=(), max_length=20)
     retention: tuple[Sentence, ...] = Field(default=(), max_length=20)
     """Retention period per data category."""
+
+
+def _require_result(code: str) -> str:
+    if code and code not in RESULTS:
+        raise PydanticCustomError(
+            "no_result", "{code} is no result of the selection list 2020", {"code": repr(code)}
+        )
+    return code
+
+
+RetentionCode = Annotated[str, AfterValidator(_require_result)]
+"""Result of the selection list 2020, such as "6.1.3"; '' is none."""
+
+
+class Retention(ConfigModel):
+    """Retention of conversations, by the selection list 2020."""
+
+    code: RetentionCode = ""
+    """Result for conversations of departments without a `retention_code`."""
+    waiting_days: int = Field(default=7, ge=1, le=MAX_WAITING_DAYS)
+    """Days between the approval of a destruction list and the first destruction, in which it can be
+    withdrawn."""
+    request_waiting_days: int = Field(default=1, ge=0, le=MAX_WAITING_DAYS)
+    """The same for an erasure that was granted to a citizen."""
+    joined_roles: bool = False
+    """True if who draws a list may also review it. Nobody who did either approves it."""
+    transfer_years: int = Field(default=20, ge=1, le=100)
+    """Years after its closing in which a permanent conversation must go to the archival depot
+    (Archiefwet 1995, article 12)."""
 
 
 class Tenant(ConfigModel):
@@ -98,6 +130,7 @@ class Tenant(ConfigModel):
     backup_days: int = Field(default=35, ge=0, le=3660)
     """Retention of back-ups, in days: until then they hold data that has been destroyed."""
     privacy: Privacy = Privacy()
+    retention: Retention = Retention()
     processing_activity: str = Field(default="", max_length=500, pattern=ADDRESS)
     """URI of this processing activity, in this version, in the municipality's register. Each row of
     the processing log has it; '' uses a default name."""
@@ -146,6 +179,8 @@ class Department(ConfigModel):
     it is the same as `name`."""
     register_kind: Literal["afdeling", "groep"] = "afdeling"
     """Kind of unit in that register."""
+    retention_code: RetentionCode = ""
+    """Result of the selection list for its conversations; '' is that of the municipality."""
 
     @model_validator(mode="after")
     def _check_ask_reason(self) -> Self:

@@ -1,0 +1,1 @@
+"""Retention: the selection list, and the counting of its terms."""
