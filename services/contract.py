@@ -143,6 +143,9 @@ class CloseConversation(Action, frozen=True, gc=False, kw_only=True, tag="close"
     last_seen_sequence: int | None = None
     """Last sequence number of the conversation that its author had seen. Nothing is closed when the
     citizen asked something after that, as it was not dealt with."""
+    code: str = ""
+    """Result of the selection list by which the conversation is kept; '' for the default of its
+    departments."""
 
 
 class ReopenConversation(Action, frozen=True, gc=False, kw_only=True, tag="reopen"):
@@ -411,10 +414,10 @@ class Record(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename={"item_
     """One event for the archive; `data` is a JSON object.
 
     kind: receipt, message, status, notice, note, delivery, send, attempt, media, quarantine,
-    conversation, number, consent, identity, configuration, operation, annotation, request, segment,
-    aside. An attempt is one without a final outcome. A segment holds only the bytes of an item that
-    came again, in another body or in the same one. An aside says that the archiver put something
-    into its quarantine, or took it out.
+    conversation, valuation, number, consent, identity, configuration, operation, annotation,
+    request, segment, aside. An attempt is one without a final outcome. A segment holds only the
+    bytes of an item that came again, in another body or in the same one. An aside says that the
+    archiver put something into its quarantine, or took it out.
     """
 
     id: UUID

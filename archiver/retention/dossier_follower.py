@@ -89,8 +89,8 @@ class DossierFollower:
             await connection.execute(_ADVANCE, 0)
 
     async def _take_turn(self, connection: Connection) -> int | None:
-        """Return the position of the next record; None while another archiver follows. Nothing is destroyed
-        meanwhile: else a dossier could outlive its conversation."""
+        """Return the position of the next record; None while another archiver follows. Nothing is
+        destroyed meanwhile: else a dossier could outlive its conversation."""
         await connection.execute(_LOCK)
         position: int | None = await connection.fetchval(_TAKE_TURN)
         return position
@@ -183,9 +183,10 @@ where (tenant, conversation) in (select * from unnest($1::text[], $2::text[]))
 # The few hashes that occur are found by jumping from one to the next in their index.
 _OF_FORMER_TERMS = f"""
 with recursive found (terms) as (
-    select min(terms) from archiver.dossier
+    (select terms from archiver.dossier order by terms limit 1)
     union all
-    select (select min(d.terms) from archiver.dossier d where d.terms > found.terms)
+    select (select d.terms from archiver.dossier d where d.terms > found.terms
+        order by d.terms limit 1)
     from found where found.terms is not null
 ), former as materialized (
     select terms from found where terms is not null and terms <> all($1::bytea[])

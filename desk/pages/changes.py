@@ -23,8 +23,9 @@ from desk.postkamer.client import Refused
 from desk.postkamer.gateway import CommandStatus, Gateway
 from desk.web.gate import Gate
 from desk.web.site import Visit
+from services.retention.selection_list import RESULTS
 
-DONE, FAILED = "done", "failed"
+DONE, FAILED, NO_RESULT = "done", "failed", ""
 ATTEMPTS, PAUSE_SECONDS = 12, 0.25
 """Looks at a command, three seconds together: the router decides within one. Later the page shows
 it all the same."""
@@ -44,8 +45,17 @@ def _transfer(conversation: Conversation, form: Form, __: Access) -> dict[str, A
 
 
 def _close(_: Conversation, form: Form, __: Access) -> dict[str, Any]:
-    given = {"outcome": form.text("outcome"), "reason": form.text("reason")}
+    given = {
+        "outcome": form.text("outcome"),
+        "reason": form.text("reason"),
+        "retentionCode": given_result(form.text("result")),
+    }
     return {name: value for name, value in given.items() if value}
+
+
+def given_result(typed: str) -> str:
+    """Return the code of the result that was typed or chosen, with or without its name."""
+    return (typed.split() or [""])[0]
 
 
 def _reopen(_: Conversation, form: Form, __: Access) -> dict[str, Any]:
@@ -88,6 +98,7 @@ class ChangePages:
         return [
             web.post(f"{PATH}/take", require(self._take)),
             web.post(f"{PATH}/give-back", require(self._give_back)),
+            web.get("/selection-list", require(self._list_results), allow_head=False),
             *(
                 web.post(f"{PATH}/{verb}", require(partial(self._change, verb=verb)))
                 for verb in VERBS
@@ -97,6 +108,11 @@ class ChangePages:
     async def _take(self, request: web.Request, visit: Visit) -> web.Response:
         """POST …/take: have a conversation, if whoever had it on the page still has."""
         return await self._assign(request, visit, session_of(visit).access.person)
+
+    async def _list_results(self, request: web.Request, visit: Visit) -> web.Response:
+        """GET /selection-list: its results as options. A page fetches them when its form of closing
+        is opened, since they are ten times as long as the page."""
+        return self._views.site.page(visit, "selection_list.html", results=RESULTS.values())
 
     async def _give_back(self, request: web.Request, visit: Visit) -> web.Response:
         """POST …/give-back: let others have it."""
@@ -121,6 +137,8 @@ class ChangePages:
         if key is None:
             return await self._views.page(visit, conversation, 400, Typed("change.refused"))
         body = VERBS[verb](conversation, form, session_of(visit).access)
+        if body.get("retentionCode", NO_RESULT) not in (NO_RESULT, *RESULTS):
+            return await self._show_again(visit, conversation, "close.no_result", verb, form)
         try:
             id = await self._gateway.change(token, key, conversation.id, verb, body)
             fate = await await_fate(self._gateway, token, id)
@@ -136,7 +154,8 @@ class ChangePages:
         self, visit: Visit, conversation: Conversation, trouble: str, verb: str, form: Form
     ) -> web.Response:
         """Show why a change was refused, with what was typed."""
-        typed = Typed(trouble, verb=verb, kept=form.text(KEPT.get(verb, "reason")))
+        kept, result = form.text(KEPT.get(verb, "reason")), form.text("result")
+        typed = Typed(trouble, verb=verb, kept=kept, result=result)
         return await self._views.page(visit, conversation, 409, typed)
 
 

@@ -1,7 +1,7 @@
 """One conversation as an employee sees it: loaded from the record with their own token."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +35,7 @@ from desk.postkamer.gateway import Gateway, TransferTarget
 from desk.postkamer.record import Dossier, Message
 from desk.web.site import Site, Visit
 from services.ids import CONVERSATION
+from services.retention.selection_list import RESULTS, Result
 
 TARGETS_SECONDS = 2.0
 """Longest wait for the departments to transfer to, while the rest of the page is there."""
@@ -52,6 +53,8 @@ class Typed(msgspec.Struct, frozen=True):
     verb: str = ""
     """The change that was not made, and what was typed for it."""
     kept: str = ""
+    result: str = ""
+    """Result of the selection list that was typed."""
 
 
 NOTHING = Typed()
@@ -98,11 +101,11 @@ class ConversationViews:
         for an earlier section."""
         session, look = session_of(visit), await self._look(visit, conversation)
         # All at once: the record and the gateway take longer to ask than to answer.
-        shown, draft, standard, targets = await asyncio.gather(
+        shown, draft, standard, departments = await asyncio.gather(
             self._load(visit, conversation, look, before=before),
             self.stores.answers.find_draft(conversation.id, session.person_key),
             self.stores.standard.list(session.access, conversation.department),
-            self._targets(session, conversation),
+            self._departments(session),
         )
         if shown is None:
             return self.ask_reason(visit, conversation)
@@ -117,7 +120,8 @@ class ConversationViews:
             draft=Draft(draft.key, words, draft.about),
             quoted=await self._find_quoted(session, look, shown["section"], draft.about),
             standard=standard,
-            targets=targets,
+            targets=[each for each in departments if each.id != conversation.department],
+            default_result=_default_result(conversation, departments),
             typed=typed,
             max_characters=MAX_CHARACTERS,
         )
@@ -137,17 +141,16 @@ class ConversationViews:
             return found
         return await self._reader.find_message(session.tokens.access_token, about, look)
 
-    async def _targets(self, session: Session, conversation: Conversation) -> list[TransferTarget]:
-        """Return the departments to which the employee can transfer the conversation; none while
-        the gateway is away."""
+    async def _departments(self, session: Session) -> list[TransferTarget]:
+        """Return the departments of the municipality, for an employee who can transfer to them;
+        none while the gateway is away."""
         if not session.access.may_answer:
             return []
         try:
             async with asyncio.timeout(TARGETS_SECONDS):
-                departments = await self._gateway.departments(session.tokens.access_token)
+                return await self._gateway.departments(session.tokens.access_token)
         except (Unanswered, TimeoutError):
             return []  # all else can be read, and an answer is kept
-        return [each for each in departments if each.id != conversation.department]
 
     def ask_reason(
         self, visit: Visit, conversation: Conversation, trouble: str = "", explanation: str = ""
@@ -238,6 +241,14 @@ class ConversationViews:
         if not conversation.also_about:
             return {}
         return await self._gateway.names.get(session.tokens.access_token)
+
+
+def _default_result(
+    conversation: Conversation, departments: Sequence[TransferTarget]
+) -> Result | None:
+    """Return the result by which the conversation is kept if nobody gives one."""
+    codes = [each.retention_code for each in departments if each.id == conversation.department]
+    return RESULTS.get(codes[0] or "") if codes else None
 
 
 def _expected(conversation: Conversation, visit: Visit, *, is_open: bool) -> Expected:

@@ -24,6 +24,8 @@ class TransferTarget(msgspec.Struct, frozen=True, rename="camel"):
     yours: bool = False
     open_now: bool = True
     opens_at: str | None = None
+    retention_code: str | None = None
+    """Result of the selection list by which its conversations are kept unless one is given."""
 
 
 class _Departments(msgspec.Struct, frozen=True):

@@ -99,8 +99,18 @@ def departments_json(
 ) -> dict[str, Any]:
     """Return the departments of a municipality as JSON for a token that may transfer to them."""
     departments, hours = municipal_departments(rights.tenant, config), read_hours()
+    tenant = config.tenant(rights.tenant)
+    default = tenant.retention.code if tenant else ""
     own = [(each, hours[each.tenant, each.id]) for each in departments]
-    return {"departments": [_department_json(*each, rights, now) for each in own]}
+    return {
+        "departments": [
+            _department_json(*each, rights, now) | _retention_code(each[0], default) for each in own
+        ]
+    }
+
+
+def _retention_code(department: Department, default: str) -> dict[str, Any]:
+    return {"retentionCode": department.retention_code or default or None}
 
 
 def _department_json(

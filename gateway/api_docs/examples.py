@@ -182,6 +182,7 @@ CHANGES: dict[str, dict[str, Json]] = {
     "_close": {
         "answered": {"reason": "Beantwoord", "author": EMPLOYEE},
         "withOutcome": {"outcome": "redirected", "reason": "Formulier gewezen", "author": EMPLOYEE},
+        "withResult": {"outcome": "answered", "retentionCode": "6.1.3", "author": EMPLOYEE},
     },
     "_reopen": {
         "notAnswered": {"reason": "De inwoner wacht nog op het formulier.", "author": EMPLOYEE}
@@ -337,7 +338,8 @@ ACCESS: Json = {
 }
 DEPARTMENTS: Json = {
     "departments": [
-        _CIVIL_AFFAIRS | {"yours": True, "openNow": True, "opensAt": None},
+        _CIVIL_AFFAIRS
+        | {"yours": True, "openNow": True, "opensAt": None, "retentionCode": "6.1.3"},
         {
             "id": "zorg-en-jeugd",
             "name": "Zorg en Jeugd",
@@ -346,6 +348,7 @@ DEPARTMENTS: Json = {
             "yours": False,
             "openNow": False,
             "opensAt": "2026-11-30T08:00:00Z",
+            "retentionCode": None,
         },
     ]
 }

@@ -226,6 +226,8 @@ class DepartmentStatus(NamedDepartment):
     """True if it is open, by its opening hours and closings."""
     opens_at: datetime.datetime | None
     """Time at which it opens; null while it is open, and if it opens at no time within 60 weeks."""
+    retention_code: str | None
+    """Result of the selection list by which its conversations are kept unless one is given."""
 
 
 class Departments(Shown):

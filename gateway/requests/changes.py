@@ -24,6 +24,7 @@ from services.api.field_types import (
     OurNumber,
     PatternText,
     Purpose,
+    RetentionCode,
     optional_not_null,
     validation_error,
 )
@@ -63,10 +64,17 @@ class Close(Body):
     """Outcome: `answered` the citizen, `forwarded` to the body that decides, `redirected` the
     citizen to the right channel, or `handled` in another way. Required for a conversation with the
     label `officieel`."""
+    retention_code: Annotated[RetentionCode | None, SPARED] = optional_not_null()
+    """Result of the selection list 2020 by which the conversation is kept, such as `6.1.3`; left
+    out: the default of its departments. Of two closings the result that keeps it longer counts."""
     author: Annotated[Author | None, SPARED] = optional_not_null()
 
     def action(self) -> contract.CloseConversation:
-        return contract.CloseConversation(reason=self.reason or "", outcome=self.outcome or "")
+        return contract.CloseConversation(
+            reason=self.reason or "",
+            outcome=self.outcome or "",
+            code=self.retention_code or "",
+        )
 
 
 class Reopen(Body):

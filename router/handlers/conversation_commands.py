@@ -184,13 +184,18 @@ def _close_events(
 ) -> Iterator[AddressedEvent]:
     if decision.event:
         data = event_of_change(command, action.reason, decision)
-        data |= {"outcome": action.outcome or None}
+        data |= {"outcome": action.outcome or None} | retention_code_json(action)
         yield build_event(unit, decision, CLOSED, decision.event, data)
 
 
 def _close_record(command: Command, action: CloseConversation, decision: Decision) -> KindAndData:
-    outcome = action.outcome or None
-    return record_of_change("closed", command, decision, action.reason, outcome=outcome)
+    fields = {"outcome": action.outcome or None} | retention_code_json(action)
+    return record_of_change("closed", command, decision, action.reason, **fields)
+
+
+def retention_code_json(action: CloseConversation) -> Data:
+    """Return the result of the selection list; nothing if none was given."""
+    return {"retentionCode": action.code} if action.code else {}
 
 
 def _note(pending: PendingCommand, action: AddNote, previous: Conversation) -> Outcome:
@@ -353,8 +358,10 @@ def _merge_events(
 
 def _merge_record(command: Command, action: MergeConversation, decision: Decision) -> KindAndData:
     ended = decision.ended if isinstance(decision, CommandAccepted) else ()
-    consents = ended_consent_data(ended)
-    return record_of_change("merged", command, decision, other=action.other, **consents)
+    fields = ended_consent_data(ended)
+    if isinstance(decision, CommandAccepted) and decision.merged:
+        fields["otherSequence"] = decision.merged.sequence
+    return record_of_change("merged", command, decision, other=action.other, **fields)
 
 
 def _merge_needs(command: Command, action: MergeConversation) -> Needs:

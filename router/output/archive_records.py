@@ -76,6 +76,11 @@ def records_before(unit: WorkUnit, decision: Decision) -> Iterator[Record]:
     if opened:
         data = conversation_event_data("opened", decision)
         yield _change_record(unit, decision, "conversation", opened, data)
+    if isinstance(decision, MessageDecision) and decision.reopened:
+        # Its term stops: what follows the records of conversations must see it among them.
+        data = conversation_event_data("reopened", decision)
+        record = _change_record(unit, decision, "conversation", unit.id("reopened"), data)
+        yield msgspec.structs.replace(record, sequence=decision.sequence)
     if decision.former and decision.former.transfer:
         data = conversation_event_data("transferred", decision)
         data |= {"from": decision.former.department}

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -25,6 +26,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from services.ids import CONVERSATION, UUID_FORM
 from services.language.readability import length
+from services.retention.selection_list import RESULTS
 
 OURS = "ours"
 """Type of an error whose message is our own sentence."""
@@ -242,6 +244,21 @@ Purpose = Annotated[
     str, PatternText(r"[a-z0-9][a-z0-9-]{0,62}", "must be the id of a purpose, as herinneringen")
 ]
 """The municipality's own id of a purpose that citizens consent to, from a short fixed list."""
+
+
+def _check_result(code: str) -> str:
+    if code not in RESULTS:
+        raise validation_error("must be a result of the selection list 2020, as 6.1.3")
+    return code
+
+
+RetentionCode = Annotated[
+    str,
+    PatternText(
+        r"[0-9]{1,2}(\.[0-9]{1,2}){1,2}", "must be a result of the selection list, as 6.1.3"
+    ),
+    AfterValidator(_check_result),
+]
 Conversation = Annotated[str, PatternText(CONVERSATION.pattern, "must be the id of a conversation")]
 
 

@@ -1,0 +1,167 @@
+"""The follower of dossiers: its place in the log, its restarts, other terms, and destruction."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from archiver.destruction.list_store import ListRules, ListStore
+from archiver.log.erasure import Eraser
+from archiver.retention import dossier_metrics
+from archiver.retention.dossier_follower import DossierFollower
+from services import clock, metrics
+from services.config.model import Configuration, parse
+from services.contract import Record
+from services.postgres.database import Pool, connection_pool
+from tests.support.archiver.records import WHY, id_of, opening, record
+from tests.support.decrypted_record import keys_of, writer_of
+
+LONG_AGO = datetime(2024, 5, 6, 12, tzinfo=UTC)
+
+
+def town(code: str = "6.1.3") -> Configuration:
+    tenant = f'[[tenants]]\nid = "almelo"\nname = "Almelo"\nretention = {{ code = "{code}" }}\n'
+    return parse(
+        tenant
+        + '[[numbers]]\nid = "10654"\ntenant = "almelo"\nfallback = "balie"\n'
+        + '[[departments]]\nid = "balie"\ntenant = "almelo"\nname = "Balie"\ndestination = "crm"\n'
+        + '[[departments]]\nid = "or"\ntenant = "almelo"\nname = "OR"\ndestination = "crm"\n'
+        + 'retention_code = "15.1"\n'
+        + '[[destinations]]\nid = "crm"\nkind = "cloudevents"\nurl = "http://127.0.0.1:1"\n',
+        "postkamer.toml",
+    )
+
+
+def step(name: str, event: str, sequence: int, department: str = "balie", **data: Any) -> Record:
+    data = {"event": event, "department": department, "decision": WHY} | data
+    at = LONG_AGO + timedelta(minutes=sequence)
+    return record("conversation", data, conversation=id_of(name), sequence=sequence, at=at)
+
+
+@pytest.fixture
+async def own(empty: str, pool: Pool) -> AsyncIterator[Pool]:
+    """Connections with the rights of the archiver, which has no more."""
+    async with connection_pool(f"{empty}?role=postkamer_archiver", "test", 4) as own:
+        yield own
+
+
+async def dossiers(pool: Pool) -> dict[str, Any]:
+    rows = await pool.fetch("select * from archiver.dossier order by conversation")
+    return {row["conversation"].partition("-")[2].rstrip("a"): row for row in rows}
+
+
+def of(row: Any) -> tuple[str, str, str]:
+    return row["state"], row["valued_code"], str(row["kept_until"])
+
+
+@pytest.fixture
+def config() -> list[Configuration]:
+    """The configuration in force, which a test may replace."""
+    return [town()]
+
+
+@pytest.fixture
+async def follower(own: Pool, config: list[Configuration]) -> DossierFollower:
+    return DossierFollower(own, await keys_of(own), lambda: config[0])
+
+
+async def test_follower_values_what_is_closed(
+    pool: Pool, follower: DossierFollower, config: list[Configuration], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("archiver.retention.dossier_follower.BATCH", 2)
+    writer = await writer_of(pool)
+    names = ("een", "twee", "drie", "vier")
+    await writer.add([opening(name, "balie") for name in names])
+    await follower.catch_up()
+    assert {of(row)[0] for row in (await dossiers(pool)).values()} == {"open"}
+    await writer.add(
+        [
+            step("een", "closed", 3),
+            step("twee", "transferred", 2, "or"),
+            step("twee", "closed", 3, "or"),
+            step("drie", "closed", 3, retentionCode="6.1.4"),
+            step("vier", "linked", 2, zaak="Z-1"),
+            step("vier", "closed", 3, zaak="Z-1"),
+        ]
+    )
+    # Another process goes on where this one was.
+    await DossierFollower(follower._pool, await keys_of(pool), lambda: config[0]).catch_up()
+    found = await dossiers(pool)
+    expected = {
+        "een": ("destroy", "6.1.3", "2025-05-06"),
+        "twee": ("destroy", "15.1", "2029-05-06"),
+        "drie": ("permanent", "6.1.4", "None"),
+        "vier": ("waits", "", "None"),
+    }
+    assert {name: of(row) for name, row in found.items()} == expected
+    assert found["twee"]["departments"] == ["balie", "or"]
+
+    config[0] = town("")
+    await follower.catch_up()
+    changed = await dossiers(pool)
+    # What the front desk had before has no term any more.
+    assert {of(changed[name])[0] for name in ("een", "twee")} == {"unset"}
+    assert of(changed["drie"]) == expected["drie"]
+    config[0] = town()
+    await follower.start_anew()
+    assert not await dossiers(pool)
+    await follower.catch_up()
+    assert {name: of(row) for name, row in (await dossiers(pool)).items()} == expected
+
+
+async def test_follower_stands_aside_while_another_one_reads(
+    pool: Pool, own: Pool, follower: DossierFollower
+) -> None:
+    await (await writer_of(pool)).add([opening("een", "balie")])
+    async with own.acquire() as connection, connection.transaction():
+        await connection.execute("select from archiver.dossier_progress for update")
+        assert await follower.read_batch() == 0
+    assert await follower.read_batch() == 1
+    assert await follower.read_batch() == 0
+
+
+async def test_destroyed_conversation_has_no_dossier_again(
+    pool: Pool, follower: DossierFollower
+) -> None:
+    keys = await keys_of(pool)
+    await (await writer_of(pool)).add([opening("een", "balie"), step("een", "closed", 3)])
+    await follower.catch_up()
+    await Eraser(pool, keys).erase_conversation("almelo", id_of("een"), "test")
+    assert not await dossiers(pool)
+    await follower.start_anew()
+    await follower.catch_up()
+    assert not await dossiers(pool)
+
+
+async def test_metrics_tell_what_is_overdue(
+    pool: Pool, own: Pool, follower: DossierFollower
+) -> None:
+    await (await writer_of(pool)).add(
+        [
+            each
+            for name in ("een", "twee")
+            for each in (opening(name, "balie"), step(name, "closed", 3))
+        ]
+    )
+    await follower.catch_up()
+    overdue = (clock.now().date() - datetime(2025, 5, 6, tzinfo=UTC).date()).days
+
+    async def days() -> tuple[float, float]:
+        await dossier_metrics.count_once(own)
+        states = metrics.dossiers.labels(state="destroy")
+        return metrics.destruction_overdue._value.get(), states._value.get()
+
+    assert (await days())[0] in (overdue, overdue + 1)
+    await pool.execute(
+        "insert into archiver.hold (id, tenant, ground, kind, conversation, review_on, placed_by)"
+        " values ('BW-1', 'almelo', 'woo', 'conversation', $1, current_date, 'Anna')",
+        id_of("een"),
+    )
+    assert (await days())[0] in (overdue, overdue + 1)
+    async with own.acquire() as connection, connection.transaction():
+        store = ListStore(connection, await keys_of(own))
+        rules = ListRules(is_joined=False, waiting=timedelta(days=7))
+        drawn = await store.draw("almelo", "Anna", clock.now().date(), rules, clock.now())
+        assert drawn
+    assert await days() == (0, 2)
