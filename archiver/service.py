@@ -33,6 +33,7 @@ from archiver.privacy.archive import PrivacyArchive
 from archiver.privacy.exposure_routes import ExposureRoutes
 from archiver.privacy.report_routes import ReportRoutes
 from archiver.privacy.request_routes import RequestRoutes
+from archiver.privacy.valuation_routes import ValuationRoutes
 from archiver.privacy.view_routes import ViewRoutes
 from archiver.quarantine import Quarantine, count_entries
 from archiver.retention import dossier_metrics
@@ -148,7 +149,14 @@ def all_routes(
 
 def privacy_routes(archive: PrivacyArchive, views: AccessLog, tokens: TokenStore) -> list[Route]:
     """Return the routes of the privacy officer."""
-    parts = (RequestRoutes, ReportRoutes, ViewRoutes, ExposureRoutes, AnnotationRoutes)
+    parts = (
+        RequestRoutes,
+        ReportRoutes,
+        ViewRoutes,
+        ExposureRoutes,
+        AnnotationRoutes,
+        ValuationRoutes,
+    )
     return [route for part in parts for route in part(archive, views, tokens).routes()]
 
 

@@ -73,6 +73,7 @@ EXAMPLES = {
     "archive signer serve": "archive signer serve --folder /var/lib/postkamer-signer"
     " --socket /run/postkamer-signer/socket --group postkamer",
     "archive subject": "archive subject --phone-file - --reason inzage --out a.json --out a.pdf",
+    "archive terms": "archive terms --permanent",
     "archive verify": "archive verify --index --media",
     "archive views": "archive views --employee m.devries --since 2026-11-01",
     "files list": "files list --state quarantined",

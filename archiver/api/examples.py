@@ -89,6 +89,9 @@ CONVERSATION: Json = {
     "department": "openbare-ruimte",
     "decision": DECISION,
     "zaak": "ZAAK-2026-0012345",
+    "retentionState": "waits",
+    "retentionCode": None,
+    "keptUntil": None,
     "history": [
         {
             "event": "transferred",

@@ -252,6 +252,15 @@ def conversation_json(
     }
 
 
+def term_json(row: Row) -> dict[str, Any]:
+    """Return how long a conversation is kept; null where it is not known."""
+    return {
+        "retentionState": row["state"],
+        "retentionCode": row["code"],
+        "keptUntil": row["kept_until"],
+    }
+
+
 def _without_carried_zaken(
     steps: Sequence[tuple[Row, dict[str, Any]]], may_know: Callable[[str], bool]
 ) -> Iterator[tuple[Row, dict[str, Any]]]:

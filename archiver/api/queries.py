@@ -11,6 +11,7 @@ from services.postgres.database import ANSWER_SECONDS, Pool
 from services.tasks import with_timeout
 
 Row = dict[str, Any]
+NO_TERM: Row = {"state": None, "code": None, "kept_until": None}
 NOTES = 200
 """Notes of a conversation in one answer. The record keeps the others, but few readers need more."""
 
@@ -54,6 +55,13 @@ class RecordReader:
         newest = await self._fetch(_NOTES, conversation, *_scope(rights), NOTES)
         notes = [row for row in _shown(newest, rights) if row["conversation"] == conversation]
         return notes[::-1]
+
+    async def load_term(self, conversation: str, rights: Rights) -> Row:
+        """Return how long a conversation is kept; nothing is known of one that is not in the
+        dossiers yet."""
+        found = self._pool.fetchrow(_TERM, rights.tenant, conversation)
+        row = await with_timeout(ANSWER_SECONDS, found)
+        return dict(row) if row else NO_TERM
 
     async def load_messages(
         self, conversation: str, rights: Rights, page: PageRequest
@@ -117,6 +125,11 @@ order by e.sequence, e.id
 _NOTES = f"""{RECORDS}
 where e.conversation = $1 and e.kind = 'note' and {_SHOWN}
 order by e.sequence desc, e.id desc limit $4
+"""
+
+_TERM = """
+select state, nullif(valued_code, '') as code, kept_until from archiver.dossier
+where tenant = $1 and conversation = $2
 """
 
 _OF_CONVERSATION = f"{RECORDS} where e.conversation = $1 and e.kind = 'message' and {_SHOWN}"

@@ -225,6 +225,14 @@ class Conversation(Shown):
     decision: Decision
     zaak: str | None
     """Zaak that the conversation is linked to, as far as the token may see it."""
+    retention_state: Literal["open", "unset", "waits", "destroy", "permanent"] | None
+    """open. unset: closed, without a result. waits: for the result of its zaak, or for the day on
+    which its term begins. destroy: after `keptUntil`. permanent: to the archival depot. Null where
+    it is not known, and after it moved to a department that the token may not see."""
+    retention_code: str | None
+    """Result of the selection list 2020 by which it is kept."""
+    kept_until: datetime.date | None
+    """Last day on which it must be kept."""
     history: tuple[Happened, ...]
     """Events, oldest first."""
     notes: tuple[Note, ...]

@@ -12,7 +12,7 @@ from multidict import MultiMapping
 
 from archiver.api import presenter
 from archiver.api.access_log import AccessLog
-from archiver.api.queries import Order, PageRequest, RecordReader
+from archiver.api.queries import NO_TERM, Order, PageRequest, RecordReader
 from services import clock
 from services.http.bearer_auth import require_token
 from services.http.problems import json_response, problem_response, service_unavailable
@@ -86,6 +86,8 @@ class RecordRoutes:
         if not rows:
             return problem_response(404, "Not Found", "there is no such conversation")
         notes = await self._store.load_notes(id, rights)
+        # Its end is known to whoever has it.
+        term = NO_TERM if rows[-1]["left"] else await self._store.load_term(id, rights)
         await self._views.record_shown(request, "conversation", [*rows, *notes])
 
         def may_know(former: str) -> bool:
@@ -95,7 +97,9 @@ class RecordRoutes:
                 rights.tenant, former
             )
 
-        return json_response(presenter.conversation_json(id, rows, notes, may_know))
+        return json_response(
+            presenter.conversation_json(id, rows, notes, may_know) | presenter.term_json(term)
+        )
 
     async def get_messages(self, request: web.Request, rights: Rights) -> web.Response:
         """Answer GET /v1/conversations/{id}/messages?order=&after=&limit= with a page; `next` is

@@ -160,5 +160,6 @@ _OF_MUNICIPALITY = (
     f"update archiver.media set {_ERASED_FILE} where tenant = $1",
     "delete from archiver.searchable where tenant = $1",
     "update archiver.request set hashes = '{}' where tenant = $1",
+    "delete from archiver.dossier where tenant = $1",
     "select distinct receipt from archiver.entry where tenant = $1 and receipt is not null",
 )

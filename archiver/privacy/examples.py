@@ -21,6 +21,21 @@ REPORT: Json = {
     "ofRequest": {"request": REQUEST_ID},
     "ofPerson": {"identities": PERSON, "from": "2026-01-01", "until": "2026-11-30"},
 }
+VALUE: Json = {
+    "byPerson": {"code": "15.1", "source": "person", "reason": "Dit ging over een reparatie."},
+    "byZaak": {
+        "code": "6.1.1",
+        "source": "zaak",
+        "startsOn": "2026-11-28",
+        "reason": "Resultaat van de zaak.",
+    },
+}
+CONVERSATION_VALUE: Json = {
+    "conversationId": CONVERSATION_ID,
+    "retentionState": "destroy",
+    "retentionCode": "15.1",
+    "keptUntil": "2031-11-22",
+}
 VIEW_SEARCHES: Json = {
     "ofConversation": {"conversation": CONVERSATION_ID},
     "ofEmployee": {"employee": "m.devries", "from": "2026-11-01T00:00:00+01:00", "limit": 50},

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from archiver.api.access_log import INVALID_HEADERS
+from archiver.api.examples import CONVERSATION_ID as CONVERSATION_EXAMPLE
 from archiver.api.viewer import EMPLOYEE, EMPLOYEE_MISSING, EMPLOYEE_NEEDED, REASON, REASON_NEEDED
 from archiver.privacy import examples
 from archiver.privacy.annotation_routes import NO_MESSAGE
@@ -15,11 +16,13 @@ from archiver.privacy.orders import (
     EXTEND,
     OPEN,
     REPORT,
+    VALUE,
     VIEW_SEARCH,
 )
 from archiver.privacy.report_routes import NOT_ALL
 from archiver.privacy.request_routes import BUSY, INVALID_STATE, NO_REQUEST, ROLE, STATES, TOO_LONG
 from archiver.privacy.responses import (
+    ConversationValue,
     ExposureFound,
     FullRequest,
     MadeReport,
@@ -28,6 +31,9 @@ from archiver.privacy.responses import (
     PrivacyRequests,
     RecordViews,
 )
+from archiver.privacy.valuation_routes import NO_CONVERSATION
+from archiver.privacy.valuation_routes import ROLES as VALUATION_ROLES
+from services import ids
 from services.api.json_body import UNREAD_REFUSALS
 from services.api.operations import AWAY, Answer, Content, Operation, ProblemExample
 
@@ -38,6 +44,7 @@ TAGS = {
     "views": "Who viewed the record, when, what and why.",
     "exposures": "Whose data was seen or received, to report a data breach (AVG, article 33).",
     "annotations": "Corrections beside messages (AVG, article 16).",
+    "retention": "How long the record is kept, by the selection list.",
 }
 REQUEST_ID: Json = {
     "name": "id",
@@ -60,6 +67,17 @@ NEEDED: dict[str, Json] = {
     },
     REASON: {"required": True, "description": "Reason, which is recorded. Printable UTF-8."},
 }
+CONVERSATION_ID: Json = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "Id of the conversation.",
+    "schema": {"type": "string", "pattern": f"^(?:{ids.CONVERSATION.pattern})$"},
+    "example": CONVERSATION_EXAMPLE,
+}
+NO_SUCH_CONVERSATION = ProblemExample(
+    NO_CONVERSATION, "It does not exist, or a part of it is not for this token."
+)
 CROWDED = ProblemExample(BUSY, "Others are being answered: try again.")
 NO_SUCH_REQUEST = ProblemExample(NO_REQUEST, "It does not exist, or is another municipality's.")
 INVALID_QUERY = ProblemExample(
@@ -123,6 +141,7 @@ def operations(viewer: Sequence[Json], message: Json) -> tuple[Operation, ...]:
         _search_views(needed),
         _search_exposures(needed),
         _annotate([message, *needed]),
+        _value(by_employee),
     )
 
 
@@ -332,4 +351,28 @@ def _annotate(parameters: Sequence[Json]) -> Operation:
             )
         },
         refusals=UNREAD | {400: [INVALID_BODY, NO_REASON], 404: [NO_SUCH_MESSAGE]},
+    )
+
+
+def _value(headers: Sequence[Json]) -> Operation:
+    return Operation(
+        method="post",
+        path="/conversations/{id}/_value",
+        id="valueConversation",
+        tag="retention",
+        summary="Give a conversation its result of the selection list",
+        description="The result counts instead of one given at the closing and of the defaults of"
+        " its departments. The record shows it within seconds. The token reaches every department"
+        " that had the conversation.",
+        roles=list(VALUATION_ROLES),
+        parameters=[CONVERSATION_ID, *headers],
+        content=Content(model=VALUE, examples=examples.VALUE),
+        answers={
+            200: Answer(
+                description="Its term from now on.",
+                model=ConversationValue,
+                example=examples.CONVERSATION_VALUE,
+            )
+        },
+        refusals=UNREAD | {400: [INVALID_BODY, NO_EMPLOYEE], 404: [NO_SUCH_CONVERSATION]},
     )

@@ -2,7 +2,7 @@
 
 import re
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationInfo, field_validator
 
@@ -18,6 +18,7 @@ from services.api.field_types import (
     Id,
     Moment,
     PatternText,
+    RetentionCode,
     optional_not_null,
     validation_error,
 )
@@ -79,6 +80,21 @@ class DecideRequest(Body):
     """Code of one of the `refusalGrounds` of the request, unless it is wholly granted."""
     text: Annotated[AddedText | None, SPARED] = optional_not_null()
     """Text for the citizen, beside that of the ground."""
+
+
+class ValueConversation(Body):
+    """Result of the selection list by which a conversation is kept. It takes the place of any given
+    before."""
+
+    code: RetentionCode
+    """Result of the selection list 2020, such as `6.1.3`."""
+    source: Literal["person", "zaak"]
+    """`zaak`: it is the result of the zaak of the conversation, which counts above all others."""
+    starts_on: Annotated[Day | None, SPARED] = optional_not_null()
+    """Day on which the term begins. Required with `zaak`: the day on which that ended. For a result
+    whose term does not begin at the closing, the conversation waits until it is given."""
+    reason: Annotated[str, BoundedText(500)]
+    """Reason, for the record."""
 
 
 class ReportBody(Body):
@@ -181,5 +197,6 @@ OPEN, EXTEND, DECIDE = (
     TypeAdapter(ExtendRequest),
     TypeAdapter(DecideRequest),
 )
+VALUE = TypeAdapter(ValueConversation)
 REPORT, VIEW_SEARCH = TypeAdapter(ReportBody), TypeAdapter(ViewSearch)
 EXPOSURE_SEARCH, ANNOTATE = TypeAdapter(ExposureSearch), TypeAdapter(AnnotateMessage)

@@ -57,6 +57,19 @@ class CopyElsewhere(Shown):
     """Day on which that copy ends, if known."""
 
 
+class ConversationValue(Shown):
+    """Term of a conversation."""
+
+    conversation_id: str
+    retention_state: Literal["open", "unset", "waits", "destroy", "permanent"]
+    """open. unset: closed, without a result. waits: for the result of its zaak, or for the day on
+    which its term begins. destroy: after `keptUntil`. permanent: to the archival depot."""
+    retention_code: str | None
+    """Result of the selection list 2020 that counts: of several that with the longest term."""
+    kept_until: datetime.date | None
+    """Last day on which it must be kept."""
+
+
 class LegalGround(Shown):
     """Ground that this kind of request can be refused or extended on."""
 

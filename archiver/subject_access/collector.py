@@ -88,12 +88,22 @@ class SubjectCollector:
         by_time = sorted(changes, key=lambda each: each.at)
         return SubjectData(
             tuple(names),
-            tuple(conversations),
+            tuple(await self._with_terms(conversations)),
             list_consents(consent_rows),
             tuple(by_time),
             deliveries.counts(),
             tuple(sorted(views, key=lambda each: each.at)),
         )
+
+    async def _with_terms(self, conversations: Sequence[Conversation]) -> list[Conversation]:
+        """Return conversations, each with the last day on which it must be kept."""
+        ids = [each.id for each in conversations]
+        rows = await self._connection.fetch(_TERMS, self._tenant, ids)
+        kept_until = {row["conversation"]: row["kept_until"] for row in rows}
+        return [
+            msgspec.structs.replace(each, kept_until=kept_until.get(each.id))
+            for each in conversations
+        ]
 
     async def count_deliveries(self, match: SubjectMatch) -> tuple[Delivered, ...]:
         """Return only the systems that received the person's messages."""
@@ -168,6 +178,10 @@ _OF_CONVERSATIONS = f"""{RECORDS}
 where e.tenant = $1 and e.conversation = any($2::text[]) and e.conversation <> ''
     and e.kind = any($3::text[])
 order by e.sequence, e.id
+"""
+_TERMS = """
+select conversation, kept_until from archiver.dossier
+where tenant = $1 and conversation = any($2::text[])
 """
 _OF_ENTRIES = f"""{RECORDS}
 where e.tenant = $1 and e.id = any($2::uuid[]) and e.kind = any($3::text[]) order by e.id

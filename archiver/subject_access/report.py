@@ -114,8 +114,8 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A conversation, its messages in order of arrival. `kept_until`: the day on which it may be
-    destroyed; None as long as no retention period can be set."""
+    """A conversation, its messages in order of arrival. `kept_until`: the last day on which it must
+    be kept; None while it is open or its term is not known, and if it is kept for ever."""
 
     id: str
     opened_at: datetime

@@ -20,6 +20,7 @@ COMMANDS = {
     "search": "cli.archive.search:command",
     "signer": "cli.archive.signer:group",
     "subject": "cli.archive.subject_access:subject",
+    "terms": "cli.archive.terms:command",
     "verify": "cli.archive.verify:verify",
     "views": "cli.archive.access_log:command",
 }

@@ -6,6 +6,7 @@ from archiver.audit import search_index, subject_rows
 from archiver.encryption import key_rotation
 from archiver.encryption.key_store import KeyStore
 from archiver.log.writer import SealedBeforeErasure
+from archiver.retention.dossier_store import start_anew
 from cli.support.archive_access import Progress, with_archive
 from cli.support.archive_rows import require_tenant
 from cli.support.audit import Operation, record_access, write_operation
@@ -59,13 +60,19 @@ def rotate(master: bool, tenant: str | None, as_json: bool) -> None:
 
 
 @click.command()
+@click.option("--terms", is_flag=True, help="Make the dossiers with the terms anew instead.")
 @json_option
-def reindex(as_json: bool) -> None:
+def reindex(terms: bool, as_json: bool) -> None:
     """Rebuild the search index where it is missing or wrong.
 
     `archive verify --index` shows if there are any. The services can keep running. If the command
     is interrupted, run it again.
     """
+    if terms:
+        with_archive("reindex", _forget_dossiers)
+        lines = ["the archiver makes the dossiers anew from the record; until then less is due"]
+        print_result({"terms": True}, lines, as_json=as_json)
+        return
     progress = Progress("entries")
 
     async def work(pool: Pool, keys: KeyStore) -> dict[str, int]:
@@ -81,6 +88,14 @@ def reindex(as_json: bool) -> None:
     counts = with_archive("reindex", work)
     lines = [f"{count(counts['laid'], 'row|rows')} added, {counts['taken']:,} removed"]
     print_result(counts, lines, as_json=as_json)
+
+
+async def _forget_dossiers(pool: Pool, _: KeyStore) -> None:
+    await require_town(pool)
+    async with pool.acquire() as connection, connection.transaction():
+        await start_anew(connection)
+        operation = Operation(what="archive reindex", data={"terms": True})
+        await write_operation(connection, operation)
 
 
 async def _rebuild_index(pool: Pool, keys: KeyStore, progress: Progress) -> int:

@@ -48,6 +48,8 @@ COMMANDS = (
     "archive checkpoint",
     "archive key",
     "archive request list",
+    "archive terms",
+    "archive terms --permanent",
     "archive views --token sandbox",
     "archive processing --from 2026-01-01 --to 2036-01-01",
 )

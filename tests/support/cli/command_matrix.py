@@ -60,6 +60,7 @@ COMMANDS = {
     "archive signer new": NONE,
     "archive signer serve": NONE,
     "archive subject": OWN_PERSON,
+    "archive terms": ARCHIVER,
     "archive verify": ARCHIVER,
     "archive views": OWN_PERSON,
     "archiver": SERVICE,

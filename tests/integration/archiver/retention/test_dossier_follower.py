@@ -10,6 +10,7 @@ from archiver.destruction.list_store import ListRules, ListStore
 from archiver.log.erasure import Eraser
 from archiver.retention import dossier_metrics
 from archiver.retention.dossier_follower import DossierFollower
+from archiver.retention.dossier_store import start_anew
 from services import clock, metrics
 from services.config.model import Configuration, parse
 from services.contract import Record
@@ -49,6 +50,11 @@ async def own(empty: str, pool: Pool) -> AsyncIterator[Pool]:
 async def dossiers(pool: Pool) -> dict[str, Any]:
     rows = await pool.fetch("select * from archiver.dossier order by conversation")
     return {row["conversation"].partition("-")[2].rstrip("a"): row for row in rows}
+
+
+async def forgotten(pool: Pool) -> None:
+    async with pool.acquire() as connection, connection.transaction():
+        await start_anew(connection)
 
 
 def of(row: Any) -> tuple[str, str, str]:
@@ -104,7 +110,7 @@ async def test_follower_values_what_is_closed(
     assert {of(changed[name])[0] for name in ("een", "twee")} == {"unset"}
     assert of(changed["drie"]) == expected["drie"]
     config[0] = town()
-    await follower.start_anew()
+    await forgotten(pool)
     assert not await dossiers(pool)
     await follower.catch_up()
     assert {name: of(row) for name, row in (await dossiers(pool)).items()} == expected
@@ -129,7 +135,7 @@ async def test_destroyed_conversation_has_no_dossier_again(
     await follower.catch_up()
     await Eraser(pool, keys).erase_conversation("almelo", id_of("een"), "test")
     assert not await dossiers(pool)
-    await follower.start_anew()
+    await forgotten(pool)
     await follower.catch_up()
     assert not await dossiers(pool)
 
