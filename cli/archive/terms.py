@@ -56,9 +56,10 @@ class Transfer(msgspec.Struct, frozen=True, rename="camel"):
 @config_option
 @json_option
 def command(permanent: bool, path: Path | None, as_json: bool) -> None:
-    """Count conversations by how long they are kept, and name those without a term.
+    """Count conversations by how long they are kept.
 
-    It follows the record within seconds. Nothing of a conversation but its id is shown.
+    Closed ones without a result of the selection list are named by their ids. It follows the record
+    within seconds.
     """
     if permanent:
         _print_permanent(load_config(path), as_json=as_json)

@@ -18,7 +18,6 @@ LISTS = {
     "rules list --lang en": "no version has decided a message yet",
     "archive aside list": "no message is aside",
     "archive request list": "no request matches",
-    "archive terms --permanent": "nothing is permanent",
 }
 ROWS = {
     "archive views --token x": "no view matches",

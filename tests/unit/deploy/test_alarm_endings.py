@@ -91,6 +91,8 @@ ENDINGS = {
     ),
     "OperationUnproven": ("postkamer_operations_unproven_total", ONCE),
     "RequestEnds": ('postkamer_requests{tenant="almelo",state="soon"}', RAISED),
+    "RetentionUnset": ('postkamer_dossiers{state="unset"}', "0 1x90 0x90"),
+    "DestructionOverdue": ("postkamer_destruction_overdue_days", "31 32x90 0x90"),
     "RequestOverdue": ('postkamer_requests{tenant="almelo",state="overdue"}', RAISED),
     "BudgetNearlySpent": ('postkamer_budget_used_ratio{tenant="almelo"}', "0.9x20 0x90"),
     "BudgetSpent": ('postkamer_budget_used_ratio{tenant="almelo"}', "1.1x20 0x90"),

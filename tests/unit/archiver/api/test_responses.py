@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from archiver.api import examples, presenter
+from archiver.api.queries import NO_TERM
 from archiver.api.responses import Conversation, Happened, Message, Messages, Note, Page
 from tests.support.archiver.record_rows import (
     NOTED,
@@ -60,6 +61,7 @@ def test_every_member_of_a_conversation_is_described(left: bool) -> None:
     opened = {"event": "opened", "department": "groen", "decision": examples.DECISION}
     steps = [row("conversation", opened, left=left)]
     answer = presenter.conversation_json("10000001-x", steps, [row("note", NOTED)])
+    answer |= presenter.term_json(NO_TERM)
     Conversation.model_validate_json(msgspec.json.encode(answer))
     assert answer.keys() == described(Conversation)
     [step], [note] = answer["history"], answer["notes"]
