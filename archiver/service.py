@@ -269,7 +269,8 @@ def _counting_works(archive: Archive, version: ActiveVersion) -> list[Coroutine[
     """Return the work that keeps the dossiers, and counts them and the quarantine."""
     pool, keys = archive.pool, archive.keys
     follower = DossierFollower(pool, keys, lambda: version.loaded.config)
-    return [follower.run(), dossier_metrics.count(pool), count_entries(pool)]
+    tenants = [tenant.id for tenant in version.loaded.config.tenants]
+    return [follower.run(), dossier_metrics.count(pool, tenants), count_entries(pool)]
 
 
 @asynccontextmanager

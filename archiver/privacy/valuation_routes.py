@@ -53,13 +53,12 @@ class ValuationRoutes:
             identified=rights.identified,
         )
         async with self._archive.transaction() as connection:
-            id = request.match_info["id"]
-            dossier = await find_dossier(connection, rights.tenant, id)
+            id, keys = request.match_info["id"], self._archive.keys
+            dossier = await find_dossier(connection, keys, rights.tenant, id)
             if dossier is None or not all(map(rights.handles, dossier.departments)):
                 raise Refused(problem_response(404, "Not Found", NO_CONVERSATION))
             try:
-                keys, now = self._archive.keys, clock.now()
-                await record_valuation(connection, keys, dossier, given, now)
+                await record_valuation(connection, keys, dossier, given, clock.now())
             except ValuationRefused as refused:
                 fault = FieldError(f"/{refused.member}", str(refused))
                 raise Refused(bad_request([fault])) from None

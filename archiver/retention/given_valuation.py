@@ -5,15 +5,18 @@ from typing import Literal
 
 import msgspec
 
+from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from archiver.log.writer import writer_in_transaction
 from archiver.retention.dossier import (
     KIND,
     Dossier,
     ValuationRecord,
+    apply_change,
+    begin_dossier,
+    read_changes,
     value_dossier,
 )
-from archiver.retention.dossier_store import load_dossiers
 from archiver.retention.selection import TenantTerms
 from archiver.retention.valuation import ZAAK
 from services import clock
@@ -38,12 +41,19 @@ class ValuationRefused(Exception):
         self.member = member
 
 
-async def find_dossier(connection: Connection, tenant: str, conversation: str) -> Dossier | None:
-    """Return the dossier of a conversation, which is not destroyed before the transaction ends:
-    whoever destroys it waits for the head of the log."""
+async def find_dossier(
+    connection: Connection, keys: KeyStore, tenant: str, conversation: str
+) -> Dossier | None:
+    """Return the dossier of a conversation as the log has it now; None if there is no such
+    conversation. It is not destroyed before the transaction ends: whoever destroys it waits for the
+    head of the log."""
     await connection.execute(_LOCK_HEAD)
-    found = await load_dossiers(connection, [(tenant, conversation)])
-    return found.get((tenant, conversation))
+    rows = decrypt_rows(await connection.fetch(_CHANGES, conversation, tenant), keys)
+    dossier = None
+    for change in (each for row in rows for each in read_changes(row)):
+        if change.place == (tenant, conversation):
+            dossier = apply_change(dossier or begin_dossier(change), change)
+    return dossier
 
 
 async def record_valuation(
@@ -81,4 +91,8 @@ def after_valuation(dossier: Dossier, given: GivenValuation, terms: TenantTerms)
     return value_dossier(valued, terms)
 
 
+_CHANGES = f"""{RECORDS}
+where e.conversation = $1 and e.tenant = $2 and e.kind in ('conversation', 'valuation')
+order by e.position
+"""
 _LOCK_HEAD = "select from archiver.head for update"

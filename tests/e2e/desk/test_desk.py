@@ -1,7 +1,9 @@
 """A citizen writes, employees answer at the desk: through all services."""
 
+import asyncio
 import io
 import re
+from functools import partial
 from html import unescape
 
 import aiohttp
@@ -95,7 +97,7 @@ async def test_transferred_conversation_leaves_one_inbox_for_another(
     assert "Openbare ruimte" in murat.page and "ook over" not in murat.page
 
 
-async def test_note_and_closing(fatima: Phone, lotte: Employee) -> None:
+async def test_note_and_closing(town: Installation, fatima: Phone, lotte: Employee) -> None:
     fatima.number = "31600000804"
     await fatima.writes("Hoe kan ik trouwen op zaterdag?")
     path = await lotte.finds("Hoe kan ik trouwen op zaterdag?")
@@ -103,8 +105,20 @@ async def test_note_and_closing(fatima: Phone, lotte: Employee) -> None:
     await lotte.submit(f"{path}/note", {"note": "Collega belt terug"})
     await lotte.reads(path, "Collega belt terug")
     assert "Collega belt terug" not in await fatima.got()
-    await lotte.submit(f"{path}/close", {"outcome": "handled", "reason": "gebeld"})
+    assert "6.1.3, <span" in lotte.page, "the default is shown"
+    await lotte.get("/selection-list")
+    assert (
+        '<option value="6.1.3 Verzoeken behandelen: Ingewilligd, Informatieverzoek">' in lotte.page
+    )
+    await lotte.get(path)
+    closing = {"outcome": "handled", "reason": "gebeld"}
+    await lotte.submit(f"{path}/close", closing | {"result": "6.1.99"})
+    assert lotte.status == 409 and 'value="6.1.99"' in lotte.page
+    await lotte.submit(f"{path}/close", closing | {"result": "15.1 Onderhouden en repareren"})
     assert await lotte.finds("Hoe kan ik trouwen op zaterdag?", "closed") == path
+    sql = "select state, valued_code from archiver.dossier where conversation = '{}'"
+    look = partial(town.database.execute, sql.format(path.rpartition("/")[2]))
+    await until(lambda: asyncio.to_thread(look), lambda found: found == "destroy|15.1", SECONDS)
 
 
 async def test_confidential_department_is_read_at_the_record_alone(

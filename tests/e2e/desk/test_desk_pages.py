@@ -173,7 +173,7 @@ async def test_conversation_that_asks_why_opens_for_a_reason_and_is_one_look(
     before = await asyncio.to_thread(looks, town)
     await hanna.submit(f"{path}/reason", {"why": "own", "explanation": "melding van vandaag"})
     assert "huiselijk geweld bij de buren" in hanna.page
-    [again] = set(re.findall(r'hx-get="([^"]+)"', hanna.page))
+    [again] = set(re.findall(r'hx-get="(/conversations/[^"]+)"', hanna.page))
     for _ in range(3):
         await hanna.get(unescape(again))
         assert "huiselijk geweld bij de buren" in hanna.page

@@ -1,6 +1,7 @@
 """The API of the privacy officer: requests, one person's everything, and who viewed what."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,14 +10,18 @@ import pytest
 
 from archiver.audit.request_rows import verify_requests
 from archiver.privacy import archive, exposure_routes
+from archiver.privacy.examples import VALUE
+from archiver.retention.dossier_follower import DossierFollower
 from archiver.subject_access.requests.deadlines import add_months, day_of, due_date
 from services import clock
+from services.config import loader
 from services.http.rights import ROLES
 from services.postgres.database import Pool
 from tests.support.archiver.api import views_of
 from tests.support.archiver.desk import ANNA, BERT, Desk
 from tests.support.archiver.privacy_api import WHO, WHY, PrivacyApi, privacy_api
 from tests.support.decrypted_record import keys_of, rows_of
+from tests.support.installation import EXAMPLE
 
 TODAY = day_of(clock.now())
 PERSON = {"identities": [{"kind": "phone", "value": f"+{ANNA.phone}"}]}
@@ -50,6 +55,60 @@ async def opened(api: PrivacyApi, **changes: Any) -> str:
     status, request = await api.post("requests", **NEW | changes)
     assert status == 201, request
     return str(request["id"])
+
+
+async def test_archivist_or_record_manager_gives_a_result_with_a_reason(
+    empty: str, desk: Desk, pool: Pool
+) -> None:
+    [first] = await desk.heard((ANNA, "mijn container"), close=True)
+    [second] = await desk.heard((BERT, "mijn container"))
+    path, order = f"conversations/{first}/_value", VALUE["byPerson"]
+    for role in set(ROLES) - {"records", "archivist"}:
+        async with privacy_api(empty, roles=frozenset([role])) as api:
+            assert (await api.ask("POST", path, order))[0] == 403
+    async with privacy_api(
+        empty, roles=frozenset(["records"]), departments=frozenset(["nergens"])
+    ) as api:
+        assert (await api.ask("POST", path, order))[0] == 404
+    async with privacy_api(empty, roles=frozenset(["archivist"])) as api:
+        status, problem = await api.ask("POST", path, order, {})
+        assert (status, problem["code"]) == (400, "employee_missing")
+        faulty = {"code": "6.1.99", "source": "zin", "startsOn": "gisteren"}
+        status, problem = await api.ask("POST", path, faulty)
+        pointers = {each["pointer"] for each in problem["errors"]}
+        assert (status, pointers) == (400, {"/code", "/source", "/startsOn", "/reason"})
+        status, problem = await api.ask("POST", path, VALUE["byZaak"])
+        assert (status, problem["errors"][0]["pointer"]) == (400, "/source")
+        status, problem = await api.ask("POST", f"conversations/{CONVERSATION}/_value", order)
+        assert status == 404
+        status, closed = await api.ask("POST", path, order)
+        assert (status, closed["retentionState"], closed["retentionCode"]) == (
+            200,
+            "destroy",
+            "15.1",
+        )
+        status, still_open = await api.ask("POST", f"conversations/{second}/_value", order)
+        assert (status, still_open["retentionState"], still_open["keptUntil"]) == (
+            200,
+            "open",
+            None,
+        )
+    keys, config = await keys_of(pool), loader.load(EXAMPLE).config
+    await DossierFollower(pool, keys, lambda: config).catch_up()
+    kept = await pool.fetchval(
+        "select kept_until from archiver.dossier where conversation = $1", first
+    )
+    assert str(kept) == closed["keptUntil"]
+    [record, _] = [row for row in await rows_of(pool) if row["kind"] == "valuation"]
+    assert json.loads(record["data"]) == {
+        "department": record["department"],
+        "code": "15.1",
+        "source": "person",
+        "startsOn": None,
+        "reason": order["reason"],
+        "by": "w.dekker",
+        "identified": "stated",
+    }
 
 
 @pytest.mark.parametrize("role", ROLES)

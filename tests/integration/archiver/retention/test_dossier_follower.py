@@ -154,7 +154,7 @@ async def test_metrics_tell_what_is_overdue(
     overdue = (clock.now().date() - datetime(2025, 5, 6, tzinfo=UTC).date()).days
 
     async def days() -> tuple[float, float]:
-        await dossier_metrics.count_once(own)
+        await dossier_metrics.count_once(own, ["almelo"])
         states = metrics.dossiers.labels(state="destroy")
         return metrics.destruction_overdue._value.get(), states._value.get()
 

@@ -1,5 +1,6 @@
 """A change of a conversation or a number becomes a command for the router, or a refusal."""
 
+import json
 import uuid
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -17,6 +18,7 @@ from gateway.commands.builder import (
     time_faults,
 )
 from gateway.requests import changes
+from services.api.json_body import parse_body
 from services.contract import Author
 from tests.support.gateway.contact_centre import (
     AT,
@@ -48,6 +50,7 @@ CHANGES: list[tuple[TypeAdapter[Any], dict[str, Any], dict[str, Any]]] = [
     (changes.CLOSE, {"reason": "klaar"}, {"type": "close", "reason": "klaar"}),
     (changes.NOTE, {"text": "Belde ook al"}, {"type": "note", "text": "Belde ook al"}),
     (changes.CLOSE, {"outcome": "handled"}, {"type": "close", "outcome": "handled"}),
+    (changes.CLOSE, {"retentionCode": "6.1.3"}, {"type": "close", "code": "6.1.3"}),
     (changes.REOPEN, {}, {"type": "reopen"}),
     (changes.REOPEN, {"reason": "wacht"}, {"type": "reopen", "reason": "wacht"}),
     (changes.LINK_CASE, {"zaak": "ZAAK-12"}, {"type": "link", "zaak": "ZAAK-12"}),
@@ -81,6 +84,14 @@ def test_a_change_is_a_command_of_its_conversation(
         author=Author(kind="employee", id="sanne", identified="stated"),
         **expected,
     )
+
+
+@pytest.mark.parametrize("code", ["6.1.99", "7.1.20", "6", "6.1.3 ", "", "6.1.3.1"])
+def test_result_that_the_selection_list_has_not_is_refused(code: str) -> None:
+    faults = parse_body(json.dumps({"retentionCode": code}).encode(), changes.CLOSE)
+    assert isinstance(faults, list)
+    [fault] = faults
+    assert fault.pointer == "/retentionCode" and "selection list" in fault.detail
 
 
 def test_transfer_to_another_municipality_is_refused() -> None:

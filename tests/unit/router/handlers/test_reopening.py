@@ -46,6 +46,35 @@ def test_reopened_conversation_continues_where_it_was_closed() -> None:
     assert hall.hears("mijn container").conversation == hall.id
 
 
+def test_citizen_opens_a_conversation_again_on_the_record() -> None:
+    """The term of the conversation stops by it, after the closing that it follows."""
+    hall = closed()
+    [closing] = [each for each in records_of(hall.done) if data(each).get("event") == "closed"]
+    before = len(hall.done)
+    hall.hears("mijn container staat er nog")
+    opening, message = records_of(hall.done[before:])
+    assert (opening.kind, data(opening)["event"], opening.conversation) == (
+        "conversation",
+        "reopened",
+        hall.id,
+    )
+    assert closing.sequence < opening.sequence == message.sequence
+    assert "retentionCode" not in data(closing) and hall.conversation.closed_at is None
+    before = len(hall.done)
+    hall.hears("hallo, is daar iemand?")
+    assert [each.kind for each in records_of(hall.done[before:])] == ["message"]
+
+
+def test_result_of_the_selection_list_is_on_record_and_event_of_a_closing() -> None:
+    hall = Stadhuis()
+    hall.hears("mijn container")
+    hall.orders("close", outcome="handled", code="15.1")
+    told = [data(each) for each in hall.told if each.type == CLOSED]
+    assert [each["retentionCode"] for each in told] == ["15.1"]
+    record = records_of(hall.done[-1:])[0]
+    assert data(record)["retentionCode"] == "15.1"
+
+
 def test_reopening_an_open_conversation_changes_nothing() -> None:
     hall = closed()
     hall.orders("reopen")
