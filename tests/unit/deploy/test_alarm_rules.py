@@ -40,6 +40,7 @@ PARKED_ENDS = 'postkamer_parked_ends_seconds{queue="crm"}'
 OVER_TERM = 'postkamer_rows_over_term_seconds{rows="router.inbox"}'
 KEY_DUE = 'postkamer_working_key_due_timestamp_seconds{kind="queue"}'
 SPENT = 'postkamer_budget_used_ratio{tenant="almelo"}'
+DOSSIERS, OVERDUE = 'postkamer_dossiers{state="%s"}', "postkamer_destruction_overdue_days"
 REQUESTS = 'postkamer_requests{tenant="almelo",state="%s"}'
 UNGUARDED = 'postkamer_database_unguarded{service="router"}'
 WAITS_FOR_DATABASE = 'postkamer_database_waits{service="router"}'
@@ -249,6 +250,10 @@ CASES = [
     one("a request with three weeks", REQUESTS % "soon", "0x30"),
     one("a request that is due", REQUESTS % "soon", "1x30", "RequestEnds"),
     one("a request that is overdue", REQUESTS % "overdue", "1x30", "RequestOverdue"),
+    one("a conversation with a result", DOSSIERS % "destroy", "9x30"),
+    one("a conversation without a result", DOSSIERS % "unset", "1x30", "RetentionUnset"),
+    one("a conversation that is due for a month", OVERDUE, "31x30"),
+    one("a conversation that is due for longer", OVERDUE, "32x30", "DestructionOverdue"),
     one("a delivery that is nowhere", GONE % "delivery", "0 0 0 1x9", "BalanceMissing"),
     one("a batch that did not come", GONE % "batch", "0 0 0 1x9", "BalanceMissing"),
     one("a balance without a gap", GONE % "batch", "0x30"),

@@ -109,7 +109,7 @@ def test_department_has_its_name_and_its_confidentiality() -> None:
         "yours": False,
         "openNow": True,
         "opensAt": None,
-        "retentionCode": None,
+        "retentionCode": "6.1.3",
     }
 
 
