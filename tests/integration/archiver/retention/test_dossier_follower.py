@@ -1,9 +1,11 @@
 """The follower of dossiers: its place in the log, its restarts, other terms, and destruction."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from archiver.destruction.list_store import ListRules, ListStore
@@ -12,11 +14,17 @@ from archiver.retention import dossier_metrics
 from archiver.retention.dossier_follower import DossierFollower
 from archiver.retention.dossier_store import start_anew
 from services import clock, metrics
+from services.config import loader
 from services.config.model import Configuration, parse
 from services.contract import Record
 from services.postgres.database import Pool, connection_pool
+from services.retention.term import Term, last_day
+from tests.support.archiver.api import archive_api
+from tests.support.archiver.commands import Archive
+from tests.support.archiver.desk import ANNA, BERT, CORA, Desk
 from tests.support.archiver.records import WHY, id_of, opening, record
 from tests.support.decrypted_record import keys_of, writer_of
+from tests.support.installation import EXAMPLE
 
 LONG_AGO = datetime(2024, 5, 6, 12, tzinfo=UTC)
 
@@ -171,3 +179,49 @@ async def test_metrics_tell_what_is_overdue(
         drawn = await store.draw("almelo", "Anna", clock.now().date(), rules, clock.now())
         assert drawn
     assert await days() == (0, 2)
+
+
+async def test_terms_are_shown_by_api_command_and_report(
+    pool: Pool, desk: Desk, town_archive: Archive, tmp_path: Path
+) -> None:
+    keys, config = await keys_of(pool), loader.load(EXAMPLE).config
+    [closed] = await desk.heard((ANNA, "mijn container"), close=True)
+    [still_open] = await desk.heard((BERT, "mijn container"))
+    await desk.takes(desk.office.order("close", conversation=still_open, code="6.1.4"))
+    [again] = await desk.heard((CORA, "mijn container"))
+    # Of another municipality, which is not configured, so it has no default.
+    steps = [opening("een", "balie"), step("een", "closed", 3)]
+    await desk.writer.add([msgspec.structs.replace(each, tenant="hengelo") for each in steps])
+    await DossierFollower(pool, keys, lambda: config).catch_up()
+
+    async with archive_api(pool, config, tenant="almelo", departments=None) as api:
+        shown = [await api.get(f"conversations/{id}") for id in (closed, still_open, again)]
+    terms = [(each["retentionState"], each["retentionCode"]) for _, each in shown]
+    assert terms == [("destroy", "6.1.3"), ("permanent", "6.1.4"), ("open", None)]
+    kept_until = shown[0][1]["keptUntil"]
+    assert kept_until and shown[1][1]["keptUntil"] is None
+
+    overview = await town_archive.json("terms")
+    assert overview["unset"] == [id_of("een")]
+    assert {
+        (each["tenant"], each["state"]): each["conversations"] for each in overview["counts"]
+    } == {
+        ("almelo", "destroy"): 1,
+        ("almelo", "open"): 1,
+        ("almelo", "permanent"): 1,
+        ("hengelo", "unset"): 1,
+    }
+    assert f"no result: {id_of('een')}" in (await town_archive("terms")).stdout
+    [[transfer]] = await town_archive.lines("terms", "--permanent")
+    assert (transfer["conversation"], transfer["code"]) == (still_open, "6.1.4")
+    by = last_day(date.fromisoformat(transfer["closedOn"]), Term(years=20))
+    assert transfer["transferBy"] == f"{by}"
+    await town_archive("reindex", "--terms")
+    assert await dossiers(pool) == {}
+    await DossierFollower(pool, keys, lambda: config).catch_up()
+
+    file = tmp_path / "report.json"
+    person = ("--phone", f"+{ANNA.phone}", "--reason", "inzage", "--out", file)
+    await town_archive("subject", *person)
+    [conversation] = msgspec.json.decode(file.read_bytes())["conversations"]
+    assert conversation["keptUntil"] == kept_until
