@@ -12,7 +12,7 @@ from archiver.destruction.list_store import ListRules, ListStore
 from archiver.log.erasure import Eraser
 from archiver.retention import dossier_metrics
 from archiver.retention.dossier_follower import DossierFollower
-from archiver.retention.dossier_store import start_anew
+from archiver.retention.dossier_store import load_dossiers, save_dossiers, start_anew
 from services import clock, metrics
 from services.config import loader
 from services.config.model import Configuration, parse
@@ -141,8 +141,13 @@ async def test_destroyed_conversation_has_no_dossier_again(
     keys = await keys_of(pool)
     await (await writer_of(pool)).add([opening("een", "balie"), step("een", "closed", 3)])
     await follower.catch_up()
+    async with pool.acquire() as connection:
+        read = await load_dossiers(connection, [("almelo", id_of("een"))])
     await Eraser(pool, keys).erase_conversation("almelo", id_of("een"), "test")
     assert not await dossiers(pool)
+    async with pool.acquire() as connection:  # it was destroyed between reading and writing
+        await save_dossiers(connection, read.values())
+    assert len(read) == 1 and not await dossiers(pool)
     await forgotten(pool)
     await follower.catch_up()
     assert not await dossiers(pool)

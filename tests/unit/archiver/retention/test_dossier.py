@@ -98,9 +98,11 @@ def test_no_order_of_the_log_destroys_too_early() -> None:
 
 
 def test_reading_again_changes_nothing() -> None:
-    rows = [OPENED, CLOSED, row(2, "reopened", 4), row(3, "closed", 6, retentionCode="15.1")]
-    once = followed(rows)
-    assert followed(rows, once) == once
+    closing = row(1, "closed", 3, retentionCode="15.1")
+    given = row(2, "valuation", 0, code="6.1.3", source="person")
+    once = followed([OPENED, closing, given])
+    assert followed([OPENED, closing], once) == once
+    assert followed([OPENED, closing, given], once) == once
 
 
 def test_longest_result_of_two_closings_counts() -> None:
