@@ -99,7 +99,9 @@ MATRIX = {
     "archiver GET /v1/requests/{id}": Entry(("privacy",), "own", 404),
     "archiver POST /v1/requests/{id}/_extend": Entry(("privacy",), "own", 404),
     "archiver POST /v1/requests/{id}/_decide": Entry(("privacy",), "own", 404),
-    "archiver POST /v1/conversations/{id}/_value": Entry(("records", "archivist"), "own", 404),
+    "archiver POST /v1/conversations/{id}/_value": Entry(
+        ("records", "archivist"), "department", 200
+    ),
     "archiver POST /v1/people/_report": Entry(("privacy",), "whole", 200, 403),
     "archiver POST /v1/people/_print": Entry(("privacy",), "whole", 200, 403),
     # Views of other departments are left out.
