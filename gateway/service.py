@@ -37,6 +37,7 @@ from services.postgres.database import Pool
 from services.published_batches import published_batch_reports
 from services.sealing.key_ring import RING
 from services.tasks import background_task
+from services.waiting_room import wait_until_compared
 from services.working_keys import sealing_pool
 
 NO_KEYS = "there is no working key to seal with: the database has not answered for too long"
@@ -61,6 +62,7 @@ async def gateway(
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         pool, keys = await enter(sealing_pool(settings, "gateway", POOL_SIZE, config.partitions))
+        await wait_until_compared(pool, settings.bind, settings.gateway_ops_port, keys)
         link = await enter(broker_connection(settings.amqp_url.get_secret_value(), "gateway"))
         publisher = PartitionPublisher(link, clock.new_id(), config.partitions)
         report = await enter(published_batch_reports(pool, [publisher]))
