@@ -6,7 +6,7 @@ then the row is written for which every service waits at its start.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 
 import structlog
@@ -19,13 +19,12 @@ from archiver.orders.comparison import (
     KnownOrder,
     NotComparable,
     Outside,
-    Settlement,
     find_faults,
     settle,
 )
-from archiver.orders.order import Order
+from archiver.orders.order import Order, Outcome, State
 from archiver.orders.order_book import OrderBook
-from archiver.orders.order_keeper import KNOWN, NOTE_ORDER, known_order, outcome_of, settle_outside
+from archiver.orders.order_keeper import KNOWN, NOTE_ORDER, known_order, outcome_of
 from services import clock, metrics
 from services.files.object_store import ObjectExists, StoreUnavailable
 from services.postgres.database import Connection, Pool, retry_while_unavailable
@@ -111,11 +110,12 @@ class Replayer:
         which its owner alone can take back. Raises NotComparable and StoreUnavailable."""
         found = await self.read()
         missing = found.missing
+        await self._settle(found)
         if missing and anew:
             await self._pool.execute(_TAKE_BACK)
         for nth, order in enumerate(missing):
             progress(nth, len(missing))
-            await self._catch_up(order, found)
+            await self._catch_up(order, found.outside.outcomes.get(order.number))
         last = max(found.last_known, found.outside.last)
         await self._pool.execute(_NOTE_COMPARISON, last)
         replayed = [order for order in missing if order.kind != "begin"]
@@ -152,72 +152,70 @@ class Replayer:
             outside = await self._book.load()
         if faults := find_faults(known, outside):
             raise NotComparable(faults)
-        last = known.get(outside.last)
-        if last and last.number and last.number not in outside.outcomes:
-            await settle_outside(self._book, last)
         return Comparison(outside, known)
 
-    async def _catch_up(self, order: Order, found: Comparison) -> None:
+    async def _settle(self, found: Comparison) -> None:
+        """Settle the last order outside, if nobody wrote what became of it. That is written before
+        anything is carried out again: a database that has caught up no longer shows its age."""
+        outside, number = found.outside, found.outside.last
+        if number <= 0 or number in outside.outcomes:
+            return
+        order, known = outside.orders[number], found.known.get(number)
+        outcome = outcome_of(known) if known else await self._judge(order, found.last_known)
+        with suppress(ObjectExists):  # another archiver settled it
+            await self._book.write(outcome)
+        outside.outcomes[number] = await self._book.read_outcome(number) or outcome
+
+    async def _judge(self, order: Order, last_known: int) -> Outcome:
+        state = await self._pool.fetchval(_LIST_STATE, order.list)
+        if settle(order, last_known, state) == "void":
+            return Outcome(number=order.number, digest=order.digest, state="void")
+        rows = await self._pool.fetch(_HELD, order.tenant, order.conversations)
+        held = tuple([row[0] for row in rows])
+        return Outcome(number=order.number, digest=order.digest, state="done", spared=held)
+
+    async def _catch_up(self, order: Order, outcome: Outcome | None) -> None:
         """Bring the database past one order."""
-        outcome = found.outside.outcomes.get(order.number)
-        if order.kind == "begin":
+        if outcome is None:  # the first, which destroys nothing
             await self._note(order, "done")
-        elif outcome is None:
-            await self._settle(order, found.last_known)
         elif outcome.state == "void":
             await self._note(order, "void")
         else:
-            wanted = [each for each in order.conversations if each not in outcome.spared]
-            await self._replay(order, wanted, spares_held=False)
+            await self._replay(order, set(outcome.spared))
 
-    async def _settle(self, order: Order, last_known: int) -> None:
-        """Settle the last order, of which nobody wrote what became of it."""
-        state = await self._pool.fetchval(_LIST_STATE, order.list)
-        settlement: Settlement = settle(order, last_known, state)
-        if settlement == "replay":
-            await self._replay(order, order.conversations, spares_held=True)
-            row = await self._pool.fetchrow(f"{KNOWN} where number = $1", order.number)
-            assert row is not None
-            await settle_outside(self._book, known_order(row))
-        else:
-            await settle_outside(self._book, KnownOrder(order.number, order.digest, "void"))
-            await self._note(order, "void")
-
-    async def _note(self, order: Order, state: str) -> None:
+    async def _note(self, order: Order, state: State) -> None:
         sealed = self._book.seal(order)
         await self._pool.execute(NOTE_ORDER, order.number, order.digest, sealed, state)
 
-    async def _replay(self, order: Order, wanted: Sequence[str], *, spares_held: bool) -> None:
+    async def _replay(self, order: Order, spared: Set[str]) -> None:
+        gone = [each for each in order.conversations if each not in spared]
         await self._keys.ensure_conversation_keys({NOWHERE})  # the key of the records
         async with self._pool.acquire() as connection, connection.transaction():
-            gone = await self._forget(connection, order, wanted, spares_held)
+            await self._forget(connection, order, gone)
             await connection.execute(COUNT_DESTRUCTION)
             records = destruction_records(order, gone, is_replayed=True)
             await writer_in_transaction(connection, self._keys).add(records)
         metrics.destructions_replayed.inc()
 
-    async def _forget(
-        self, connection: Connection, order: Order, wanted: Sequence[str], spares_held: bool
-    ) -> list[str]:
+    async def _forget(self, connection: Connection, order: Order, gone: Sequence[str]) -> None:
         await connection.execute("set local statement_timeout = 0")
-        rows = await connection.fetch(
+        await connection.execute(
             _REPLAY,
             order.number,
             order.digest,
             self._book.seal(order),
             order.list,
             order.tenant,
-            wanted,
+            gone,
             order.entries,
             order.kind == "municipality",
-            spares_held,
             timeout=STATEMENT_SECONDS,
         )
-        return [row[0] for row in rows]
 
 
-_REPLAY = "select archiver.replay_order($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-_SEALED = "select number, digest, state, spared, sealed from archiver.destruction_order"
+_REPLAY = "select archiver.replay_order($1, $2, $3, $4, $5, $6, $7, $8)"
+_SEALED = "select number, digest, state, sealed from archiver.destruction_order"
 _TAKE_BACK = "delete from restoration.comparison"
 _NOTE_COMPARISON = "select restoration.note_comparison($1)"
+_HELD = "select archiver.held_of($1, $2)"
 _LIST_STATE = "select state from archiver.destruction_list where id = $1"

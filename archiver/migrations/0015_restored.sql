@@ -7,7 +7,6 @@ create table archiver.destruction_order (
     digest bytea not null check (length(digest) = 32),  -- SHA-256 of the order, opened
     sealed bytea not null,              -- as it stands outside, to write it there again
     state text not null check (state in ('done', 'void')),
-    spared text[] not null default '{}',        -- conversations of it that a hold kept
     is_replayed boolean not null,
     at timestamptz not null default now()
 );
@@ -113,45 +112,33 @@ create function archiver.forget_municipality(of_tenant text) returns void
                 where c.tenant = of_tenant and c.receipt is not null);
     end $$;
 
--- Carries out an order again in a restored database, and returns its conversations but for those that
--- are spared. `spares_held`: of an order of which nobody knows if it was carried out, what is held
--- stays. Once the destructions were compared, nothing is destroyed by this way.
+-- Carries out an order again in a restored database. Once the destructions were compared, nothing is
+-- destroyed by this way.
 create function archiver.replay_order(
     new_number bigint, new_digest bytea, new_sealed bytea, of_list text, of_tenant text,
-    wanted text[], entries uuid[], is_municipality boolean, spares_held boolean
-) returns setof text
+    gone text[], entries uuid[], is_municipality boolean
+) returns void
     language plpgsql security definer set search_path = pg_catalog
-    as $$
-declare
-    kept text[] := '{}';
-    gone text[];
-begin
-    if restoration.is_compared() then
-        raise check_violation using message = 'the destructions outside were compared already';
-    end if;
-    lock table archiver.hold in share mode;
-    if spares_held then
-        kept := array(select archiver.held_of(of_tenant, wanted));
-    end if;
-    gone := array(select w.id from unnest(wanted) as w (id) where w.id <> all(kept));
-    insert into archiver.destruction_order (number, digest, sealed, state, spared, is_replayed)
-        values (new_number, new_digest, new_sealed, 'done', kept, true);
-    -- A new list gets none of the numbers that were given since the back-up.
-    if of_list ~ '^VL-[0-9]{4}-[0-9]{4,9}$' then
-        perform setval('archiver.list_number', greatest(split_part(of_list, '-', 3)::bigint,
-            (select s.last_value from archiver.list_number s)));
-    end if;
-    if is_municipality then
-        perform archiver.forget_municipality(of_tenant);
-    elsif entries <> '{}' then
-        perform archiver.forget_entries(entries);
-    elsif gone <> '{}' then
-        perform from router.conversation c where c.id = any(gone) for update;
-        perform archiver.forget(of_tenant, gone);
-    end if;
-    return query select unnest(gone);
-end
-$$;
+    as $$ begin
+        if restoration.is_compared() then
+            raise check_violation using message = 'the destructions outside were compared already';
+        end if;
+        insert into archiver.destruction_order (number, digest, sealed, state, is_replayed)
+            values (new_number, new_digest, new_sealed, 'done', true);
+        -- A new list gets none of the numbers that were given since the back-up.
+        if of_list ~ '^VL-[0-9]{4}-[0-9]{4,9}$' then
+            perform setval('archiver.list_number', greatest(split_part(of_list, '-', 3)::bigint,
+                (select s.last_value from archiver.list_number s)));
+        end if;
+        if is_municipality then
+            perform archiver.forget_municipality(of_tenant);
+        elsif entries <> '{}' then
+            perform archiver.forget_entries(entries);
+        elsif gone <> '{}' then
+            perform from router.conversation c where c.id = any(gone) for update;
+            perform archiver.forget(of_tenant, gone);
+        end if;
+    end $$;
 
 revoke all on function
     restoration.is_compared(),
@@ -159,8 +146,7 @@ revoke all on function
     archiver.note_order(bigint, bytea, bytea, text),
     archiver.forget_entries(uuid[]),
     archiver.forget_municipality(text),
-    archiver.replay_order(
-        bigint, bytea, bytea, text, text, text[], uuid[], boolean, boolean)
+    archiver.replay_order(bigint, bytea, bytea, text, text, text[], uuid[], boolean)
     from public;
 grant usage on schema restoration to postkamer_gateway, postkamer_router, postkamer_deliverer,
     postkamer_archiver, postkamer_desk;
@@ -169,7 +155,6 @@ grant execute on function restoration.is_compared() to postkamer_gateway, postka
 grant execute on function
     restoration.note_comparison(bigint),
     archiver.note_order(bigint, bytea, bytea, text),
-    archiver.replay_order(
-        bigint, bytea, bytea, text, text, text[], uuid[], boolean, boolean)
+    archiver.replay_order(bigint, bytea, bytea, text, text, text[], uuid[], boolean)
     to postkamer_archiver;
 grant select on archiver.destruction_order to postkamer_archiver;

@@ -19,7 +19,6 @@ class KnownOrder(msgspec.Struct, frozen=True):
     number: int
     digest: bytes
     state: State
-    spared: tuple[str, ...] = ()
 
 
 class Outside(msgspec.Struct):

@@ -45,14 +45,14 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """Outcome of an order, written after its transaction."""
+    """Outcome of an order, written after its transaction, or when the order is settled."""
 
     number: int
     digest: bytes
     """Digest of the order."""
     state: State
     spared: tuple[str, ...] = ()
-    """Conversations that a hold kept when the order was carried out again."""
+    """Conversations that were held when the order was settled, and stay."""
 
 
 class Unreadable(Exception):

@@ -84,15 +84,15 @@ async def settle_outside(book: OrderBook, known: KnownOrder) -> None:
 
 def outcome_of(known: KnownOrder) -> Outcome:
     """Return the outcome of an order as the database knows it."""
-    return Outcome(number=known.number, digest=known.digest, state=known.state, spared=known.spared)
+    return Outcome(number=known.number, digest=known.digest, state=known.state)
 
 
 def known_order(row: Any) -> KnownOrder:
     """Return a row of `archiver.destruction_order`."""
-    return KnownOrder(row["number"], row["digest"], row["state"], tuple(row["spared"]))
+    return KnownOrder(row["number"], row["digest"], row["state"])
 
 
 TURN = "select pg_advisory_xact_lock(hashtext('archiver.orders'))"
-KNOWN = "select number, digest, state, spared from archiver.destruction_order"
+KNOWN = "select number, digest, state from archiver.destruction_order"
 _LAST = f"{KNOWN} order by number desc limit 1"
 NOTE_ORDER = "select archiver.note_order($1, $2, $3, $4)"
