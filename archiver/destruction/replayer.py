@@ -30,7 +30,7 @@ from services.files.object_store import ObjectExists, StoreUnavailable
 from services.postgres.database import Connection, Pool, retry_while_unavailable
 from services.waiting_room import IS_COMPARED, WAITS
 
-LOOK_SECONDS = 5.0
+LOOK_SECONDS = 3.0
 """Interval between looks if the database was restarted or another took its place; and between two
 attempts at a comparison that did not succeed."""
 Progress = Callable[[int, int], None]
