@@ -82,8 +82,8 @@ from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.lookout import run_lookout
 from services.postgres.outbox import Relay
 from services.published_batches import published_batch_reports
+from services.restoration.waiting_room import wait_until_compared
 from services.tasks import background_task, first_or_watchdog
-from services.waiting_room import wait_until_compared
 from services.working_keys import sealing_pool, working_masters
 
 POOL_SIZE = 16
@@ -137,17 +137,8 @@ async def archiver(
             privacy_routes(privacy, views, ring),
         )
         await enter(serve(api_app(routes), settings.bind, settings.archiver_port))
-        tasks = (
-            connection.task,
-            working,
-            comparing,
-            ring.task,
-            watch,
-            views.task,
-            consumer.task,
-            report,
-        )
-        yield first_failure(*tasks, *maintenance_tasks, *media_tasks)
+        tasks = connection.task, working, comparing, ring.task, watch, views.task, report
+        yield first_failure(*tasks, consumer.task, *maintenance_tasks, *media_tasks)
 
 
 def all_routes(

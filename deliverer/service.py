@@ -79,8 +79,8 @@ from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.lookout import Lookout, run_lookout
 from services.postgres.outbox import Relay
 from services.published_batches import published_batch_reports
+from services.restoration.waiting_room import wait_until_compared
 from services.tasks import background_task
-from services.waiting_room import wait_until_compared
 from services.working_keys import sealing_pool
 
 POOL_SIZE = 16

@@ -73,9 +73,9 @@ from services.postgres.database import (
     connection_pool,
     is_available,
 )
+from services.restoration.waiting_room import wait_until_compared
 from services.sealing.key_ring import RING
 from services.tasks import background_task
-from services.waiting_room import wait_until_compared
 from services.working_keys import working_keys, working_masters
 
 POOL_SIZE = 10

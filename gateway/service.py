@@ -35,9 +35,9 @@ from services.http.token_store import TokenStore, environment_tokens, run_token_
 from services.lifecycle import first_failure
 from services.postgres.database import Pool
 from services.published_batches import published_batch_reports
+from services.restoration.waiting_room import wait_until_compared
 from services.sealing.key_ring import RING
 from services.tasks import background_task
-from services.waiting_room import wait_until_compared
 from services.working_keys import sealing_pool
 
 NO_KEYS = "there is no working key to seal with: the database has not answered for too long"

@@ -38,8 +38,8 @@ from services.http.token_store import environment_tokens, run_token_store
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool
 from services.published_batches import published_batch_reports
+from services.restoration.waiting_room import wait_until_compared
 from services.tasks import background_task
-from services.waiting_room import wait_until_compared
 from services.working_keys import sealing_pool
 
 POOL_SIZE = 10

@@ -107,6 +107,10 @@ archive_forks = _counter(
 conversations_destroyed = _counter(
     "postkamer_conversations_destroyed_total", "Conversations destroyed by approved lists"
 )
+destructions_uncompared = _gauge(
+    "postkamer_destructions_uncompared",
+    "1 while this process waits until the destructions outside were compared with the database",
+)
 destructions_replayed = _counter(
     "postkamer_destructions_replayed_total",
     "Orders of destruction that were carried out again after a restore",

@@ -39,7 +39,7 @@ Finish = Callable[[Connection, DestructionList], Awaitable[None]]
 
 AHEAD = (
     "orders of destruction stand outside that this database does not know, or that do not open; ask"
-    " postkamer archive replay-destructions"
+    " postkamer archive replay"
 )
 
 log = structlog.get_logger()

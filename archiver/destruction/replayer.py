@@ -28,7 +28,7 @@ from archiver.orders.order_keeper import KNOWN, NOTE_ORDER, known_order, outcome
 from services import clock, metrics
 from services.files.object_store import ObjectExists, StoreUnavailable
 from services.postgres.database import Connection, Pool, retry_while_unavailable
-from services.waiting_room import IS_COMPARED, WAITS
+from services.restoration.waiting_room import IS_COMPARED, WAITS
 
 LOOK_SECONDS = 3.0
 """Interval between looks if the database was restarted or another took its place; and between two
@@ -51,7 +51,7 @@ class Comparison:
     def missing(self) -> list[Order]:
         """Orders that the database does not know, in their order."""
         orders = self.outside.orders
-        return [orders[n] for n in sorted(orders) if n not in self.known]
+        return [orders[n] for n in sorted(orders)]
 
     @property
     def last_known(self) -> int:
@@ -97,6 +97,7 @@ class Replayer:
 
     def _refuse(self, problem: str) -> None:
         self.problem = problem
+        metrics.destructions_uncompared.set(1)
         log.error("destructions.not_compared", reason=problem)
 
     def _show(self, done: int, of: int) -> None:
@@ -116,6 +117,7 @@ class Replayer:
         for nth, order in enumerate(missing):
             progress(nth, len(missing))
             await self._catch_up(order, found.outside.outcomes.get(order.number))
+        metrics.destructions_uncompared.set(0)
         last = max(found.last_known, found.outside.last)
         await self._pool.execute(_NOTE_COMPARISON, last)
         replayed = [order for order in missing if order.kind != "begin"]
@@ -126,10 +128,10 @@ class Replayer:
         """Write outside again the orders that are missing or damaged there and that the database
         has, and return their numbers. Raises StoreUnavailable."""
         rows = await self._pool.fetch(_SEALED)
-        outside, mended = await self._book.load(), []
+        outside, mended = await self._book.load(len(rows)), list[int]()
         for row in rows:
             number = row["number"]
-            if number in outside.orders and number not in outside.damaged:
+            if number in outside.digests and number not in outside.damaged:
                 continue
             order, known = self._book.open_order(row["sealed"], number), known_order(row)
             if order.digest == known.digest:
@@ -144,7 +146,7 @@ class Replayer:
         StoreUnavailable."""
         rows = await self._pool.fetch(KNOWN)
         known = {row["number"]: known_order(row) for row in rows}
-        outside = await self._book.load()
+        outside = await self._book.load(max(known, default=-1))
         if not known and outside.last < 0:
             first = Order(number=0, kind="begin", at=clock.now())
             with suppress(ObjectExists):  # another archiver began
@@ -160,8 +162,12 @@ class Replayer:
         outside, number = found.outside, found.outside.last
         if number <= 0 or number in outside.outcomes:
             return
-        order, known = outside.orders[number], found.known.get(number)
-        outcome = outcome_of(known) if known else await self._judge(order, found.last_known)
+        known = found.known.get(number)
+        outcome = (
+            outcome_of(known)
+            if known
+            else await self._judge(outside.orders[number], found.last_known)
+        )
         with suppress(ObjectExists):  # another archiver settled it
             await self._book.write(outcome)
         outside.outcomes[number] = await self._book.read_outcome(number) or outcome

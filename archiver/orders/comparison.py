@@ -22,20 +22,24 @@ class KnownOrder(msgspec.Struct, frozen=True):
 
 
 class Outside(msgspec.Struct):
-    """What stands outside, by number. `damaged`: numbers of which something does not open."""
+    """Orders and outcomes that stand outside, by number."""
 
+    digests: dict[int, bytes] = {}
+    """Digest of each order."""
     orders: dict[int, Order] = {}
+    """Those orders that the database does not know. The others, of many years, are 10 KB each."""
     outcomes: dict[int, Outcome] = {}
     damaged: set[int] = set()
+    """Numbers of which something does not open."""
 
     @property
     def last(self) -> int:
         """Number of the last order; -1 without one."""
-        return max([*self.orders, *self.damaged], default=-1)
+        return max([*self.digests, *self.damaged], default=-1)
 
 
 class NotComparable(Exception):
-    """What stands outside cannot be trusted to be whole. A sentence for each fault."""
+    """The orders outside are not whole. A sentence for each fault."""
 
     def __init__(self, faults: Sequence[str]) -> None:
         self.faults = tuple(faults)
@@ -45,7 +49,7 @@ class NotComparable(Exception):
 def find_faults(known: Mapping[int, KnownOrder], outside: Outside) -> list[str]:
     """Return what is wrong with the orders outside, a sentence for each kind of fault."""
     last = max([outside.last, *known, *outside.outcomes])
-    present = outside.orders.keys() | outside.damaged
+    present = outside.digests.keys() | outside.damaged
     numbers = range(last + 1)
     faults = {
         "missing": [n for n in numbers if n not in present],
@@ -56,21 +60,21 @@ def find_faults(known: Mapping[int, KnownOrder], outside: Outside) -> list[str]:
         "without an outcome": [
             n
             for n in range(1, last)
-            if n in outside.orders and n not in outside.outcomes and n not in outside.damaged
+            if n in outside.digests and n not in outside.outcomes and n not in outside.damaged
         ],
     }
     return [_sentence(found, what) for what, found in faults.items() if found]
 
 
 def _agrees(known: KnownOrder | None, outside: Outside, number: int) -> bool:
-    order, outcome = outside.orders.get(number), outside.outcomes.get(number)
-    if order is None:
+    digest, outcome = outside.digests.get(number), outside.outcomes.get(number)
+    if digest is None:
         return True  # it is missing, or does not open, which is told apart
-    if known and known.digest != order.digest:
+    if known and known.digest != digest:
         return False
     if outcome is None:
         return True
-    return outcome.digest == order.digest and (known is None or known.state == outcome.state)
+    return outcome.digest == digest and (known is None or known.state == outcome.state)
 
 
 def _sentence(numbers: Sequence[int], what: str) -> str:

@@ -70,13 +70,16 @@ class OrderBook:
         """Return an order that the database keeps. Raises Unreadable."""
         return open_sealed(sealed, Order, number, self._keys)[0]
 
-    async def load(self) -> Outside:
+    async def load(self, last_known: int = -1) -> Outside:
         """Read all that stands outside, and write what lies under an older key under the newest, so
-        that the older one can be taken away. Raises StoreUnavailable."""
+        that the older one can be taken away. Only orders behind `last_known` are kept whole. Raises
+        StoreUnavailable."""
         outside = Outside()
         for kind in (Order, Outcome):
             shares = _shares(await self._numbers(kind))
-            await asyncio.gather(*(self._load(outside, kind, share) for share in shares))
+            await asyncio.gather(
+                *(self._load(outside, kind, share, last_known) for share in shares)
+            )
         return outside
 
     async def _numbers(self, kind: type[Order] | type[Outcome]) -> list[int]:
@@ -85,13 +88,18 @@ class OrderBook:
         return [int(name) for name in names if name.isdecimal()]
 
     async def _load(
-        self, outside: Outside, kind: type[Order] | type[Outcome], numbers: Sequence[int]
+        self,
+        outside: Outside,
+        kind: type[Order] | type[Outcome],
+        numbers: Sequence[int],
+        last_known: int,
     ) -> None:
         for number in numbers:
             try:
                 if kind is Order:
                     if order := await self.read_order(number):
-                        outside.orders[number] = order
+                        outside.digests[number] = order.digest
+                        outside.orders |= {number: order} if number > last_known else {}
                 elif outcome := await self.read_outcome(number):
                     outside.outcomes[number] = outcome
             except Unreadable:

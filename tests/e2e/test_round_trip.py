@@ -13,7 +13,7 @@ import msgspec
 
 from deploy.grafana.__main__ import DASHBOARDS
 from services.amqp import topology
-from services.waiting_room import WAITS
+from services.restoration.waiting_room import WAITS
 from tests.support.citizens import NUMBER, phone, post, signature, text, webhook
 from tests.support.e2e.crm_desk import AUTHOR, Desk, wrote
 from tests.support.installation import NEIGHBOUR_NUMBER, frozen_database

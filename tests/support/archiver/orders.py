@@ -3,15 +3,22 @@
 import asyncio
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from archiver.destruction.replayer import Replayer
 from archiver.encryption.key_store import KeyStore
 from archiver.log.erasure import Eraser
+from archiver.orders import order
 from archiver.orders.order_book import OrderBook
 from archiver.orders.order_keeper import OrderKeeper
+from services.config.settings import derive_key
 from services.files.object_store import ObjectStore
 from services.postgres.database import Connection, Pool
+from tests.support import decrypted_record
 
-KEY = bytes(range(32))
+MASTERS = [SecretStr(decrypted_record.KEY)]
+KEY = derive_key(MASTERS, order.PURPOSE)
+"""Key of the archiver of an installation in tests, and of the command."""
 
 
 def book_of(folder: Path, *keys: bytes) -> OrderBook:

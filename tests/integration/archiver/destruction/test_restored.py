@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -17,14 +18,19 @@ from archiver.destruction.destroyer import Destroyer
 from archiver.destruction.list_store import ListStore
 from archiver.destruction.replayer import Replayer
 from archiver.encryption.key_store import KeyStore
+from archiver.log import outside_head
+from archiver.log.known_head import KnownHead
+from archiver.log.outside_head import HeadKeeper
 from archiver.orders.comparison import NotComparable
 from archiver.orders.order import Order
 from archiver.orders.order_keeper import OrderKeeper, OutsideAhead
 from deploy.local.postgresql import Database
 from services import clock
-from services.files.object_store import order_key, outcome_key
+from services.config.settings import derive_key
+from services.files.object_store import ObjectStore, order_key, outcome_key
 from services.postgres.database import Connection, Pool, connection_pool
-from services.waiting_room import IS_COMPARED
+from services.restoration.waiting_room import IS_COMPARED
+from services.transparency.merkle import load_tree
 from tests.integration.archiver.destruction.test_lists import (
     ARCHIVIST,
     HOLD,
@@ -33,7 +39,8 @@ from tests.integration.archiver.destruction.test_lists import (
     finish,
     written,
 )
-from tests.support.archiver.orders import KEY, book_of, eraser_of
+from tests.support.archiver.commands import Archive
+from tests.support.archiver.orders import KEY, MASTERS, book_of, eraser_of
 from tests.support.archiver.records import message
 from tests.support.decrypted_record import keys_of, rows_of, writer_of
 from tests.support.integration.back_up import dump
@@ -374,6 +381,51 @@ async def test_dump_that_is_put_back_is_not_compared(server: Database, restore: 
         row = await asyncio.to_thread(dump, server, "restored", "--clean", "--schema=restoration")
         await asyncio.to_thread(server.execute, row, "restored")
         assert await owner.fetchval(rows) == 1 and not await again.is_compared()
+
+
+async def keep_head(hall: Hall) -> int:
+    """Keep the head of the log outside, as an archiver does each second, and return its size."""
+    row = await hall.owner.fetchrow("select size, peaks from archiver.head")
+    assert row
+    known, store = KnownHead(), ObjectStore(hall.folder.as_uri())
+    known.note_written(load_tree(row["size"], row["peaks"]))
+    await HeadKeeper(hall.owner, known, store, derive_key(MASTERS, outside_head.PURPOSE)).keep()
+    return int(row["size"])
+
+
+async def test_command_shows_what_is_missing_and_carries_it_out(
+    server: Database, restore: Restore
+) -> None:
+    async with restore() as hall:
+        await hall.replayer().compare()
+        await hall.destroy()
+        size = await keep_head(hall)
+    async with restore() as hall:
+        url, store = _url(server, "restored"), hall.folder.as_uri()
+        command = partial(Archive(url, POSTKAMER_OBJECT_STORE=store), "replay")
+        lost = size - int(await hall.owner.fetchval("select size from archiver.head"))
+        said = (await command("--dry-run")).stdout.splitlines()
+        assert said[:2] == [
+            "1 order of destruction outside the database",
+            "1 order of 3 conversations are to be carried out again",
+        ]
+        assert said[2].startswith(f"{lost} entries of the record lost, which it had at 20")
+        assert said[3:] == ["the services do not start yet"]
+        assert await hall.left() == ALL and await hall.numbers() == []
+        damage(outcome_key(1))(hall.folder)
+        error = (await command(code=1)).stderr
+        assert error.strip().endswith("altered or unreadable: 1") and await hall.left() == ALL
+        lose(outcome_key(1))(hall.folder)
+        said = (await command()).stdout.splitlines()
+        assert "the services may start" in said
+        assert await hall.is_compared() and await hall.left() == {"d", "e", "f"}
+        [operation] = await hall.owner.fetch("select what, data from access.operation")
+        assert operation["what"] == "archive replay"
+        # An order that is lost outside and is known here is written there again.
+        lose(order_key(1))(hall.folder)
+        assert "missing: 1" in (await command(code=1)).stderr
+        assert "1 order written outside again" in (await command("--mend")).stdout
+        assert "none is missing here" in (await command()).stdout
 
 
 class Killed(BaseException):

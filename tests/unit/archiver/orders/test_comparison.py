@@ -23,8 +23,10 @@ def outcome(number: int, state: State = "done") -> Outcome:
 
 def outside(count: int, *, without: int | None = None) -> Outside:
     """Orders 0 to `count`; the last has no outcome yet."""
+    made = {n: order(n) for n in range(count + 1) if n != without}
     return Outside(
-        {n: order(n) for n in range(count + 1) if n != without},
+        {n: each.digest for n, each in made.items()},
+        made,
         {n: outcome(n) for n in range(1, count)},
     )
 
@@ -42,7 +44,7 @@ class Case:
 
 def altered() -> Outside:
     made = outside(3)
-    made.orders[1] = order(1, "VL-2026-0002")
+    made.digests[1] = order(1, "VL-2026-0002").digest
     return made
 
 
@@ -75,7 +77,7 @@ CASES = {
         outside(3, without=3), known(3), ["order of destruction outside missing: 3"]
     ),
     "the newest is lost, and its outcome is not": Case(
-        Outside({0: order(0)}, {1: outcome(1)}),
+        Outside({0: order(0).digest}, {0: order(0)}, {1: outcome(1)}),
         {},
         ["order of destruction outside missing: 1"],
     ),

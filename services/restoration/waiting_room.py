@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import structlog
 
+from services import metrics
 from services.http.application import operations_app
 from services.http.server import serve
 from services.postgres.database import ANSWER_SECONDS, Pool, is_transient
@@ -43,11 +44,13 @@ async def _wait(pool: Pool, bind: str, ops_port: int, problem: Callable[[], str]
     async def problems() -> list[str]:
         return [AWAY if await _is_compared(pool) is None else problem()]
 
+    metrics.destructions_uncompared.set(1)
     async with serve(operations_app(problems), bind, ops_port):
         while True:
             if await _is_compared(pool):
-                return
+                break
             await asyncio.sleep(POLL_SECONDS)
+    metrics.destructions_uncompared.set(0)
 
 
 async def _is_compared(pool: Pool) -> bool | None:
