@@ -104,12 +104,10 @@ async def archiver(
         pool, working = await enter(
             sealing_pool(settings, "archiver", POOL_SIZE, config.partitions)
         )
-        objects = ObjectStore(settings.object_store)
-        keys = KeyStore(pool, [key_bytes(key) for key in settings.archive_key])
+        objects, keys = ObjectStore(settings.object_store), _key_store(settings, pool)
         comparing = await enter(_comparison(settings, pool, keys, objects, working))
-        connection = await enter(
-            broker_connection(settings.amqp_url.get_secret_value(), "archiver consumes")
-        )
+        amqp = settings.amqp_url.get_secret_value()
+        connection = await enter(broker_connection(amqp, "archiver consumes"))
         writer = Writer(pool, keys, _activities(config))
         store, media_store = RecordReader(pool, keys), MediaStore(pool, keys)
         tokens = TokenRecord(pool, keys, writer.add, _token_keeper(settings, objects))
@@ -179,6 +177,10 @@ async def _comparison(
         waiting = wait_until_compared(pool, *address, working, problem)
         await first_or_watchdog(waiting, task)
         yield task
+
+
+def _key_store(settings: ArchiverSettings, pool: Pool) -> KeyStore:
+    return KeyStore(pool, [key_bytes(key) for key in settings.archive_key])
 
 
 def _activities(config: Configuration) -> Activities:

@@ -34,7 +34,7 @@ create table restoration.comparison (
     only_one boolean primary key default true check (only_one),
     server_started_at timestamptz not null,
     database oid not null,
-    xact bigint not null,               -- that wrote the row
+    xact bigint not null,               -- transaction that wrote the row, as its xmin
     number bigint not null              -- of the last order
 );
 
@@ -43,7 +43,7 @@ create function restoration.is_compared() returns boolean
     as $$ select exists (select from restoration.comparison c
         where c.server_started_at = pg_postmaster_start_time()
             and c.database = (select d.oid from pg_database d where d.datname = current_database())
-            and c.xmin::text::bigint = c.xact & 4294967295) $$;
+            and c.xmin::text::bigint = c.xact) $$;
 
 -- Says that they were, up to this order.
 create function restoration.note_comparison(last bigint) returns void
@@ -53,10 +53,11 @@ create function restoration.note_comparison(last bigint) returns void
             raise check_violation using message = 'it is not the last order of destruction';
         end if;
         insert into restoration.comparison (server_started_at, database, xact, number)
-        select pg_postmaster_start_time(), d.oid, pg_current_xact_id()::text::bigint, last
+        select pg_postmaster_start_time(), d.oid, 0, last
         from pg_database d where d.datname = current_database()
         on conflict (only_one) do update set server_started_at = excluded.server_started_at,
-            database = excluded.database, xact = excluded.xact, number = excluded.number;
+            database = excluded.database, number = excluded.number;
+        update restoration.comparison c set xact = c.xmin::text::bigint;
     end $$;
 
 -- Notes an order in the transaction that carries it out, or one that was not carried out. Nothing is
