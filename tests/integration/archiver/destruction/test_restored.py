@@ -344,6 +344,27 @@ async def test_order_without_a_commit_is_followed_by_the_next(restore: Restore) 
         ]  # fmt: skip
 
 
+class KilledAfterCommit(OrderKeeper):
+    """The process is killed before it wrote what became of its order."""
+
+    async def confirm(self, order: Order) -> None:
+        pass
+
+
+async def test_next_order_says_first_what_became_of_the_last(restore: Restore) -> None:
+    async with restore() as hall:
+        await hall.replayer().compare()
+        hall.orders = KilledAfterCommit(book_of(hall.folder))
+        await hall.destroy()
+        assert not (hall.folder / outcome_key(1)).exists()
+        async with hall.own.acquire() as connection, connection.transaction():
+            assert await OrderKeeper(book_of(hall.folder)).next_number(connection) == 2
+        assert (hall.folder / outcome_key(1)).exists()
+    async with restore() as hall:
+        assert await hall.replayer().compare() == 1
+        assert await hall.left() == {"d", "e", "f"}
+
+
 async def test_last_order_of_a_lost_database_spares_what_is_held(restore: Restore) -> None:
     """Nobody knows if it was committed: it was approved, and a hold beats everything."""
     async with restore() as hall:
