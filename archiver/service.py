@@ -11,6 +11,7 @@ from archiver.api.access_log import AccessLog, access_log
 from archiver.api.queries import RecordReader
 from archiver.api.routes import RecordRoutes
 from archiver.balance.monitor import keep_balance
+from archiver.destruction.replayer import Replayer
 from archiver.encryption.key_store import KeyStore
 from archiver.index.processing_log import Activities
 from archiver.intake import PREFETCH, Intake
@@ -28,6 +29,8 @@ from archiver.media.upload_source import UploadSource
 from archiver.media.waiting_metrics import count_waiting
 from archiver.openapi import document
 from archiver.operator_actions import record_operator_actions
+from archiver.orders import order
+from archiver.orders.order_book import OrderBook
 from archiver.privacy.annotation_routes import AnnotationRoutes
 from archiver.privacy.archive import PrivacyArchive
 from archiver.privacy.exposure_routes import ExposureRoutes
@@ -82,7 +85,8 @@ from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.lookout import run_lookout
 from services.postgres.outbox import Relay
 from services.published_batches import published_batch_reports
-from services.tasks import background_task
+from services.restoration.waiting_room import wait_until_compared
+from services.tasks import background_task, first_or_watchdog
 from services.working_keys import sealing_pool, working_masters
 
 POOL_SIZE = 16
@@ -103,13 +107,12 @@ async def archiver(
         pool, working = await enter(
             sealing_pool(settings, "archiver", POOL_SIZE, config.partitions)
         )
-        connection = await enter(
-            broker_connection(settings.amqp_url.get_secret_value(), "archiver consumes")
-        )
-        keys = KeyStore(pool, [key_bytes(key) for key in settings.archive_key])
-        activities = Activities({t.id: t.processing_activity for t in config.tenants})
-        writer, store = Writer(pool, keys, activities), RecordReader(pool, keys)
-        objects, media_store = ObjectStore(settings.object_store), MediaStore(pool, keys)
+        objects, keys = ObjectStore(settings.object_store), _key_store(settings, pool)
+        comparing = await enter(_comparison(settings, pool, keys, objects, working))
+        amqp = settings.amqp_url.get_secret_value()
+        connection = await enter(broker_connection(amqp, "archiver consumes"))
+        writer = Writer(pool, keys, _activities(config))
+        store, media_store = RecordReader(pool, keys), MediaStore(pool, keys)
         tokens = TokenRecord(pool, keys, writer.add, _token_keeper(settings, objects))
         ring, watch = await enter(run_tokens(settings, version, pool, tokens.judge))
         maintenance_tasks = await enter(
@@ -135,8 +138,8 @@ async def archiver(
             privacy_routes(privacy, views, ring),
         )
         await enter(serve(api_app(routes), settings.bind, settings.archiver_port))
-        tasks = (connection.task, working, ring.task, watch, views.task, consumer.task, report)
-        yield first_failure(*tasks, *maintenance_tasks, *media_tasks)
+        tasks = connection.task, working, comparing, ring.task, watch, views.task, report
+        yield first_failure(*tasks, consumer.task, *maintenance_tasks, *media_tasks)
 
 
 def all_routes(
@@ -158,6 +161,45 @@ def privacy_routes(archive: PrivacyArchive, views: AccessLog, tokens: TokenStore
         ValuationRoutes,
     )
     return [route for part in parts for route in part(archive, views, tokens).routes()]
+
+
+@asynccontextmanager
+async def _comparison(
+    settings: ArchiverSettings,
+    pool: Pool,
+    keys: KeyStore,
+    objects: ObjectStore,
+    working: "asyncio.Task[None]",
+) -> AsyncIterator["asyncio.Task[None]"]:
+    """Check the keys, create the partitions of the tables and compare the destructions outside,
+    before anything else; yield the task that compares them again."""
+    replayer = Replayer(pool, keys, _order_book(settings, objects))
+
+    async def run() -> None:
+        await retry_while_unavailable(keys.check, "keys")
+        await retry_while_unavailable(
+            lambda: table_partitions.create_partitions(pool, clock.now().date()), "months"
+        )
+        await replayer.run()
+
+    async with background_task(run()) as task:
+        address, problem = (settings.bind, settings.archiver_ops_port), lambda: replayer.problem
+        waiting = wait_until_compared(pool, *address, working, problem)
+        await first_or_watchdog(waiting, task)
+        yield task
+
+
+def _key_store(settings: ArchiverSettings, pool: Pool) -> KeyStore:
+    return KeyStore(pool, [key_bytes(key) for key in settings.archive_key])
+
+
+def _activities(config: Configuration) -> Activities:
+    return Activities({each.id: each.processing_activity for each in config.tenants})
+
+
+def _order_book(settings: ArchiverSettings, objects: ObjectStore) -> OrderBook:
+    keys = [derive_key([key], order.PURPOSE) for key in settings.archive_key]
+    return OrderBook(objects, keys)
 
 
 def _token_keeper(settings: ArchiverSettings, objects: ObjectStore) -> TokenKeeper:
@@ -234,7 +276,7 @@ async def _maintenance_tasks(
     authority = configured_authority(settings)
     head_key = derive_key(settings.archive_key, outside_head.PURPOSE)
     works = [
-        _prepare_and_maintain(archive, config.processing_months),
+        table_partitions.maintain_partitions(pool, config.processing_months),
         record_operator_actions(
             pool,
             tenants,
@@ -313,14 +355,3 @@ async def _media_tasks(
 def _upload_source(settings: ArchiverSettings, pool: Pool, objects: ObjectStore) -> UploadSource:
     store = ObjectStore(settings.upload_store) if settings.upload_store else objects
     return UploadSource(pool, store, objects)
-
-
-async def _prepare_and_maintain(archive: Archive, retained_months: int) -> None:
-    """Check the keys and create partitions before anything else, then maintain partitions for as
-    long as the service runs."""
-    pool, keys = archive.pool, archive.keys
-    await retry_while_unavailable(keys.check, "keys")
-    await retry_while_unavailable(
-        lambda: table_partitions.create_partitions(pool, clock.now().date()), "months"
-    )
-    await table_partitions.maintain_partitions(pool, retained_months)

@@ -59,6 +59,7 @@ EXAMPLES = {
     "archive prove": f"archive prove {MESSAGE} --out proof.json",
     "archive receipt": f"archive receipt {MESSAGE} --out body.json --reason 'complaint 12'",
     "archive reindex": "archive reindex",
+    "archive replay": "archive replay --dry-run",
     "archive request decide": "archive request decide AVG-2026-0001 --decision granted"
     " --by 'P. Bakker'",
     "archive request extend": "archive request extend AVG-2026-0001 --until 2027-01-25"

@@ -79,6 +79,7 @@ from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.lookout import Lookout, run_lookout
 from services.postgres.outbox import Relay
 from services.published_batches import published_batch_reports
+from services.restoration.waiting_room import wait_until_compared
 from services.tasks import background_task
 from services.working_keys import sealing_pool
 
@@ -100,6 +101,7 @@ async def deliverer(
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         pool, keys = await enter(sealing_pool(settings, "deliverer", POOL_SIZE, config.partitions))
+        await wait_until_compared(pool, settings.bind, settings.deliverer_ops_port, keys)
         outgoing = await enter(broker_connection(amqp, "deliverer publishes"))
         incoming = await enter(broker_connection(amqp, "deliverer consumes"))
         queues, sharing = await enter(shared_queues(pool, "deliverer"))

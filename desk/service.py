@@ -73,6 +73,7 @@ from services.postgres.database import (
     connection_pool,
     is_available,
 )
+from services.restoration.waiting_room import wait_until_compared
 from services.sealing.key_ring import RING
 from services.tasks import background_task
 from services.working_keys import working_keys, working_masters
@@ -103,6 +104,7 @@ async def desk(settings: DeskSettings) -> AsyncIterator["asyncio.Future[object]"
         enter = stack.enter_async_context
         pool = await enter(connection_pool(url, session_name("desk"), POOL_SIZE, SERVICE_SETTINGS))
         keys = await enter(working_keys(pool, working_masters(settings)))
+        await wait_until_compared(pool, settings.bind, settings.desk_ops_port, keys)
         http = await enter(client_session())
         built = build(settings, pool, http)
 

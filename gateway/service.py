@@ -35,6 +35,7 @@ from services.http.token_store import TokenStore, environment_tokens, run_token_
 from services.lifecycle import first_failure
 from services.postgres.database import Pool
 from services.published_batches import published_batch_reports
+from services.restoration.waiting_room import wait_until_compared
 from services.sealing.key_ring import RING
 from services.tasks import background_task
 from services.working_keys import sealing_pool
@@ -61,6 +62,7 @@ async def gateway(
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         pool, keys = await enter(sealing_pool(settings, "gateway", POOL_SIZE, config.partitions))
+        await wait_until_compared(pool, settings.bind, settings.gateway_ops_port, keys)
         link = await enter(broker_connection(settings.amqp_url.get_secret_value(), "gateway"))
         publisher = PartitionPublisher(link, clock.new_id(), config.partitions)
         report = await enter(published_batch_reports(pool, [publisher]))

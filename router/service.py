@@ -38,6 +38,7 @@ from services.http.token_store import environment_tokens, run_token_store
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool
 from services.published_batches import published_batch_reports
+from services.restoration.waiting_room import wait_until_compared
 from services.tasks import background_task
 from services.working_keys import sealing_pool
 
@@ -52,11 +53,11 @@ async def router(
     settings: RouterSettings, loaded: LoadedConfig
 ) -> AsyncIterator["asyncio.Future[object]"]:
     """Run the router until the context is left; the future ends only when a part fails."""
-    amqp = settings.amqp_url.get_secret_value()
-    config = loaded.config
+    amqp, config = settings.amqp_url.get_secret_value(), loaded.config
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         pool, keys = await enter(sealing_pool(settings, "router", POOL_SIZE, config.partitions))
+        await wait_until_compared(pool, settings.bind, settings.router_ops_port, keys)
         outgoing = await enter(broker_connection(amqp, "router publishes"))
         incoming = await enter(broker_connection(amqp, "router consumes"))
         shared, sharing = await enter(shared_queues(pool, "router"))

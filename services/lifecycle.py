@@ -6,8 +6,8 @@ import os
 import resource
 import signal
 import threading
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
 import structlog
@@ -15,6 +15,7 @@ import structlog
 from services.amqp.consumer import Consumer
 from services.instance import forbid_core_dumps
 from services.postgres.database import Pool, is_available
+from services.tasks import background_task
 
 T = TypeVar("T")
 Service = Callable[[], AbstractAsyncContextManager["asyncio.Future[object]"]]
@@ -60,19 +61,19 @@ async def run(service: Service) -> int:
 
     A service is an async context manager. Entering starts its parts in order and yields a future
     that ends only when a part breaks. Leaving stops them in the reverse order, so that what takes
-    work in is stopped first and what the work needs is closed last.
+    work in is stopped first and what the work needs is closed last. A service may wait long while
+    it is entered, and is stopped then too.
     """
     forbid_core_dumps()
     raise_open_file_limit(OPEN_FILES)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     # SIGHUP asks to reload the configuration; a service that does not reload must not end on it.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     deadline = asyncio.timeout(None)
     try:
-        async with deadline, service() as broken:
+        async with deadline, _stopped_while_entering(service, stop) as broken:
             freeze_gc()
             log.info("service.ready")
             stopping: asyncio.Future[object] = asyncio.ensure_future(stop.wait())
@@ -87,11 +88,42 @@ async def run(service: Service) -> int:
     except TimeoutError:
         log.error("service.drain_timed_out", seconds=DRAIN_SECONDS)
         return 1
+    except _StoppedEarly:
+        error = None
     if error:
         log.error("service.broken", exc_info=error)
         return 1
     log.info("service.stopped")
     return 0
+
+
+class _StoppedEarly(Exception):
+    """The service was stopped before it was ready."""
+
+
+@asynccontextmanager
+async def _stopped_while_entering(
+    service: Service, stop: asyncio.Event
+) -> AsyncIterator["asyncio.Future[object]"]:
+    """Enter the service; raise _StoppedEarly if it is to stop before that is done."""
+    task, is_entered = asyncio.current_task(), False
+    assert task is not None  # we run in it
+
+    async def cancel_when_stopped() -> None:
+        await stop.wait()
+        task.cancel()
+
+    try:
+        async with AsyncExitStack() as stack:
+            async with background_task(cancel_when_stopped()):
+                broken = await stack.enter_async_context(service())
+            is_entered = True
+            yield broken
+    except asyncio.CancelledError:
+        if is_entered or not stop.is_set():
+            raise
+        task.uncancel()
+        raise _StoppedEarly from None
 
 
 def raise_open_file_limit(files: int) -> None:

@@ -116,6 +116,14 @@ destruction_overdue = _gauge(
 conversations_destroyed = _counter(
     "postkamer_conversations_destroyed_total", "Conversations destroyed by approved lists"
 )
+destructions_uncompared = _gauge(
+    "postkamer_destructions_uncompared",
+    "1 while this process waits until the destructions outside were compared with the database",
+)
+destructions_replayed = _counter(
+    "postkamer_destructions_replayed_total",
+    "Orders of destruction that were carried out again after a restore",
+)
 archive_shut = _counter(
     "postkamer_archive_shut_total", "Entries that could not be opened: they or their keys changed"
 )

@@ -20,7 +20,7 @@ from archiver.audit.log_walk import Finding
 from services.package_data import load_table
 from services.postgres.database import Connection, connection_pool
 
-SCHEMAS = ("access", "archiver", "balance", "sealing")
+SCHEMAS = ("access", "archiver", "balance", "restoration", "sealing")
 TABLES = ("router.cleared", "router.quarantine")
 """Tables of other schemas that the record is compared with."""
 ROLES = (

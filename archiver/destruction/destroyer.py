@@ -1,22 +1,26 @@
 """Carry out approved destruction lists, a batch of conversations at a time.
 
-A batch is one transaction: the database destroys what is listed and not held, and the log gets a
-record for each. A kill between two batches loses nothing, since what is done is no longer listed.
+A batch is one transaction: the database destroys what is listed and not held, the log gets a record
+for each, and before the commit an order stands outside the database, so that no restore brings
+anything back. A kill between two batches loses nothing, since what is done is no longer listed.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-import msgspec
 import structlog
 
 from archiver.destruction.destruction_list import DestructionList, ListEvent
 from archiver.destruction.list_store import ListStore, list_record
 from archiver.encryption.key_store import KeyStore
-from archiver.index.record_fields import Destruction
-from archiver.log.writer import DESTRUCTION, writer_in_transaction
+from archiver.log.destruction_record import destruction_records
+from archiver.log.erasure import COUNT_DESTRUCTION
+from archiver.log.writer import writer_in_transaction
+from archiver.orders.order import Order, Unreadable
+from archiver.orders.order_keeper import OrderKeeper, OutsideAhead
 from services import clock, metrics
 from services.contract import Record
+from services.files.object_store import StoreUnavailable
 from services.postgres.database import Connection, Pool, retry_while_unavailable
 
 BATCH = 250
@@ -33,6 +37,11 @@ GROUNDS = {"term": "the term of the selection list is over", "request": "an eras
 Finish = Callable[[Connection, DestructionList], Awaitable[None]]
 """Declares in the transaction that ends a list what was destroyed."""
 
+AHEAD = (
+    "orders of destruction stand outside that this database does not know, or that do not open; ask"
+    " postkamer archive replay"
+)
+
 log = structlog.get_logger()
 
 
@@ -40,14 +49,24 @@ class Destroyer:
     """Destroyer of what is on approved lists. The archiver's role is enough: the database decides
     what it may destroy."""
 
-    def __init__(self, pool: Pool, keys: KeyStore, finish: Finish) -> None:
-        self._pool, self._keys, self._finish = pool, keys, finish
+    def __init__(self, pool: Pool, keys: KeyStore, orders: OrderKeeper, finish: Finish) -> None:
+        self._pool, self._keys, self._orders, self._finish = pool, keys, orders, finish
 
     async def run(self) -> None:
         """Carry out lists for as long as the service runs; of several archivers one at a time."""
         while True:
-            await retry_while_unavailable(self.carry_out_due, "destruction")
+            await retry_while_unavailable(self._try_due, "destruction")
             await asyncio.sleep(POLL_SECONDS)
+
+    async def _try_due(self) -> None:
+        """Carry out what is due. Without the object store, or with orders outside that this
+        database does not know, nothing is destroyed."""
+        try:
+            await self.carry_out_due()
+        except StoreUnavailable as error:
+            log.warning("destruction.waits", reason=str(error))
+        except (OutsideAhead, Unreadable):
+            log.error("destruction.waits", reason=AHEAD)
 
     async def carry_out_due(self) -> None:
         """Carry out every list that is due."""
@@ -75,11 +94,33 @@ class Destroyer:
             if not wanted:
                 await self._end(connection, found)
                 return False
-            gone = [row[0] for row in await connection.fetch(_DESTROY, id, wanted)]
-            await connection.execute(_COUNT_DESTRUCTION)
-            await self._write(connection, [destruction_record(found, each) for each in gone])
-        metrics.conversations_destroyed.inc(len(gone))
+            order = await self._destroy(connection, found, wanted)
+        if order:
+            await self._orders.confirm(order)
+            metrics.conversations_destroyed.inc(len(order.conversations))
         return True
+
+    async def _destroy(
+        self, connection: Connection, found: DestructionList, wanted: Sequence[str]
+    ) -> Order | None:
+        """Destroy what may go, and return the order for it; None if nothing may."""
+        gone = [row[0] for row in await connection.fetch(_DESTROY, found.id, wanted)]
+        if not gone:
+            return None
+        order = Order(
+            number=await self._orders.next_number(connection),
+            kind="conversations",
+            at=clock.now(),
+            tenant=found.tenant,
+            conversations=tuple(gone),
+            ground=GROUNDS[found.kind],
+            list=found.id,
+            by=found.approved_by or "",
+        )
+        await self._orders.give(connection, order)
+        await connection.execute(COUNT_DESTRUCTION)
+        await self._write(connection, destruction_records(order, gone))
+        return order
 
     async def _begun(self, connection: Connection, id: str) -> DestructionList | None:
         """Return a list that is being destroyed, and begin it if it is due."""
@@ -108,27 +149,6 @@ class Destroyer:
         await writer_in_transaction(connection, self._keys).add(records)
 
 
-def destruction_record(found: DestructionList, conversation: str) -> Record:
-    """Return the record of one destroyed conversation: on which ground, by which list, and who
-    approved it."""
-    destruction = Destruction(
-        GROUNDS[found.kind],
-        found.tenant,
-        conversation,
-        None,
-        list=found.id,
-        by=found.approved_by or "",
-    )
-    return Record(
-        id=clock.new_id(),
-        kind=DESTRUCTION,
-        at=clock.now(),
-        data=msgspec.json.encode(destruction),
-        tenant=found.tenant,
-        conversation=conversation,
-    )
-
-
 _DUE = """
 select id from archiver.destruction_list
 where state = 'destroying' or state = 'approved' and approved_at + waiting <= now()
@@ -143,4 +163,3 @@ where list = $1 and state = 'listed' order by conversation limit $2
 _DESTROY = "select archiver.destroy_conversations($1, $2)"
 _BEGIN = "select archiver.begin_list($1)"
 _END = "select archiver.end_list($1)"
-_COUNT_DESTRUCTION = "update archiver.head set destructions = destructions + 1"

@@ -49,6 +49,10 @@ class Destruction(msgspec.Struct, frozen=True):
     list: str = ""
     """Destruction list that it was on, and who approved that."""
     by: str = ""
+    order: int | None = None
+    """Number of the order of destruction outside the database."""
+    first_at: datetime | None = None
+    """Time of the order, if the destruction was carried out again after a restore."""
 
 
 class RecordFields(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename="camel"):

@@ -13,6 +13,7 @@ COMMANDS = {
     "key": "cli.archive.verify:key",
     "processing": "cli.archive.processing_log:command",
     "prove": "cli.archive.verify:prove",
+    "replay": "cli.archive.destructions:command",
     "receipt": "cli.archive.verify:receipt",
     "reindex": "cli.archive.keys:reindex",
     "request": "cli.archive.requests:group",

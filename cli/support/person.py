@@ -33,6 +33,7 @@ PERSONAL: dict[str, Role] = {
     "archive processing": "privacy",
     "archive receipt": "archivist",
     "archive reindex": "operator",
+    "archive replay": "operator",
     "archive request decide": "privacy",
     "archive request extend": "privacy",
     "archive request letter": "privacy",

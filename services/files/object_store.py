@@ -37,6 +37,8 @@ KEY = re.compile(r"[a-z]+/([0-9a-f-]{36}|[0-9a-f]{64}|[0-9]{20}(-[0-9a-f]{8})?)"
 SEALED = "sealed"
 HEADS = "head"
 TOKENS = "tokens"
+ORDERS = "destruction"
+OUTCOMES = "outcome"
 READ_ONLY = 0o400
 
 T = TypeVar("T")
@@ -88,6 +90,16 @@ def tokens_key(operations: int, unique: str) -> str:
     """Return the key of what is known of the tokens after this many operations on them. `unique`:
     eight digits in hex, since two archivers may know as much."""
     return f"{TOKENS}/{operations:020}-{unique}"
+
+
+def order_key(number: int) -> str:
+    """Return the key of an order of destruction."""
+    return f"{ORDERS}/{number:020}"
+
+
+def outcome_key(number: int) -> str:
+    """Return the key of what became of an order of destruction."""
+    return f"{OUTCOMES}/{number:020}"
 
 
 def cosignature_key(size: int, key: str) -> str:

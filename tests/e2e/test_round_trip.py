@@ -3,14 +3,17 @@
 import asyncio
 import json
 import re
+import shutil
 from collections import Counter
 from functools import partial
 from typing import Any
 
+import aiohttp
 import msgspec
 
 from deploy.grafana.__main__ import DASHBOARDS
 from services.amqp import topology
+from services.restoration.waiting_room import WAITS
 from tests.support.citizens import NUMBER, phone, post, signature, text, webhook
 from tests.support.e2e.crm_desk import AUTHOR, Desk, wrote
 from tests.support.installation import NEIGHBOUR_NUMBER, frozen_database
@@ -21,6 +24,8 @@ from tests.support.promtool import load_rules
 
 MIB = 1024 * 1024
 UNREADABLE = (b"rubbish", b"[]", b'{"entry":7}', b"\xff\x00", b"[" * 100_000)
+REFUSED = 0
+"""Answer of a port that is shut."""
 SHOWN = 20
 """Metrics of dashboards and alarms that one message is enough to show."""
 BAD_MESSAGE = {"type": "text", "text": {"body": ""}, "conversationId": "x"}
@@ -382,3 +387,42 @@ async def test_balance_tells_how_much_waits_to_be_decided(watch: Watch) -> None:
     await until(undecided, lambda count: count == 1, 10)
     town.restart("router")
     await until(undecided, lambda count: count == 0, 20)
+
+
+async def not_ready(watch: Watch, name: str) -> str:
+    """Why a service is not ready; empty while its operations port is shut."""
+    try:
+        async with watch.session.get(f"{watch.town.operations(name)}/health/ready") as answer:
+            return "ready" if answer.status == 200 else str((await answer.json())["detail"])
+    except aiohttp.ClientConnectionError:
+        return ""
+
+
+async def test_no_service_starts_before_the_destructions_were_compared(watch: Watch) -> None:
+    """The database was restarted, and the object store is another: nothing says what was destroyed.
+    A service that runs goes on."""
+    town = watch.town
+    store, aside = town.objects, town.objects.with_name("aside")
+    for name in ("archiver", "gateway", "deliverer"):
+        town.kill(name)
+    await asyncio.to_thread(town.database.kill)
+    store.rename(aside)
+    try:
+        await asyncio.to_thread(town.database.start)
+        for name in ("archiver", "gateway", "deliverer"):
+            town.restart(name)
+            await until(partial(not_ready, watch, name), lambda why: WAITS in why, 20)
+        missing = "order of destruction outside missing: 0"
+        await until(partial(not_ready, watch, "archiver"), lambda why: missing in why, 20)
+        await until(partial(not_ready, watch, "router"), lambda why: why == "ready", 20)
+        early = webhook(text("too early", "wamid.early", 8))
+        assert await post(watch.session, town.gateway, early) == REFUSED
+        assert await asyncio.to_thread(town.services["deliverer"].stop), "it stops while it waits"
+        town.restart("deliverer")
+    finally:
+        shutil.rmtree(store)
+        aside.rename(store)
+        await asyncio.to_thread(town.wait_until_ready)
+    assert WAITS in town.logs()
+    await post_webhook(watch, text("opened", "wamid.opened", 8))
+    await until(lambda: watch.events("opened"), bool, 30)

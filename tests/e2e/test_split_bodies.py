@@ -21,7 +21,6 @@ from archiver.audit.checkpoints import Trust, list_outside
 from archiver.audit.log import VerifyOptions, verify_log
 from archiver.encryption.key_store import KeyStore
 from archiver.log import checkpoint_signer, outside_head
-from archiver.log.erasure import Eraser
 from archiver.log.outside_head import read_heads
 from archiver.log.writer import Writer
 from archiver.receipt_assembly import SegmentsDestroyed, assemble_body
@@ -29,6 +28,7 @@ from archiver.signing.signer import Signer
 from services.config.settings import derive_key
 from services.files.object_store import ObjectStore
 from services.postgres.database import Pool, connection_pool
+from tests.support.archiver.orders import eraser_of
 from tests.support.citizens import NEIGHBOUR_TOKEN, SECRET, TOKEN, post, text, webhook
 from tests.support.cli.command_line import postkamer
 from tests.support.decrypted_record import KEY, keys_of
@@ -55,7 +55,7 @@ class Archive:
     def __init__(self, town: Installation, pool: Pool, keys: KeyStore) -> None:
         self.town, self.pool, self.keys = town, pool, keys
         self.writer = Writer(pool, keys)
-        self.destroyer = Eraser(pool, keys)
+        self.destroyer = eraser_of(pool, keys, town.objects)
 
     async def receipt(self) -> UUID:
         sql = "select receipt from archiver.entry where kind = 'message' and receipt is not null"

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -12,7 +13,6 @@ from archiver.encryption.key_store import KeyStore
 from archiver.index.blind_index import person_hash, word_token
 from archiver.intake import PREFETCH, Intake
 from archiver.log.append import Entry
-from archiver.log.erasure import Eraser
 from archiver.log.writer import SealedBeforeErasure, Writer
 from archiver.media.fetch_policy import FetchedFile
 from archiver.media.store import MediaStore
@@ -26,6 +26,7 @@ from services.amqp.publisher import Publisher
 from services.contract import ArchiveBatch, Record
 from services.postgres.database import Pool
 from tests.integration.conftest import PASSWORDS
+from tests.support.archiver.orders import eraser_of
 from tests.support.archiver.records import id_of, message
 from tests.support.archiver.signed_log import Log, entry, entry_like
 from tests.support.decrypted_record import keys_of, rows_of, writer_of
@@ -37,9 +38,9 @@ from tests.support.observer import until
 class ErasingWriter(Writer):
     """Seals, and then the conversation is erased, so many times."""
 
-    def __init__(self, pool: Pool, keys: KeyStore, times: int = 1) -> None:
+    def __init__(self, pool: Pool, keys: KeyStore, folder: Path, times: int = 1) -> None:
         super().__init__(pool, keys)
-        self._eraser, self._times = Eraser(pool, keys), times
+        self._eraser, self._times = eraser_of(pool, keys, folder), times
 
     async def seal(self, records: Sequence[Record]) -> list[Entry]:
         entries = await super().seal(records)
@@ -75,17 +76,19 @@ async def test_entry_that_was_sealed_before_an_erasure_is_not_written(log: Log) 
 
 
 @pytest.mark.parametrize("times", [1, 3])
-async def test_writer_seals_again_after_each_erasure(pool: Pool, times: int) -> None:
-    assert await ErasingWriter(pool, await keys_of(pool), times).add([entry(0)]) == 1
+async def test_writer_seals_again_after_each_erasure(
+    pool: Pool, tmp_path: Path, times: int
+) -> None:
+    assert await ErasingWriter(pool, await keys_of(pool), tmp_path, times).add([entry(0)]) == 1
     assert await _kinds(pool) == [("destruction", True)] * times + [("message", True)]
     assert await _counts(pool) == [1, 1]
 
 
 async def test_intake_writes_all_records_of_a_batch_after_an_erasure(
-    pool: Pool, broker: Broker
+    pool: Pool, broker: Broker, tmp_path: Path
 ) -> None:
     keys = await keys_of(pool)
-    intake = Intake(ErasingWriter(pool, keys), Quarantine(pool, keys))
+    intake = Intake(ErasingWriter(pool, keys, tmp_path), Quarantine(pool, keys))
     records = [entry(n) for n in range(20)]
     async with (
         broker_connection(broker.url_for("router", PASSWORDS["router"]), "test") as out,
@@ -102,13 +105,15 @@ async def test_intake_writes_all_records_of_a_batch_after_an_erasure(
 
 
 async def test_record_after_an_erased_municipality_is_indexed_under_its_new_key(
-    pool: Pool,
+    pool: Pool, tmp_path: Path
 ) -> None:
     """The writer still has the old key in memory."""
     writer, record = await writer_of(pool), entry(0)
     await writer.add([record])
     before = await pool.fetchval("select words from archiver.searchable")
-    await Eraser(pool, await keys_of(pool)).erase_municipality("almelo", "it is no more")
+    await eraser_of(pool, await keys_of(pool), tmp_path).erase_municipality(
+        "almelo", "it is no more"
+    )
     record = entry_like(record)
     await writer.add([record])
     after = await pool.fetchval("select words from archiver.searchable")
@@ -171,21 +176,25 @@ async def test_log_and_index_fit_after_writing_and_erasing_at_once(
     assert orphans == []
 
 
-async def test_person_of_an_erased_entry_without_a_conversation_is_not_found(pool: Pool) -> None:
+async def test_person_of_an_erased_entry_without_a_conversation_is_not_found(
+    pool: Pool, tmp_path: Path
+) -> None:
     keys, alone = await keys_of(pool), msgspec.structs.replace(entry(7), conversation="")
     await (await writer_of(pool)).add([alone])
-    await Eraser(pool, keys).erase_entry(alone.id, "test")
+    await eraser_of(pool, keys, tmp_path).erase_entry(alone.id, "test")
     hash = person_hash(await keys.hash_key("almelo"), "phone", "31610000007")
     assert await pool.fetch("select entry from archiver.subject where hash = $1", hash) == []
 
 
-async def test_file_in_transit_to_an_erased_message_is_not_stored(pool: Pool) -> None:
+async def test_file_in_transit_to_an_erased_message_is_not_stored(
+    pool: Pool, tmp_path: Path
+) -> None:
     keys, id, now = await keys_of(pool), await came(pool, "900"), clock.now()
     erased = await pool.fetchval("select id from archiver.entry where message = $1", id)
     store = MediaStore(pool, keys)
     file = await store.claim_to_fetch(now, clock.new_id(), [])
     assert file
-    await Eraser(pool, keys).erase_entry(erased, "test")
+    await eraser_of(pool, keys, tmp_path).erase_entry(erased, "test")
     assert not await store.start_fetch(file)
     assert not await store.set_object(file, "cd" * 32)
     await store.record_fetch(file, FetchedFile(3, "ab" * 32, "image/jpeg", b""), now)
@@ -243,8 +252,10 @@ async def _confirmed(pool: Pool) -> set[str]:
     return {guess for guess, looks in _guesses(key) if looks in everything}
 
 
-async def test_guess_is_confirmed_by_keyed_hashes_only_and_not_after_erasure(pool: Pool) -> None:
-    writer, eraser = await writer_of(pool), Eraser(pool, await keys_of(pool))
+async def test_guess_is_confirmed_by_keyed_hashes_only_and_not_after_erasure(
+    pool: Pool, tmp_path: Path
+) -> None:
+    writer, eraser = await writer_of(pool), eraser_of(pool, await keys_of(pool), tmp_path)
     await writer.add([guessable()])
     assert await _confirmed(pool) == {PHONE, TEXT, BSN}
     await eraser.erase_conversation("almelo", id_of("z"), "test")

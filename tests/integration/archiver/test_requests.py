@@ -9,7 +9,6 @@ import asyncpg
 import msgspec
 import pytest
 
-from archiver.log.erasure import Eraser
 from archiver.subject_access.requests import deadlines
 from archiver.subject_access.requests.legal_grounds import REFUSALS
 from archiver.subject_access.requests.request_metrics import STATES, count
@@ -19,6 +18,7 @@ from services.postgres.database import Pool, connection_pool
 from services.tasks import background_task
 from tests.support.archiver.commands import OPERATOR, Archive
 from tests.support.archiver.desk import ANNA, BERT, TENANT, Desk
+from tests.support.archiver.orders import eraser_of
 from tests.support.decrypted_record import keys_of, rows_of
 from tests.support.observer import until
 
@@ -243,7 +243,7 @@ async def test_request_is_not_opened_with_another_master_key(
 
 
 async def test_person_of_a_request_is_forgotten_with_their_last_conversation(
-    desk: Desk, requests: Requests, pool: Pool
+    desk: Desk, requests: Requests, pool: Pool, tmp_path: Path
 ) -> None:
     for text in ("een", "twee"):
         await desk.heard((ANNA, text), close=True)
@@ -251,7 +251,7 @@ async def test_person_of_a_request_is_forgotten_with_their_last_conversation(
     hashes = "select cardinality(hashes) from archiver.request"
     conversations = await pool.fetchval("select conversations from archiver.request")
     assert len(conversations) == 2
-    eraser = Eraser(pool, await keys_of(pool))
+    eraser = eraser_of(pool, await keys_of(pool), tmp_path)
     for each in conversations:
         assert await pool.fetchval(hashes) > 0
         await eraser.erase_conversation(TENANT, each, "its time is over")

@@ -5,6 +5,7 @@ All sets of departments, against conversations that moved.
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,13 +13,13 @@ import msgspec
 import pytest
 
 from archiver.api.queries import NOTES
-from archiver.log.erasure import Eraser
 from services import clock
 from services.contract import Record
 from services.http.rights import Rights
 from services.ids import created_at, uuid7
 from services.postgres.database import Pool
 from tests.support.archiver.api import ArchiveApi, archive_api
+from tests.support.archiver.orders import eraser_of
 from tests.support.archiver.records import id_of, message, note, record
 from tests.support.decrypted_record import keys_of, writer_of
 from tests.support.integration.statements import statements_of
@@ -180,12 +181,13 @@ async def test_token_reads_everything_of_its_departments_and_nothing_else(pool: 
 @pytest.mark.parametrize("order", ["oldest", "newest"])
 @pytest.mark.parametrize("gone", range(4))
 async def test_destroyed_message_ends_no_reading_of_the_others(
-    pool: Pool, order: str, gone: int
+    pool: Pool, tmp_path: Path, order: str, gone: int
 ) -> None:
     """It leaves its place on a page empty, and the pages after it are read all the same."""
     parts = [part for part in PARTS if part.conversation == id_of("once", NUMBERS["almelo"])]
     messages = [each for part in parts for each in part.records if each.kind == "message"]
-    assert await Eraser(pool, await keys_of(pool)).erase_entry(messages[gone].id, "test")
+    eraser = eraser_of(pool, await keys_of(pool), tmp_path)
+    assert await eraser.erase_entry(messages[gone].id, "test")
     left = [str(each.message) for each in messages if each is not messages[gone]]
     async with archive_api(pool) as api:
         for limit in (1, 2, 1000):

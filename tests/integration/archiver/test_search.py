@@ -3,15 +3,16 @@
 import itertools
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
-from archiver.log.erasure import Eraser
 from archiver.search import log_position
 from archiver.search.request import BOUNDED_COUNT
 from services import clock
 from services.contract import Record
 from services.postgres.database import Pool
 from tests.support.archiver.api import archive_api, views_of
+from tests.support.archiver.orders import eraser_of
 from tests.support.archiver.records import (
     NOON,
     id_of,
@@ -214,10 +215,10 @@ async def test_hits_whose_key_is_gone_are_counted_as_gone(pool: Pool) -> None:
     assert {one["id"] for one in again["messages"]} == {str(old[n].message) for n in (0, 2)}
 
 
-async def test_erased_messages_are_not_found_and_not_indexed(pool: Pool) -> None:
+async def test_erased_messages_are_not_found_and_not_indexed(pool: Pool, tmp_path: Path) -> None:
     records = [message("vol"), message("vol", "weg"), message("vol", tenant="hengelo")]
     await written(pool, *records)
-    eraser = Eraser(pool, await keys_of(pool))
+    eraser = eraser_of(pool, await keys_of(pool), tmp_path)
     async with archive_api(pool) as api:
         first = await api.search(words="vol")
         await eraser.erase_conversation("almelo", id_of("weg"), "its time is over")

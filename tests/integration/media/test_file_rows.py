@@ -11,11 +11,11 @@ from structlog.testing import capture_logs
 from archiver.audit.file_rows import verify_file_rows
 from archiver.audit.media import verify_files
 from archiver.encryption.sealing import seal, unseal
-from archiver.log.erasure import Eraser
 from services.files.clamd import Scanner
 from services.files.object_store import ObjectStore
 from services.postgres.database import Pool
 from tests.support.archiver.commands import Archive
+from tests.support.archiver.orders import eraser_of
 from tests.support.clamav import EICAR, Clamd
 from tests.support.decrypted_record import keys_of
 from tests.support.integration.media_provider import JPEG, came, got, lying, recorded, room
@@ -135,7 +135,7 @@ async def test_erased_file_is_right(
 ) -> None:
     id = await quarantine(pool, tmp_path, scanner)
     waiting = await came(pool, "902")
-    eraser = Eraser(pool, await keys_of(pool))
+    eraser = eraser_of(pool, await keys_of(pool), tmp_path)
     places = "select id, tenant, conversation from archiver.entry where message = $1 and kind = $2"
     for message in (id, waiting):
         row = await pool.fetchrow(places, message, "message")

@@ -11,13 +11,13 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from archiver.log.erasure import Eraser
 from archiver.media.fetch_policy import UNOPENABLE, AnnouncedFile
 from services import metrics
 from services.files.clamd import Scanner
 from services.files.object_store import ObjectStore
 from services.postgres.database import Pool
 from services.sealing.stream_sealing import CHUNK_BYTES, TAG_BYTES
+from tests.support.archiver.orders import eraser_of
 from tests.support.clamav import Clamd
 from tests.support.decrypted_record import keys_of
 from tests.support.integration.media_provider import (
@@ -65,7 +65,7 @@ async def test_stored_file_is_sealed_private_and_named_by_its_own_hash(
     assert unpublished == {row["id"]: row["ciphertext_sha256"] for row in rows}
 
 
-async def test_table_does_not_tell_that_a_file_was_sent(place: Room) -> None:
+async def test_table_does_not_tell_that_a_file_was_sent(place: Room, tmp_path: Path) -> None:
     """Also not an older copy of it, once the conversation was erased."""
     id, hash = await got(place, JPEG), hashlib.sha256(JPEG)
     copy = str(await place.pool.fetchval("select m::text from archiver.media m"))
@@ -73,7 +73,7 @@ async def test_table_does_not_tell_that_a_file_was_sent(place: Room) -> None:
         assert looks not in copy
     [outcome] = await place.unpublished()
     assert outcome.sha256 == await hash_of(place, id) == hash.hexdigest()
-    eraser = Eraser(place.pool, await keys_of(place.pool))
+    eraser = eraser_of(place.pool, await keys_of(place.pool), tmp_path)
     await eraser.erase_conversation("almelo", outcome.conversation, "test")
     [outcome] = await place.unpublished()
     assert outcome.sha256 == await hash_of(place, id) == ""
@@ -193,10 +193,10 @@ async def test_file_damaged_before_its_scan_waits_until_it_is_mended(
         assert (await place.get(id))[:2] == (200, LARGE)
 
 
-async def test_file_is_lost_with_its_erased_message(place: Room) -> None:
+async def test_file_is_lost_with_its_erased_message(place: Room, tmp_path: Path) -> None:
     ids = [await got(place, JPEG, "900"), await got(place, JPEG, "901")]
     entry = await place.pool.fetchval("select id from archiver.entry where message = $1", ids[0])
-    assert await Eraser(place.pool, await keys_of(place.pool)).erase_entry(
+    assert await eraser_of(place.pool, await keys_of(place.pool), tmp_path).erase_entry(
         entry, "its time is over"
     )
     assert [(await place.get(id))[0] for id in ids] == [404, 200]

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from archiver.audit.media import verify_files
-from archiver.log.erasure import Eraser
 from archiver.media.fetch_policy import NOT_RESTORED, RESTORE_TIME, UPLOAD_ENDED
 from gateway.media.upload_store import Upload
 from services.files import object_store
 from services.files.object_store import ObjectStore
 from services.postgres.database import Pool
+from tests.support.archiver.orders import eraser_of
 from tests.support.archiver.records import message_id
 from tests.support.clamav import EICAR
 from tests.support.decrypted_record import keys_of
@@ -138,7 +138,7 @@ async def test_sent_files_are_destroyed_with_their_message_or_conversation(
     for each in (one, other):
         await scanned.until(message_id(each), "available")
     await recorded(pool)
-    eraser = Eraser(pool, await keys_of(pool))
+    eraser = eraser_of(pool, await keys_of(pool), tmp_path / "orders")
     assert await eraser.erase_entry(one.id, "vernietigd")
     assert (await scanned.get(message_id(other)))[:2] == (200, PDF)
     assert await faults(pool, tmp_path) == []

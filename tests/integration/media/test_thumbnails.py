@@ -10,10 +10,10 @@ import msgspec
 import pytest
 from PIL import Image
 
-from archiver.log.erasure import Eraser
 from archiver.media import thumbnail_maker
 from archiver.media.thumbnail_maker import MakerBusy, ThumbnailMaker
 from services.postgres.database import Pool
+from tests.support.archiver.orders import eraser_of
 from tests.support.decrypted_record import keys_of, rows_of
 from tests.support.integration.media_provider import (
     CONVERSATION,
@@ -99,7 +99,7 @@ async def test_thumbnail_is_destroyed_with_its_conversation(pool: Pool, tmp_path
         id = await came(place, PHOTO)
         assert (await small(place, id))[0] == 200
         keys = await keys_of(pool)
-        await Eraser(pool, keys).erase_conversation("almelo", CONVERSATION, "B1")
+        await eraser_of(pool, keys, tmp_path).erase_conversation("almelo", CONVERSATION, "B1")
         assert (await small(place, id))[0] != 200
         assert kept(tmp_path)  # its bytes stay, and nothing opens them
 

@@ -10,7 +10,6 @@ from archiver.audit.log import VerifyOptions
 from archiver.audit.log_walk import Finding
 from archiver.encryption.key_store import KeyStore
 from archiver.log.checkpoint_signer import sign_checkpoint
-from archiver.log.erasure import Eraser
 from archiver.log.known_head import KnownHead
 from archiver.log.writer import Writer
 from archiver.signing.signer import NoteSigner, Signer
@@ -18,6 +17,7 @@ from services import clock
 from services.contract import Record
 from services.files.object_store import ObjectStore
 from services.postgres.database import Pool
+from tests.support.archiver.orders import eraser_of
 from tests.support.archiver.records import NUMBER, message
 
 ENTRIES, FIRST_SIGNED = 700, 300
@@ -52,7 +52,7 @@ class Log:
     def __init__(self, pool: Pool, keys: KeyStore, folder: Path, records: list[Record]) -> None:
         self.pool, self.keys, self.records = pool, keys, records
         self.outside = ObjectStore(folder.as_uri())
-        self.writer, self.eraser = Writer(pool, keys), Eraser(pool, keys)
+        self.writer, self.eraser = Writer(pool, keys), eraser_of(pool, keys, folder)
         self.signer: NoteSigner = Signer("test/log", bytes(range(32)))
 
     async def grow(self, count: int) -> None:

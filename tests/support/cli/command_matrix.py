@@ -49,6 +49,7 @@ COMMANDS = {
     "archive prove": ARCHIVER,
     "archive receipt": ARCHIVE_PERSON,
     "archive reindex": OWN_PERSON,
+    "archive replay": OWN_PERSON,
     "archive request decide": ARCHIVE_PERSON,
     "archive request extend": ARCHIVE_PERSON,
     "archive request letter": ARCHIVE_PERSON,

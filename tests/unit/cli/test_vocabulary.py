@@ -24,6 +24,7 @@ COMMON = {
 OWN = {
     "archive annotate": {"--request"},
     "archive prove": {"--open"},
+    "archive replay": {"--mend"},
     "archive request decide": {"--decision", "--ground"},
     "archive request extend": {"--ground"},
     "archive reindex": {"--terms"},

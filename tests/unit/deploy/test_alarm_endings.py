@@ -34,6 +34,7 @@ ENDINGS = {
         "6000000000x20 1000x90",
     ),
     "TokenRefused": ('postkamer_tokens_refused{service="gateway"}', RAISED),
+    "DestructionsUncompared": ('postkamer_destructions_uncompared{service="router"}', RAISED),
     "TokenListOld": ('postkamer_token_list_age_seconds{service="gateway"}', "700x20 0x90"),
     "IdentityKeysOld": ('postkamer_identity_keys_age_seconds{provider="x"}', "4000+60x20 20x90"),
     "OwnerUnreached": ('postkamer_owner_unreached_seconds{destination="crm"}', "950x20 0x90"),

@@ -46,6 +46,7 @@ UNGUARDED = 'postkamer_database_unguarded{service="router"}'
 WAITS_FOR_DATABASE = 'postkamer_database_waits{service="router"}'
 UP = 'up{job="postkamer",service="%s",instance="%s:9082"}'
 KEYS = 'postkamer_identity_keys_age_seconds{provider="entra"}'
+UNCOMPARED = "postkamer_destructions_uncompared"
 TOKEN_LIST = "postkamer_token_list_age_seconds"
 UNREACHED = 'postkamer_owner_unreached_seconds{destination="crm"}'
 TOLD = 'postkamer_owner_notices_total{destination="crm",outcome="%s"}'
@@ -365,6 +366,8 @@ CASES = [
     one("a queue that takes everything again", WAITING % ("seconds", 0), "900x5 0x30"),
     case("one queue of two partitions",
          {WAITING % ("seconds", 0): "900x30", WAITING % ("seconds", 1): "900x30"}, 7, "Waiting"),
+    one("a service that waits", UNCOMPARED, "0 0 1x30", "DestructionsUncompared"),
+    one("a service that waits for a minute", UNCOMPARED, "0 1 1 0x30"),
     one("a token that was made by hand", "postkamer_tokens_refused", "0 0 1x30", "TokenRefused"),
     one("tokens of ours", "postkamer_tokens_refused", "0x30"),
     one("an archiver that is not heard", TOKEN_LIST, "540+60x30", "TokenListOld"),

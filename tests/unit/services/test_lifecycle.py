@@ -2,10 +2,15 @@
 
 import asyncio
 import gc
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from services import lifecycle
 from services.lifecycle import first_failure
 from services.tasks import background_task, cancel_and_wait
 
@@ -107,3 +112,29 @@ async def test_cancel_and_wait_can_be_cancelled() -> None:
     with pytest.raises(asyncio.CancelledError):
         await ending
     await cancel_and_wait(task)
+
+
+class Waiting:
+    """A service that waits for ever while it is entered."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncIterator["asyncio.Future[object]"]:
+        try:
+            self.steps.append("waits")
+            await for_ever()
+        finally:
+            self.steps.append("closed")
+        yield asyncio.get_running_loop().create_future()
+
+
+async def test_service_that_waits_at_its_start_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "forbid_core_dumps", lambda: None)
+    service, loop = Waiting(), asyncio.get_running_loop()
+    loop.call_later(0.05, os.kill, os.getpid(), signal.SIGTERM)
+    assert await lifecycle.run(service) == 0
+    assert service.steps == ["waits", "closed"]
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.remove_signal_handler(number)

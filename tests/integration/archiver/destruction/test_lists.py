@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Sequence
 from datetime import date, timedelta
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -13,6 +14,7 @@ from archiver.destruction.list_store import ListRules, ListStore, Sparing
 from archiver.encryption.key_store import KeyStore
 from services import clock
 from services.postgres.database import Connection, Pool, connection_pool
+from tests.support.archiver.orders import orders_of
 from tests.support.archiver.records import message
 from tests.support.decrypted_record import keys_of, rows_of, writer_of
 
@@ -86,8 +88,9 @@ async def clerks(own: Pool) -> Clerks:
 
 
 @pytest.fixture
-async def destroyer(own: Pool) -> Destroyer:
-    return Destroyer(own, await keys_of(own), finish)
+async def destroyer(own: Pool, tmp_path: Path) -> Destroyer:
+    keys = await keys_of(own)
+    return Destroyer(own, keys, orders_of(own, keys, tmp_path), finish)
 
 
 async def events(pool: Pool) -> list[str]:

@@ -1,0 +1,1 @@
+"""Orders of destruction, kept outside the database."""

@@ -1,0 +1,128 @@
+"""`postkamer archive replay`: what a restored database lacks of the destructions."""
+
+import os
+from datetime import datetime
+
+import click
+import msgspec
+
+from archiver.destruction.replayer import Comparison, Replayer
+from archiver.encryption.key_store import KeyStore
+from archiver.log.outside_head import OutsideHead
+from archiver.orders import order
+from archiver.orders.comparison import NotComparable
+from archiver.orders.order_book import OrderBook
+from cli.support.archive_access import (
+    Progress,
+    load_object_store,
+    read_outside_heads,
+    require_folder,
+    with_archive,
+)
+from cli.support.audit import Operation, record_access
+from cli.support.options import json_option
+from cli.support.output import CommandRefused, count, print_result
+from cli.support.person import require_town
+from services.config import settings
+from services.postgres.database import Pool
+from services.restoration.waiting_room import IS_COMPARED
+
+
+class ReplayResult(msgspec.Struct, frozen=True, rename="camel"):
+    """The orders outside, and those of them that the database did not know."""
+
+    orders: int
+    """Number of orders outside, without the first, which destroys nothing."""
+    missing: int
+    conversations: int
+    """Number of conversations of the missing orders."""
+    compared: bool
+    """True if the services may start."""
+    mended: tuple[int, ...] = ()
+    """Orders that were written outside again."""
+    lost_entries: int = 0
+    """Number of entries that the record had, by the head that is kept outside, and has no more."""
+    lost_at: datetime | None = None
+    """Time at which it still had them."""
+
+
+@click.command("replay")
+@click.option("--dry-run", is_flag=True, help="Show what the database lacks, and change nothing.")
+@click.option(
+    "--mend", is_flag=True, help="Write outside again what is missing there and the database has."
+)
+@json_option
+def command(dry_run: bool, mend: bool, as_json: bool) -> None:
+    """Carry out again what was destroyed after the back-up.
+
+    The archiver does the same at its start: use this to see what it will do, to see how far it is,
+    or if it refuses. Needs POSTKAMER_OBJECT_STORE besides. If the command is interrupted, run it
+    again: it continues where it was.
+    """
+    require_folder()
+
+    async def work(pool: Pool, keys: KeyStore) -> ReplayResult:
+        await require_town(pool)
+        size = int(await pool.fetchval("select size from archiver.head"))
+        replayer = Replayer(pool, keys, load_book())
+        try:
+            mended = await replayer.mend() if mend and not dry_run else ()
+            found = await replayer.read()
+            if not dry_run:
+                await replayer.compare(Progress("orders"), anew=True)
+        except NotComparable as error:
+            raise CommandRefused("\n".join(error.faults)) from None
+        result = _result(found, tuple(mended), compared=bool(await pool.fetchval(IS_COMPARED)))
+        result = _with_loss(result, await read_outside_heads(load_object_store()), size)
+        if not dry_run and (result.missing or mended):
+            data = {"count": result.missing, "mended": len(mended)}
+            await record_access(pool, Operation(what="archive replay", data=data))
+        return result
+
+    result = with_archive("replay", work)
+    print_result(result, _lines(result, dry_run=dry_run), as_json=as_json)
+
+
+def load_book() -> OrderBook:
+    """Return the orders outside. SettingsError without a master key."""
+    options = settings.load(settings.ArchiveSettings, os.environ)
+    keys = [settings.derive_key([key], order.PURPOSE) for key in options.archive_key]
+    return OrderBook(load_object_store(), keys)
+
+
+def _result(found: Comparison, mended: tuple[int, ...], *, compared: bool) -> ReplayResult:
+    missing = [each for each in found.missing if each.kind != "begin"]
+    return ReplayResult(
+        orders=max(0, found.outside.last),
+        missing=len(missing),
+        conversations=sum(len(each.conversations) for each in missing),
+        compared=compared,
+        mended=mended,
+    )
+
+
+def _with_loss(result: ReplayResult, heads: list[OutsideHead], size: int) -> ReplayResult:
+    """Add what the record lost: heads outside that are longer than it was before the replay."""
+    largest = max(heads, key=lambda head: head.size, default=None)
+    if largest is None or largest.size <= size:
+        return result
+    return msgspec.structs.replace(result, lost_entries=largest.size - size, lost_at=largest.at)
+
+
+def _lines(result: ReplayResult, *, dry_run: bool) -> list[str]:
+    done = "are to be carried out again" if dry_run else "were carried out again"
+    orders, conversations = (
+        count(result.missing, "order|orders"),
+        count(result.conversations, "conversation|conversations"),
+    )
+    lines = [f"{count(result.orders, 'order|orders')} of destruction outside the database"]
+    if result.mended:
+        lines.append(f"{count(len(result.mended), 'order|orders')} written outside again")
+    missing = f"{orders} of {conversations} {done}" if result.missing else "none is missing here"
+    lines.append(missing)
+    if result.lost_at:
+        lost = count(result.lost_entries, "entry|entries")
+        moment = result.lost_at.isoformat(timespec="seconds")
+        lines.append(f"{lost} of the record lost, which it had at {moment}")
+    lines.append("the services may start" if result.compared else "the services do not start yet")
+    return lines
