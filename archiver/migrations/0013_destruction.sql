@@ -454,7 +454,7 @@ begin
             and exists (select from archiver.dossier d where d.tenant = i.tenant
                 and d.conversation = i.conversation and d.closed_at is null);
     -- Nobody changes the conversation meanwhile.
-    perform from router.conversation c where c.id = any(wanted) for update;
+    perform from router.conversation c where c.id = any(wanted) order by c.id for update;
     update archiver.destruction_item i set state = 'open', changed_at = now()
         where i.list = of_list and i.conversation = any(wanted) and i.state = 'listed'
             and exists (select from router.conversation c where c.id = i.conversation
@@ -473,34 +473,84 @@ begin
 end
 $$;
 
--- Deletes conversations from every table. The owner alone may call it; `destroy_conversations` says
--- when. Each service has a function of its own for its tables.
+-- Forgets conversations in every table: docs/operators/destruction.md has what becomes of each. The
+-- owner alone may call it; `destroy_conversations` says when. Each service has a function of its own
+-- for its tables. What was forgotten before may be forgotten again, with what came after.
 create function archiver.forget(of_tenant text, gone text[]) returns void
     language plpgsql set search_path = pg_catalog
-    as $$ begin
-        delete from archiver.conversation_key k
-            where k.tenant = of_tenant and k.conversation = any(gone);
-        delete from archiver.subject s where s.tenant = of_tenant and s.conversation = any(gone);
-        update archiver.media m set salt = null, file_salt = null, digest = null,
-            state = case when m.state = 'waiting' then 'lost' else m.state end,
-            reason = case when m.state = 'waiting' then 'its message was destroyed' else m.reason end
-            where m.tenant = of_tenant and m.conversation = any(gone);
-        delete from archiver.searchable w where w.tenant = of_tenant and w.conversation = any(gone);
-        -- Whole receipts: their bytes would show the destroyed part.
-        update archiver.entry e set salt = null
-            where e.kind = 'receipt' and e.id in (select s.receipt from archiver.entry s
-                where s.tenant = of_tenant and s.conversation = any(gone)
-                    and s.conversation <> '' and s.receipt is not null);
-        update archiver.request r set hashes = '{}'
-            where r.tenant = of_tenant and r.conversations && gone and not exists (
-                select from archiver.conversation_key k
-                where k.tenant = r.tenant and k.conversation = any(r.conversations));
-        delete from archiver.dossier d where d.tenant = of_tenant and d.conversation = any(gone);
-        perform router.forget(of_tenant, gone);
-        perform deliverer.forget(of_tenant, gone);
-        perform gateway.forget(of_tenant, gone);
-        perform desk.forget(of_tenant, gone);
-    end $$;
+    -- The arrays have thousands of ids, by which a plan finds the months.
+    set plan_cache_mode = force_custom_plan
+    as $$
+declare
+    entries uuid[];
+    messages uuid[];
+    receipts uuid[];
+    beside uuid[];
+    made uuid[];
+begin
+    select array_agg(e.id), array_agg(distinct e.message) filter (where e.message is not null),
+        array_agg(distinct e.receipt) filter (where e.receipt is not null)
+        into entries, messages, receipts
+        from archiver.entry e
+        where e.conversation = any(gone) and e.conversation <> '' and e.tenant = of_tenant;
+    beside := array(select archiver.entries_beside(of_tenant, gone));
+
+    made := router.forget(of_tenant, gone, entries, messages);
+    perform gateway.forget(of_tenant, gone, messages, deliverer.forget(of_tenant, gone));
+    perform desk.forget(of_tenant, gone);
+
+    delete from archiver.conversation_key k
+        where k.tenant = of_tenant and k.conversation = any(gone) and k.conversation <> '';
+    delete from archiver.subject s
+        where s.conversation = any(gone) and s.conversation <> '' and s.tenant = of_tenant;
+    delete from archiver.searchable w
+        where w.conversation = any(gone) and w.conversation <> '' and w.tenant = of_tenant;
+    -- Entries of these people outside any conversation, such as a consent.
+    update archiver.entry e set salt = null
+        where e.id = any(beside) and e.salt is not null;
+    delete from archiver.subject s where s.tenant = of_tenant and s.conversation = ''
+        and s.entry = any(beside);
+    -- Whole receipts: their bytes would show the destroyed part.
+    update archiver.entry e set salt = null
+        where e.kind = 'receipt' and e.salt is not null and e.id = any(receipts || array(
+            select b.receipt from archiver.entry b where b.id = any(beside)));
+    update archiver.media m set salt = null, file_salt = null, digest = null,
+        -- The bytes go afterwards: archiver.destruction.removal.
+        remove_at = now() + case when m.state = 'waiting' then interval '1 hour'
+            else interval '1 minute' end,
+        state = 'lost', reason = 'its message was destroyed', ended_at = coalesce(m.ended_at, now()),
+        told = true
+        where m.id = any(messages || entries) and m.tenant = of_tenant and m.remove_at is null;
+    -- Records that wait for a person, of whom nobody would know to which conversation they belong.
+    with dropped as (
+        delete from archiver.quarantine q where q.record = any(made) returning q.record
+    ), counted as (
+        delete from balance.open o using dropped d where o.equation = 'record' and o.id = d.record
+        returning o.subject
+    )
+    insert into balance.total as t (equation, subject, part, count)
+    select 'record', c.subject, 'accepted', count(*) from counted c group by 2
+    on conflict (equation, subject, part) do update set count = t.count + excluded.count;
+    update archiver.request r set hashes = '{}'
+        where r.tenant = of_tenant and r.conversations && gone and not exists (
+            select from archiver.conversation_key k
+            where k.tenant = r.tenant and k.conversation = any(r.conversations));
+    delete from archiver.dossier d where d.tenant = of_tenant and d.conversation = any(gone);
+end
+$$;
+
+-- Entries outside any conversation about people who have no conversation but these: a consent, say. No
+-- term of a conversation would ever end them.
+create function archiver.entries_beside(of_tenant text, gone text[]) returns setof uuid
+    language sql stable set search_path = pg_catalog
+    as $$
+    select s.entry from archiver.subject s
+    where s.tenant = of_tenant and s.conversation = '' and s.hash in (
+        select g.hash from archiver.subject g
+        where g.conversation = any(gone) and g.conversation <> '' and g.tenant = of_tenant)
+    and not exists (select from archiver.subject o where o.tenant = of_tenant and o.hash = s.hash
+        and o.conversation <> '' and o.conversation <> all(gone))
+    $$;
 
 revoke all on function
     archiver.draw_list(text, text, text, date, int, boolean, interval),
