@@ -11,6 +11,9 @@ from archiver.api.access_log import AccessLog, access_log
 from archiver.api.queries import RecordReader
 from archiver.api.routes import RecordRoutes
 from archiver.balance.monitor import keep_balance
+from archiver.destruction.late_records import forget_late_records
+from archiver.destruction.notices import notice_outbox
+from archiver.destruction.removal import FileRemover
 from archiver.encryption.key_store import KeyStore
 from archiver.index.processing_log import Activities
 from archiver.intake import PREFETCH, Intake
@@ -237,6 +240,8 @@ async def _maintenance_tasks(
         request_metrics.count(pool, tenants),
         archive.token_record.keep_forever(),
         objects.volume.run(),
+        FileRemover(pool, archive.keys, objects).run(),
+        forget_late_records(pool, archive.keys),
         keep_balance(pool, archive.keys),
         keep_working_keys(
             pool,
@@ -278,10 +283,11 @@ async def _media_tasks(
         uploads = _upload_source(settings, media_store.pool, objects)
         media_fetcher = Fetcher(media_store, source, uploads, objects, accounts)
         relay = Relay(media_store.outbox, publisher.publish_by_number)
+        notices = Relay(notice_outbox(media_store.pool), publisher.publish_by_number)
         lookout = await enter(run_lookout(media_store.pool))
         to_fetch = lookout.pause_until(FETCH_WAITS, POLL_SECONDS)
         to_scan = lookout.pause_until(scanner.waits, POLL_SECONDS)
-        works = [relay.run(lookout), count_waiting(media_store)]
+        works = [relay.run(lookout), notices.run(lookout), count_waiting(media_store)]
         works += [media_fetcher.run(to_fetch) for _ in range(fetcher.AT_ONCE)]
         works += [scanner.run(to_scan) for _ in range(scan_worker.AT_ONCE)]
         yield [

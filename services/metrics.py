@@ -107,6 +107,9 @@ archive_forks = _counter(
 conversations_destroyed = _counter(
     "postkamer_conversations_destroyed_total", "Conversations destroyed by approved lists"
 )
+files_removed = _counter(
+    "postkamer_files_removed_total", "Files of destroyed messages that left the object store"
+)
 archive_shut = _counter(
     "postkamer_archive_shut_total", "Entries that could not be opened: they or their keys changed"
 )

@@ -6,6 +6,7 @@ record for each. A kill between two batches loses nothing, since what is done is
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -66,7 +67,7 @@ class Destroyer:
     async def destroy_batch(self, id: str) -> bool:
         """Destroy the next batch, or end the list; False once there is nothing left to do."""
         async with self._pool.acquire() as connection, connection.transaction():
-            if not await connection.fetchval(_TURN):
+            if not await connection.fetchval(TURN):
                 return False  # another archiver is at it
             found = await self._begun(connection, id)
             if found is None:
@@ -75,9 +76,13 @@ class Destroyer:
             if not wanted:
                 await self._end(connection, found)
                 return False
+            beside = [row[0] for row in await connection.fetch(_BESIDE, found.tenant, wanted)]
             gone = [row[0] for row in await connection.fetch(_DESTROY, id, wanted)]
-            await connection.execute(_COUNT_DESTRUCTION)
-            await self._write(connection, [destruction_record(found, each) for each in gone])
+            erased = [row["id"] for row in await connection.fetch(_ERASED, beside)]
+            await connection.execute(COUNT_DESTRUCTION)
+            records = [destruction_record(found, each) for each in gone]
+            records += [destruction_record(found, "", each) for each in erased]
+            await self._write(connection, records)
         metrics.conversations_destroyed.inc(len(gone))
         return True
 
@@ -108,14 +113,16 @@ class Destroyer:
         await writer_in_transaction(connection, self._keys).add(records)
 
 
-def destruction_record(found: DestructionList, conversation: str) -> Record:
-    """Return the record of one destroyed conversation: on which ground, by which list, and who
-    approved it."""
+def destruction_record(
+    found: DestructionList, conversation: str, entry: UUID | None = None
+) -> Record:
+    """Return the record of one destroyed conversation, or of an entry outside any: on which ground,
+    by which list, and who approved it."""
     destruction = Destruction(
         GROUNDS[found.kind],
         found.tenant,
         conversation,
-        None,
+        entry,
         list=found.id,
         by=found.approved_by or "",
     )
@@ -126,6 +133,7 @@ def destruction_record(found: DestructionList, conversation: str) -> Record:
         data=msgspec.json.encode(destruction),
         tenant=found.tenant,
         conversation=conversation,
+        message=entry,
     )
 
 
@@ -134,13 +142,16 @@ select id from archiver.destruction_list
 where state = 'destroying' or state = 'approved' and approved_at + waiting <= now()
 order by approved_at, id
 """
-_TURN = "select pg_try_advisory_xact_lock(hashtext('archiver.destroyer'))"
+TURN = "select pg_try_advisory_xact_lock(hashtext('archiver.destroyer'))"
 """One archiver destroys at a time: two would wait for each other's rows."""
 _NEXT = """
 select conversation from archiver.destruction_item
 where list = $1 and state = 'listed' order by conversation limit $2
 """
+_BESIDE = "select archiver.entries_beside($1, $2)"
+"""Entries of the same people outside any conversation, which go with their last one."""
+_ERASED = "select id from archiver.entry where id = any($1::uuid[]) and salt is null"
 _DESTROY = "select archiver.destroy_conversations($1, $2)"
 _BEGIN = "select archiver.begin_list($1)"
 _END = "select archiver.end_list($1)"
-_COUNT_DESTRUCTION = "update archiver.head set destructions = destructions + 1"
+COUNT_DESTRUCTION = "update archiver.head set destructions = destructions + 1"

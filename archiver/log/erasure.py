@@ -57,7 +57,10 @@ class Eraser:
         if not conversation:
             raise ValueError("which conversation?")
         async with self._erasing() as connection:
-            await self._record(connection, [_destruction_record(tenant, conversation, ground)])
+            beside = await connection.fetch(_BESIDE, tenant, [conversation])
+            records = [_destruction_record(tenant, "", ground, row[0]) for row in beside]
+            records.append(_destruction_record(tenant, conversation, ground))
+            await self._record(connection, records)
             await connection.execute(_NO_LIMIT)
             await connection.execute(_FORGET, tenant, [conversation], timeout=STATEMENT_SECONDS)
 
@@ -112,6 +115,9 @@ _NO_LIMIT = "set local statement_timeout = 0"
 """Takes back the limit of writing a record: each statement here has its own."""
 _COUNT_DESTRUCTION = "update archiver.head set destructions = destructions + 1"
 
+_BESIDE = "select archiver.entries_beside($1, $2)"
+"""Entries of the same people outside any conversation, such as a consent, which go with the last
+one."""
 _FORGET = "select archiver.forget($1, $2)"
 """Deletes a conversation from all tables: `0013_destruction.sql`. The content hash of a
 file would prove to anyone who has the file that it was sent. A subject access request keeps the
