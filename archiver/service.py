@@ -11,6 +11,7 @@ from archiver.api.access_log import AccessLog, access_log
 from archiver.api.queries import RecordReader
 from archiver.api.routes import RecordRoutes
 from archiver.balance.monitor import keep_balance
+from archiver.destruction.key_rewriting import rewrite_keys_after_destructions
 from archiver.destruction.late_records import forget_late_records
 from archiver.destruction.notices import notice_outbox
 from archiver.destruction.removal import FileRemover
@@ -242,6 +243,7 @@ async def _maintenance_tasks(
         objects.volume.run(),
         FileRemover(pool, archive.keys, objects).run(),
         forget_late_records(pool, archive.keys),
+        rewrite_keys_after_destructions(pool),
         keep_balance(pool, archive.keys),
         keep_working_keys(
             pool,

@@ -78,15 +78,39 @@ begin
 end
 $$;
 
+-- Rewrites the table of conversation keys: a deleted row stays in its page until PostgreSQL needs the
+-- room, and this key would still open what was destroyed. Whoever seals waits for some seconds.
+create table archiver.rewritten (
+    only_one boolean primary key default true check (only_one),
+    destructions bigint not null default 0  -- of archiver.head, when the table was last rewritten
+);
+insert into archiver.rewritten default values;
+create function archiver.rewrite_keys() returns void
+    language plpgsql security definer set search_path = pg_catalog
+    -- Better late than in the way of a long reader, behind whom all others would wait.
+    set lock_timeout = '5s'
+    as $$
+declare
+    counted bigint;
+begin
+    select h.destructions into counted from archiver.head h;
+    cluster archiver.conversation_key using conversation_key_pkey;
+    update archiver.rewritten set destructions = counted;
+end
+$$;
+
 revoke all on function
+    archiver.rewrite_keys(),
     archiver.note_destroyed(),
     archiver.entries_beside(text, text[]),
     archiver.late_conversations(int),
     archiver.destroy_again(text, text[])
     from public;
 grant execute on function
+    archiver.rewrite_keys(),
     archiver.entries_beside(text, text[]),
     archiver.late_conversations(int),
     archiver.destroy_again(text, text[])
     to postkamer_archiver;
+grant select on archiver.rewritten to postkamer_archiver;
 grant select, delete on archiver.destruction_notice to postkamer_archiver;
