@@ -486,7 +486,6 @@ declare
     messages uuid[];
     receipts uuid[];
     beside uuid[];
-    made uuid[];
 begin
     select array_agg(e.id), array_agg(distinct e.message) filter (where e.message is not null),
         array_agg(distinct e.receipt) filter (where e.receipt is not null)
@@ -495,7 +494,7 @@ begin
         where e.conversation = any(gone) and e.conversation <> '' and e.tenant = of_tenant;
     beside := array(select archiver.entries_beside(of_tenant, gone));
 
-    made := router.forget(of_tenant, gone, entries, messages);
+    perform router.forget(of_tenant, gone, entries || beside, messages);
     perform gateway.forget(of_tenant, gone, messages, deliverer.forget(of_tenant, gone));
     perform desk.forget(of_tenant, gone);
 
@@ -521,16 +520,6 @@ begin
         state = 'lost', reason = 'its message was destroyed', ended_at = coalesce(m.ended_at, now()),
         told = true
         where m.id = any(messages || entries) and m.tenant = of_tenant and m.remove_at is null;
-    -- Records that wait for a person, of whom nobody would know to which conversation they belong.
-    with dropped as (
-        delete from archiver.quarantine q where q.record = any(made) returning q.record
-    ), counted as (
-        delete from balance.open o using dropped d where o.equation = 'record' and o.id = d.record
-        returning o.subject
-    )
-    insert into balance.total as t (equation, subject, part, count)
-    select 'record', c.subject, 'accepted', count(*) from counted c group by 2
-    on conflict (equation, subject, part) do update set count = t.count + excluded.count;
     update archiver.request r set hashes = '{}'
         where r.tenant = of_tenant and r.conversations && gone and not exists (
             select from archiver.conversation_key k

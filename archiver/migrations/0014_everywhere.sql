@@ -88,7 +88,7 @@ insert into archiver.rewritten default values;
 create function archiver.rewrite_keys() returns void
     language plpgsql security definer set search_path = pg_catalog
     -- Better late than in the way of a long reader, behind whom all others would wait.
-    set lock_timeout = '5s'
+    set lock_timeout = '1s'
     as $$
 declare
     counted bigint;

@@ -1,20 +1,18 @@
 -- Forgets conversations that are destroyed: archiver.forget. The owner alone may call it.
 -- docs/operators/destruction.md has what becomes of each table.
 --
--- `entries` are the ids of their entries in the record, `messages` those of their messages. Returns the
--- ids of all records that their decisions made.
+-- `entries` are the ids of their entries in the record, `messages` those of their messages.
 --
 -- Routers work on meanwhile. A router that decided about one of these conversations waits for its row
 -- here, and then finds it gone (router.store.fencing): it decides again. Rows are locked in the order of
 -- their keys there and here.
 create function router.forget(of_tenant text, gone text[], entries uuid[], messages uuid[])
-    returns uuid[]
+    returns void
     language plpgsql set search_path = pg_catalog
     as $$
 declare
     people uuid[];
     keys bytea[];
-    made uuid[];
 begin
     perform from router.conversation c where c.id = any(gone) order by c.id for update;
     select array_agg(distinct c.person) into people from router.conversation c where c.id = any(gone);
@@ -22,8 +20,6 @@ begin
     -- Decisions. The key stays until its term, so that what Meta repeats is still known.
     select array_agg(i.key) into keys from router.inbox i
         where i.record = any(entries) or i.message = any(messages);
-    select array_agg(distinct id) into made from router.inbox i, unnest(i.records) id
-        where i.key = any(keys);
     -- Events that still wait are delivered no more: a row says that they were dropped.
     insert into deliverer.delivery
         (destination, event, tenant, conversation, state, attempts, status, reason, at)
@@ -55,7 +51,6 @@ begin
     delete from router.charge c using sent where c.id = sent.id and c.delivered_at is null;
     delete from router.conversation c where c.id = any(gone);
     perform router.forget_people(of_tenant, people);
-    return made;
 end
 $$;
 
