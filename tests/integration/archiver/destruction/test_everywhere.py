@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
+from archiver.audit.keys import check_keys
+from archiver.audit.media import verify_files
 from archiver.destruction.destroyer import Destroyer
 from archiver.destruction.key_rewriting import rewrite_when_quiet
 from archiver.destruction.late_records import forget_batch
@@ -310,8 +313,36 @@ async def test_nothing_of_a_destroyed_conversation_is_left_anywhere(
     assert [(r["state"], r["reason"]) for r in states] == [
         ("dropped", "its conversation was destroyed")
     ]
+    await record_accounts_for_all_of_it(pool, scene, conversation)
+    await what_was_in_hand_stays_dropped(pool)
     await bytes_leave_the_store(own, scene, others_files)
     await bytes_leave_the_files(server, pool, own, hers)
+
+
+async def record_accounts_for_all_of_it(pool: Pool, scene: Scene, conversation: str) -> None:
+    """Each key and salt that is gone has its destruction on the record; so has each file."""
+    keys = await keys_of(pool)
+    async with pool.acquire() as connection, connection.transaction():
+        assert [finding async for finding in check_keys(connection, keys)] == []
+    query = "select id from archiver.media where conversation = $1"
+    hers = {row["id"] for row in await pool.fetch(query, conversation)}
+    files = verify_files(pool, scene.sends.store, lambda *_: None, keys)
+    assert [found async for found in files if found.message in hers] == []
+
+
+async def what_was_in_hand_stays_dropped(pool: Pool) -> None:
+    """A deliverer has a delivery in hand while its conversation is destroyed, and settles it."""
+    [row] = await pool.fetch(
+        "select event, conversation from deliverer.delivery where state = 'dropped'"
+        " and conversation <> '' limit 1"
+    )
+    event = msgspec.structs.replace(_event(row["conversation"], clock.new_id(), 1), id=row["event"])
+    settlements: Any = Settlements(pool, None)  # type: ignore[arg-type]
+    settlements.publish = lambda _: asyncio.sleep(0)
+    settled = make_settlement(event, "crm", 1, 200, clock.now())
+    await settlements.write([keep_event(settled, event)])
+    kept = "select count(*) from deliverer.sent where event = $1"
+    assert await pool.fetchval(kept, row["event"]) == 0
 
 
 async def bytes_leave_the_store(own: Pool, scene: Scene, others: list[str]) -> None:
