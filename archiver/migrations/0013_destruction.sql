@@ -414,6 +414,8 @@ create function archiver.begin_list(of_list text) returns void
     as $$ begin
         update archiver.destruction_list l set state = 'destroying', begun_at = now()
         where l.id = of_list and l.state = 'approved';
+        -- The list may be new to PostgreSQL, which would read all of it for each batch.
+        analyze archiver.destruction_item;
     end $$;
 
 -- Ends it once nothing on it is listed any more.
@@ -447,21 +449,24 @@ begin
         raise check_violation using message = 'the list is not being destroyed';
     end if;
     update archiver.destruction_item i set state = 'held', changed_at = now()
-        where i.list = of_list and i.conversation = any(wanted) and i.state = 'listed'
-            and i.conversation in (select archiver.held_of(list.tenant, wanted));
+        from archiver.held_of(list.tenant, wanted) as w (id)
+        where i.list = of_list and i.conversation = w.id and i.state = 'listed';
     update archiver.destruction_item i set state = 'open', changed_at = now()
-        where i.list = of_list and i.conversation = any(wanted) and i.state = 'listed'
+        from unnest(wanted) as w (id)
+        where i.list = of_list and i.conversation = w.id and i.state = 'listed'
             and exists (select from archiver.dossier d where d.tenant = i.tenant
                 and d.conversation = i.conversation and d.closed_at is null);
     -- Nobody changes the conversation meanwhile.
     perform from router.conversation c where c.id = any(wanted) order by c.id for update;
     update archiver.destruction_item i set state = 'open', changed_at = now()
-        where i.list = of_list and i.conversation = any(wanted) and i.state = 'listed'
+        from unnest(wanted) as w (id)
+        where i.list = of_list and i.conversation = w.id and i.state = 'listed'
             and exists (select from router.conversation c where c.id = i.conversation
                 and c.closed_at is null);
     with done as (
         update archiver.destruction_item i set state = 'destroyed', changed_at = now()
-        where i.list = of_list and i.conversation = any(wanted) and i.state = 'listed'
+        from unnest(wanted) as w (id)
+        where i.list = of_list and i.conversation = w.id and i.state = 'listed'
         returning i.conversation
     )
     select array_agg(done.conversation) into gone from done;
@@ -478,8 +483,6 @@ $$;
 -- for its tables. What was forgotten before may be forgotten again, with what came after.
 create function archiver.forget(of_tenant text, gone text[]) returns void
     language plpgsql set search_path = pg_catalog
-    -- The arrays have thousands of ids, by which a plan finds the months.
-    set plan_cache_mode = force_custom_plan
     as $$
 declare
     entries uuid[];
@@ -500,19 +503,22 @@ begin
 
     delete from archiver.conversation_key k
         where k.tenant = of_tenant and k.conversation = any(gone) and k.conversation <> '';
+    if cardinality(beside) > 0 then
+        -- Entries of these people outside any conversation, such as a consent.
+        update archiver.entry e set salt = null where e.id = any(beside) and e.salt is not null;
+        receipts := receipts || array(select b.receipt from archiver.entry b
+            where b.id = any(beside) and b.receipt is not null);
+        delete from archiver.subject s where s.tenant = of_tenant and s.conversation = ''
+            and s.entry = any(beside) and s.hash in (select g.hash from archiver.subject g
+                where g.conversation = any(gone) and g.conversation <> '' and g.tenant = of_tenant);
+    end if;
     delete from archiver.subject s
         where s.conversation = any(gone) and s.conversation <> '' and s.tenant = of_tenant;
     delete from archiver.searchable w
         where w.conversation = any(gone) and w.conversation <> '' and w.tenant = of_tenant;
-    -- Entries of these people outside any conversation, such as a consent.
-    update archiver.entry e set salt = null
-        where e.id = any(beside) and e.salt is not null;
-    delete from archiver.subject s where s.tenant = of_tenant and s.conversation = ''
-        and s.entry = any(beside);
     -- Whole receipts: their bytes would show the destroyed part.
     update archiver.entry e set salt = null
-        where e.kind = 'receipt' and e.salt is not null and e.id = any(receipts || array(
-            select b.receipt from archiver.entry b where b.id = any(beside)));
+        where e.id = any(receipts) and e.kind = 'receipt' and e.salt is not null;
     update archiver.media m set salt = null, file_salt = null, digest = null,
         -- The bytes go afterwards: archiver.destruction.removal.
         remove_at = now() + case when m.state = 'waiting' then interval '1 hour'

@@ -31,16 +31,16 @@ create function archiver.note_destroyed() returns trigger
         select i.tenant, i.conversation, split_part(i.conversation, '-', 1),
             coalesce(d.departments, c.departments, array[i.department]),
             1 + greatest(c.sequence, d.sequence, 0), i.list, l.kind
-        from after i join before b on b.list = i.list and b.conversation = i.conversation
+        from after i
         join archiver.destruction_list l on l.id = i.list
         left join archiver.dossier d on d.tenant = i.tenant and d.conversation = i.conversation
         left join router.conversation c on c.id = i.conversation
-        where i.state = 'destroyed' and b.state <> 'destroyed'
+        where i.state = 'destroyed' and i.changed_at = now()
         on conflict do nothing;
         return null;
     end $$;
 create trigger note after update on archiver.destruction_item
-    referencing old table as before new table as after
+    referencing new table as after
     for each statement execute function archiver.note_destroyed();
 
 -- Destroyed conversations that have a key again: a record of theirs came after their destruction, such
@@ -114,3 +114,13 @@ grant execute on function
     to postkamer_archiver;
 grant select on archiver.rewritten to postkamer_archiver;
 grant select, delete on archiver.destruction_notice to postkamer_archiver;
+
+-- Whatever the tables hold when they are analyzed: each id is looked up in an index. PostgreSQL would read
+-- all conversations for some hundred of them, and plan anew, for all months, each time.
+alter function archiver.destroy_conversations(text, text[]) set enable_seqscan = off;
+alter function archiver.destroy_conversations(text, text[]) set enable_hashjoin = off;
+alter function archiver.destroy_conversations(text, text[]) set enable_mergejoin = off;
+alter function archiver.destroy_conversations(text, text[]) set plan_cache_mode = force_generic_plan;
+alter function archiver.destroy_again(text, text[]) set enable_seqscan = off;
+alter function archiver.destroy_again(text, text[]) set enable_hashjoin = off;
+alter function archiver.destroy_again(text, text[]) set enable_mergejoin = off;
