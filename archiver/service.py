@@ -1,10 +1,10 @@
 """The archiver process: it consumes the archive queue and serves the record API."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from archiver import table_partitions
 from archiver.api.access_log import AccessLog, access_log
@@ -224,8 +224,7 @@ async def _maintenance_tasks(
     store, and the balance."""
     config = version.loaded.config
     pool, tenants = archive.pool, [tenant.id for tenant in config.tenants]
-    signer = _signer(settings, config)
-    authority = configured_authority(settings)
+    signer, authority = _signer(settings, config), configured_authority(settings)
     head_key = derive_key(settings.archive_key, outside_head.PURPOSE)
     works = [
         _prepare_and_maintain(archive, config.processing_months),
@@ -241,9 +240,7 @@ async def _maintenance_tasks(
         request_metrics.count(pool, tenants),
         archive.token_record.keep_forever(),
         objects.volume.run(),
-        FileRemover(pool, archive.keys, objects).run(),
-        forget_late_records(pool, archive.keys),
-        rewrite_keys_after_destructions(pool),
+        *_works_after_destructions(archive, objects),
         keep_balance(pool, archive.keys),
         keep_working_keys(
             pool,
@@ -303,6 +300,18 @@ async def _media_tasks(
 def _upload_source(settings: ArchiverSettings, pool: Pool, objects: ObjectStore) -> UploadSource:
     store = ObjectStore(settings.upload_store) if settings.upload_store else objects
     return UploadSource(pool, store, objects)
+
+
+def _works_after_destructions(
+    archive: Archive, objects: ObjectStore
+) -> list[Coroutine[Any, Any, None]]:
+    """Return what follows once a destruction is committed: the files, what came late, and the bytes
+    of deleted keys."""
+    return [
+        FileRemover(archive.pool, archive.keys, objects).run(),
+        forget_late_records(archive.pool, archive.keys),
+        rewrite_keys_after_destructions(archive.pool),
+    ]
 
 
 async def _prepare_and_maintain(archive: Archive, retained_months: int) -> None:

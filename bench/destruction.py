@@ -44,8 +44,8 @@ WARM to the end."""
 RULES = ListRules(is_joined=False, waiting=timedelta())
 
 
-class Outcome(NamedTuple):
-    """What was measured of one list."""
+class ListRun(NamedTuple):
+    """Measurements of one list."""
 
     drawn: float
     """Seconds."""
@@ -75,8 +75,8 @@ async def _measure(url: str, due: int) -> list[Line]:
         writer = Writer(role, keys)
         await writer.add([_record()])  # it makes the municipality's keys
         await _fill(pool, 2 * due)
-        outcome = await _carry_out(pool, role, keys, writer, due)
-    return [*_table(due, outcome)]
+        run = await _carry_out(pool, role, keys, writer, due)
+    return [*_table(due, run)]
 
 
 async def _fill(pool: Pool, count: int) -> None:
@@ -89,7 +89,7 @@ async def _fill(pool: Pool, count: int) -> None:
     await pool.execute("vacuum analyze", timeout=600)
 
 
-async def _carry_out(pool: Pool, role: Pool, keys: KeyStore, writer: Writer, due: int) -> Outcome:
+async def _carry_out(pool: Pool, role: Pool, keys: KeyStore, writer: Writer, due: int) -> ListRun:
     began = time.monotonic()
     list_id = await _approve(role, keys)
     drawn = time.monotonic() - began
@@ -113,7 +113,7 @@ async def _carry_out(pool: Pool, role: Pool, keys: KeyStore, writer: Writer, due
     )
     spent = await pool.fetch(_FUNCTIONS)
     functions = [(row["name"], row["seconds"]) for row in spent]
-    return Outcome(drawn, destroyed, seconds, growth, waits, functions)
+    return ListRun(drawn, destroyed, seconds, growth, waits, functions)
 
 
 async def _approve(role: Pool, keys: KeyStore) -> str:
@@ -147,21 +147,21 @@ def _record() -> Record:
     )  # fmt: skip
 
 
-def _table(due: int, outcome: Outcome) -> Iterator[Line]:
+def _table(due: int, run: ListRun) -> Iterator[Line]:
     yield f"{f'{due:,} of {2 * due:,} conversations are due':44}{'target':>10}{'measured':>10}"
-    yield at_most("seconds to draw the list, and approve it", DRAW_SECONDS, outcome.drawn)
-    rate = outcome.destroyed / outcome.seconds
+    yield at_most("seconds to draw the list, and approve it", DRAW_SECONDS, run.drawn)
+    rate = run.destroyed / run.seconds
     yield at_least("conversations destroyed in a second", RATE, rate)
-    yield at_most("MiB that the process grew meanwhile", GROWTH_MIB, outcome.growth)
-    yield f"destroyed: {outcome.destroyed:,} in {outcome.seconds:,.0f} s"
-    waits = sorted(outcome.waits)
+    yield at_most("MiB that the process grew meanwhile", GROWTH_MIB, run.growth)
+    yield f"destroyed: {run.destroyed:,} in {run.seconds:,.0f} s"
+    waits = sorted(run.waits)
     yield (
         f"{RECORDS_PER_BATCH} records took {percentile(waits, 0.5) * 1000:,.0f} ms (median), "
         f"{percentile(waits, 0.99) * 1000:,.0f} ms (99 %), {max(waits) * 1000:,.0f} ms at most"
     )
     yield "own time of the database's functions:"
-    for name, seconds in outcome.functions:
-        yield f"{name:44}{seconds:10.1f} s{seconds / outcome.seconds:8.0%}"
+    for name, seconds in run.functions:
+        yield f"{name:44}{seconds:10.1f} s{seconds / run.seconds:8.0%}"
 
 
 _FUNCTIONS = """

@@ -54,7 +54,7 @@ ACCEPTED_DAYS = 30
 """Retention of a missing batch that a person looked into."""
 
 NOTHING_RELIED = Relied()
-"""Of decisions that read no rows of a conversation, such as a quarantine."""
+"""Value for decisions that read no rows of a conversation, such as a quarantine."""
 
 BatchNumber = tuple[UUID, int]
 """Source and number of a batch."""

@@ -75,13 +75,11 @@ def fates() -> dict[str, str]:
 
 
 def forgotten_tables() -> dict[str, set[str]]:
-    """What the functions that forget do -> tables that they do it to."""
+    """Action of the functions that forget -> tables that they do it to."""
     done: dict[str, set[str]] = {"delete from": set(), "update": set()}
     for service in FORGETTING:
         for path in (ROOT / service / "migrations").glob("*.sql"):
-            pattern = (
-                r"^create (?:or replace )?function \w+\.forget(?!_processing).*?^ *end *\$?\$?"
-            )
+            pattern = r"^create (?:or replace )?function \w+\.forget(?!_processing).*?\$\$;"
             for body in re.findall(pattern, path.read_text(), re.MULTILINE | re.DOTALL):
                 for verb, tables in done.items():
                     tables.update(re.findall(rf"\b{verb} {TABLE}", body))

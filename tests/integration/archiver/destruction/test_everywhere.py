@@ -278,7 +278,7 @@ async def destroy(pool: Pool, own: Pool, conversations: Iterable[str]) -> None:
 
 
 def files_with(database: Database, values: Values, folder: Path) -> dict[str, int]:
-    """How many values of each column stand in the files of a folder."""
+    """Count the values of each column that stand in the files of a folder."""
     contents = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
     found = {
         place: sum(any(value in content for content in contents) for value in each)
@@ -346,7 +346,7 @@ async def what_was_in_hand_stays_dropped(pool: Pool) -> None:
 
 
 async def bytes_leave_the_store(own: Pool, scene: Scene, others: list[str]) -> None:
-    """What was hers goes, once the store answers and the moment for readers is over."""
+    """Her files go, once the store answers and the moment for readers is over."""
     store = scene.sends.store
     remover = FileRemover(own, await keys_of(own), store)
     assert not await remover.remove_batch()
