@@ -489,6 +489,8 @@ declare
     messages uuid[];
     receipts uuid[];
     beside uuid[];
+    first uuid;
+    last uuid;
 begin
     select array_agg(e.id), array_agg(distinct e.message) filter (where e.message is not null),
         array_agg(distinct e.receipt) filter (where e.receipt is not null)
@@ -514,11 +516,15 @@ begin
     end if;
     delete from archiver.subject s
         where s.conversation = any(gone) and s.conversation <> '' and s.tenant = of_tenant;
+    -- The months that they are of: ids begin with their time.
+    select id into first from unnest(entries || receipts) id order by id limit 1;
+    select id into last from unnest(entries || receipts) id order by id desc limit 1;
     delete from archiver.searchable w
-        where w.conversation = any(gone) and w.conversation <> '' and w.tenant = of_tenant;
+        where w.id = any(entries) and w.id between first and last;
     -- Whole receipts: their bytes would show the destroyed part.
     update archiver.entry e set salt = null
-        where e.id = any(receipts) and e.kind = 'receipt' and e.salt is not null;
+        where e.id = any(receipts) and e.id between first and last
+            and e.kind = 'receipt' and e.salt is not null;
     update archiver.media m set salt = null, file_salt = null, digest = null,
         -- The bytes go afterwards: archiver.destruction.removal.
         remove_at = now() + case when m.state = 'waiting' then interval '1 hour'
