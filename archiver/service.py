@@ -11,6 +11,9 @@ from archiver.api.access_log import AccessLog, access_log
 from archiver.api.queries import RecordReader
 from archiver.api.routes import RecordRoutes
 from archiver.balance.monitor import keep_balance
+from archiver.destruction.key_rewriting import rewrite_keys_after_destructions
+from archiver.destruction.notices import notice_outbox
+from archiver.destruction.removal import FileRemover
 from archiver.destruction.replayer import Replayer
 from archiver.encryption.key_store import KeyStore
 from archiver.index.processing_log import Activities
@@ -272,8 +275,7 @@ async def _maintenance_tasks(
     the object store, and the balance."""
     config = version.loaded.config
     pool, tenants = archive.pool, [tenant.id for tenant in config.tenants]
-    signer = _signer(settings, config)
-    authority = configured_authority(settings)
+    signer, authority = _signer(settings, config), configured_authority(settings)
     head_key = derive_key(settings.archive_key, outside_head.PURPOSE)
     works = [
         table_partitions.maintain_partitions(pool, config.processing_months),
@@ -289,6 +291,7 @@ async def _maintenance_tasks(
         request_metrics.count(pool, tenants),
         archive.token_record.keep_forever(),
         objects.volume.run(),
+        *_works_after_destructions(archive, objects),
         keep_balance(pool, archive.keys),
         keep_working_keys(
             pool,
@@ -338,10 +341,11 @@ async def _media_tasks(
         uploads = _upload_source(settings, media_store.pool, objects)
         media_fetcher = Fetcher(media_store, source, uploads, objects, accounts)
         relay = Relay(media_store.outbox, publisher.publish_by_number)
+        notices = Relay(notice_outbox(media_store.pool), publisher.publish_by_number)
         lookout = await enter(run_lookout(media_store.pool))
         to_fetch = lookout.pause_until(FETCH_WAITS, POLL_SECONDS)
         to_scan = lookout.pause_until(scanner.waits, POLL_SECONDS)
-        works = [relay.run(lookout), count_waiting(media_store)]
+        works = [relay.run(lookout), notices.run(lookout), count_waiting(media_store)]
         works += [media_fetcher.run(to_fetch) for _ in range(fetcher.AT_ONCE)]
         works += [scanner.run(to_scan) for _ in range(scan_worker.AT_ONCE)]
         yield [
@@ -355,3 +359,14 @@ async def _media_tasks(
 def _upload_source(settings: ArchiverSettings, pool: Pool, objects: ObjectStore) -> UploadSource:
     store = ObjectStore(settings.upload_store) if settings.upload_store else objects
     return UploadSource(pool, store, objects)
+
+
+def _works_after_destructions(
+    archive: Archive, objects: ObjectStore
+) -> list[Coroutine[Any, Any, None]]:
+    """Return what follows once a destruction is committed: the files, what came late, and the bytes
+    of deleted keys."""
+    return [
+        FileRemover(archive.pool, archive.keys, objects).run(),
+        rewrite_keys_after_destructions(archive.pool),
+    ]

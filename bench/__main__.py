@@ -14,6 +14,7 @@ from bench import (
     archiver,
     balance,
     deliverer,
+    destruction,
     full_destination,
     gateway,
     noisy_neighbour,
@@ -56,6 +57,10 @@ PARTS: dict[str, tuple[str, Part]] = {
     ),
     "desk": ("The desk", desk.measure),
     "search": ("Searching the record", lambda at, o, say: search.measure(at, o.records, say)),
+    "destruction": (
+        "Destroying what is due",
+        lambda at, o, say: destruction.measure(at, o.records, say),
+    ),
     "openklant": (
         "An Open Klant at its limit",
         lambda at, o, say: openklant.measure(at, max(1, o.rounds // 2), o.conversations, say),

@@ -373,7 +373,27 @@ class MediaOutcome(
     """True if the file went out with a message to a citizen."""
 
 
-Entry = Receipt | Command | SendOutcome | Timeout | MediaOutcome
+class ConversationDestroyed(
+    msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="entry", tag="destroyed"
+):
+    """A conversation was destroyed: its receivers hear that, and destroy their own copies."""
+
+    id: UUID
+    tenant: str
+    number: str
+    conversation: str
+    departments: list[str]
+    """Departments that had it, in order."""
+    sequence: int
+    """Place after everything that happened in the conversation."""
+    list: str
+    """Destruction list that it was on."""
+    ground: Literal["term", "request"]
+    """term: its term is over. request: its citizen asked for it."""
+    at: datetime
+
+
+Entry = Receipt | Command | SendOutcome | Timeout | MediaOutcome | ConversationDestroyed
 
 
 class PartitionBatch(msgspec.Struct, frozen=True, gc=False, kw_only=True):

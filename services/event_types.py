@@ -16,6 +16,7 @@ CARE_ALARM: Final = "nl.postkamer.care-alarm.v1"
 CARE_CONFIRMED: Final = "nl.postkamer.care-confirmed.v1"
 CASE_LINKED: Final = "nl.postkamer.conversation-linked.v1"
 REOPENED: Final = "nl.postkamer.conversation-reopened.v1"
+DESTROYED: Final = "nl.postkamer.conversation-destroyed.v1"
 COMMAND_REFUSED: Final = "nl.postkamer.command-refused.v1"
 DESTINATION_STATE_CHANGED: Final = "nl.postkamer.destination-state-changed.v1"
 

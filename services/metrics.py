@@ -124,6 +124,9 @@ destructions_replayed = _counter(
     "postkamer_destructions_replayed_total",
     "Orders of destruction that were carried out again after a restore",
 )
+files_removed = _counter(
+    "postkamer_files_removed_total", "Files of destroyed messages that left the object store"
+)
 archive_shut = _counter(
     "postkamer_archive_shut_total", "Entries that could not be opened: they or their keys changed"
 )

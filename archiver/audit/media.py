@@ -144,7 +144,8 @@ async def _exists(store: ObjectStore, key: str) -> bool:
 
 
 _STORED = "state in ('fetched', 'available', 'quarantined')"
-"""By the state alone: a name that was removed is a file that is not looked at."""
+"""By the state alone: a name that was removed is a file that is not looked at. One whose message
+was destroyed is `lost`."""
 _COUNT = f"select count(*) from archiver.media where {_STORED}"
 
 _ROWS = f"""

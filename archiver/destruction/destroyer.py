@@ -7,6 +7,7 @@ anything back. A kill between two batches loses nothing, since what is done is n
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import structlog
 
@@ -14,7 +15,7 @@ from archiver.destruction.destruction_list import DestructionList, ListEvent
 from archiver.destruction.list_store import ListStore, list_record
 from archiver.encryption.key_store import KeyStore
 from archiver.log.destruction_record import destruction_records
-from archiver.log.erasure import COUNT_DESTRUCTION
+from archiver.log.erasure import BESIDE, COUNT_DESTRUCTION
 from archiver.log.writer import writer_in_transaction
 from archiver.orders.order import Order, Unreadable
 from archiver.orders.order_keeper import OrderKeeper, OutsideAhead
@@ -28,6 +29,9 @@ BATCH = 250
 placed waits no longer."""
 POLL_SECONDS = 10.0
 """Interval between two looks for a list whose waiting time is over; it is counted in days."""
+LATE_SECONDS = 600.0
+"""Interval between two looks for what came late. It is readable for so long to those who may read
+the record."""
 PAUSE_SECONDS = 0.05
 """Pause between two batches, in which waiting records are written."""
 MACHINE = "postkamer"
@@ -55,14 +59,30 @@ class Destroyer:
     async def run(self) -> None:
         """Carry out lists for as long as the service runs; of several archivers one at a time."""
         while True:
-            await retry_while_unavailable(self._try_due, "destruction")
+            await retry_while_unavailable(partial(self._try, self.carry_out_due), "destruction")
             await asyncio.sleep(POLL_SECONDS)
 
-    async def _try_due(self) -> None:
-        """Carry out what is due. Without the object store, or with orders outside that this
+    async def run_late(self) -> None:
+        """Look for records that came after the destruction of their conversation, for as long as
+        the service runs. A delivery may have been under way, or a status: its record gets a new
+        key, since each record that was acknowledged is written."""
+        while True:
+            await retry_while_unavailable(
+                partial(self._try, self._destroy_all_late), "late records"
+            )
+            await asyncio.sleep(LATE_SECONDS)
+
+    async def _destroy_all_late(self) -> None:
+        has_more = True
+        while has_more:
+            has_more = await self.destroy_late()
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _try(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do what is due. Without the object store, or with orders outside that this
         database does not know, nothing is destroyed."""
         try:
-            await self.carry_out_due()
+            await work()
         except StoreUnavailable as error:
             log.warning("destruction.waits", reason=str(error))
         except (OutsideAhead, Unreadable):
@@ -85,7 +105,7 @@ class Destroyer:
     async def destroy_batch(self, id: str) -> bool:
         """Destroy the next batch, or end the list; False once there is nothing left to do."""
         async with self._pool.acquire() as connection, connection.transaction():
-            if not await connection.fetchval(_TURN):
+            if not await connection.fetchval(TURN):
                 return False  # another archiver is at it
             found = await self._begun(connection, id)
             if found is None:
@@ -94,25 +114,49 @@ class Destroyer:
             if not wanted:
                 await self._end(connection, found)
                 return False
-            order = await self._destroy(connection, found, wanted)
+            order = await self._destroy(connection, found, wanted, _DESTROY)
         if order:
             await self._orders.confirm(order)
             metrics.conversations_destroyed.inc(len(order.conversations))
         return True
 
+    async def destroy_late(self) -> bool:
+        """Destroy again what has a key again, since a record came after the destruction; of one
+        list. Return False if there is nothing."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            late = await connection.fetch(_LATE, BATCH) if await connection.fetchval(TURN) else []
+            if not late:
+                return False
+            id = late[0]["list"]
+            found = await ListStore(connection, self._keys).lock(id)
+            assert found is not None  # lists are kept for ever
+            wanted = [row["conversation"] for row in late if row["list"] == id]
+            order = await self._destroy(connection, found, wanted, _DESTROY_AGAIN)
+        if order:
+            await self._orders.confirm(order)
+            log.info("destruction.again", count=len(order.conversations))
+        return order is not None
+
     async def _destroy(
-        self, connection: Connection, found: DestructionList, wanted: Sequence[str]
+        self,
+        connection: Connection,
+        found: DestructionList,
+        wanted: Sequence[str],
+        statement: str,
     ) -> Order | None:
         """Destroy what may go, and return the order for it; None if nothing may."""
-        gone = [row[0] for row in await connection.fetch(_DESTROY, found.id, wanted)]
+        beside = [row[0] for row in await connection.fetch(BESIDE, found.tenant, wanted)]
+        gone = [row[0] for row in await connection.fetch(statement, found.id, wanted)]
         if not gone:
             return None
+        erased = [row["id"] for row in await connection.fetch(_ERASED, beside)]
         order = Order(
             number=await self._orders.next_number(connection),
             kind="conversations",
             at=clock.now(),
             tenant=found.tenant,
             conversations=tuple(gone),
+            beside=tuple(erased),
             ground=GROUNDS[found.kind],
             list=found.id,
             by=found.approved_by or "",
@@ -154,12 +198,15 @@ select id from archiver.destruction_list
 where state = 'destroying' or state = 'approved' and approved_at + waiting <= now()
 order by approved_at, id
 """
-_TURN = "select pg_try_advisory_xact_lock(hashtext('archiver.destroyer'))"
+TURN = "select pg_try_advisory_xact_lock(hashtext('archiver.destroyer'))"
 """One archiver destroys at a time: two would wait for each other's rows."""
 _NEXT = """
 select conversation from archiver.destruction_item
 where list = $1 and state = 'listed' order by conversation limit $2
 """
+_ERASED = "select id from archiver.entry where id = any($1::uuid[]) and salt is null"
 _DESTROY = "select archiver.destroy_conversations($1, $2)"
+_LATE = "select conversation, list from archiver.late_conversations($1)"
+_DESTROY_AGAIN = "select archiver.destroy_again($1, $2)"
 _BEGIN = "select archiver.begin_list($1)"
 _END = "select archiver.end_list($1)"

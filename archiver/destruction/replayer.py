@@ -9,11 +9,12 @@ import asyncio
 from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 
+import msgspec
 import structlog
 
 from archiver.encryption.key_store import NOWHERE, KeyStore
 from archiver.log.destruction_record import destruction_records
-from archiver.log.erasure import COUNT_DESTRUCTION, STATEMENT_SECONDS
+from archiver.log.erasure import BESIDE, COUNT_DESTRUCTION, STATEMENT_SECONDS
 from archiver.log.writer import writer_in_transaction
 from archiver.orders.comparison import (
     KnownOrder,
@@ -197,9 +198,12 @@ class Replayer:
         gone = [each for each in order.conversations if each not in spared]
         await self._keys.ensure_conversation_keys({NOWHERE})  # the key of the records
         async with self._pool.acquire() as connection, connection.transaction():
+            rows = await connection.fetch(BESIDE, order.tenant, gone)
+            beside = {*order.beside, *[row[0] for row in rows]}
             await self._forget(connection, order, gone)
             await connection.execute(COUNT_DESTRUCTION)
-            records = destruction_records(order, gone, is_replayed=True)
+            carried_out = msgspec.structs.replace(order, beside=tuple(sorted(beside)))
+            records = destruction_records(carried_out, gone, is_replayed=True)
             await writer_in_transaction(connection, self._keys).add(records)
         metrics.destructions_replayed.inc()
 
@@ -212,8 +216,8 @@ class Replayer:
             self._book.seal(order),
             order.list,
             order.tenant,
-            gone,
-            order.entries,
+            [] if order.entries else gone,
+            [*order.entries, *order.beside],
             order.kind == "municipality",
             timeout=STATEMENT_SECONDS,
         )

@@ -18,6 +18,7 @@ def destruction_records(
     """Return the records of an order, of which these conversations are gone. `is_replayed`: they
     were destroyed before, and are again after a restore."""
     places: list[tuple[str, UUID | None]] = [(each, None) for each in gone]
+    places += [("", entry) for entry in order.beside]
     if order.kind == "entries":
         places = [(order.conversations[0], entry) for entry in order.entries]
     elif order.kind == "municipality":

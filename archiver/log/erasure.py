@@ -52,7 +52,10 @@ class Eraser:
         if not conversation:
             raise ValueError("which conversation?")
         gone = (conversation,)
-        async with self._erasing("conversations", tenant, ground, gone) as connection:
+        async with self._pool.acquire() as connection:
+            beside = tuple([row[0] for row in await connection.fetch(BESIDE, tenant, gone)])
+        place = tenant, ground, gone
+        async with self._erasing("conversations", *place, beside=beside) as connection:
             await connection.execute(_FORGET, tenant, gone, timeout=STATEMENT_SECONDS)
 
     async def erase_municipality(self, tenant: str, ground: str) -> None:
@@ -88,6 +91,9 @@ _NO_LIMIT = "set local statement_timeout = 0"
 """Takes back the limit of writing a record: each statement here has its own."""
 COUNT_DESTRUCTION = "update archiver.head set destructions = destructions + 1"
 
+BESIDE = "select archiver.entries_beside($1, $2)"
+"""Entries of the same people outside any conversation, such as a consent, which go with the last
+one."""
 _FORGET = "select archiver.forget($1, $2)"
 """Deletes a conversation from all tables: `0013_destruction.sql`. The content hash of a
 file would prove to anyone who has the file that it was sent. A subject access request keeps the

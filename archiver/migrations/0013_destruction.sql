@@ -414,6 +414,8 @@ create function archiver.begin_list(of_list text) returns void
     as $$ begin
         update archiver.destruction_list l set state = 'destroying', begun_at = now()
         where l.id = of_list and l.state = 'approved';
+        -- The list may be new to PostgreSQL, which would read all of it for each batch.
+        analyze archiver.destruction_item;
     end $$;
 
 -- Ends it once nothing on it is listed any more.
@@ -447,21 +449,24 @@ begin
         raise check_violation using message = 'the list is not being destroyed';
     end if;
     update archiver.destruction_item i set state = 'held', changed_at = now()
-        where i.list = of_list and i.conversation = any(wanted) and i.state = 'listed'
-            and i.conversation in (select archiver.held_of(list.tenant, wanted));
+        from archiver.held_of(list.tenant, wanted) as w (id)
+        where i.list = of_list and i.conversation = w.id and i.state = 'listed';
     update archiver.destruction_item i set state = 'open', changed_at = now()
-        where i.list = of_list and i.conversation = any(wanted) and i.state = 'listed'
+        from unnest(wanted) as w (id)
+        where i.list = of_list and i.conversation = w.id and i.state = 'listed'
             and exists (select from archiver.dossier d where d.tenant = i.tenant
                 and d.conversation = i.conversation and d.closed_at is null);
     -- Nobody changes the conversation meanwhile.
-    perform from router.conversation c where c.id = any(wanted) for update;
+    perform from router.conversation c where c.id = any(wanted) order by c.id for update;
     update archiver.destruction_item i set state = 'open', changed_at = now()
-        where i.list = of_list and i.conversation = any(wanted) and i.state = 'listed'
+        from unnest(wanted) as w (id)
+        where i.list = of_list and i.conversation = w.id and i.state = 'listed'
             and exists (select from router.conversation c where c.id = i.conversation
                 and c.closed_at is null);
     with done as (
         update archiver.destruction_item i set state = 'destroyed', changed_at = now()
-        where i.list = of_list and i.conversation = any(wanted) and i.state = 'listed'
+        from unnest(wanted) as w (id)
+        where i.list = of_list and i.conversation = w.id and i.state = 'listed'
         returning i.conversation
     )
     select array_agg(done.conversation) into gone from done;
@@ -473,34 +478,80 @@ begin
 end
 $$;
 
--- Deletes conversations from every table. The owner alone may call it; `destroy_conversations` says
--- when. Each service has a function of its own for its tables.
+-- Forgets conversations in every table: docs/operators/destruction.md has what becomes of each. The
+-- owner alone may call it; `destroy_conversations` says when. Each service has a function of its own
+-- for its tables. What was forgotten before may be forgotten again, with what came after.
 create function archiver.forget(of_tenant text, gone text[]) returns void
     language plpgsql set search_path = pg_catalog
-    as $$ begin
-        delete from archiver.conversation_key k
-            where k.tenant = of_tenant and k.conversation = any(gone);
-        delete from archiver.subject s where s.tenant = of_tenant and s.conversation = any(gone);
-        update archiver.media m set salt = null, file_salt = null, digest = null,
-            state = case when m.state = 'waiting' then 'lost' else m.state end,
-            reason = case when m.state = 'waiting' then 'its message was destroyed' else m.reason end
-            where m.tenant = of_tenant and m.conversation = any(gone);
-        delete from archiver.searchable w where w.tenant = of_tenant and w.conversation = any(gone);
-        -- Whole receipts: their bytes would show the destroyed part.
-        update archiver.entry e set salt = null
-            where e.kind = 'receipt' and e.id in (select s.receipt from archiver.entry s
-                where s.tenant = of_tenant and s.conversation = any(gone)
-                    and s.conversation <> '' and s.receipt is not null);
-        update archiver.request r set hashes = '{}'
-            where r.tenant = of_tenant and r.conversations && gone and not exists (
-                select from archiver.conversation_key k
-                where k.tenant = r.tenant and k.conversation = any(r.conversations));
-        delete from archiver.dossier d where d.tenant = of_tenant and d.conversation = any(gone);
-        perform router.forget(of_tenant, gone);
-        perform deliverer.forget(of_tenant, gone);
-        perform gateway.forget(of_tenant, gone);
-        perform desk.forget(of_tenant, gone);
-    end $$;
+    as $$
+declare
+    entries uuid[];
+    messages uuid[];
+    receipts uuid[];
+    beside uuid[];
+    first uuid;
+    last uuid;
+begin
+    select array_agg(e.id), array_agg(distinct e.message) filter (where e.message is not null),
+        array_agg(distinct e.receipt) filter (where e.receipt is not null)
+        into entries, messages, receipts
+        from archiver.entry e
+        where e.conversation = any(gone) and e.conversation <> '' and e.tenant = of_tenant;
+    beside := array(select archiver.entries_beside(of_tenant, gone));
+
+    perform router.forget(of_tenant, gone, entries || beside, messages);
+    perform gateway.forget(of_tenant, gone, messages, deliverer.forget(of_tenant, gone));
+    perform desk.forget(of_tenant, gone);
+
+    delete from archiver.conversation_key k
+        where k.tenant = of_tenant and k.conversation = any(gone) and k.conversation <> '';
+    if cardinality(beside) > 0 then
+        -- Entries of these people outside any conversation, such as a consent.
+        update archiver.entry e set salt = null where e.id = any(beside) and e.salt is not null;
+        receipts := receipts || array(select b.receipt from archiver.entry b
+            where b.id = any(beside) and b.receipt is not null);
+        delete from archiver.subject s where s.tenant = of_tenant and s.conversation = ''
+            and s.entry = any(beside) and s.hash in (select g.hash from archiver.subject g
+                where g.conversation = any(gone) and g.conversation <> '' and g.tenant = of_tenant);
+    end if;
+    delete from archiver.subject s
+        where s.conversation = any(gone) and s.conversation <> '' and s.tenant = of_tenant;
+    -- The months that they are of: ids begin with their time.
+    select id into first from unnest(entries || receipts) id order by id limit 1;
+    select id into last from unnest(entries || receipts) id order by id desc limit 1;
+    delete from archiver.searchable w
+        where w.id = any(entries) and w.id between first and last;
+    -- Whole receipts: their bytes would show the destroyed part.
+    update archiver.entry e set salt = null
+        where e.id = any(receipts) and e.id between first and last
+            and e.kind = 'receipt' and e.salt is not null;
+    update archiver.media m set salt = null, file_salt = null, digest = null,
+        -- The bytes go afterwards: archiver.destruction.removal.
+        remove_at = now() + case when m.state = 'waiting' then interval '1 hour'
+            else interval '1 minute' end,
+        state = 'lost', reason = 'its message was destroyed', ended_at = coalesce(m.ended_at, now()),
+        told = true
+        where m.id = any(messages || entries) and m.tenant = of_tenant and m.remove_at is null;
+    update archiver.request r set hashes = '{}'
+        where r.tenant = of_tenant and r.conversations && gone and not exists (
+            select from archiver.conversation_key k
+            where k.tenant = r.tenant and k.conversation = any(r.conversations));
+    delete from archiver.dossier d where d.tenant = of_tenant and d.conversation = any(gone);
+end
+$$;
+
+-- Entries outside any conversation about people who have no conversation but these: a consent, say. No
+-- term of a conversation would ever end them.
+create function archiver.entries_beside(of_tenant text, gone text[]) returns setof uuid
+    language sql stable set search_path = pg_catalog
+    as $$
+    select s.entry from archiver.subject s
+    where s.tenant = of_tenant and s.conversation = '' and s.hash in (
+        select g.hash from archiver.subject g
+        where g.conversation = any(gone) and g.conversation <> '' and g.tenant = of_tenant)
+    and not exists (select from archiver.subject o where o.tenant = of_tenant and o.hash = s.hash
+        and o.conversation <> '' and o.conversation <> all(gone))
+    $$;
 
 revoke all on function
     archiver.draw_list(text, text, text, date, int, boolean, interval),

@@ -34,6 +34,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str = ""
     conversations: tuple[str, ...] = ()
     entries: tuple[UUID, ...] = ()
+    beside: tuple[UUID, ...] = ()
+    """Entries outside any conversation of people who had none but these."""
     ground: str = ""
     list: str = ""
     """Destruction list, and who approved it; '' without one."""

@@ -173,13 +173,16 @@ class Settlements:
         return {row["destination"]: (row["count"], row["age"]) for row in rows}
 
 
-# An event is kept as of its first delivery, so that its term cannot be prolonged.
+# An event is kept as of its first delivery, so that its term cannot be prolonged. One that was in
+# hand when its conversation was destroyed is not kept: what was dropped is ordered by nobody.
 _KEEP = """
 insert into deliverer.sent (destination, event, at, sealed)
 select destination, event, at, sealed
 from unnest($1::text[], $2::uuid[], $7::timestamptz[], $15::bytea[])
     as new (destination, event, at, sealed)
-where sealed is not null
+where sealed is not null and not exists (select from deliverer.delivery d
+    where d.destination = new.destination and d.event = new.event
+        and d.state = 'dropped' and d.due_at is null)
 on conflict do nothing
 """
 

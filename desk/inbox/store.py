@@ -11,6 +11,7 @@ from desk.events.event import Event
 from desk.inbox.alarms import apply_alarms
 from desk.inbox.changed import Changed, announce
 from desk.inbox.conversation import Content, Conversation, apply_event
+from desk.inbox.destroyed import forget_destroyed
 from desk.inbox.filters import CONDITIONS, FILTERS, ORDER, Filter
 from services import event_types
 from services.postgres.database import ANSWER_SECONDS, Connection, Pool
@@ -53,6 +54,7 @@ class ConversationStore:
                     after[id] = changed
             await _write(connection, known, after)
             await apply_alarms(connection, fresh)
+            await forget_destroyed(connection, fresh)
 
     async def list(
         self, access: Access, filter: Filter, end_of_today: datetime, page: int = 0

@@ -1,4 +1,7 @@
--- Deletes conversations that are destroyed: archiver.forget. The owner alone may call it.
+-- Forgets conversations that are destroyed: archiver.forget. The owner alone may call it.
+-- docs/operators/destruction.md has what becomes of each table.
+create index reason_conversation on desk.reason (conversation);
+
 create function desk.forget(of_tenant text, gone text[]) returns void
     language plpgsql set search_path = pg_catalog
     as $$ begin

@@ -1,8 +1,9 @@
 """One batch: decide its units one after the other, make its records, and split them by size.
 Pure."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TypeVar
+from uuid import UUID
 
 import msgspec
 
@@ -10,7 +11,7 @@ from router.figures.tally import find_before, tally_figures
 from router.handlers.dispatch import crm_events, decide, quarantine_unit, records
 from router.model.changes import Changes, DecidedUnit, RepeatedUnit
 from router.model.decision import Decision
-from router.model.snapshot import Snapshot
+from router.model.snapshot import Relied, Snapshot
 from router.model.stored_text import Shut
 from router.model.work import RoutingContext, WorkUnit
 from router.output.archive_records import duplicate_segment, receipt_record
@@ -39,6 +40,8 @@ class BatchResult(msgspec.Struct, frozen=True):
     """Number of units that were not published, duplicates included."""
     faults: list[Exception]
     """Errors in our code. Each sent one unit to quarantine."""
+    forgotten: list[WorkUnit]
+    """Units that came again after their conversation was destroyed: nothing is made of them."""
 
 
 class Output(msgspec.Struct, frozen=True):
@@ -55,13 +58,23 @@ class CommittedBatch(msgspec.Struct, frozen=True):
     duplicates: list[RepeatedUnit]
     outputs: dict[bytes, Output] = {}
     """Output of decisions by the key of their unit, where it was made for the commit."""
+    forgotten: list[WorkUnit] = []
+    """Units whose conversation was destroyed."""
 
     def output_of(self, unit: WorkUnit, decision: Decision) -> Output:
         """Return the output of a decision. One that was stored before gives the same again."""
         return self.outputs.get(unit.key) or make_output(unit, decision)
 
+    def is_forgotten(self, entry: Entry) -> bool:
+        """Return True for an entry of which nothing is left but what was destroyed."""
+        if not any(unit.entry.id == entry.id for unit in self.forgotten):
+            return False
+        told = [unit for unit, _, _ in self.to_publish] + [unit for unit, _ in self.duplicates]
+        return all(unit.entry.id != entry.id for unit in told)
+
     def add(self, other: "CommittedBatch") -> None:
         self.to_publish.extend(other.to_publish)
+        self.forgotten.extend(other.forgotten)
         self.duplicates.extend(other.duplicates)
         self.outputs.update(other.outputs)
 
@@ -82,11 +95,14 @@ def decide_batch(
 
     `snapshot` is updated with what each decision changes. Raises Shut.
     """
-    batch = BatchResult([], [], [], 0, [])
+    batch = BatchResult([], [], [], 0, [], [])
     repeats = 0
     seen: set[bytes] = set()
     for unit in units:
-        if existing := snapshot.decided.get(unit.key):
+        if unit.key in snapshot.forgotten:
+            batch.forgotten.append(unit)
+            repeats += 1
+        elif existing := snapshot.decided.get(unit.key):
             entry, decision = existing
             if unit.is_repeat or entry != unit.source:
                 batch.duplicates.append((unit, decision))
@@ -103,6 +119,25 @@ def decide_batch(
             batch.to_publish.append((unit, decision, changes))
         seen.add(unit.key)
     return msgspec.structs.replace(batch, repeats=repeats)
+
+
+def find_relied(new: Iterable[DecidedUnit], snapshot: Snapshot, people: Collection[UUID]) -> Relied:
+    """Return what these decisions rest on: the conversations that were read, and those of `people`,
+    who were read too, with whom a conversation begins or whose choice is noted."""
+    conversations, relied = set[str](), set[UUID]()
+    loaded = snapshot.conversations.loaded()
+    for _, decision, changes in new:
+        for id in (decision.conversation, changes.outgoing and changes.outgoing.conversation):
+            if id in loaded and loaded[id].stored:
+                conversations.add(id)
+        for each in (changes.conversation, changes.merged_conversation):
+            if each and each.stored:
+                conversations.add(each.id)
+            elif each:
+                relied.add(each.person)
+        choices = (changes.opt_out, changes.consent, *changes.withdrawals)
+        relied.update(each.person for each in choices if each)
+    return Relied(sorted(conversations), sorted(relied.intersection(people)))
 
 
 def _decide_safely(

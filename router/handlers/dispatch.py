@@ -16,6 +16,7 @@ from router.handlers import (
     citizen_message,
     commands,
     delivery_status,
+    destroyed,
     media,
     timer_fired,
 )
@@ -34,7 +35,15 @@ from router.output.archive_records import (
 )
 from router.output.crm_events import AddressedEvent, redact
 from router.output.retry_entry import retry_refusal
-from services.contract import Command, MediaOutcome, Receipt, Record, SendOutcome, Timeout
+from services.contract import (
+    Command,
+    ConversationDestroyed,
+    MediaOutcome,
+    Receipt,
+    Record,
+    SendOutcome,
+    Timeout,
+)
 from services.whatsapp import items
 
 
@@ -191,6 +200,12 @@ HANDLERS: dict[type, Handler] = {
         decide=media.decide_media,
         events=media.events,
         record=media.record,
+    ),
+    ConversationDestroyed: Handler(
+        needs=destroyed.needs,
+        decide=destroyed.decide_destroyed,
+        events=destroyed.events,
+        record=destroyed.record,
     ),
 }
 """Kind of work unit -> its handler."""

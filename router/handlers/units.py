@@ -10,7 +10,15 @@ from uuid import UUID
 import msgspec
 
 from router.model.work import UNPROVEN, Hash, RoutingContext, WorkUnit
-from services.contract import Command, Entry, MediaOutcome, Receipt, SendOutcome, Timeout
+from services.contract import (
+    Command,
+    ConversationDestroyed,
+    Entry,
+    MediaOutcome,
+    Receipt,
+    SendOutcome,
+    Timeout,
+)
 from services.whatsapp.items import AnyItem, Unknown
 from services.whatsapp.parser import Unparseable, identity_key, parse
 
@@ -64,6 +72,8 @@ def split_entry(
             yield WorkUnit(context.hash("timeout", str(entry.id)), entry)
         case MediaOutcome():
             yield WorkUnit(context.hash("media", str(entry.id)), entry)
+        case ConversationDestroyed():
+            yield WorkUnit(context.hash("destroyed", str(entry.id)), entry)
 
 
 def opaque_unit(entry: Entry, context: RoutingContext) -> WorkUnit:

@@ -205,6 +205,24 @@ class TimerDecision(Decision, frozen=True, gc=False, kw_only=True, omit_defaults
     """End of the customer service window."""
 
 
+class DestructionEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Event by which a destination hears that a conversation was destroyed."""
+
+    id: UUID
+    destination: str
+    department: str
+    """Its last department that had the conversation."""
+
+
+class DestructionDecision(
+    Decision, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="destroyed"
+):
+    """A conversation was destroyed. The decision belongs to no conversation, and makes no record:
+    the archiver wrote that of the destruction."""
+
+    told: tuple[DestructionEvent, ...] = ()
+
+
 class Archived(Decision, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="archived"):
     """An echo, a notice or a status of an unknown message: a record and nothing else."""
 
@@ -228,6 +246,7 @@ AnyDecision = (
     | CommandAccepted
     | CommandRefused
     | TimerDecision
+    | DestructionDecision
     | Archived
     | Quarantined
 )

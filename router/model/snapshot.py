@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Generic, TypeVar, overload
 from uuid import UUID
 
+import msgspec
+
 from router.billing.charges import Charge
 from router.model.changes import (
     Changes,
@@ -69,6 +71,14 @@ class Rows(Generic[K, V]):
             raise NotLoaded(f"{self._what} was read that no handler declared")
 
 
+class Relied(msgspec.Struct, frozen=True):
+    """Rows that were read and must still be there when the decisions are written: conversations,
+    and people with an identity."""
+
+    conversations: list[str] = []
+    people: list[UUID] = []
+
+
 class Snapshot:
     """Rows by table. With `needs`, reading beyond them raises NotLoaded; without, all is there."""
 
@@ -76,6 +86,8 @@ class Snapshot:
         declared = DeclaredKeys(needs)
         self._declared = declared
         self.decided: dict[bytes, tuple[UUID, Decision]] = {}
+        self.forgotten: set[bytes] = set()
+        """Keys of units whose conversation was destroyed since they were decided."""
         self.identities: Rows[tuple[str, str, bytes], Identity] = Rows(
             "an identity", declared.is_identity
         )

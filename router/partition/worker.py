@@ -24,12 +24,14 @@ from router.handlers.batch import (
     ParsedEntry,
     archive_records,
     decide_batch,
+    find_relied,
     make_outputs,
     split_by_size,
 )
 from router.handlers.dispatch import quarantine_unit
 from router.handlers.units import opaque_unit, parse_items, split_entry
 from router.model.changes import DecidedUnit
+from router.model.snapshot import Relied
 from router.model.work import RoutingContext, WorkUnit
 from router.output.archive_records import unread_record
 from router.output.crm_events import AddressedEvent
@@ -37,8 +39,8 @@ from router.partition import decision_metrics, decision_spans
 from router.partition.batch_gaps import BatchGapDetector
 from router.partition.published_mark import PublishedMark
 from router.partition.waiting import DestinationLines, wake_holder
-from router.store.fencing import PartitionFenced
-from router.store.store import BatchGaps, Sighting, Store
+from router.store.fencing import ConversationForgotten, PartitionFenced
+from router.store.store import NOTHING_RELIED, BatchGaps, Sighting, Store
 from services import clock, contract, metrics
 from services.amqp import topology
 from services.amqp.consumer import Inbox
@@ -63,6 +65,9 @@ STARTS = 2
 TAKE_BACK_SECONDS = 1.0
 """Time for taking back a mark while the partition is given up: its next holder waits for nothing,
 but this router's end does."""
+AGAIN = 5
+"""Times that a batch is decided again because a conversation in it was destroyed meanwhile. Each
+destruction makes one, and takes longer than deciding."""
 OVERHEAD = 200
 """Bytes of a record beside its contents."""
 
@@ -292,24 +297,38 @@ class Partition:
         return CommittedBatch([await self._quarantine(unit, reason, current)], [])
 
     async def _decide(self, units: Sequence[WorkUnit], current: BatchContext) -> CommittedBatch:
+        for _ in range(AGAIN):
+            with suppress(ConversationForgotten):
+                return await self._decide_once(units, current)
+        return await self._decide_once(units, current)
+
+    async def _decide_once(
+        self, units: Sequence[WorkUnit], current: BatchContext
+    ) -> CommittedBatch:
         snapshot = await self._store.load(units, current.routing)
+        people = frozenset(snapshot.people())
         batch = decide_batch(units, snapshot, current.routing)
         decision_metrics.log_failures(batch.faults)
         outputs = make_outputs(batch.new)
         if batch.new:
+            relied = find_relied(batch.new, snapshot, people)
             decision_metrics.count_unknown_vocabulary(
-                await self._write(batch.new, outputs, current)
+                await self._write(batch.new, outputs, current, relied)
             )
             decision_metrics.count_charges(batch.new, current.routing.config.rates)
         decision_metrics.count_duplicates(batch.repeats)
-        return CommittedBatch(batch.to_publish, batch.duplicates, outputs)
+        return CommittedBatch(batch.to_publish, batch.duplicates, outputs, batch.forgotten)
 
     async def _write(
-        self, decided: Sequence[DecidedUnit], outputs: dict[bytes, Output], current: BatchContext
+        self,
+        decided: Sequence[DecidedUnit],
+        outputs: dict[bytes, Output],
+        current: BatchContext,
+        relied: Relied = NOTHING_RELIED,
     ) -> list[Sighting]:
         """Commit decisions with the ids of their output."""
         committed = await self._store.commit(
-            self.number, current.epoch, decided, outputs, self._unsaved
+            self.number, current.epoch, decided, outputs, self._unsaved, relied
         )
         self._unsaved = None
         self._published.begin(committed.transaction)
@@ -325,7 +344,8 @@ class Partition:
         outputs = [
             committed.output_of(unit, decision) for unit, decision, _ in committed.to_publish
         ]
-        records = archive_records(parsed, outputs, committed.duplicates)
+        told = [each for each in parsed if not committed.is_forgotten(each[0])]
+        records = archive_records(told, outputs, committed.duplicates)
         for chunk in split_by_size(records, _record_size):
             batch = ArchiveBatch(records=chunk)
             await publish_until_confirmed(

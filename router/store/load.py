@@ -55,11 +55,13 @@ async def load_snapshot(
 ) -> Snapshot:
     """Load what the decisions on these units read, and what was decided on them before.
     Raises RowShut."""
-    decided = await _decided(connection, units)
+    decided, forgotten = await _decided(connection, units)
     # A known unit is published again from its row: nothing else is read for it.
-    needs = union(needs_of(unit, context) for unit in units if unit.key not in decided)
+    known = decided.keys() | forgotten
+    needs = union(needs_of(unit, context) for unit in units if unit.key not in known)
     snapshot = Snapshot(needs)
     snapshot.decided.update(decided)
+    snapshot.forgotten.update(forgotten)
     await _quoted(connection, needs, snapshot)
     await _messages(connection, needs, snapshot)
     await _charges(connection, needs, snapshot)
@@ -78,15 +80,18 @@ async def load_snapshot(
 
 async def _decided(
     connection: Connection, units: Sequence[WorkUnit]
-) -> dict[bytes, tuple[UUID, Decision]]:
-    """Decisions on these units that were made before, with their receipts, by key."""
+) -> tuple[dict[bytes, tuple[UUID, Decision]], set[bytes]]:
+    """Decisions on these units that were made before, with their receipts, by key; and the keys of
+    those that were destroyed with their conversation."""
     rows = await connection.fetch(_INBOX, [unit.key for unit in units])
     decided: dict[bytes, tuple[UUID, Decision]] = {}
     for row in rows:
+        if not row["decision"]:
+            continue
         with opening("router.inbox", row["record"]):
             decision = _decode(RING.unseal(row["decision"], DECISION, bind(row["key"])))
         decided[row["key"]] = row["receipt"], decision
-    return decided
+    return decided, {row["key"] for row in rows}.difference(decided)
 
 
 async def _quoted(connection: Connection, needs: Needs, snapshot: Snapshot) -> None:

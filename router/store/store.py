@@ -12,11 +12,11 @@ import msgspec
 from router.handlers.batch import Output
 from router.model.changes import Changes, DecidedUnit
 from router.model.decision import Decision, Quarantined
-from router.model.snapshot import Snapshot
+from router.model.snapshot import Relied, Snapshot
 from router.model.work import RoutingContext, WorkUnit
 from router.output.retry_entry import retry_entry
 from router.ruleset.context import RulesetVersion
-from router.store.fencing import check_epoch
+from router.store.fencing import check_epoch, check_relied
 from router.store.figures import save_figures
 from router.store.heard import save_heard
 from router.store.load import load_snapshot
@@ -52,6 +52,9 @@ SOURCE_DAYS = 8
 
 ACCEPTED_DAYS = 30
 """Retention of a missing batch that a person looked into."""
+
+NOTHING_RELIED = Relied()
+"""Value for decisions that read no rows of a conversation, such as a quarantine."""
 
 BatchNumber = tuple[UUID, int]
 """Source and number of a batch."""
@@ -134,10 +137,12 @@ class Store:
         decided: Sequence[DecidedUnit],
         outputs: Mapping[bytes, Output],
         gaps: BatchGaps | None = None,
+        relied: Relied = NOTHING_RELIED,
     ) -> Committed:
         """Write everything or nothing. `outputs` has the output of each by the key of its unit.
 
-        Raises PartitionFenced when this router has lost the partition.
+        Raises PartitionFenced when this router has lost the partition, and ConversationForgotten
+        when something of `relied` was destroyed.
         """
         quarantined: list[tuple[Any, ...]] = []
         if any(isinstance(decision, Quarantined) for _, decision, _ in decided):
@@ -145,6 +150,7 @@ class Store:
             quarantined = await asyncio.to_thread(_quarantine_rows, decided)
         async with self._pool.acquire() as connection, connection.transaction():
             transaction = await check_epoch(connection, partition, epoch)
+            await check_relied(connection, relied)
             rows = [_inbox_row(*each, outputs[each[0].key]) for each in decided]
             await connection.execute(INSERT_INBOX, partition, *columns(rows, 13))
             await save_changes(connection, [changes for _, _, changes in decided])

@@ -10,9 +10,19 @@ from services import metrics
 from services.amqp import topology
 from services.amqp.connection import BrokerConnection
 from services.amqp.publisher import UNATTENDED_SECONDS, Publisher, PublishUnconfirmed
-from services.contract import Command, Entry, MediaOutcome, PartitionBatch, SendOutcome, Timeout
+from services.contract import (
+    Command,
+    ConversationDestroyed,
+    Entry,
+    MediaOutcome,
+    PartitionBatch,
+    SendOutcome,
+    Timeout,
+)
 
-NumberEntry = TypeVar("NumberEntry", Command, SendOutcome, MediaOutcome, Timeout)
+NumberEntry = TypeVar(
+    "NumberEntry", Command, SendOutcome, MediaOutcome, Timeout, ConversationDestroyed
+)
 """Entry that names its number, and so its partition."""
 
 

@@ -119,6 +119,19 @@ async def test_content_lies_sealed_and_opens_for_its_row_alone(pool: Pool) -> No
     assert await ids(store, ALL) == ["c1", "c2"]
 
 
+async def test_nothing_is_left_of_a_conversation_that_was_destroyed(pool: Pool) -> None:
+    store, answers = ConversationStore(pool), AnswerStore(pool)
+    alarm = Event(uuid4(), SOURCE, types.CARE_ALARM, NOW, EventData("c1", nth=1), 1)
+    await store.apply([message("c1"), alarm, message("c2")])
+    await answers.store_draft("c1", PERSON, Draft(uuid4(), "Beste"), NOW)
+    await answers.begin(GivenAnswer(uuid4(), "c1", 1, {}), PERSON, NOW)
+    await store.apply([Event(uuid4(), "urn:other", types.DESTROYED, NOW, EventData("c2"), 9)])
+    await store.apply([Event(uuid4(), SOURCE, types.DESTROYED, NOW, EventData("c1"), 9)])
+    assert await ids(store, ALL) == ["c2"], "another municipality's word does not count"
+    for table in ("draft", "answer", "alarm"):
+        assert await pool.fetchval(f"select count(*) from desk.{table}") == 0
+
+
 async def test_each_sees_what_they_reach(pool: Pool) -> None:
     store = ConversationStore(pool)
     await store.apply([message("c1"), message("c2", department="zorg")])

@@ -21,6 +21,9 @@ CLEARINGS = (
     *deliverer.ended_rows.CLEARINGS,
 )  # fmt: skip
 TABLE = r"([a-z]+\.[a-z_]+)"
+DESTRUCTION = (ROOT / "docs/operators/destruction.md").read_text()
+FORGETTING = ("archiver", "router", "deliverer", "gateway", "desk")
+"""Services that forget conversations by a function of their own."""
 
 
 def lines() -> dict[str, tuple[str, str]]:
@@ -62,3 +65,37 @@ def test_decisions_go_before_what_they_sent_out() -> None:
     with pytest.raises(ConfigError, match="at least inbox_days") as refused:
         parse("[terms]\ninbox_days = 60\n", "postkamer.toml")
     assert any(fault.line == 1 for fault in refused.value.faults)
+
+
+def fates() -> dict[str, str]:
+    """Table -> what becomes of its rows about a conversation that is destroyed."""
+    places = DESTRUCTION.partition("## Every place")[2].partition("Beside the tables")[0]
+    rows = re.findall(r"^\| (`.*?) \| .*? \| (.*) \|$", places, re.MULTILINE)
+    return {name: fate for where, fate in rows for name in re.findall(f"`{TABLE}`", where)}
+
+
+def forgotten_tables() -> dict[str, set[str]]:
+    """Action of the functions that forget -> tables that they do it to."""
+    done: dict[str, set[str]] = {"delete from": set(), "update": set()}
+    for service in FORGETTING:
+        for path in (ROOT / service / "migrations").glob("*.sql"):
+            pattern = r"^create (?:or replace )?function \w+\.forget(?!_processing).*?\$\$;"
+            for body in re.findall(pattern, path.read_text(), re.MULTILINE | re.DOTALL):
+                for verb, tables in done.items():
+                    tables.update(re.findall(rf"\b{verb} {TABLE}", body))
+    return done
+
+
+def test_each_table_has_a_fate_when_a_conversation_is_destroyed() -> None:
+    assert fates().keys() == made_tables()
+
+
+def test_forgetting_does_to_each_table_what_the_page_says() -> None:
+    done = forgotten_tables()
+    said = {
+        word: {table for table, fate in fates().items() if fate.startswith(word)}
+        for word in ("deleted", "emptied", "own term", "stays")
+    }
+    assert sum(map(len, said.values())) == len(fates())
+    assert said["deleted"] == done["delete from"]
+    assert said["emptied"] == done["update"]

@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from archiver.destruction.list_store import ListRules, ListStore
-from archiver.log.erasure import Eraser
 from archiver.retention import dossier_metrics
 from archiver.retention.dossier_follower import DossierFollower
 from archiver.retention.dossier_store import load_dossiers, save_dossiers, start_anew
@@ -22,6 +21,7 @@ from services.retention.term import Term, last_day
 from tests.support.archiver.api import archive_api
 from tests.support.archiver.commands import Archive
 from tests.support.archiver.desk import ANNA, BERT, CORA, Desk
+from tests.support.archiver.orders import eraser_of
 from tests.support.archiver.records import WHY, id_of, opening, record
 from tests.support.decrypted_record import keys_of, writer_of
 from tests.support.installation import EXAMPLE
@@ -136,14 +136,14 @@ async def test_follower_stands_aside_while_another_one_reads(
 
 
 async def test_destroyed_conversation_has_no_dossier_again(
-    pool: Pool, follower: DossierFollower
+    pool: Pool, follower: DossierFollower, tmp_path: Path
 ) -> None:
     keys = await keys_of(pool)
     await (await writer_of(pool)).add([opening("een", "balie"), step("een", "closed", 3)])
     await follower.catch_up()
     async with pool.acquire() as connection:
         read = await load_dossiers(connection, [("almelo", id_of("een"))])
-    await Eraser(pool, keys).erase_conversation("almelo", id_of("een"), "test")
+    await eraser_of(pool, keys, tmp_path).erase_conversation("almelo", id_of("een"), "test")
     assert not await dossiers(pool)
     async with pool.acquire() as connection:  # it was destroyed between reading and writing
         await save_dossiers(connection, read.values())

@@ -75,7 +75,7 @@ def test_declared_person_comes_without_consents_opt_outs_and_last_message(read: 
 
 
 def test_every_table_of_a_snapshot_is_guarded() -> None:
-    plain = {"_declared", "decided", "_people"}
+    plain = {"_declared", "decided", "forgotten", "_people"}
     tables = vars(Snapshot())
     assert {name for name, table in tables.items() if not isinstance(table, Rows)} == plain
     for name in tables.keys() - plain:
