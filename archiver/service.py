@@ -11,6 +11,9 @@ from archiver.api.access_log import AccessLog, access_log
 from archiver.api.queries import RecordReader
 from archiver.api.routes import RecordRoutes
 from archiver.balance.monitor import keep_balance
+from archiver.destruction.declaration_store import Declarer
+from archiver.destruction.destroyer import Destroyer
+from archiver.destruction.list_metrics import count_lists
 from archiver.destruction.replayer import Replayer
 from archiver.encryption.key_store import KeyStore
 from archiver.index.processing_log import Activities
@@ -31,9 +34,11 @@ from archiver.openapi import document
 from archiver.operator_actions import record_operator_actions
 from archiver.orders import order
 from archiver.orders.order_book import OrderBook
+from archiver.orders.order_keeper import OrderKeeper
 from archiver.privacy.annotation_routes import AnnotationRoutes
 from archiver.privacy.archive import PrivacyArchive
 from archiver.privacy.exposure_routes import ExposureRoutes
+from archiver.privacy.lists.routes import ListRoutes
 from archiver.privacy.report_routes import ReportRoutes
 from archiver.privacy.request_routes import RequestRoutes
 from archiver.privacy.valuation_routes import ValuationRoutes
@@ -151,9 +156,10 @@ def all_routes(
 
 
 def privacy_routes(archive: PrivacyArchive, views: AccessLog, tokens: TokenStore) -> list[Route]:
-    """Return the routes of the privacy officer."""
+    """Return the routes of the privacy officer and of who keeps the archive."""
     parts = (
         RequestRoutes,
+        ListRoutes,
         ReportRoutes,
         ViewRoutes,
         ExposureRoutes,
@@ -267,9 +273,8 @@ async def _maintenance_tasks(
     objects: ObjectStore,
     connection: BrokerConnection,
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """Run the maintenance of the record: table partitions, operator actions, checkpoints, the
-    counts of open subject access requests and of the quarantine, the dossiers, the free space of
-    the object store, and the balance."""
+    """Run the maintenance of the record: partitions, operator actions, checkpoints, destruction,
+    the free space of the object store, the balance, and counts of what waits for a person."""
     config = version.loaded.config
     pool, tenants = archive.pool, [tenant.id for tenant in config.tenants]
     signer = _signer(settings, config)
@@ -287,6 +292,7 @@ async def _maintenance_tasks(
         checkpoint_signer.sign_periodically(pool, signer, objects, archive.writer.known),
         HeadKeeper(pool, archive.writer.known, objects, head_key).run(),
         request_metrics.count(pool, tenants),
+        *_destruction(archive, version, _order_book(settings, objects)),
         archive.token_record.keep_forever(),
         objects.volume.run(),
         keep_balance(pool, archive.keys),
@@ -313,6 +319,16 @@ def _counting_works(archive: Archive, version: ActiveVersion) -> list[Coroutine[
     follower = DossierFollower(pool, keys, lambda: version.loaded.config)
     tenants = [tenant.id for tenant in version.loaded.config.tenants]
     return [follower.run(), dossier_metrics.count(pool, tenants), count_entries(pool)]
+
+
+def _destruction(
+    archive: Archive, version: ActiveVersion, book: OrderBook
+) -> list[Coroutine[Any, Any, None]]:
+    """Return the work of carrying out destruction lists and of counting them."""
+    tenants = [tenant.id for tenant in version.loaded.config.tenants]
+    finish = Declarer(archive.keys, lambda: version.loaded.config).finish
+    destroyer = Destroyer(archive.pool, archive.keys, OrderKeeper(book), finish)
+    return [destroyer.run(), count_lists(archive.pool, tenants)]
 
 
 @asynccontextmanager
