@@ -21,6 +21,8 @@ from archiver.api.viewer import (
 from archiver.media.routes import BUSY, WITHOUT_THUMBNAIL
 from archiver.media.routes import NO_THUMBNAIL as NO_THUMBNAIL_CODE
 from archiver.media.thumbnail_maker import THUMBNAIL_TYPE
+from archiver.privacy.lists.operations import TAGS as LIST_TAGS
+from archiver.privacy.lists.operations import list_operations
 from archiver.privacy.operations import TAGS, operations
 from archiver.search.request import SEARCH
 from archiver.search.routes import SEARCH_ROLES
@@ -327,6 +329,7 @@ API = Api(
         "conversations": "Conversations with their history and notes.",
         "messages": "Messages, and the files in them.",
         **TAGS,
+        **LIST_TAGS,
         "documentation": "This document.",
     },
 )
@@ -338,6 +341,7 @@ OPERATIONS = (
     READ_MEDIA,
     READ_THUMBNAIL,
     *operations(VIEWER_HEADERS, MESSAGE_ID),
+    *list_operations(VIEWER_HEADERS),
     DOCUMENT,
 )
 

@@ -11,7 +11,10 @@ from archiver.api.access_log import AccessLog, access_log
 from archiver.api.queries import RecordReader
 from archiver.api.routes import RecordRoutes
 from archiver.balance.monitor import keep_balance
+from archiver.destruction.declaration_store import Declarer
+from archiver.destruction.destroyer import Destroyer
 from archiver.destruction.key_rewriting import rewrite_keys_after_destructions
+from archiver.destruction.list_metrics import count_lists
 from archiver.destruction.notices import notice_outbox
 from archiver.destruction.removal import FileRemover
 from archiver.destruction.replayer import Replayer
@@ -34,9 +37,11 @@ from archiver.openapi import document
 from archiver.operator_actions import record_operator_actions
 from archiver.orders import order
 from archiver.orders.order_book import OrderBook
+from archiver.orders.order_keeper import OrderKeeper
 from archiver.privacy.annotation_routes import AnnotationRoutes
 from archiver.privacy.archive import PrivacyArchive
 from archiver.privacy.exposure_routes import ExposureRoutes
+from archiver.privacy.lists.routes import ListRoutes
 from archiver.privacy.report_routes import ReportRoutes
 from archiver.privacy.request_routes import RequestRoutes
 from archiver.privacy.valuation_routes import ValuationRoutes
@@ -154,9 +159,10 @@ def all_routes(
 
 
 def privacy_routes(archive: PrivacyArchive, views: AccessLog, tokens: TokenStore) -> list[Route]:
-    """Return the routes of the privacy officer."""
+    """Return the routes of the privacy officer and of who keeps the archive."""
     parts = (
         RequestRoutes,
+        ListRoutes,
         ReportRoutes,
         ViewRoutes,
         ExposureRoutes,
@@ -270,9 +276,8 @@ async def _maintenance_tasks(
     objects: ObjectStore,
     connection: BrokerConnection,
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """Run the maintenance of the record: table partitions, operator actions, checkpoints, the
-    counts of open subject access requests and of the quarantine, the dossiers, the free space of
-    the object store, and the balance."""
+    """Run the maintenance of the record: partitions, operator actions, checkpoints, destruction,
+    the free space of the object store, the balance, and counts of what waits for a person."""
     config = version.loaded.config
     pool, tenants = archive.pool, [tenant.id for tenant in config.tenants]
     signer, authority = _signer(settings, config), configured_authority(settings)
@@ -289,9 +294,9 @@ async def _maintenance_tasks(
         checkpoint_signer.sign_periodically(pool, signer, objects, archive.writer.known),
         HeadKeeper(pool, archive.writer.known, objects, head_key).run(),
         request_metrics.count(pool, tenants),
+        *_destruction(archive, version, _order_book(settings, objects), objects),
         archive.token_record.keep_forever(),
         objects.volume.run(),
-        *_works_after_destructions(archive, objects),
         keep_balance(pool, archive.keys),
         keep_working_keys(
             pool,
@@ -316,6 +321,23 @@ def _counting_works(archive: Archive, version: ActiveVersion) -> list[Coroutine[
     follower = DossierFollower(pool, keys, lambda: version.loaded.config)
     tenants = [tenant.id for tenant in version.loaded.config.tenants]
     return [follower.run(), dossier_metrics.count(pool, tenants), count_entries(pool)]
+
+
+def _destruction(
+    archive: Archive, version: ActiveVersion, book: OrderBook, objects: ObjectStore
+) -> list[Coroutine[Any, Any, None]]:
+    """Return the work of carrying out destruction lists and of counting them, and what follows once
+    a destruction is committed: the files, what came late, and the bytes of deleted keys."""
+    tenants = [tenant.id for tenant in version.loaded.config.tenants]
+    finish = Declarer(archive.keys, lambda: version.loaded.config).finish
+    destroyer = Destroyer(archive.pool, archive.keys, OrderKeeper(book), finish)
+    return [
+        destroyer.run(),
+        destroyer.run_late(),
+        FileRemover(archive.pool, archive.keys, objects).run(),
+        rewrite_keys_after_destructions(archive.pool),
+        count_lists(archive.pool, tenants),
+    ]
 
 
 @asynccontextmanager
@@ -359,14 +381,3 @@ async def _media_tasks(
 def _upload_source(settings: ArchiverSettings, pool: Pool, objects: ObjectStore) -> UploadSource:
     store = ObjectStore(settings.upload_store) if settings.upload_store else objects
     return UploadSource(pool, store, objects)
-
-
-def _works_after_destructions(
-    archive: Archive, objects: ObjectStore
-) -> list[Coroutine[Any, Any, None]]:
-    """Return what follows once a destruction is committed: the files, what came late, and the bytes
-    of deleted keys."""
-    return [
-        FileRemover(archive.pool, archive.keys, objects).run(),
-        rewrite_keys_after_destructions(archive.pool),
-    ]

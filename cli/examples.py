@@ -55,6 +55,15 @@ EXAMPLES = {
     "archive exposure": "archive exposure --token crm --since 2026-11-20 --until 2026-11-23"
     " --reason 'data breach 7'",
     "archive key": "archive key",
+    "archive list approve": "archive list approve VL-2026-0001 --by 'K. Yilmaz'",
+    "archive list declaration": "archive list declaration VL-2026-0001 --out verklaring.pdf",
+    "archive list draw": "archive list draw --tenant almelo --by 'P. Bakker'",
+    "archive list return": "archive list return VL-2026-0001 --text 'geschil' --by 'K. Yilmaz'",
+    "archive list review": "archive list review VL-2026-0001 --by 'M. Smit'",
+    "archive list show": "archive list show VL-2026-0001 --items",
+    "archive list spare": "archive list spare VL-2026-0001"
+    " 106540352242922-mfrggzdfmztwq2lknnwg23tpoa --reason dispute --by 'M. Smit'",
+    "archive list withdraw": "archive list withdraw VL-2026-0001 --by 'P. Bakker'",
     "archive processing": "archive processing --since 2026-11-01 --tenant almelo",
     "archive prove": f"archive prove {MESSAGE} --out proof.json",
     "archive receipt": f"archive receipt {MESSAGE} --out body.json --reason 'complaint 12'",
@@ -62,6 +71,7 @@ EXAMPLES = {
     "archive replay": "archive replay --dry-run",
     "archive request decide": "archive request decide AVG-2026-0001 --decision granted"
     " --by 'P. Bakker'",
+    "archive request erase": "archive request erase AVG-2026-0001 --by 'P. Bakker'",
     "archive request extend": "archive request extend AVG-2026-0001 --until 2027-01-25"
     " --ground ingewikkeld --by 'P. Bakker'",
     "archive request letter": "archive request letter AVG-2026-0001",

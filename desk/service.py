@@ -26,6 +26,7 @@ from desk.pages.alarms import AlarmPages
 from desk.pages.answers import AnswerPages
 from desk.pages.archive.annotations import AnnotationPages
 from desk.pages.archive.exposures import ExposurePages
+from desk.pages.archive.lists import ListPages
 from desk.pages.archive.people import PeoplePages
 from desk.pages.archive.requests import RequestPages
 from desk.pages.archive.search import SearchPages
@@ -47,6 +48,7 @@ from desk.pages.templates import TemplatePages
 from desk.postkamer.archive import Archive
 from desk.postkamer.client import PostkamerClient, client_session
 from desk.postkamer.destinations import Destinations
+from desk.postkamer.destruction import DestructionLists
 from desk.postkamer.figure_reader import FigureReader
 from desk.postkamer.gateway import Gateway
 from desk.postkamer.grants import GrantsReader
@@ -162,7 +164,7 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
         *RightPages(gate, site, GrantsReader(front), sessions).routes(),
         *DestinationPages(gate, site, Destinations(front)).routes(),
         *NumberPages(gate, site, gateway).routes(),
-        *archive_routes(gate, site, PrivacyOffice(archiver), archive, stores.reasons),
+        *archive_routes(gate, site, archiver, archive, stores.reasons),
         *FilePages(gate, archiver, stores.reasons).routes(),
         *LanguagePages(own).routes(),
         *stream.routes(),
@@ -173,13 +175,15 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
 
 
 def archive_routes(
-    gate: Gate, site: Site, office: PrivacyOffice, archive: Archive, reasons: ReasonStore
+    gate: Gate, site: Site, archiver: PostkamerClient, archive: Archive, reasons: ReasonStore
 ) -> list[web.RouteDef]:
     """Return the pages of the archivist and the privacy officer."""
+    office, lists = PrivacyOffice(archiver), DestructionLists(archiver)
     return [
         *SearchPages(gate, site, archive, reasons).routes(),
         *PeoplePages(gate, site, office).routes(),
-        *RequestPages(gate, site, office).routes(),
+        *RequestPages(gate, site, office, lists).routes(),
+        *ListPages(gate, site, lists).routes(),
         *ViewPages(gate, site, office).routes(),
         *ExposurePages(gate, site, office).routes(),
         *AnnotationPages(gate, site, office).routes(),

@@ -127,6 +127,22 @@ destructions_replayed = _counter(
 files_removed = _counter(
     "postkamer_files_removed_total", "Files of destroyed messages that left the object store"
 )
+destruction_lists = _gauge(
+    "postkamer_destruction_lists",
+    "Destruction lists that are not destroyed or withdrawn, by how far they are",
+    "tenant",
+    "state",
+)
+destruction_left = _gauge(
+    "postkamer_destruction_left",
+    "Conversations on lists that are due which are not destroyed yet",
+    "tenant",
+)
+destruction_still_seconds = _gauge(
+    "postkamer_destruction_still_seconds",
+    "How long nothing was destroyed of a list that is due",
+    "tenant",
+)
 archive_shut = _counter(
     "postkamer_archive_shut_total", "Entries that could not be opened: they or their keys changed"
 )

@@ -39,7 +39,8 @@ MACHINE = "postkamer"
 GROUNDS = {"term": "the term of the selection list is over", "request": "an erasure was granted"}
 """Kind of list -> ground, as the record of a destruction has it."""
 Finish = Callable[[Connection, DestructionList], Awaitable[None]]
-"""Declares in the transaction that ends a list what was destroyed."""
+"""Declares what was destroyed of a list that ended, in the transaction that ends it if it was not
+withdrawn."""
 
 AHEAD = (
     "orders of destruction stand outside that this database does not know, or that do not open; ask"
@@ -92,8 +93,20 @@ class Destroyer:
         """Carry out every list that is due."""
         async with self._pool.acquire() as connection:
             due = [row["id"] for row in await connection.fetch(_DUE)]
+            stopped = [row["id"] for row in await connection.fetch(_STOPPED)]
         for id in due:
             await self.carry_out(id)
+        for id in stopped:
+            await self.declare_stopped(id)
+
+    async def declare_stopped(self, id: str) -> None:
+        """Declare what was destroyed of a list that was withdrawn meanwhile."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            if not await connection.fetchval(TURN):
+                return  # another archiver is at it
+            found = await ListStore(connection, self._keys).lock(id)
+            if found and not await connection.fetchval(_IS_DECLARED, id):
+                await self._finish(connection, found)
 
     async def carry_out(self, id: str) -> None:
         """Carry out one list, from where it stands."""
@@ -198,6 +211,13 @@ select id from archiver.destruction_list
 where state = 'destroying' or state = 'approved' and approved_at + waiting <= now()
 order by approved_at, id
 """
+_STOPPED = """
+select l.id from archiver.destruction_list l where l.state = 'withdrawn' and l.begun_at is not null
+    and not exists (select from archiver.declaration d where d.list = l.id)
+    and exists (select from archiver.destruction_item i
+        where i.list = l.id and i.state = 'destroyed')
+"""
+_IS_DECLARED = "select exists (select from archiver.declaration where list = $1)"
 TURN = "select pg_try_advisory_xact_lock(hashtext('archiver.destroyer'))"
 """One archiver destroys at a time: two would wait for each other's rows."""
 _NEXT = """

@@ -13,6 +13,8 @@ State = Literal["drawn", "reviewed", "approved", "destroying", "destroyed", "wit
 ItemState = Literal["listed", "taken_out", "put_off", "held", "open", "destroyed", "withdrawn"]
 Step = Literal["drawn", "reviewed", "approved", "withdrawn"]
 """Step that a person takes; `drawn` takes a review back, so that it is looked through again."""
+LONGEST_TEXT = 500
+"""Characters of what a person writes about a step."""
 SPARING_REASONS = ("dispute", "woo", "unfinished", "wrong_term", "historic", "other")
 """Codes of the reasons for which a conversation is taken off a list, or put off."""
 
@@ -61,6 +63,23 @@ class ListItem(msgspec.Struct, frozen=True, kw_only=True):
     until: date | None
     changed_by: str
     changed_at: datetime | None
+
+
+class ItemGroup(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Conversations of a list that are alike."""
+
+    department: str
+    code: str
+    state: ItemState
+    reason: str
+    conversations: int
+    """Number of them."""
+    closed_from: date | None
+    closed_until: date | None
+    kept_from: date | None
+    """Earliest last day of keeping."""
+    kept_until: date | None
+    """Latest last day of keeping."""
 
 
 class ListEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

@@ -2,7 +2,7 @@
 transaction, and the database holds the rules as well: functions and triggers of
 `0013_destruction.sql`."""
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -13,12 +13,15 @@ from archiver.destruction.destruction_list import (
     EVENTS,
     PERSONS,
     DestructionList,
+    ItemGroup,
+    ItemState,
     ListEvent,
     ListItem,
     ListRefused,
     Step,
     check_step,
 )
+from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from archiver.log.writer import writer_in_transaction
 from services import clock
@@ -32,6 +35,8 @@ MAX_ITEMS = 100_000
 seconds."""
 MAX_LISTED = 500
 """Lists, or items of one list, in one answer."""
+CLOCKS_APART = timedelta(hours=1)
+"""Most by which the clocks of a service and of the database differ."""
 REFUSED = frozenset(("23514", "23505", "42501"))
 """SQLSTATEs by which the database refuses a step: a check, a conversation that is on another list,
 a row that is kept."""
@@ -44,7 +49,7 @@ class ListStore:
     def __init__(
         self, connection: Connection, keys: KeyStore, identified: Identified = "stated"
     ) -> None:
-        self._connection, self._identified = connection, identified
+        self._connection, self._keys, self._identified = connection, keys, identified
         self._writer = writer_in_transaction(connection, keys)
 
     async def draw(
@@ -99,6 +104,10 @@ class ListStore:
     async def lock(self, id: str) -> DestructionList | None:
         """Read a list, with which nobody else takes a step until the transaction ends."""
         await self._connection.execute(_LOCK, id)
+        return await self.find(id)
+
+    async def find(self, id: str) -> DestructionList | None:
+        """Read a list as it is now."""
         row = await self._connection.fetchrow(f"{_LISTS} where id = $1", id)
         return DestructionList(**row) if row else None
 
@@ -107,15 +116,46 @@ class ListStore:
         rows = await self._connection.fetch(_ALL, tenant, only_open, MAX_LISTED)
         return [DestructionList(**row) for row in rows]
 
-    async def items(self, id: str, after: str = "", limit: int = MAX_LISTED) -> list[ListItem]:
+    async def items(
+        self, id: str, after: str = "", limit: int = MAX_LISTED, only: "ItemFilter | None" = None
+    ) -> list[ListItem]:
         """Return what is on a list, by conversation, from behind one on."""
-        rows = await self._connection.fetch(_ITEMS, id, after, limit)
+        chosen = only or ItemFilter()
+        fields = chosen.department, chosen.code, chosen.state
+        rows = await self._connection.fetch(_ITEMS, id, after, limit, *fields)
         return [ListItem(**row) for row in rows]
+
+    async def groups(self, id: str) -> list[ItemGroup]:
+        """Return how many conversations of a list are alike, by department and result."""
+        rows = await self._connection.fetch(_GROUPS, id)
+        return [ItemGroup(**row) for row in rows]
+
+    async def departments(self, ids: Sequence[str]) -> dict[str, frozenset[str]]:
+        """Return the departments that have conversations on each of these lists."""
+        rows = await self._connection.fetch(_DEPARTMENTS, ids)
+        return {row["list"]: frozenset(row["departments"]) for row in rows}
+
+    async def events(self, found: DestructionList) -> list[tuple[datetime, ListEvent]]:
+        """Return the steps of a list on the record, oldest first, and each sparing too."""
+        ended = found.ended_at or found.withdrawn_at
+        period = found.drawn_at - CLOCKS_APART, ended + CLOCKS_APART if ended else None
+        rows = await self._connection.fetch(_EVENTS, found.tenant, *period)
+        decoded = [
+            (row["at"], _decode_event(row["data"])) for row in decrypt_rows(rows, self._keys)
+        ]
+        return [(at, event) for at, event in decoded if event.list == found.id]
 
     async def counts(self, id: str) -> dict[str, int]:
         """Return how many conversations of a list are in each state."""
         rows = await self._connection.fetch(_COUNTS, id)
         return {row["state"]: row["count"] for row in rows}
+
+    async def counts_of(self, ids: Sequence[str]) -> dict[str, dict[str, int]]:
+        """Return the same of several lists."""
+        counts: dict[str, dict[str, int]] = {id: {} for id in ids}
+        for row in await self._connection.fetch(_COUNTS_OF, ids):
+            counts[row["list"]][row["state"]] = row["count"]
+        return counts
 
     async def _next_id(self, now: datetime) -> str:
         number = await self._connection.fetchval("select nextval('archiver.list_number')")
@@ -148,6 +188,14 @@ class ListRules(msgspec.Struct, frozen=True):
     waiting: timedelta
 
 
+class ItemFilter(msgspec.Struct, frozen=True):
+    """Criteria for items; None matches any."""
+
+    department: str | None = None
+    code: str | None = None
+    state: ItemState | None = None
+
+
 class Sparing(msgspec.Struct, frozen=True):
     """Why a conversation is not destroyed now; without a day it is taken off the list."""
 
@@ -155,6 +203,9 @@ class Sparing(msgspec.Struct, frozen=True):
     """One of SPARING_REASONS."""
     text: str = ""
     until: date | None = None
+
+
+_decode_event = msgspec.json.Decoder(ListEvent).decode
 
 
 def list_record(tenant: str, event: ListEvent, now: datetime) -> Record:
@@ -212,9 +263,30 @@ order by drawn_at desc, id desc limit $3
 _ITEMS = """
 select conversation, department, code, closed_on, kept_until, state, reason, until, changed_by,
     changed_at
-from archiver.destruction_item where list = $1 and conversation > $2 order by conversation limit $3
+from archiver.destruction_item where list = $1 and conversation > $2
+    and ($4::text is null or department = $4) and ($5::text is null or code = $5)
+    and ($6::text is null or state = $6)
+order by conversation limit $3
+"""
+_GROUPS = """
+select department, code, state, reason, count(*) as conversations, min(closed_on) as closed_from,
+    max(closed_on) as closed_until, min(kept_until) as kept_from, max(kept_until) as kept_until
+from archiver.destruction_item where list = $1
+group by department, code, state, reason order by department, code, state, reason
+"""
+_DEPARTMENTS = """
+select list, array_agg(distinct department) as departments from archiver.destruction_item
+where list = any($1::text[]) group by list
+"""
+_EVENTS = f"""{RECORDS}
+where e.kind = 'destruction-list' and e.tenant = $1 and e.at >= $2
+    and ($3::timestamptz is null or e.at <= $3) order by e.position
 """
 _COUNTS = "select state, count(*) from archiver.destruction_item where list = $1 group by state"
+_COUNTS_OF = """
+select list, state, count(*) from archiver.destruction_item where list = any($1::text[])
+group by list, state
+"""
 _DRAW = "select archiver.draw_list($1, $2, $3, $4, $5, $6, $7)"
 _DRAW_REQUEST = "select archiver.draw_request_list($1, $2, $3, $4, $5)"
 _STEP = "select archiver.step_list($1, $2, $3)"

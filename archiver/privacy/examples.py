@@ -81,6 +81,7 @@ FULL_REQUEST: Json = REQUEST | {
     "copies": [
         {"place": "WhatsApp (Meta)", "what": "Uw berichten, hoogstens 30 dagen", "until": None}
     ],
+    "erasure": None,
     "letter": "Beste heer of mevrouw,\n\nOp 25 november 2026 kregen wij uw verzoek.\n",
     "hasPerson": True,
     "refusalGrounds": [

@@ -229,7 +229,8 @@ def _decide_request(headers: Sequence[Json]) -> Operation:
         id="decideRequest",
         tag="requests",
         summary="Decide a request",
-        description="It is made once. It erases and restricts nothing: people see to that.",
+        description="It is made once. It restricts nothing: people see to that. An erasure that is"
+        " granted is carried out by a destruction list: `_erase` draws it.",
         roles=[ROLE],
         parameters=[REQUEST_ID, *headers],
         content=Content(model=DECIDE, examples=examples.DECIDE),

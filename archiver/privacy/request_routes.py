@@ -194,6 +194,7 @@ def _details(details: RequestDetails, letter: str) -> dict[str, Any]:
     return _summary(details.request) | {
         "steps": details.steps,
         "copies": details.copies,
+        "erasure": details.erasure,
         "letter": letter,
         "hasPerson": bool(details.names),
         "refusalGrounds": _grounds(REFUSALS, kind),

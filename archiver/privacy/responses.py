@@ -4,6 +4,7 @@ import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from archiver.subject_access.requests.erasure import KeptState, ListState
 from archiver.subject_access.requests.legal_grounds import Kind
 from archiver.subject_access.requests.request import Outcome
 from services.api.operations import Shown
@@ -70,6 +71,25 @@ class ConversationValue(Shown):
     """Last day on which it must be kept."""
 
 
+class ErasureState(Shown):
+    """Progress of an erasure that was granted."""
+
+    list: str | None
+    """Newest destruction list of the request; null until one is drawn."""
+    state: ListState | None
+    """State of that list."""
+    destroyed_from: datetime.datetime | None
+    """First moment at which something on it may be destroyed; null until it is approved."""
+    destroyed_at: datetime.datetime | None
+    """Moment at which the last of what is gone was destroyed."""
+    destroyed: int
+    """Number of conversations that are gone."""
+    kept: dict[KeptState, int]
+    """Number of conversations that were kept, by what kept them."""
+    waiting: int
+    """Number of conversations that are on no list, or on one that was not carried out yet."""
+
+
 class LegalGround(Shown):
     """Ground that this kind of request can be refused or extended on."""
 
@@ -85,6 +105,8 @@ class FullRequest(PrivacyRequest):
     steps: tuple[RequestStep, ...]
     """Steps that can still be read, oldest first."""
     copies: tuple[CopyElsewhere, ...]
+    erasure: ErasureState | None
+    """Null for what is no erasure that was granted."""
     letter: str
     """Letter to the citizen about the present state, in Dutch. It quotes nothing of theirs."""
     has_person: bool

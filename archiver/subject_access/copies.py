@@ -7,14 +7,21 @@ from archiver.subject_access.report import Copy, Delivered
 from services.config.model import Configuration
 
 DELIVERED = "delivered"
+BACK_UP = "Een kopie van het archief: weg op deze dag"
 META_DAYS = 30
 """Longest time that Meta keeps a message, according to Meta."""
 
 
 def copies(
-    config: Configuration, tenant: str, delivered: Iterable[Delivered], today: date
+    config: Configuration,
+    tenant: str,
+    delivered: Iterable[Delivered],
+    day: date,
+    *,
+    is_gone: bool = False,
 ) -> tuple[Copy, ...]:
-    """Return the systems that received messages, WhatsApp, and the back-ups."""
+    """Return the systems that received messages, WhatsApp, and the back-ups. `day` is that on which
+    the record was destroyed, or on which it would be."""
     destinations = sorted({each.destination for each in delivered if each.state == DELIVERED})
     days = settings.backup_days if (settings := config.tenant(tenant)) else 0
     return (
@@ -25,8 +32,8 @@ def copies(
         ),
         Copy(
             place="Back-ups",
-            what="Een kopie van het archief: weg op deze dag, als wij het vandaag wissen",
-            until=today + timedelta(days=days),
+            what=BACK_UP if is_gone else f"{BACK_UP}, als wij het vandaag wissen",
+            until=day + timedelta(days=days),
         ),
     )
 

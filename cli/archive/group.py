@@ -11,6 +11,7 @@ COMMANDS = {
     "consistency": "cli.archive.consistency:command",
     "exposure": "cli.archive.exposure:command",
     "key": "cli.archive.verify:key",
+    "list": "cli.archive.lists:group",
     "processing": "cli.archive.processing_log:command",
     "prove": "cli.archive.verify:prove",
     "replay": "cli.archive.destructions:command",

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from archiver.destruction.handling import draw_erasure
 from archiver.encryption.key_store import KeyStore
 from archiver.subject_access.requests import deadlines
 from archiver.subject_access.requests.details import (
@@ -16,6 +17,7 @@ from archiver.subject_access.requests.details import (
     load_details,
     summarise,
 )
+from archiver.subject_access.requests.erasure import Erasure
 from archiver.subject_access.requests.fault import OrderRefused
 from archiver.subject_access.requests.handling import (
     Decision,
@@ -27,6 +29,7 @@ from archiver.subject_access.requests.handling import (
 from archiver.subject_access.requests.legal_grounds import KINDS
 from archiver.subject_access.requests.request import LONGEST_TEXT, OUTCOMES, Request
 from archiver.subject_access.requests.store import NewRequest, RequestStore
+from cli.archive.lists import ListView, list_store_of, print_view, refuse_list, view_changed
 from cli.support.archive_access import change_archive, load_keys
 from cli.support.audit import Operation, parse_name
 from cli.support.configuration import load_config
@@ -41,7 +44,8 @@ from services.language import readability
 from services.postgres.database import Connection, Pool
 
 NOT_CARRIED_OUT = {
-    "erasure": "nothing is erased yet: this version has no command for it, and the letter says so",
+    "erasure": "nothing is erased yet: draw its list with postkamer archive request erase, which"
+    " two other persons review and approve",
     "restriction": "the messages can still be read: tell those who may not use them now",
     "objection": "the messages can still be read: tell those who may not use them now",
 }
@@ -145,15 +149,25 @@ def show_command(id: str, path: Path | None, as_json: bool) -> None:
     details = _look_up(id, "show", load_config(path))
     summary = summarise(details.request, today())
     result = {"request": summary, "steps": details.steps, "copies": details.copies}
+    result |= {"erasure": details.erasure}
     print_result(result, _format_request(summary, details), as_json=as_json)
 
 
 def _format_request(summary: RequestSummary, details: RequestDetails) -> Iterator[str]:
     yield format_summary(summary)
     yield from map(format_step, details.steps)
+    if details.erasure:
+        yield f"erasure: {_format_erasure(details.erasure)}"
     yield "copies elsewhere:"
     for copy in details.copies:
         yield f"  {copy.place}: {copy.what}" + (f" ({copy.until})" if copy.until else "")
+
+
+def _format_erasure(erasure: Erasure) -> str:
+    numbers = {"destroyed": erasure.destroyed} | erasure.kept | {"waiting": erasure.waiting}
+    said = ", ".join(f"{number} {name}" for name, number in numbers.items() if number)
+    place = f"{erasure.list} is {erasure.state}" if erasure.list else "no list is drawn"
+    return f"{place}; conversations: {said or 'none'}"
 
 
 @group.command("letter")
@@ -209,6 +223,27 @@ def decide_command(id: str, decision: str, code: str, text: str, by: str, as_jso
     _print(decided, as_json=as_json)
     if decided.decision != "refused" and decided.kind in NOT_CARRIED_OUT and not as_json:
         click.echo(NOT_CARRIED_OUT[decided.kind], err=True)
+
+
+@group.command("erase")
+@click.argument("id")
+@by_option
+@config_option
+@json_option
+def erase_command(id: str, by: str, path: Path | None, as_json: bool) -> None:
+    """Draw the list of the erasure ID, which was granted.
+
+    Other persons review and approve it: see `postkamer archive list`.
+    """
+    config, name = load_config(path), parse_name(by)
+
+    async def draw(connection: Connection, keys: KeyStore) -> tuple[ListView, Operation]:
+        request = await _find(RequestStore(connection, keys), id)
+        store, person = await list_store_of(connection, keys, name, request.tenant)
+        drawing = draw_erasure(store, config, request, person, clock.now())
+        return await view_changed(store, await refuse_list(drawing), "draw")
+
+    print_view(change_archive(draw, by=name), as_json=as_json)
 
 
 def _change(

@@ -48,9 +48,28 @@ class LegalGround(msgspec.Struct, frozen=True):
     text: str
 
 
+class Erasure(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Progress of an erasure that was granted."""
+
+    list: str | None = None
+    state: str | None = None
+    destroyed_from: datetime | None = None
+    destroyed_at: datetime | None = None
+    destroyed: int
+    kept: dict[str, int]
+    waiting: int
+
+    @property
+    def needs_list(self) -> bool:
+        """Return True if something is left, and no list is under way that destroys it."""
+        is_under_way = self.state not in (None, "destroyed", "withdrawn")
+        return not is_under_way and bool(self.waiting or self.kept)
+
+
 class FullRequest(PrivacyRequest, frozen=True, kw_only=True, rename="camel"):
     steps: tuple[RequestStep, ...]
     copies: tuple[CopyElsewhere, ...]
+    erasure: Erasure | None = None
     letter: str
     has_person: bool
     refusal_grounds: tuple[LegalGround, ...]

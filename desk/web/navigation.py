@@ -39,6 +39,7 @@ LINKS = (
     ("site.management", Link("/destinations", "destinations.title"), _resends),
     ("site.management", Link("/rights", "rights.title"), _has("rules", "privacy")),
     ("site.archive", Link("/archive/search", "search.title"), _has("records")),
+    ("site.archive", Link("/archive/lists", "lists.title"), _has("records", "archivist")),
     ("site.archive", Link("/archive/requests", "requests.title"), _has("privacy")),
     ("site.archive", Link("/archive/people", "people.title"), _has("privacy")),
     ("site.archive", Link("/archive/views", "views.title"), _has("privacy")),

@@ -576,7 +576,7 @@ async def test_pages_of_the_archivist_and_privacy_officer_have_no_fault(
 ) -> None:
     async with (
         citizen(town, "31600000814") as fatima,
-        employee(browser, town, "Wim") as page,
+        employee(browser, town, "Wim", expected="400 (Bad Request)") as page,
     ):
         await fatima.writes("Ik wil een paspoort voor mijn kind")
         await page.get_by_text("voor mijn kind").first.wait_for()
@@ -589,7 +589,9 @@ async def test_pages_of_the_archivist_and_privacy_officer_have_no_fault(
         await page.get_by_role("button", name="Lees het gesprek").first.press("Enter")
         await expect(page.locator(".desk-bubble").first).to_be_visible()
         await check(page, "desk-archived")
+        await asyncio.to_thread(town.database.execute, DUE_LISTS)
         await check_requests(page, town)
+        await check_lists(page, town)
         await check_views(page, town)
 
 
@@ -613,6 +615,56 @@ async def check_requests(page: Page, town: Installation) -> None:
     await check(page, "desk-requests")
 
 
+DUE_LISTS = """
+insert into archiver.dossier (tenant, conversation, departments, opened_at, closed_at, sequence,
+    position, state, valued_code, kept_until, terms)
+select 'almelo', '106540352242922-' || repeat(letter, 26), '{burgerzaken}',
+    now() - interval '3 years', now() - interval '2 years', 1, 0, 'destroy', '6.1.3',
+    current_date - days, ''
+from (values ('a', 400), ('b', 3), ('c', 2)) as due (letter, days);
+select archiver.draw_list('VL-2020-0001', 'almelo', 'p.bakker', current_date - 300, 9, false, '0');
+select archiver.step_list('VL-2020-0001', 'reviewed', 'm.smit');
+select archiver.step_list('VL-2020-0001', 'approved', 'k.yilmaz');
+"""
+"""Three conversations that are due, one of which is on a list that other persons approved."""
+
+
+async def check_lists(page: Page, town: Installation) -> None:
+    """A list from its drawing to the waiting time, and the declaration of another."""
+    await page.goto(f"{town.desk}/archive/lists")
+    await check(page, "desk-lists")
+    await page.get_by_role("button", name="Stel de lijst op").press("Enter")
+    await expect(page.get_by_role("heading", name="gesprekken: 2")).to_be_visible()
+    id = page.url.rpartition("/")[2]
+    await open_all(page)
+    await check(page, "desk-list")
+    await page.locator("input[type=checkbox][name=conversation]").first.press("Space")
+    await page.get_by_role("button", name="Haal van de lijst").press("Enter")
+    await expect(page.get_by_text("van de lijst gehaald").first).to_be_visible()
+    await page.get_by_role("button", name="Ik keek de lijst na").press("Enter")
+    await expect(page.get_by_role("alert")).to_contain_text("U stelde deze lijst op.")
+    await take_step(page, town, id, "reviewed", "m.smit")
+    await page.get_by_label(f"Typ {id} over").fill("VL-2020-0001")
+    await page.get_by_role("button", name="Keur goed").press("Enter")
+    await expect(page.get_by_role("alert")).to_contain_text("Typ het nummer")
+    await take_step(page, town, id, "approved", "k.yilmaz")
+    await expect(page.get_by_role("status")).to_contain_text("nog 6 d")
+    await check(page, "desk-list-waits")
+    await page.get_by_label("Toelichting").fill("toch niet")
+    await page.get_by_role("button", name="Trek de lijst in").press("Enter")
+    await expect(page.get_by_text("ingetrokken door w.dekker")).to_be_visible()
+    await page.goto(f"{town.desk}/archive/lists/VL-2020-0001/declaration")
+    await expect(page.get_by_role("heading", name="Verklaring van vernietiging")).to_be_visible()
+    await check(page, "desk-declaration")
+
+
+async def take_step(page: Page, town: Installation, id: str, step: str, person: str) -> None:
+    """Another person takes a step with a list, which the page then shows."""
+    order = f"select archiver.step_list('{id}', '{step}', '{person}')"
+    await asyncio.to_thread(town.database.execute, order)
+    await page.goto(f"{town.desk}/archive/lists/{id}")
+
+
 async def check_views(page: Page, town: Installation) -> None:
     """The views of an employee, and the forms in the other language."""
     await page.goto(f"{town.desk}/archive/views")
@@ -623,7 +675,7 @@ async def check_views(page: Page, town: Installation) -> None:
     await check(page, "desk-views")
     await check_exposures(page, town)
     await switch_language(page, "English")
-    for path in ("search", "people", "requests", "views", "exposures", "annotations"):
+    for path in ("search", "people", "requests", "lists", "views", "exposures", "annotations"):
         await page.goto(f"{town.desk}/archive/{path}")
         await check(page, f"desk-{path}-en", sizes=SIZES_OF["en"])
 

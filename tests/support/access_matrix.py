@@ -102,6 +102,25 @@ MATRIX = {
     "archiver POST /v1/conversations/{id}/_value": Entry(
         ("records", "archivist"), "department", 200
     ),
+    # They name a list that does not exist, but for the drawing, of all departments, of nothing.
+    "archiver POST /v1/requests/{id}/_erase": Entry(("privacy",), "own", 404),
+    "archiver GET /v1/destruction-lists": Entry(("records", "archivist"), "own", 200),
+    "archiver POST /v1/destruction-lists": Entry(("records",), "whole", 409, 403),
+    "archiver GET /v1/destruction-lists/{id}": Entry(("records", "archivist"), "own", 404),
+    "archiver GET /v1/destruction-lists/{id}/items": Entry(("records", "archivist"), "own", 404),
+    "archiver POST /v1/destruction-lists/{id}/_review": Entry(("records",), "own", 404),
+    "archiver POST /v1/destruction-lists/{id}/_return": Entry(("records", "archivist"), "own", 404),
+    "archiver POST /v1/destruction-lists/{id}/_approve": Entry(("archivist",), "own", 404),
+    "archiver POST /v1/destruction-lists/{id}/_withdraw": Entry(
+        ("records", "archivist"), "own", 404
+    ),
+    "archiver POST /v1/destruction-lists/{id}/_spare": Entry(("records",), "own", 404),
+    "archiver GET /v1/destruction-lists/{id}/declaration": Entry(
+        ("records", "archivist"), "own", 404
+    ),
+    "archiver GET /v1/destruction-lists/{id}/declaration/pdf": Entry(
+        ("records", "archivist"), "own", 404
+    ),
     "archiver POST /v1/people/_report": Entry(("privacy",), "whole", 200, 403),
     "archiver POST /v1/people/_print": Entry(("privacy",), "whole", 200, 403),
     # Views of other departments are left out.

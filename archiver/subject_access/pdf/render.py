@@ -61,14 +61,20 @@ def pdf(report: Report, fonts: Sequence[Path] = FONTS) -> bytes:
     """Print the report. The same report and fonts give the same bytes."""
     if count_messages(report) > MAX_MESSAGES:
         raise Unprintable(TOO_LARGE)
-    compiler = _make_compiler(fonts)
-    pages = map_strings(page_layout(report), sanitise)
+    return print_pages(TEMPLATE, page_layout(report), report.made_at, fonts)
+
+
+def print_pages(template: Path, layout: Json, at: datetime, fonts: Sequence[Path] = FONTS) -> bytes:
+    """Print what a template makes of a layout, whose member `tables` is set in narrow columns.
+    Raises Unprintable."""
+    compiler = _make_compiler(template, fonts)
+    pages = map_strings(layout, sanitise)
     for _ in range(ROUNDS):
-        result = _compile(compiler, _break_words(pages), report.made_at)
+        result = _compile(compiler, _break_words(pages), at)
         if isinstance(result, bytes):
             return result
         pages = map_strings(pages, replace_unknown(result))
-    result = _compile(compiler, _break_words(map_strings(pages, keep_latin)), report.made_at)
+    result = _compile(compiler, _break_words(map_strings(pages, keep_latin)), at)
     if isinstance(result, bytes):
         return result
     raise Unprintable(BROKEN)
@@ -82,7 +88,7 @@ def _break_words(pages: Json) -> Json:
     return cast(Json, map_strings(pages | {"tables": tables}, break_long_words))
 
 
-def _make_compiler(fonts: Sequence[Path]) -> "typst.Compiler":
+def _make_compiler(template: Path, fonts: Sequence[Path]) -> "typst.Compiler":
     try:
         import typst
     except ImportError:
@@ -90,7 +96,7 @@ def _make_compiler(fonts: Sequence[Path]) -> "typst.Compiler":
     folders = [str(folder) for folder in fonts if folder.is_dir()]
     # The system's own fonts are left out, so that a report looks the same wherever it is made.
     typst_fonts = typst.Fonts(include_system_fonts=False, font_paths=folders)
-    return typst.Compiler(TEMPLATE, root=str(TEMPLATE.parent), font_paths=typst_fonts)
+    return typst.Compiler(template, root=str(template.parent), font_paths=typst_fonts)
 
 
 def _compile(compiler: "typst.Compiler", pages: Json, at: datetime) -> bytes | frozenset[str]:

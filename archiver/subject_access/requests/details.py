@@ -11,7 +11,9 @@ from archiver.subject_access.collector import SubjectCollector
 from archiver.subject_access.copies import copies
 from archiver.subject_access.person_finder import SubjectMatch
 from archiver.subject_access.report import Copy
-from archiver.subject_access.requests.letters import letter
+from archiver.subject_access.requests.deadlines import day_of
+from archiver.subject_access.requests.erasure import Erasure, sum_up
+from archiver.subject_access.requests.letters import LetterFacts, letter
 from archiver.subject_access.requests.request import Request
 from archiver.subject_access.requests.store import RequestEvent, RequestStore
 from services.config.model import Configuration
@@ -54,11 +56,21 @@ class RequestDetails(msgspec.Struct, frozen=True):
     names: tuple[Identity, ...] = ()
     """Identities of the person, as the opening has them; none once these are destroyed."""
 
+    erasure: Erasure | None = None
+    """State of an erasure that was granted."""
+
     def letter(self, config: Configuration, today: date) -> str:
         """Return the letter to the citizen, in the present state of the request."""
         tenant = config.tenant(self.request.tenant)
         name = tenant.name if tenant else self.request.tenant
-        return letter(self.request, self.copies, self.decision_text, name, today)
+        facts = LetterFacts(
+            copies=self.copies,
+            text=self.decision_text,
+            municipality=name,
+            today=today,
+            erasure=self.erasure,
+        )
+        return letter(self.request, facts)
 
     @property
     def decision_text(self) -> str:
@@ -75,8 +87,22 @@ async def load_details(
     counts = await collector.count_deliveries(subject)
     events = await RequestStore(connection, keys).steps(request)
     steps = [present_step(at, event) for at, event in events]
-    places = copies(config, request.tenant, counts, today)
-    return RequestDetails(request, steps, places, person_of(event for _, event in events))
+    erasure = await load_erasure(connection, request)
+    gone_at = erasure.destroyed_at if erasure else None
+    day = day_of(gone_at) if gone_at else today
+    places = copies(config, request.tenant, counts, day, is_gone=bool(gone_at))
+    names = person_of(event for _, event in events)
+    return RequestDetails(request, steps, places, names, erasure)
+
+
+async def load_erasure(connection: Connection, request: Request) -> Erasure | None:
+    """Return the progress of an erasure; None for another request, or an undecided one."""
+    if request.kind != "erasure" or request.decision not in ("granted", "partly"):
+        return None
+    lists = await connection.fetch(_LIST, request.id)
+    conversations = list(request.conversations)
+    items = await connection.fetch(_ITEMS, request.id, request.tenant, conversations)
+    return sum_up(lists[0] if lists else None, items, len(request.conversations))
 
 
 def summarise(request: Request, today: date) -> RequestSummary:
@@ -98,3 +124,17 @@ def person_of(events: Iterable[RequestEvent]) -> tuple[Identity, ...]:
     """Return the identities by which the opening of a request names the person. Pure."""
     opened = [event.from_ for event in events if event.event == "opened" and event.from_]
     return tuple(Identity(**each) for one in opened for each in one["identities"])
+
+
+_LIST = """
+select id, state, approved_at + waiting as destroyed_from from archiver.destruction_list
+where request = $1 order by drawn_at desc, id desc limit 1
+"""
+_ITEMS = """
+select distinct on (i.conversation) i.state, i.changed_at from archiver.destruction_item i
+join archiver.destruction_list l on l.id = i.list
+where i.tenant = $2 and i.conversation = any($3::text[])
+    and (l.request = $1 or i.state = 'destroyed')
+order by i.conversation, i.state = 'destroyed' desc, l.drawn_at desc, l.id desc
+"""
+"""Last state of each conversation; one that another list destroyed is gone as well."""

@@ -16,6 +16,7 @@ from desk.pages.archive.reason import (
 )
 from desk.pages.forms import Form, read_form
 from desk.postkamer.client import Refused
+from desk.postkamer.destruction import DestructionLists
 from desk.postkamer.privacy import PrivacyOffice
 from desk.web.gate import Gate
 from desk.web.site import Site, Visit
@@ -31,8 +32,11 @@ NEW_FIELDS = ("kind", "received_on", "phone", "bsuid")
 
 
 class RequestPages:
-    def __init__(self, gate: Gate, site: Site, office: PrivacyOffice) -> None:
-        self._gate, self._site, self._office = gate, site, office
+    def __init__(
+        self, gate: Gate, site: Site, office: PrivacyOffice, lists: DestructionLists
+    ) -> None:
+        self._gate, self._site = gate, site
+        self._office, self._lists = office, lists
 
     def routes(self) -> list[web.RouteDef]:
         require = self._gate.require
@@ -43,6 +47,7 @@ class RequestPages:
             web.post(ONE, require(self._show)),
             web.post(f"{ONE}/extend", require(self._extend)),
             web.post(f"{ONE}/decide", require(self._decide)),
+            web.post(f"{ONE}/erase", require(self._erase)),
         ]
 
     async def _list(self, request: web.Request, visit: Visit) -> web.Response:
@@ -126,6 +131,18 @@ class RequestPages:
         token_of(visit, PRIVACY)
         form = await read_form(request)
         return await self._change(request, visit, form, "decide", decision_body(form))
+
+    async def _erase(self, request: web.Request, visit: Visit) -> web.Response:
+        """POST /archive/requests/{id}/erase: draw the list of an erasure that was granted."""
+        token, form = token_of(visit, PRIVACY), await read_form(request)
+        id = request.match_info["id"]
+        if not read_reason(form):
+            return self._reason_page(visit, id, 400)
+        try:
+            await self._lists.erase(token, id)
+        except Refused as refused:
+            return await self._page(visit, id, form, 400, trouble_of(refused))
+        return await self._page(visit, id, form)
 
     async def _change(
         self, request: web.Request, visit: Visit, form: Form, verb: str, body: dict[str, Any]

@@ -17,7 +17,7 @@ from tests.support.observer import Watch, until
 WHY = "Woo-verzoek 2026-17, café"
 PAGES = tuple(
     f"/archive/{page}"
-    for page in ("search", "people", "requests", "views", "exposures", "annotations")
+    for page in ("search", "lists", "people", "requests", "views", "exposures", "annotations")
 )
 
 
@@ -40,7 +40,9 @@ async def test_pages_are_there_for_their_roles_alone(
         for path in (*PAGES, "/archive/conversations", "/archive/people/report",
                      "/archive/exposures/file",
                      "/archive/requests/AVG-2026-0001", "/archive/requests/AVG-2026-0001/decide",
-                     "/archive/requests/AVG-2026-0001/extend"):  # fmt: skip
+                     "/archive/requests/AVG-2026-0001/extend",
+                     "/archive/requests/AVG-2026-0001/erase", "/archive/lists/VL-2026-0001/step",
+                     "/archive/lists/VL-2026-0001/spare"):  # fmt: skip
             await employee.post(path, token | {"reason": "nieuwsgierig", "phone": "+31600000861"})
             assert employee.status == 404, path
     await wim.get("/inbox")

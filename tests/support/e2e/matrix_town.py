@@ -37,7 +37,9 @@ ENVIRONMENT = "sandbox-api-token"
 NO_TENANT = "nergens"
 """Municipality that is not there; its number is none of ours."""
 BY_NAME = {name_of(operation): operation for operation in operations()}
-REASONED = re.compile(r"/v1/(requests|people|views|messages/_search)|.*/_value$")
+REASONED = re.compile(
+    r"/v1/(requests|people|views|exposures|destruction-lists|messages/_search)|.*/_(value|annotate)$"
+)
 """Paths that are for employees who say why they look, or who they are."""
 WRONG = ("revoked", "expired", "forged")
 """Tokens that are no longer valid, or never were."""

@@ -23,6 +23,7 @@ COMMON = {
 """Options that mean the same in each command."""
 OWN = {
     "archive annotate": {"--request"},
+    "archive list show": {"--open", "--items", "--after"},
     "archive prove": {"--open"},
     "archive replay": {"--mend"},
     "archive request decide": {"--decision", "--ground"},
@@ -69,6 +70,7 @@ OWN = {
 SERVICES = {*HEADINGS["Services"], "archive signer serve", "witness serve"}
 PRINT_A_FILE = {
     "archive consistency",
+    "archive list declaration",
     "archive prove",
     "archive request letter",
     "topology definitions",

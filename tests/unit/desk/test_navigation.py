@@ -26,12 +26,16 @@ OF_PRIVACY = "requests", "people", "views", "exposures", "annotations"
     [
         (("send", "read"), []),
         (("kcc",), [["/rules", "/numbers", "/figures"]]),
-        (("records",), ["/archive/search"]),
+        (("records",), [["/archive/search", "/archive/lists"]]),
+        (("archivist",), ["/archive/lists"]),
         (
             ("privacy",),
             ["/rights", [f"/archive/{page}" for page in OF_PRIVACY]],
         ),
-        (("rules", "records"), [["/rules", "/figures", "/rights"], "/archive/search"]),
+        (
+            ("rules", "records"),
+            [["/rules", "/figures", "/rights"], ["/archive/search", "/archive/lists"]],
+        ),
     ],
 )
 def test_links_follow_roles_and_a_menu_of_one_is_a_link(

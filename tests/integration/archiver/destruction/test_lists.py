@@ -14,11 +14,11 @@ from archiver.destruction.list_store import ListRules, ListStore, Sparing
 from archiver.encryption.key_store import KeyStore
 from services import clock
 from services.postgres.database import Connection, Pool, connection_pool
+from tests.support.archiver.dossiers import TENANT, make_due
 from tests.support.archiver.orders import orders_of
 from tests.support.archiver.records import message
 from tests.support.decrypted_record import keys_of, rows_of, writer_of
 
-TENANT = "almelo"
 DRAWER, OWNER, ARCHIVIST = "Anna", "Bram", "Carla"
 RULES = ListRules(is_joined=False, waiting=timedelta())
 
@@ -30,13 +30,7 @@ async def finish(connection: Connection, found: DestructionList) -> None:
 async def written(pool: Pool, ids: Sequence[str]) -> None:
     """Conversations of a message each, closed long ago and due."""
     await (await writer_of(pool)).add([message(f"secret {id}", conversation=id) for id in ids])
-    await pool.executemany(
-        "insert into archiver.dossier (tenant, conversation, departments, opened_at, closed_at,"
-        " sequence, position, state, valued_code, kept_until, terms) values ($1, $2, '{balie}',"
-        " now() - interval '3 years', now() - interval '2 years', 1, 0, 'destroy', '6.1.3',"
-        " current_date - 30, '')",
-        [(TENANT, id) for id in ids],
-    )
+    await make_due(pool, ids)
 
 
 @pytest.fixture

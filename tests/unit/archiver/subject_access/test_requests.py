@@ -1,13 +1,14 @@
 """Deadlines, legal grounds and letters of requests about personal data."""
 
 from datetime import UTC, date, datetime
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 import pytest
 
 from archiver.subject_access.report import Copy
 from archiver.subject_access.requests import deadlines
+from archiver.subject_access.requests.erasure import Erasure
 from archiver.subject_access.requests.legal_grounds import (
     EXTENSIONS,
     KINDS,
@@ -16,7 +17,13 @@ from archiver.subject_access.requests.legal_grounds import (
     list_grounds,
     refusal,
 )
-from archiver.subject_access.requests.letters import COPIES, KINDS_WITH_COPIES, letter
+from archiver.subject_access.requests.letters import (
+    COPIES,
+    KEPT,
+    KINDS_WITH_COPIES,
+    LetterFacts,
+    letter,
+)
 from archiver.subject_access.requests.request import Request
 from archiver.subject_access.requests.request_metrics import STATES
 from services.language import readability
@@ -101,6 +108,11 @@ def test_codes_of_grounds_are_unique_and_every_kind_can_be_refused() -> None:
     assert extension("ingewikkeld") and extension("archief") is None
 
 
+def facts(**given: Any) -> LetterFacts:
+    nothing = {"copies": (), "text": "", "municipality": "Gemeente Almelo", "today": TODAY}
+    return LetterFacts(**nothing | given)
+
+
 def _decided(request: Request, decision: str, ground: str = "") -> Request:
     at = datetime(2026, 11, 26, tzinfo=UTC)
     return msgspec.structs.replace(request, decision=decision, ground=ground, decided_at=at)
@@ -122,7 +134,7 @@ def _letters(kind: str) -> list[tuple[Request, str]]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_letter_is_readable_and_names_the_copies(kind: str) -> None:
     for request, text_of_state in _letters(kind):
-        text = letter(request, ELSEWHERE, "", "Gemeente Almelo", TODAY)
+        text = letter(request, facts(copies=ELSEWHERE))
         assert list(readability.readability_faults(text)) == [], text
         assert text_of_state in text and request.id in text
         assert (COPIES in text) == (kind in KINDS_WITH_COPIES)
@@ -134,15 +146,41 @@ def test_letter_is_readable_and_names_the_copies(kind: str) -> None:
 
 def test_letter_has_the_text_of_the_decision_and_no_empty_list_of_copies() -> None:
     decided = _decided(ASKED, "refused", "archief")
-    assert "Tot 2036." in letter(decided, (), "Tot 2036.", "Gemeente Almelo", TODAY)
-    assert COPIES not in letter(decided, (), "", "Gemeente Almelo", TODAY)
+    assert "Tot 2036." in letter(decided, facts(text="Tot 2036."))
+    assert COPIES not in letter(decided, facts())
 
 
+ON = datetime(2026, 12, 3, 9, tzinfo=UTC)
+ERASURES = [
+    (Erasure(waiting=2), "Dat is nog niet gebeurd."),
+    (Erasure(list="VL-2026-0001", state="reviewed", waiting=2), "Dat is nog niet gebeurd."),
+    (Erasure(list="VL-2026-0001", state="approved", destroyed_from=ON, waiting=2), "op 3 december"),
+    (Erasure(list="VL-2026-0001", state="destroying", waiting=1), "bezig met wissen"),
+    (Erasure(list="VL-2026-0001", state="withdrawn", waiting=2), "Dat is nog niet gebeurd."),
+    (Erasure(), "Er is dus niets om te wissen."),
+]
+
+
+@pytest.mark.parametrize(("erasure", "said"), ERASURES)
 @pytest.mark.parametrize("decision", ["granted", "partly"])
-def test_letter_does_not_say_that_data_are_erased_which_are_not(decision: str) -> None:
+def test_letter_says_when_it_will_be_erased_and_not_that_it_was(
+    decision: str, erasure: Erasure, said: str
+) -> None:
     asked = msgspec.structs.replace(ASKED, kind="erasure")
-    text = letter(_decided(asked, decision), (), "", "Gemeente Almelo", TODAY)
-    assert "Dat is nog niet gebeurd." in text and "Wij wissen" not in text
+    text = letter(_decided(asked, decision), facts(erasure=erasure))
+    assert said in text and "gewist." not in text
+    assert list(readability.readability_faults(text)) == [], text
+
+
+def test_letter_says_what_was_erased_and_what_was_kept_and_why() -> None:
+    asked = msgspec.structs.replace(ASKED, kind="erasure")
+    kept = dict.fromkeys(KEPT, 1)
+    erasure = Erasure(state="destroyed", destroyed_at=ON, destroyed=2, kept=kept)
+    text = letter(_decided(asked, "granted"), facts(erasure=erasure))
+    assert "Wij hebben 2 gesprekken met u gewist. Dat was klaar op 3 december 2026." in text
+    assert all(sentence in text for sentence in KEPT.values())
+    assert "nog niet gebeurd" not in text
+    assert list(readability.readability_faults(text)) == [], text
 
 
 def test_every_open_state_is_counted() -> None:

@@ -1,0 +1,1 @@
+"""API of destruction lists: drawing, looking through, approving, and the declaration."""
