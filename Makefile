@@ -8,11 +8,15 @@ ARGS ?=
 # their servers a sixth of the time, so a third fills two cores.
 WORKERS ?= 3
 BESIDE = $(PYTEST) -n $(WORKERS) --dist loadfile
-# Tests that bound a time or a memory run alone, afterwards.
+# Tests that bound a time, or a memory that grows in time, run alone, afterwards.
+
+# With it every process compiles every test and every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Halves of the quick tests, equally long. Workers of pytest-xdist would each collect all of them, which takes longer.
 ONE_HALF = $(addprefix tests/unit/,router deliverer archiver cli docs)
 OTHER_HALF = tests/contract $(filter-out $(ONE_HALF) %.py %__pycache__,$(wildcard tests/unit/*))
+HALVES = printf '%s\n' "$(ONE_HALF)" "$(OTHER_HALF)" | xargs -P 2 -L 1 $(PYTEST) -p no:schemathesis
 # Lengths of the fault runs in `make thorough`; CONTRIBUTING.md says what each one counts.
 LONG_RUNS = POSTKAMER_TEST_OVERLOAD_SECONDS=60 POSTKAMER_TEST_SEND_KILLS=300 \
 	POSTKAMER_TEST_ROUTER_STRIKES=100 POSTKAMER_TEST_ROUTER_MESSAGES=200000 \
@@ -31,14 +35,14 @@ run: ## start everything on this machine, with private servers; Ctrl-C stops it
 
 unit: ## run the quick unit and contract tests, without servers, in seconds
 	@deploy/setup.sh tools
-	@printf '%s\n' "$(ONE_HALF)" "$(OTHER_HALF)" | xargs -P 2 -L 1 \
-	    $(PYTEST) -q -p no:schemathesis -m "not slow" $(ARGS)
+	@$(HALVES) -q -m "not slow" $(ARGS)
 
 test: ## run all tests against real servers, seeded and short (ARGS="-k words" for some)
 	@deploy/setup.sh servers scanner browser paper token clock alarms proxy generator tools
 	@deploy/setup.sh provider || true # without it, a test of the desk is skipped
-	@$(if $(ARGS),$(BESIDE) $(ARGS),$(BESIDE) -m "not alone and not long")
-	@$(if $(ARGS),:,$(PYTEST) -m "alone and not long" tests/faults tests/fuzz)
+	@$(if $(ARGS),$(BESIDE) $(ARGS),$(HALVES))
+	@$(if $(ARGS),:,$(BESIDE) -m "not alone and not long" --ignore=tests/unit --ignore=tests/contract)
+	@$(if $(ARGS),:,$(PYTEST) -m "alone and not long" tests/faults)
 
 thorough: ## run all tests at full length, with new examples and long fault runs: hours, before a release
 	@deploy/setup.sh servers scanner browser paper token clock alarms proxy generator tools

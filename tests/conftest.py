@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -15,9 +16,12 @@ from tests.support.example_count import THOROUGH
 from tests.support.installation import Installation, installed
 from tests.support.observer import Watch
 from tests.support.published_openapi import META, OPEN_KLANT, require
+from tests.support.scratch_folder import choose_scratch
 from tests.support.working_keys import install_test_keys
 
 install_test_keys()
+if scratch := choose_scratch():
+    tempfile.tempdir = os.environ["TMPDIR"] = scratch
 # Not among what a command prints that runs in this process. A traceback in colours, with the source
 # around each line, takes 17 ms and more.
 *processors, _ = structlog.get_config()["processors"]

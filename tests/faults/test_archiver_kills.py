@@ -42,7 +42,7 @@ from tests.support.faults.archiver_pair import (
 from tests.support.installation import Installation, installed
 from tests.support.observer import until
 
-MESSAGES = int(os.environ.get("POSTKAMER_TEST_ARCHIVER_MESSAGES", "3000"))
+MESSAGES = int(os.environ.get("POSTKAMER_TEST_ARCHIVER_MESSAGES", "1500"))
 """Messages of citizens; each has some three records."""
 KILLS = int(os.environ.get("POSTKAMER_TEST_ARCHIVER_KILLS", "20"))
 """Kills of a real archiver by SIGKILL; each takes half a second."""

@@ -26,7 +26,7 @@ from tests.support.installation import Installation, frozen_database, installed
 from tests.support.observer import Watch, until
 from tests.support.simulated_clock import SimulatedClock, simulated
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.timeout(400)
 
 SEED = int(os.environ.get("POSTKAMER_TEST_SEED") or random.getrandbits(32))
 """Seed of the victims and of the moments at which they go."""

@@ -23,8 +23,6 @@ from tests.support.fuzz.wire import Answer, Wires
 from tests.support.installation import Installation
 from tests.support.observer import until
 
-pytestmark = pytest.mark.alone
-
 SHARE = 0.8
 """Share of webhooks in all inputs; the others are calls of the API."""
 INPUTS = int(WHOLE * SHARE)
@@ -33,8 +31,9 @@ VOLLEY = 16
 LARGE = 2
 """Large webhooks in each round. A process keeps the memory of many at once, and a leak would hide
 in that; many at once are a question of overload."""
-WARM = 10
-"""Largest webhooks that are sent before memory is looked at."""
+WARM, LARGE_ROUNDS = 6, 12
+"""Largest webhooks, and pairs of other large ones, that are sent before memory is looked at. They
+take most of the time of a short run: each is a thousand messages."""
 SETTLE_SECONDS = 120.0
 TAKEN_SHARE = 0.5
 """Smallest share of inputs that is taken: a door that refuses everything would lose nothing
@@ -148,7 +147,7 @@ def test_every_webhook_is_answered_and_every_accepted_one_is_kept(
 ) -> None:
     with Run(town, Accounts(tmp_path)) as run:
         run.fire([_large(n) for n in range(WARM)])
-        fuzz(run.fire, large_ones(), examples=20)
+        fuzz(run.fire, large_ones(), examples=LARGE_ROUNDS)
         _settle(run)  # in the archiver too, or its height is none yet
         while (left := INPUTS - run.accounts.inputs) > 0:
             fuzz(run.fire, volleys(VOLLEY), examples=-(-left // VOLLEY))

@@ -1,6 +1,5 @@
 """One real broker and one real database for all of these tests; a missing server fails them."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -10,13 +9,14 @@ import aiormq
 import msgspec
 import pytest
 
-from deploy.local.postgresql import Database
+from deploy.local.postgresql import OWNER, Database
 from deploy.local.rabbitmq import Broker
 from services.amqp import topology
 from services.files.clamd import Scanner
 from services.postgres.database import Pool, connection_pool
-from services.postgres.migrations import Migration, migrate, migrations
+from services.postgres.migrations import Migration, migrations
 from tests.support.clamav import Clamd, clamd
+from tests.support.installed_tables import copy_tables
 from tests.support.integration.clean_database import CleanDatabase
 from tests.support.integration.late_answers import Late
 from tests.support.integration.message_provider import Account, Office, office
@@ -52,26 +52,27 @@ async def broker(running: Broker) -> Broker:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    with Database(tmp_path_factory.mktemp("database"), durable=False) as database:
+    """A server with a database `tables`, which is what its name says."""
+    folder = tmp_path_factory.mktemp("database")
+    copy_tables(folder)
+    with Database(folder, durable=False) as database:
+        move = f"alter database {OWNER} rename to tables;\ncreate database {OWNER};"
+        database.execute(move, "postgres")
         yield database
 
 
 @pytest.fixture(scope="session")
-def migrated(server: Database) -> str:
-    """The owner's URL of a database with all tables, for tests that change nothing."""
-    server.execute("create database migrated", "postgres")
-    url = server.url.rpartition("/")[0] + "/migrated"
-    asyncio.run(migrate(url, all_migrations()))
-    return url
+def tables() -> str:
+    """A database with all tables that nobody connects to: copied, it takes a part of the time that
+    migrating takes."""
+    return "tables"
 
 
 @pytest.fixture(scope="session")
-def tables(server: Database) -> str:
-    """A database with all tables that nobody connects to: copied, it takes a part of the time that
-    migrating takes."""
-    server.execute("create database tables", "postgres")
-    asyncio.run(migrate(server.url.rpartition("/")[0] + "/tables", all_migrations()))
-    return "tables"
+def migrated(server: Database, tables: str) -> str:
+    """The owner's URL of a database with all tables, for tests that change nothing."""
+    server.execute(f"create database migrated template {tables} strategy file_copy", "postgres")
+    return server.url.rpartition("/")[0] + "/migrated"
 
 
 @pytest.fixture(scope="session")

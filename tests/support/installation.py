@@ -6,6 +6,7 @@ and start it again, and have more than one process of a service.
 
 import os
 import re
+import shutil
 import signal
 import sys
 import time
@@ -197,6 +198,7 @@ class Installation:
         for process in self.services.values():
             process.kill()
         self.database.kill()
+        shutil.rmtree(self.database.folder / "data", ignore_errors=True)  # it may be in memory
         has_ended = self._broker.process.exit_code is not None
         if has_ended or self._is_broker_touched or not self._is_broker_running:
             self._broker.kill()
