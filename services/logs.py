@@ -33,6 +33,7 @@ ALLOWED = frozenset(
         "conversation",
         "internetaak",
         "klantcontact",
+        "list",
         "count",
         "size",
         "seconds",

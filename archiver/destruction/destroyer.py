@@ -194,7 +194,7 @@ class Destroyer:
         counts = await ListStore(connection, self._keys).counts(found.id)
         await self._note(connection, found, "destroyed", counts.get("destroyed", 0))
         await self._finish(connection, found)
-        log.info("list.destroyed", list=found.id, **counts)
+        log.info("list.destroyed", list=found.id, count=counts.get("destroyed", 0))
 
     async def _note(
         self, connection: Connection, found: DestructionList, event: str, count: int | None = None

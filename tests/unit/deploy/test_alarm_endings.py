@@ -93,6 +93,7 @@ ENDINGS = {
     "OperationUnproven": ("postkamer_operations_unproven_total", ONCE),
     "RequestEnds": ('postkamer_requests{tenant="almelo",state="soon"}', RAISED),
     "RetentionUnset": ('postkamer_dossiers{state="unset"}', RAISED),
+    "DestructionStandsStill": ("postkamer_destruction_still_seconds", "960x20 0x90"),
     "DestructionOverdue": ("postkamer_destruction_overdue_days", "31 32x20 0x90"),
     "RequestOverdue": ('postkamer_requests{tenant="almelo",state="overdue"}', RAISED),
     "BudgetNearlySpent": ('postkamer_budget_used_ratio{tenant="almelo"}', "0.9x20 0x90"),

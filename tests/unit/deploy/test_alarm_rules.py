@@ -255,6 +255,8 @@ CASES = [
     one("a conversation without a result", DOSSIERS % "unset", "1x30", "RetentionUnset"),
     one("a conversation that is due for a month", OVERDUE, "31x30"),
     one("a conversation that is due for longer", OVERDUE, "32x30", "DestructionOverdue"),
+    one("a list of which nothing goes on", STILL, "960x30", "DestructionStandsStill"),
+    one("a list that goes on", STILL, "960x4 0x30"),
     one("a delivery that is nowhere", GONE % "delivery", "0 0 0 1x9", "BalanceMissing"),
     one("a batch that did not come", GONE % "batch", "0 0 0 1x9", "BalanceMissing"),
     one("a balance without a gap", GONE % "batch", "0x30"),
