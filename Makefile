@@ -40,9 +40,11 @@ unit: ## run the quick unit and contract tests, without servers, in seconds
 test: ## run all tests against real servers, seeded and short (ARGS="-k words" for some)
 	@deploy/setup.sh servers scanner browser paper token clock alarms proxy generator tools
 	@deploy/setup.sh provider || true # without it, a test of the desk is skipped
-	@$(if $(ARGS),$(BESIDE) $(ARGS),$(HALVES))
-	@$(if $(ARGS),:,$(BESIDE) -m "not alone and not long" --ignore=tests/unit --ignore=tests/contract)
-	@$(if $(ARGS),:,$(PYTEST) -m "alone and not long" tests/faults)
+	@$(if $(ARGS),$(BESIDE) $(ARGS),failed=0; \
+	    $(HALVES) || failed=1; \
+	    $(BESIDE) -m "not alone and not long" --ignore=tests/unit --ignore=tests/contract || failed=1; \
+	    $(PYTEST) -m "alone and not long" tests/faults || failed=1; \
+	    exit $$failed)
 
 thorough: ## run all tests at full length, with new examples and long fault runs: hours, before a release
 	@deploy/setup.sh servers scanner browser paper token clock alarms proxy generator tools

@@ -41,6 +41,7 @@ OVER_TERM = 'postkamer_rows_over_term_seconds{rows="router.inbox"}'
 KEY_DUE = 'postkamer_working_key_due_timestamp_seconds{kind="queue"}'
 SPENT = 'postkamer_budget_used_ratio{tenant="almelo"}'
 DOSSIERS, OVERDUE = 'postkamer_dossiers{state="%s"}', "postkamer_destruction_overdue_days"
+STILL = 'postkamer_destruction_still_seconds{tenant="almelo"}'
 REQUESTS = 'postkamer_requests{tenant="almelo",state="%s"}'
 UNGUARDED = 'postkamer_database_unguarded{service="router"}'
 WAITS_FOR_DATABASE = 'postkamer_database_waits{service="router"}'
