@@ -21,6 +21,8 @@ from archiver.api.viewer import (
 from archiver.media.routes import BUSY, WITHOUT_THUMBNAIL
 from archiver.media.routes import NO_THUMBNAIL as NO_THUMBNAIL_CODE
 from archiver.media.thumbnail_maker import THUMBNAIL_TYPE
+from archiver.privacy.holds.operations import TAG as HOLDS_TAG
+from archiver.privacy.holds.operations import hold_operations
 from archiver.privacy.lists.operations import TAGS as LIST_TAGS
 from archiver.privacy.lists.operations import list_operations
 from archiver.privacy.operations import TAGS, operations
@@ -329,6 +331,7 @@ API = Api(
         "conversations": "Conversations with their history and notes.",
         "messages": "Messages, and the files in them.",
         **TAGS,
+        **HOLDS_TAG,
         **LIST_TAGS,
         "documentation": "This document.",
     },
@@ -341,6 +344,7 @@ OPERATIONS = (
     READ_MEDIA,
     READ_THUMBNAIL,
     *operations(VIEWER_HEADERS, MESSAGE_ID),
+    *hold_operations(VIEWER_HEADERS),
     *list_operations(VIEWER_HEADERS),
     DOCUMENT,
 )

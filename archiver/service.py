@@ -41,13 +41,14 @@ from archiver.orders.order_keeper import OrderKeeper
 from archiver.privacy.annotation_routes import AnnotationRoutes
 from archiver.privacy.archive import PrivacyArchive
 from archiver.privacy.exposure_routes import ExposureRoutes
+from archiver.privacy.holds.routes import HoldRoutes
 from archiver.privacy.lists.routes import ListRoutes
 from archiver.privacy.report_routes import ReportRoutes
 from archiver.privacy.request_routes import RequestRoutes
 from archiver.privacy.valuation_routes import ValuationRoutes
 from archiver.privacy.view_routes import ViewRoutes
 from archiver.quarantine import Quarantine, count_entries
-from archiver.retention import dossier_metrics
+from archiver.retention import dossier_metrics, hold_metrics
 from archiver.retention.dossier_follower import DossierFollower
 from archiver.search.routes import SearchRoutes
 from archiver.search.search import Search
@@ -168,6 +169,7 @@ def privacy_routes(archive: PrivacyArchive, views: AccessLog, tokens: TokenStore
         ExposureRoutes,
         AnnotationRoutes,
         ValuationRoutes,
+        HoldRoutes,
     )
     return [route for part in parts for route in part(archive, views, tokens).routes()]
 
@@ -293,7 +295,6 @@ async def _maintenance_tasks(
         ),
         checkpoint_signer.sign_periodically(pool, signer, objects, archive.writer.known),
         HeadKeeper(pool, archive.writer.known, objects, head_key).run(),
-        request_metrics.count(pool, tenants),
         *_destruction(archive, version, _order_book(settings, objects), objects),
         archive.token_record.keep_forever(),
         objects.volume.run(),
@@ -316,11 +317,14 @@ async def _maintenance_tasks(
 
 
 def _counting_works(archive: Archive, version: ActiveVersion) -> list[Coroutine[Any, Any, None]]:
-    """Return the work that keeps the dossiers, and counts them and the quarantine."""
+    """Return the work that keeps the dossiers, and counts them and what waits for a person."""
     pool, keys = archive.pool, archive.keys
     follower = DossierFollower(pool, keys, lambda: version.loaded.config)
     tenants = [tenant.id for tenant in version.loaded.config.tenants]
-    return [follower.run(), dossier_metrics.count(pool, tenants), count_entries(pool)]
+    counts = [
+        each.count(pool, tenants) for each in (request_metrics, dossier_metrics, hold_metrics)
+    ]
+    return [follower.run(), *counts, count_entries(pool)]
 
 
 def _destruction(

@@ -181,6 +181,12 @@ requests = _gauge(
     "tenant",
     "state",
 )
+holds = _gauge(
+    "postkamer_holds",
+    "Holds that keep conversations from being destroyed: all, and overdue for review",
+    "tenant",
+    "state",
+)
 media = _counter("postkamer_media_total", "Files of citizens by what became of them", "outcome")
 media_attempts = _counter(
     "postkamer_media_attempts_total", "Attempts that did not bring a file, by why", "outcome"

@@ -124,6 +124,8 @@ CONVERSATION: Json = {
             "text": "Staat bij de school, niet bij het huis",
         }
     ],
+    "isHeld": True,
+    "holds": [{"id": "BW-2026-0007", "ground": "woo"}],
 }
 
 SEARCHES: Json = {

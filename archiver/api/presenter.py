@@ -231,6 +231,7 @@ def conversation_json(
     rows: Sequence[Row],
     note_rows: Sequence[Row],
     may_know: Callable[[str], bool] = may_know_all,
+    holds: Sequence[Row] = (),
 ) -> dict[str, Any]:
     """Return a conversation from its events and notes, both oldest first.
 
@@ -249,6 +250,8 @@ def conversation_json(
         "zaak": zaken[-1] if zaken else None,
         "history": [_history_json(row, step, may_know) for row, step in steps],
         "notes": notes_json(note_rows),
+        "isHeld": bool(holds),
+        "holds": [{"id": each["id"], "ground": each["ground"]} for each in holds],
     }
 
 

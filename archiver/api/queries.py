@@ -63,6 +63,11 @@ class RecordReader:
         row = await with_timeout(ANSWER_SECONDS, found)
         return dict(row) if row else NO_TERM
 
+    async def load_holds(self, conversation: str, tenant: str) -> list[dict[str, Any]]:
+        """Return id and ground of each hold that covers a conversation."""
+        query = self._pool.fetch(_HOLDS, tenant, conversation)
+        return [dict(row) for row in await with_timeout(ANSWER_SECONDS, query)]
+
     async def load_messages(
         self, conversation: str, rights: Rights, page: PageRequest
     ) -> MessagePage:
@@ -121,6 +126,28 @@ _CONVERSATION = f"""
 order by e.sequence, e.id
 """
 """One pass over the events, because a conversation may have moved a thousand times."""
+
+_HOLDS = """
+select h.id, h.ground from archiver.hold h
+where h.tenant = $1 and h.lifted_at is null and (
+    h.kind = 'conversation' and h.conversation = $2
+    or h.kind = 'person' and exists (select from archiver.subject s
+        where s.conversation = $2 and s.conversation <> ''
+            and s.tenant = h.tenant and s.hash = any(h.hashes))
+    or h.kind = 'selection' and h.words = '{}' and exists (select from archiver.entry e
+        where e.conversation = $2 and e.conversation <> ''
+            and e.tenant = h.tenant and e.kind in ('message', 'note', 'conversation')
+            and (h.departments = '{}' or e.department = any(h.departments))
+            and (h.since is null or e.at >= h.since) and (h.until is null or e.at < h.until))
+    or h.kind = 'selection' and h.words <> '{}' and exists (select from archiver.searchable w
+        where w.conversation = $2 and w.conversation <> ''
+            and w.tenant = h.tenant and w.words @> h.words
+            and (h.departments = '{}' or w.department = any(h.departments))
+            and (h.since is null or w.at >= h.since) and (h.until is null or w.at < h.until)))
+order by h.id
+"""
+"""The holds of `archiver.covered_by` for one conversation, by one plan: a reader does not wait for
+one of each."""
 
 _NOTES = f"""{RECORDS}
 where e.conversation = $1 and e.kind = 'note' and {_SHOWN}

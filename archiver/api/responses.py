@@ -215,6 +215,13 @@ class Note(Shown):
     text: str
 
 
+class Holding(Shown):
+    """Hold that covers a conversation: it is not destroyed while one stands."""
+
+    id: str
+    ground: Literal["objection", "limitation", "woo", "dispute", "audit"]
+
+
 class Conversation(Shown):
     """Conversation and its history."""
 
@@ -237,6 +244,9 @@ class Conversation(Shown):
     """Events, oldest first."""
     notes: tuple[Note, ...]
     """Newest 200 notes that the token may see, oldest first."""
+    is_held: bool
+    """True while a hold keeps it from destruction, whatever its term."""
+    holds: tuple[Holding, ...]
 
 
 class FoundNote(Note):

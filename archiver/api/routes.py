@@ -97,9 +97,9 @@ class RecordRoutes:
                 rights.tenant, former
             )
 
-        return json_response(
-            presenter.conversation_json(id, rows, notes, may_know) | presenter.term_json(term)
-        )
+        holds = await self._store.load_holds(id, rights.tenant)
+        shown = presenter.conversation_json(id, rows, notes, may_know, holds)
+        return json_response(shown | presenter.term_json(term))
 
     async def get_messages(self, request: web.Request, rights: Rights) -> web.Response:
         """Answer GET /v1/conversations/{id}/messages?order=&after=&limit= with a page; `next` is

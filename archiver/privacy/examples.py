@@ -15,6 +15,7 @@ OPEN: Json = {
 EXTEND: Json = {"twoMonths": {"until": "2027-02-25", "ground": "ingewikkeld"}}
 DECIDE: Json = {
     "granted": {"decision": "granted"},
+    "held": {"decision": "granted", "holdReviewOn": "2027-06-01"},
     "refused": {"decision": "refused", "ground": "identiteit", "text": "Kom gerust langs."},
 }
 REPORT: Json = {

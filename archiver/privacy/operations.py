@@ -230,7 +230,8 @@ def _decide_request(headers: Sequence[Json]) -> Operation:
         tag="requests",
         summary="Decide a request",
         description="It is made once. It restricts nothing: people see to that. An erasure that is"
-        " granted is carried out by a destruction list: `_erase` draws it.",
+        " granted is carried out by a destruction list: `_erase` draws it."
+        " With `holdReviewOn` it also places a hold.",
         roles=[ROLE],
         parameters=[REQUEST_ID, *headers],
         content=Content(model=DECIDE, examples=examples.DECIDE),

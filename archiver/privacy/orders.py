@@ -80,6 +80,10 @@ class DecideRequest(Body):
     """Code of one of the `refusalGrounds` of the request, unless it is wholly granted."""
     text: Annotated[AddedText | None, SPARED] = optional_not_null()
     """Text for the citizen, beside that of the ground."""
+    hold_review_on: Annotated[Day | None, SPARED] = optional_not_null()
+    """Places a hold on the citizen, whom it then keeps from destruction, and says when somebody
+    must look again, within two years. Only for an objection or a restriction that is granted,
+    wholly or partly. `GET /v1/holds` lists it, with the id of the request as its text."""
 
 
 class ValueConversation(Body):

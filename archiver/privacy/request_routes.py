@@ -11,7 +11,8 @@ from pydantic import TypeAdapter
 from archiver.api.access_log import VIEWER, AccessLog
 from archiver.api.viewer import BOTH_NEEDED, EMPLOYEE, ShownRange
 from archiver.privacy.archive import Busy, PrivacyArchive
-from archiver.privacy.orders import DECIDE, EXTEND, OPEN
+from archiver.privacy.orders import DECIDE, EXTEND, OPEN, DecideRequest
+from archiver.retention.request_hold import HeldDecision, RequestDecider
 from archiver.subject_access.person_finder import TooManyMatches, find_subject
 from archiver.subject_access.requests.deadlines import day_of
 from archiver.subject_access.requests.details import RequestDetails, load_details, summarise
@@ -19,7 +20,6 @@ from archiver.subject_access.requests.fault import OrderFault, OrderRefused
 from archiver.subject_access.requests.handling import (
     Decision,
     Extension,
-    decide_request,
     extend_request,
     open_request,
 )
@@ -116,12 +116,15 @@ class RequestRoutes:
 
     async def decide(self, request: web.Request, rights: Rights) -> web.Response:
         """Answer POST /v1/requests/{id}/_decide."""
-
-        async def change(store: RequestStore, found: Request, order: Any, by: str) -> Request:
-            decision = Decision(order.decision, order.ground or "", order.text or "")
-            return await decide_request(store, found, decision, by, clock.now())
-
-        return await self._change(request, rights, DECIDE, change)
+        order: DecideRequest = await read_order(request, DECIDE)
+        decision = Decision(order.decision, order.ground or "", order.text or "")
+        held = HeldDecision(decision, order.hold_review_on)
+        async with self._archive.transaction() as connection:
+            found = await self._lock(connection, request, rights)
+            decider = RequestDecider(connection, self._archive.keys, rights.identified)
+            by = request[VIEWER].employee
+            decided, _ = await decider.decide(found, held, by, clock.now())
+        return json_response(_summary(decided))
 
     async def _change(
         self, request: web.Request, rights: Rights, kind: TypeAdapter[Any], change: Change

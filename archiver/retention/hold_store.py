@@ -10,12 +10,14 @@ from typing import Any
 
 import msgspec
 
+from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from archiver.encryption.sealing import SALT_BYTES, seal, unseal
 from archiver.index.blind_index import person_hash, searchable_words, word_token
 from archiver.index.record_fields import Identity, normalise
 from archiver.log.writer import writer_in_transaction
 from archiver.retention.hold import Hold, HoldEvent, NewHold, Secret, order_faults, review_faults
+from archiver.subject_access.person_finder import find_subject
 from archiver.subject_access.requests.deadlines import day_of
 from archiver.subject_access.requests.fault import OrderFault, OrderRefused
 from services import clock
@@ -41,17 +43,31 @@ class HoldStore:
         self._connection, self._keys, self._identified = connection, keys, identified
         self._writer = writer_in_transaction(connection, keys)
 
+    async def place_order(self, order: NewHold, by: str, now: datetime) -> Hold:
+        """Place a hold, on a person by all names that are linked to those of the order. Raises
+        OrderRefused and TooManyMatches."""
+        names = frozenset[Identity]()
+        if order.identities:
+            match = await find_subject(self._connection, self._keys, order.tenant, order.identities)
+            names = match.asked | match.names
+        in_order = sorted(names, key=lambda each: (each.kind, each.value))
+        return await self.place(order, in_order, by, now)
+
     async def place(
         self, order: NewHold, identities: Sequence[Identity], by: str, now: datetime
     ) -> Hold:
-        """Place a hold. `identities` are all that are linked to those of the order. Raises
+        """Place a hold, or return the standing one that is the same in everything: a browser sends
+        a form twice. `identities` are all that are linked to those of the order. Raises
         OrderRefused."""
         _refuse(list(order_faults(order, day_of(now))))
+        secret = Secret(tuple(identities), order.selection.words)
+        hashes, words = await self._hashes(order.tenant, secret)
+        await self._connection.execute(_ONE_AT_A_TIME)
+        if same := await self._find_same(order, hashes, words, by):
+            return same
         number = await self._connection.fetchval("select nextval('archiver.hold_number')")
         id = f"BW-{now.year}-{number:04}"
-        secret = Secret(tuple(identities), order.selection.words)
         salt, sealed = await self._seal(order.tenant, id, secret)
-        hashes, words = await self._hashes(order.tenant, secret)
         selection = order.selection
         await self._connection.execute(
             _PLACE,
@@ -73,6 +89,20 @@ class HoldStore:
         )
         return await self._stepped(id, "placed", by, order.text, now)
 
+    async def _find_same(
+        self, order: NewHold, hashes: Sequence[bytes], words: Sequence[int], by: str
+    ) -> Hold | None:
+        """Return a standing hold of the same person for the same case, with the same extent."""
+        selection = order.selection
+        extent = order.conversation, hashes, list(selection.departments), words
+        period = selection.since, selection.until
+        case = order.tenant, order.ground, by, order.review_on
+        rows = await self._connection.fetch(_SAME, *case, *extent, *period)
+        for found in map(read_hold, rows):
+            if [step.text for _, step in await self.steps(found)][:1] == [order.text]:
+                return found
+        return None
+
     async def review(self, found: Hold, day: date, by: str, text: str, now: datetime) -> Hold:
         """Note that somebody looked: the hold is still needed, until another look on a day. Raises
         OrderRefused."""
@@ -87,6 +117,10 @@ class HoldStore:
         await self._connection.execute(_LIFT, found.id, by, now)
         return await self._stepped(found.id, "lifted", by, text, now)
 
+    async def find(self, id: str) -> Hold | None:
+        row = await self._connection.fetchrow(f"{_HOLDS} where id = $1", id)
+        return read_hold(row) if row else None
+
     async def lock(self, id: str) -> Hold | None:
         """Read a hold, which nobody else changes until the transaction ends."""
         row = await self._connection.fetchrow(f"{_HOLDS} where id = $1 for update", id)
@@ -98,8 +132,14 @@ class HoldStore:
         return [read_hold(row) for row in rows]
 
     async def covered(self, found: Hold) -> int:
-        """Return how many conversations that have a term a hold covers now."""
-        return int(await self._connection.fetchval(_COVERED, found.tenant, found.id))
+        """Return how many conversations a hold covers now, without those that were destroyed."""
+        return int(await self._connection.fetchval(_COVERED, found.id))
+
+    async def steps(self, found: Hold) -> list[tuple[datetime, HoldEvent]]:
+        """Return the steps of a hold, oldest first."""
+        rows = await self._connection.fetch(_STEPS, found.tenant)
+        decoded = [(row["at"], decode_event(row["data"])) for row in decrypt_rows(rows, self._keys)]
+        return [(at, step) for at, step in decoded if step.hold == found.id]
 
     async def secret(self, found: Hold) -> Secret:
         """Return what a hold that stands was made from; nothing for one that was lifted."""
@@ -155,6 +195,9 @@ def hashes_of(secret: Secret, key: bytes) -> tuple[list[bytes], list[int]]:
     return sorted(people), sorted(words)
 
 
+decode_event = msgspec.json.Decoder(HoldEvent).decode
+
+
 def read_hold(row: Any) -> Hold:
     fields = {name: row[name] for name in _FIELDS}
     return Hold(**fields | {"departments": tuple(row["departments"])})
@@ -175,6 +218,13 @@ _ALL = f"""{_HOLDS}
 where ($1 = '' or tenant = $1) and (not $2 or lifted_at is null)
 order by lifted_at is not null, review_on, id limit $3
 """
+_ONE_AT_A_TIME = "select pg_advisory_xact_lock(hashtext('archiver.hold'))"
+_SAME = f"""{_HOLDS}
+where lifted_at is null and (tenant, ground, placed_by, review_on, conversation) =
+    ($1, $2, $3, $4, $5) and (hashes, departments, words) = ($6, $7, $8)
+    and since is not distinct from $9 and until is not distinct from $10
+order by id
+"""
 _PLACE = """
 insert into archiver.hold (id, tenant, ground, kind, conversation, hashes, departments, words,
     since, until, salt, sealed, review_on, placed_by, placed_at)
@@ -187,7 +237,30 @@ update archiver.hold set lifted_by = $2, lifted_at = $3, hashes = '{}', words = 
 where id = $1
 """
 _COVERED = """
-select count(*) from archiver.covered_by($2, array(
-    select conversation from archiver.dossier where tenant = $1))
+with h as materialized (select * from archiver.hold where id = $1 and lifted_at is null)
+select count(*) from (
+    select h.conversation, h.tenant from h where h.kind = 'conversation'
+    union
+    select s.conversation, s.tenant from h
+    join archiver.subject s on s.tenant = h.tenant and s.hash = any(h.hashes)
+    where h.kind = 'person'
+    union
+    select e.conversation, e.tenant from h join archiver.entry e on e.tenant = h.tenant
+        and e.kind in ('message', 'note', 'conversation')
+        and (h.departments = '{}' or e.department = any(h.departments))
+        and (h.since is null or e.at >= h.since) and (h.until is null or e.at < h.until)
+    where h.kind = 'selection' and h.words = '{}'
+    union
+    select w.conversation, w.tenant from h
+    join archiver.searchable w on w.words @> h.words and w.tenant = h.tenant
+        and (h.departments = '{}' or w.department = any(h.departments))
+        and (h.since is null or w.at >= h.since) and (h.until is null or w.at < h.until)
+    where h.kind = 'selection' and h.words <> '{}'
+) c
+join archiver.conversation_key k on k.tenant = c.tenant and k.conversation = c.conversation
+where c.conversation <> ''
 """
+"""The conversations of `archiver.covered_by`, without a list to choose from: each branch goes by
+its own index."""
+_STEPS = f"{RECORDS} where e.tenant = $1 and e.kind = 'hold' order by e.id"
 _SECRET = "select salt, sealed from archiver.hold where id = $1"

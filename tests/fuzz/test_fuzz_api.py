@@ -42,8 +42,8 @@ INPUTS = int(WHOLE * SHARE / 3)
 AWAY_SHARE = 0.01
 """Largest share of 503 in all calls: it is documented, but only a slow service gives it here."""
 TOKEN = "fuzz-api-token"
-NO_REQUEST = "AVG-2026-9999"
-REASONED = ("/requests", "/people", "/views")
+NO_REQUEST, NO_HOLD = "AVG-2026-9999", "BW-2026-9999"
+REASONED = ("/requests", "/people", "/views", "/holds")
 """Paths that say who looks, and why."""
 ROLES = "send,read,kcc,care,rules,records,privacy"
 CITIZENS = 20
@@ -75,12 +75,15 @@ class Known(msgspec.Struct):
     files: list[str] = []
     requests: list[str] = []
     """Requests of citizens about their data."""
+    holds: list[str] = []
     accepted: set[str] = set()
     """Messages to citizens that were answered 202."""
 
     def learn(self, path: str, id: str) -> None:
         if path == "/requests":
             self.requests = [*self.requests, id][-KEPT:]
+        elif path == "/holds":
+            self.holds = [*self.holds, id][-KEPT:]
         elif path == "/media":
             self.files = [*self.files, id][-KEPT:]
         elif path == "/messages":
@@ -177,6 +180,8 @@ class Calls:
             return [NUMBER]
         if "/requests/" in path:
             return self._known.requests or [NO_REQUEST]
+        if "/holds/" in path:
+            return self._known.holds or [NO_HOLD]
         if "/versions/" in path:
             return self._known.versions
         ids = self._known.messages if "/messages/{id}" in path else None
@@ -223,6 +228,9 @@ def _filled(body: dict[str, Any], known: Known, draw: Any) -> dict[str, Any]:
         del there["from"]
     if {"identities", "request", "ground"} & body.keys():  # days
         there = {"request": known.requests or [NO_REQUEST], "ground": ["ingewikkeld", "identiteit"]}
+    if "reviewOn" in body:
+        soon = clock.now().date() + timedelta(days=30)
+        there = {"conversation": known.conversations, "reviewOn": [f"{soon}"]}
     for name, value in body.items():
         if isinstance(value, dict):
             _filled(value, known, draw)

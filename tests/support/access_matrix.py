@@ -3,10 +3,12 @@
 An operation without an entry fails a test, so whoever describes one decides here who may call it.
 """
 
+from datetime import timedelta
 from typing import Any, Literal
 
 import msgspec
 
+from services import clock
 from services.http.rights import Role
 from services.http.token_store import ENVIRONMENT_ROLES
 from tests.support.api_operations import Operation
@@ -21,6 +23,8 @@ BOTH: frozenset[Subject] = frozenset(("ordinary", "confidential"))
 ORDINARY: frozenset[Subject] = frozenset(("ordinary",))
 CONFIDENTIAL: frozenset[Subject] = frozenset(("confidential",))
 NONE: frozenset[Subject] = frozenset()
+KEEPERS: tuple[Role, ...] = ("records", "archivist", "privacy")
+"""Roles of those who keep the record."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -128,6 +132,12 @@ MATRIX = {
     "archiver POST /v1/exposures/_search": Entry(("privacy",), "whole", 200, 403),
     # It names a request that does not exist.
     "archiver POST /v1/messages/{id}/_annotate": Entry(("privacy",), "department", 400),
+    # Each tells of all departments. The order is of no ground, the others of no hold.
+    "archiver GET /v1/holds": Entry(KEEPERS, "whole", 200, 403),
+    "archiver POST /v1/holds": Entry(KEEPERS, "whole", 400, 403),
+    "archiver GET /v1/holds/{id}": Entry(KEEPERS, "whole", 404, 403),
+    "archiver POST /v1/holds/{id}/_review": Entry(KEEPERS, "whole", 404, 403),
+    "archiver POST /v1/holds/{id}/_lift": Entry(KEEPERS, "whole", 404, 403),
     "archiver GET /v1/openapi.json": Entry((), "open", 200),
 }
 """In this order they leave a conversation open for those that need it open."""
@@ -234,6 +244,10 @@ def sent_body(operation: Operation, subject: Any) -> Any:
         return {"events": [subject.messages[-1]]}
     if operation.path.endswith("/secrets") and operation.method == "POST":
         return {"secret": "none"}
+    if operation.path == "/v1/holds":
+        return {"ground": "none"} if operation.method == "POST" else None
+    if operation.path == "/v1/holds/{id}/_review":
+        return {"reviewOn": f"{clock.now().date() + timedelta(days=30)}", "text": "Loopt nog."}
     return _privacy_bodies(subject.to).get(operation.path.rpartition("/")[2])
 
 

@@ -60,8 +60,8 @@ LISTING = [one for one in GUARDED if one.method == "GET" and "{" not in one.path
 """Those without a subject: what they list is asked for by itself."""
 KEEPERS = {"privacy", "records", "archivist"}
 OF_PRIVACY = [one for one in GUARDED if one.roles and {*one.roles} <= KEEPERS]
-"""None of these rights has such a role: who has one is asked in `test_privacy_api.py` and
-`test_list_steps.py`."""
+"""None of these rights has such a role: who has one is asked in `test_privacy_api.py`,
+`test_hold_api.py` and `test_list_steps.py`."""
 LISTING = [one for one in LISTING if one not in OF_PRIVACY]
 SEARCHING = [one for one in GUARDED if one.path.endswith("/_search") and one not in OF_PRIVACY]
 """So are those: what they find."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -9,6 +10,7 @@ import msgspec
 
 from archiver.api.access_log import access_log
 from archiver.api.queries import RecordReader
+from archiver.api.routes import RecordRoutes
 from archiver.log.writer import Writer
 from archiver.privacy.archive import PrivacyArchive
 from archiver.search.routes import SearchRoutes
@@ -61,5 +63,7 @@ async def privacy_api(url: str, **rights: Any) -> AsyncIterator[PrivacyApi]:
         async with log as views, aiohttp.ClientSession() as session:
             routes = privacy_routes(PrivacyArchive(pool, keys, lambda: config), views, tokens)
             search = SearchRoutes(Search(pool, keys, reader), reader, views, tokens)
-            async with serve(api_app([*routes, *search.routes()]), "127.0.0.1", 0) as port:
+            record = RecordRoutes(reader, views, tokens, lambda: timedelta())
+            routes += [*search.routes(), *record.routes()]
+            async with serve(api_app(routes), "127.0.0.1", 0) as port:
                 yield PrivacyApi(f"http://127.0.0.1:{port}", session)

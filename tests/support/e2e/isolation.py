@@ -39,6 +39,7 @@ def url_of(operation: Operation, part: Part, town: Installation) -> str:
         "numbers": NUMBERS.get(part.tenant, NO_NUMBER),
         "destinations": "crm" if part.tenant in NUMBERS else "nergens",
         "requests": "AVG-2026-9999",
+        "holds": "BW-2026-9999",
         "destruction-lists": "VL-2026-9999",
         "resends": part.messages[-1],
         "secrets": part.messages[-1],

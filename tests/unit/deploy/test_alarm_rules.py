@@ -43,6 +43,7 @@ SPENT = 'postkamer_budget_used_ratio{tenant="almelo"}'
 DOSSIERS, OVERDUE = 'postkamer_dossiers{state="%s"}', "postkamer_destruction_overdue_days"
 STILL = 'postkamer_destruction_still_seconds{tenant="almelo"}'
 REQUESTS = 'postkamer_requests{tenant="almelo",state="%s"}'
+HOLDS = 'postkamer_holds{tenant="almelo",state="%s"}'
 UNGUARDED = 'postkamer_database_unguarded{service="router"}'
 WAITS_FOR_DATABASE = 'postkamer_database_waits{service="router"}'
 UP = 'up{job="postkamer",service="%s",instance="%s:9082"}'
@@ -256,6 +257,8 @@ CASES = [
     one("a conversation without a result", DOSSIERS % "unset", "1x30", "RetentionUnset"),
     one("a conversation that is due for a month", OVERDUE, "31x30"),
     one("a conversation that is due for longer", OVERDUE, "32x30", "DestructionOverdue"),
+    one("a hold to review", HOLDS % "overdue", "1x30", "HoldToReview"),
+    one("a hold that stands", HOLDS % "standing", "1x30"),
     one("a list of which nothing goes on", STILL, "960x30", "DestructionStandsStill"),
     one("a list that goes on", STILL, "960x4 0x30"),
     one("a delivery that is nowhere", GONE % "delivery", "0 0 0 1x9", "BalanceMissing"),

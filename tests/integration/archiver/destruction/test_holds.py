@@ -8,15 +8,19 @@ from typing import Any
 import asyncpg
 import pytest
 
+from archiver.api.queries import RecordReader
 from archiver.index.record_fields import Identity
+from archiver.retention import hold_metrics
 from archiver.retention.hold import Hold, NewHold, Selection
 from archiver.retention.hold_store import HoldStore
 from archiver.subject_access.person_finder import find_subject
 from archiver.subject_access.requests.fault import OrderRefused
-from services import clock
+from services import clock, metrics
 from services.postgres.database import Pool, connection_pool
-from tests.support.archiver.records import NOON, id_of, message, note
+from services.tasks import background_task
+from tests.support.archiver.records import NOON, id_of, message, note, record
 from tests.support.decrypted_record import keys_of, rows_of, writer_of
+from tests.support.observer import until
 
 FATIMA = Identity("phone", "31600000011")
 SOON = clock.now().date() + timedelta(days=30)
@@ -47,8 +51,13 @@ async def placed(pool: Pool, **order: Any) -> Hold:
 
 
 async def covered(pool: Pool) -> set[str]:
-    sql = "select archiver.held_of('almelo', array(select conversation from archiver.entry))"
-    return {row[0] for row in await pool.fetch(sql)}
+    """All that is held when a list is drawn, which a reader of each conversation sees too."""
+    every = "select distinct conversation from archiver.entry where conversation <> ''"
+    held = await pool.fetch(f"select archiver.held_of('almelo', array({every}))")
+    reader, found = RecordReader(pool, await keys_of(pool)), {row[0] for row in held}
+    for row in await pool.fetch(every):
+        assert bool(await reader.load_holds(row[0], "almelo")) == (row[0] in found)
+    return found
 
 
 async def test_hold_on_a_person_covers_what_they_write_later(pool: Pool, own: Pool) -> None:
@@ -86,6 +95,17 @@ async def test_hold_on_a_selection_covers_all_that_it_finds(
     await placed(own, selection=selection)
     await writer.add([note("kapotte lantaarns", conversation=id_of("d"))])
     assert await covered(pool) == {id_of(each) for each in expected}
+
+
+async def test_later_look_does_not_bring_a_conversation_into_a_period(
+    pool: Pool, own: Pool
+) -> None:
+    look = {"department": "balie", "token": "crm", "what": "messages", "count": 1}
+    later = {"at": NOON + timedelta(days=2), "conversation": id_of("a")}
+    await (await writer_of(pool)).add([message("hallo", "a"), record("view", look, **later)])
+    found = await placed(own, selection=Selection(since=NOON + timedelta(days=1)))
+    assert await covered(pool) == set()
+    assert await done(own, lambda store: store.covered(found)) == 0
 
 
 async def test_lifted_hold_covers_nothing_and_says_no_more_whose_it_was(
@@ -127,6 +147,21 @@ async def test_order_that_is_none_is_refused_in_a_sentence(
     fields = {"tenant": "almelo", "ground": "audit", "review_on": SOON, "text": ""} | order
     with pytest.raises(OrderRefused, match=sentence):
         await done(own, lambda s: s.place(NewHold(**fields), (), "Els", clock.now()))
+
+
+async def test_holds_to_review_are_counted_by_municipality(pool: Pool, own: Pool) -> None:
+    states = [("almelo", "standing"), ("almelo", "overdue"), ("hengelo", "standing")]
+
+    async def counted() -> list[float | None]:
+        get = metrics.REGISTRY.get_sample_value
+        return [get("postkamer_holds", {"tenant": t, "state": s}) for t, s in states]
+
+    first = await placed(own, conversation=id_of("een"))
+    await placed(own, conversation=id_of("twee"))
+    await done(own, lambda store: store.lift(first, "Dirk", "besloten", clock.now()))
+    await pool.execute("update archiver.hold set review_on = '2026-01-01' where lifted_at is null")
+    async with background_task(hold_metrics.count(own, ("almelo", "hengelo"))):
+        await until(counted, lambda found: found == [1, 1, 0], 10)
 
 
 STRICT = (

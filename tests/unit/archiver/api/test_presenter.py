@@ -27,6 +27,7 @@ from tests.support.archiver.record_rows import (
 
 SHOWN = SANNE | {"identified": None}
 UNVERSIONED = DECISION | {"version": None}
+HELD = {"id": "BW-2026-0007", "ground": "woo"}
 
 
 def test_received_message_is_shown_with_its_decision_and_its_original() -> None:
@@ -233,7 +234,7 @@ def test_conversation_has_its_last_department_and_every_step() -> None:
         at = NOON + timedelta(seconds=second)
         return step | {"event": event, "department": department, "at": at}
 
-    assert presenter.conversation_json("10000001-x", rows, [row("note", NOTED)]) == {
+    assert presenter.conversation_json("10000001-x", rows, [row("note", NOTED)], holds=[HELD]) == {
         "id": "10000001-x",
         "openedAt": NOON,
         "department": "groen",
@@ -247,7 +248,14 @@ def test_conversation_has_its_last_department_and_every_step() -> None:
             listed(15, "closed", "groen", reason="klaar"),
         ],
         "notes": presenter.notes_json([row("note", NOTED)]),
+        "isHeld": True,
+        "holds": [HELD],
     }
+
+
+def test_conversation_without_a_hold_is_not_held() -> None:
+    answer = presenter.conversation_json("10000001-x", [_step(0, "opened", "kcc")], [])
+    assert (answer["isHeld"], answer["holds"]) == (False, [])
 
 
 def test_former_department_and_its_reason_can_be_kept_from_a_reader() -> None:

@@ -1,0 +1,1 @@
+"""Holds over HTTP: placed, reviewed and lifted by those who keep the record."""
