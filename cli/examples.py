@@ -54,6 +54,14 @@ EXAMPLES = {
     "archive consistency": "archive consistency 1200 3400",
     "archive exposure": "archive exposure --token crm --since 2026-11-20 --until 2026-11-23"
     " --reason 'data breach 7'",
+    "archive hold lift": "archive hold lift BW-2026-0001 --text 'Woo 17 is closed'"
+    " --by 'P. Bakker'",
+    "archive hold list": "archive hold list --overdue",
+    "archive hold place": "archive hold place --ground woo --words zwembad --department sport"
+    " --since 2026-01-01 --review-on 2027-06-01 --text 'Woo 17' --by 'P. Bakker'",
+    "archive hold review": "archive hold review BW-2026-0001 --review-on 2027-12-01"
+    " --text 'the appeal runs' --by 'P. Bakker'",
+    "archive hold show": "archive hold show BW-2026-0001",
     "archive key": "archive key",
     "archive list approve": "archive list approve VL-2026-0001 --by 'K. Yilmaz'",
     "archive list declaration": "archive list declaration VL-2026-0001 --out verklaring.pdf",

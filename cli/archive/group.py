@@ -10,6 +10,7 @@ COMMANDS = {
     "checkpoint": "cli.archive.verify:checkpoint",
     "consistency": "cli.archive.consistency:command",
     "exposure": "cli.archive.exposure:command",
+    "hold": "cli.archive.holds:group",
     "key": "cli.archive.verify:key",
     "list": "cli.archive.lists:group",
     "processing": "cli.archive.processing_log:command",

@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from archiver.destruction.handling import draw_erasure
 from archiver.encryption.key_store import KeyStore
+from archiver.retention.hold import Hold
+from archiver.retention.request_hold import GROUNDS, HeldDecision, RequestDecider
+from archiver.subject_access.person_finder import TooManyMatches
 from archiver.subject_access.requests import deadlines
 from archiver.subject_access.requests.details import (
     RequestDetails,
@@ -22,7 +26,6 @@ from archiver.subject_access.requests.fault import OrderRefused
 from archiver.subject_access.requests.handling import (
     Decision,
     Extension,
-    decide_request,
     extend_request,
     open_request,
 )
@@ -43,17 +46,27 @@ from services.config.model import Configuration
 from services.language import readability
 from services.postgres.database import Connection, Pool
 
+STILL_READ = "the messages can still be read: tell those who may not use them now"
+NOT_HELD = (
+    "they are destroyed when their term is over: --hold-review-on DAY would have kept them, and"
+    " archive hold place still can"
+)
 NOT_CARRIED_OUT = {
     "erasure": "nothing is erased yet: draw its list with postkamer archive request erase, which"
     " two other persons review and approve",
-    "restriction": "the messages can still be read: tell those who may not use them now",
-    "objection": "the messages can still be read: tell those who may not use them now",
+    "restriction": STILL_READ,
+    "objection": STILL_READ,
 }
 """Kind of request -> the part of a decision in the citizen's favour that people must see to."""
 Day = click.DateTime(["%Y-%m-%d"])
 
 
-OPTIONS = {"receivedOn": "--received", "until": "--until", "ground": "--ground"}
+OPTIONS = {
+    "receivedOn": "--received",
+    "until": "--until",
+    "ground": "--ground",
+    "holdReviewOn": "--hold-review-on",
+}
 """Member that is wrong -> option of the command."""
 
 
@@ -207,22 +220,62 @@ def extend_command(id: str, until: datetime, code: str, by: str, as_json: bool) 
 @click.option("--decision", required=True, type=click.Choice(OUTCOMES))
 @click.option("--ground", "code", default="", help="The ground if it is not wholly granted.")
 @click.option("--text", default="", help="Text for the citizen, besides the text of the ground.")
+@click.option(
+    "--hold-review-on",
+    "review_on",
+    type=Day,
+    metavar="DAY",
+    help="For an objection or a restriction that is granted: nothing of the citizen is destroyed"
+    " until somebody lifts this hold. On this day somebody must look.",
+)
 @by_option
 @json_option
-def decide_command(id: str, decision: str, code: str, text: str, by: str, as_json: bool) -> None:
+def decide_command(
+    id: str, review_on: datetime | None, by: str, as_json: bool, **options: str
+) -> None:
     """Decide the request ID. This is possible once. A request that is not wholly granted needs a
     ground."""
-    if len(text) > LONGEST_TEXT:
+    if len(options["text"]) > LONGEST_TEXT:
         fail(f"--text: expected at most {LONGEST_TEXT} characters", 2)
-    order, name = Decision(decision, code, text), parse_name(by)
-
-    async def decide(store: RequestStore, request: Request) -> Request:
-        return await decide_request(store, request, order, name, clock.now())
-
-    decided = _change(id, "decide", decide, by=name)
+    decision = Decision(options["decision"], options["code"], options["text"])
+    day = review_on.date() if review_on else None
+    decided, hold = _decide(id, HeldDecision(decision, day), parse_name(by))
     _print(decided, as_json=as_json)
-    if decided.decision != "refused" and decided.kind in NOT_CARRIED_OUT and not as_json:
-        click.echo(NOT_CARRIED_OUT[decided.kind], err=True)
+    if decided.decision != "refused" and not as_json:
+        for note in open_ends(decided, hold):
+            click.echo(note, err=True)
+
+
+def open_ends(decided: Request, hold: Hold | None) -> Iterator[str]:
+    """Yield what was done beside a decision for the citizen, and what people must see to. Pure."""
+    if decided.kind in NOT_CARRIED_OUT:
+        yield NOT_CARRIED_OUT[decided.kind]
+    if hold:
+        yield f"{hold.id} keeps what is theirs from being destroyed, until somebody lifts it"
+    elif decided.kind in GROUNDS:
+        yield NOT_HELD
+
+
+def _decide(id: str, order: HeldDecision, by: str) -> tuple[Request, Hold | None]:
+    """Decide a request with an audit entry, and return it with the hold that it placed."""
+
+    async def run(
+        connection: Connection, keys: KeyStore
+    ) -> tuple[tuple[Request, Hold | None], Operation]:
+        person = await identify_person(connection, by)
+        decider = RequestDecider(connection, keys, person.identified)
+        try:
+            request = await _find(RequestStore(connection, keys), id)
+            decided, hold = await decider.decide(request, order, by, clock.now())
+        except OrderRefused as refused:
+            raise CommandRefused(format_refusal(refused)) from None
+        except TooManyMatches as error:
+            raise CommandRefused(str(error)) from None
+        held = {"hold": hold.id} if hold else {}
+        operation = _operation("decide", decided)
+        return (decided, hold), msgspec.structs.replace(operation, data=operation.data | held)
+
+    return change_archive(run, by)
 
 
 @group.command("erase")

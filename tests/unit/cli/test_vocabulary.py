@@ -23,10 +23,13 @@ COMMON = {
 """Options that mean the same in each command."""
 OWN = {
     "archive annotate": {"--request"},
+    "archive hold list": {"--overdue"},
+    "archive hold place": {"--ground", "--review-on", "--words"},
+    "archive hold review": {"--review-on"},
     "archive list show": {"--open", "--items", "--after"},
     "archive prove": {"--open"},
     "archive replay": {"--mend"},
-    "archive request decide": {"--decision", "--ground"},
+    "archive request decide": {"--decision", "--ground", "--hold-review-on"},
     "archive request extend": {"--ground"},
     "archive reindex": {"--terms"},
     "archive request list": {"--open", "--overdue"},
