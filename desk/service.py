@@ -26,6 +26,7 @@ from desk.pages.alarms import AlarmPages
 from desk.pages.answers import AnswerPages
 from desk.pages.archive.annotations import AnnotationPages
 from desk.pages.archive.exposures import ExposurePages
+from desk.pages.archive.holds import HoldPages
 from desk.pages.archive.lists import ListPages
 from desk.pages.archive.people import PeoplePages
 from desk.pages.archive.requests import RequestPages
@@ -52,6 +53,7 @@ from desk.postkamer.destruction import DestructionLists
 from desk.postkamer.figure_reader import FigureReader
 from desk.postkamer.gateway import Gateway
 from desk.postkamer.grants import GrantsReader
+from desk.postkamer.holds import HoldOffice
 from desk.postkamer.privacy import PrivacyOffice
 from desk.postkamer.rules import Rules
 from desk.web.assets import FOLDER, Assets
@@ -179,6 +181,7 @@ def archive_routes(
 ) -> list[web.RouteDef]:
     """Return the pages of the archivist and the privacy officer."""
     office, lists = PrivacyOffice(archiver), DestructionLists(archiver)
+    holds = HoldOffice(archiver)
     return [
         *SearchPages(gate, site, archive, reasons).routes(),
         *PeoplePages(gate, site, office).routes(),
@@ -187,6 +190,7 @@ def archive_routes(
         *ViewPages(gate, site, office).routes(),
         *ExposurePages(gate, site, office).routes(),
         *AnnotationPages(gate, site, office).routes(),
+        *HoldPages(gate, site, holds).routes(),
     ]
 
 

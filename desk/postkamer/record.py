@@ -88,6 +88,13 @@ class Note(msgspec.Struct, frozen=True):
     author: Author | None = None
 
 
+class Holding(msgspec.Struct, frozen=True):
+    """Hold that keeps a conversation from being destroyed."""
+
+    id: str
+    ground: str
+
+
 class Dossier(msgspec.Struct, frozen=True, rename="camel"):
     """A conversation on the record, without its messages."""
 
@@ -98,3 +105,4 @@ class Dossier(msgspec.Struct, frozen=True, rename="camel"):
     zaak: str | None = None
     history: tuple[Step, ...] = ()
     notes: tuple[Note, ...] = ()
+    holds: tuple[Holding, ...] = ()

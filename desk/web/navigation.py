@@ -40,6 +40,11 @@ LINKS = (
     ("site.management", Link("/rights", "rights.title"), _has("rules", "privacy")),
     ("site.archive", Link("/archive/search", "search.title"), _has("records")),
     ("site.archive", Link("/archive/lists", "lists.title"), _has("records", "archivist")),
+    (
+        "site.archive",
+        Link("/archive/holds", "holds.title"),
+        _has("records", "archivist", "privacy"),
+    ),
     ("site.archive", Link("/archive/requests", "requests.title"), _has("privacy")),
     ("site.archive", Link("/archive/people", "people.title"), _has("privacy")),
     ("site.archive", Link("/archive/views", "views.title"), _has("privacy")),

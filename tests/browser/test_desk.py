@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -581,18 +582,48 @@ async def test_pages_of_the_archivist_and_privacy_officer_have_no_fault(
         await fatima.writes("Ik wil een paspoort voor mijn kind")
         await page.get_by_text("voor mijn kind").first.wait_for()
         await page.goto(f"{town.desk}/archive/search")
-        await page.get_by_label("Woorden").fill("paspoort")
-        await page.get_by_label("Waarom").fill("controle")
-        await page.get_by_label("Waarom").press("Enter")
-        await expect(page.get_by_role("heading", name="gevonden")).to_be_visible()
+        await search_passport(page)
         await check(page, "desk-search")
+        await check_holds(page, town)
+        await search_passport(page)
         await page.get_by_role("button", name="Lees het gesprek").first.press("Enter")
         await expect(page.locator(".desk-bubble").first).to_be_visible()
+        await expect(page.get_by_text("vernietiging staat stil")).to_be_visible()
         await check(page, "desk-archived")
         await asyncio.to_thread(town.database.execute, DUE_LISTS)
         await check_requests(page, town)
         await check_lists(page, town)
         await check_views(page, town)
+
+
+async def search_passport(page: Page) -> None:
+    await page.get_by_label("Woorden").fill("paspoort")
+    await page.get_by_label("Waarom").fill("controle")
+    await page.get_by_label("Waarom").press("Enter")
+    await expect(page.get_by_role("heading", name="gevonden")).to_be_visible()
+
+
+async def check_holds(page: Page, town: Installation) -> None:
+    """A hold on what was searched for, from its placing to its review; the search page again."""
+    await page.get_by_role("button", name="Zet vernietiging hiervan stil").press("Enter")
+    await expect(page.get_by_label("Woorden")).to_have_value("paspoort")
+    await check(page, "desk-hold-new")
+    await page.get_by_label("Opnieuw bekijken op").fill(f"{clock.now() + timedelta(30):%Y-%m-%d}")
+    await page.get_by_label("Kenmerk van de zaak").fill("Woo 17")
+    await page.get_by_role("button", name="Zet vernietiging stil").press("Enter")
+    covers = re.compile("is geplaatst. Gesprekken die dit nu raakt: [1-9]")
+    await expect(page.get_by_role("status")).to_contain_text(covers)
+    await check(page, "desk-holds")
+    await page.locator(".desk-item-link").first.press("Enter")
+    await page.get_by_role("button", name="Toon de vernietigingsstop").press("Enter")
+    await expect(page.get_by_text("Met de woorden: paspoort")).to_be_visible()
+    await open_all(page)
+    await check(page, "desk-hold")
+    await page.locator("#review_on").fill(f"{clock.now() + timedelta(60):%Y-%m-%d}")
+    await page.locator("#text").fill("Het verzoek loopt nog.")
+    await page.get_by_role("button", name="Nog nodig").press("Enter")
+    await expect(page.get_by_text("nog nodig, zegt")).to_be_visible()
+    await page.goto(f"{town.desk}/archive/search")
 
 
 async def check_requests(page: Page, town: Installation) -> None:
@@ -675,9 +706,11 @@ async def check_views(page: Page, town: Installation) -> None:
     await check(page, "desk-views")
     await check_exposures(page, town)
     await switch_language(page, "English")
-    for path in ("search", "people", "requests", "lists", "views", "exposures", "annotations"):
+    for path in (
+        "search", "people", "requests", "lists", "views", "exposures", "annotations", "holds/new",
+    ):  # fmt: skip
         await page.goto(f"{town.desk}/archive/{path}")
-        await check(page, f"desk-{path}-en", sizes=SIZES_OF["en"])
+        await check(page, f"desk-{path.replace('/', '-')}-en", sizes=SIZES_OF["en"])
 
 
 async def check_exposures(page: Page, town: Installation) -> None:

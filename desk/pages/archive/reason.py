@@ -12,6 +12,8 @@ from desk.web.site import Visit
 from desk.web.times import local_time
 
 RECORDS, ARCHIVIST, PRIVACY, READ = "records", "archivist", "privacy", "read"
+HOLDERS = (RECORDS, ARCHIVIST, PRIVACY)
+"""Roles of which one is needed for holds."""
 TROUBLES = {
     "/words": "archive.words",
     "/request": "archive.of_another",
@@ -20,6 +22,10 @@ TROUBLES = {
     "/receivedOn": "archive.received",
     "/ground": "archive.ground",
     "/conversation": "archive.conversation",
+    "/selection": "archive.words",
+    "/reviewOn": "holds.wrong_day",
+    "/holdReviewOn": "holds.wrong_day",
+    "/text": "holds.no_text",
 }
 """Pointer of a fault, without the rest of its path -> key of the words that explain it."""
 
@@ -53,7 +59,7 @@ def trouble_of(refused: Refused) -> str:
         raise refused
     if refused.status == HTTPStatus.FORBIDDEN:
         return "archive.not_whole"
-    if refused.code in ("too_broad", "decided") or refused.code.startswith("pdf_"):
+    if refused.code in ("too_broad", "decided", "lifted") or refused.code.startswith("pdf_"):
         return f"archive.{refused.code.partition('_')[0]}"
     return next(filter(None, map(TROUBLES.get, _pointers(refused.body))), "archive.refused")
 

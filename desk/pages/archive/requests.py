@@ -92,7 +92,13 @@ class RequestPages:
     def _reason_page(self, visit: Visit, id: str, status: int = 200) -> web.Response:
         trouble = "" if status == HTTPStatus.OK else "archive.reason_needed"
         return self._site.page(
-            visit, "archive_reason.html", status, id=id, trouble=trouble, max_reason=MAX_CHARACTERS
+            visit,
+            "archive_reason.html",
+            status,
+            kind="requests",
+            id=id,
+            trouble=trouble,
+            max_reason=MAX_CHARACTERS,
         )
 
     async def _show(self, request: web.Request, visit: Visit) -> web.Response:
@@ -163,6 +169,7 @@ def decision_body(form: Form) -> dict[str, str]:
         "decision": form.text("decision"),
         "ground": form.text("ground"),
         "text": form.text("text").strip(),
+        "holdReviewOn": form.text("hold_review_on"),
     }
     return {name: value for name, value in fields.items() if value}
 

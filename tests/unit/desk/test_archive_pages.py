@@ -17,6 +17,7 @@ from desk.conversation.reasons import MAX_CHARACTERS
 from desk.login.provider import Tokens
 from desk.login.sessions import Session
 from desk.pages.archive.exposures import exposure_body
+from desk.pages.archive.holds import hold_body
 from desk.pages.archive.lists import (
     REASONS,
     REFUSALS,
@@ -59,8 +60,13 @@ NEEDED = {
     "/archive/annotations": {"privacy"},
 }
 """Path -> roles that an employee needs, all of them."""
-KEEPERS = {"records", "archivist"}
+KEEPERS, HOLDERS = {"records", "archivist"}, {"records", "archivist", "privacy"}
 EITHER = {
+    "/archive/holds": HOLDERS,
+    "/archive/holds/new": HOLDERS,
+    "/archive/holds/{id}": HOLDERS,
+    "/archive/holds/{id}/review": HOLDERS,
+    "/archive/holds/{id}/lift": HOLDERS,
     "/archive/lists": KEEPERS,
     "/archive/lists/{id}": KEEPERS,
     "/archive/lists/{id}/step": KEEPERS,
@@ -135,6 +141,24 @@ def test_person_is_asked_by_number_without_what_people_write_between_the_digits(
     }
 
 
+def test_hold_is_of_what_was_filled_in() -> None:
+    case = {"ground": "woo", "review_on": "2027-06-01", "text": " Woo 17 "}
+    given = {"words": " zwembad ", "department": "sport", "until": "2026-11-30", "phone": ""}
+    assert hold_body(Form(case | given)) == {
+        "ground": "woo",
+        "reviewOn": "2027-06-01",
+        "text": "Woo 17",
+        "selection": {
+            "words": "zwembad",
+            "departments": ["sport"],
+            "until": datetime.fromisoformat("2026-12-01T00:00:00+01:00"),
+        },
+    }
+    assert hold_body(Form({"phone": "+31 6-1"}))["identities"] == [
+        {"kind": "phone", "value": "+3161"}
+    ]
+
+
 def test_decision_and_views_leave_out_what_is_empty() -> None:
     assert decision_body(Form({"decision": "granted", "ground": "", "text": " "})) == {
         "decision": "granted"
@@ -161,6 +185,8 @@ def test_exposure_is_asked_of_one_subject_in_whole_days() -> None:
         (400, "too_broad", "", "archive.too"),
         (403, "", "", "archive.not_whole"),
         (409, "decided", "", "archive.decided"),
+        (409, "lifted", "", "archive.lifted"),
+        (400, "", "/reviewOn", "holds.wrong_day"),
         (409, "pdf_too_large", "", "archive.pdf"),
     ],
 )

@@ -18,7 +18,7 @@ def shown(*roles: str, destinations: tuple[str, ...] = ()) -> list[object]:
     ]
 
 
-OF_PRIVACY = "requests", "people", "views", "exposures", "annotations"
+OF_PRIVACY = "holds", "requests", "people", "views", "exposures", "annotations"
 
 
 @pytest.mark.parametrize(
@@ -26,15 +26,18 @@ OF_PRIVACY = "requests", "people", "views", "exposures", "annotations"
     [
         (("send", "read"), []),
         (("kcc",), [["/rules", "/numbers", "/figures"]]),
-        (("records",), [["/archive/search", "/archive/lists"]]),
-        (("archivist",), ["/archive/lists"]),
+        (("records",), [["/archive/search", "/archive/lists", "/archive/holds"]]),
+        (("archivist",), [["/archive/lists", "/archive/holds"]]),
         (
             ("privacy",),
             ["/rights", [f"/archive/{page}" for page in OF_PRIVACY]],
         ),
         (
             ("rules", "records"),
-            [["/rules", "/figures", "/rights"], ["/archive/search", "/archive/lists"]],
+            [
+                ["/rules", "/figures", "/rights"],
+                ["/archive/search", "/archive/lists", "/archive/holds"],
+            ],
         ),
     ],
 )
