@@ -244,11 +244,16 @@ def sent_body(operation: Operation, subject: Any) -> Any:
         return {"events": [subject.messages[-1]]}
     if operation.path.endswith("/secrets") and operation.method == "POST":
         return {"secret": "none"}
-    if operation.path == "/v1/holds":
-        return {"ground": "none"} if operation.method == "POST" else None
-    if operation.path == "/v1/holds/{id}/_review":
-        return {"reviewOn": f"{clock.now().date() + timedelta(days=30)}", "text": "Loopt nog."}
-    return _privacy_bodies(subject.to).get(operation.path.rpartition("/")[2])
+    bodies = _privacy_bodies(subject.to) | _hold_bodies()
+    return bodies.get(operation.path) or bodies.get(operation.path.rpartition("/")[2])
+
+
+def _hold_bodies() -> dict[str, Any]:
+    soon = clock.now().date() + timedelta(days=30)
+    return {
+        "/v1/holds": {"ground": "none"},
+        "/v1/holds/{id}/_review": {"reviewOn": f"{soon}", "text": "Loopt nog."},
+    }
 
 
 def _privacy_bodies(phone: str) -> dict[str, Any]:
