@@ -62,7 +62,7 @@ COMMANDS = {
     "archive prove": ARCHIVER,
     "archive receipt": ARCHIVE_PERSON,
     "archive reindex": OWN_PERSON,
-    "archive replay": OWN_PERSON,
+    "archive replay": ARCHIVE_PERSON,
     "archive request decide": ARCHIVE_PERSON,
     "archive request erase": ARCHIVE_PERSON,
     "archive request extend": ARCHIVE_PERSON,
