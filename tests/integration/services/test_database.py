@@ -4,6 +4,7 @@ import asyncio
 import socket
 from datetime import UTC, date, datetime
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +15,6 @@ from msgspec.structs import replace
 from pydantic import SecretStr
 
 from archiver import table_partitions
-from archiver.log import erasure
 from archiver.log.writer import writer_in_transaction
 from services import clock
 from services.contract import Record
@@ -33,6 +33,7 @@ from services.postgres.migrations import Migration, MigrationError, migrate
 from services.postgres.primary import Primary
 from services.working_keys import sealing_pool
 from tests.integration.conftest import all_migrations
+from tests.support.archiver.orders import eraser_of
 from tests.support.decrypted_record import KEY, keys_of, writer_of
 from tests.support.faults.flaky_link import road_to
 from tests.support.observer import until
@@ -229,14 +230,21 @@ async def test_session_of_a_service_may_not_stand_still_amid_a_transaction(fresh
 
 
 async def test_copy_whose_rows_stop_coming_is_ended_and_erasing_has_its_own_limits(
-    pool: Pool,
+    pool: Pool, tmp_path: Path
 ) -> None:
-    none = "select null::uuid as receipt where false"
+    await pool.execute(
+        "create table public.seen (value text);"
+        "create function public.note() returns trigger language plpgsql as $$ begin insert into"
+        " public.seen select current_setting('statement_timeout'); return null; end $$;"
+        "create trigger note before delete on archiver.conversation_key"
+        " execute function public.note()"
+    )
+    keys = await keys_of(pool)
     async with pool.acquire() as connection, connection.transaction():
-        await writer_in_transaction(connection, await keys_of(pool)).add([record()])
+        await writer_in_transaction(connection, keys).add([record()])
         assert await connection.fetchval("show statement_timeout") == "40s"
-        await erasure._erase_all(connection, [none])
-        assert await connection.fetchval("show statement_timeout") == "0"
+    await eraser_of(pool, keys, tmp_path).erase_conversation("almelo", "c", "test")
+    assert await pool.fetchval("select value from public.seen") == "0"
 
 
 async def test_service_that_stands_still_in_a_transaction_holds_no_lock_for_long(

@@ -18,7 +18,9 @@ class Phone:
         self.watch, self.session, self.number = watch, session, number
 
     async def writes(self, words: str, **more: Any) -> None:
-        assert await self.is_taken(words, **more), "the gateway did not take it"
+        """Write as the citizen, until the gateway has it: Meta repeats what it answers 503."""
+        taken = await self.is_taken(words, **{"wait": SECONDS} | more)
+        assert taken, "the gateway did not take it"
 
     async def is_taken(self, words: str, **more: Any) -> bool:
         """Write as the citizen, and return if the gateway took it; with `wait` in so many seconds,
