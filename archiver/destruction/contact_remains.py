@@ -1,4 +1,4 @@
-"""Contacts of a list that Open Klants still have: the deliverer deletes them after the destruction."""
+"""Contacts of a list that Open Klants still have: the deliverer deletes them afterwards."""
 
 import msgspec
 
@@ -10,7 +10,7 @@ class ContactRemain(msgspec.Struct, frozen=True, kw_only=True):
     waits: bool
     """True for contacts that are still to go; false for objects that stay there for good."""
     reason: str
-    """Why they wait, '' if nothing was tried yet; else the code of docs/integrators/openklant.md."""
+    """Why they wait, '' if nothing was tried yet; or the code of docs/integrators/openklant.md."""
     count: int
 
 

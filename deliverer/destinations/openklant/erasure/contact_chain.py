@@ -31,8 +31,8 @@ class SeenContact(NamedTuple):
 
 
 class Fate(NamedTuple):
-    """Contacts that go, in the order in which they do: the end of a chain first, so that the rest is
-    still found if the work breaks off."""
+    """Contacts that go, in the order in which they do: the end of a chain first, so that the rest
+    is still found if the work breaks off."""
 
     deleted: Sequence[str]
     emptied: Sequence[str]

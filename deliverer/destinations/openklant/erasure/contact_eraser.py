@@ -65,6 +65,8 @@ class _Eraser:
         self.kept: list[str] = []
         self._parties: set[str] = {str(erasure.betrokkene)} if erasure.betrokkene else set()
         """Parties of the contacts that go."""
+        self._addresses = dict.fromkeys(map(str, erasure.addresses))
+        """Addresses that we created, but for those that were seen."""
 
     async def erase(self) -> list[str]:
         fate = decide_chain(await self._read_chain())
@@ -129,11 +131,12 @@ class _Eraser:
 
     async def _delete_known_addresses(self) -> None:
         """Delete the addresses that we created: somebody may have deleted their party."""
-        for uuid in map(str, self._erasure.addresses):
+        for uuid in list(self._addresses):
             if one := await self._calls.get(ADDRESSES, uuid, certain=True):
                 await self._delete_address(one)
 
     async def _delete_address(self, address: Json) -> None:
+        self._addresses.pop(str(address["uuid"]), None)
         if is_ours(address, self._parties):
             await self._calls.delete(ADDRESSES, str(address["uuid"]))
         else:
