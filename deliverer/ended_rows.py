@@ -58,7 +58,7 @@ _REGISTRATIONS = Clearing(
     ended="""not exists (select from deliverer.klantcontact k
         where (k.destination, k.event) = (registration.destination, registration.contact))""",
 )
-ERASURES = Clearing(
+_ERASURES = Clearing(
     "deliverer.contact_erasure",
     "notice_days",
     since="ended_at",
@@ -66,6 +66,6 @@ ERASURES = Clearing(
 )
 CLEARINGS = (
     _PARKED, _DELIVERIES, _SENDS, _OUTCOMES, _UPLOADS, _NOTICES, _RESENDS, _SECRETS, _TASKS,
-    _REGISTRATIONS, ERASURES,
+    _REGISTRATIONS, _ERASURES,
 )  # fmt: skip
 """In this order: what follows asks if the rows before are gone."""

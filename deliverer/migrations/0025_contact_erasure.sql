@@ -39,7 +39,14 @@ create index contact_erasure_ended on deliverer.contact_erasure (tenant, list, d
     where ended_at is not null and not told;
 create index contact_erasure_list on deliverer.contact_erasure (list);
 create index contact_erasure_conversation on deliverer.contact_erasure (destination, conversation);
-grant select, update, delete on deliverer.contact_erasure to postkamer_deliverer;
+grant select, delete on deliverer.contact_erasure to postkamer_deliverer;
+grant update (due_at, tries, reason, kept, ended_at, told) on deliverer.contact_erasure
+    to postkamer_deliverer;
+create trigger keep before delete on deliverer.contact_erasure for each row
+    when (not old.told or coalesce(old.ended_at, now()) > now() - interval '30 days')
+    execute function access.keep_row();
+-- The rows of contacts end with their conversation alone: deliverer.forget.
+revoke delete on deliverer.klantcontact from postkamer_deliverer;
 
 -- Copies what Open Klant needs to delete the contacts of conversations that are forgotten: deliverer.forget
 -- calls it before their rows go. What comes late is planned again.

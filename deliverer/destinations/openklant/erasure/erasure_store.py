@@ -118,8 +118,7 @@ group by klantcontact
 """
 _FINISH = """
 update deliverer.contact_erasure
-set ended_at = now(), kept = $3::text[], reason = '', registered = '{}', registered_messages = '{}',
-    registered_seals = '{}'
+set ended_at = now(), kept = $3::text[], reason = ''
 where destination = $1 and event = $2
 """
 _PUT_OFF = """

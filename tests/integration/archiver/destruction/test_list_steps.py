@@ -18,9 +18,7 @@ from archiver.destruction.list_metrics import count_lists
 from archiver.subject_access.requests.deadlines import day_of
 from deliverer.destinations.openklant.erasure.erasure_records import erasure_outbox
 from deliverer.destinations.openklant.erasure.erasure_store import ErasureStore
-from deliverer.ended_rows import ERASURES
 from services import clock, metrics
-from services.clearing import clear_ended_rows
 from services.config import loader
 from services.postgres.database import Pool, connection_pool
 from services.tasks import background_task
@@ -235,10 +233,7 @@ async def contacts_go(empty: str, own: Pool, list: str) -> None:
             [remain] = await contact_remains(connection, list)
         assert (remain.waits, remain.reason, remain.count) == (False, "zaak", 1)
         await outbox.mark_published([record])
-        ended = {"notice_days": 1}
-        later = clock.now() + timedelta(days=2)
-        await clear_ended_rows(pool, [ERASURES], ended, later)
-        assert await pool.fetchval("select count(*) from deliverer.contact_erasure") == 0
+        assert await outbox.fetch_unpublished(9, []) == []
 
 
 async def test_declaration_says_what_by_whom_and_what_remains_and_is_in_the_log(
