@@ -342,9 +342,19 @@ async def test_the_record_hears_once_of_each_list_when_all_of_it_has_gone(
     assert await erasure.worker().erase_batch()
     assert await outbox.fetch_unpublished(9, []) == []
     await erasure.run()
+    await erasure.pool.execute(_LIST)  # not carried out to its end
+    await erasure.pool.execute("update deliverer.contact_erasure set list = 'VL-1'")
+    assert await outbox.fetch_unpublished(9, []) == []
+    await erasure.pool.execute("update deliverer.contact_erasure set list = 'VL-0'")
     [record] = await outbox.fetch_unpublished(9, [])
     assert await outbox.fetch_unpublished(9, []) == [record]
     assert (record.kind, record.tenant, record.conversation) == ("destruction-list", "almelo", "")
     assert b'"destination":"crm","contacts":2,"conversations":2' in record.data
     await outbox.mark_published([record])
     assert await outbox.fetch_unpublished(9, []) == []
+
+
+_LIST = """
+insert into archiver.destruction_list (id, tenant, kind, up_to, waiting, is_joined, drawn_by)
+values ('VL-1', 'almelo', 'term', current_date, '7 days', false, 'Anna')
+"""
