@@ -84,7 +84,7 @@ async def _receivers(_: Connection, destroyed: Destroyed) -> Iterable[Remain]:
 
 
 async def _contacts(connection: Connection, destroyed: Destroyed) -> Iterable[Remain]:
-    """What Open Klants have at this moment, and what nobody deletes there."""
+    """Contacts that Open Klants have at this moment, and copies that nobody deletes there."""
     found = await contact_remains(connection, destroyed.list)
     names = {each.destination for each in found}
     names.update(set(_systems(destroyed)) & _open_klanten(destroyed))
