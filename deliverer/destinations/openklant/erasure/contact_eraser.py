@@ -2,10 +2,10 @@
 
 Its telephone numbers go first: when their contact is deleted they stay, and are nobody's. Then the
 answers go, the last of the chain first, and the contact itself last: so what is left is found again
-if the work breaks off anywhere, and nothing has to be remembered between two attempts.
+if the work breaks off anywhere. Only what stays is remembered between two attempts.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from deliverer.destinations.openklant.client import (
     ADDRESSES,
@@ -18,6 +18,7 @@ from deliverer.destinations.openklant.client import (
 )
 from deliverer.destinations.openklant.erasure.contact_chain import (
     EMPTIED,
+    Fate,
     SeenContact,
     decide_chain,
     is_ours,
@@ -65,25 +66,36 @@ class _Eraser:
         self.kept: list[str] = []
         self._parties: set[str] = {str(erasure.betrokkene)} if erasure.betrokkene else set()
         """Parties of the contacts that go."""
-        self._addresses = dict.fromkeys(map(str, erasure.addresses))
-        """Addresses that we created, but for those that were seen."""
 
     async def erase(self) -> list[str]:
         fate = decide_chain(await self._read_chain())
-        goes = [*fate.deleted, *fate.emptied]
+        goes = [*fate.emptied, *fate.deleted]
+        addresses = await self._read_addresses(goes)
+        zaken = [each for uuid in goes for each in await self._read_zaken(uuid)]
+        self._keep_all(fate, addresses, zaken)
+        # Once the first of them is gone, nothing leads to what stays.
+        await self._store.note_kept(self._erasure, self.kept)
+        for one in addresses:
+            if is_ours(one, self._parties):
+                await self._calls.delete(ADDRESSES, str(one["uuid"]))
+        for reference in zaken:
+            await self._calls.patch(SUBJECTS, reference, {"klantcontact": None})
         for uuid in goes:
-            await self._delete_addresses(await self._read_parties(uuid))
-        await self._delete_known_addresses()
-        for uuid in goes:
-            await self._free_zaken(uuid)
             await (
-                self._calls.delete(CONTACTS, uuid) if uuid in fate.deleted else self._empty(uuid)
+                self._empty(uuid) if uuid in fate.emptied else self._calls.delete(CONTACTS, uuid)
             )
             await self._store.keep_turn(self._erasure)
+        return self.kept
+
+    def _keep_all(self, fate: Fate, addresses: Iterable[Json], zaken: Iterable[str]) -> None:
+        """Name what stays."""
+        others = [str(one["uuid"]) for one in addresses if not is_ours(one, self._parties)]
+        self._keep(ADDRESSES, others, "of_a_partij")
+        # They say the zaak, and nothing of the citizen.
+        self._keep(SUBJECTS, zaken, "zaak")
         self._keep(CONTACTS, fate.emptied, "referred_to")
         for uuid, reason in fate.kept.items():
             self._keep(CONTACTS, [uuid], reason)
-        return self.kept
 
     async def _read_chain(self) -> list[SeenContact]:
         """Read the contact, what was registered about it, and what refers to any of them."""
@@ -118,37 +130,24 @@ class _Eraser:
     async def _has_task(self, uuid: str) -> bool:
         return await self._calls.find(TASKS, aanleidinggevendKlantcontact__uuid=uuid) is not None
 
-    async def _read_parties(self, uuid: str) -> list[str]:
-        found = await self._list(PARTIES, hadKlantcontact__uuid=uuid)
-        parties = [str(one["uuid"]) for one in found]
-        self._parties.update(parties)
-        return parties
+    async def _read_addresses(self, contacts: Iterable[str]) -> list[Json]:
+        """Return the addresses of the parties of these contacts, and those that we created:
+        somebody may have deleted their party."""
+        found = dict[str, Json]()
+        for contact in contacts:
+            for party in await self._list(PARTIES, hadKlantcontact__uuid=contact):
+                uuid = str(party["uuid"])
+                self._parties.add(uuid)
+                held = await self._list(ADDRESSES, verstrektDoorBetrokkene__uuid=uuid)
+                found |= {str(one["uuid"]): one for one in held}
+        for uuid in map(str, self._erasure.addresses):
+            if uuid not in found:
+                one = await self._calls.get(ADDRESSES, uuid, certain=True)
+                found |= {uuid: one} if one else {}
+        return list(found.values())
 
-    async def _delete_addresses(self, parties: Iterable[str]) -> None:
-        for party in parties:
-            for one in await self._list(ADDRESSES, verstrektDoorBetrokkene__uuid=party):
-                await self._delete_address(one)
-
-    async def _delete_known_addresses(self) -> None:
-        """Delete the addresses that we created: somebody may have deleted their party."""
-        for uuid in list(self._addresses):
-            if one := await self._calls.get(ADDRESSES, uuid, certain=True):
-                await self._delete_address(one)
-
-    async def _delete_address(self, address: Json) -> None:
-        self._addresses.pop(str(address["uuid"]), None)
-        if is_ours(address, self._parties):
-            await self._calls.delete(ADDRESSES, str(address["uuid"]))
-        else:
-            self._keep(ADDRESSES, [str(address["uuid"])], "of_a_partij")
-
-    async def _free_zaken(self, uuid: str) -> None:
-        """Let references to a zaak stay without their contact: they say the zaak, and nothing of
-        the citizen."""
-        subjects = await self._list(SUBJECTS, klantcontact__uuid=uuid)
-        for reference in zaak_references(subjects):
-            await self._calls.patch(SUBJECTS, reference, {"klantcontact": None})
-            self._keep(SUBJECTS, [reference], "zaak")
+    async def _read_zaken(self, uuid: str) -> list[str]:
+        return zaak_references(await self._list(SUBJECTS, klantcontact__uuid=uuid))
 
     async def _empty(self, uuid: str) -> None:
         """Leave nothing of a contact but that it was one: another refers to it."""
@@ -169,5 +168,5 @@ class _Eraser:
                 return found
         raise TooLong
 
-    def _keep(self, resource: str, uuids: Sequence[str], reason: str) -> None:
+    def _keep(self, resource: str, uuids: Iterable[str], reason: str) -> None:
         self.kept += [f"{resource}/{uuid} {reason}" for uuid in uuids]

@@ -54,6 +54,11 @@ class ErasureStore:
         rows = await self._rows(_OWNERS, list(map(UUID, contacts)), erasure.conversation)
         return {str(row["klantcontact"]): "same" if row["is_same"] else "other" for row in rows}
 
+    async def note_kept(self, erasure: ContactErasure, kept: Sequence[str]) -> None:
+        """Store what will stay, before anything goes."""
+        if kept:
+            await self._rows(_NOTE_KEPT, erasure.event, list(kept))
+
     async def finish(self, erasure: ContactErasure, kept: Sequence[str]) -> None:
         """Store that nothing is left but what is named here."""
         await self._rows(_FINISH, erasure.event, list(kept))
@@ -116,9 +121,15 @@ select klantcontact, bool_and(is_same) as is_same from (
     where r.destination = $1 and r.klantcontact = any($2::uuid[])) owned
 group by klantcontact
 """
-_FINISH = """
+_NOTE_KEPT = """
 update deliverer.contact_erasure
-set ended_at = now(), kept = $3::text[], reason = ''
+set kept = array(select distinct unnest(kept || $3::text[]) as one order by one)
+where destination = $1 and event = $2
+"""
+# An attempt that broke off may have named more.
+_FINISH = """
+update deliverer.contact_erasure set ended_at = now(), reason = '',
+    kept = array(select distinct unnest(kept || $3::text[]) as one order by one)
 where destination = $1 and event = $2
 """
 _PUT_OFF = """
