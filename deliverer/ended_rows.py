@@ -48,17 +48,9 @@ _NOTICES = Clearing(
 _RESENDS = Clearing("deliverer.resend", "notice_days", since="finished_at")
 _SECRETS = Clearing("deliverer.secret", "notice_days", since="ends_at", ended="source = 'api'")
 
-# Contacts and tasks stay in Open Klant; these rows only say which are ours.
+# Tasks stay in Open Klant with their contact. The rows of contacts stay as long as the record of
+# their conversation: by them its contacts are found when it is destroyed.
 _TASKS = Clearing("deliverer.internetaak", "conversation_days", since="ended_at", ended="ended")
-_CONTACTS = Clearing(
-    "deliverer.klantcontact",
-    "conversation_days",
-    since="heard_at",
-    ended="""not exists (select from deliverer.internetaak t
-            where (t.destination, t.contact) = (klantcontact.destination, klantcontact.event))
-        and not exists (select from router.conversation c
-            where c.id = klantcontact.conversation)""",
-)
 _REGISTRATIONS = Clearing(
     "deliverer.registration",
     "conversation_days",
@@ -66,8 +58,14 @@ _REGISTRATIONS = Clearing(
     ended="""not exists (select from deliverer.klantcontact k
         where (k.destination, k.event) = (registration.destination, registration.contact))""",
 )
+_ERASURES = Clearing(
+    "deliverer.contact_erasure",
+    "notice_days",
+    since="ended_at",
+    ended="ended_at is not null and told",
+)
 CLEARINGS = (
     _PARKED, _DELIVERIES, _SENDS, _OUTCOMES, _UPLOADS, _NOTICES, _RESENDS, _SECRETS, _TASKS,
-    _CONTACTS, _REGISTRATIONS,
+    _REGISTRATIONS, _ERASURES,
 )  # fmt: skip
 """In this order: what follows asks if the rows before are gone."""

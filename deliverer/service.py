@@ -21,6 +21,8 @@ from deliverer.crm.sidelined_store import SidelinedStore
 from deliverer.crm.table_lease import TableLeases
 from deliverer.destinations import DESTINATIONS
 from deliverer.destinations.openklant.desk.desk_store import command_outbox
+from deliverer.destinations.openklant.erasure.erasure_records import erasure_outbox
+from deliverer.destinations.openklant.erasure.erasure_store import count_waiting
 from deliverer.ended_rows import CLEARINGS
 from deliverer.meta import ledger_sql
 from deliverer.meta.accounts import Account
@@ -174,8 +176,9 @@ class SharedResources(NamedTuple):
 async def _run_relays(
     lookout: Lookout, shared: SharedResources, outgoing: BrokerConnection, count: int
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """Run the relays of outcomes, found commands, settlements and notices to owners. The first two
-    have a publisher each, since a source has one unconfirmed publish into a partition at a time."""
+    """Run the relays of outcomes, found commands, settlements, notices to owners, and erasures. The
+    first two have a publisher each, since a source has one unconfirmed publish into a partition at
+    a time."""
     outcomes, found = (PartitionPublisher(outgoing, clock.new_id(), count) for _ in range(2))
     pool = lookout.pool
     relays: list[Relay[Any]] = [
@@ -184,6 +187,7 @@ async def _run_relays(
         Relay(shared.tables.replays.outbox, shared.settlements.publish),
         Relay(NoticeStore(pool).outbox, partial(_publish_notices, shared.settlements)),
         Relay(owner_action_outbox(pool), partial(_publish_records, shared.settlements)),
+        Relay(erasure_outbox(pool), partial(_publish_records, shared.settlements)),
     ]
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
@@ -380,6 +384,7 @@ async def _run_upkeep(
     resend_pause = lookout.pause_until(resends.WAITS, resends.POLL_SECONDS)
     works = (
         _measure_parked(settlements, config),
+        _measure_erasures(pool),
         resends.run_resends(pool, config.destinations, resend_pause),
         clear_sent_events(pool, config.destinations),
         clear_periodically(pool, CLEARINGS, config.terms.model_dump()),
@@ -404,4 +409,17 @@ async def _measure_parked(settlements: Settlements, config: Configuration) -> No
             count, age = parked.get(destination, (0, timedelta(0)))
             metrics.parked.labels(queue=destination).set(count)
             metrics.parked_ends.labels(queue=destination).set((kept - age).total_seconds())
+        await asyncio.sleep(COUNT_SECONDS)
+
+
+async def _measure_erasures(pool: Pool) -> None:
+    """Measure what Open Klants still have of destroyed conversations, also one that was removed."""
+    shown = set[str]()
+    while True:
+        waiting = await count_waiting(pool)
+        shown |= waiting.keys()
+        for destination in shown:
+            count, age = waiting.get(destination, (0, timedelta(0)))
+            metrics.openklant_unerased.labels(destination).set(count)
+            metrics.openklant_unerased_seconds.labels(destination).set(age.total_seconds())
         await asyncio.sleep(COUNT_SECONDS)

@@ -71,6 +71,22 @@ openklant_unseen_seconds = _gauge(
     "How long ago the task was looked at that waits longest for it",
     "destination",
 )
+openklant_erasures = _counter(
+    "postkamer_openklant_erasures_total",
+    "Attempts to delete a contact of a destroyed conversation in an Open Klant",
+    "destination",
+    "outcome",
+)
+openklant_unerased = _gauge(
+    "postkamer_openklant_unerased",
+    "Contacts of destroyed conversations that an Open Klant still has",
+    "destination",
+)
+openklant_unerased_seconds = _gauge(
+    "postkamer_openklant_unerased_seconds",
+    "How long the contact of a destroyed conversation waits that waits longest",
+    "destination",
+)
 trip_seconds = _histogram("postkamer_trip_seconds", "Webhook in to CRM accepted", TRIP)
 sends = _counter("postkamer_sends_total", "Messages offered to Meta", "number", "outcome")
 marks = _counter(

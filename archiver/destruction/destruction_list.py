@@ -87,7 +87,8 @@ class ListEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
 
     list: str
     event: str
-    """drawn, reviewed, returned, approved, withdrawn, taken_out, put_off, begun or destroyed."""
+    """drawn, reviewed, returned, approved, withdrawn, taken_out, put_off, begun, destroyed, or
+    contacts_destroyed by the deliverer, later."""
     by: str
     identified: Identified | None = None
     conversations: int | None = None

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 import msgspec
 
+from archiver.destruction.contact_remains import contact_remains, describe_contacts
 from archiver.destruction.declaration import Remain
 from archiver.subject_access.copies import META_DAYS, name_system
 from services.config.model import Configuration
@@ -69,13 +70,7 @@ async def _meta(_: Connection, destroyed: Destroyed) -> Iterable[Remain]:
 
 async def _receivers(_: Connection, destroyed: Destroyed) -> Iterable[Remain]:
     """The systems of the departments, which keep what they received."""
-    systems = sorted(
-        {
-            each.destination
-            for each in destroyed.config.departments
-            if each.tenant == destroyed.tenant and each.id in destroyed.departments
-        }
-    )
+    open_klanten = _open_klanten(destroyed)
     return [
         Remain(
             place=name_system(destroyed.config, destroyed.tenant, each),
@@ -83,8 +78,39 @@ async def _receivers(_: Connection, destroyed: Destroyed) -> Iterable[Remain]:
             why="Het systeem krijgt bericht van de vernietiging. Of het zijn kopie wist, weet"
             " Postkamer niet.",
         )
-        for each in systems
+        for each in _systems(destroyed)
+        if each not in open_klanten
     ]
 
 
-SOURCES: tuple[Source, ...] = (_receivers, _meta, _back_ups)
+async def _contacts(connection: Connection, destroyed: Destroyed) -> Iterable[Remain]:
+    """Contacts that Open Klants have at this moment, and copies that nobody deletes there."""
+    found = await contact_remains(connection, destroyed.list)
+    names = {each.destination for each in found}
+    names.update(set(_systems(destroyed)) & _open_klanten(destroyed))
+    return [
+        remain
+        for each in sorted(names)
+        for remain in describe_contacts(
+            name_system(destroyed.config, destroyed.tenant, each),
+            [one for one in found if one.destination == each],
+        )
+    ]
+
+
+def _systems(destroyed: Destroyed) -> list[str]:
+    """Return the destinations of the departments whose conversations were destroyed."""
+    return sorted(
+        {
+            each.destination
+            for each in destroyed.config.departments
+            if each.tenant == destroyed.tenant and each.id in destroyed.departments
+        }
+    )
+
+
+def _open_klanten(destroyed: Destroyed) -> set[str]:
+    return {each.id for each in destroyed.config.destinations if each.kind == "openklant"}
+
+
+SOURCES: tuple[Source, ...] = (_receivers, _contacts, _meta, _back_ups)

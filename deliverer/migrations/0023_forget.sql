@@ -36,6 +36,13 @@ begin
         where l.conversation = any(gone) and l.content <> '{}';
     delete from deliverer.upload u where u.media = any(files);
     delete from deliverer.found_command f where f.conversation = any(gone);
+
+    -- What an Open Klant has of them is deleted there afterwards.
+    perform deliverer.plan_contact_erasure(of_tenant, gone);
+    delete from deliverer.internetaak t where t.conversation = any(gone);
+    delete from deliverer.registration r using deliverer.klantcontact k
+        where k.conversation = any(gone) and r.destination = k.destination and r.contact = k.event;
+    delete from deliverer.klantcontact k where k.conversation = any(gone);
     return files;
 end
 $$;

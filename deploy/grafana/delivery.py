@@ -70,6 +70,8 @@ DESTINATIONS = Row("Destinations", (
           {"{{destination}} {{outcome}}": recent(TOKENS, "destination, outcome")}, 6),
     Panel("Certificates end in", "bargauge", {"{{destination}}": f"{NOT_AFTER} - time()"}, 6, "s"),
     Panel("Tasks in Open Klant not seen for", "timeseries", {"{{destination}}": UNSEEN}, 6, "s"),
+    Panel("Destroyed, and still in Open Klant", "timeseries",
+          {"{{destination}}": largest("postkamer_openklant_unerased", "destination")}, 6),
 ))  # fmt: skip
 SENDS = Row("To citizens", (
     Panel("Sends in 5 minutes", "timeseries",

@@ -79,6 +79,12 @@ class RequestRefused(Exception):
         """True if Open Klant itself has answered, and not a proxy or nobody."""
         return bool(self.answer.api_version) and self.problem is not None
 
+    @property
+    def is_not_found(self) -> bool:
+        """True if Open Klant itself says that there is no such object. A proxy's 404 says nothing
+        of it."""
+        return self.is_certain and self.answer.status == NOT_FOUND and self.has_code("not_found")
+
     def has_code(self, code: str) -> bool:
         """True if the error as a whole has this code."""
         return self.problem is not None and self.problem.code == code
@@ -144,12 +150,13 @@ class OpenKlantClient:
         page = await self._request("GET", f"{resource}?{urlencode(filters)}")
         return page.get("results") or [], bool(page.get("next"))
 
-    async def get(self, resource: str, uuid: str) -> Json | None:
-        """Return the object, or None if it does not exist."""
+    async def get(self, resource: str, uuid: str, *, certain: bool = False) -> Json | None:
+        """Return the object, or None if it does not exist; with `certain` only if Open Klant itself
+        says so."""
         try:
             return await self._request("GET", f"{resource}/{uuid}")
         except RequestRefused as refused:
-            if refused.answer.status == NOT_FOUND:
+            if refused.is_not_found or (refused.answer.status == NOT_FOUND and not certain):
                 return None
             raise
 
@@ -158,6 +165,14 @@ class OpenKlantClient:
 
     async def patch(self, resource: str, uuid: str, body: Json) -> Json:
         return await self._request("PATCH", f"{resource}/{uuid}", body)
+
+    async def delete(self, resource: str, uuid: str) -> None:
+        """Delete an object, and what its deletion takes with it. One that is gone is deleted."""
+        try:
+            await self._request("DELETE", f"{resource}/{uuid}")
+        except RequestRefused as refused:
+            if not refused.is_not_found:
+                raise
 
     async def _request(self, method: str, path: str, body: Json | None = None) -> Json:
         """RequestRefused unless the request succeeded and its answer can be read."""
@@ -170,6 +185,8 @@ class OpenKlantClient:
             self.server.note_version(answer.api_version)
         if not 200 <= answer.status < 300:
             raise RequestRefused(answer)
+        if method == "DELETE":
+            return {}
         try:
             decoded: Json = msgspec.json.decode(answer.body, type=Json)
         except msgspec.DecodeError:  # the answer broke off: the object may exist

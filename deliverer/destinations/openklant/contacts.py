@@ -60,7 +60,9 @@ class Contacts:
             contact = await self._create(context, contact, body)
         if not contact.addressed:
             if contact.betrokkene:
-                await self._add_addresses(context, str(contact.betrokkene), may_exist)
+                party = str(contact.betrokkene)
+                addresses = await self._add_addresses(context, party, may_exist)
+                await self._store.add_addresses(contact, addresses)
             contact = await self._store.set_linked(contact, addressed=True, linked=False)
         if not contact.linked:
             await self._link_actor(context, contact, payloads.POSTKAMER_ACTOR, may_exist=may_exist)
@@ -150,8 +152,11 @@ class Contacts:
         ids = UUID(created["klantcontact"]["uuid"]), UUID(party["uuid"]) if party else None
         return await self._store.set_created(contact, *ids)
 
-    async def _add_addresses(self, context: DeliveryContext, party: str, may_exist: bool) -> None:
-        calls = context.calls
+    async def _add_addresses(
+        self, context: DeliveryContext, party: str, may_exist: bool
+    ) -> list[str]:
+        """Create the addresses of the citizen; return Open Klant's ids of them."""
+        calls, added = context.calls, list[str]()
 
         async def find(value: str) -> Json | None:
             # Compared here: no number may stand in an address.
@@ -160,14 +165,16 @@ class Contacts:
 
         for body in payloads.address_payloads(context.event, party):
             try:
-                await create_once(
+                created = await create_once(
                     partial(calls.post, ADDRESSES, body),
                     partial(find, body["adres"]),
                     may_exist=may_exist,
                 )
+                added.append(str(created["uuid"]))
             except RequestRefused as refused:  # if the party was deleted, there is nothing to do
                 if not refused.is_missing("verstrektDoorBetrokkene"):
                     raise
+        return added
 
     async def _link_actor(
         self, context: DeliveryContext, contact: Contact, actor: Json, *, may_exist: bool

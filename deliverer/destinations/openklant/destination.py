@@ -1,4 +1,5 @@
-"""Kind `openklant`: contacts and tasks over HTTP, and a poller of the tasks done there."""
+"""Kind `openklant`: contacts and tasks over HTTP, and a poller of the tasks done there, and the
+erasure of what was destroyed."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -19,6 +20,8 @@ from deliverer.destinations.openklant.desk.desk_store import DeskStore
 from deliverer.destinations.openklant.desk.logbook import ObjectsApi
 from deliverer.destinations.openklant.desk.poll_round import Desk
 from deliverer.destinations.openklant.desk.task_poller import PacedSender, TaskPoller
+from deliverer.destinations.openklant.erasure.erasure_store import ErasureStore
+from deliverer.destinations.openklant.erasure.erasure_worker import MAX_AT_ONCE, ErasureWorker
 from deliverer.destinations.openklant.events import PayloadOptions
 from deliverer.destinations.openklant.saga import OpenKlantReceiver
 from deliverer.destinations.openklant.store import SagaStore
@@ -43,13 +46,13 @@ def secrets(destination: OpenKlantDestination, environ: Environ, faults: list[st
 def connection_reuse(destination: OpenKlantDestination) -> ConnectionReuse:
     """Return the rules for its connections.
 
-    A PATCH sets values, so it may be made twice. A POST that crosses a close may have created its
-    object, and its conversation would wait until the saga has looked it up: each has its own
-    connection.
+    A PATCH sets values and a DELETE takes away, so they may be made twice. A POST that crosses a
+    close may have created its object, and its conversation would wait until the saga has looked it
+    up: each has its own connection.
     """
     return ConnectionReuse(
         destination.keep_alive_seconds,
-        repeatable=frozenset({"GET", "PATCH"}),
+        repeatable=frozenset({"GET", "PATCH", "DELETE"}),
         unpooled=frozenset({"POST"}),
     )
 
@@ -58,10 +61,11 @@ def connection_reuse(destination: OpenKlantDestination) -> ConnectionReuse:
 async def receiver(
     destination: OpenKlantDestination, credentials: Credentials, context: ReceiverContext
 ) -> AsyncIterator[RunningReceiver]:
-    """Yield a receiver with one connection more than deliveries in flight, for the poller."""
+    """Yield a receiver with more connections than deliveries in flight: one for the poller, and
+    those of the erasures."""
     tls = credentials.certificates.context if credentials.certificates else system_tls_context
     async with http_client(
-        destination.window + 1,
+        destination.window + 1 + MAX_AT_ONCE,
         networks=context.networks,
         tls=tls,
         answer_bytes=ANSWER_BYTES,
@@ -86,8 +90,13 @@ async def receiver(
         desk = Desk(id, store, context.departments, {}, Counter(), objects)
         calls, every = partial(client, paced), float(destination.look_seconds)
         poller = TaskPoller(desk, destination.answer_channel, calls, every)
-        async with background_task(poller.run()) as polling:
-            yield saga, [polling]
+        erasures = ErasureStore(context.pool, id)
+        worker = ErasureWorker(id, erasures, partial(client, sender), destination.window)
+        async with (
+            background_task(poller.run()) as polling,
+            background_task(worker.run()) as erasing,
+        ):
+            yield saga, [polling, erasing]
 
 
 KIND = DestinationKind(OpenKlantDestination, secrets, receiver)

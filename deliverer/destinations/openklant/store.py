@@ -134,6 +134,12 @@ class SagaStore:
         await self._rows(_SET_CREATED, self._destination, contact.event, *ids, seal)
         return created
 
+    async def add_addresses(self, contact: Contact, addresses: Sequence[str]) -> None:
+        """Store Open Klant's ids of the contact's addresses, by which they are deleted one day."""
+        await self._rows(
+            _ADD_ADDRESSES, self._destination, contact.event, list(map(UUID, addresses))
+        )
+
     async def set_linked(self, contact: Contact, *, addressed: bool, linked: bool) -> Contact:
         await self._rows(_SET_LINKED, self._destination, contact.event, addressed, linked)
         return msgspec.structs.replace(contact, addressed=addressed, linked=linked)
@@ -381,6 +387,10 @@ where destination = $1 and event = $2
 """
 _SET_LINKED = """
 update deliverer.klantcontact set addressed = addressed or $3, linked = linked or $4
+where destination = $1 and event = $2
+"""
+_ADD_ADDRESSES = """
+update deliverer.klantcontact set addresses = addresses || $3::uuid[]
 where destination = $1 and event = $2
 """
 _SET_ZAAK = """

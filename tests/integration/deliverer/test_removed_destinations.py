@@ -139,13 +139,13 @@ async def test_tasks_of_a_removed_destination_end_and_their_rows_with_the_term(
     waiting = "select array_agg(destination) from deliverer.found_command"
     assert await pool.fetchval(waiting) == [CONFIGURED]
     keeps = "alter table deliverer.{} disable trigger keep"  # its clock is that of the server
-    for table in ("internetaak", "klantcontact"):
-        await pool.execute(keeps.format(table))
+    await pool.execute(keeps.format("internetaak"))
     later = clock.now() + timedelta(days=Terms().conversation_days + 1)
     await clear_ended_rows(pool, CLEARINGS, Terms().model_dump(), later)
-    for table in ("internetaak", "klantcontact"):
-        left = f"select array_agg(destination) from deliverer.{table}"
-        assert await pool.fetchval(left) == [CONFIGURED], table
+    left = "select array_agg(destination) from deliverer.internetaak"
+    assert await pool.fetchval(left) == [CONFIGURED]
+    # By these rows the contacts are deleted one day, should their destination come back.
+    assert await pool.fetchval("select count(*) from deliverer.klantcontact") == 2
 
 
 async def test_accepted_events_of_an_unknown_destination_stay_for_the_longest_term(

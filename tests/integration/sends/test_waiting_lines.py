@@ -8,6 +8,7 @@ import pytest
 
 from archiver.media import store as media_store
 from deliverer.crm import resends
+from deliverer.destinations.openklant.erasure import erasure_records
 from deliverer.meta import ledger_sql
 from deliverer.owners import actions, notice_store
 from services.postgres.database import Pool
@@ -117,9 +118,17 @@ async def test_files_that_could_be_claimed_are_found(
             " '', now(), 'sent')",
             "update deliverer.owner_notice set told = true",
         ),
+        (
+            erasure_records._WAITS,
+            "insert into deliverer.contact_erasure (destination, event, conversation, addresses,"
+            " registered, registered_messages, registered_seals, tenant, list, due_at, ended_at)"
+            " values ('ok', gen_random_uuid(), 'x', '{}', '{}', '{}', '{}', 'almelo', '', now(),"
+            " now())",
+            "update deliverer.contact_erasure set told = true",
+        ),
     ],
 )
-async def test_orders_and_outboxes_of_owners_are_found_until_they_end(
+async def test_orders_and_outboxes_of_the_deliverer_are_found_until_they_end(
     pool: Pool, condition: str, insert: str, end: str
 ) -> None:
     assert not await holds(pool, condition)

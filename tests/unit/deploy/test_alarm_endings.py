@@ -61,6 +61,9 @@ ENDINGS = {
     "OpenKlantUnseen": (
         'postkamer_openklant_unseen_seconds{destination="ok"}', "7000+60x20 60x90"
     ),
+    "OpenKlantUnerased": (
+        'postkamer_openklant_unerased_seconds{destination="ok"}', f"{3 * DAY}x20 0x90"
+    ),
     "OpenKlantActor": (
         'postkamer_openklant_looks_total{destination="ok",outcome="actor"}', ONCE
     ),

@@ -35,6 +35,7 @@ PAUSED = 'postkamer_destination_paused{destination="crm"}'
 ASIDE = 'postkamer_destination_aside{destination="crm"}'
 ACTOR = 'postkamer_openklant_looks_total{destination="openklant",outcome="%s"}'
 UNSEEN = 'postkamer_openklant_unseen_seconds{destination="openklant"}'
+UNERASED = 'postkamer_openklant_unerased_seconds{destination="openklant"}'
 PARKED = 'postkamer_parked{queue="crm"}'
 PARKED_ENDS = 'postkamer_parked_ends_seconds{queue="crm"}'
 OVER_TERM = 'postkamer_rows_over_term_seconds{rows="router.inbox"}'
@@ -179,6 +180,8 @@ CASES = [
     one("a message that failed alone once", ASIDE, "0 1 1 0 0 0x30"),
     one("tasks that are not polled", UNSEEN, "6900+60x30", "OpenKlantUnseen"),
     one("tasks that are polled", UNSEEN, "1500x30"),
+    one("contacts that were to be erased", UNERASED, "172800+60x30", "OpenKlantUnerased"),
+    one("contacts that go within a day", UNERASED, "86400-60x30"),
     one("a task for an unknown department", ACTOR % "actor", "_ _ 1 1 1", "OpenKlantActor"),
     one("another task for one", ACTOR % "actor", "2x4 3 3 3", "OpenKlantActor"),
     case("a task for one of two hours ago", {ACTOR % "actor": "1 2 2x180"}, 120),

@@ -10,11 +10,14 @@ import asyncpg
 import msgspec
 import pytest
 
+from archiver.destruction.contact_remains import contact_remains
 from archiver.destruction.declaration import specify
 from archiver.destruction.declaration_store import Declarer
 from archiver.destruction.destroyer import Destroyer
 from archiver.destruction.list_metrics import count_lists
 from archiver.subject_access.requests.deadlines import day_of
+from deliverer.destinations.openklant.erasure.erasure_records import erasure_outbox
+from deliverer.destinations.openklant.erasure.erasure_store import ErasureStore
 from services import clock, metrics
 from services.config import loader
 from services.postgres.database import Pool, connection_pool
@@ -188,6 +191,49 @@ async def test_list_goes_by_commands_from_its_drawing_to_its_declaration(
     ]
     verbs = ("draw", "spare", "review", "return", "review", "approve")
     assert operations == [f"archive list {verb}" for verb in verbs]
+
+
+_HAS_CONTACT = """
+insert into deliverer.klantcontact (destination, event, conversation, heard_at, klantcontact)
+values ($1, gen_random_uuid(), $2, now(), gen_random_uuid())
+"""
+
+
+async def test_declaration_names_what_open_klant_has_and_the_record_when_it_went(
+    empty: str, desk: Desk, pool: Pool, own: Pool, keepers: Keepers, destroyer: Destroyer
+) -> None:
+    gone, spared = await due(desk, pool)
+    await pool.executemany(_HAS_CONTACT, [("openklant", gone), ("openklant", spared)])
+    id = await keepers.draw()
+    order = {"conversations": [spared], "reason": "woo", "until": f"{TODAY + timedelta(days=90)}"}
+    await keepers.step(id, "spare", OWNER, **order)
+    await keepers.approve(id)
+    await pass_waiting(pool)
+    await destroyer.carry_out_due()
+    remains = (await keepers.read(f"{id}/declaration"))["declaration"]["remains"]
+    found = [each for each in remains if each["place"].startswith("openklant")]
+    assert [each.get("count") for each in found] == [1, None]
+    await contacts_go(empty, own, id)
+
+
+async def contacts_go(empty: str, own: Pool, list: str) -> None:
+    """Delete what Open Klant has of a list, with the deliverer's rights."""
+    async with connection_pool(f"{empty}?role=postkamer_deliverer", "test", 2) as pool:
+        store, outbox = ErasureStore(pool, "openklant"), erasure_outbox(pool)
+        [erasure] = await store.claim(9)
+        await store.put_off(erasure, "the destination answered 503", 0)
+        assert await outbox.fetch_unpublished(9, []) == []
+        [erasure] = await store.claim(9)
+        await store.finish(erasure, ["onderwerpobjecten/1 zaak"])
+        [record] = await outbox.fetch_unpublished(9, [])
+        step = msgspec.json.decode(record.data)
+        assert (step["list"], step["event"], step["contacts"]) == (list, "contacts_destroyed", 1)
+        assert step["kept"] == ["onderwerpobjecten/1 zaak"]
+        async with own.acquire() as connection:
+            [remain] = await contact_remains(connection, list)
+        assert (remain.waits, remain.reason, remain.count) == (False, "zaak", 1)
+        await outbox.mark_published([record])
+        assert await outbox.fetch_unpublished(9, []) == []
 
 
 async def test_declaration_says_what_by_whom_and_what_remains_and_is_in_the_log(

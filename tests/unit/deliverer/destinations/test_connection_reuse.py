@@ -25,4 +25,4 @@ def test_post_to_an_open_klant_shares_no_connection(
     destination = OpenKlantDestination.model_validate(COMMON | {"kind": "openklant"} | given)
     reuse = openklant.connection_reuse(destination)
     assert reuse.idle_seconds == seconds
-    assert (reuse.repeatable, reuse.unpooled) == ({"GET", "PATCH"}, {"POST"})
+    assert (reuse.repeatable, reuse.unpooled) == ({"GET", "PATCH", "DELETE"}, {"POST"})
