@@ -684,6 +684,8 @@ async def check_lists(page: Page, town: Installation) -> None:
     await page.get_by_label("Toelichting").fill("toch niet")
     await page.get_by_role("button", name="Trek de lijst in").press("Enter")
     await expect(page.get_by_text("ingetrokken door w.dekker")).to_be_visible()
+    declared = "select count(*) from archiver.declaration"  # once the archiver looked for lists
+    await until(lambda: asyncio.to_thread(town.database.execute, declared), lambda n: n == "1", 30)
     await page.goto(f"{town.desk}/archive/lists/VL-2020-0001/declaration")
     await expect(page.get_by_role("heading", name="Verklaring van vernietiging")).to_be_visible()
     await check(page, "desk-declaration")
