@@ -1,0 +1,123 @@
+"""The life of conversations on a simulated clock: answered, closed with a result, held, due a year
+later, listed, taken out, put off, approved, destroyed, declared, and the rest still proved; with
+every service killed in the middle."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+
+import aiohttp
+import pytest
+
+from services import clock
+from tests.support.e2e.crm_desk import AUTHOR, Desk
+from tests.support.e2e.phone import Phone
+from tests.support.installation import Installation
+from tests.support.observer import BEARER, Watch, until
+from tests.support.simulated_clock import SimulatedClock, simulated
+
+NOW = clock.now()
+BEGIN = NOW - timedelta(days=372)
+"""The term of 6.1.3, one year from the closing, was over six days ago: commands know no other time
+than today."""
+SECONDS = 40.0
+SERVICES = "gateway", "router", "deliverer", "archiver"
+QUESTIONS = {
+    "31600000951": "Is het zwembad zaterdag open met Pasen",
+    "31600000952": "Waar kan ik mijn kerstboom inleveren",
+    "31600000953": "Mag ik in het park barbecueen",
+    "31600000954": "Hoe laat begint de kermis",
+}
+
+
+def waiting_a_day(text: str) -> str:
+    """The shortest waiting time after the approval."""
+    return text.replace('{ code = "6.1.3" }', '{ code = "6.1.3", waiting_days = 1 }')
+
+
+@pytest.fixture(scope="module")
+def simulation() -> Iterator[SimulatedClock]:
+    with simulated(BEGIN) as simulation:
+        yield simulation
+
+
+@pytest.fixture(scope="module")
+def town(
+    tmp_path_factory: pytest.TempPathFactory, simulation: SimulatedClock
+) -> Iterator[Installation]:
+    town = Installation(tmp_path_factory.mktemp("town"), waiting_a_day)
+    town.more = town.database.more = simulation.environment
+    try:
+        town.start()
+        yield town
+    finally:
+        town.discard()
+
+
+async def closed(watch: Watch, phone: Phone, words: str) -> str:
+    """The conversation of a question that was answered and closed with a result."""
+    desk = Desk(watch)
+    conversation = str((await phone.asks(words))["conversationId"])
+    status, answer = await desk.answer(conversation, text={"body": "Ja hoor."})
+    assert status == 202, answer
+    body = {"outcome": "answered", "retentionCode": "6.1.3", "author": AUTHOR}
+    status, answer = await desk.does(conversation, "_close", **body)
+    assert status == 202, answer
+    return conversation
+
+
+async def says(town: Installation, *words: str) -> str:
+    return await asyncio.to_thread(town.says, *words)
+
+
+async def status_of(town: Installation, session: aiohttp.ClientSession, conversation: str) -> int:
+    url = f"{town.archiver}/v1/conversations/{conversation}"
+    async with session.get(url, headers=BEARER) as answer:
+        return answer.status
+
+
+async def show(town: Installation, list: str) -> tuple[str, dict[str, str]]:
+    """How far a list is, and the state of each conversation on it."""
+    shown = json.loads(await says(town, "archive", "list", "show", list, "--items", "--json"))
+    return shown["state"], {each["conversation"]: each["state"] for each in shown["items"]}
+
+
+@pytest.mark.long  # 20 to 70 s: every service comes back after a leap of a year
+async def test_conversation_is_kept_for_its_term_and_then_gone(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession, simulation: SimulatedClock
+) -> None:
+    phones = [(Phone(watch, session, number), words) for number, words in QUESTIONS.items()]
+    kept, off, out, gone = await asyncio.gather(*[closed(watch, *each) for each in phones])
+    dossiers = "select count(*) from archiver.dossier where kept_until is not null"
+    await until(lambda: asyncio.to_thread(town.database.execute, dossiers), lambda n: n == "4", 60)
+    hold = ("--conversation", kept, "--ground", "woo", "--text", "Woo 12")
+    review = ("--review-on", f"{NOW + timedelta(60):%Y-%m-%d}", "--by", "Els de Wit")
+    await says(town, "archive", "hold", "place", "--tenant", "almelo", *hold, *review)
+
+    simulation.set(clock.now() + timedelta(seconds=1))
+    drawn = await says(town, "archive", "list", "draw", "--by", "Anna Bos", "--json")
+    list = str(json.loads(drawn)["id"])
+    _, drawn_up = await show(town, list)
+    assert drawn_up.keys() == {off, out, gone}, "what is held is on no list"
+    spare = ("archive", "list", "spare", list)
+    await says(town, *spare, out, "--reason", "dispute", "--by", "Anna Bos")
+    until_day = ("--until", f"{NOW + timedelta(90):%Y-%m-%d}")
+    await says(town, *spare, off, "--reason", "unfinished", *until_day, "--by", "Anna Bos")
+    await says(town, "archive", "list", "review", list, "--by", "Bram Kok")
+    for service in SERVICES:
+        await asyncio.to_thread(town.kill, service)
+    await says(town, "archive", "list", "approve", list, "--by", "Carla Vos")
+    simulation.passes(timedelta(days=1, minutes=1))
+    await asyncio.gather(*[asyncio.to_thread(town.restart, service) for service in SERVICES])
+    _, states = await until(
+        lambda: show(town, list), lambda shown: shown[0] == "destroyed", SECONDS
+    )
+    assert states == {off: "put_off", out: "taken_out", gone: "destroyed"}
+    declared = await says(town, "archive", "list", "declaration", list)
+    declaration = declared.partition("\n")[0]
+    assert json.loads(declaration)["destroyed"]["conversations"] == 1
+    assert QUESTIONS["31600000954"] not in declaration
+    answers = [await status_of(town, session, each) for each in (kept, off, out, gone)]
+    assert answers == [200, 200, 200, 404]
+    assert "nothing is wrong" in await says(town, "archive", "verify")
