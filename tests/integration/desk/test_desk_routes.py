@@ -167,6 +167,22 @@ async def test_body_that_is_no_form_is_refused_and_breaks_nothing(
         assert answer.status == 403
 
 
+@pytest.mark.parametrize(("who", "status"), [("", 401), (LOTTE, 503)])
+async def test_each_box_of_an_unsent_form_is_on_the_page(
+    desk: Desk, who: Access | str, status: int
+) -> None:
+    """The session ended, or the archive is away: sent again, it spares the same conversations."""
+    cookie = await desk.log_in(who) if isinstance(who, Access) else ""
+    boxes = [("conversation", f"{ID[:-3]}{n:03}") for n in range(100)]
+    fields = [("form_token", form_token(cookie)), *boxes, ("reason", "woo"), ("text", "Woo 17")]
+    path, headers = f"{desk.url}/archive/lists/VL-2026-0001/spare", {"Cookie": f"desk={cookie}"}
+    async with desk.http.post(path, data=fields, headers=headers) as answer:
+        assert answer.status == status
+        page = await answer.text()
+    assert re.findall(r'name="(conversation)" value="([^"]*)"', page) == boxes
+    assert "Woo 17</textarea>" in page
+
+
 @pytest.mark.parametrize(
     ("path", "method", "status"), [("/x", "GET", 404), ("/language", "GET", 405)]
 )
