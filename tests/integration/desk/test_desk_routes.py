@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from desk.access import Access, Department, Tenant
+from desk.inbox.alarms import AlarmStore
 from desk.inbox.filters import FILTERS
 from desk.inbox.store import ConversationStore
 from desk.web.security import form_token
@@ -192,6 +193,22 @@ async def test_browser_gets_a_page_for_what_is_not_there(
     async with desk.http.request(method, desk.url + path, headers={"Accept": "text/html"}) as page:
         assert (page.status, page.content_type) == (status, "text/html")
         assert "Niet gevonden" in await page.text() or "Not found" in await page.text()
+
+
+@pytest.mark.parametrize(
+    ("accepted", "kind"), [("text/html", "text/html"), ("*/*", "application/problem+json")]
+)
+async def test_browser_gets_a_page_for_a_fault_of_ours(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, accepted: str, kind: str
+) -> None:
+    async def fail(*_: Any) -> None:
+        raise OverflowError
+
+    monkeypatch.setattr(AlarmStore, "list", fail)
+    cookie = await desk.log_in(LOTTE)
+    status, headers, page = await desk.ask("GET /inbox", cookie, Accept=accepted)
+    assert (status, headers["Content-Type"].partition(";")[0]) == (500, kind)
+    assert "OverflowError" not in page and "Fatima" not in page
 
 
 @pytest.mark.parametrize(("minutes", "status"), [(45, 200), (75, 503)])

@@ -127,6 +127,8 @@ def test_search_asks_for_what_was_filled_in_with_whole_days() -> None:
     assert body["from"].isoformat() == "2026-11-01T00:00:00+01:00"
     assert body["until"].isoformat() == "2026-12-01T00:00:00+01:00"
     assert search_body(Form({"kind": "<script>", "since": "ooit"})) == {}
+    for day in ("0001-01-01", "9999-12-31"):  # before the one and after the other there is no day
+        assert search_body(Form({"since": day, "until": day})) == {}
 
 
 def test_person_is_asked_by_number_without_what_people_write_between_the_digits() -> None:
