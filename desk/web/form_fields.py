@@ -74,13 +74,6 @@ async def _read_field(part: BodyPartReader) -> bytes | None:
     return content
 
 
-async def read_boxes(request: web.Request, name: str) -> list[str]:
-    """Return the values of the boxes of a form that are checked, which have one name. Raises
-    BadForm."""
-    values = (await read_fields(request)).getall(name, [])
-    return [each for each in values if isinstance(each, str)]
-
-
 def clean(text: str) -> str:
     """Return a text without what no table and no JSON takes, and nobody types."""
     return text.encode(errors="ignore").decode().replace("\0", "")

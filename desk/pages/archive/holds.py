@@ -17,7 +17,7 @@ from desk.pages.archive.reason import (
 from desk.pages.archive.requests import today_of
 from desk.pages.archive.search import MAX_WORDS
 from desk.pages.conversation_view import session_of
-from desk.pages.forms import Form, read_form
+from desk.pages.forms import NOTHING_TYPED, Form, read_form
 from desk.postkamer.client import Refused
 from desk.postkamer.holds import Hold, HoldOffice
 from desk.web.gate import Gate
@@ -134,8 +134,9 @@ class HoldPages:
         return await self._page(visit, request.match_info["id"], await read_form(request))
 
     async def _page(
-        self, visit: Visit, id: str, form: Form, status: int = 200, trouble: str = ""
+        self, visit: Visit, id: str, form: Form, trouble: str = "", verb: str = ""
     ) -> web.Response:
+        """Return the page of a hold; with `verb`, the form of which was refused, as typed."""
         reason = read_reason(form)
         if not reason:
             return self._reason_page(visit, id, 400)
@@ -143,13 +144,15 @@ class HoldPages:
         return self._site.page(
             visit,
             "archive_hold.html",
-            status,
+            400 if trouble else 200,
             access=session_of(visit).access,
             hold=found,
             today=today_of(visit),
             reason=reason,
             max_text=MAX_TEXT,
             trouble=trouble,
+            verb=verb,
+            typed=form if verb else NOTHING_TYPED,
         )
 
     async def _review(self, request: web.Request, visit: Visit) -> web.Response:
@@ -174,7 +177,7 @@ class HoldPages:
         try:
             await self._office.change(token, id, verb, body)
         except Refused as refused:
-            return await self._page(visit, id, form, 400, trouble_of(refused))
+            return await self._page(visit, id, form, trouble_of(refused), verb)
         return await self._page(visit, id, form)
 
 

@@ -14,7 +14,7 @@ from desk.pages.archive.reason import (
     token_of,
     trouble_of,
 )
-from desk.pages.forms import Form, read_form
+from desk.pages.forms import NOTHING_TYPED, Form, read_form
 from desk.postkamer.client import Refused
 from desk.postkamer.destruction import DestructionLists
 from desk.postkamer.privacy import PrivacyOffice
@@ -107,8 +107,9 @@ class RequestPages:
         return await self._page(visit, request.match_info["id"], await read_form(request))
 
     async def _page(
-        self, visit: Visit, id: str, form: Form, status: int = 200, trouble: str = ""
+        self, visit: Visit, id: str, form: Form, trouble: str = "", verb: str = ""
     ) -> web.Response:
+        """Return the page of a request; with `verb`, the form of which was refused, as typed."""
         reason = read_reason(form)
         if not reason:
             return self._reason_page(visit, id, 400)
@@ -116,13 +117,15 @@ class RequestPages:
         return self._site.page(
             visit,
             "archive_request.html",
-            status,
+            400 if trouble else 200,
             request=found,
             today=today_of(visit),
             reason=reason,
             outcomes=OUTCOMES,
             max_text=MAX_TEXT,
             trouble=trouble,
+            verb=verb,
+            typed=form if verb else NOTHING_TYPED,
         )
 
     async def _extend(self, request: web.Request, visit: Visit) -> web.Response:
@@ -147,7 +150,7 @@ class RequestPages:
         try:
             await self._lists.erase(token, id)
         except Refused as refused:
-            return await self._page(visit, id, form, 400, trouble_of(refused))
+            return await self._page(visit, id, form, trouble_of(refused))
         return await self._page(visit, id, form)
 
     async def _change(
@@ -159,7 +162,7 @@ class RequestPages:
         try:
             await self._office.change_request(token, id, verb, body)
         except Refused as refused:
-            return await self._page(visit, id, form, 400, trouble_of(refused))
+            return await self._page(visit, id, form, trouble_of(refused), verb)
         return await self._page(visit, id, form)
 
 

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
+from multidict import MultiDict
 
 from archiver.destruction.destruction_list import SPARING_REASONS, ItemState, State
 from archiver.privacy.lists.routes import STEP_EVENTS
@@ -31,7 +32,7 @@ from desk.pages.archive.reason import TROUBLES, read_reason, trouble_of
 from desk.pages.archive.requests import decision_body
 from desk.pages.archive.search import SNIPPET, list_found, search_body, shorten
 from desk.pages.archive.views import view_body
-from desk.pages.forms import Form
+from desk.pages.forms import NOTHING_TYPED, Form
 from desk.postkamer.archive import Hit, Hits, NoteHit
 from desk.postkamer.client import Refused
 from desk.postkamer.destruction import FullList
@@ -78,7 +79,7 @@ EITHER = {
 Handler = Callable[[web.Request, Visit], Awaitable[web.StreamResponse]]
 
 
-class _OpenGate:
+class OpenGate:
     """A gate past which everybody is let: what comes after it decides."""
 
     def require(self, handler: Handler) -> Handler:
@@ -92,7 +93,7 @@ def visit_of(roles: set[str]) -> Visit:
 
 def routes() -> list[web.RouteDef]:
     nothing = cast(Any, None)
-    return archive_routes(cast(Gate, _OpenGate()), nothing, nothing, nothing, nothing)
+    return archive_routes(cast(Gate, OpenGate()), nothing, nothing, nothing, nothing)
 
 
 def test_each_page_has_its_roles() -> None:
@@ -253,8 +254,9 @@ def test_page_offers_the_steps_that_the_employee_may_take(
 
 
 def test_sparing_has_the_boxes_that_are_checked() -> None:
-    form = Form({"reason": "woo", "text": " ", "until": "2027-01-01"})
-    assert sparing_body(form, ["a", "b"]) == {
+    boxes = [("conversation", "a"), ("conversation", "b")]
+    form = Form(MultiDict([*boxes, ("reason", "woo"), ("text", " "), ("until", "2027-01-01")]))
+    assert sparing_body(form) == {
         "conversations": ["a", "b"], "reason": "woo", "until": "2027-01-01",
     }  # fmt: skip
 
@@ -294,7 +296,7 @@ def test_page_of_a_list_is_shown_in_each_state(state: str, language: Language) -
     shown = Site(Assets()).render(
         visit, "archive_list.html", list=found, items=(), next=None, chosen={}, access=access,
         steps=list_steps(found, access), may_spare=state == "drawn", reasons=REASONS, max_text=1,
-        today=NOW.date(), trouble="",
+        trouble="", verb="", typed=NOTHING_TYPED, boxes=(),
     )  # fmt: skip
     assert load_words(language)[f"list_state.{state}"] in shown
     for verb in list_steps(found, access):
