@@ -135,6 +135,14 @@ async def test_two_employees_see_it_at_once_and_one_answers_by_keys_alone(
         ).to_be_visible()
         await fatima.writes("Dank u, dat doe ik")
         await expect(lotte.get_by_text("Dank u, dat doe ik")).to_be_visible()
+        # Each way to answer now answers that message too, also by a file or a template.
+        covers = await lotte.locator("#rows").get_attribute("data-covers")
+        answer = await lotte.locator("#rows").get_attribute("data-last-answer")
+        for form in ("#answer", "form[enctype]"):
+            await expect(lotte.locator(f"{form} [name=covers]")).to_have_value(str(covers))
+            await expect(lotte.locator(f"{form} [name=last_answer]")).to_have_value(str(answer))
+        seen = re.compile(rf"templates\?last_answer={answer}&covers={covers}$")
+        await expect(lotte.get_by_role("link", name="Sjablonen")).to_have_attribute("href", seen)
 
 
 async def opens(page: Page, fatima: Phone, words: str) -> None:

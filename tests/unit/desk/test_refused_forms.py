@@ -73,7 +73,7 @@ MEANWHILE = _Refusing(
     msgspec.structs.replace(HOLD, state="lifted", lifted_by="b.smit"),
     "destroyed",
 )
-"""As if somebody else had been a moment earlier."""
+"""Somebody else was a moment earlier."""
 
 
 def routes(apis: Any) -> dict[str, Any]:
