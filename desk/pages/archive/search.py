@@ -8,8 +8,8 @@ import msgspec
 from aiohttp import web
 
 from desk.conversation.reasons import MAX_CHARACTERS, ReasonStore
-from desk.conversation.section import Section
-from desk.conversation.transcript import build_transcript, citizen_name
+from desk.conversation.section import section_from
+from desk.conversation.transcript import build_transcript, citizen_name, last_sequence
 from desk.pages.archive.reason import (
     READ,
     RECORDS,
@@ -114,17 +114,18 @@ class SearchPages:
         # Its files are looked at for the same reason.
         await self._reasons.store(session_of(visit).id, id, reason, visit.now)
         dossier = await self._archive.dossier(token, id, look)
-        page = PageRequest(after=form.number("after"))
-        messages, more = await self._archive.messages(token, id, look, page)
+        after = form.number("after")
+        messages, more = await self._archive.messages(token, id, look, PageRequest(after=after))
+        section = section_from(messages, after, has_more=more is not None)
         return self._site.page(
             visit,
             "archive_conversation.html",
             access=session_of(visit).access,
             dossier=dossier,
             citizen=citizen_name(messages),
-            rows=build_transcript(Section(messages=messages), dossier),
+            rows=build_transcript(section, dossier),
             reason=reason,
-            next=more,
+            next=last_sequence(section.messages) if more else None,
         )
 
 
