@@ -22,6 +22,7 @@ from desk.postkamer.client import Refused, Unanswered
 from desk.postkamer.gateway import Gateway
 from desk.web.form_fields import BadForm, StaleForm, read_fields
 from desk.web.journal import Journal
+from desk.web.navigation import page_path
 from desk.web.security import FORM_TOKEN, form_token
 from desk.web.site import Site, Visit, language_of
 from desk.web.unsent_form import CAPTION, UnsentField, read_unsent, unsent_fields
@@ -58,7 +59,7 @@ class Gate:
 
     def visit(self, request: Request) -> Visit:
         """Return a visit of somebody who is not logged in, or need not be."""
-        return Visit(language_of(request), clock.now(), request.path)
+        return Visit(language_of(request), clock.now(), request.path, page=_page_of(request))
 
     def require(self, handler: Handler, *, is_upload: bool = False, is_use: bool = True) -> Open:
         """Wrap a handler, so that it runs only for who is logged in, and a change only if it comes
@@ -132,7 +133,8 @@ class Gate:
         token = form_token(cookie)
         opening = await _opening_of(request)
         mark = self._journal.mark()
-        visit = Visit(language_of(request), now, request.path, session, token, opening, mark)
+        given = session, token, opening, mark, _page_of(request)
+        visit = Visit(language_of(request), now, request.path, *given)
         judges = request.method == "POST" and not is_upload
         if judges and not await _has_form_token(request, visit.form_token):
             unsent = await self._show_unsent(request, visit, "unsent.again")
@@ -218,6 +220,16 @@ class Gate:
         if status != 404:
             log.error("desk.refused", status=refused.status, code=refused.code)
         return self._site.page(self.visit(request), "problem.html", status, reason=reason)
+
+
+def _page_of(request: Request) -> str:
+    """Return the path of the page that a request asks for, or on which its form is."""
+    resource = request.match_info.route.resource
+    if request.method != "POST" or resource is None:
+        return request.path
+    routes = request.app.router.routes()
+    pages = {each.resource.canonical for each in routes if each.resource and each.method == "GET"}
+    return page_path(request.path, resource.canonical, pages)
 
 
 async def _opening_of(request: Request) -> UUID:

@@ -26,7 +26,8 @@ from desk.web.gate import Gate
 from desk.web.site import Site, Visit
 from services.ids import CONVERSATION
 
-PATH, CONVERSATIONS = "/archive/search", "/archive/conversations"
+PATH = "/archive/search"
+CONVERSATION_PATH = f"{PATH}/conversation"
 MAX_WORDS = 1000
 """Longest text to search for, as the record takes it."""
 SNIPPET = 240
@@ -58,7 +59,7 @@ class SearchPages:
         return [
             web.get(PATH, require(self._show), allow_head=False),
             web.post(PATH, require(self._search)),
-            web.post(CONVERSATIONS, require(self._read)),
+            web.post(CONVERSATION_PATH, require(self._read)),
         ]
 
     async def _show(self, request: web.Request, visit: Visit) -> web.Response:
@@ -103,7 +104,7 @@ class SearchPages:
         )
 
     async def _read(self, request: web.Request, visit: Visit) -> web.Response:
-        """POST /archive/conversations: a conversation of the record, a page at a time."""
+        """POST /archive/search/conversation: a conversation of the record, a page at a time."""
         token, form = token_of(visit, RECORDS, READ), await read_form(request)
         id, reason = form.text("id"), read_reason(form)
         if not CONVERSATION.fullmatch(id):

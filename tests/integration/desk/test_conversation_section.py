@@ -166,7 +166,9 @@ async def test_archivist_reads_each_message_note_and_step_once(desk: Desk) -> No
     form = {"form_token": form_token(cookie), "id": ID, "reason": "beroep"}
     pages, after = [], "0"
     while after:
-        _, _, page = await desk.ask("POST /archive/conversations", cookie, form | {"after": after})
+        _, _, page = await desk.ask(
+            "POST /archive/search/conversation", cookie, form | {"after": after}
+        )
         pages.append(rows_of(page))
         after = "".join(re.findall(r'name="after" value="([0-9]+)"', page))
     shown = [int(n) for page in pages for n in re.findall(r"bericht ([0-9]+)\.", page)]

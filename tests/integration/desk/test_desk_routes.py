@@ -15,6 +15,8 @@ from desk.access import Access, Department, Tenant
 from desk.inbox.alarms import AlarmStore
 from desk.inbox.filters import FILTERS
 from desk.inbox.store import ConversationStore
+from desk.login.attempt import FIRST_PAGE
+from desk.web.navigation import page_path
 from desk.web.security import form_token
 from desk.web.stream import PAGES_OF_SESSION
 from services.postgres.database import Pool
@@ -182,6 +184,17 @@ async def test_each_box_of_an_unsent_form_is_on_the_page(
         page = await answer.text()
     assert re.findall(r'name="(conversation)" value="([^"]*)"', page) == boxes
     assert "Woo 17</textarea>" in page
+    assert 'name="to" value="/archive/lists/VL-2026-0001"' in page  # in the other language
+
+
+async def test_each_change_belongs_to_a_page(desk: Desk) -> None:
+    routes = list(desk.routes())
+    pages = {path for method, path in map(str.split, routes) if method == "GET"}
+    changes = {path for method, path in map(str.split, routes) if method == "POST"}
+    found = {change: page_path(change, change, pages) for change in changes}
+    assert set(found.values()) <= pages
+    of_inbox = {change for change, page in found.items() if page == FIRST_PAGE}
+    assert of_inbox == {"/alarms/{id}/confirm", "/events", "/language", "/logout"}
 
 
 @pytest.mark.parametrize(

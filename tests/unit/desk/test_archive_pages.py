@@ -47,7 +47,7 @@ NOW = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
 ROLES = ("send", "care", "kcc", "read", "rules", "records", "archivist", "privacy", "operator")
 NEEDED = {
     "/archive/search": {"records"},
-    "/archive/conversations": {"records", "read"},
+    "/archive/search/conversation": {"records", "read"},
     "/archive/people": {"privacy"},
     "/archive/people/report": {"privacy"},
     "/archive/requests": {"privacy"},
