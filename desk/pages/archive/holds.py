@@ -8,6 +8,7 @@ from aiohttp import web
 from desk.conversation.reasons import MAX_CHARACTERS
 from desk.pages.archive.reason import (
     HOLDERS,
+    id_of,
     identities_of,
     period_of,
     read_reason,
@@ -114,7 +115,7 @@ class HoldPages:
     async def _ask_reason(self, request: web.Request, visit: Visit) -> web.Response:
         """GET /archive/holds/{id}: the question why, before anything of it is shown."""
         token_of_any(visit, *HOLDERS)
-        return self._reason_page(visit, request.match_info["id"])
+        return self._reason_page(visit, id_of(request))
 
     def _reason_page(self, visit: Visit, id: str, status: int = 200) -> web.Response:
         trouble = "" if status == HTTPStatus.OK else "archive.reason_needed"
@@ -131,7 +132,7 @@ class HoldPages:
     async def _show(self, request: web.Request, visit: Visit) -> web.Response:
         """POST /archive/holds/{id}: its steps, its extent, and what can be done."""
         token_of_any(visit, *HOLDERS)
-        return await self._page(visit, request.match_info["id"], await read_form(request))
+        return await self._page(visit, id_of(request), await read_form(request))
 
     async def _page(
         self, visit: Visit, id: str, form: Form, trouble: str = "", verb: str = ""
@@ -171,7 +172,7 @@ class HoldPages:
     async def _change(
         self, request: web.Request, visit: Visit, form: Form, verb: str, body: dict[str, Any]
     ) -> web.Response:
-        id, token = request.match_info["id"], token_of_any(visit, *HOLDERS)
+        id, token = id_of(request), token_of_any(visit, *HOLDERS)
         if not read_reason(form):  # nothing is changed that is not shown afterwards
             return self._reason_page(visit, id, 400)
         try:

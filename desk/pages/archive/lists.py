@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from desk.access import Access
-from desk.pages.archive.reason import ARCHIVIST, RECORDS, token_of, token_of_any
+from desk.pages.archive.reason import ARCHIVIST, RECORDS, id_of, token_of, token_of_any
 from desk.pages.archive.requests import today_of
 from desk.pages.conversation_view import session_of
 from desk.pages.forms import NOTHING_TYPED, Form, read_form
@@ -106,7 +106,7 @@ class ListPages:
         typed: Form = NOTHING_TYPED,
     ) -> web.Response:
         """Return the page of a list; with `verb`, the form of which was refused, as typed."""
-        token, id = token_of_any(visit, RECORDS, ARCHIVIST), request.match_info["id"]
+        token, id = token_of_any(visit, RECORDS, ARCHIVIST), id_of(request)
         found, chosen = await self._lists.find(token, id), choices_of(request.query)
         page, access = await self._lists.items(token, id, chosen), _access_of(visit)
         return self._site.page(
@@ -131,7 +131,7 @@ class ListPages:
     async def _step(self, request: web.Request, visit: Visit) -> web.Response:
         """POST /archive/lists/{id}/step: review, return, approve or withdraw it."""
         token_of_any(visit, RECORDS, ARCHIVIST)
-        id, form = request.match_info["id"], await read_form(request)
+        id, form = id_of(request), await read_form(request)
         verb = form.text("step")
         token_of_any(visit, *STEPS.get(verb, ()))
         if verb == "approve" and form.text("typed").strip() != id:
@@ -150,7 +150,7 @@ class ListPages:
     async def _change(
         self, request: web.Request, visit: Visit, form: Form, verb: str, body: Mapping[str, Any]
     ) -> web.Response:
-        id, token = request.match_info["id"], session_of(visit).tokens.access_token
+        id, token = id_of(request), session_of(visit).tokens.access_token
         try:
             await self._lists.change(token, id, verb, body)
         except Refused as refused:
@@ -160,13 +160,13 @@ class ListPages:
     async def _declaration(self, request: web.Request, visit: Visit) -> web.Response:
         """GET /archive/lists/{id}/declaration."""
         token = token_of_any(visit, RECORDS, ARCHIVIST)
-        made = await self._lists.declaration(token, request.match_info["id"])
+        made = await self._lists.declaration(token, id_of(request))
         access = _access_of(visit)
         return self._site.page(visit, "archive_declaration.html", made=made, access=access)
 
     async def _download(self, request: web.Request, visit: Visit) -> web.Response:
         """GET /archive/lists/{id}/declaration.pdf."""
-        token, id = token_of_any(visit, RECORDS, ARCHIVIST), request.match_info["id"]
+        token, id = token_of_any(visit, RECORDS, ARCHIVIST), id_of(request)
         content = await self._lists.printed_declaration(token, id)
         disposition = f'attachment; filename="{id}.pdf"'
         headers = {"Content-Disposition": disposition, "Cache-Control": "no-store"}

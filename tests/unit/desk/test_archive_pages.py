@@ -12,6 +12,9 @@ from aiohttp.test_utils import make_mocked_request
 from multidict import MultiDict
 
 from archiver.destruction.destruction_list import SPARING_REASONS, ItemState, State
+from archiver.privacy.examples import REQUEST_ID
+from archiver.privacy.holds.examples import HOLD_ID
+from archiver.privacy.lists.examples import LIST_ID
 from archiver.privacy.lists.routes import STEP_EVENTS
 from desk.access import Access, Tenant
 from desk.conversation.reasons import MAX_CHARACTERS
@@ -28,7 +31,7 @@ from desk.pages.archive.lists import (
     trouble_of_list,
 )
 from desk.pages.archive.people import report_body
-from desk.pages.archive.reason import TROUBLES, read_reason, trouble_of
+from desk.pages.archive.reason import TROUBLES, id_of, read_reason, trouble_of
 from desk.pages.archive.requests import decision_body
 from desk.pages.archive.search import SNIPPET, list_found, search_body, shorten
 from desk.pages.archive.views import view_body
@@ -110,6 +113,26 @@ async def test_page_is_not_there_for_an_employee_without_its_roles(route: web.Ro
         with pytest.raises(Refused) as refused:
             await handler(request, visit_of(others))
         assert refused.value.status == 403  # which the gate shows as a page that is not there
+
+
+@pytest.mark.parametrize("path", [each for each in (*EITHER, *NEEDED) if "{id}" in each])
+async def test_page_of_what_is_no_id_is_not_there(path: str) -> None:
+    """Else its heading says what a link says: to call a number, say."""
+    asked = [route for route in routes() if route.path == path]
+    assert asked
+    for route in asked:
+        for id in ("Bel direct 088-1234567", "AVG-2026-0001\n", "AVG-2026-0001/..", ""):
+            request = make_mocked_request(route.method, path, match_info={"id": id})
+            request._post = MultiDict({"step": "review"})  # type: ignore[assignment]
+            with pytest.raises(Refused) as refused:
+                await cast(Handler, route.handler)(request, visit_of(set(ROLES)))
+            assert refused.value.status == 404
+
+
+@pytest.mark.parametrize("id", [REQUEST_ID, LIST_ID, HOLD_ID])
+def test_id_has_the_form_that_the_record_gives_it(id: str) -> None:
+    request = make_mocked_request("GET", "/", match_info={"id": id})
+    assert id_of(request) == id
 
 
 def test_reason_is_one_line_of_bounded_length() -> None:
