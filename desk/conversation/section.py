@@ -39,3 +39,11 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
         return (
             self.earlier is not None and bool(self.messages) and at < self.messages[0].received_at
         )
+
+
+def section_from(messages: Sequence[Message], after: int, *, has_more: bool) -> Section:
+    """Return the section of a page that was read from the oldest message on, after a sequence
+    number. If more follow, its last message is the first one of the next section: what happened
+    before it is shown in this one."""
+    size = len(messages) - has_more
+    return Section(messages=messages[:size], newer=messages[size:], earlier=after or None)

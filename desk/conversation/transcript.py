@@ -12,7 +12,8 @@ from desk.postkamer.record import Dossier, File, Message, Note, Step
 from services.calendar.opening_hours import AMSTERDAM
 
 INLINE_PICTURES = ("image/jpeg", "image/png", "image/webp")
-INLINE_SOUND = ("audio/ogg", "audio/mpeg", "audio/mp4", "audio/aac", "audio/amr")
+INLINE_SOUND = ("audio/ogg", "audio/mpeg", "audio/mp4", "audio/aac")
+"""Not AMR, which WhatsApp takes too: no browser plays it."""
 NO_ANSWERS = frozenset({"reaction"})
 """Types of messages that are no answer, as the gateway counts them."""
 UNANSWERED = "none"

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from aiohttp import web
+from multidict import MultiDict
 
 from desk.web.form_fields import clean, read_fields
 
@@ -15,7 +16,7 @@ MAX_NUMBER = 2**62
 
 class Form:
     def __init__(self, fields: Mapping[str, Any]) -> None:
-        self._fields = fields
+        self._fields = MultiDict(fields)
 
     def has(self, name: str) -> bool:
         return name in self._fields
@@ -25,6 +26,10 @@ class Form:
         value = self._fields.get(name, "")
         text = clean(value[:MAX_FIELD]) if isinstance(value, str) else ""
         return text.replace("\r\n", "\n").replace("\r", "\n")
+
+    def texts(self, name: str) -> list[str]:
+        """Return the fields of one name, as the boxes that are checked."""
+        return [each for each in self._fields.getall(name, []) if isinstance(each, str)]
 
     def id(self, name: str) -> UUID | None:
         try:
@@ -36,6 +41,10 @@ class Form:
         text = self.text(name)
         is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_NUMBER))
         return min(int(text), MAX_NUMBER) if is_number else 0
+
+
+NOTHING_TYPED = Form({})
+"""Form of a page that is not drawn again because of a refusal."""
 
 
 async def read_form(request: web.Request) -> Form:

@@ -6,7 +6,7 @@ from typing import Any
 from aiohttp import web
 
 from desk.pages.conversation_view import session_of
-from desk.pages.forms import Form, read_form
+from desk.pages.forms import NOTHING_TYPED, Form, read_form
 from desk.postkamer.client import Refused
 from desk.postkamer.gateway import Gateway
 from desk.web.gate import Gate
@@ -35,14 +35,28 @@ class NumberPages:
         return await self._page(visit)
 
     async def _page(
-        self, visit: Visit, status: int = 200, faults: tuple[str, ...] = ()
+        self,
+        visit: Visit,
+        status: int = 200,
+        faults: tuple[str, ...] = (),
+        refused: tuple[str, str] = ("", ""),
+        typed: Form = NOTHING_TYPED,
     ) -> web.Response:
+        """Return the page, with what was typed into a form that was `refused`: of which number, and
+        whether its notice or its state."""
         session = session_of(visit)
         if ROLE not in session.access.roles:
             raise Refused(403, "", {})
         numbers = await self._gateway.numbers(session.tokens.access_token)
         return self._site.page(
-            visit, "numbers.html", status, numbers=numbers, states=STATES, faults=faults
+            visit,
+            "numbers.html",
+            status,
+            numbers=numbers,
+            states=STATES,
+            faults=faults,
+            refused=refused,
+            typed=typed,
         )
 
     async def _set_notice(self, request: web.Request, visit: Visit) -> web.Response:
@@ -70,15 +84,16 @@ class NumberPages:
         body: dict[str, Any],
     ) -> web.Response:
         key, token = form.id("key"), session_of(visit).tokens.access_token
+        number = request.match_info["id"]
         if key is None:
-            return await self._page(visit, 400)
+            return await self._page(visit, 400, (), (number, resource), form)
         try:
-            number = request.match_info["id"]
             await self._gateway.change_number(token, key, method, number, resource, body)
         except Refused as refused:
             if refused.status != web.HTTPBadRequest.status_code:
                 raise
-            return await self._page(visit, 400, fault_sentences(refused.body))
+            faults = fault_sentences(refused.body)
+            return await self._page(visit, 400, faults, (number, resource), form)
         return web.Response(status=303, headers={"Location": PATH})
 
 

@@ -29,13 +29,16 @@ class StaleForm(Exception):
         self.fields = fields
 
 
-async def read_fields(request: web.Request) -> Mapping[str, Any]:
-    """Return the fields of a form. Raises BadForm for bytes or a charset that are none."""
+async def read_fields(request: web.Request) -> MultiDict[Any]:
+    """Return the fields of a form; boxes that are checked have one name. Raises BadForm for bytes
+    or a charset that are none."""
     try:
         given = await request.post()
     except (ValueError, LookupError) as error:
         raise BadForm from error
-    return {name: clean(each) if isinstance(each, str) else each for name, each in given.items()}
+    return MultiDict(
+        (name, clean(each) if isinstance(each, str) else each) for name, each in given.items()
+    )
 
 
 async def read_up_to_file(
@@ -69,15 +72,6 @@ async def _read_field(part: BodyPartReader) -> bytes | None:
         if len(content) > FIELD_BYTES:
             return None
     return content
-
-
-async def read_boxes(request: web.Request, name: str) -> list[str]:
-    """Return the values of the boxes of a form that are checked, which have one name. Raises
-    BadForm."""
-    await read_fields(request)
-    return [
-        clean(each) for each in (await request.post()).getall(name, []) if isinstance(each, str)
-    ]
 
 
 def clean(text: str) -> str:

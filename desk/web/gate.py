@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Middleware
 from aiohttp.web import Request, StreamResponse
 
@@ -21,6 +22,7 @@ from desk.postkamer.client import Refused, Unanswered
 from desk.postkamer.gateway import Gateway
 from desk.web.form_fields import BadForm, StaleForm, read_fields
 from desk.web.journal import Journal
+from desk.web.navigation import page_path
 from desk.web.security import FORM_TOKEN, form_token
 from desk.web.site import Site, Visit, language_of
 from desk.web.unsent_form import CAPTION, UnsentField, read_unsent, unsent_fields
@@ -31,7 +33,7 @@ from services.postgres.database import is_transient
 TOUCH_SECONDS = 60.0
 """Time between two notes that a session is in use: it ends after an hour without."""
 
-TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+TOO_LARGE, FAULT = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.INTERNAL_SERVER_ERROR
 UNSENT = {"unsent.ended": 401, "unsent.again": 403, "unsent.refused": 404, "unsent.away": 503}
 """Key of the words that say why a form was not sent -> status."""
 
@@ -57,7 +59,7 @@ class Gate:
 
     def visit(self, request: Request) -> Visit:
         """Return a visit of somebody who is not logged in, or need not be."""
-        return Visit(language_of(request), clock.now(), request.path)
+        return Visit(language_of(request), clock.now(), request.path, page=_page_of(request))
 
     def require(self, handler: Handler, *, is_upload: bool = False, is_use: bool = True) -> Open:
         """Wrap a handler, so that it runs only for who is logged in, and a change only if it comes
@@ -93,18 +95,21 @@ class Gate:
 
     def middleware(self) -> Middleware:
         """Return a middleware that shows a page, and no JSON, to a browser that asks for what is
-        not there or sends too much."""
+        not there, sends too much, or meets a fault of ours."""
 
         @web.middleware
         async def show(request: Request, handler: Open) -> StreamResponse:
             try:
                 return await handler(request)
-            except web.HTTPClientError as error:
-                if "text/html" not in request.headers.get("Accept", ""):
-                    raise
-                reason = "problem.large" if error.status == TOO_LARGE else "problem.unknown"
-                visit = self.visit(request)
-                return self._site.page(visit, "problem.html", error.status, reason=reason)
+            except Exception as error:
+                found = _problem_of(error)
+                is_page = "text/html" in request.headers.get("Accept", "")
+                if found is None or not is_page or request.writer.output_size > 0:
+                    raise  # the server has an answer of its own
+                reason, status = found
+                if status == FAULT:
+                    log.error("http.failed", exc_info=error)
+                return self._site.page(self.visit(request), "problem.html", status, reason=reason)
 
         return show
 
@@ -128,7 +133,8 @@ class Gate:
         token = form_token(cookie)
         opening = await _opening_of(request)
         mark = self._journal.mark()
-        visit = Visit(language_of(request), now, request.path, session, token, opening, mark)
+        given = session, token, opening, mark, _page_of(request)
+        visit = Visit(language_of(request), now, request.path, *given)
         judges = request.method == "POST" and not is_upload
         if judges and not await _has_form_token(request, visit.form_token):
             unsent = await self._show_unsent(request, visit, "unsent.again")
@@ -216,6 +222,16 @@ class Gate:
         return self._site.page(self.visit(request), "problem.html", status, reason=reason)
 
 
+def _page_of(request: Request) -> str:
+    """Return the path of the page that a request asks for, or on which its form is."""
+    resource = request.match_info.route.resource
+    if request.method != "POST" or resource is None:
+        return request.path
+    routes = request.app.router.routes()
+    pages = {each.resource.canonical for each in routes if each.resource and each.method == "GET"}
+    return page_path(request.path, resource.canonical, pages)
+
+
 async def _opening_of(request: Request) -> UUID:
     """Return the opening of the page from which a request comes; a new one if it comes from
     none."""
@@ -232,6 +248,16 @@ async def _has_form_token(request: Request, expected: str) -> bool:
         with contextlib.suppress(ConnectionError):  # its browser left: not the database
             given = str((await read_fields(request)).get(FORM_TOKEN, ""))
     return hmac.compare_digest(given.encode(errors="replace"), expected.encode())
+
+
+def _problem_of(error: Exception) -> tuple[str, int] | None:
+    """Return the key of the words for an error that no page took, and its status; None for one that
+    is none, or if the browser sent half a request."""
+    if isinstance(error, web.HTTPClientError):
+        return ("problem.large" if error.status == TOO_LARGE else "problem.unknown"), error.status
+    if isinstance(error, web.HTTPException | HttpProcessingError | web.RequestPayloadError):
+        return None
+    return None if isinstance(error, ConnectionError) else ("problem.fault", FAULT)
 
 
 def _why_unsent(error: Exception) -> str:

@@ -1,10 +1,11 @@
 """Links in the header of the pages, by what an employee may do. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 
 import msgspec
 
 from desk.access import Access
+from desk.login.attempt import FIRST_PAGE
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -70,3 +71,13 @@ def list_links(access: Access) -> Iterator[Link | Menu]:
 def is_under(path: str, link: Link) -> bool:
     """Return True if a page is the one of a link, or belongs to it."""
     return path == link.path or path.startswith(f"{link.path}/")
+
+
+def page_path(path: str, route: str, pages: Container[str]) -> str:
+    """Return the path of the page to which a change belongs: the longest beginning of its path of
+    which the route is one of the pages; else the first page. Pure."""
+    names, parts = route.split("/"), path.split("/")
+    for size in range(len(names), 1, -1):
+        if "/".join(names[:size]) in pages:
+            return "/".join(parts[:size])
+    return FIRST_PAGE

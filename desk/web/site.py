@@ -52,6 +52,8 @@ class Visit(msgspec.Struct, frozen=True):
     """Opening of the page that this request comes from; a new one if it comes from none."""
     mark: str = ""
     """Place of the journal before anything was read, from which the stream of a list goes on."""
+    page: str = "/"
+    """Path of the page to which a browser can go back: of a change, the one that it was on."""
 
     @property
     def say(self) -> Say:

@@ -1,6 +1,6 @@
 """Times as people read them, in the Netherlands. Pure."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import MAXYEAR, MINYEAR, date, datetime, time, timedelta
 
 from desk.web.words import Say
 from services.calendar.opening_hours import AMSTERDAM
@@ -49,9 +49,12 @@ def end_of_day(now: datetime) -> datetime:
 
 
 def local_time(text: str) -> datetime | None:
-    """Return the time that a form field gives, in the Netherlands; None if it is none."""
+    """Return the time that a form field gives, in the Netherlands; None if it is none, or of the
+    first or last year that there is, in which the day beside it may be none."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
+        return None
+    if at.year in (MINYEAR, MAXYEAR):
         return None
     return at.replace(tzinfo=AMSTERDAM) if at.tzinfo is None else at

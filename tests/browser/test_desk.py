@@ -135,6 +135,14 @@ async def test_two_employees_see_it_at_once_and_one_answers_by_keys_alone(
         ).to_be_visible()
         await fatima.writes("Dank u, dat doe ik")
         await expect(lotte.get_by_text("Dank u, dat doe ik")).to_be_visible()
+        # Each way to answer now answers that message too, also by a file or a template.
+        covers = await lotte.locator("#rows").get_attribute("data-covers")
+        answer = await lotte.locator("#rows").get_attribute("data-last-answer")
+        for form in ("#answer", "form[enctype]"):
+            await expect(lotte.locator(f"{form} [name=covers]")).to_have_value(str(covers))
+            await expect(lotte.locator(f"{form} [name=last_answer]")).to_have_value(str(answer))
+        seen = re.compile(rf"templates\?last_answer={answer}&covers={covers}$")
+        await expect(lotte.get_by_role("link", name="Sjablonen")).to_have_attribute("href", seen)
 
 
 async def opens(page: Page, fatima: Phone, words: str) -> None:
@@ -214,6 +222,14 @@ PLAYED = "voice => voice.paused ? -1 : voice.currentTime"
 SELECTED = "getSelection().toString()"
 
 
+async def saves(page: Page, name: str) -> bytes:
+    """Return the file that a link saves."""
+    async with page.expect_download() as saved:
+        await page.get_by_role("link", name=name).press("Enter")
+    path = await (await saved.value).path()
+    return await asyncio.to_thread(path.read_bytes)
+
+
 async def test_voice_selection_and_focus_stay_while_a_message_comes(
     browser: Browser, town: Installation
 ) -> None:
@@ -226,6 +242,7 @@ async def test_voice_selection_and_focus_stay_while_a_message_comes(
         await opens(page, fatima, words)
         await fatima.sends_voice(SILENCE)
         voice = page.locator("audio")
+        assert await saves(page, "Bestand ophalen") == SILENCE  # a browser may not play it
         await voice.press("Space")
         await expect(voice).to_have_js_property("paused", False)
         news = page.locator("#news")

@@ -8,6 +8,7 @@ from aiohttp import web
 from desk.conversation.reasons import MAX_CHARACTERS
 from desk.pages.archive.reason import (
     HOLDERS,
+    id_of,
     identities_of,
     period_of,
     read_reason,
@@ -17,7 +18,7 @@ from desk.pages.archive.reason import (
 from desk.pages.archive.requests import today_of
 from desk.pages.archive.search import MAX_WORDS
 from desk.pages.conversation_view import session_of
-from desk.pages.forms import Form, read_form
+from desk.pages.forms import NOTHING_TYPED, Form, read_form
 from desk.postkamer.client import Refused
 from desk.postkamer.holds import Hold, HoldOffice
 from desk.web.gate import Gate
@@ -114,7 +115,7 @@ class HoldPages:
     async def _ask_reason(self, request: web.Request, visit: Visit) -> web.Response:
         """GET /archive/holds/{id}: the question why, before anything of it is shown."""
         token_of_any(visit, *HOLDERS)
-        return self._reason_page(visit, request.match_info["id"])
+        return self._reason_page(visit, id_of(request))
 
     def _reason_page(self, visit: Visit, id: str, status: int = 200) -> web.Response:
         trouble = "" if status == HTTPStatus.OK else "archive.reason_needed"
@@ -131,11 +132,12 @@ class HoldPages:
     async def _show(self, request: web.Request, visit: Visit) -> web.Response:
         """POST /archive/holds/{id}: its steps, its extent, and what can be done."""
         token_of_any(visit, *HOLDERS)
-        return await self._page(visit, request.match_info["id"], await read_form(request))
+        return await self._page(visit, id_of(request), await read_form(request))
 
     async def _page(
-        self, visit: Visit, id: str, form: Form, status: int = 200, trouble: str = ""
+        self, visit: Visit, id: str, form: Form, trouble: str = "", verb: str = ""
     ) -> web.Response:
+        """Return the page of a hold; with `verb`, the form of which was refused, as typed."""
         reason = read_reason(form)
         if not reason:
             return self._reason_page(visit, id, 400)
@@ -143,13 +145,15 @@ class HoldPages:
         return self._site.page(
             visit,
             "archive_hold.html",
-            status,
+            400 if trouble else 200,
             access=session_of(visit).access,
             hold=found,
             today=today_of(visit),
             reason=reason,
             max_text=MAX_TEXT,
             trouble=trouble,
+            verb=verb,
+            typed=form if verb else NOTHING_TYPED,
         )
 
     async def _review(self, request: web.Request, visit: Visit) -> web.Response:
@@ -168,13 +172,13 @@ class HoldPages:
     async def _change(
         self, request: web.Request, visit: Visit, form: Form, verb: str, body: dict[str, Any]
     ) -> web.Response:
-        id, token = request.match_info["id"], token_of_any(visit, *HOLDERS)
+        id, token = id_of(request), token_of_any(visit, *HOLDERS)
         if not read_reason(form):  # nothing is changed that is not shown afterwards
             return self._reason_page(visit, id, 400)
         try:
             await self._office.change(token, id, verb, body)
         except Refused as refused:
-            return await self._page(visit, id, form, 400, trouble_of(refused))
+            return await self._page(visit, id, form, trouble_of(refused), verb)
         return await self._page(visit, id, form)
 
 

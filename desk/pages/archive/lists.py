@@ -1,19 +1,18 @@
 """For who keeps the archive: destruction lists, from drawing them to the declaration."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
 
 from desk.access import Access
-from desk.pages.archive.reason import ARCHIVIST, RECORDS, token_of, token_of_any
+from desk.pages.archive.reason import ARCHIVIST, RECORDS, id_of, token_of, token_of_any
 from desk.pages.archive.requests import today_of
 from desk.pages.conversation_view import session_of
-from desk.pages.forms import Form, read_form
+from desk.pages.forms import NOTHING_TYPED, Form, read_form
 from desk.postkamer.client import Refused
 from desk.postkamer.destruction import DestructionLists, FullList
-from desk.web.form_fields import read_boxes
 from desk.web.gate import Gate
 from desk.web.site import Site, Visit
 
@@ -35,6 +34,7 @@ STEPS_OF = {
 """State of a list -> verbs of the steps that it may take."""
 REASONS = ("dispute", "woo", "unfinished", "wrong_term", "historic", "other")
 CHOICES = ("department", "code", "state", "after")
+SPARE = "spare"
 SPARING = ("reason", "text", "until")
 MAX_TEXT = 500
 """Longest words about a step, in characters."""
@@ -98,15 +98,21 @@ class ListPages:
         return await self._page(request, visit)
 
     async def _page(
-        self, request: web.Request, visit: Visit, status: int = 200, trouble: str = ""
+        self,
+        request: web.Request,
+        visit: Visit,
+        trouble: str = "",
+        verb: str = "",
+        typed: Form = NOTHING_TYPED,
     ) -> web.Response:
-        token, id = token_of_any(visit, RECORDS, ARCHIVIST), request.match_info["id"]
+        """Return the page of a list; with `verb`, the form of which was refused, as typed."""
+        token, id = token_of_any(visit, RECORDS, ARCHIVIST), id_of(request)
         found, chosen = await self._lists.find(token, id), choices_of(request.query)
         page, access = await self._lists.items(token, id, chosen), _access_of(visit)
         return self._site.page(
             visit,
             "archive_list.html",
-            status,
+            400 if trouble else 200,
             list=found,
             items=page.items,
             next=page.next,
@@ -116,49 +122,51 @@ class ListPages:
             reasons=REASONS,
             access=access,
             max_text=MAX_TEXT,
-            today=today_of(visit),
             trouble=trouble,
+            verb=verb,
+            typed=typed,
+            boxes=frozenset(typed.texts(CONVERSATIONS)),
         )
 
     async def _step(self, request: web.Request, visit: Visit) -> web.Response:
         """POST /archive/lists/{id}/step: review, return, approve or withdraw it."""
         token_of_any(visit, RECORDS, ARCHIVIST)
-        id, form = request.match_info["id"], await read_form(request)
+        id, form = id_of(request), await read_form(request)
         verb = form.text("step")
-        token = token_of_any(visit, *STEPS.get(verb, ()))
+        token_of_any(visit, *STEPS.get(verb, ()))
         if verb == "approve" and form.text("typed").strip() != id:
-            return await self._page(request, visit, 400, "lists.type_it")
-        return await self._change(request, visit, token, verb, text_of(form))
+            return await self._page(request, visit, "lists.type_it", verb, form)
+        return await self._change(request, visit, form, verb, text_of(form))
 
     async def _spare(self, request: web.Request, visit: Visit) -> web.Response:
         """POST /archive/lists/{id}/spare: take conversations off, or put them off."""
-        token = token_of(visit, RECORDS)
-        boxes = await read_boxes(request, CONVERSATIONS)
-        body = sparing_body(await read_form(request), boxes)
-        if not boxes:
-            return await self._page(request, visit, 400, "lists.choose_some")
-        return await self._change(request, visit, token, "spare", body)
+        token_of(visit, RECORDS)
+        form = await read_form(request)
+        body = sparing_body(form)
+        if not body["conversations"]:
+            return await self._page(request, visit, "lists.choose_some", SPARE, form)
+        return await self._change(request, visit, form, SPARE, body)
 
     async def _change(
-        self, request: web.Request, visit: Visit, token: str, verb: str, body: Mapping[str, Any]
+        self, request: web.Request, visit: Visit, form: Form, verb: str, body: Mapping[str, Any]
     ) -> web.Response:
-        id = request.match_info["id"]
+        id, token = id_of(request), session_of(visit).tokens.access_token
         try:
             await self._lists.change(token, id, verb, body)
         except Refused as refused:
-            return await self._page(request, visit, 400, trouble_of_list(refused))
+            return await self._page(request, visit, trouble_of_list(refused), verb, form)
         return _to(id)
 
     async def _declaration(self, request: web.Request, visit: Visit) -> web.Response:
         """GET /archive/lists/{id}/declaration."""
         token = token_of_any(visit, RECORDS, ARCHIVIST)
-        made = await self._lists.declaration(token, request.match_info["id"])
+        made = await self._lists.declaration(token, id_of(request))
         access = _access_of(visit)
         return self._site.page(visit, "archive_declaration.html", made=made, access=access)
 
     async def _download(self, request: web.Request, visit: Visit) -> web.Response:
         """GET /archive/lists/{id}/declaration.pdf."""
-        token, id = token_of_any(visit, RECORDS, ARCHIVIST), request.match_info["id"]
+        token, id = token_of_any(visit, RECORDS, ARCHIVIST), id_of(request)
         content = await self._lists.printed_declaration(token, id)
         disposition = f'attachment; filename="{id}.pdf"'
         headers = {"Content-Disposition": disposition, "Cache-Control": "no-store"}
@@ -181,10 +189,10 @@ def text_of(form: Form) -> dict[str, str]:
     return {"text": text} if text else {}
 
 
-def sparing_body(form: Form, conversations: Sequence[str]) -> dict[str, Any]:
+def sparing_body(form: Form) -> dict[str, Any]:
     """Return the order of the API for the fields of the form. Pure."""
     given = {name: form.text(name).strip() for name in SPARING}
-    return {"conversations": conversations} | {
+    return {"conversations": form.texts(CONVERSATIONS)} | {
         name: value for name, value in given.items() if value
     }
 

@@ -1,8 +1,11 @@
 """Roles, reasons and refusals that the pages of the archive share."""
 
+import re
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
+
+from aiohttp import web
 
 from desk.conversation.reasons import reason_text
 from desk.pages.conversation_view import session_of
@@ -14,6 +17,8 @@ from desk.web.times import local_time
 RECORDS, ARCHIVIST, PRIVACY, READ = "records", "archivist", "privacy", "read"
 HOLDERS = (RECORDS, ARCHIVIST, PRIVACY)
 """Roles of which one is needed for holds."""
+ID = re.compile(r"(?:AVG|VL|BW)-[0-9]{4}-[0-9]{4,9}")
+"""Id of a request, a list or a hold."""
 TROUBLES = {
     "/words": "archive.words",
     "/request": "archive.of_another",
@@ -45,6 +50,15 @@ def token_of_any(visit: Visit, *roles: str) -> str:
     if session.access.roles.isdisjoint(roles):
         raise Refused(HTTPStatus.FORBIDDEN, "", {})
     return session.tokens.access_token
+
+
+def id_of(request: web.Request) -> str:
+    """Return the id in the path of a request, a list or a hold. Raises Refused, as the record does
+    if there is none, for what is no id: a page would show any words as its own."""
+    id = request.match_info["id"]
+    if not ID.fullmatch(id):
+        raise Refused(HTTPStatus.NOT_FOUND, "", {})
+    return id
 
 
 def read_reason(form: Form) -> str:

@@ -9,12 +9,13 @@ from aiohttp import web
 from desk.conversation.reasons import MAX_CHARACTERS
 from desk.pages.archive.reason import (
     PRIVACY,
+    id_of,
     identities_of,
     read_reason,
     token_of,
     trouble_of,
 )
-from desk.pages.forms import Form, read_form
+from desk.pages.forms import NOTHING_TYPED, Form, read_form
 from desk.postkamer.client import Refused
 from desk.postkamer.destruction import DestructionLists
 from desk.postkamer.privacy import PrivacyOffice
@@ -87,7 +88,7 @@ class RequestPages:
     async def _ask_reason(self, request: web.Request, visit: Visit) -> web.Response:
         """GET /archive/requests/{id}: the question why, before anything of it is shown."""
         token_of(visit, PRIVACY)
-        return self._reason_page(visit, request.match_info["id"])
+        return self._reason_page(visit, id_of(request))
 
     def _reason_page(self, visit: Visit, id: str, status: int = 200) -> web.Response:
         trouble = "" if status == HTTPStatus.OK else "archive.reason_needed"
@@ -104,11 +105,12 @@ class RequestPages:
     async def _show(self, request: web.Request, visit: Visit) -> web.Response:
         """POST /archive/requests/{id}: its steps, its letter, and what can be done."""
         token_of(visit, PRIVACY)
-        return await self._page(visit, request.match_info["id"], await read_form(request))
+        return await self._page(visit, id_of(request), await read_form(request))
 
     async def _page(
-        self, visit: Visit, id: str, form: Form, status: int = 200, trouble: str = ""
+        self, visit: Visit, id: str, form: Form, trouble: str = "", verb: str = ""
     ) -> web.Response:
+        """Return the page of a request; with `verb`, the form of which was refused, as typed."""
         reason = read_reason(form)
         if not reason:
             return self._reason_page(visit, id, 400)
@@ -116,13 +118,15 @@ class RequestPages:
         return self._site.page(
             visit,
             "archive_request.html",
-            status,
+            400 if trouble else 200,
             request=found,
             today=today_of(visit),
             reason=reason,
             outcomes=OUTCOMES,
             max_text=MAX_TEXT,
             trouble=trouble,
+            verb=verb,
+            typed=form if verb else NOTHING_TYPED,
         )
 
     async def _extend(self, request: web.Request, visit: Visit) -> web.Response:
@@ -141,25 +145,25 @@ class RequestPages:
     async def _erase(self, request: web.Request, visit: Visit) -> web.Response:
         """POST /archive/requests/{id}/erase: draw the list of an erasure that was granted."""
         token, form = token_of(visit, PRIVACY), await read_form(request)
-        id = request.match_info["id"]
+        id = id_of(request)
         if not read_reason(form):
             return self._reason_page(visit, id, 400)
         try:
             await self._lists.erase(token, id)
         except Refused as refused:
-            return await self._page(visit, id, form, 400, trouble_of(refused))
+            return await self._page(visit, id, form, trouble_of(refused))
         return await self._page(visit, id, form)
 
     async def _change(
         self, request: web.Request, visit: Visit, form: Form, verb: str, body: dict[str, Any]
     ) -> web.Response:
-        id, token = request.match_info["id"], token_of(visit, PRIVACY)
+        id, token = id_of(request), token_of(visit, PRIVACY)
         if not read_reason(form):  # nothing is changed that is not shown afterwards
             return self._reason_page(visit, id, 400)
         try:
             await self._office.change_request(token, id, verb, body)
         except Refused as refused:
-            return await self._page(visit, id, form, 400, trouble_of(refused))
+            return await self._page(visit, id, form, trouble_of(refused), verb)
         return await self._page(visit, id, form)
 
 

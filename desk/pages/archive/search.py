@@ -8,8 +8,8 @@ import msgspec
 from aiohttp import web
 
 from desk.conversation.reasons import MAX_CHARACTERS, ReasonStore
-from desk.conversation.section import Section
-from desk.conversation.transcript import build_transcript, citizen_name
+from desk.conversation.section import section_from
+from desk.conversation.transcript import build_transcript, citizen_name, last_sequence
 from desk.pages.archive.reason import (
     READ,
     RECORDS,
@@ -26,7 +26,8 @@ from desk.web.gate import Gate
 from desk.web.site import Site, Visit
 from services.ids import CONVERSATION
 
-PATH, CONVERSATIONS = "/archive/search", "/archive/conversations"
+PATH = "/archive/search"
+CONVERSATION_PATH = f"{PATH}/conversation"
 MAX_WORDS = 1000
 """Longest text to search for, as the record takes it."""
 SNIPPET = 240
@@ -58,7 +59,7 @@ class SearchPages:
         return [
             web.get(PATH, require(self._show), allow_head=False),
             web.post(PATH, require(self._search)),
-            web.post(CONVERSATIONS, require(self._read)),
+            web.post(CONVERSATION_PATH, require(self._read)),
         ]
 
     async def _show(self, request: web.Request, visit: Visit) -> web.Response:
@@ -103,7 +104,7 @@ class SearchPages:
         )
 
     async def _read(self, request: web.Request, visit: Visit) -> web.Response:
-        """POST /archive/conversations: a conversation of the record, a page at a time."""
+        """POST /archive/search/conversation: a conversation of the record, a page at a time."""
         token, form = token_of(visit, RECORDS, READ), await read_form(request)
         id, reason = form.text("id"), read_reason(form)
         if not CONVERSATION.fullmatch(id):
@@ -114,17 +115,18 @@ class SearchPages:
         # Its files are looked at for the same reason.
         await self._reasons.store(session_of(visit).id, id, reason, visit.now)
         dossier = await self._archive.dossier(token, id, look)
-        page = PageRequest(after=form.number("after"))
-        messages, more = await self._archive.messages(token, id, look, page)
+        after = form.number("after")
+        messages, more = await self._archive.messages(token, id, look, PageRequest(after=after))
+        section = section_from(messages, after, has_more=more is not None)
         return self._site.page(
             visit,
             "archive_conversation.html",
             access=session_of(visit).access,
             dossier=dossier,
             citizen=citizen_name(messages),
-            rows=build_transcript(Section(messages=messages), dossier),
+            rows=build_transcript(section, dossier),
             reason=reason,
-            next=more,
+            next=last_sequence(section.messages) if more else None,
         )
 
 

@@ -243,13 +243,22 @@ function redraw(messages, text) {
   if (shownMessages().some((id) => !before.has(id))) say(document.getElementById("news").dataset.added);
 }
 
-// An answer that nobody began is one to what is on the page now.
+function isBegun(form) {
+  return [...form.querySelectorAll("textarea, input:not([type=hidden])")].some((field) => field.value);
+}
+
+// An answer that nobody began is one to what is on the page now: a text, a file, or a template.
 function followMessages() {
   const fresh = document.querySelector("#messages [data-last-answer]");
-  const form = document.getElementById("answer");
-  if (fresh && form && !form.elements.text.value) {
-    form.elements.last_answer.value = fresh.dataset.lastAnswer;
-    form.elements.covers.value = fresh.dataset.covers;
+  if (!fresh) return;
+  const { lastAnswer, covers } = fresh.dataset;
+  for (const field of document.querySelectorAll("input[name=last_answer]")) {
+    if (isBegun(field.form)) continue;
+    field.value = lastAnswer;
+    field.form.elements.covers.value = covers;
+  }
+  for (const link of document.querySelectorAll("[data-follows]")) {
+    link.search = new URLSearchParams({ last_answer: lastAnswer, covers });
   }
 }
 

@@ -37,7 +37,7 @@ async def test_pages_are_there_for_their_roles_alone(
         for path in (*PAGES, "/archive/requests/AVG-2026-0001"):
             await employee.get(path)
             assert employee.status == 404, path
-        for path in (*PAGES, "/archive/conversations", "/archive/people/report",
+        for path in (*PAGES, "/archive/search/conversation", "/archive/people/report",
                      "/archive/exposures/file",
                      "/archive/requests/AVG-2026-0001", "/archive/requests/AVG-2026-0001/decide",
                      "/archive/requests/AVG-2026-0001/extend",
@@ -71,7 +71,7 @@ async def test_archivist_searches_with_a_reason_and_reads_what_was_found(
     assert "1 gevonden" in wim.page and "&lt;b&gt;snel" in wim.page and "<b>snel" not in wim.page
     assert (str(wim.url.path), wim.url.query_string) == ("/archive/search", "")
     assert wim.headers["Cache-Control"] == "no-store"
-    await wim.submit("/archive/conversations", {})
+    await wim.submit("/archive/search/conversation", {})
     assert wim.status == 200 and words in wim.page
     await wim.get("/archive/search")
     await wim.submit("/archive/search#found", {"words": "de", "reason": WHY})
@@ -169,7 +169,7 @@ async def test_correction_is_beside_its_message_once(fatima: Phone, wim: Employe
     fatima.number = "31600000865"
     await fatima.writes("Mijn paspoort staat op huisnummer 21, zei de marter")
     await _until_found(wim, "marter")
-    await wim.submit("/archive/conversations", {})
+    await wim.submit("/archive/search/conversation", {})
     [message] = set(re.findall('name="message" value="([^"]+)"', wim.page))
     await wim.submit("/archive/annotations", {"message": message})
     form = wim.form("/archive/annotations")
@@ -181,7 +181,7 @@ async def test_correction_is_beside_its_message_once(fatima: Phone, wim: Employe
         await wim.post("/archive/annotations", form | correction)
         assert wim.status == 200 and "De correctie staat bij het bericht" in wim.page
     await _until_found(wim, "marter")
-    await wim.submit("/archive/conversations", {})
+    await wim.submit("/archive/search/conversation", {})
     assert wim.page.count("Het is huisnummer &lt;12&gt;.") == 1
     await wim.post("/archive/annotations", form | correction | {"message": f"{uuid4()}"})
     assert wim.status == 400 and "dit bericht is er niet" in wim.page.lower()

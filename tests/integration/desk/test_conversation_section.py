@@ -11,6 +11,7 @@ import pytest
 
 from desk.conversation.section import SIZE
 from desk.inbox.store import ConversationStore
+from desk.postkamer.archive import PAGE
 from desk.web.security import form_token
 from services import clock
 from services.contract import Record
@@ -27,7 +28,7 @@ ANSWER, QUOTED, OURS_QUOTED, REACTED = 3, 10, 20, SIZE + 40
 newest section, and one to which a reaction in that section is."""
 QUOTING, OURS_QUOTING, REACTION = SIZE + 80, SIZE + 81, SIZE + 82
 NOW = clock.now()
-OLD_NOTE, NEW_NOTE = "belt liever niet", "komt morgen langs"
+OLD_NOTE, NEW_NOTE, EDGE_NOTE = "belt liever niet", "komt morgen langs", "heeft haast"
 PLACE = {"conversation": ID}
 
 
@@ -45,7 +46,8 @@ def _records() -> Iterator[Record]:
     step = {"event": "opened", "department": "burgerzaken", "decision": WHY | {"reason": "balie"}}
     yield record("conversation", step, at=at(0), **PLACE)
     yield record("conversation", step | {"event": "reopened"}, at=at(SIZE - 0.5), **PLACE)
-    for text, n in ((OLD_NOTE, 30.5), (NEW_NOTE, COUNT - 1.5)):
+    notes = (OLD_NOTE, 30.5), (EDGE_NOTE, PAGE - 0.5), (NEW_NOTE, COUNT - 1.5)
+    for text, n in notes:
         yield note(text, "burgerzaken", at=at(n), **PLACE)
     employee, automatic = ({"kind": each, "id": "postkamer"} for each in ("employee", "automated"))
     messages = {n: _message(n) for n in range(1, COUNT + 1)}
@@ -157,3 +159,20 @@ async def test_earlier_section_stays_where_it_is_and_answers_nothing_itself(
     assert "Ja, dat kan</textarea>" in page
     assert f'name="about" value="{MESSAGES[1]}"' in page
     assert page.count('<blockquote class="desk-quote" dir="auto">bericht 1.<') == 1
+
+
+async def test_archivist_reads_each_message_note_and_step_once(desk: Desk) -> None:
+    cookie = await desk.log_in(LOTTE)
+    form = {"form_token": form_token(cookie), "id": ID, "reason": "beroep"}
+    pages, after = [], "0"
+    while after:
+        _, _, page = await desk.ask(
+            "POST /archive/search/conversation", cookie, form | {"after": after}
+        )
+        pages.append(rows_of(page))
+        after = "".join(re.findall(r'name="after" value="([0-9]+)"', page))
+    shown = [int(n) for page in pages for n in re.findall(r"bericht ([0-9]+)\.", page)]
+    assert shown == [n for n in range(1, COUNT + 1) if n != REACTION]
+    places = {OLD_NOTE: [0], "Heropend": [0], EDGE_NOTE: [0], NEW_NOTE: [1]}
+    for text, expected in places.items():
+        assert [n for n, page in enumerate(pages) for _ in range(page.count(text))] == expected

@@ -12,8 +12,11 @@ import aiohttp
 import pytest
 
 from desk.access import Access, Department, Tenant
+from desk.inbox.alarms import AlarmStore
 from desk.inbox.filters import FILTERS
 from desk.inbox.store import ConversationStore
+from desk.login.attempt import FIRST_PAGE
+from desk.web.navigation import page_path
 from desk.web.security import form_token
 from desk.web.stream import PAGES_OF_SESSION
 from services.postgres.database import Pool
@@ -167,6 +170,33 @@ async def test_body_that_is_no_form_is_refused_and_breaks_nothing(
         assert answer.status == 403
 
 
+@pytest.mark.parametrize(("who", "status"), [("", 401), (LOTTE, 503)])
+async def test_each_box_of_an_unsent_form_is_on_the_page(
+    desk: Desk, who: Access | str, status: int
+) -> None:
+    """The session ended, or the archive is away: sent again, it spares the same conversations."""
+    cookie = await desk.log_in(who) if isinstance(who, Access) else ""
+    boxes = [("conversation", f"{ID[:-3]}{n:03}") for n in range(100)]
+    fields = [("form_token", form_token(cookie)), *boxes, ("reason", "woo"), ("text", "Woo 17")]
+    path, headers = f"{desk.url}/archive/lists/VL-2026-0001/spare", {"Cookie": f"desk={cookie}"}
+    async with desk.http.post(path, data=fields, headers=headers) as answer:
+        assert answer.status == status
+        page = await answer.text()
+    assert re.findall(r'name="(conversation)" value="([^"]*)"', page) == boxes
+    assert "Woo 17</textarea>" in page
+    assert 'name="to" value="/archive/lists/VL-2026-0001"' in page  # in the other language
+
+
+async def test_each_change_belongs_to_a_page(desk: Desk) -> None:
+    routes = list(desk.routes())
+    pages = {path for method, path in map(str.split, routes) if method == "GET"}
+    changes = {path for method, path in map(str.split, routes) if method == "POST"}
+    found = {change: page_path(change, change, pages) for change in changes}
+    assert set(found.values()) <= pages
+    of_inbox = {change for change, page in found.items() if page == FIRST_PAGE}
+    assert of_inbox == {"/alarms/{id}/confirm", "/events", "/language", "/logout"}
+
+
 @pytest.mark.parametrize(
     ("path", "method", "status"), [("/x", "GET", 404), ("/language", "GET", 405)]
 )
@@ -176,6 +206,22 @@ async def test_browser_gets_a_page_for_what_is_not_there(
     async with desk.http.request(method, desk.url + path, headers={"Accept": "text/html"}) as page:
         assert (page.status, page.content_type) == (status, "text/html")
         assert "Niet gevonden" in await page.text() or "Not found" in await page.text()
+
+
+@pytest.mark.parametrize(
+    ("accepted", "kind"), [("text/html", "text/html"), ("*/*", "application/problem+json")]
+)
+async def test_browser_gets_a_page_for_a_fault_of_ours(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, accepted: str, kind: str
+) -> None:
+    async def fail(*_: Any) -> None:
+        raise OverflowError
+
+    monkeypatch.setattr(AlarmStore, "list", fail)
+    cookie = await desk.log_in(LOTTE)
+    status, headers, page = await desk.ask("GET /inbox", cookie, Accept=accepted)
+    assert (status, headers["Content-Type"].partition(";")[0]) == (500, kind)
+    assert "OverflowError" not in page and "Fatima" not in page
 
 
 @pytest.mark.parametrize(("minutes", "status"), [(45, 200), (75, 503)])

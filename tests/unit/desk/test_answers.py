@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from pydantic import TypeAdapter
 
+from archiver.privacy.lists.routes import PAGE
 from desk.conversation.answers import GivenAnswer
 from desk.conversation.reasons import COMMON, MAX_CHARACTERS, OTHER, reason_text
 from desk.inbox.conversation import ANSWERS_NOTHING, Conversation
@@ -86,7 +87,9 @@ def test_typed_words_are_shown_again_without_the_token() -> None:
     assert unsent_fields([("value-0", "vrijdag")])[0].is_typed
     assert unsent_fields([("caption", "Zo ziet het eruit")])[0].is_typed
     assert unsent_fields([("text", "  "), ("assignee", "x")]) == []
-    assert len(unsent_fields([("text", "x")] * 100)) == MAX_FIELDS
+    page_of_list = [("text", "x"), *[("conversation", ID)] * PAGE, ("reason", "woo")]
+    assert len(unsent_fields(page_of_list)) == len(page_of_list)
+    assert unsent_fields([("text", "x")] * (MAX_FIELDS + 1)) == []  # half an order is another one
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,12 @@ import msgspec
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
+from multidict import MultiDict
 
 from archiver.destruction.destruction_list import SPARING_REASONS, ItemState, State
+from archiver.privacy.examples import REQUEST_ID
+from archiver.privacy.holds.examples import HOLD_ID
+from archiver.privacy.lists.examples import LIST_ID
 from archiver.privacy.lists.routes import STEP_EVENTS
 from desk.access import Access, Tenant
 from desk.conversation.reasons import MAX_CHARACTERS
@@ -27,11 +31,11 @@ from desk.pages.archive.lists import (
     trouble_of_list,
 )
 from desk.pages.archive.people import report_body
-from desk.pages.archive.reason import TROUBLES, read_reason, trouble_of
+from desk.pages.archive.reason import TROUBLES, id_of, read_reason, trouble_of
 from desk.pages.archive.requests import decision_body
 from desk.pages.archive.search import SNIPPET, list_found, search_body, shorten
 from desk.pages.archive.views import view_body
-from desk.pages.forms import Form
+from desk.pages.forms import NOTHING_TYPED, Form
 from desk.postkamer.archive import Hit, Hits, NoteHit
 from desk.postkamer.client import Refused
 from desk.postkamer.destruction import FullList
@@ -46,7 +50,7 @@ NOW = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
 ROLES = ("send", "care", "kcc", "read", "rules", "records", "archivist", "privacy", "operator")
 NEEDED = {
     "/archive/search": {"records"},
-    "/archive/conversations": {"records", "read"},
+    "/archive/search/conversation": {"records", "read"},
     "/archive/people": {"privacy"},
     "/archive/people/report": {"privacy"},
     "/archive/requests": {"privacy"},
@@ -78,7 +82,7 @@ EITHER = {
 Handler = Callable[[web.Request, Visit], Awaitable[web.StreamResponse]]
 
 
-class _OpenGate:
+class OpenGate:
     """A gate past which everybody is let: what comes after it decides."""
 
     def require(self, handler: Handler) -> Handler:
@@ -92,7 +96,7 @@ def visit_of(roles: set[str]) -> Visit:
 
 def routes() -> list[web.RouteDef]:
     nothing = cast(Any, None)
-    return archive_routes(cast(Gate, _OpenGate()), nothing, nothing, nothing, nothing)
+    return archive_routes(cast(Gate, OpenGate()), nothing, nothing, nothing, nothing)
 
 
 def test_each_page_has_its_roles() -> None:
@@ -111,6 +115,26 @@ async def test_page_is_not_there_for_an_employee_without_its_roles(route: web.Ro
         assert refused.value.status == 403  # which the gate shows as a page that is not there
 
 
+@pytest.mark.parametrize("path", [each for each in (*EITHER, *NEEDED) if "{id}" in each])
+async def test_page_of_what_is_no_id_is_not_there(path: str) -> None:
+    """Else its heading says what a link says: to call a number, say."""
+    asked = [route for route in routes() if route.path == path]
+    assert asked
+    for route in asked:
+        for id in ("Bel direct 088-1234567", "AVG-2026-0001\n", "AVG-2026-0001/..", ""):
+            request = make_mocked_request(route.method, path, match_info={"id": id})
+            request._post = MultiDict({"step": "review"})  # type: ignore[assignment]
+            with pytest.raises(Refused) as refused:
+                await cast(Handler, route.handler)(request, visit_of(set(ROLES)))
+            assert refused.value.status == 404
+
+
+@pytest.mark.parametrize("id", [REQUEST_ID, LIST_ID, HOLD_ID])
+def test_id_has_the_form_that_the_record_gives_it(id: str) -> None:
+    request = make_mocked_request("GET", "/", match_info={"id": id})
+    assert id_of(request) == id
+
+
 def test_reason_is_one_line_of_bounded_length() -> None:
     assert read_reason(Form({"reason": " klacht\r\nX-Evil: 1\u202e \x00 "})) == "klacht X-Evil: 1"
     assert len(read_reason(Form({"reason": "a" * 2 * MAX_CHARACTERS}))) == MAX_CHARACTERS
@@ -127,6 +151,8 @@ def test_search_asks_for_what_was_filled_in_with_whole_days() -> None:
     assert body["from"].isoformat() == "2026-11-01T00:00:00+01:00"
     assert body["until"].isoformat() == "2026-12-01T00:00:00+01:00"
     assert search_body(Form({"kind": "<script>", "since": "ooit"})) == {}
+    for day in ("0001-01-01", "9999-12-31"):  # before the one and after the other there is no day
+        assert search_body(Form({"since": day, "until": day})) == {}
 
 
 def test_person_is_asked_by_number_without_what_people_write_between_the_digits() -> None:
@@ -251,8 +277,9 @@ def test_page_offers_the_steps_that_the_employee_may_take(
 
 
 def test_sparing_has_the_boxes_that_are_checked() -> None:
-    form = Form({"reason": "woo", "text": " ", "until": "2027-01-01"})
-    assert sparing_body(form, ["a", "b"]) == {
+    boxes = [("conversation", "a"), ("conversation", "b")]
+    form = Form(MultiDict([*boxes, ("reason", "woo"), ("text", " "), ("until", "2027-01-01")]))
+    assert sparing_body(form) == {
         "conversations": ["a", "b"], "reason": "woo", "until": "2027-01-01",
     }  # fmt: skip
 
@@ -292,7 +319,7 @@ def test_page_of_a_list_is_shown_in_each_state(state: str, language: Language) -
     shown = Site(Assets()).render(
         visit, "archive_list.html", list=found, items=(), next=None, chosen={}, access=access,
         steps=list_steps(found, access), may_spare=state == "drawn", reasons=REASONS, max_text=1,
-        today=NOW.date(), trouble="",
+        trouble="", verb="", typed=NOTHING_TYPED, boxes=(),
     )  # fmt: skip
     assert load_words(language)[f"list_state.{state}"] in shown
     for verb in list_steps(found, access):

@@ -20,6 +20,7 @@ GIVEN = {"Content-Disposition": "attachment; filename*=UTF-8''x", "Set-Cookie": 
         "application/javascript",
         "multipart/x-mixed-replace",
         "image/png+xml",
+        "audio/amr",
         "",
     ],
 )

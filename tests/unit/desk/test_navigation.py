@@ -3,7 +3,7 @@
 import pytest
 
 from desk.access import Access, Tenant
-from desk.web.navigation import LINKS, Link, Menu, is_under, list_links
+from desk.web.navigation import LINKS, Link, Menu, is_under, list_links, page_path
 from desk.web.words import load_words
 
 TENANT = Tenant("almelo", "Almelo", "urn:almelo")
@@ -64,3 +64,16 @@ def test_page_is_under_its_link_and_no_other() -> None:
     rules = Link("/rules", "rules.title")
     assert is_under("/rules", rules) and is_under("/rules/versions/a", rules)
     assert not is_under("/rulesets", rules) and not is_under("/", rules)
+
+
+@pytest.mark.parametrize(
+    ("path", "route", "expected"),
+    [
+        ("/a/1/b", "/a/{id}/b", "/a/1"),
+        ("/a/1", "/a/{id}", "/a/1"),
+        ("/c/1/b", "/c/{id}/b", "/c"),
+        ("/d/1/b", "/d/{id}/b", "/inbox"),
+    ],
+)
+def test_change_belongs_to_the_nearest_page_above_it(path: str, route: str, expected: str) -> None:
+    assert page_path(path, route, {"/a", "/a/{id}", "/c", "/"}) == expected

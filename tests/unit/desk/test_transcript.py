@@ -176,6 +176,7 @@ def test_citizen_has_the_name_of_their_last_message() -> None:
         ("image/svg+xml", "available", False, False),
         ("text/html", "available", False, False),
         ("audio/ogg; codecs=opus", "available", False, True),
+        ("audio/amr", "available", False, False),  # no browser plays it
         ("IMAGE/PNG", "available", True, False),
     ],
 )
