@@ -78,7 +78,7 @@ async def status_of(town: Installation, session: aiohttp.ClientSession, conversa
 
 
 async def show(town: Installation, list: str) -> tuple[str, dict[str, str]]:
-    """How far a list is, and the state of each conversation on it."""
+    """State of a list, and of each conversation on it."""
     shown = json.loads(await says(town, "archive", "list", "show", list, "--items", "--json"))
     return shown["state"], {each["conversation"]: each["state"] for each in shown["items"]}
 
