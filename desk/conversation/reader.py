@@ -3,7 +3,7 @@ moment behind the event that brought the employee here."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from http import HTTPStatus
 from typing import NamedTuple, TypeVar
@@ -37,6 +37,15 @@ class Expected(NamedTuple):
     """Sequence number of the citizen's newest message."""
     is_new: bool
     """True if the record may not even have the conversation."""
+
+
+def expect_news(sequence: int, last_at: datetime, now: datetime, *, is_open: bool) -> Expected:
+    """Return what the record may not have yet, of a conversation with that newest message and that
+    newest event. What the record is without after RECORD_LAG it may never get, so that nobody
+    waits for it. A page that is open showed the conversation before. Pure."""
+    if now - last_at >= RECORD_LAG:
+        return Expected(0, is_new=False)
+    return Expected(sequence, is_new=not is_open)
 
 
 class ConversationReader:

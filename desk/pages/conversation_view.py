@@ -10,7 +10,7 @@ from aiohttp import web
 
 from desk.access import Access
 from desk.conversation.answers import MAX_CHARACTERS, AnswerStore, Draft
-from desk.conversation.reader import RECORD_LAG, ConversationReader, Expected
+from desk.conversation.reader import RECORD_LAG, ConversationReader, expect_news
 from desk.conversation.reasons import COMMON, ReasonStore
 from desk.conversation.reasons import MAX_CHARACTERS as REASON_CHARACTERS
 from desk.conversation.section import Section
@@ -233,7 +233,9 @@ class ConversationViews:
         token = session_of(visit).tokens.access_token
         if before is not None:
             return await self._reader.read_before(token, conversation.id, look, before)
-        expected = _expected(conversation, visit, is_open=is_open)
+        expected = expect_news(
+            conversation.message_sequence, conversation.last_at, visit.now, is_open=is_open
+        )
         return await self._reader.read(token, conversation.id, look, expected)
 
     async def _names(self, session: Session, conversation: Conversation) -> Mapping[str, str]:
@@ -249,11 +251,6 @@ def _default_result(
     """Return the result by which the conversation is kept if nobody gives one."""
     codes = [each.retention_code for each in departments if each.id == conversation.department]
     return RESULTS.get(codes[0] or "") if codes else None
-
-
-def _expected(conversation: Conversation, visit: Visit, *, is_open: bool) -> Expected:
-    is_new = not is_open and visit.now - conversation.last_at < RECORD_LAG
-    return Expected(conversation.message_sequence, is_new)
 
 
 def _with_standard(words: str, chosen: StandardAnswer | None, citizen: str, access: Access) -> str:

@@ -8,7 +8,13 @@ import msgspec
 import pytest
 
 from desk.conversation import reader
-from desk.conversation.reader import MAX_OLDER_PAGES, ConversationReader, Expected
+from desk.conversation.reader import (
+    MAX_OLDER_PAGES,
+    RECORD_LAG,
+    ConversationReader,
+    Expected,
+    expect_news,
+)
 from desk.conversation.section import SIZE
 from desk.postkamer.archive import PAGE, Archive, Look, PageRequest
 from desk.postkamer.client import Refused, Unanswered
@@ -105,6 +111,14 @@ async def test_section_waits_for_the_message_that_an_event_told_of() -> None:
     assert record.asked == [PageRequest("newest", None, SIZE), *map(after, (1, 1, 2))]
     behind = await newest(Record([message(1, "out")]), 9)
     assert [each.sequence for each in behind.messages] == [1], "it is shown as far as it is known"
+
+
+def test_nothing_is_waited_for_that_the_record_is_without_for_long() -> None:
+    young, old = AT + RECORD_LAG - timedelta(seconds=1), AT + RECORD_LAG
+    assert expect_news(9, AT, young, is_open=False) == Expected(9, is_new=True)
+    assert expect_news(9, AT, young, is_open=True) == Expected(9, is_new=False)
+    for is_open in (False, True):
+        assert expect_news(9, AT, old, is_open=is_open) == Expected(0, is_new=False)
 
 
 async def test_section_of_destroyed_messages_is_not_filled_with_the_oldest_ones() -> None:
