@@ -126,6 +126,7 @@ CONVERSATION: Json = {
     ],
     "isHeld": True,
     "holds": [{"id": "BW-2026-0007", "ground": "woo"}],
+    "lastAnswer": {"id": MESSAGE_ID, "sequence": 4},
 }
 
 SEARCHES: Json = {

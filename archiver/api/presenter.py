@@ -10,6 +10,9 @@ from services.whatsapp.delivery_status import STATUS_RANK
 
 Row = Mapping[str, Any]
 ANNOTATION, LINKED = "annotation", "linked"
+REACTION, REFUSED = "reaction", "failed"
+POSTKAMER = ("automated", "postkamer")
+"""Kind and id of the author of automatic texts, which answer nobody."""
 CITIZEN: dict[str, Any] = {"kind": "citizen", "id": "", "identified": None}
 
 
@@ -72,6 +75,17 @@ def _is_settled(row: Row) -> bool:
         return False
     state: str = msgspec.json.decode(row["data"])["state"]
     return state == "settled"
+
+
+def is_answer(row: Row) -> bool:
+    """Return True for a message that counts for `ifLast`, as the gateway counts: no reaction, no
+    automatic text, and none that was refused before it went to Meta."""
+    data = msgspec.json.decode(row["data"])
+    if row["kind"] != "message" or data["direction"] != "out" or data["type"] == REACTION:
+        return False
+    author = _message_author(data)
+    is_automatic = (author["kind"], author["id"]) == POSTKAMER
+    return not is_automatic and data.get("status") != REFUSED
 
 
 def _furthest_status(
@@ -262,6 +276,12 @@ def term_json(row: Row) -> dict[str, Any]:
         "retentionCode": row["code"],
         "keptUntil": row["kept_until"],
     }
+
+
+def last_answer_json(row: Row | None) -> dict[str, Any]:
+    """Return the newest answer of a conversation; null if there is none."""
+    answer = row and {"id": row["message"] or row["id"], "sequence": row["sequence"]}
+    return {"lastAnswer": answer}
 
 
 def _without_carried_zaken(

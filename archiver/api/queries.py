@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
+from archiver.api.presenter import is_answer
 from archiver.encryption.decrypt_rows import JOIN_KEYS, RECORDS, SELECT_COLUMNS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from services.http.rights import Rights
@@ -12,6 +13,11 @@ from services.tasks import with_timeout
 
 Row = dict[str, Any]
 NO_TERM: Row = {"state": None, "code": None, "kept_until": None}
+ANSWERS = 20
+"""Outgoing messages that are opened at once in search of an answer of a person. Mostly the first is
+one; after opening hours some automatic texts are before it."""
+NO_LIMIT = UUID(int=2**128 - 1)
+"""Above all ids."""
 NOTES = 200
 """Notes of a conversation in one answer. The record keeps the others, but few readers need more."""
 
@@ -55,6 +61,20 @@ class RecordReader:
         newest = await self._fetch(_NOTES, conversation, *_scope(rights), NOTES)
         notes = [row for row in _shown(newest, rights) if row["conversation"] == conversation]
         return notes[::-1]
+
+    async def load_last_answer(self, conversation: str, rights: Rights) -> Row | None:
+        """Return the newest answer in a conversation that is no automatic text."""
+        before = NO_LIMIT
+        while True:
+            arguments = conversation, *_scope(rights), before, ANSWERS
+            fetched = self._pool.fetch(_ANSWERS, *arguments)
+            found = await with_timeout(ANSWER_SECONDS, fetched)
+            rows = _shown(decrypt_rows(found, self._keys), rights)
+            own = (row for row in rows if row["conversation"] == conversation)
+            answers = [row for row in own if is_answer(row)]
+            if answers or len(found) < ANSWERS:
+                return max(answers, key=lambda row: row["sequence"], default=None)
+            before = found[-1]["id"]
 
     async def load_term(self, conversation: str, rights: Rights) -> Row:
         """Return how long a conversation is kept; nothing is known of one that is not in the
@@ -153,6 +173,16 @@ _NOTES = f"""{RECORDS}
 where e.conversation = $1 and e.kind = 'note' and {_SHOWN}
 order by e.sequence desc, e.id desc limit $4
 """
+
+_ANSWERS = f"""{SELECT_COLUMNS} from (
+    select id from archiver.searchable e
+    where e.conversation = $1 and e.direction = 'out' and e.type <> 'reaction' and {_SHOWN}
+        and e.id < $4
+    order by e.id desc limit $5
+) newest join archiver.entry e using (id) {JOIN_KEYS}
+order by e.id desc
+"""
+"""By `searchable_answer`. The ids are in the order in which the router decided."""
 
 _TERM = """
 select state, nullif(valued_code, '') as code, kept_until from archiver.dossier

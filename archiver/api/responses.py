@@ -222,6 +222,13 @@ class Holding(Shown):
     ground: Literal["objection", "limitation", "woo", "dispute", "audit"]
 
 
+class LastAnswer(Shown):
+    """Answer that a command about the conversation is compared with."""
+
+    id: UUID
+    sequence: int
+
+
 class Conversation(Shown):
     """Conversation and its history."""
 
@@ -247,6 +254,9 @@ class Conversation(Shown):
     is_held: bool
     """True while a hold keeps it from destruction, whatever its term."""
     holds: tuple[Holding, ...]
+    last_answer: LastAnswer | None
+    """Newest answer that the token may see, for `ifLast` at the gateway; null if there is none. A
+    reaction, an automatic text and an answer that was refused before it was sent are none."""
 
 
 class FoundNote(Note):

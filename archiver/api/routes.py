@@ -88,6 +88,7 @@ class RecordRoutes:
         notes = await self._store.load_notes(id, rights)
         # Its end is known to whoever has it.
         term = NO_TERM if rows[-1]["left"] else await self._store.load_term(id, rights)
+        last = await self._store.load_last_answer(id, rights)
         await self._views.record_shown(request, "conversation", [*rows, *notes])
 
         def may_know(former: str) -> bool:
@@ -99,7 +100,7 @@ class RecordRoutes:
 
         holds = await self._store.load_holds(id, rights.tenant)
         shown = presenter.conversation_json(id, rows, notes, may_know, holds)
-        return json_response(shown | presenter.term_json(term))
+        return json_response(shown | presenter.term_json(term) | presenter.last_answer_json(last))
 
     async def get_messages(self, request: web.Request, rights: Rights) -> web.Response:
         """Answer GET /v1/conversations/{id}/messages?order=&after=&limit= with a page; `next` is

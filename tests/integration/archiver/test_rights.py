@@ -5,6 +5,7 @@ All sets of departments, against conversations that moved.
 
 import itertools
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from archiver.api.queries import NOTES
+from archiver.api.queries import ANSWERS, NOTES
 from services import clock
 from services.contract import Record
 from services.http.rights import Rights
@@ -141,6 +142,7 @@ async def _check_conversation(api: ArchiveApi, conversation: str, parts: list[Pa
     assert [step["department"] for step in shown["history"]] == [p.department for p in parts]
     assert [note["text"] for note in shown["notes"]] == [f"note of {p.mark}" for p in parts]
     assert shown["zaak"] == shown["history"][-1]["zaak"] == f"zaak of {parts[-1].mark}"
+    assert shown["lastAnswer"]["id"] == str(parts[-1].messages[-1])
     last = CONVERSATIONS[conversation][-1]
     assert shown["department"] == (last.department if last in parts else None)
 
@@ -228,6 +230,34 @@ async def test_conversation_shows_its_newest_notes_oldest_first(pool: Pool) -> N
     async with archive_api(pool) as api:
         _, shown = await api.get(f"conversations/{MOVED}")
     assert [one["text"] for one in shown["notes"]] == [f"{n}" for n in range(NOTES)]
+
+
+async def test_last_answer_is_a_persons_however_many_automatic_texts_follow(pool: Pool) -> None:
+    """Neither what nobody wrote, nor what was not sent, nor a reaction is an answer."""
+    place = {"direction": "out", "conversation": id_of("answered"), "department": "jeugd"}
+    at = itertools.count(1)
+
+    def sent(**data: Any) -> Record:
+        n = next(at)
+        given = {"at": NOW + timedelta(seconds=n), "sequence": 2 * n} | place
+        return message(f"text {n}", **given | data)
+
+    automatic = {"author": {"kind": "automated", "id": "postkamer"}}
+    step = {"event": "opened", "department": "jeugd", "decision": {"rule": "", "reason": "x"}}
+    opened = record("conversation", step, conversation=id_of("answered"), sequence=1)
+    texts = [sent(**automatic) for _ in range(2 * ANSWERS)]
+    answer = sent(author={"kind": "employee", "id": "sanne"})
+    after = [sent(direction="in"), sent(type="reaction"), sent(status="failed")]
+    later = [sent(**automatic) for _ in range(3 * ANSWERS)]
+    machine = sent(author={"kind": "automated", "id": "crm"})
+    writer, shown = await writer_of(pool), []
+    async with archive_api(pool) as api:
+        for added in ([opened, *texts], [answer], [*after, *later], [machine]):
+            await writer.add(added)
+            _, conversation = await api.get(f"conversations/{id_of('answered')}")
+            shown.append(conversation["lastAnswer"])
+    first = {"id": str(answer.message), "sequence": answer.sequence}
+    assert shown == [None, first, first, {"id": str(machine.message), "sequence": machine.sequence}]
 
 
 PAGES = {

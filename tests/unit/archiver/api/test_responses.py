@@ -61,7 +61,7 @@ def test_every_member_of_a_conversation_is_described(left: bool) -> None:
     opened = {"event": "opened", "department": "groen", "decision": examples.DECISION}
     steps = [row("conversation", opened, left=left)]
     answer = presenter.conversation_json("10000001-x", steps, [row("note", NOTED)])
-    answer |= presenter.term_json(NO_TERM)
+    answer |= presenter.term_json(NO_TERM) | presenter.last_answer_json(None)
     Conversation.model_validate_json(msgspec.json.encode(answer))
     assert answer.keys() == described(Conversation)
     [step], [note] = answer["history"], answer["notes"]
