@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from desk.conversation.section import SIZE, Section
-from desk.conversation.transcript import is_complete, last_sequence
+from desk.conversation.transcript import has_all_quoted, last_sequence
 from desk.postkamer.archive import Archive, Look, PageRequest
 from desk.postkamer.client import Refused, Unanswered
 from desk.postkamer.record import Dossier, Message
@@ -25,9 +25,6 @@ PAUSES_SECONDS = 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2
 by less than half a second."""
 RECORD_LAG = timedelta(minutes=5)
 """Age of an event after which the record has it: it alarms when it is that far behind."""
-MAX_OLDER_PAGES = 10
-"""Pages that are read before a section for its last answer and its quoted messages: 2,000 messages,
-more than a year of a talkative citizen. Mostly it is none."""
 
 
 class Expected(NamedTuple):
@@ -107,14 +104,13 @@ async def _read_before(ask: Ask, before: int) -> Section:
 
 
 async def _complete(ask: Ask, section: Section) -> Section:
-    """Return a section with what it needs of the messages before it."""
-    after = section.earlier
-    for _ in range(MAX_OLDER_PAGES):
-        if after is None or is_complete(section):
-            break
-        page, after = await ask(PageRequest("newest", after))
-        section = msgspec.structs.replace(section, older=(*page, *section.older))
-    return section
+    """Return a section with the page before it, if a message is quoted that may be there. Nothing
+    further back is read: each page is a look on the record, and what is quoted may be of another
+    conversation."""
+    if section.earlier is None or has_all_quoted(section):
+        return section
+    page, _ = await ask(PageRequest("newest", section.earlier))
+    return msgspec.structs.replace(section, older=page)
 
 
 async def _when_known(expected: Expected, ask: Callable[[], Awaitable[T]]) -> T:

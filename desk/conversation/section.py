@@ -29,6 +29,11 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
         """Messages that were read, oldest first."""
         return [*self.older, *self.messages, *self.newer]
 
+    @property
+    def end(self) -> int:
+        """Sequence number up to which a reader of the section knows the conversation."""
+        return max((each.sequence for each in self.messages), default=self.earlier or 0)
+
     def covers(self, at: datetime) -> bool:
         """Return True if what happened beside the messages then is shown in this section. Each
         moment is in one of the sections."""

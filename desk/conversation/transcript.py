@@ -1,6 +1,6 @@
 """The transcript of a conversation: messages, notes and what happened beside them. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from desk.conversation.section import Section
-from desk.postkamer.record import Dossier, File, Message, Note, Step
+from desk.postkamer.record import Dossier, File, LastAnswer, Message, Note, Step
 from services.calendar.opening_hours import AMSTERDAM
 
 INLINE_PICTURES = ("image/jpeg", "image/png", "image/webp")
@@ -45,7 +45,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     day: date | None = None
     place: Place | None = None
     quotes: Message | None = None
-    """Message that this one quotes, if it is known: it may be of an earlier conversation."""
+    """Message that this one quotes, if it was read."""
+    is_quoting: bool = False
     reactions: tuple[str, ...] = ()
     own_reaction: str = ""
     """Emoji with which we reacted."""
@@ -81,12 +82,11 @@ def earlier_notes(section: Section, dossier: Dossier) -> list[Note]:
     return [each for each in dossier.notes if section.is_newest and section.is_before(each.at)]
 
 
-def is_complete(section: Section) -> bool:
-    """Return True if nothing older has to be read for a section: each quoted message is known and,
-    in the newest one, the last answer."""
+def has_all_quoted(section: Section) -> bool:
+    """Return True if each message that is quoted in a section was read."""
     references = _References(section.known)
-    is_answered = not section.is_newest or last_answer(section.known) != UNANSWERED
-    return is_answered and all(references.has_quoted(each) for each in section.messages)
+    quoting = (each for each in section.messages if _is_quoting(each))
+    return all(references.quoted(each) for each in quoting)
 
 
 def citizen_name(messages: Iterable[Message]) -> str:
@@ -95,14 +95,25 @@ def citizen_name(messages: Iterable[Message]) -> str:
     return names[-1] if names else ""
 
 
-def last_answer(messages: Sequence[Message], own: UUID | None = None) -> str:
-    """Return the id of the newest answer, as `ifLast` wants it; `none` if there is none. One that
-    the reader just gave is newer than what the record has, until the record has it."""
-    if own and all(each.id != own for each in messages):
+def last_answer(section: Section, named: LastAnswer | None, own: UUID | None = None) -> str:
+    """Return the id of the newest answer that its reader knows of, as `ifLast` wants it; `none` if
+    there is none. The archive names one that is not in the section; one that came after the
+    section was read is not known. One that the reader just gave is newer than what the record has,
+    until the record has it."""
+    if own and all(each.id != own for each in section.known):
         return str(own)
-    answers = [m for m in messages if m.direction == "out" and m.type not in NO_ANSWERS]
-    counting = [m for m in answers if (m.author.kind, m.author.id) != POSTKAMER]
-    return str(max(counting, key=lambda m: m.sequence).id) if counting else UNANSWERED
+    answers = [LastAnswer(each.id, each.sequence) for each in section.known if _is_answer(each)]
+    if named and named.sequence <= section.end:
+        answers.append(named)
+    return str(max(answers, key=lambda each: each.sequence).id) if answers else UNANSWERED
+
+
+def _is_answer(message: Message) -> bool:
+    """Return True for a message that counts for `ifLast`, as the gateway and the archive count."""
+    is_refused = message.status == "failed" and not message.statuses
+    is_automatic = (message.author.kind, message.author.id) == POSTKAMER
+    is_sent = message.direction == "out" and message.type not in NO_ANSWERS
+    return is_sent and not is_automatic and not is_refused
 
 
 def last_sequence(messages: Iterable[Message]) -> int:
@@ -150,10 +161,10 @@ class _References:
     def quoted(self, message: Message) -> Message | None:
         return self.find(message, "context", "id")
 
-    def has_quoted(self, message: Message) -> bool:
-        """Return False if a message quotes one that is not here."""
-        is_quoting = message.reply_to or _raw_member(message, "context").get("id")
-        return not is_quoting or message.type in NO_ANSWERS or self.quoted(message) is not None
+
+def _is_quoting(message: Message) -> bool:
+    named = message.reply_to or _raw_member(message, "context").get("id")
+    return bool(named) and message.type not in NO_ANSWERS
 
 
 def _message_row(message: Message, references: _References, reactions: dict[str, str]) -> Entry:
@@ -164,6 +175,7 @@ def _message_row(message: Message, references: _References, reactions: dict[str,
         message=message,
         place=_place_in(message.raw if isinstance(message.raw, dict) else {}),
         quotes=references.quoted(message),
+        is_quoting=_is_quoting(message),
         reactions=tuple(filter(None, reactions.values())),
         own_reaction=reactions.get("out", ""),
     )

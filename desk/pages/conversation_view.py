@@ -217,7 +217,7 @@ class ConversationViews:
             "unsure": unsure,
             "rows": build_transcript(section, dossier),
             "earlier_notes": earlier_notes(section, dossier),
-            "last_answer": last_answer(section.known, own),
+            "last_answer": last_answer(section, dossier.last_answer, own),
             "covers": last_sequence(section.messages),
         }
 

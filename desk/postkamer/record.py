@@ -95,6 +95,11 @@ class Holding(msgspec.Struct, frozen=True):
     ground: str
 
 
+class LastAnswer(msgspec.Struct, frozen=True):
+    id: UUID
+    sequence: int
+
+
 class Dossier(msgspec.Struct, frozen=True, rename="camel"):
     """A conversation on the record, without its messages."""
 
@@ -106,3 +111,4 @@ class Dossier(msgspec.Struct, frozen=True, rename="camel"):
     history: tuple[Step, ...] = ()
     notes: tuple[Note, ...] = ()
     holds: tuple[Holding, ...] = ()
+    last_answer: LastAnswer | None = None

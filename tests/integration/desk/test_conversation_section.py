@@ -131,6 +131,18 @@ async def test_newest_section_knows_what_is_older_than_it(desk: Desk) -> None:
     assert f'data-last-answer="{MESSAGES[ANSWER]}"' in part
 
 
+async def test_answer_and_quote_of_long_ago_cost_no_reading_back(desk: Desk, pool: Pool) -> None:
+    """The archive names the answer. A quoted message out of reach is shown as an earlier one."""
+    cookie = await desk.log_in(LOTTE)
+    later = [_message(COUNT + n) for n in range(1, PAGE + SIZE + 1)]
+    later[-1] = _message(COUNT + len(later), raw={"context": {"id": f"wamid.{QUOTED}"}})
+    await (await writer_of(pool)).add(later)
+    await ConversationStore(pool).apply([received(2 * (COUNT + len(later)))])
+    _, _, page = await desk.ask(f"GET /conversations/{ID}", cookie)
+    assert page.count(f'name="last_answer" value="{MESSAGES[ANSWER]}"') == 2
+    assert rows_of(page).count("Antwoord op een eerder bericht") == 1
+
+
 async def test_earlier_section_stays_where_it_is_and_answers_nothing_itself(
     desk: Desk, pool: Pool
 ) -> None:

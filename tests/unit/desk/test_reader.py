@@ -9,7 +9,6 @@ import pytest
 
 from desk.conversation import reader
 from desk.conversation.reader import (
-    MAX_OLDER_PAGES,
     RECORD_LAG,
     ConversationReader,
     Expected,
@@ -90,18 +89,18 @@ async def test_newest_section_asks_for_no_more_than_it_shows() -> None:
     assert record.asked == [PageRequest("newest", None, SIZE)]
 
 
-async def test_last_answer_is_found_however_old() -> None:
-    messages = [message(n) for n in range(2, 800)]
-    section = await newest(Record([message(1, "out"), *messages]))
-    assert section.older[0].id == UUID(int=1)
-    assert section.messages[0].sequence == section.earlier == 800 - SIZE
-
-
-async def test_reading_back_ends_although_nothing_is_found() -> None:
-    record = Record([message(n) for n in range(1, SIZE + PAGE * (MAX_OLDER_PAGES + 2))])
+async def test_one_page_is_read_back_for_a_quote_and_nothing_for_an_answer() -> None:
+    """What is quoted may be of another conversation, and each page is a look on the record."""
+    messages = [message(n) for n in range(1, 800)]
+    record = Record([*messages])
     section = await newest(record)
-    assert len(section.older) == PAGE * MAX_OLDER_PAGES
-    assert len(record.asked) == 1 + MAX_OLDER_PAGES
+    assert (section.older, section.messages[0].sequence) == ((), 800 - SIZE)
+    assert record.asked == [PageRequest("newest", None, SIZE)]
+    for quoted in (700 - PAGE, 1, 9000):
+        record = Record([*messages, message(800, replyTo=UUID(int=quoted))])
+        section = await newest(record)
+        assert [each.sequence for each in section.older] == [*range(701 - PAGE, 701)]
+        assert record.asked[1:] == [PageRequest("newest", 801 - SIZE, PAGE)]
 
 
 async def test_section_waits_for_the_message_that_an_event_told_of() -> None:
@@ -124,8 +123,7 @@ def test_nothing_is_waited_for_that_the_record_is_without_for_long() -> None:
 async def test_section_of_destroyed_messages_is_not_filled_with_the_oldest_ones() -> None:
     record = Destroyed([message(n) for n in range(1, 2 * SIZE)])
     section = await newest(record, 2 * SIZE)
-    assert (section.messages, section.earlier) == ((), SIZE)
-    assert section.older, "an answer was looked for before them"
+    assert (section.messages, section.earlier, section.end) == ((), SIZE, SIZE)
 
 
 async def test_new_conversation_is_waited_for_and_an_old_one_is_not_there() -> None:

@@ -16,12 +16,12 @@ from desk.conversation.transcript import (
     citizen_name,
     earlier_notes,
     find_message,
-    is_complete,
+    has_all_quoted,
     is_inline_picture,
     is_inline_sound,
     last_answer,
 )
-from desk.postkamer.record import Dossier, File, Message
+from desk.postkamer.record import Dossier, File, LastAnswer, Message
 
 AT = datetime(2026, 11, 30, 22, 30, tzinfo=UTC)
 DOSSIER = Dossier("c", AT)
@@ -89,18 +89,19 @@ def test_section_shows_what_happened_between_its_messages_and_the_next_one() -> 
     assert notes_in(Section(messages=[one, three, five])) == notes_in(Section()) == list("0249")
 
 
-def test_section_is_complete_with_its_last_answer_and_what_is_quoted_in_it() -> None:
+def test_quote_of_a_message_that_was_not_read_is_shown_as_one() -> None:
     answer = message(THREE, 1, "out", raw={"id": "wamid.1"})
     quoting = message(TWO, 2, raw={"context": {"id": "wamid.1"}})
     quoting_ours = message(TWO, 2, "out", replyTo=THREE, author={"kind": "automated"})
-    reaction = message(TWO, 2, type="reaction", replyTo=THREE)
-    for each in (message(), quoting, quoting_ours, reaction):
-        assert is_complete(Section(messages=[each], older=[answer]))
-        assert not is_complete(Section(messages=[each])) or each is quoting_ours
     for each in (quoting, quoting_ours):
-        assert not is_complete(Section(messages=[each], is_newest=False))
-    for each in (message(), reaction):
-        assert is_complete(Section(messages=[each], is_newest=False))
+        known, unknown = Section(messages=[each], older=[answer]), Section(messages=[each])
+        assert has_all_quoted(known) and not has_all_quoted(unknown)
+        for section, quotes in ((known, answer), (unknown, None)):
+            [_, row] = build_transcript(section, DOSSIER)
+            assert (row.is_quoting, row.quotes) == (True, quotes)
+    [_, row] = build_transcript(Section(messages=[message()]), DOSSIER)
+    assert not row.is_quoting and has_all_quoted(Section(messages=[message()]))
+    assert has_all_quoted(Section(messages=[message(TWO, 2, type="reaction", replyTo=THREE)]))
 
 
 def test_section_shows_quoted_messages_and_reactions_of_around_it() -> None:
@@ -155,11 +156,30 @@ def test_place_is_shown() -> None:
 def test_newest_answer_counts_and_no_automatic_text() -> None:
     automatic = {"author": {"kind": "automated", "id": "postkamer"}}
     employee = {"author": {"kind": "employee", "id": "s.jansen"}}
-    assert last_answer([message(), message(TWO, 2, "out", **automatic)]) == "none"
+
+    def newest(*messages: Message, named: LastAnswer | None = None, own: UUID | None = None) -> str:
+        return last_answer(Section(messages=messages, earlier=1), named, own)
+
+    assert newest(message(), message(TWO, 2, "out", **automatic)) == "none"
     messages = [message(TWO, 2, "out", **employee), message(THREE, 3, "out", **automatic)]
-    assert last_answer(messages) == str(TWO)
+    assert newest(*messages) == str(TWO)
     reaction = message(THREE, 4, "out", type="reaction", **employee)
-    assert last_answer([*messages, reaction]) == str(TWO)
+    refused = message(THREE, 5, "out", status="failed", **employee)
+    assert newest(*messages, reaction, refused) == str(TWO)
+    failed = {"status": "failed", "statuses": [{"status": "failed", "at": AT}]}
+    assert newest(*messages, message(ONE, 5, "out", **failed)) == str(ONE), "Meta refused it"
+    assert newest(*messages, own=ONE) == str(ONE)
+
+
+def test_answer_that_the_archive_names_counts_if_its_reader_knows_of_it() -> None:
+    """An answer between the two looks was not seen: it must be refused, and not answered over."""
+    older, later = LastAnswer(ONE, 1), LastAnswer(THREE, 3)
+    question, answer = message(TWO, 2), message(TWO, 2, "out")
+    assert last_answer(Section(messages=[question], earlier=2), older) == str(ONE)
+    assert last_answer(Section(messages=[answer], earlier=2), older) == str(TWO)
+    assert last_answer(Section(messages=[question], earlier=2), later) == "none"
+    assert last_answer(Section(messages=[answer], earlier=2), later) == str(TWO)
+    assert last_answer(Section(messages=[], earlier=2), older) == str(ONE)
 
 
 def test_citizen_has_the_name_of_their_last_message() -> None:
