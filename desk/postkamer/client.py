@@ -182,12 +182,13 @@ async def client_session() -> AsyncIterator[aiohttp.ClientSession]:
 
 async def read_bytes(response: aiohttp.ClientResponse, limit: int) -> bytes:
     """Return the whole body. Raises TooLarge over `limit` bytes."""
-    body = b""
+    pieces, size = [], 0
     async for piece in response.content.iter_chunked(64 * 1024):
-        body += piece
-        if len(body) > limit:
+        size += len(piece)
+        if size > limit:
             raise TooLarge
-    return body
+        pieces.append(piece)  # adding each to the others would copy all of them each time
+    return b"".join(pieces)
 
 
 def _problem_in(body: bytes) -> tuple[str, dict[str, Any]]:

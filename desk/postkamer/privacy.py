@@ -80,13 +80,6 @@ class _Requests(msgspec.Struct, frozen=True):
     requests: tuple[PrivacyRequest, ...]
 
 
-class MadeReport(msgspec.Struct, frozen=True):
-    """Report of everything about one person, as docs/integrators describes it."""
-
-    report: dict[str, Any]
-    others: int
-
-
 class RecordView(msgspec.Struct, frozen=True):
     """View of the record by somebody."""
 

@@ -16,7 +16,13 @@ from desk.pages.archive.reason import (
 )
 from desk.pages.forms import Form, read_form
 from desk.postkamer.client import Refused
-from desk.postkamer.privacy import MadeReport, PrivacyOffice
+from desk.postkamer.person_report import (
+    MadeReport,
+    decode_first,
+    first_conversations,
+    is_whole,
+)
+from desk.postkamer.privacy import PrivacyOffice
 from desk.web.gate import Gate
 from desk.web.site import Site, Visit
 
@@ -24,6 +30,9 @@ PATH = "/archive/people"
 FIELDS = ("phone", "bsuid", "request", "since", "until", "reason")
 TYPES = {"json": "application/json", "pdf": "application/pdf"}
 """Form of a file -> its type."""
+SHOWN = 200
+"""Messages and notes that a page shows, and looks; the file has all of them. A report may have
+20,000, and drawing those would keep all colleagues waiting."""
 FILE = "inzage"
 """Name of a file, which says nothing of the person."""
 
@@ -90,10 +99,22 @@ class PeoplePages:
             status,
             fields={name: form.text(name) for name in FIELDS},
             trouble=trouble,
-            made=made,
-            report=made.report if made else {},
+            **(_parts(made) if made else {"made": None}),
             max_reason=MAX_CHARACTERS,
         )
+
+
+def _parts(made: MadeReport) -> dict[str, Any]:
+    """Return the parts of a report for the page."""
+    report, conversations = made.report, first_conversations(made.report, SHOWN)
+    return {
+        "made": made,
+        "report": report,
+        "conversations": conversations,
+        "is_whole": is_whole(report, conversations),
+        "views": decode_first(report.views, SHOWN),
+        "shown": SHOWN,
+    }
 
 
 class _Report(msgspec.Struct, frozen=True):

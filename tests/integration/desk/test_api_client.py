@@ -6,7 +6,14 @@ import pytest
 from aiohttp import web
 
 from deploy.local.state import free_port
-from desk.postkamer.client import API_OUTCOMES, PostkamerClient, Refused, Unanswered, client_session
+from desk.postkamer.client import (
+    API_OUTCOMES,
+    MAX_REPORT_BYTES,
+    PostkamerClient,
+    Refused,
+    Unanswered,
+    client_session,
+)
 from services import metrics
 from services.http.problems import problem_response
 from services.http.server import serve
@@ -61,3 +68,22 @@ async def test_api_that_is_away_is_counted_for_requests_and_files() -> None:
             async with client.open_file("/200", "token", {}):
                 pass
     assert [now - then for now, then in zip(counts(), before, strict=True)] == [0, 0, 2]
+
+
+@pytest.mark.parametrize("excess", [0, 1])
+async def test_largest_report_is_read_in_seconds_and_a_larger_one_is_refused(excess: int) -> None:
+    body = bytes(MAX_REPORT_BYTES + excess)
+
+    async def report(request: web.Request) -> web.Response:
+        return web.Response(body=body)
+
+    app = web.Application()
+    app.router.add_post("/report", report)
+    async with asyncio.timeout(10), serve(app, "127.0.0.1", 0) as port, client_session() as http:
+        client = PostkamerClient(http, "archiver", f"http://127.0.0.1:{port}")
+        if excess:
+            with pytest.raises(Unanswered):
+                await client.ask_for_report("/report", "token", {}, {})
+        else:
+            answer = await client.ask_for_report("/report", "token", {}, {})
+            assert answer.body == body

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
-from multidict import MultiDict
+from multidict import MultiDict, MultiDictProxy
 
 from archiver.destruction.destruction_list import SPARING_REASONS, ItemState, State
 from archiver.privacy.examples import REQUEST_ID
@@ -30,7 +30,7 @@ from desk.pages.archive.lists import (
     sparing_body,
     trouble_of_list,
 )
-from desk.pages.archive.people import report_body
+from desk.pages.archive.people import SHOWN, PeoplePages, report_body
 from desk.pages.archive.reason import TROUBLES, id_of, read_reason, trouble_of
 from desk.pages.archive.requests import decision_body
 from desk.pages.archive.search import SNIPPET, list_found, search_body, shorten
@@ -39,7 +39,7 @@ from desk.pages.forms import NOTHING_TYPED, Form
 from desk.postkamer.archive import Hit, Hits, NoteHit
 from desk.postkamer.client import Refused
 from desk.postkamer.destruction import FullList
-from desk.postkamer.privacy import PrivacyRequest
+from desk.postkamer.privacy import PrivacyOffice, PrivacyRequest
 from desk.service import archive_routes
 from desk.web.assets import Assets
 from desk.web.gate import Gate
@@ -79,6 +79,7 @@ EITHER = {
     "/archive/lists/{id}/declaration.pdf": KEEPERS,
 }
 """Path -> roles of which an employee needs one."""
+FIND = ("POST", "/archive/people")
 Handler = Callable[[web.Request, Visit], Awaitable[web.StreamResponse]]
 
 
@@ -92,6 +93,13 @@ class OpenGate:
 def visit_of(roles: set[str]) -> Visit:
     access = Access(Tenant("almelo", "Almelo", "urn:x"), "w.dekker", frozenset(roles), ())
     return Visit("nl", NOW, session=Session(b"s", access, Tokens("t", "", ""), NOW, NOW))
+
+
+def _posted(fields: dict[str, str]) -> web.Request:
+    """Return a request whose form was read."""
+    request = make_mocked_request("POST", "/archive/people")
+    request._post = MultiDictProxy(MultiDict(fields))
+    return request
 
 
 def routes() -> list[web.RouteDef]:
@@ -153,6 +161,59 @@ def test_search_asks_for_what_was_filled_in_with_whole_days() -> None:
     assert search_body(Form({"kind": "<script>", "since": "ooit"})) == {}
     for day in ("0001-01-01", "9999-12-31"):  # before the one and after the other there is no day
         assert search_body(Form({"since": day, "until": day})) == {}
+
+
+def _reported(messages: int, notes: int = 0) -> dict[str, Any]:
+    at = NOW.isoformat()
+    message = {
+        "at": at,
+        "direction": "in",
+        "type": "text",
+        "text": "lang geleden",
+        "author": "citizen",
+    }
+    note = {"id": "n", "at": at, "department": "balie", "text": "een notitie"}
+    return {
+        "openedAt": at,
+        "departments": ["balie"],
+        "messages": [
+            message | {"id": str(n), "files": [], "annotations": []} for n in range(messages)
+        ],
+        "notes": [note] * notes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("conversations", "rows", "is_whole"),
+    [
+        ([(SHOWN, 0)], [(SHOWN, 0)], True),
+        ([(SHOWN, 1)], [(SHOWN, 0)], False),
+        ([(SHOWN - 1, 2), (1, 0)], [(SHOWN - 1, 1)], False),
+        ([(0, 0), (9, 9)], [(0, 0), (9, 9)], True),
+        ([(20_000, 0), (1, 1)], [(SHOWN, 0)], False),
+        ([(0, 0)] * (SHOWN + 1), [(0, 0)] * SHOWN, False),
+    ],
+)
+async def test_page_of_a_person_shows_the_first_messages_of_any_report(
+    conversations: list[tuple[int, int]], rows: list[tuple[int, int]], is_whole: bool
+) -> None:
+    """One large report takes the desk from nobody."""
+    view = {"at": NOW.isoformat(), "department": "balie", "why": "klacht"}
+    parts = [_reported(*each) for each in conversations]
+    report = {"about": [], "conversations": parts, "views": [view] * 2 * SHOWN, "more": {}}
+
+    class Office(PrivacyOffice):
+        async def report(self, token: str, body: dict[str, Any], reason: str) -> bytes:
+            return msgspec.json.encode({"report": report, "others": 0})
+
+    pages = PeoplePages(cast(Gate, OpenGate()), Site(Assets()), Office(cast(Any, None)))
+    [find] = [each.handler for each in pages.routes() if (each.method, each.path) == FIND]
+    page = (await cast(Handler, find)(_posted({"reason": "verzoek"}), visit_of({"privacy"}))).text
+    assert page.count("lang geleden") == sum(messages for messages, _ in rows)
+    assert page.count("een notitie") == sum(notes for _, notes in rows)
+    assert page.count(f"berichten: {conversations[0][0]}<") >= 1, "all are counted"
+    assert ("de eerste 200 berichten" in page) is not is_whole
+    assert page.count("klacht") == SHOWN
 
 
 def test_person_is_asked_by_number_without_what_people_write_between_the_digits() -> None:
