@@ -1,5 +1,5 @@
 """Payload format of mails without content of messages: an alarm, which is a call to look at a
-conversation, and a notice to who owns a destination. Pure."""
+conversation, its confirmation, and a notice to who owns a destination. Pure."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -8,7 +8,7 @@ import msgspec
 
 from deliverer.owners.notice_mail import notice_body, notice_subject
 from services.contract import Delivery
-from services.event_types import DESTINATION_STATE_CHANGED
+from services.event_types import CARE_CONFIRMED, DESTINATION_STATE_CHANGED
 
 
 class _Data(msgspec.Struct, rename="camel"):
@@ -31,12 +31,21 @@ volgende gewaarschuwd.
 """
 
 
+CONFIRMED = """\
+Een medewerker heeft bevestigd dat die naar dit gesprek kijkt. U hoeft niets meer te doen.
+
+Gesprek: {conversation}
+Gemeente: {tenant}
+"""
+
+
 def body(delivery: Delivery, archiver: str) -> bytes:
     """Return the text of the mail, the same at each attempt."""
     if delivery.type == DESTINATION_STATE_CHANGED:
         return notice_body(delivery.data)
     data = _decode_data.decode(delivery.data)
-    return TEXT.format(
+    text = CONFIRMED if delivery.type == CARE_CONFIRMED else TEXT
+    return text.format(
         conversation=data.conversation_id,
         tenant=delivery.tenant,
         received=delivery.received_at.isoformat(timespec="minutes"),
@@ -51,6 +60,8 @@ def headers(
     common = {"Message-ID": f"<{delivery.id}@postkamer>", "Auto-Submitted": "auto-generated"}
     if delivery.type == DESTINATION_STATE_CHANGED:
         return common | {"Subject": notice_subject(delivery.data)}
+    if delivery.type == CARE_CONFIRMED:
+        return common | {"Subject": "Bevestigd: een medewerker kijkt naar het bericht"}
     return common | {
         "Subject": "Dringend: er moet nu iemand naar een bericht kijken",
         "X-Priority": "1",

@@ -29,14 +29,16 @@ class CareAlarm(msgspec.Struct, frozen=True):
 
 
 async def apply_alarms(connection: Connection, events: Sequence[Event]) -> None:
-    """Store the alarms of new events, in their order, and drop those that a person confirmed."""
+    """Store the alarms of new events, and which of them a person confirmed. An event that was
+    parked comes after later ones."""
     for event in events:
         if event.type == event_types.CARE_ALARM:
             data = event.data
             parameters = data.conversation_id, event.source, data.care, data.nth, event.time
-            await connection.execute(_STORE, *parameters)
+            await connection.execute(_STORE, *parameters, event.sequence)
         elif event.type == event_types.CARE_CONFIRMED:
-            await connection.execute(_REMOVE, event.data.conversation_id, event.source)
+            confirmed = event.data.conversation_id, event.source, event.time, event.sequence
+            await connection.execute(_CONFIRM, *confirmed)
         else:
             continue
         news = Changed(event.data.conversation_id, event.source, (), is_alarm=True)
@@ -67,17 +69,31 @@ class AlarmStore:
 
 
 _STORE = """
-insert into desk.alarm (conversation, source, care, nth, at) values ($1, $2, $3, $4, $5)
+insert into desk.alarm (conversation, source, care, nth, at, sequence)
+values ($1, $2, $3, $4, $5, $6)
 on conflict (conversation) do update
-    set care = excluded.care, nth = excluded.nth, at = excluded.at
+    set care = excluded.care, nth = excluded.nth, at = excluded.at, sequence = excluded.sequence
+    where alarm.source = excluded.source
+        and (excluded.sequence, excluded.nth) > (alarm.sequence, alarm.nth)
+"""
+
+# A confirmation may come before its alarm.
+_CONFIRM = """
+insert into desk.alarm (conversation, source, care, nth, at, confirmed)
+values ($1, $2, '', 0, $3, $4)
+on conflict (conversation) do update set confirmed = greatest(alarm.confirmed, excluded.confirmed)
     where alarm.source = excluded.source
 """
 
-_REMOVE = "delete from desk.alarm where conversation = $1 and source = $2"
+# The number of the confirmation is not known yet: it confirms what is shown.
+_REMOVE = """
+update desk.alarm set confirmed = greatest(confirmed, sequence)
+where conversation = $1 and source = $2
+"""
 
 _LIST = """
 select a.conversation, a.care, a.nth, a.at, coalesce(c.department, '') as department
 from desk.alarm a left join desk.conversation c
     on c.id = a.conversation and c.source = a.source and (c.department = any($2) or $3)
-where a.source = $1 order by a.at limit $4
+where a.source = $1 and a.sequence > a.confirmed order by a.at limit $4
 """

@@ -75,10 +75,13 @@ Change = Callable[[Conversation, Event], Conversation]
 
 def apply_event(known: Conversation | None, event: Event) -> Conversation | None:
     """Return the conversation after an event that was not applied before; None if the event is
-    about no conversation, or of a type that changes none."""
+    about no conversation, or of a type that changes none. A confirmation makes none known: it also
+    comes to whoever was alarmed about a conversation of others."""
     change = CHANGES.get(event.type)
     if change is None or not event.data.conversation_id:
         return known
+    if known is None and event.type == event_types.CARE_CONFIRMED:
+        return None
     conversation = known or _begin(event)
     if event.sequence < conversation.sequence:
         return _apply_late(conversation, event)

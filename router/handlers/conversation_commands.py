@@ -30,6 +30,7 @@ from router.identity import resolver
 from router.model.changes import Changes
 from router.model.conversation import Conversation
 from router.model.decision import (
+    AlarmedDestination,
     CommandAccepted,
     Data,
     Decision,
@@ -254,7 +255,8 @@ def _read_record(command: Command, action: MarkRead, decision: Decision) -> Kind
 def _confirm(pending: PendingCommand, action: ConfirmAlarm, previous: Conversation) -> Outcome:
     """Confirm that a person has seen the alarm: no further person is alarmed.
 
-    A machine cannot: then nobody might look. The department hears of the first confirmation.
+    A machine cannot: then nobody might look. The department and all who were alarmed hear of the
+    first confirmation.
     """
     if author_kind(pending.command) != EMPLOYEE:
         return refusals.PERSON_NEEDED
@@ -263,7 +265,24 @@ def _confirm(pending: PendingCommand, action: ConfirmAlarm, previous: Conversati
     author = pending.command.author.id if pending.command.author else ""
     after = previous.with_next_sequence().with_state(confirmed_by=author or pending.command.token)
     event = pending.unit.id("event") if is_new and destination else None
-    return pending.accept_in(after, event=event), Changes(conversation=after)
+    alarmed = _alarmed_destinations(pending, previous) if is_new else ()
+    decision = pending.accept_in(after, event=event, alarmed=alarmed)
+    return decision, Changes(conversation=after)
+
+
+def _alarmed_destinations(
+    pending: PendingCommand, conversation: Conversation
+) -> tuple[AlarmedDestination, ...]:
+    """Return the destinations that were alarmed, without the one of the department: they were
+    alarmed one after the other, and then again from the first one."""
+    tenant = pending.context.config.tenant(conversation.tenant)
+    asked = tenant.care.destinations[: conversation.state.care_asked] if tenant else ()
+    own = pending.context.destination_of(conversation)
+    return tuple(
+        AlarmedDestination(destination=each, event=pending.unit.id(f"confirmed {each}"))
+        for each in dict.fromkeys(asked)
+        if each != own
+    )
 
 
 def _confirm_events(
@@ -272,6 +291,11 @@ def _confirm_events(
     if decision.event:
         data = conversation_json(decision) | {"by": sender_json(command)}
         yield build_event(unit, decision, CARE_CONFIRMED, decision.event, data)
+    for each in decision.alarmed:
+        # As little of the conversation as the alarm said.
+        data = {"conversationId": decision.conversation, "by": sender_json(command)}
+        event = build_delivery(unit, decision, CARE_CONFIRMED, each.event, data)
+        yield each.destination, event
 
 
 def _confirm_record(command: Command, action: ConfirmAlarm, decision: Decision) -> KindAndData:

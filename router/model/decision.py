@@ -46,6 +46,13 @@ class Alarm(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Number of this alarm in the series for one danger."""
 
 
+class AlarmedDestination(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Destination that was alarmed, and the event by which it hears of the confirmation."""
+
+    destination: str
+    event: UUID
+
+
 class FormerOwner(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """Department that a conversation leaves."""
 
@@ -166,6 +173,8 @@ class CommandAccepted(
     """End of the customer service window."""
     author_kind: str = ""
     """Kind of author of the message that the command settles."""
+    alarmed: tuple[AlarmedDestination, ...] = ()
+    """Destinations that hear of a confirmation because they were alarmed."""
 
 
 class RefusalEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from deliverer.crm.response_policy import judge
@@ -16,6 +17,8 @@ from deliverer.transport.response import Response
 from deliverer.transport.smtp_client import Mailer
 from services.config.organisation import MailDestination
 from services.contract import Delivery
+from services.event_types import CARE_CONFIRMED
+from services.language.readability import readability_faults
 from tests.support.integration.mail_server import Says, server
 from tests.support.test_ca import Authority
 
@@ -60,6 +63,16 @@ async def test_alarm_has_its_conversation_and_nothing_that_was_said() -> None:
     words = taken.get_content()
     assert "106540352242922-abc" in words and "melding 2" in words
     assert "suicide" not in words and "zelf" not in words
+
+
+def test_mail_about_a_confirmation_calls_nobody() -> None:
+    data = b'{"conversationId":"106540352242922-abc","by":{"author":{"id":"sanne"}}}'
+    confirmed = msgspec.structs.replace(DELIVERY, type=CARE_CONFIRMED, data=data)
+    words = mail_format.body(confirmed, "").decode()
+    headers = mail_format.headers(confirmed, b"", (), NOON)
+    assert headers["Subject"].startswith("Bevestigd:") and "X-Priority" not in headers
+    assert "106540352242922-abc" in words and "niets meer" in words and "sanne" not in words
+    assert list(readability_faults(words)) == []
 
 
 @pytest.mark.parametrize(

@@ -237,14 +237,16 @@ async def test_draft_is_its_writers_alone_until_it_is_sent(pool: Pool) -> None:
     assert (await answers.find_draft("c1", PERSON)).text == ""
 
 
-def alarm(conversation: str, nth: int = 1, source: str = SOURCE, **data: Any) -> Event:
+def alarm(
+    conversation: str, nth: int = 1, source: str = SOURCE, sequence: int = 1, **data: Any
+) -> Event:
     given = msgspec.convert({"conversationId": conversation, "nth": nth} | data, EventData)
     at = NOW + timedelta(minutes=10 * nth)
-    return Event(uuid4(), source, types.CARE_ALARM, at, given, 1)
+    return Event(uuid4(), source, types.CARE_ALARM, at, given, sequence)
 
 
-def confirmation(conversation: str, source: str = SOURCE) -> Event:
-    event = alarm(conversation, source=source)
+def confirmation(conversation: str, source: str = SOURCE, sequence: int = 1) -> Event:
+    event = alarm(conversation, source=source, sequence=sequence)
     return msgspec.structs.replace(event, type=types.CARE_CONFIRMED)
 
 
@@ -268,6 +270,28 @@ async def test_alarm_is_shown_to_who_is_on_duty_until_a_person_confirms(pool: Po
     assert [each.conversation for each in await alarms.list(duty)] == ["c3"]
     hengelo = msgspec.structs.replace(HENGELO, roles=duty.roles)
     assert [each.conversation for each in await alarms.list(hengelo)] == ["c4"]
+
+
+async def test_confirmed_alarm_does_not_come_back_with_an_older_event(pool: Pool) -> None:
+    """An event that was parked comes after later ones. A new danger is an alarm again."""
+    store, alarms = ConversationStore(pool), AlarmStore(pool)
+    duty = msgspec.structs.replace(LOTTE, roles=LOTTE.roles | {"care"})
+
+    async def shown(*events: Event) -> list[tuple[str, int]]:
+        for event in events:
+            await store.apply([event])
+        return [(each.conversation, each.nth) for each in await alarms.list(duty)]
+
+    first, second = alarm("c1", sequence=1), alarm("c1", 2, sequence=3)
+    assert await shown(second, first) == [("c1", 2)]
+    assert await shown(confirmation("c1", sequence=4)) == []
+    assert await shown(alarm("c1", 3, sequence=3), confirmation("c1", sequence=2)) == []
+    assert await shown(alarm("c1", sequence=6)) == [("c1", 1)]
+    assert await shown(confirmation("c2", sequence=4), alarm("c2", sequence=3)) == [("c1", 1)]
+    await alarms.remove("c1", duty)
+    assert await shown(alarm("c1", sequence=5)) == []
+    assert await shown(alarm("c1", 2, sequence=7)) == [("c1", 2)]
+    assert await store.find("c2", ALL) is None, "a confirmation makes no conversation"
 
 
 def test_news_of_an_alarm_concerns_who_is_on_duty_in_its_municipality() -> None:

@@ -90,7 +90,7 @@ async def test_newest_section_asks_for_no_more_than_it_shows() -> None:
 
 
 async def test_one_page_is_read_back_for_a_quote_and_nothing_for_an_answer() -> None:
-    """What is quoted may be of another conversation, and each page is a look on the record."""
+    """The quoted message may be of another conversation, and each page is a look on the record."""
     messages = [message(n) for n in range(1, 800)]
     record = Record([*messages])
     section = await newest(record)

@@ -192,9 +192,31 @@ def test_department_hears_once_that_an_alarm_was_confirmed_and_by_whom() -> None
     before = len(hall.told)
     for _ in range(2):
         hall.orders("confirm")
-    [event] = hall.told[before:]
+    event, _ = hall.told[before:]  # the other one is for who was alarmed
     assert event.type == CARE_CONFIRMED and event.message is None
     assert data(event)["by"]["author"] == {"kind": "employee", "id": "sanne"}
+
+
+@pytest.mark.parametrize(
+    ("minutes", "alarmed"), [(0, ["wacht"]), (15, ["wacht", "piket"]), (65, ["wacht", "piket"])]
+)
+def test_each_destination_that_was_alarmed_hears_of_the_confirmation(
+    minutes: int, alarmed: list[str]
+) -> None:
+    """Else it would show the alarm on; and nobody hears it twice."""
+    hall = play(ALARMED)
+    hall.after(minutes=minutes)
+    before, said = len(hall.told), hall.last.conversation
+    first, second = (hall.orders("confirm", departments=["groen"]) for _ in range(2))
+    assert [each.destination for each in first.alarmed] == alarmed and not second.alarmed
+    own, *others = hall.told[before:]
+    assert len(others) == len(alarmed)
+    assert {each.type for each in (own, *others)} == {CARE_CONFIRMED}
+    assert data(own)["department"] == "zorg"
+    for each in others:
+        assert data(each).keys() == {"conversationId", "by"}
+        assert data(each)["conversationId"] == said and each.message is None
+    assert len({each.id for each in hall.told}) == len(hall.told)
 
 
 @pytest.mark.parametrize("author", [MACHINE, Author(kind="system", id="crm")])
