@@ -109,6 +109,9 @@ class AnswerPages:
         except Unanswered:
             away = Typed("file.away", caption=caption)
             return await self._views.page(visit, conversation, HTTPStatus.SERVICE_UNAVAILABLE, away)
+        if caption and kind_of(stored.mime_type) not in CAPTIONED:
+            trouble = Typed("file.no_caption", caption=caption)
+            return await self._views.page(visit, conversation, HTTPStatus.BAD_REQUEST, trouble)
         media = media_of(upload, stored.id, stored.mime_type, caption)
         given = build_answer(conversation, form, key, {"type": "media", "media": media})
         return await self._give_and_show(visit, conversation, given)
@@ -197,11 +200,17 @@ def build_reaction(conversation: Conversation, key: UUID, about: UUID, emoji: st
     return GivenAnswer(uuid5(key, emoji), conversation.id, ANSWERS_NOTHING, body)
 
 
+def kind_of(mime_type: str) -> str:
+    """Return the kind of a file in a message. WebP is a sticker or a document to Meta, and somebody
+    who sends a picture means no sticker. Pure."""
+    return KINDS.get(mime_type) or KINDS.get(mime_type.partition("/")[0], "document")
+
+
 def media_of(upload: Upload, id: UUID, mime_type: str, caption: str) -> dict[str, Any]:
     """Return a file as a message has it: as a picture or a film if Meta shows it so. Pure."""
-    kind = KINDS.get(mime_type.partition("/")[0], "document")
+    kind = kind_of(mime_type)
     media: dict[str, Any] = {"kind": kind, "id": str(id)}
-    if caption and kind in CAPTIONED:
+    if caption:
         media["caption"] = caption[:MAX_CAPTION]
     if kind == "document" and upload.filename:
         media["filename"] = upload.filename
@@ -210,6 +219,7 @@ def media_of(upload: Upload, id: UUID, mime_type: str, caption: str) -> dict[str
 
 NOT_LOOKED_AT = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 """Statuses with which the gateway refuses the token, before it looks whether it knows the key."""
-KINDS = {"image": "image", "video": "video", "audio": "audio"}
+KINDS = {"image": "image", "image/webp": "document", "video": "video", "audio": "audio"}
+"""Content type, or its first part -> kind."""
 CAPTIONED = frozenset({"image", "video", "document"})
 UPLOAD_REFUSALS = {413: "file.large", 415: "file.type"}

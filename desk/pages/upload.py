@@ -7,10 +7,9 @@ from typing import NamedTuple
 from aiohttp import BodyPartReader, web
 
 from desk.pages.forms import Form
-from desk.web.form_fields import FORM_WITH_FILE, PIECE_BYTES, StaleForm, read_up_to_file
+from desk.web.form_fields import FORM_WITH_FILE, PIECE_BYTES, StaleForm, clean, read_up_to_file
 from desk.web.security import FORM_TOKEN
-
-MAX_NAME = 200
+from services.files.filenames import shorten_filename
 
 
 class Upload(NamedTuple):
@@ -34,7 +33,7 @@ async def read_upload(request: web.Request, form_token: str) -> Upload | None:
     given = fields.get(FORM_TOKEN, "")
     if not hmac.compare_digest(given.encode(errors="replace"), form_token.encode()):
         raise StaleForm(fields)
-    name = (file.filename or "")[-MAX_NAME:]
+    name = shorten_filename(clean(file.filename or ""))  # the gateway bounds the header with it
     kind = file.headers.get("Content-Type", "application/octet-stream")
     return Upload(Form(fields), name, kind, _pieces(file))
 

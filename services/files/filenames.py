@@ -38,7 +38,7 @@ def sanitise_filename(name: str) -> str:
     """
     last = re.split(r"[/\\]", name)[-1].replace(":", "_")
     visible = " ".join("".join(c for c in last if _is_visible(c)).split()).strip(" .")
-    short = _shorten(f"_{visible}" if _DEVICE.match(visible) else visible)
+    short = shorten_filename(f"_{visible}" if _DEVICE.match(visible) else visible)
     stem, dot, extension = short.rpartition(".")
     return f"{stem}_{extension}" if dot and extension.strip().lower() in PROGRAMS else short
 
@@ -47,7 +47,7 @@ def _is_visible(c: str) -> bool:
     return c == " " or (unicodedata.category(c)[0] not in "CZ" and c not in _BLANK)
 
 
-def _shorten(name: str) -> str:
+def shorten_filename(name: str) -> str:
     """Return the name within NAME_BYTES; its extension stays."""
     stem, dot, extension = name.rpartition(".")
     if not dot or len(extension) > EXTENSION_CHARACTERS:

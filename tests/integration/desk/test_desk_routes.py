@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from desk.access import Access, Department, Tenant
 from desk.inbox.alarms import AlarmStore
@@ -19,7 +20,13 @@ from desk.login.attempt import FIRST_PAGE
 from desk.web.navigation import page_path
 from desk.web.security import form_token
 from desk.web.stream import PAGES_OF_SESSION
+from desk.web.words import load_words
+from gateway.media.filenames import HEADER_CHARACTERS, parse_filename
+from services.http.server import serve
 from services.postgres.database import Pool
+from tests.support.archiver.api import archive_api
+from tests.support.archiver.records import WHY, message, record
+from tests.support.decrypted_record import writer_of
 from tests.support.desk.served import (
     ALMELO,
     CLOSED,
@@ -312,3 +319,67 @@ async def _read_until(answer: aiohttp.ClientResponse, end: bytes, seconds: float
         while end not in heard:
             heard += await answer.content.readany()
     return heard
+
+
+async def _away(request: web.Request) -> web.Response:
+    return web.Response(status=503)
+
+
+def _form_with_file(token: str, name: bytes, caption: str) -> bytes:
+    """Return a form with a file, with a name that may be no UTF-8."""
+    given = {"form_token": token, "key": str(uuid4()), "last_answer": "none", "caption": caption}
+    fields = [
+        f'--X\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
+        for key, value in given.items()
+    ]
+    head = b'--X\r\nContent-Disposition: form-data; name="file"; filename="%s"\r\n' % name
+    return b"".join([*fields, head, b"Content-Type: audio/ogg\r\n\r\nOggS\r\n--X--\r\n"])
+
+
+async def test_file_of_any_name_is_passed_on_and_no_text_with_it_is_lost(
+    pool: Pool, empty: str
+) -> None:
+    """A name within what the gateway takes; and sound, which has no text beside it, with one."""
+    names, sent = [], []
+
+    async def upload(request: web.Request) -> web.Response:
+        await request.read()
+        header = request.headers["Content-Disposition"]
+        assert len(header) <= HEADER_CHARACTERS
+        names.append(parse_filename(header))
+        return web.json_response({"id": str(uuid4()), "mimeType": "audio/ogg"}, status=201)
+
+    async def send(request: web.Request) -> web.Response:
+        sent.append(await request.json())
+        return web.Response(status=202, headers={"Location": f"/v1/messages/{uuid4()}"})
+
+    app = web.Application()
+    app.router.add_post("/v1/media", upload)
+    app.router.add_post("/v1/messages", send)
+    app.router.add_get("/{rest:.*}", _away)
+    await ConversationStore(pool).apply([received()])
+    step = {"event": "opened", "department": "burgerzaken", "decision": WHY}
+    asked = message(WORDS, department="burgerzaken", conversation=ID)
+    await (await writer_of(pool)).add([record("conversation", step, conversation=ID), asked])
+    async with (
+        serve(app, "127.0.0.1", 0) as port,
+        archive_api(pool) as archive,
+        served_desk(pool, empty, archiver=archive.url, gateway=f"http://127.0.0.1:{port}") as desk,
+    ):
+        cookie = await desk.log_in(LOTTE)
+        headers = {"Content-Type": "multipart/form-data; boundary=X", "Cookie": f"desk={cookie}"}
+
+        async def post(name: bytes, caption: str = "") -> tuple[int, str]:
+            body = _form_with_file(form_token(cookie), name, caption)
+            path = f"{desk.url}/conversations/{ID}/file"
+            async with desk.http.post(
+                path, data=body, headers=headers, allow_redirects=False
+            ) as answer:
+                return answer.status, await answer.text()
+
+        for name in (b"caf\xe9.ogg", ("م" * 200 + ".ogg").encode(), b"geluid.ogg"):
+            assert (await post(name))[0] == 303, name
+        assert names == ["caf.ogg", "م" * 118 + ".ogg", "geluid.ogg"] and len(sent) == 3
+        status, page = await post(b"geluid.ogg", "Zo klinkt het")
+        assert (status, len(sent)) == (400, 3), "nothing is sent"
+        assert load_words("nl")["file.no_caption"] in page and 'value="Zo klinkt het"' in page

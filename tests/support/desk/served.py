@@ -79,8 +79,10 @@ class Desk:
 
 
 @asynccontextmanager
-async def served_desk(pool: Pool, url: str, *, archiver: str = CLOSED) -> AsyncIterator[Desk]:
-    """Serve the desk, with nothing around it but the database and an archiver."""
+async def served_desk(
+    pool: Pool, url: str, *, archiver: str = CLOSED, gateway: str = CLOSED
+) -> AsyncIterator[Desk]:
+    """Serve the desk, with nothing around it but the database, an archiver and a gateway."""
     settings = load(
         DeskSettings,
         {
@@ -88,7 +90,7 @@ async def served_desk(pool: Pool, url: str, *, archiver: str = CLOSED) -> AsyncI
             "POSTKAMER_WORKING_KEY": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
             "POSTKAMER_DESK_SECRET": "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
             "POSTKAMER_DESK_ISSUER": CLOSED,
-            "POSTKAMER_GATEWAY_URL": CLOSED,
+            "POSTKAMER_GATEWAY_URL": gateway,
             "POSTKAMER_ARCHIVER_URL": archiver,
             "POSTKAMER_ROUTER_URL": CLOSED,
         },

@@ -1,7 +1,7 @@
 """Answers, reactions and reasons as they are given, and what was typed and not sent."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import msgspec
@@ -12,19 +12,23 @@ from archiver.privacy.lists.routes import PAGE
 from desk.conversation.answers import GivenAnswer
 from desk.conversation.reasons import COMMON, MAX_CHARACTERS, OTHER, reason_text
 from desk.inbox.conversation import ANSWERS_NOTHING, Conversation
-from desk.pages.answers import build_answer, build_reaction
+from desk.pages.answers import CAPTIONED, build_answer, build_reaction, kind_of, media_of
 from desk.pages.conversation import read_before
 from desk.pages.conversation_view import EMOJI
 from desk.pages.forms import Form
+from desk.pages.upload import Upload
 from desk.web.unsent_form import MAX_FIELDS, unsent_fields
 from desk.web.words import load_words
+from gateway.media.media_types import MEDIA_TYPES
 from gateway.requests.messages import MESSAGE
 from services.api.json_body import parse_body
+from services.files.filenames import shorten_filename
 
 ID = "106540352242922-mfrggzdfmztwq2lknnwg23tpoa"
 AT = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
 CONVERSATION = Conversation(id=ID, source="urn:x", department="balie", last_at=AT)
 KEY, ABOUT = uuid4(), uuid4()
+SEEN = Form({"last_answer": "none", "covers": "7"})
 KIND: TypeAdapter[Any] = MESSAGE
 
 
@@ -53,6 +57,16 @@ def test_answer_quotes_and_says_what_its_writer_saw() -> None:
     assert is_taken(answer)
     assert (answer.covers, answer.text, answer.quotes) == (7, "hallo", ABOUT)
     assert given({"replyTo": "x"}).quotes is None
+
+
+@pytest.mark.parametrize("mime_type", MEDIA_TYPES)
+def test_file_of_each_type_is_sent_as_the_gateway_takes_it(mime_type: str) -> None:
+    name = shorten_filename("م" * 300 + ".pdf")
+    caption = "foto" if kind_of(mime_type) in CAPTIONED else ""
+    media = media_of(Upload(Form({}), name, "", cast(Any, None)), KEY, mime_type, caption)
+    assert is_taken(build_answer(CONVERSATION, SEEN, KEY, {"type": "media", "media": media}))
+    assert media["kind"] in {MEDIA_TYPES[mime_type].kind, "document"}, "or it is refused"
+    assert media.get("caption", "") == caption
 
 
 def test_answer_is_known_again_by_its_words() -> None:
