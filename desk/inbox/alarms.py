@@ -72,7 +72,8 @@ _STORE = """
 insert into desk.alarm (conversation, source, care, nth, at, sequence)
 values ($1, $2, $3, $4, $5, $6)
 on conflict (conversation) do update
-    set care = excluded.care, nth = excluded.nth, at = excluded.at, sequence = excluded.sequence
+    set care = case when excluded.sequence > alarm.confirmed then excluded.care else '' end,
+        nth = excluded.nth, at = excluded.at, sequence = excluded.sequence
     where alarm.source = excluded.source
         and (excluded.sequence, excluded.nth) > (alarm.sequence, alarm.nth)
 """
@@ -81,13 +82,15 @@ on conflict (conversation) do update
 _CONFIRM = """
 insert into desk.alarm (conversation, source, care, nth, at, confirmed)
 values ($1, $2, '', 0, $3, $4)
-on conflict (conversation) do update set confirmed = greatest(alarm.confirmed, excluded.confirmed)
+on conflict (conversation) do update
+    set confirmed = greatest(alarm.confirmed, excluded.confirmed),
+        care = case when excluded.confirmed >= alarm.sequence then '' else alarm.care end
     where alarm.source = excluded.source
 """
 
 # The number of the confirmation is not known yet: it confirms what is shown.
 _REMOVE = """
-update desk.alarm set confirmed = greatest(confirmed, sequence)
+update desk.alarm set confirmed = greatest(confirmed, sequence), care = ''
 where conversation = $1 and source = $2
 """
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -282,16 +283,20 @@ async def test_confirmed_alarm_does_not_come_back_with_an_older_event(pool: Pool
             await store.apply([event])
         return [(each.conversation, each.nth) for each in await alarms.list(duty)]
 
-    first, second = alarm("c1", sequence=1), alarm("c1", 2, sequence=3)
+    danger = partial(alarm, care="suicide")
+    first, second = danger("c1", sequence=1), danger("c1", 2, sequence=3)
     assert await shown(second, first) == [("c1", 2)]
     assert await shown(confirmation("c1", sequence=4)) == []
-    assert await shown(alarm("c1", 3, sequence=3), confirmation("c1", sequence=2)) == []
-    assert await shown(alarm("c1", sequence=6)) == [("c1", 1)]
-    assert await shown(confirmation("c2", sequence=4), alarm("c2", sequence=3)) == [("c1", 1)]
+    assert await shown(danger("c1", 3, sequence=3), confirmation("c1", sequence=2)) == []
+    assert await shown(danger("c1", sequence=6)) == [("c1", 1)]
+    assert await shown(confirmation("c2", sequence=4), danger("c2", sequence=3)) == [("c1", 1)]
     await alarms.remove("c1", duty)
-    assert await shown(alarm("c1", sequence=5)) == []
-    assert await shown(alarm("c1", 2, sequence=7)) == [("c1", 2)]
+    assert await shown(danger("c1", sequence=5)) == []
+    assert await shown(danger("c1", 2, sequence=7)) == [("c1", 2)]
     assert await store.find("c2", ALL) is None, "a confirmation makes no conversation"
+    assert await shown(confirmation("c1", sequence=8)) == []
+    kinds = await pool.fetch("select care from desk.alarm")
+    assert [row["care"] for row in kinds] == ["", ""], "of what is confirmed no kind is kept"
 
 
 def test_news_of_an_alarm_concerns_who_is_on_duty_in_its_municipality() -> None:
