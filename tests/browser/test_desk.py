@@ -23,6 +23,7 @@ from tests.support.browser.faults import ONE_PART, faults_at, resize
 from tests.support.browser.page import IN_CHROMIUM, MailroomPage, take_picture, violations
 from tests.support.browser.record_entries import signed_event
 from tests.support.decrypted_record import KEY
+from tests.support.desk import due_lists
 from tests.support.desk.put_aside import PUT_ASIDE
 from tests.support.desk.town import with_desk
 from tests.support.e2e.phone import Phone
@@ -607,7 +608,7 @@ async def test_pages_of_the_archivist_and_privacy_officer_have_no_fault(
         await expect(page.locator(".desk-bubble").first).to_be_visible()
         await expect(page.get_by_text("vernietiging staat stil")).to_be_visible()
         await check(page, "desk-archived")
-        await asyncio.to_thread(town.database.execute, DUE_LISTS)
+        await asyncio.to_thread(town.database.execute, due_lists.DUE_LISTS)
         await check_requests(page, town)
         await check_lists(page, town)
         await check_views(page, town)
@@ -663,20 +664,6 @@ async def check_requests(page: Page, town: Installation) -> None:
     await check(page, "desk-requests")
 
 
-DUE_LISTS = """
-insert into archiver.dossier (tenant, conversation, departments, opened_at, closed_at, sequence,
-    position, state, valued_code, kept_until, terms)
-select 'almelo', '106540352242922-' || repeat(letter, 26), '{burgerzaken}',
-    now() - interval '3 years', now() - interval '2 years', 1, 0, 'destroy', '6.1.3',
-    current_date - days, ''
-from (values ('a', 400), ('b', 3), ('c', 2)) as due (letter, days);
-select archiver.draw_list('VL-2020-0001', 'almelo', 'p.bakker', current_date - 300, 9, false, '0');
-select archiver.step_list('VL-2020-0001', 'reviewed', 'm.smit');
-select archiver.step_list('VL-2020-0001', 'approved', 'k.yilmaz');
-"""
-"""Three conversations that are due, one of which is on a list that other persons approved."""
-
-
 async def check_lists(page: Page, town: Installation) -> None:
     """A list from its drawing to the waiting time, and the declaration of another."""
     await page.goto(f"{town.desk}/archive/lists")
@@ -710,8 +697,7 @@ async def check_lists(page: Page, town: Installation) -> None:
 
 async def take_step(page: Page, town: Installation, id: str, step: str, person: str) -> None:
     """Another person takes a step with a list, which the page then shows."""
-    order = f"select archiver.step_list('{id}', '{step}', '{person}')"
-    await asyncio.to_thread(town.database.execute, order)
+    await asyncio.to_thread(due_lists.take_step, town.database, id, step, person)
     await page.goto(f"{town.desk}/archive/lists/{id}")
 
 

@@ -10,19 +10,19 @@ import argparse
 import asyncio
 import re
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import urljoin
 
 import aiohttp
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 
 from services.calendar.opening_hours import AMSTERDAM
+from tests.support.browser.desk_archive_pictures import archive
+from tests.support.browser.desk_studio import DOCS, WAITING, Studio
 from tests.support.browser.page import chromium
-from tests.support.browser.sheets import save_sheet
 from tests.support.desk.put_aside import PUT_ASIDE
 from tests.support.desk.town import with_desk
 from tests.support.e2e.phone import Phone
@@ -30,19 +30,7 @@ from tests.support.installation import Installation
 from tests.support.observer import Watch
 from tests.support.simulated_clock import SimulatedClock, simulated
 
-DOCS = Path(__file__).parents[3] / "docs" / "images" / "desk"
-SIZES = {"wide": (1280, 800), "phone": (360, 740), "zoomed": (640, 400)}
-"""The last one is a window of 1280 by 800 in which everything is twice as large."""
 MONDAY = datetime(2026, 11, 30, 10, tzinfo=AMSTERDAM)
-WAITING = (
-    ("Fatima Yılmaz", "Mijn paspoort is gestolen op vakantie, wat moet ik doen?"),
-    ("Jan de Boer", "Op de Marktstraat is een lantaarn stuk, het is er erg donker"),
-    ("Thi Nguyen", "Hoe lang duurt een verhuizing doorgeven? En ik heb een aanslag gekregen"),
-    ("Willem Bakker", "Wanneer wordt het grofvuil opgehaald?"),
-    ("Aisha el Amrani", "Is mijn rijbewijs al klaar?"),
-    ("Piet Jansen", "Goedemorgen, bij wie moet ik zijn voor een vergunning?"),
-)
-"""Names and first messages, the oldest first."""
 LONGEST_WAIT = 20_000
 """Milliseconds until what is waited for counts as missing: the machine may be busy."""
 DIED = """
@@ -56,64 +44,6 @@ id = "vergunningen"
 words = ["vergunning", "vergunningen"]
 department = "klantcontact"
 """
-
-
-class Studio:
-    """A town with a desk, a browser, and a place for the pictures."""
-
-    def __init__(self, town: Installation, browser: Browser, phone: Phone, whole: Path | None):
-        self.town, self.browser, self._phone, self._whole = town, browser, phone, whole
-        self.made: list[str] = []
-
-    @asynccontextmanager
-    async def employee(self, person: str) -> AsyncIterator[Page]:
-        """A browser in which somebody has logged in."""
-        context = await self.browser.new_context(locale="nl-NL")
-        page = await context.new_page()
-        await self.goes(page, "/inbox")
-        await page.get_by_role("button", name=person).click()
-        await page.wait_for_url(f"{self.town.desk}/inbox")
-        yield page
-        await context.close()
-
-    async def goes(self, page: Page, path: str) -> None:
-        await page.goto(self.town.desk + path)
-
-    async def writes(self, n: int, words: str, **more: Any) -> None:
-        """Write as a citizen by their place in `WAITING`; others have no name."""
-        names = [name for name, _ in WAITING]
-        self._phone.number = f"3160000090{n}"
-        more = {"name": names[n]} | more if n < len(names) else more
-        await self._phone.writes(words, **more)
-
-    async def show(self, page: Page, name: str, *, again: bool = False, dark: bool = False) -> None:
-        """Save a page at each size. `again` loads it at each of them, as its reader does."""
-        await page.emulate_media(color_scheme="dark" if dark else "light")
-        pictures = []
-        for size, (width, height) in SIZES.items():
-            await page.set_viewport_size({"width": width, "height": height})
-            if again:
-                await page.goto(page.url)
-            await page.evaluate("document.activeElement?.blur()")
-            await settle(page)
-            pictures.append(await page.screenshot())
-            if self._whole:
-                await page.screenshot(path=self._whole / f"{name}-{size}.png", full_page=True)
-        save_sheet(DOCS, name, pictures)
-        self.made.append(name)
-        width, height = SIZES["wide"]
-        await page.set_viewport_size({"width": width, "height": height})
-        await page.emulate_media(color_scheme="light")
-
-
-async def settle(page: Page) -> None:
-    """Wait until every picture in view is there."""
-    await page.evaluate(
-        """Promise.all([...document.images].filter((one) => {
-          const box = one.getBoundingClientRect();
-          return box.bottom > 0 && box.top < innerHeight;
-        }).map((one) => one.decode().catch(() => null)))"""
-    )
 
 
 async def opens(page: Page, name: str) -> None:
@@ -257,68 +187,6 @@ async def managers(studio: Studio) -> None:
             await studio.show(sanne, page)
         await studio.goes(sanne, "/destinations/desk")
         await studio.show(sanne, "destination")
-
-
-async def archive(studio: Studio) -> None:
-    async with studio.employee("Wim") as wim:
-        await studio.goes(wim, "/archive/search")
-        await studio.show(wim, "search")
-        await wim.locator("#words").fill("paspoort")
-        await wim.locator("#reason").fill("Klacht K-2026-114 over een afspraak")
-        await wim.get_by_role("button", name="Zoek").click()
-        await wim.get_by_role("heading", name="gevonden").wait_for()
-        await studio.show(wim, "found")
-        await wim.get_by_role("button", name="Lees het gesprek").first.click()
-        await wim.locator(".desk-bubble").first.wait_for()
-        await studio.show(wim, "archived")
-        await requests(studio, wim)
-        await studio.goes(wim, "/archive/views")
-        await wim.locator("#employee").fill("l.hendriks")
-        await wim.locator("#reason").fill("Steekproef van november")
-        await wim.get_by_role("button", name="Zoek").click()
-        await wim.locator(".desk-item").first.wait_for()
-        await studio.show(wim, "views")
-        await exposures(studio, wim)
-
-
-async def exposures(studio: Studio, wim: Page) -> None:
-    """The people whose data somebody saw, and a correction of a message."""
-    await studio.goes(wim, "/archive/exposures")
-    for field, value in (
-        ("name", "l.hendriks"),
-        ("since", "2026-11-30"),
-        ("until", "2026-11-30"),
-        ("reason", "Datalek D-2026-3"),
-    ):
-        await wim.locator(f"#{field}").fill(value)
-    await wim.get_by_role("button", name="Zoek").click()
-    await wim.locator(".desk-item").first.wait_for()
-    await studio.show(wim, "exposures")
-    await studio.goes(wim, "/archive/annotations")
-    await wim.locator("#message").fill("019ad2f0-6c40-7c11-8a5e-3f1d2b7c9e04")
-    await wim.locator("#text").fill("Het huisnummer is 12, niet 21.")
-    await wim.locator("#reason").fill("Verzoek om rectificatie")
-    await studio.show(wim, "annotations")
-
-
-async def requests(studio: Studio, wim: Page) -> None:
-    for day, phone in (("2026-10-20", "31600000903"), ("2026-11-23", "31600000901")):
-        await studio.goes(wim, "/archive/requests")
-        await wim.locator("#received_on").fill(day)
-        await wim.locator("#phone").fill(f"+{phone}")
-        await wim.get_by_role("button", name="Leg vast").click()
-        await wim.get_by_role("button", name="Toon het verzoek").wait_for()
-    await wim.get_by_role("button", name="Toon het verzoek").click()
-    await wim.get_by_role("heading", name="Brief aan de inwoner").wait_for()
-    await studio.show(wim, "request")
-    await wim.get_by_role("button", name="Toon alles").click()
-    await wim.get_by_role("heading", name="Deze persoon").wait_for()
-    await wim.locator("main summary").first.click()
-    await studio.show(wim, "person")
-    await studio.goes(wim, "/archive/requests")
-    await studio.show(wim, "requests")
-    await wim.locator(".desk-nav summary").click()
-    await studio.show(wim, "menu")
 
 
 async def next_day(studio: Studio) -> None:
