@@ -88,7 +88,9 @@ async def holds(studio: Studio, wim: Page) -> None:
     await wim.get_by_role("status").wait_for()
     await studio.show(wim, "holds")
     await wim.locator(".desk-item-link").first.click()
-    await wim.locator("#review_on").wait_for()
+    await wim.get_by_role("button", name="Toon de vernietigingsstop").click()
+    await wim.locator("#steps").wait_for()
+    await wim.locator("main summary").first.click()
     await studio.show(wim, "hold")
 
 
