@@ -231,7 +231,7 @@ def addresses(environment: Mapping[str, str]) -> str:
     alarms = "Prometheus", at(PROMETHEUS, "/alerts"), "Grafana: docs/operators/monitoring.md"
     rows = [
         ("Sandbox page", at(SANDBOX), "a citizen's phone, the record"),
-        ("Desk", at(DESK), "where employees answer: log in as one of four"),
+        ("Desk", at(DESK), "where employees answer: log in as one of five"),
         ("Webhooks", at(GATEWAY, "/webhooks/whatsapp"), "signed with the app secret"),
         ("Gateway API", at(GATEWAY, "/v1/messages"), "POST to send, GET /{id} for its status"),
         ("Archiver API", at(ARCHIVER, "/v1/conversations"), "GET /{id}/messages"),
