@@ -183,20 +183,24 @@ async def _comparison(
     working: "asyncio.Task[None]",
 ) -> AsyncIterator["asyncio.Task[None]"]:
     """Check the keys, create the partitions of the tables and compare the destructions outside,
-    before anything else; yield the task that compares them again."""
+    before anything else; yield the task that compares them again. Partitions come first even where
+    the comparison still holds: making them beside a writer, each would wait for the other."""
     replayer = Replayer(pool, keys, _order_book(settings, objects))
+    is_prepared = asyncio.Event()
 
     async def run() -> None:
         await retry_while_unavailable(keys.check, "keys")
         await retry_while_unavailable(
             lambda: table_partitions.create_partitions(pool, clock.now().date()), "months"
         )
+        is_prepared.set()
         await replayer.run()
 
     async with background_task(run()) as task:
         address, problem = (settings.bind, settings.archiver_ops_port), lambda: replayer.problem
         waiting = wait_until_compared(pool, *address, working, problem)
         await first_or_watchdog(waiting, task)
+        await first_or_watchdog(is_prepared.wait(), task)
         yield task
 
 

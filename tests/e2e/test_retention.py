@@ -83,7 +83,6 @@ async def show(town: Installation, list: str) -> tuple[str, dict[str, str]]:
     return shown["state"], {each["conversation"]: each["state"] for each in shown["items"]}
 
 
-@pytest.mark.long  # 20 to 70 s: every service comes back after a leap of a year
 async def test_conversation_is_kept_for_its_term_and_then_gone(
     town: Installation, watch: Watch, session: aiohttp.ClientSession, simulation: SimulatedClock
 ) -> None:
