@@ -159,6 +159,10 @@ FILE_LOST = ProblemExample(
     "this file is not there: media_expired: Meta bewaart bestanden 7 dagen, en dit is ouder",
     "The file could not be fetched while Meta had it, or while its upload was there.",
 )
+FILE_DESTROYED = ProblemExample(
+    "this file is not there: its message was destroyed",
+    "The message was destroyed, because its term was over or at the citizen's request.",
+)
 FILE_QUARANTINED = ProblemExample(
     "this file is kept from everybody: media_malware: de virusscanner vond Eicar-Test-Signature",
     "The file is quarantined; the detail says why.",
@@ -259,7 +263,7 @@ READ_MEDIA = Operation(
     refusals=VIEW_REFUSALS
     | {
         404: [NO_FILE],
-        410: [FILE_LOST],
+        410: [FILE_LOST, FILE_DESTROYED],
         451: [FILE_QUARANTINED],
         500: [FILE_MISSING, FILE_DAMAGED],
     },

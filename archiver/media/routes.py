@@ -30,6 +30,7 @@ SOON_SECONDS = 5
 NO_SUCH_FILE = "there is no such file"
 QUARANTINED = "this file is kept from everybody: {}"
 LOST = "this file is not there: {}"
+DESTROYED = "its message was destroyed"
 MISSING = "this file is not where it should be"
 DAMAGED = "this file is not what was kept"
 NO_THUMBNAIL = "no_thumbnail"
@@ -80,7 +81,7 @@ class MediaRoutes:
 
     async def get_file(self, request: web.Request, rights: Rights) -> web.StreamResponse:
         """GET /v1/media/{id}: the bytes; 202 while the file is on its way, 451 if it is
-        quarantined, 410 if it could not be fetched."""
+        quarantined, 410 if it could not be fetched or was destroyed."""
         return await self._answer(request, rights, self._send)
 
     async def get_thumbnail(self, request: web.Request, rights: Rights) -> web.StreamResponse:
@@ -93,6 +94,8 @@ class MediaRoutes:
         if id is None:
             return problem_response(404, "Not Found", NO_SUCH_FILE)
         rows = await self._store.load_message(id, rights)
+        if not rows and await self._media_store.is_destroyed(id, rights):
+            return problem_response(410, "Gone", LOST.format(DESTROYED))
         file = await self._media_store.find(id) if rows else None
         if file is None:
             return problem_response(404, "Not Found", NO_SUCH_FILE)

@@ -17,6 +17,7 @@ from archiver.media import row_encryption
 from archiver.media.fetch_policy import FURTHEST_AHEAD, AnnouncedFile, FetchedFile, MediaResult
 from services import clock, metrics
 from services.contract import MediaOutcome
+from services.http.rights import Rights
 from services.ids import uuid7
 from services.postgres.database import ANSWER_SECONDS, Pool
 from services.postgres.lease import LEASE_SECONDS
@@ -176,6 +177,13 @@ class MediaStore:
         row = await with_timeout(ANSWER_SECONDS, self.pool.fetchrow(_FIND, id))
         return StoredFile(**await self._decrypt_fields(row)) if row else None
 
+    async def is_destroyed(self, id: UUID, rights: Rights) -> bool:
+        """Return True for the file of a message that was destroyed, of a part that the token
+        reaches."""
+        departments = None if rights.departments is None else sorted(rights.departments)
+        asked = self.pool.fetchval(_IS_DESTROYED, id, rights.tenant, departments)
+        return bool(await with_timeout(ANSWER_SECONDS, asked))
+
     async def _decrypt_fields(self, row: Row) -> dict[str, Any]:
         """Return the fields of a row with the content key and the announced fields decrypted.
         Without the conversation's key, the announced id is empty and the file cannot be fetched."""
@@ -315,6 +323,10 @@ from archiver.media
 where state in ('waiting', 'fetched') group by state
 """
 
+_IS_DESTROYED = """
+select exists (select from archiver.media where id = $1 and tenant = $2 and salt is null
+    and ($3::text[] is null or department = any($3)))
+"""
 _FIND = f"""
 select {_SEALED}, announced, {_LOCATION}, state, reason, mime_type, size, digest, scanned,
     released_by <> '' as released

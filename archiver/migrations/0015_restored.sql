@@ -75,12 +75,8 @@ create function archiver.note_order(
             values (new_number, new_digest, new_sealed, new_state, false);
     end $$;
 
--- Time until the bytes of a destroyed file go: nobody reads or writes them any more then.
-create function archiver.removal_wait(state text) returns interval
-    language sql immutable set search_path = pg_catalog
-    as $$ select case state when 'waiting' then interval '1 hour' else interval '1 minute' end $$;
-
--- Deletes entries of the log, their files and their words, and the remainders of their bodies.
+-- Deletes entries of the log, their files and their words, and the remainders of their bodies. The bytes
+-- of such a file stay, and nothing opens them: archiver.destruction.removal knows conversations alone.
 create function archiver.forget_entries(gone uuid[]) returns void
     language plpgsql set search_path = pg_catalog
     as $$ begin
@@ -88,7 +84,6 @@ create function archiver.forget_entries(gone uuid[]) returns void
             where e.kind = 'receipt' and e.id in (select c.receipt from archiver.entry c
                 where c.id = any(gone) and c.receipt is not null);
         update archiver.media m set salt = null, file_salt = null, digest = null,
-            remove_at = coalesce(m.remove_at, now() + archiver.removal_wait(m.state)),
             state = case when m.state = 'waiting' then 'lost' else m.state end,
             reason = case when m.state = 'waiting' then 'its message was destroyed' else m.reason end
             from archiver.entry e
@@ -109,7 +104,6 @@ create function archiver.forget_municipality(of_tenant text) returns void
         delete from archiver.municipality_key k where k.tenant = of_tenant;
         delete from archiver.subject s where s.tenant = of_tenant;
         update archiver.media m set salt = null, file_salt = null, digest = null,
-            remove_at = coalesce(m.remove_at, now() + archiver.removal_wait(m.state)),
             state = case when m.state = 'waiting' then 'lost' else m.state end,
             reason = case when m.state = 'waiting' then 'its message was destroyed' else m.reason end
             where m.tenant = of_tenant;
@@ -157,7 +151,6 @@ revoke all on function
     restoration.note_comparison(bigint),
     archiver.note_order(bigint, bytea, bytea, text),
     archiver.forget_entries(uuid[]),
-    archiver.removal_wait(text),
     archiver.forget_municipality(text),
     archiver.replay_order(bigint, bytea, bytea, text, text, text[], uuid[], boolean)
     from public;

@@ -40,11 +40,12 @@ def copies(
 
 def name_system(config: Configuration, tenant: str, destination: str) -> str:
     """Name a system with the departments that work in it: its id means nothing to a citizen."""
-    departments = [
+    names = [
         department.called
         for department in config.departments
         if department.tenant == tenant and department.destination == destination
     ]
+    departments = list(dict.fromkeys(names))  # confidential ones share a name
     return (
         f"{destination}, het systeem van {', '.join(departments)}" if departments else destination
     )

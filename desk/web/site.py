@@ -1,7 +1,8 @@
 """Rendering: a template with the words of a language, for one visit."""
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -110,14 +111,8 @@ def _helpers(visit: Visit) -> dict[str, Callable[..., str]]:
     def until(at: datetime) -> str:
         return times.duration((at - now).total_seconds(), say)
 
-    def day(at: date) -> str:
-        return times.day(at, say)
-
     def lasting(minutes: int) -> str:
         return times.duration(minutes * times.MINUTE, say)
-
-    def month_name(month: str) -> str:
-        return times.month_name(month, say)
 
     def iso_moment(text: str) -> str:
         """Return a moment that a report has as text."""
@@ -125,12 +120,13 @@ def _helpers(visit: Visit) -> dict[str, Callable[..., str]]:
 
     return {
         "moment": moment,
+        "dated": partial(times.dated, say=say),
         "iso_moment": iso_moment,
         "since": since,
         "until": until,
-        "day": day,
+        "day": partial(times.day, say=say),
         "lasting": lasting,
-        "month_name": month_name,
+        "month_name": partial(times.month_name, say=say),
     }
 
 

@@ -19,6 +19,13 @@ def moment(at: datetime, now: datetime, say: Say) -> str:
     month = say(f"month.{local.month}")
     if local.year == today.year:
         return say("time.day", day=local.day, month=month, clock=clock)
+    return dated(at, say)
+
+
+def dated(at: datetime, say: Say) -> str:
+    """Return a time with its whole date, for what is read years later."""
+    local = at.astimezone(AMSTERDAM)
+    month, clock = say(f"month.{local.month}"), f"{local:%H:%M}"
     return say("time.date", day=local.day, month=month, year=local.year, clock=clock)
 
 

@@ -77,6 +77,8 @@ async def test_table_does_not_tell_that_a_file_was_sent(place: Room, tmp_path: P
     await eraser.erase_conversation("almelo", outcome.conversation, "test")
     assert await place.unpublished() == [], "nobody hears any more that it came"
     assert await hash_of(place, id) == ""
+    status, body, _ = await place.get(id)
+    assert status == 410 and b"destroyed" in body
 
 
 async def test_empty_file_is_handed_out(place: Room) -> None:
@@ -199,7 +201,7 @@ async def test_file_is_lost_with_its_erased_message(place: Room, tmp_path: Path)
     assert await eraser_of(place.pool, await keys_of(place.pool), tmp_path).erase_entry(
         entry, "its time is over"
     )
-    assert [(await place.get(id))[0] for id in ids] == [404, 200]
+    assert [(await place.get(id))[0] for id in ids] == [410, 200]
     lost, other = [await place.book.find(id) for id in ids]
     assert lost and lost.stream_key is None and lost.announced == AnnouncedFile("")
     assert other and other.stream_key

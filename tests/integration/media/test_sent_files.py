@@ -150,6 +150,7 @@ async def test_sent_files_are_destroyed_with_their_message_or_conversation(
     for each in (one, other, late):
         row = await scanned.row(message_id(each))
         assert (row["salt"], row["file_salt"], row["digest"]) == (None, None, None)
-        assert (await scanned.get(message_id(each)))[0] == 404
+        assert (await scanned.get(message_id(each)))[0] == 410
+        assert (await scanned.get(message_id(each), "other"))[0] == 404
     assert await scanned.state(message_id(late)) == "lost", "nothing keeps its upload any more"
     assert await faults(pool, tmp_path) == []

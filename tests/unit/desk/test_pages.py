@@ -12,7 +12,7 @@ from desk.web import words
 from desk.web.assets import FOLDER, Assets
 from desk.web.security import form_token, origin_of, policy
 from desk.web.site import STYLESHEETS
-from desk.web.times import duration, end_of_day, moment
+from desk.web.times import dated, duration, end_of_day, moment
 from desk.web.words import load_words, preferred_language, words_in
 
 TEMPLATES = Path(words.__file__).parent / "templates"
@@ -95,6 +95,7 @@ def test_times_are_those_of_the_netherlands() -> None:
     assert moment(NOW - timedelta(hours=11), NOW, say) == "gisteren 23:00"
     assert moment(NOW - timedelta(days=3), NOW, say) == "27 november 10:00"
     assert moment(NOW - timedelta(days=430), NOW, say) == "26 september 2025 11:00"
+    assert dated(NOW, say) == "30 november 2026 10:00"
     assert end_of_day(NOW) == datetime(2026, 11, 30, 23, 0, tzinfo=UTC)
 
 

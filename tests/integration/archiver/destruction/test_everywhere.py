@@ -55,7 +55,7 @@ from services.sealing.key_ring import RING
 from tests.integration.desk.test_desk_store import HANNA, NOW, PERSON, TOKENS
 from tests.integration.desk.test_desk_store import message as desk_message
 from tests.support.archiver.desk import AFTER_SECONDS, ANNA, BERT, Citizen, Desk, body
-from tests.support.archiver.orders import orders_of
+from tests.support.archiver.orders import eraser_of, orders_of
 from tests.support.archiver.records import message
 from tests.support.decrypted_record import keys_of, rows_of
 from tests.support.integration.message_provider import Office
@@ -462,6 +462,17 @@ async def test_row_that_a_hand_made_due_keeps_its_file(pool: Pool, own: Pool, sc
     await FileRemover(own, await keys_of(own), scene.sends.store).remove_batch()
     assert all([await scene.sends.store.exists(key) for key in scene.files])
     assert await pool.fetchval("select count(*) from archiver.media where remove_at is null") == 1
+
+
+async def test_file_of_a_message_that_was_erased_alone_is_no_damage(
+    pool: Pool, own: Pool, scene: Scene, tmp_path: Path
+) -> None:
+    await scene.has(BERT)
+    sql = "select e.id from archiver.entry e join archiver.media m on m.id = e.message"
+    photo = await pool.fetchval(f"{sql} where e.kind = 'message' limit 1")
+    assert await eraser_of(pool, await keys_of(pool), tmp_path).erase_entry(photo, "a mistake")
+    erased = "select count(*) from archiver.media where salt is null and remove_at is null"
+    assert await pool.fetchval(erased) == 1, "the remover would take it for a forgery"
 
 
 def _body(desk: Desk, citizen: Citizen, text: str) -> bytes:

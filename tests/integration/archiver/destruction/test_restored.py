@@ -27,6 +27,7 @@ from archiver.orders.order_keeper import OrderKeeper, OutsideAhead
 from deploy.local.postgresql import Database
 from services import clock
 from services.config.settings import derive_key
+from services.contract import Record
 from services.files.object_store import ObjectStore, order_key, outcome_key
 from services.postgres.database import Connection, Pool, connection_pool
 from services.restoration.waiting_room import IS_COMPARED
@@ -41,11 +42,11 @@ from tests.integration.archiver.destruction.test_lists import (
 )
 from tests.support.archiver.commands import Archive
 from tests.support.archiver.orders import KEY, MASTERS, book_of, eraser_of
-from tests.support.archiver.records import message
+from tests.support.archiver.records import citizen, message, record
 from tests.support.decrypted_record import keys_of, rows_of, writer_of
 from tests.support.integration.back_up import dump
 
-BACK_UP = "before_destructions"
+BACK_UP, RESTORED = "before_destructions", "restored_from_it"
 LISTED = ["a", "b", "c"]
 """Conversations that are due, and on a list that is drawn."""
 ALL = {*LISTED, "d", "e", "f"}
@@ -97,6 +98,10 @@ class Hall:
         rows = await rows_of(self.owner)
         return {row["conversation"] for row in rows if row["kind"] == "message"}
 
+    async def consents(self) -> list[Any]:
+        """Ids of the consents that open."""
+        return [row["id"] for row in await rows_of(self.owner) if row["kind"] == "consent"]
+
     async def destructions(self) -> list[dict[str, Any]]:
         rows = await rows_of(self.owner)
         return [json.loads(row["data"]) for row in rows if row["kind"] == "destruction"]
@@ -119,11 +124,19 @@ def back_up(server: Database, tables: str) -> Iterator[str]:
             assert await Clerks(pool, await keys_of(pool)).draw()
             more = [message(f"secret {id}", conversation=id) for id in "de"]
             other = message("secret f", conversation="f", tenant="hengelo")
-            await (await writer_of(pool)).add([*more, other])
+            await (await writer_of(pool)).add([*more, other, *beside()])
 
     asyncio.run(fill(_url(server, BACK_UP)))
     yield BACK_UP
-    server.execute(f"drop database {BACK_UP} with (force)", "postgres")
+    for name in (BACK_UP, RESTORED):
+        server.execute(f"drop database if exists {name} with (force)", "postgres")
+
+
+def beside() -> list[Record]:
+    """A consent outside any conversation, of a citizen who has none but `a`."""
+    consent = {"event": "given", "purpose": "news", "from": citizen("31600000077")}
+    told = message("secret a again", conversation="a", phone="31600000077")
+    return [told, record("consent", consent, conversation="")]
 
 
 def _url(server: Database, database: str) -> str:
@@ -135,11 +148,11 @@ def restore(server: Database, back_up: str, tmp_path: Path) -> Restore:
     @asynccontextmanager
     async def restored() -> AsyncIterator[Hall]:
         statements = (
-            "drop database if exists restored with (force);\n"
-            f"create database restored template {back_up} strategy file_copy"
+            f"drop database if exists {RESTORED} with (force);\n"
+            f"create database {RESTORED} template {back_up} strategy file_copy"
         )
         await asyncio.to_thread(server.execute, statements, "postgres")
-        url = _url(server, "restored")
+        url = _url(server, RESTORED)
         async with (
             connection_pool(url, "test", 4) as owner,
             connection_pool(f"{url}?role=postkamer_archiver", "test", 4) as own,
@@ -166,6 +179,7 @@ async def after_destruction(restore: Restore) -> AsyncIterator[Hall]:
 async def test_nothing_that_was_destroyed_comes_back(restore: Restore) -> None:
     async with after_destruction(restore) as hall:
         assert not await hall.is_compared()
+        [consent] = await hall.consents()
         assert await hall.replayer().compare() == 4
         assert await hall.is_compared() and await hall.left() == set()
         states = [(n, "done", n > 0) for n in range(5)]
@@ -175,6 +189,9 @@ async def test_nothing_that_was_destroyed_comes_back(restore: Restore) -> None:
         [a] = [each for each in said if each["conversation"] == "a"]
         assert a["by"] == ARCHIVIST and a["list"] and a["order"] == 1
         assert a["first_at"] < clock.now().isoformat()
+        assert await hall.consents() == []
+        [along] = [each for each in said if each["entry"] == str(consent)]
+        assert (along["conversation"], along["order"]) == ("", 1) and along["first_at"]
         # Again, it finds nothing to do.
         assert await hall.replayer().compare() == 0
         assert await hall.destructions() == said
@@ -383,12 +400,12 @@ async def test_last_order_of_a_lost_database_spares_what_is_held(restore: Restor
 async def test_dump_that_is_put_back_is_not_compared(server: Database, restore: Restore) -> None:
     async with restore() as hall:
         await hall.replayer().compare()
-        whole = await asyncio.to_thread(dump, server, "restored")
+        whole = await asyncio.to_thread(dump, server, RESTORED)
         await hall.destroy()
-    renew = "drop database restored with (force);\ncreate database restored"
+    renew = f"drop database {RESTORED} with (force);\ncreate database {RESTORED}"
     await asyncio.to_thread(server.execute, renew, "postgres")
-    await asyncio.to_thread(server.execute, whole, "restored")
-    url = _url(server, "restored")
+    await asyncio.to_thread(server.execute, whole, RESTORED)
+    url = _url(server, RESTORED)
     async with (
         connection_pool(url, "test", 4) as owner,
         connection_pool(f"{url}?role=postkamer_archiver", "test", 4) as own,
@@ -399,8 +416,8 @@ async def test_dump_that_is_put_back_is_not_compared(server: Database, restore: 
         assert await again.replayer().compare() == 1
         assert await again.left() == {"d", "e", "f"} and await again.is_compared()
         # The row alone is put back, in the same database of the same server.
-        row = await asyncio.to_thread(dump, server, "restored", "--clean", "--schema=restoration")
-        await asyncio.to_thread(server.execute, row, "restored")
+        row = await asyncio.to_thread(dump, server, RESTORED, "--clean", "--schema=restoration")
+        await asyncio.to_thread(server.execute, row, RESTORED)
         assert await owner.fetchval(rows) == 1 and not await again.is_compared()
 
 
@@ -422,7 +439,7 @@ async def test_command_shows_what_is_missing_and_carries_it_out(
         await hall.destroy()
         size = await keep_head(hall)
     async with restore() as hall:
-        url, store = _url(server, "restored"), hall.folder.as_uri()
+        url, store = _url(server, RESTORED), hall.folder.as_uri()
         command = partial(Archive(url, POSTKAMER_OBJECT_STORE=store), "replay")
         lost = size - int(await hall.owner.fetchval("select size from archiver.head"))
         said = (await command("--dry-run")).stdout.splitlines()
@@ -495,4 +512,4 @@ async def test_replay_that_is_killed_at_any_line_goes_on(restore: Restore) -> No
         assert line > 50
         assert await hall.left() == {"d", "f"} and await hall.is_compared()
         said = [each["conversation"] for each in await hall.destructions()]
-        assert sorted(said) == ["a", "b", "c", "e"]
+        assert sorted(said) == ["", "a", "b", "c", "e"]
