@@ -180,6 +180,8 @@ async def test_nothing_that_was_destroyed_comes_back(restore: Restore) -> None:
     async with after_destruction(restore) as hall:
         assert not await hall.is_compared()
         [consent] = await hall.consents()
+        # Whatever the index of persons has: the order names what went along.
+        await hall.owner.execute("delete from archiver.subject where conversation = ''")
         assert await hall.replayer().compare() == 4
         assert await hall.is_compared() and await hall.left() == set()
         states = [(n, "done", n > 0) for n in range(5)]
