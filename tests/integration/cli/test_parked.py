@@ -26,6 +26,7 @@ from tests.support.integration.parked_deliveries import (
     write,
 )
 from tests.support.integration.shut_rows import alter
+from tests.support.observer import until
 from tests.support.working_keys import give_lost_key_back, seal_under_lost_key
 
 UNREADABLE = str(UUID(int=99))
@@ -123,7 +124,10 @@ def test_deliveries_of_a_message_whose_key_is_back_are_made_once(
     assert parked(command, "--unreadable") == [UNREADABLE]
 
     async def due(pool: Pool) -> list[ReplayJob]:
-        return (await Replays(pool).due_replays("crm", [], is_paused=False)).due
+        async def look() -> list[ReplayJob]:
+            return (await Replays(pool).due_replays("crm", [], is_paused=False)).due
+
+        return await until(look, lambda jobs: len(jobs) >= 2, 10)  # at most so many a second
 
     assert [job.delivery for job in on(table, due)] == new
     assert command(*replay).stdout == "0 deliveries are tried again\n"

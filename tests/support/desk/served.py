@@ -1,5 +1,6 @@
 """The desk as it is served, on a database of its own, and what events tell it."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -97,14 +98,21 @@ async def served_desk(
     )
     async with aiohttp.ClientSession() as http:
         built = build(settings, pool, http)
+        is_listening = asyncio.Event()
+
+        def hear_gap() -> None:
+            built.stream.hear_gap()
+            is_listening.set()
+
         hears = listen(
             url,
             "desk",
             SESSION_SETTINGS | {"application_name": "hears"},
             on_notice=built.stream.hear,
-            on_gap=built.stream.hear_gap,
+            on_gap=hear_gap,
         )
         async with background_task(hears), serve(built.app, "127.0.0.1", 0) as port:
+            await is_listening.wait()  # no page that a test opens is told of that gap
             try:
                 yield Desk(f"http://127.0.0.1:{port}", built.app, pool, http)
             finally:
