@@ -13,6 +13,7 @@ from archiver.api.routes import RecordRoutes
 from archiver.balance.monitor import keep_balance
 from archiver.destruction.declaration_store import Declarer
 from archiver.destruction.destroyer import Destroyer
+from archiver.destruction.hash_renewal import HashRenewer
 from archiver.destruction.key_rewriting import rewrite_keys_after_destructions
 from archiver.destruction.list_metrics import count_lists
 from archiver.destruction.notices import notice_outbox
@@ -335,7 +336,8 @@ def _destruction(
     archive: Archive, version: ActiveVersion, book: OrderBook, objects: ObjectStore
 ) -> list[Coroutine[Any, Any, None]]:
     """Return the work of carrying out destruction lists and of counting them, and what follows once
-    a destruction is committed: the files, what came late, and the bytes of deleted keys."""
+    a destruction is committed: the files, what came late, the hashes of what is left, and the bytes
+    of deleted keys."""
     tenants = [tenant.id for tenant in version.loaded.config.tenants]
     finish = Declarer(archive.keys, lambda: version.loaded.config).finish
     destroyer = Destroyer(archive.pool, archive.keys, OrderKeeper(book), finish)
@@ -343,6 +345,7 @@ def _destruction(
         destroyer.run(),
         destroyer.run_late(),
         FileRemover(archive.pool, archive.keys, objects).run(),
+        HashRenewer(archive.pool, archive.keys).run(),
         rewrite_keys_after_destructions(archive.pool),
         count_lists(archive.pool, tenants),
     ]

@@ -132,6 +132,10 @@ destruction_overdue = _gauge(
 conversations_destroyed = _counter(
     "postkamer_conversations_destroyed_total", "Conversations destroyed by approved lists"
 )
+hashes_to_renew = _gauge(
+    "postkamer_hashes_to_renew",
+    "Entries that are still to be hashed under the new key after a destruction",
+)
 destructions_uncompared = _gauge(
     "postkamer_destructions_uncompared",
     "1 while this process waits until the destructions outside were compared with the database",

@@ -161,7 +161,8 @@ where h.tenant = $1 and h.lifted_at is null and (
             and (h.since is null or e.at >= h.since) and (h.until is null or e.at < h.until))
     or h.kind = 'selection' and h.words <> '{}' and exists (select from archiver.searchable w
         where w.conversation = $2 and w.conversation <> ''
-            and w.tenant = h.tenant and w.words @> h.words
+            and w.tenant = h.tenant
+            and (w.words @> h.words or h.words_before <> '{}' and w.words @> h.words_before)
             and (h.departments = '{}' or w.department = any(h.departments))
             and (h.since is null or w.at >= h.since) and (h.until is null or w.at < h.until)))
 order by h.id

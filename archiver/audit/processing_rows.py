@@ -14,7 +14,7 @@ import msgspec
 
 from archiver.audit.log_walk import Finding
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
-from archiver.encryption.hash_keys import load_hash_keys
+from archiver.encryption.index_keys import load_index_keys
 from archiver.encryption.key_store import KeyStore
 from archiver.index.blind_index import person_hash
 from archiver.index.processing_log import (
@@ -46,7 +46,7 @@ class ProcessingNotes(msgspec.Struct):
     begins: date | None = None
     """First month that is kept; None if none was dropped."""
     keyless: int = 0
-    """Rows of municipalities whose key of hashes is gone, or was when they were erased."""
+    """Rows of municipalities whose key of proofs is gone, or was when they were erased."""
     unbound: int = 0
     """Rows of before rows had a hash: nothing holds their program and register."""
 
@@ -109,7 +109,7 @@ class _Opener(msgspec.Struct, frozen=True):
 
     connection: Connection
     keys: KeyStore
-    hash_keys: dict[str, bytes]
+    proof_keys: dict[str, bytes]
     erased_at: dict[str, int]
     """Position of the last erasure of each whole municipality, which destroyed its keys. One that
     comes back gets new ones."""
@@ -123,7 +123,7 @@ class _Opener(msgspec.Struct, frozen=True):
         return [
             unbound[entry["id"]]
             for entry in decrypt_rows(entries, self.keys)
-            if (key := self.hash_keys.get(entry["tenant"]))
+            if (key := self.proof_keys.get(entry["tenant"]))
             and not _follows(unbound[entry["id"]], entry, key)
         ]
 
@@ -143,12 +143,14 @@ def _row_fault(row: Row, opener: _Opener | None, notes: ProcessingNotes) -> str 
 
 async def _load_opener(connection: Connection, keys: KeyStore) -> _Opener:
     erased = {row["tenant"]: row["position"] for row in await connection.fetch(_ERASED)}
-    return _Opener(connection, keys, await load_hash_keys(connection, keys), erased)
+    index_keys = await load_index_keys(connection, keys)
+    proof_keys = {tenant: each.proof for tenant, each in index_keys.items()}
+    return _Opener(connection, keys, proof_keys, erased)
 
 
 def _is_right(row: Row, opener: _Opener, notes: ProcessingNotes) -> bool:
     """Return True if the row has the hash of what it says, or note why that cannot be known."""
-    key = opener.hash_keys.get(row["tenant"])
+    key = opener.proof_keys.get(row["tenant"])
     if not row["proof"]:
         notes.unbound += 1
     elif key is None or (row["position"] or 0) < opener.erased_at.get(row["tenant"], -1):

@@ -13,7 +13,10 @@ import msgspec
 
 from archiver.audit.log_walk import Finding
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
+from archiver.encryption.index_keys import load_index_keys
 from archiver.encryption.key_store import KeyStore, Place
+from archiver.index.record_fields import Identity
+from archiver.subject_access.person_finder import hash_names
 from archiver.subject_access.requests.request import Request
 from archiver.subject_access.requests.store import SELECT, RequestEvent, decode_event, read_request
 from services.postgres.database import Connection
@@ -34,8 +37,7 @@ class RecordedRequest(msgspec.Struct, frozen=True):
     """A request as its steps say, and the place of its newest step."""
 
     request: Request
-    names: str
-    """Hash of the keyed hashes; '' if a version of before opened it, which kept neither."""
+    names: tuple[Identity, ...]
     position: int
     entry: UUID
 
@@ -77,22 +79,29 @@ async def verify_requests(connection: Connection, keys: KeyStore) -> tuple[list[
     rows = [read_request(row) for row in await connection.fetch(SELECT)]
     places = {(row.tenant, each) for row in rows for each in row.conversations}
     living = await _living(connection, places)
-    findings = list(compare(recorded, rows, living))
+    newest = {
+        tenant: each.newest for tenant, each in (await load_index_keys(connection, keys)).items()
+    }
+    findings = list(compare(recorded, rows, living, newest))
     shut = [row for row in rows if row.id not in recorded.requests and _is_shut(row, recorded)]
     return findings, len(shut)
 
 
 def compare(
-    recorded: Recorded, rows: Sequence[Request], living: Collection[Place]
+    recorded: Recorded,
+    rows: Sequence[Request],
+    living: Collection[Place],
+    hash_keys: Mapping[str, bytes],
 ) -> Iterator[Finding]:
-    """Yield what is wrong. `living`: conversations that are not destroyed. Pure."""
+    """Yield what is wrong. `living`: conversations that are not destroyed. `hash_keys`: the newest
+    of each municipality. Pure."""
     unseen = dict(recorded.requests)
     for row in rows:
         known = unseen.pop(row.id, None)
         if known is None:
             if not _is_shut(row, recorded):
                 yield Finding(WHAT, f"nothing on the record opened the request {row.id}")
-        elif sentence := _difference(known, row, living):
+        elif sentence := _difference(known, row, living, hash_keys):
             yield Finding(WHAT, sentence, known.position, str(known.entry))
     for id, known in unseen.items():
         sentence = f"the request {id} is on the record, and its row is gone"
@@ -104,13 +113,18 @@ def _is_shut(row: Request, recorded: Recorded) -> bool:
     return (row.tenant, row.conversations[-1] if row.conversations else "") in recorded.destroyed
 
 
-def _difference(known: RecordedRequest, row: Request, living: Collection[Place]) -> str:
+def _difference(
+    known: RecordedRequest,
+    row: Request,
+    living: Collection[Place],
+    hash_keys: Mapping[str, bytes],
+) -> str:
     names = [name for name in FIELDS if getattr(row, name) != getattr(known.request, name)]
-    if known.names:
-        if row.conversations != known.request.conversations:
-            names.append("conversations")
-        if row.names_digest() != known.names and not _is_erased(row, living):
-            names.append("hashes")
+    if row.conversations != known.request.conversations:
+        names.append("conversations")
+    key = hash_keys.get(row.tenant)
+    if key and row.hashes != hash_names(key, known.names) and not _is_erased(row, living):
+        names.append("hashes")
     return f"the request {row.id} is not what its steps say: {', '.join(names)}" if names else ""
 
 

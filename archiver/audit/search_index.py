@@ -5,7 +5,7 @@ The index is not part of the log, so removing rows hides entries from a search o
 request without a trace in the log. The master key is needed; memory use is constant.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,21 +14,26 @@ import msgspec
 from archiver.audit.keys import AT_ONCE
 from archiver.audit.log_walk import Finding
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
-from archiver.encryption.hash_keys import load_hash_keys
+from archiver.encryption.index_keys import load_index_keys
 from archiver.encryption.key_store import KeyStore
-from archiver.index.blind_index import index_tokens, person_hash
-from archiver.index.record_fields import CONTENT_KINDS, read_fields, subject_identities
+from archiver.index.entry_hashes import hash_entry
+from archiver.index.record_fields import INDEXED_KINDS
 from archiver.log.append import SEARCHABLE_COLUMNS
 from archiver.log.writer import SealedBeforeErasure
-from services.contract import Record
 from services.postgres.database import Connection
 
-KINDS = sorted(CONTENT_KINDS | {"view"})
-"""Kinds of entry that are indexed."""
 Words = tuple[Any, ...]
 """Row of the word index, as SEARCHABLE_COLUMNS."""
 Subject = tuple[str, bytes, str, UUID]
 """Row of the person index: municipality, hash, conversation, entry."""
+
+
+class ExpectedRows(msgspec.Struct, frozen=True):
+    """Index rows of an entry. While everything is hashed anew, a row may be under either key: each
+    is given under all of them, the newest first."""
+
+    words: tuple[Words, ...] = ()
+    subjects: tuple[tuple[Subject, ...], ...] = ()
 
 
 class MissingRows(msgspec.Struct, frozen=True):
@@ -67,14 +72,16 @@ async def verify_index(
 async def find_missing_rows(connection: Connection, keys: KeyStore) -> AsyncIterator[MissingRows]:
     """Yield missing rows in the order of the log, for the entries that decrypt. Run in a
     transaction."""
-    hash_keys = await load_hash_keys(connection, keys)
-    cursor = await connection.cursor(_INDEXED_ENTRIES, KINDS)
+    index_keys = await load_index_keys(connection, keys)
+    cursor = await connection.cursor(_INDEXED_ENTRIES, INDEXED_KINDS)
     while rows := await cursor.fetch(AT_ONCE):
-        readable = [row for row in decrypt_rows(rows, keys) if row["tenant"] in hash_keys]
-        expected = [expected_rows(row, hash_keys[row["tenant"]]) for row in readable]
-        words = [row for row, _ in expected if row]
+        readable = [row for row in decrypt_rows(rows, keys) if row["tenant"] in index_keys]
+        expected = [expected_rows(row, index_keys[row["tenant"]].hashes) for row in readable]
+        words = [each.words for each in expected if each.words]
         subjects = {
-            _subject_key(row): row for _, rows_of_entry in expected for row in rows_of_entry
+            _subject_key(of_person[0]): of_person
+            for each in expected
+            for of_person in each.subjects
         }
         yield MissingRows(
             rows[-1]["position"] + 1,
@@ -132,26 +139,18 @@ async def delete_orphans(connection: Connection) -> int:
     return sum(int(status.rpartition(" ")[2]) for status in statuses)
 
 
-def expected_rows(row: Mapping[str, Any], key: bytes) -> tuple[Words | None, list[Subject]]:
+def expected_rows(row: Mapping[str, Any], keys: Sequence[bytes]) -> ExpectedRows:
     """Return the index rows of an entry; none if its data is not what its kind requires."""
-    record = Record(id=row["id"], kind=row["kind"], at=row["at"], data=row["data"])
-    try:
-        fields = read_fields(record)
-    except msgspec.DecodeError:
-        return None, []
-    hashes = {
-        person_hash(key, identity.kind, identity.value) for identity in subject_identities(fields)
-    }
-    rows = [(row["tenant"], hash, row["conversation"], row["id"]) for hash in hashes]
-    tokens = index_tokens(record, fields, key)
-    if tokens is None:
-        return None, rows
-    return (
-        *(row[name] for name in SEARCHABLE_COLUMNS[:7]),
-        tokens.type,
-        tokens.direction,
-        tokens.words,
-    ), rows
+    hashes = hash_entry(row, keys)
+    tenant, conversation, id = row["tenant"], row["conversation"], row["id"]
+    plain = [row[name] for name in SEARCHABLE_COLUMNS[:7]]
+    return ExpectedRows(
+        words=tuple((*plain, each.type, each.direction, each.words) for each in hashes.tokens),
+        subjects=tuple(
+            tuple((tenant, hash, conversation, id) for hash in of_person)
+            for of_person in hashes.persons
+        ),
+    )
 
 
 def _subject_key(row: Sequence[Any]) -> tuple[Any, ...]:
@@ -161,20 +160,24 @@ def _subject_key(row: Sequence[Any]) -> tuple[Any, ...]:
     return tenant, hash, conversation, "" if conversation else entry
 
 
-async def _missing_words(connection: Connection, words: Sequence[Words]) -> list[Words]:
-    rows = await connection.fetch(_SEARCHABLE, [row[0] for row in words])
+async def _missing_words(connection: Connection, words: Sequence[tuple[Words, ...]]) -> list[Words]:
+    rows = await connection.fetch(_SEARCHABLE, [of_entry[0][0] for of_entry in words])
     existing = {row["id"]: (*tuple(row)[:-1], tuple(row["words"])) for row in rows}
-    return [row for row in words if existing.get(row[0]) != row]
+    return [of_entry[0] for of_entry in words if existing.get(of_entry[0][0]) not in of_entry]
 
 
 async def _missing_subjects(
-    connection: Connection, subjects: Mapping[tuple[Any, ...], Subject]
+    connection: Connection, subjects: Mapping[tuple[Any, ...], tuple[Subject, ...]]
 ) -> list[Subject]:
-    columns: Iterable[Any] = zip(*subjects.values(), strict=True) if subjects else ((), ())
-    tenants, hashes, *_ = map(list, columns)
+    wanted = [row for of_person in subjects.values() for row in of_person]
+    tenants, hashes = [row[0] for row in wanted], [row[1] for row in wanted]
     rows = await connection.fetch(_SUBJECTS, tenants, hashes)
     existing = {_subject_key(tuple(row)) for row in rows}
-    return [row for key, row in subjects.items() if key not in existing]
+    return [
+        of_person[0]
+        for of_person in subjects.values()
+        if not any(_subject_key(row) in existing for row in of_person)
+    ]
 
 
 _INDEXED_ENTRIES = f"{RECORDS} where e.kind = any($1::text[]) order by e.position"

@@ -13,10 +13,11 @@ import msgspec
 
 from archiver.audit.keys import AT_ONCE
 from archiver.audit.log_walk import Finding
-from archiver.audit.search_index import KINDS, Subject, expected_rows
+from archiver.audit.search_index import Subject, expected_rows
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
-from archiver.encryption.hash_keys import load_hash_keys
-from archiver.encryption.key_store import KeyStore
+from archiver.encryption.index_keys import load_index_keys
+from archiver.encryption.key_store import IndexKeys, KeyStore
+from archiver.index.record_fields import INDEXED_KINDS
 from services.postgres.database import Connection
 
 Row: TypeAlias = Any
@@ -63,14 +64,15 @@ class _Reader(msgspec.Struct, frozen=True):
 
     connection: Connection
     keys: KeyStore
-    hash_keys: dict[str, bytes]
+    index_keys: dict[str, IndexKeys]
 
     async def read(self, query: str, *arguments: Any) -> _Entries:
         rows = await self.connection.fetch(query, *arguments)
-        opened = [row for row in decrypt_rows(rows, self.keys) if row["tenant"] in self.hash_keys]
+        opened = [row for row in decrypt_rows(rows, self.keys) if row["tenant"] in self.index_keys]
         subjects: set[Subject] = set()
         for row in opened:
-            subjects.update(expected_rows(row, self.hash_keys[row["tenant"]])[1])
+            expected = expected_rows(row, self.index_keys[row["tenant"]].hashes)
+            subjects.update(each for under_each_key in expected.subjects for each in under_each_key)
         return _Entries({row["id"]: row for row in rows}, {row["id"] for row in opened}, subjects)
 
     async def said_by_others(self, rows: Sequence[Subject]) -> set[tuple[Any, ...]]:
@@ -78,7 +80,7 @@ class _Reader(msgspec.Struct, frozen=True):
         have been the first to say so."""
         said: set[tuple[Any, ...]] = set()
         for conversation in {row[2] for row in rows}:
-            entries = await self.read(_OF_CONVERSATION, conversation, KINDS)
+            entries = await self.read(_OF_CONVERSATION, conversation, INDEXED_KINDS)
             said |= {each[:3] for each in entries.subjects}
         return said
 
@@ -87,7 +89,7 @@ async def find_extra_subjects(
     connection: Connection, keys: KeyStore
 ) -> AsyncIterator[ExtraSubjects]:
     """Yield what is too many, batch by batch. Run in a transaction that reads one snapshot."""
-    reader = _Reader(connection, keys, await load_hash_keys(connection, keys))
+    reader = _Reader(connection, keys, await load_index_keys(connection, keys))
     cursor = await connection.cursor(_ROWS)
     while found := await cursor.fetch(AT_ONCE):
         rows: list[Subject] = [

@@ -224,6 +224,7 @@ _NEXT = """
 select conversation from archiver.destruction_item
 where list = $1 and state = 'listed' order by conversation limit $2
 """
+WAIT_TURN = "select pg_advisory_xact_lock(hashtext('archiver.destroyer'))"
 _ERASED = "select id from archiver.entry where id = any($1::uuid[]) and salt is null"
 _DESTROY = "select archiver.destroy_conversations($1, $2)"
 _LATE = "select conversation, list from archiver.late_conversations($1)"

@@ -8,8 +8,10 @@ import asyncio
 import os
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, Literal, TypeAlias
+from copy import copy
+from typing import Any, Literal, TypeAlias, cast
 
+import msgspec
 import structlog
 
 from services.postgres.database import Connection, Pool
@@ -28,13 +30,28 @@ progress at any time; unwrapping another takes 2 us."""
 NOWHERE = ("", "")
 """Place of content that belongs to no municipality: receipts, and the quarantine."""
 FOREIGN_KEY_VIOLATION = "23503"
-Purpose = Literal["content", "hash"]
+Purpose = Literal["content", "hash", "proof"]
+INDEX_PURPOSES: tuple[Purpose, ...] = ("hash", "proof")
 Place = tuple[str, str]
 """Municipality and conversation."""
 Row: TypeAlias = Any
 """Row by column name: asyncpg's, or a dict."""
 
 log = structlog.get_logger()
+
+
+class IndexKeys(msgspec.Struct, frozen=True):
+    """Keys of the indexes of a municipality. `hashes`, of words and persons, the newest first:
+    there are two while everything is hashed anew after a destruction. `proof`, of what is never
+    hashed anew: rows of the processing log, and positions in the log."""
+
+    hashes: tuple[bytes, ...]
+    proof: bytes
+
+    @property
+    def newest(self) -> bytes:
+        """Key under which words and persons are hashed now."""
+        return self.hashes[0]
 
 
 class WrongMasterKey(Exception):
@@ -54,6 +71,12 @@ class KeyStore:
         """Fingerprint of the master key that new keys are wrapped under."""
         self._cache: OrderedDict[tuple[bytes, bytes, str], bytes] = OrderedDict()
         self._checked = asyncio.Event()
+
+    def on(self, connection: Connection) -> "KeyStore":
+        """Return this store as it is within the transaction of a connection."""
+        store = copy(self)
+        store._pool = cast(Pool, connection)
+        return store
 
     async def check(self) -> None:
         """Raise WrongMasterKey if the master key of any key was not given. Until this check has
@@ -132,11 +155,30 @@ class KeyStore:
             self._cache.popitem(last=False)
         return key
 
-    async def hash_key(self, tenant: str) -> bytes:
-        """Return the key that hashes words and persons of a municipality. Raises CannotDecrypt."""
-        return self._unwrap_municipality_key(
-            tenant, "hash", await self._ensure_municipality_row(tenant, "hash")
-        )
+    async def index_keys(self, tenant: str) -> IndexKeys:
+        """Return the keys of a municipality's indexes. Raises CannotDecrypt."""
+        rows = await self._pool.fetch(_INDEX_KEYS, tenant)
+        if missing := set(INDEX_PURPOSES) - {row["purpose"] for row in rows}:
+            for purpose in sorted(missing):
+                await self._ensure_municipality_row(tenant, purpose)
+            rows = await self._pool.fetch(_INDEX_KEYS, tenant)
+        return self.index_keys_of_rows(tenant, rows)
+
+    def index_keys_of_rows(self, tenant: str, rows: Iterable[Row]) -> IndexKeys:
+        """Return the keys of INDEX_PURPOSES, from the rows of both, the newest first. Raises
+        CannotDecrypt."""
+        keys: dict[Purpose, list[bytes]] = {purpose: [] for purpose in INDEX_PURPOSES}
+        for row in rows:
+            key = self._unwrap_municipality_key(tenant, row["purpose"], row)
+            keys[row["purpose"]].append(key)
+        if not all(keys.values()):
+            raise CannotDecrypt("it is gone")
+        return IndexKeys(tuple(keys["hash"]), keys["proof"][0])
+
+    def new_wrapped_key(self, tenant: str, purpose: Purpose, version: int) -> bytes:
+        """Return a new key of a municipality, wrapped under the newest master key."""
+        name = municipality_key_name(tenant, purpose, version)
+        return _new_wrapped_key(self._masters[self.newest_master], name)
 
     def _unwrap_municipality_key(self, tenant: str, purpose: Purpose, row: Row) -> bytes:
         name = municipality_key_name(tenant, purpose, row["version"])
@@ -188,9 +230,7 @@ class KeyStore:
         """Return the newest row of a municipality's key, making one if there is none."""
         if row := await self._pool.fetchrow(_NEWEST, tenant, purpose):
             return row
-        wrapped = _new_wrapped_key(
-            self._masters[self.newest_master], municipality_key_name(tenant, purpose, 1)
-        )
+        wrapped = self.new_wrapped_key(tenant, purpose, 1)
         await self._pool.execute(_ADD_MUNICIPAL, tenant, purpose, self.newest_master, wrapped)
         return await self._ensure_municipality_row(tenant, purpose)
 
@@ -234,15 +274,20 @@ left join archiver.municipality_key m using (tenant, purpose, version)
 MUNICIPAL_KEYS = """
 select t.tenant, p.purpose, m.version, m.wrapped, m.master
 from (select distinct tenant from archiver.conversation_key) t
-cross join (values ('content'), ('hash')) p (purpose)
+cross join (values ('content'), ('hash'), ('proof')) p (purpose)
 left join archiver.municipality_key m using (tenant, purpose)
 where t.tenant <> '' or p.purpose = 'content'
 """
-"""Both keys of each municipality that has conversations; null columns if a key is missing."""
+"""The keys of each municipality that has conversations; null columns if a key is missing."""
 
 _NEWEST = """
 select version, wrapped, master from archiver.municipality_key
 where tenant = $1 and purpose = $2 order by version desc limit 1
+"""
+
+_INDEX_KEYS = """
+select purpose, version, wrapped, master from archiver.municipality_key
+where tenant = $1 and purpose in ('hash', 'proof') order by version desc
 """
 
 _OF_VERSION = """

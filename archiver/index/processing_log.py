@@ -4,7 +4,7 @@ Pure.
 The data subject is a pseudonym of the conversation, which belongs to one person within their
 municipality. The employee is never in the processing log, only in the log itself.
 
-Each row has a keyed hash of its columns, under the municipality's key of hashes: whoever has the
+Each row has a keyed hash of its columns, under the municipality's key of proofs: whoever has the
 database and not that key can change no row unseen.
 """
 
@@ -70,7 +70,7 @@ def action_row(action: Action, resource: str, key: bytes) -> ActionRow:
 
 
 def row_proof(row: Sequence[Any], key: bytes) -> bytes:
-    """Return the hash of the COLUMNS of a row. `key` is the municipality's key of hashes."""
+    """Return the hash of the COLUMNS of a row. `key` is the municipality's key of proofs."""
     return blake2b(_encode(row), key=key, digest_size=PROOF_BYTES, person=PROOF_USE).digest()
 
 

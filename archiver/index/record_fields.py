@@ -84,6 +84,8 @@ _read_department = msgspec.json.Decoder(
 ).decode
 CONTENT_KINDS = frozenset(("message", "note", "consent", "identity", "request"))
 """Kinds of record with content or persons, whose fields are all read."""
+INDEXED_KINDS = sorted(CONTENT_KINDS | {"view"})
+"""Kinds of record of which words or persons are indexed."""
 ACCESS_KINDS = frozenset(("delivery", "view"))
 """Kinds of record about an access to content: passing it on or viewing it."""
 PHONE, EMPLOYEE = "phone", "employee"

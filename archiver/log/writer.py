@@ -13,7 +13,7 @@ from typing import cast
 import msgspec
 
 from archiver.encryption.file_binding import bind
-from archiver.encryption.key_store import NOWHERE, KeyStore, Place
+from archiver.encryption.key_store import NOWHERE, IndexKeys, KeyStore, Place
 from archiver.encryption.sealing import SALT_BYTES, Content, seal, seal_content
 from archiver.index.blind_index import index_tokens, person_hash
 from archiver.index.processing_log import (
@@ -57,11 +57,11 @@ class CannotSeal(Exception):
 
 
 class _SealingKeys(msgspec.Struct, frozen=True):
-    """Keys for a batch: of conversations, the hash keys of municipalities, and the number of
+    """Keys for a batch: of conversations, of the indexes of municipalities, and the number of
     destructions before the keys were loaded."""
 
     conversation_keys: dict[Place, bytes]
-    hash_keys: dict[str, bytes]
+    index_keys: dict[str, IndexKeys]
     destructions: int
 
 
@@ -74,9 +74,9 @@ class Writer:
     ) -> None:
         self._pool, self._keys, self._activities = pool, keys, activities
         self.known = KnownHead()
-        self._destructions, self._hash_keys = -1, dict[str, bytes]()
+        self._destructions, self._index_keys = -1, dict[str, IndexKeys]()
         """Cached until the number of destructions changes, since a destruction may have deleted the
-        key of a municipality."""
+        key of a municipality, and a new one counts as a destruction."""
         self._writing, self._turn = 0, asyncio.Lock()
         """Number of writers, and their turn in order of arrival. PostgreSQL may give the head's row
         to a newcomer before those that wait, and a busy intake comes again and again."""
@@ -113,20 +113,20 @@ class Writer:
         async with self._pool.acquire() as connection:
             destructions = int(await connection.fetchval(_DESTRUCTIONS))
         if destructions != self._destructions:
-            self._destructions, self._hash_keys = destructions, {}
-        hash_keys = self._hash_keys
+            self._destructions, self._index_keys = destructions, {}
+        index_keys = self._index_keys
         keys = await self._keys.ensure_conversation_keys(places)
-        for tenant in tenants - set(hash_keys):
+        for tenant in tenants - set(index_keys):
             with suppress(CannotDecrypt):
-                hash_keys[tenant] = await self._keys.hash_key(tenant)
-        return _SealingKeys(keys, hash_keys, destructions)
+                index_keys[tenant] = await self._keys.index_keys(tenant)
+        return _SealingKeys(keys, index_keys, destructions)
 
     def _seal_record(
         self, record: Record, fields: RecordFields, salt: bytes, keys: "_SealingKeys"
     ) -> Entry:
         conversation_key = keys.conversation_keys.get(place_of_record(record))
-        hash_key = keys.hash_keys.get(record.tenant)
-        if conversation_key is None or hash_key is None:
+        index_keys = keys.index_keys.get(record.tenant)
+        if conversation_key is None or index_keys is None:
             raise CannotSeal("the key of its conversation or municipality cannot be opened")
         columns = plain_columns(record, fields.department or "")
         content, plain = Content(record.data, record.raw, record.contact), encode_plain(columns)
@@ -137,19 +137,21 @@ class Writer:
             sealed=sealed,
             leaf=encoded_leaf_hash(plain, sealed),
             subjects=tuple(
-                person_hash(hash_key, identity.kind, identity.value)
+                person_hash(index_keys.newest, identity.kind, identity.value)
                 for identity in subject_identities(fields)
             ),
             file=_pending_media(record, fields, conversation_key),
-            action=self._build_action(record, fields, hash_key) if is_action(record) else None,
-            index_tokens=index_tokens(record, fields, hash_key),
+            action=(
+                self._build_action(record, fields, index_keys.proof) if is_action(record) else None
+            ),
+            index_tokens=index_tokens(record, fields, index_keys.newest),
             destructions=keys.destructions,
         )
 
-    def _build_action(self, record: Record, fields: RecordFields, hash_key: bytes) -> ActionRow:
-        subject = person_hash(hash_key, CONVERSATION, record.conversation)
+    def _build_action(self, record: Record, fields: RecordFields, key: bytes) -> ActionRow:
+        subject = person_hash(key, CONVERSATION, record.conversation)
         activity = self._activities.of_tenant(record.tenant)
-        return action_row(build_action(record, fields, activity, subject), RESOURCE, hash_key)
+        return action_row(build_action(record, fields, activity, subject), RESOURCE, key)
 
     async def write(self, entries: Sequence[Entry]) -> list[Entry]:
         """Write the entries that are new, all or none, and return them. Raises

@@ -51,12 +51,12 @@ class ViewRoutes:
     async def _find(self, search: ViewSearch, rights: Rights) -> list[View]:
         """Return the views of a page and one more."""
         is_whole = self._archive.reaches_all(rights)
-        hashing = await self._archive.keys.hash_key(rights.tenant)
+        hashing = await self._archive.keys.index_keys(rights.tenant)
         criteria = filter_of(search, rights.tenant, clock.now())
         views: list[View] = []
         async with (
             self._archive.transaction() as connection,
-            aclosing(find_views(connection, self._archive.keys, criteria, [hashing])) as found,
+            aclosing(find_views(connection, self._archive.keys, criteria, hashing.hashes)) as found,
         ):
             async for view in found:
                 if is_whole or rights.handles(view.department):

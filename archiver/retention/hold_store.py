@@ -61,9 +61,9 @@ class HoldStore:
         OrderRefused."""
         _refuse(list(order_faults(order, day_of(now))))
         secret = Secret(tuple(identities), order.selection.words)
-        hashes, words = await self._hashes(order.tenant, secret)
         await self._connection.execute(_ONE_AT_A_TIME)
-        if same := await self._find_same(order, hashes, words, by):
+        hashed = hash_secret(secret, (await self._keys.index_keys(order.tenant)).hashes)
+        if same := await self._find_same(order, hashed, by):
             return same
         number = await self._connection.fetchval("select nextval('archiver.hold_number')")
         id = f"BW-{now.year}-{number:04}"
@@ -76,9 +76,10 @@ class HoldStore:
             order.ground,
             order.kind,
             order.conversation,
-            hashes,
+            hashed.people,
             list(selection.departments),
-            words,
+            hashed.words,
+            hashed.words_before,
             selection.since,
             selection.until,
             salt,
@@ -89,12 +90,10 @@ class HoldStore:
         )
         return await self._stepped(id, "placed", by, order.text, now)
 
-    async def _find_same(
-        self, order: NewHold, hashes: Sequence[bytes], words: Sequence[int], by: str
-    ) -> Hold | None:
+    async def _find_same(self, order: NewHold, hashed: "HashedSecret", by: str) -> Hold | None:
         """Return a standing hold of the same person for the same case, with the same extent."""
         selection = order.selection
-        extent = order.conversation, hashes, list(selection.departments), words
+        extent = order.conversation, hashed.people, list(selection.departments), hashed.words
         period = selection.since, selection.until
         case = order.tenant, order.ground, by, order.review_on
         rows = await self._connection.fetch(_SAME, *case, *extent, *period)
@@ -150,6 +149,13 @@ class HoldStore:
         plain = unseal(key, row["salt"], row["sealed"], found.id.encode())
         return msgspec.msgpack.decode(plain, type=Secret)
 
+    async def renew_hashes(self, tenant: str, keys: Sequence[bytes]) -> None:
+        """Hash anew what the standing holds of a municipality are about, under these keys."""
+        await self._connection.execute(_ONE_AT_A_TIME)
+        for row in await self._connection.fetch(_SEALED, tenant):
+            hashed = hash_secret(await self.secret(read_hold(row)), keys)
+            await self._connection.execute(_RENEW, row["id"], *msgspec.structs.astuple(hashed))
+
     async def _stepped(self, id: str, event: str, by: str, text: str, now: datetime) -> Hold:
         """Record a step, and return the hold as it is now."""
         found = await self.lock(id)
@@ -182,17 +188,23 @@ class HoldStore:
         place = tenant, ""
         return (await self._keys.ensure_conversation_keys([place]))[place]
 
-    async def _hashes(self, tenant: str, secret: Secret) -> tuple[list[bytes], list[int]]:
-        key = await self._keys.hash_key(tenant)
-        return hashes_of(secret, key)
+
+class HashedSecret(msgspec.Struct, frozen=True):
+    """Hashes of the persons, and tokens of the words. `words_before`: under the key of before,
+    while everything is hashed anew."""
+
+    people: list[bytes]
+    words: list[int]
+    words_before: list[int]
 
 
-def hashes_of(secret: Secret, key: bytes) -> tuple[list[bytes], list[int]]:
-    """Return the hashes of the persons, and the tokens of the words, under a municipality's hash
-    key. Pure."""
-    people = {person_hash(key, each.kind, normalise(each)) for each in secret.identities}
-    words = {word_token(key, word) for word in searchable_words(secret.words)}
-    return sorted(people), sorted(words)
+def hash_secret(secret: Secret, keys: Sequence[bytes]) -> HashedSecret:
+    """Hash what a hold is about under a municipality's hash keys, the newest first. Pure."""
+    names = [(each.kind, normalise(each)) for each in secret.identities]
+    people = {person_hash(key, *name) for key in keys for name in names}
+    roots = searchable_words(secret.words)
+    words = [sorted({word_token(key, word) for word in roots}) for key in keys]
+    return HashedSecret(sorted(people), words[0], words[1] if len(words) > 1 else [])
 
 
 decode_event = msgspec.json.Decoder(HoldEvent).decode
@@ -227,15 +239,17 @@ order by id
 """
 _PLACE = """
 insert into archiver.hold (id, tenant, ground, kind, conversation, hashes, departments, words,
-    since, until, salt, sealed, review_on, placed_by, placed_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+    words_before, since, until, salt, sealed, review_on, placed_by, placed_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 """
 _REVIEW = "update archiver.hold set review_on = $2 where id = $1"
 _LIFT = """
-update archiver.hold set lifted_by = $2, lifted_at = $3, hashes = '{}', words = '{}', salt = null,
-    sealed = null
+update archiver.hold set lifted_by = $2, lifted_at = $3, hashes = '{}', words = '{}',
+    words_before = '{}', salt = null, sealed = null
 where id = $1
 """
+_SEALED = f"{_HOLDS} where tenant = $1 and lifted_at is null and sealed is not null order by id"
+_RENEW = "update archiver.hold set hashes = $2, words = $3, words_before = $4 where id = $1"
 _COVERED = """
 with h as materialized (select * from archiver.hold where id = $1 and lifted_at is null)
 select count(*) from (
@@ -252,10 +266,11 @@ select count(*) from (
     where h.kind = 'selection' and h.words = '{}'
     union
     select w.conversation, w.tenant from h
-    join archiver.searchable w on w.words @> h.words and w.tenant = h.tenant
+    cross join lateral (values (h.words), (h.words_before)) as asked (words)
+    join archiver.searchable w on w.words @> asked.words and w.tenant = h.tenant
         and (h.departments = '{}' or w.department = any(h.departments))
         and (h.since is null or w.at >= h.since) and (h.until is null or w.at < h.until)
-    where h.kind = 'selection' and h.words <> '{}'
+    where h.kind = 'selection' and asked.words <> '{}'
 ) c
 join archiver.conversation_key k on k.tenant = c.tenant and k.conversation = c.conversation
 where c.conversation <> ''

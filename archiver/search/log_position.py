@@ -15,7 +15,8 @@ PURPOSE = b"as of"
 
 
 def encode_position(key: bytes, position: int) -> str:
-    """Encrypt a position. `key` is the hash key of the municipality."""
+    """Encrypt a position. `key` is the key of proofs of the municipality: a position
+    stays valid after everything was hashed anew."""
     return encrypt_deterministic(key, position.to_bytes(POSITION_BYTES, "big"), PURPOSE).hex()
 
 

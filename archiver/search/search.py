@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from archiver.api.queries import RecordReader
-from archiver.encryption.key_store import KeyStore
+from archiver.encryption.key_store import IndexKeys, KeyStore
 from archiver.index.blind_index import person_hash
 from archiver.index.record_fields import normalise
 from archiver.search import log_position, sql
@@ -86,9 +86,9 @@ class Search:
         async with asyncio.timeout(TimeLimits().find):
             await self._turns.acquire()
         try:
-            key = await self._keys.hash_key(rights.tenant)
+            keys = await self._keys.index_keys(rights.tenant)
             async with self._pool.acquire() as connection, connection.transaction():
-                transaction = SearchTransaction(connection, key, TimeLimits())
+                transaction = SearchTransaction(connection, keys, TimeLimits())
                 hits = await transaction.find_hits(request, rights)
         finally:
             self._turns.release()
@@ -98,9 +98,9 @@ class Search:
 class SearchTransaction:
     """Search in one transaction, whose statements have a time limit."""
 
-    def __init__(self, connection: Connection, key: bytes, limits: TimeLimits) -> None:
-        """Use the hash key of the municipality."""
-        self._connection, self._key, self._limits = connection, key, limits
+    def __init__(self, connection: Connection, keys: IndexKeys, limits: TimeLimits) -> None:
+        """Use the index keys of the municipality."""
+        self._connection, self._keys, self._limits = connection, keys, limits
 
     async def find_hits(self, request: SearchRequest, rights: Rights) -> Hits:
         """Find the hits of a page. Raises SearchTooBroad and CursorFromOtherSearch."""
@@ -109,7 +109,7 @@ class SearchTransaction:
         rows = await self._fetch(sql.hits_query(request, rights, scope, clock.now()), _NARROWER)
         page = [row["id"] for row in rows[: request.limit]]
         total, exact = await self._count(request, rights, scope)
-        as_of = log_position.encode_position(self._key, scope.as_of)
+        as_of = log_position.encode_position(self._keys.proof, scope.as_of)
         next = str(Cursor(as_of, page[-1])) if len(rows) > request.limit else None
         return Hits(ids=page, next=next, total=total, exact=exact, as_of=as_of)
 
@@ -129,7 +129,7 @@ class SearchTransaction:
     async def _build_scope(self, request: SearchRequest, tenant: str) -> SearchScope:
         [log] = await self._fetch(Query(_LOG, []), _NARROWER)
         position = self._position(request)
-        scope = SearchScope(as_of=log["size"], key=self._key, oldest=log["oldest"])
+        scope = SearchScope(as_of=log["size"], keys=self._keys.hashes, oldest=log["oldest"])
         if position is not None and position < log["size"]:
             [entry] = await self._fetch(Query(_WRITTEN, [position]), _NARROWER)
             latest = min_id_at(entry["written_at"] + CLOCK_SKEW)
@@ -142,7 +142,7 @@ class SearchTransaction:
         as_of = request.cursor.as_of if request.cursor else request.as_of
         if as_of is None:
             return None
-        position = log_position.decode_position(self._key, as_of)
+        position = log_position.decode_position(self._keys.proof, as_of)
         if position is None:
             raise CursorFromOtherSearch("after" if request.cursor else "asOf")
         return position
@@ -152,8 +152,9 @@ class SearchTransaction:
     ) -> SearchScope:
         """Limit the scope to the conversations of a person, and to their entries outside
         conversations."""
-        hashed = person_hash(self._key, person.kind, normalise(person.identity))
-        query = Query(_SUBJECT, [tenant, hashed, MAX_CONVERSATIONS + 1])
+        name = normalise(person.identity)
+        hashes = [person_hash(key, person.kind, name) for key in self._keys.hashes]
+        query = Query(_SUBJECT, [tenant, hashes, MAX_CONVERSATIONS + 1])
         rows = await self._fetch(query, _NARROWER)
         if len(rows) > MAX_CONVERSATIONS:
             raise SearchTooBroad(f"this person is in over {MAX_CONVERSATIONS} conversations")
@@ -194,5 +195,6 @@ select size, (select id from archiver.searchable order by id limit 1) as oldest 
 _WRITTEN = "select written_at from archiver.entry where position = $1"
 
 _SUBJECT = """
-select conversation, entry from archiver.subject where tenant = $1 and hash = $2 limit $3
+select conversation, entry from archiver.subject
+where tenant = $1 and hash = any($2::bytea[]) limit $3
 """

@@ -33,11 +33,11 @@ UNCONFIRMED = """s.id in (select e.id from deliverer.ledger l
 
 
 class SearchScope(msgspec.Struct, frozen=True, kw_only=True):
-    """Scope of a request: the size of the log, the hash key, and for a person the conversations and
-    the entries outside conversations."""
+    """Scope of a request: the size of the log, the hash keys, and for a person the conversations
+    and the entries outside conversations."""
 
     as_of: int
-    key: bytes
+    keys: Sequence[bytes]
     conversations: Sequence[str] | None = None
     entries: Sequence[UUID] = ()
     oldest: UUID | None = None
@@ -105,7 +105,7 @@ def _conditions(
         # Also of no department, which finds nothing.
         conditions.append(f"s.department = any({arguments(sorted(rights.departments))})")
     if rights.departments is not None or request.departments:
-        conditions.append(_department_condition(request, rights, scope.key, arguments))
+        conditions.append(_department_condition(request, rights, scope.keys, arguments))
     conditions += [
         f"s.{column} = any({arguments(list(values))})" for column, values in lists if values
     ]
@@ -119,10 +119,10 @@ def _conditions(
         conditions.append(_person_condition(scope.conversations, scope.entries, arguments))
     if request.words:
         conditions.append(
-            _all_words_condition(searchable_words(request.words), scope.key, arguments)
+            _all_words_condition(searchable_words(request.words), scope.keys, arguments)
         )
     if request.any_of:
-        conditions.append(_any_text_condition(request.any_of, scope.key, arguments))
+        conditions.append(_any_text_condition(request.any_of, scope.keys, arguments))
     return " and ".join(conditions)
 
 
@@ -141,29 +141,33 @@ def _person_condition(
 
 
 def _department_condition(
-    request: SearchRequest, rights: Rights, key: bytes, arguments: _Arguments
+    request: SearchRequest, rights: Rights, keys: Sequence[bytes], arguments: _Arguments
 ) -> str:
     """Repeat the condition on departments as tokens, which the index contains."""
     departments = [
         each for each in request.departments or rights.departments or () if rights.handles(each)
     ]
-    tokens = [department_token(key, each) for each in sorted(departments)]
+    tokens = [department_token(key, each) for key in keys for each in sorted(departments)]
     return f"s.words && {arguments(tokens)}::bigint[]"
 
 
-def _any_text_condition(texts: Sequence[str], key: bytes, arguments: _Arguments) -> str:
+def _any_text_condition(texts: Sequence[str], keys: Sequence[bytes], arguments: _Arguments) -> str:
     """Combine texts of one word in one condition, so that the index is scanned once for them."""
     texts_words = [searchable_words(text) for text in texts]
-    single = [word_token(key, words[0]) for words in texts_words if len(words) == 1]
+    singles = [words[0] for words in texts_words if len(words) == 1]
+    single = [word_token(key, word) for key in keys for word in singles]
     conditions = [f"s.words && {arguments(single)}::bigint[]"] if single else []
     conditions += [
-        _all_words_condition(words, key, arguments) for words in texts_words if len(words) > 1
+        _all_words_condition(words, keys, arguments) for words in texts_words if len(words) > 1
     ]
     return f"({' or '.join(conditions)})"
 
 
-def _all_words_condition(words: Sequence[str], key: bytes, arguments: _Arguments) -> str:
-    return f"s.words @> {arguments([word_token(key, word) for word in words])}::bigint[]"
+def _all_words_condition(words: Sequence[str], keys: Sequence[bytes], arguments: _Arguments) -> str:
+    """Ask for all words under one key: those of a row are all under the same."""
+    tokens = [[word_token(key, word) for word in words] for key in keys]
+    conditions = [f"s.words @> {arguments(each)}::bigint[]" for each in tokens]
+    return conditions[0] if len(conditions) == 1 else f"({' or '.join(conditions)})"
 
 
 def month_ranges(

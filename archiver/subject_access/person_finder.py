@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
-from archiver.encryption.key_store import KeyStore
+from archiver.encryption.key_store import IndexKeys, KeyStore
 from archiver.index.blind_index import person_hash
 from archiver.index.record_fields import PHONE, Identity, normalise
 from archiver.subject_access.identity_evidence import KINDS, identity_evidence
@@ -43,7 +43,9 @@ class SubjectMatch(msgspec.Struct, frozen=True, kw_only=True):
 class PersonFinder:
     """One search, on the connection of one transaction."""
 
-    def __init__(self, connection: Connection, keys: KeyStore, tenant: str, hashing: bytes) -> None:
+    def __init__(
+        self, connection: Connection, keys: KeyStore, tenant: str, hashing: IndexKeys
+    ) -> None:
         self._connection, self._keys, self._tenant = connection, keys, tenant
         self._hashing = hashing
         self._sightings: list[IdentitySighting] = []
@@ -59,9 +61,6 @@ class PersonFinder:
             new = frozenset[Identity]().union(*(each.reported for each in persons)) - searched
         return self._build_match(names, persons)
 
-    def hash_names(self, names: Iterable[Identity]) -> tuple[bytes, ...]:
-        return tuple(sorted(person_hash(self._hashing, name.kind, name.value) for name in names))
-
     def _build_match(self, asked: Names, persons: Sequence[Person]) -> SubjectMatch:
         places = frozenset[str]().union(*(each.places for each in persons))
         names = frozenset[Identity]().union(*(each.names for each in persons))
@@ -76,7 +75,7 @@ class PersonFinder:
         return SubjectMatch(
             asked=asked,
             names=names,
-            hashes=self.hash_names(names | asked),
+            hashes=hash_names(self._hashing.newest, names | asked),
             conversations=tuple(place for place in in_order if not _is_entry(place)),
             entries=tuple(UUID(place) for place in in_order if _is_entry(place)),
             others=len(others),
@@ -84,9 +83,8 @@ class PersonFinder:
 
     async def _search(self, names: Names) -> None:
         """Read every place that has one of these names and was not read yet."""
-        rows = await self._connection.fetch(
-            _PLACES, self._tenant, self.hash_names(names), MAX_PLACES + 1
-        )
+        hashes = [hash for key in self._hashing.hashes for hash in hash_names(key, names)]
+        rows = await self._connection.fetch(_PLACES, self._tenant, hashes, MAX_PLACES + 1)
         conversations = {row["conversation"] for row in rows if row["conversation"]}
         entries = {row["entry"] for row in rows if not row["conversation"]}
         new = {*conversations, *map(str, entries)} - self._read_places
@@ -111,8 +109,13 @@ async def find_subject(
     connection: Connection, keys: KeyStore, tenant: str, names: Collection[Identity]
 ) -> SubjectMatch:
     """Find a person. Raises TooManyMatches, and CannotDecrypt without the municipality's key."""
-    hashing = await keys.hash_key(tenant)
+    hashing = await keys.index_keys(tenant)
     return await PersonFinder(connection, keys, tenant, hashing).find(names)
+
+
+def hash_names(key: bytes, names: Iterable[Identity]) -> tuple[bytes, ...]:
+    """Return the hashes of persons under a key, in order. Pure."""
+    return tuple(sorted(person_hash(key, name.kind, name.value) for name in names))
 
 
 async def fetch_batches(

@@ -10,7 +10,7 @@ import msgspec
 from archiver.encryption.key_store import KeyStore
 from archiver.privacy.views import BEGINNING, View, ViewFilter, find_views
 from cli.support.archive_access import print_rows
-from cli.support.archive_rows import load_hash_keys
+from cli.support.archive_rows import load_index_keys
 from cli.support.audit import Operation
 from cli.support.options import Time, renamed_option, require_period
 from cli.support.output import fail
@@ -46,7 +46,8 @@ def command(since: datetime | None, until: datetime | None, as_json: bool, **fie
 
     async def lines(connection: Connection, keys: KeyStore, tenant: str) -> AsyncIterator[str]:
         narrowed = msgspec.structs.replace(criteria, tenant=tenant)
-        hashing = (await load_hash_keys(connection, keys)).values()
+        index_keys = (await load_index_keys(connection, keys)).values()
+        hashing = [key for each in index_keys for key in each.hashes]
         async for view in find_views(connection, keys, narrowed, hashing):
             yield msgspec.json.encode(view).decode() if as_json else format_view(view)
 

@@ -3,6 +3,7 @@
 import click
 
 from archiver.audit import search_index, subject_rows
+from archiver.destruction.hash_renewal import HashRenewer
 from archiver.encryption import key_rotation
 from archiver.encryption.key_store import KeyStore
 from archiver.log.writer import SealedBeforeErasure
@@ -22,15 +23,24 @@ from services.postgres.database import Connection, Pool
     "--master", is_flag=True, help="Encrypt all keys with the first key of POSTKAMER_ARCHIVE_KEY."
 )
 @renamed_option("--tenant", former="--municipality", help="Give this municipality a new key.")
+@click.option(
+    "--hashes", is_flag=True, help="With --tenant: hash its words and persons anew, with a new key."
+)
 @json_option
-def rotate(master: bool, tenant: str | None, as_json: bool) -> None:
+def rotate(master: bool, tenant: str | None, hashes: bool, as_json: bool) -> None:
     """Encrypt keys with a new key. The data that they decrypt is not rewritten.
+
+    With --hashes, do now what the archiver does after a destruction: when it is done, no copy of
+    the search index from before confirms a guess.
 
     The services can keep running. If the command is interrupted, run it again: it continues where
     it was.
     """
-    if master == bool(tenant):
+    if master == bool(tenant) or (hashes and not tenant):
         fail("expected one of --master and --tenant", 2)
+    if hashes:
+        _hash_anew(tenant or "", as_json=as_json)
+        return
     progress = Progress("keys")
 
     async def work(pool: Pool, keys: KeyStore) -> int:
@@ -57,6 +67,24 @@ def rotate(master: bool, tenant: str | None, as_json: bool) -> None:
     owners = "conversations" if tenant else "municipalities"
     line = f"{count(rotated, 'key|keys')} of {owners} encrypted with a new one"
     print_result({"count": rotated}, [line], as_json=as_json)
+
+
+def _hash_anew(tenant: str, *, as_json: bool) -> None:
+    progress = Progress("entries")
+
+    async def work(pool: Pool, keys: KeyStore) -> None:
+        await require_town(pool, tenant)
+        async with pool.acquire() as connection:
+            await require_tenant(connection, tenant)
+        await HashRenewer(pool, keys).renew(tenant, progress)
+        operation = Operation(
+            what="archive rotate", about=tenant, tenant=tenant, data={"hashes": True}
+        )
+        await record_access(pool, operation)
+
+    with_archive("rotate", work)
+    lines = [f"the words and persons of {tenant} are hashed anew; the key of before is gone"]
+    print_result({"hashes": True}, lines, as_json=as_json)
 
 
 @click.command()

@@ -13,7 +13,7 @@ from archiver.index.blind_index import person_hash
 from archiver.index.processing_log import CONVERSATION
 from archiver.index.record_fields import PHONE, Identity, normalise
 from cli.support.archive_access import print_rows
-from cli.support.archive_rows import load_hash_keys
+from cli.support.archive_rows import load_index_keys
 from cli.support.audit import Operation
 from cli.support.options import Time, renamed_option, require_period
 from cli.support.person_options import parse_phones, phone_file
@@ -66,10 +66,12 @@ async def pseudonyms(connection: Connection, keys: KeyStore, phones: Sequence[st
     """Return the pseudonyms in the log of the citizens with these numbers."""
     values = [normalise(Identity(PHONE, phone)) for phone in phones]
     subjects: list[bytes] = []
-    for tenant, key in (await load_hash_keys(connection, keys)).items():
-        hashes = [person_hash(key, PHONE, value) for value in values]
+    for tenant, index_keys in (await load_index_keys(connection, keys)).items():
+        hashes = [person_hash(key, PHONE, each) for key in index_keys.hashes for each in values]
         rows = await connection.fetch(_CONVERSATIONS, tenant, hashes)
-        subjects += [person_hash(key, CONVERSATION, row["conversation"]) for row in rows]
+        subjects += [
+            person_hash(index_keys.proof, CONVERSATION, row["conversation"]) for row in rows
+        ]
     return subjects
 
 

@@ -122,8 +122,9 @@ class AuditedSearch(msgspec.Struct, frozen=True):
             limited = await narrow_tenant(connection, self.tenant)
             tenant = await require_tenant(connection, limited or None)
             rights = await _find_rights(connection, tenant)
-            key = await keys.hash_key(tenant)
-            hits = await SearchTransaction(connection, key, BOUNDS).find_hits(self.request, rights)
+            index_keys = await keys.index_keys(tenant)
+            search = SearchTransaction(connection, index_keys, BOUNDS)
+            hits = await search.find_hits(self.request, rights)
         except CursorFromOtherSearch as error:
             raise CommandRefused(f"{OPTIONS[error.member]}: {error.SENTENCE}") from None
         except SearchTooBroad as error:

@@ -1,13 +1,13 @@
 """Municipalities that have anything in the archive, and their keys."""
 
-from archiver.encryption.key_store import KeyStore
+from archiver.encryption.key_store import IndexKeys, KeyStore
 from cli.support.output import fail
 from services.postgres.database import Connection
 
 
-async def load_hash_keys(connection: Connection, keys: KeyStore) -> dict[str, bytes]:
-    """Return the key of the index of people for each municipality in the archive."""
-    return {tenant: await keys.hash_key(tenant) for tenant in await load_tenants(connection)}
+async def load_index_keys(connection: Connection, keys: KeyStore) -> dict[str, IndexKeys]:
+    """Return the keys of the indexes for each municipality in the archive."""
+    return {tenant: await keys.index_keys(tenant) for tenant in await load_tenants(connection)}
 
 
 async def load_tenants(connection: Connection) -> list[str]:

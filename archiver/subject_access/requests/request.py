@@ -1,7 +1,6 @@
 """A request of a data subject. Pure."""
 
 from datetime import date, datetime
-from hashlib import sha256
 from typing import Literal, get_args
 
 import msgspec
@@ -32,7 +31,3 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     def state(self, today: date) -> deadlines.State:
         return deadlines.state(self.due_on, today, decided=self.decision is not None)
-
-    def names_digest(self) -> str:
-        """Return the hash of the keyed hashes of the person's names, in hex."""
-        return sha256(msgspec.msgpack.encode(self.hashes)).hexdigest()

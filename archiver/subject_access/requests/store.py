@@ -11,7 +11,7 @@ from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from archiver.index.record_fields import Identity
 from archiver.log.writer import writer_in_transaction
-from archiver.subject_access.person_finder import SubjectMatch
+from archiver.subject_access.person_finder import SubjectMatch, hash_names
 from archiver.subject_access.requests import deadlines
 from archiver.subject_access.requests.legal_grounds import Kind
 from archiver.subject_access.requests.request import Request
@@ -47,9 +47,9 @@ class RequestEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
     text: str = ""
     from_: Any = msgspec.field(name="from", default=None)
     conversations: tuple[str, ...] = ()
-    names: str = ""
-    """Conversations and names of the person as they were found, at the opening; the names as one
-    hash. `archive verify` holds the row against them."""
+    names: tuple[Identity, ...] = ()
+    """Conversations and all names of the person as they were found, at the opening. `archive
+    verify` holds the row against them."""
 
 
 class RequestStore:
@@ -72,7 +72,7 @@ class RequestStore:
             kind=new_request.kind,
             received_on=new_request.received_on,
             due_on=deadlines.due_date(new_request.received_on),
-            hashes=match.hashes,
+            hashes=await self._hash(new_request.tenant, match),
             conversations=match.conversations,
         )
         await self._connection.execute(
@@ -92,15 +92,15 @@ class RequestStore:
             by=new_request.by,
             from_=_person_fields(match.asked),
             conversations=request.conversations,
-            names=request.names_digest(),
+            names=tuple(sorted(match.asked | match.names, key=_name_key)),
         )
         return request
 
     async def find_same(self, new_request: NewRequest, match: SubjectMatch) -> Request | None:
         """Return an undecided request of the same person, kind and day. Until the transaction ends
         nobody else opens one."""
-        await self._connection.execute(_LOCK)
-        key = new_request.tenant, new_request.kind, new_request.received_on, list(match.hashes)
+        hashes = await self._hash(new_request.tenant, match)
+        key = new_request.tenant, new_request.kind, new_request.received_on, hashes
         row = await self._connection.fetchrow(_SAME, *key)
         return read_request(row) if row else None
 
@@ -113,6 +113,16 @@ class RequestStore:
         """Return the requests of a municipality; '' for all."""
         rows = await self._connection.fetch(_LIST, open, before, MAX_LISTED, tenant)
         return [read_request(row) for row in rows]
+
+    async def renew_hashes(self, tenant: str, key: bytes) -> None:
+        """Hash anew whom the requests of a municipality are about, under a new key. If their
+        opening was destroyed, they are known by their conversations alone."""
+        await self._connection.execute(_LOCK)
+        for row in await self._connection.fetch(_HASHED, tenant):
+            request = read_request(row)
+            opened = [step for _, step in await self.steps(request) if step.event == "opened"]
+            hashes = hash_names(key, opened[0].names) if opened else ()
+            await self._connection.execute(_RENEW, request.id, hashes)
 
     async def extend(
         self, request: Request, until: date, ground: str, by: str, now: datetime
@@ -138,6 +148,13 @@ class RequestStore:
         decoded = [(row["at"], decode_event(row["data"])) for row in decrypt_rows(rows, self._keys)]
         return [(at, step) for at, step in decoded if step.request == request.id]
 
+    async def _hash(self, tenant: str, match: SubjectMatch) -> tuple[bytes, ...]:
+        """Return the hashes of all names of a person, under the key that is the newest until the
+        transaction ends."""
+        await self._connection.execute(_LOCK)
+        key = (await self._keys.index_keys(tenant)).newest
+        return hash_names(key, match.asked | match.names)
+
     async def _record_step(self, request: Request, now: datetime, **fields: Any) -> None:
         """Record a step in the person's newest conversation; outside any if there is none."""
         event = RequestEvent(
@@ -160,8 +177,11 @@ class RequestStore:
 
 
 def _person_fields(names: Iterable[Identity]) -> dict[str, Any]:
-    pairs = sorted((each.kind, each.value) for each in names)
-    return {"identities": [{"kind": kind, "value": value} for kind, value in pairs]}
+    return {"identities": sorted(names, key=_name_key)}
+
+
+def _name_key(name: Identity) -> tuple[str, str]:
+    return name.kind, name.value
 
 
 decode_event = msgspec.json.Decoder(RequestEvent).decode
@@ -182,6 +202,8 @@ where (not $1 or decision is null) and ($2::date is null or (decision is null an
     and ($4 = '' or tenant = $4)
 order by decision is not null, due_on, id limit $3
 """
+_HASHED = f"{SELECT} where tenant = $1 and hashes <> '{{}}' order by id"
+_RENEW = "select archiver.renew_request($1, $2)"
 _LOCK = "select pg_advisory_xact_lock(hashtext('archiver.request'))"
 _SAME = f"""{SELECT}
 where tenant = $1 and kind = $2 and received_on = $3 and hashes = $4::bytea[]

@@ -252,7 +252,7 @@ async def test_view_is_in_the_processing_log_with_the_trace_and_without_the_empl
     assert (second["parent_span_id"], second["foreign_processor"]) == (None, None)
     assert len({row["trace_id"] for row in page}) == 1, "two parts of one answer"
     assert [row["span_id"] for row in (first, second)] == [span_of(v["id"]) for v in views[:2]]
-    key = await (await keys_of(pool)).hash_key("almelo")
+    key = (await (await keys_of(pool)).index_keys("almelo")).proof
     assert {row["subject"] for row in rows} == {person_hash(key, CONVERSATION, HERE)}
     assert (first["activity"], first["status"]) == (default_activity("almelo"), "Ok")
     entries = await pool.fetch("select * from archiver.entry where kind = 'view'")

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from archiver.destruction.hash_renewal import HashRenewer
 from archiver.encryption.key_store import KeyStore
 from archiver.index.blind_index import person_hash, word_token
 from archiver.intake import PREFETCH, Intake
@@ -182,7 +183,7 @@ async def test_person_of_an_erased_entry_without_a_conversation_is_not_found(
     keys, alone = await keys_of(pool), msgspec.structs.replace(entry(7), conversation="")
     await (await writer_of(pool)).add([alone])
     await eraser_of(pool, keys, tmp_path).erase_entry(alone.id, "test")
-    hash = person_hash(await keys.hash_key("almelo"), "phone", "31610000007")
+    hash = person_hash((await keys.index_keys("almelo")).newest, "phone", "31610000007")
     assert await pool.fetch("select entry from archiver.subject where hash = $1", hash) == []
 
 
@@ -237,19 +238,24 @@ def _guesses(key: bytes) -> Iterator[tuple[str, bytes]]:
         yield from _plain(text)
 
 
-async def _confirmed(pool: Pool) -> set[str]:
-    """Guesses that every table of the database, as text, confirms."""
+async def _copy(pool: Pool) -> bytes:
+    """Return every table of the database as text, without those of keys."""
     tables = await pool.fetch(
         "select format('%I.%I', schemaname, tablename) as name from pg_tables"
-        " where schemaname in ('archiver', 'access')"
+        " where schemaname in ('archiver', 'access') and tablename !~ '_key$'"
     )
     rows: list[str] = []
     for table in tables:
         found = await pool.fetch(f"select t::text as row from {table['name']} t")
         rows += [row["row"] for row in found]
-    everything = "\n".join(rows).encode()
-    key = await (await keys_of(pool)).hash_key("almelo")
-    return {guess for guess, looks in _guesses(key) if looks in everything}
+    return "\n".join(rows).encode()
+
+
+async def _confirmed(pool: Pool, copy: bytes = b"") -> set[str]:
+    """Guesses that the database confirms, or a copy of it, by the keys that there are now."""
+    keys, everything = await (await keys_of(pool)).index_keys("almelo"), copy or await _copy(pool)
+    guesses = [each for key in (*keys.hashes, keys.proof) for each in _guesses(key)]
+    return {guess for guess, looks in guesses if looks in everything}
 
 
 async def test_guess_is_confirmed_by_keyed_hashes_only_and_not_after_erasure(
@@ -265,3 +271,19 @@ async def test_guess_is_confirmed_by_keyed_hashes_only_and_not_after_erasure(
     await eraser.erase_entry(record.id, "test")
     # The conversation that is left tells that somebody wrote, but not what.
     assert await _confirmed(pool) <= {PHONE}
+
+
+async def test_copies_from_before_confirm_no_guess_once_all_is_hashed_anew(
+    pool: Pool, tmp_path: Path
+) -> None:
+    keys = await keys_of(pool)
+    eraser, renewer = eraser_of(pool, keys, tmp_path), HashRenewer(pool, keys)
+    await (await writer_of(pool)).add([guessable(), entry(7)])
+    copy = await _copy(pool)
+    await eraser.erase_conversation("almelo", id_of("z"), "test")
+    assert await _confirmed(pool, copy) == {PHONE, TEXT, BSN}, "the key of then is the key of now"
+    await renewer.renew("almelo")
+    assert await _confirmed(pool, copy) == set()
+    assert await _confirmed(pool) == set()
+    left = await pool.fetch("select version from archiver.municipality_key where purpose = 'hash'")
+    assert [row["version"] for row in left] == [2]

@@ -47,7 +47,7 @@ async def test_new_master_key_opens_the_archive_after_rotation_only(
     assert "POSTKAMER_ARCHIVE_KEY: it does not open this archive" in error
     both = {"POSTKAMER_ARCHIVE_KEY": f"{NEW},{KEY}"}
     counts = [(await archive.json(*rotate, **both))["count"] for _ in range(2)]
-    assert counts == [2, 0], "one municipality, for content and for hashes"
+    assert counts == [3, 0], "one municipality: for content, hashes and proofs"
     assert len(await rows_of(log.pool, base64.b64decode(NEW))) == ENTRIES
     with pytest.raises(WrongMasterKey, match="POSTKAMER_ARCHIVE_KEY: it does not open"):
         await KeyStore(log.pool, [MASTER]).check()
@@ -197,3 +197,12 @@ def _rows_read(plan: dict[str, Any]) -> Iterator[float]:
     yield (seen + plan.get("Rows Removed by Filter", 0)) * plan["Actual Loops"]
     for step in plan.get("Plans", ()):
         yield from _rows_read(step)
+
+
+async def test_hashes_are_made_anew_by_command(log: Log, archive: Archive) -> None:
+    assert await archive.json("rotate", "--hashes", "--tenant", "almelo") == {"hashes": True}
+    query = "select version from archiver.municipality_key where purpose = 'hash'"
+    assert [row["version"] for row in await log.pool.fetch(query)] == [2]
+    assert (await archive("reindex")).stdout == "0 rows added, 0 removed\n"
+    error = await archive.fails("rotate", "--hashes", "--master", code=2)
+    assert "expected one of --master and --tenant" in error

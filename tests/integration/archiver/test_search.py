@@ -183,7 +183,7 @@ async def test_search_as_of_a_position_finds_the_same_later(pool: Pool) -> None:
         await written(pool, message("vol"), message("vol", at=NOON - minutes(5)))
         assert await api.search(words="vol", asOf=first["asOf"]) == first
         assert (await api.search(words="vol"))["total"] == 4
-        key = await (await keys_of(pool)).hash_key("almelo")
+        key = (await (await keys_of(pool)).index_keys("almelo")).proof
         nothing = await api.search(words="vol", asOf=log_position.encode_position(key, 0))
         assert (nothing["total"], nothing["messages"]) == (0, [])
         beyond = await api.search(words="vol", asOf=log_position.encode_position(key, 10**17))

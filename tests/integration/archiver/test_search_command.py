@@ -29,7 +29,7 @@ async def pool(pool: Pool) -> Pool:
 
 
 async def position(pool: Pool, n: int, tenant: str = "almelo") -> str:
-    return log_position.encode_position(await (await keys_of(pool)).hash_key(tenant), n)
+    return log_position.encode_position((await (await keys_of(pool)).index_keys(tenant)).proof, n)
 
 
 async def test_hits_are_shown_in_dutch_time_without_control_characters(

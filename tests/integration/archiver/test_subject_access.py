@@ -250,7 +250,7 @@ async def test_conversations_found_by_id_are_those_of_one_person_of_the_router(
     keys = await keys_of(pool)
     for id in ids[:-1]:
         async with pool.acquire() as on, on.transaction():
-            finder = PersonFinder(on, keys, TENANT, await keys.hash_key(TENANT))
+            finder = PersonFinder(on, keys, TENANT, await keys.index_keys(TENANT))
             person = await finder.find(frozenset([Identity("bsuid", id)]))
         found = set(person.conversations)
         theirs = [those for those in persons.values() if those & found]

@@ -34,7 +34,7 @@ OWN = {
     "archive reindex": {"--terms"},
     "archive request list": {"--open", "--overdue"},
     "archive request open": {"--kind", "--received"},
-    "archive rotate": {"--master"},
+    "archive rotate": {"--hashes", "--master"},
     "archive search": {
         "--any", "--direction", "--oldest", "--limit", "--after", "--as-of", "--count",
     },

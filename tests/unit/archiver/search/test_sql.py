@@ -25,7 +25,7 @@ def request(**members: Any) -> Any:
 
 
 def scope(oldest: UUID | None = OLDEST) -> SearchScope:
-    return SearchScope(as_of=5, key=b"k" * 32, oldest=oldest)
+    return SearchScope(as_of=5, keys=[b"k" * 32], oldest=oldest)
 
 
 def months(oldest: UUID | None = OLDEST, **members: Any) -> list[tuple[UUID, UUID]]:
