@@ -23,6 +23,8 @@ TRUST_SECONDS = 24 * 60 * 60.0
 RETRY_SECONDS = 30.0
 """Shortest time between two requests to a provider, so that tokens with invented keys do not become
 load there. New keys are mostly published long before they are used."""
+WANTING_RETRY_SECONDS = 1.0
+"""The same while no set is fresh enough: nobody can log in until the provider answers."""
 FETCH_SECONDS = 3.0
 """Time limit of a request: the caller of our API waits for it."""
 MAX_BYTES = 256 * 1024
@@ -79,7 +81,8 @@ class KeySet:
     async def refresh(self) -> None:
         """Fetch the set, unless that was tried a moment ago. The old one stays if it fails."""
         async with self._turn:
-            if self._age(self._tried_at) < RETRY_SECONDS:
+            shortest = RETRY_SECONDS if self._is_usable() else WANTING_RETRY_SECONDS
+            if self._age(self._tried_at) < shortest:
                 return
             self._tried_at = self._time()
             if self._asked_since is None:
