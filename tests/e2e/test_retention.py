@@ -4,8 +4,10 @@ every service killed in the middle."""
 
 import asyncio
 import json
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -22,6 +24,7 @@ BEGIN = NOW - timedelta(days=372)
 """The term of 6.1.3, one year from the closing, was over six days ago: commands know no other time
 than today."""
 SECONDS = 40.0
+NAME = "Roelof Kwispelstaart"
 SERVICES = "gateway", "router", "deliverer", "archiver"
 QUESTIONS = {
     "31600000951": "Is het zwembad zaterdag open met Pasen",
@@ -83,18 +86,8 @@ async def show(town: Installation, list: str) -> tuple[str, dict[str, str]]:
     return shown["state"], {each["conversation"]: each["state"] for each in shown["items"]}
 
 
-async def test_conversation_is_kept_for_its_term_and_then_gone(
-    town: Installation, watch: Watch, session: aiohttp.ClientSession, simulation: SimulatedClock
-) -> None:
-    phones = [(Phone(watch, session, number), words) for number, words in QUESTIONS.items()]
-    kept, off, out, gone = await asyncio.gather(*[closed(watch, *each) for each in phones])
-    dossiers = "select count(*) from archiver.dossier where kept_until is not null"
-    await until(lambda: asyncio.to_thread(town.database.execute, dossiers), lambda n: n == "4", 60)
-    hold = ("--conversation", kept, "--ground", "woo", "--text", "Woo 12")
-    review = ("--review-on", f"{NOW + timedelta(60):%Y-%m-%d}", "--by", "Els de Wit")
-    await says(town, "archive", "hold", "place", "--tenant", "almelo", *hold, *review)
-
-    simulation.set(clock.now() + timedelta(seconds=1))
+async def reviewed(town: Installation, off: str, out: str, gone: str) -> str:
+    """The list of what is due, from which one was taken out, and one put off."""
     drawn = await says(town, "archive", "list", "draw", "--by", "Anna Bos", "--json")
     list = str(json.loads(drawn)["id"])
     _, drawn_up = await show(town, list)
@@ -104,6 +97,26 @@ async def test_conversation_is_kept_for_its_term_and_then_gone(
     until_day = ("--until", f"{NOW + timedelta(90):%Y-%m-%d}")
     await says(town, *spare, off, "--reason", "unfinished", *until_day, "--by", "Anna Bos")
     await says(town, "archive", "list", "review", list, "--by", "Bram Kok")
+    return list
+
+
+async def test_conversation_is_kept_for_its_term_and_then_gone(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession, simulation: SimulatedClock
+) -> None:
+    phones = {words: Phone(watch, session, number) for number, words in QUESTIONS.items()}
+    *_, forgotten = phones.values()
+    forgotten.name = NAME
+    kept, off, out, gone = await asyncio.gather(
+        *[closed(watch, phone, words) for words, phone in phones.items()]
+    )
+    dossiers = "select count(*) from archiver.dossier where kept_until is not null"
+    await until(lambda: asyncio.to_thread(town.database.execute, dossiers), lambda n: n == "4", 60)
+    hold = ("--conversation", kept, "--ground", "woo", "--text", "Woo 12")
+    review = ("--review-on", f"{NOW + timedelta(60):%Y-%m-%d}", "--by", "Els de Wit")
+    await says(town, "archive", "hold", "place", "--tenant", "almelo", *hold, *review)
+
+    simulation.set(clock.now() + timedelta(seconds=1))
+    list = await reviewed(town, off, out, gone)
     for service in SERVICES:
         await asyncio.to_thread(town.kill, service)
     await says(town, "archive", "list", "approve", list, "--by", "Carla Vos")
@@ -120,3 +133,17 @@ async def test_conversation_is_kept_for_its_term_and_then_gone(
     answers = [await status_of(town, session, each) for each in (kept, off, out, gone)]
     assert answers == [200, 200, 200, 404]
     assert "nothing is wrong" in await says(town, "archive", "verify")
+    await asyncio.to_thread(town.database.execute, "vacuum full; checkpoint")
+    secrets = "31600000954", QUESTIONS["31600000954"], NAME, *forgotten.wamids
+    folders = town.folder, town.database.folder, town.broker.folder
+    assert await asyncio.to_thread(files_with, secrets, folders) == []
+    assert await asyncio.to_thread(files_with, [gone], folders) != [], "its id is declared"
+
+
+def files_with(words: Sequence[str], folders: Iterable[Path]) -> list[str]:
+    """Files below these folders in which one of these words stands, in any of three writings."""
+    plain = [each.encode() for each in words]
+    writings = [(each, each.hex().encode(), b64encode(each)) for each in plain]
+    looks = [one for each in writings for one in each]
+    files = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
+    return [str(path) for path in sorted(files) if any(map(path.read_bytes().__contains__, looks))]

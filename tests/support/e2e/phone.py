@@ -16,6 +16,9 @@ class Phone:
 
     def __init__(self, watch: Watch, session: aiohttp.ClientSession, number: str) -> None:
         self.watch, self.session, self.number = watch, session, number
+        self.name = ""
+        self.wamids: list[str] = []
+        """Meta's ids of what the citizen wrote."""
 
     async def writes(self, words: str, **more: Any) -> None:
         """Write as the citizen, until the gateway has it: Meta repeats what it answers 503."""
@@ -25,9 +28,10 @@ class Phone:
     async def is_taken(self, words: str, **more: Any) -> bool:
         """Write as the citizen, and return if the gateway took it; with `wait` in so many seconds,
         within which Meta repeats it."""
-        said = {"from": self.number, "number": NUMBER, "text": words} | more
+        said = {"from": self.number, "name": self.name, "number": NUMBER, "text": words} | more
         url = f"{self.watch.town.sandbox}/phone/messages"
         async with self.session.post(url, json=said) as answer:
+            self.wamids.append((await answer.json())["wamid"])
             return answer.status == 200
 
     async def sends_photo(self, photo: bytes) -> None:
