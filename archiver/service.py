@@ -18,7 +18,6 @@ from archiver.destruction.key_rewriting import rewrite_keys_after_destructions
 from archiver.destruction.list_metrics import count_lists
 from archiver.destruction.notices import notice_outbox
 from archiver.destruction.removal import FileRemover
-from archiver.destruction.replayer import Replayer
 from archiver.encryption.key_store import KeyStore
 from archiver.index.processing_log import Activities
 from archiver.intake import PREFETCH, Intake
@@ -37,6 +36,7 @@ from archiver.media.waiting_metrics import count_waiting
 from archiver.openapi import document
 from archiver.operator_actions import record_operator_actions
 from archiver.orders import order
+from archiver.orders.comparer import Comparer
 from archiver.orders.order_book import OrderBook
 from archiver.orders.order_keeper import OrderKeeper
 from archiver.privacy.annotation_routes import AnnotationRoutes
@@ -186,7 +186,7 @@ async def _comparison(
     """Check the keys, create the partitions of the tables and compare the destructions outside,
     before anything else; yield the task that compares them again. Partitions come first even where
     the comparison still holds: making them beside a writer, each would wait for the other."""
-    replayer = Replayer(pool, keys, _order_book(settings, objects))
+    comparer = Comparer(pool, _order_book(settings, objects))
     is_prepared = asyncio.Event()
 
     async def run() -> None:
@@ -195,10 +195,10 @@ async def _comparison(
             lambda: table_partitions.create_partitions(pool, clock.now().date()), "months"
         )
         is_prepared.set()
-        await replayer.run()
+        await comparer.run()
 
     async with background_task(run()) as task:
-        address, problem = (settings.bind, settings.archiver_ops_port), lambda: replayer.problem
+        address, problem = (settings.bind, settings.archiver_ops_port), lambda: comparer.problem
         waiting = wait_until_compared(pool, *address, working, problem)
         await first_or_watchdog(waiting, task)
         await first_or_watchdog(is_prepared.wait(), task)

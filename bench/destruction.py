@@ -20,10 +20,10 @@ from pydantic import SecretStr
 from archiver.destruction import destroyer
 from archiver.destruction.destroyer import Destroyer
 from archiver.destruction.list_store import ListRules, ListStore
-from archiver.destruction.replayer import Replayer
 from archiver.encryption.key_store import KeyStore
 from archiver.log.writer import Writer
 from archiver.orders import order
+from archiver.orders.comparer import Comparer
 from archiver.orders.order_book import OrderBook
 from archiver.orders.order_keeper import OrderKeeper
 from bench.open_loop import percentile
@@ -74,11 +74,11 @@ class Clerk(NamedTuple):
     writer: Writer
 
 
-async def _compared_orders(role: Pool, keys: KeyStore, folder: Path) -> OrderKeeper:
+async def _compared_orders(role: Pool, folder: Path) -> OrderKeeper:
     """Return the orders of an archiver that has compared them, in a folder."""
     key = derive_key([SecretStr(KEY)], order.PURPOSE)
     book = OrderBook(ObjectStore(folder.as_uri()), [key])
-    await Replayer(role, keys, book).compare()
+    await Comparer(role, book).compare()
     return OrderKeeper(book)
 
 
@@ -98,7 +98,7 @@ async def _measure(url: str, folder: Path, due: int) -> list[Line]:
         writer = Writer(role, keys)
         await writer.add([_record()])  # it makes the municipality's keys
         await _fill(pool, 2 * due)
-        orders = await _compared_orders(role, keys, folder / "orders")
+        orders = await _compared_orders(role, folder / "orders")
         run = await _carry_out(pool, role, Clerk(keys, orders, writer), due)
     return [*_table(due, run)]
 

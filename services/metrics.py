@@ -140,10 +140,6 @@ destructions_uncompared = _gauge(
     "postkamer_destructions_uncompared",
     "1 while this process waits until the destructions outside were compared with the database",
 )
-destructions_replayed = _counter(
-    "postkamer_destructions_replayed_total",
-    "Orders of destruction that were carried out again after a restore",
-)
 files_removed = _counter(
     "postkamer_files_removed_total", "Files of destroyed messages that left the object store"
 )

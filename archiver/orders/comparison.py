@@ -38,6 +38,43 @@ class Outside(msgspec.Struct):
         return max([*self.digests, *self.damaged], default=-1)
 
 
+class Comparison:
+    """Orders outside and those that the database knows."""
+
+    def __init__(self, outside: Outside, known: dict[int, KnownOrder]) -> None:
+        self.outside, self.known = outside, known
+        self.judged: Outcome | None = None
+        """Outcome of the last order, if it was judged here and does not stand outside."""
+
+    @property
+    def missing(self) -> list[Order]:
+        """Orders that the database does not know, in their order."""
+        orders = self.outside.orders
+        return [orders[n] for n in sorted(orders)]
+
+    @property
+    def lacking(self) -> list[Order]:
+        """Those of them that were carried out: the database has again what they destroyed."""
+        return [
+            order
+            for order in self.missing
+            if order.kind != "begin" and self.state_of(order) == "done"
+        ]
+
+    def state_of(self, order: Order) -> State:
+        """Return what became of an order. The first has no outcome, and destroys nothing."""
+        outcome = self.outside.outcomes.get(order.number)
+        return outcome.state if outcome else "done"
+
+    @property
+    def last_known(self) -> int:
+        return max(self.known, default=-1)
+
+    @property
+    def last(self) -> int:
+        return max(self.last_known, self.outside.last)
+
+
 class NotComparable(Exception):
     """The orders outside are not whole. A sentence for each fault."""
 

@@ -6,11 +6,12 @@ from datetime import datetime
 import click
 import msgspec
 
-from archiver.destruction.replayer import Comparison, Replayer
+from archiver.destruction.replayer import Replayer
 from archiver.encryption.key_store import KeyStore
 from archiver.log.outside_head import OutsideHead
 from archiver.orders import order
-from archiver.orders.comparison import NotComparable
+from archiver.orders.comparison import Comparison, NotComparable
+from archiver.orders.order import Order
 from archiver.orders.order_book import OrderBook
 from cli.support.archive_access import (
     Progress,
@@ -27,15 +28,38 @@ from services.config import settings
 from services.postgres.database import Pool
 from services.restoration.waiting_room import IS_COMPARED
 
+MAX_PRINTED = 20
+"""Orders that are printed one by one; `--json` has all."""
+NOTHING_LOST = (
+    "the record lost nothing that is known outside: was this database restored? If not, carry out"
+    " nothing, and ask the archivist about each order"
+)
+"""Somebody with the master key and the object store may have put an order there, and waits until it
+is carried out."""
+
+
+class MissingOrder(msgspec.Struct, frozen=True, rename="camel"):
+    """An order that is lacking, with what an archivist can hold against the declarations."""
+
+    number: int
+    at: datetime
+    conversations: int
+    ground: str
+    list: str
+    """Destruction list, and who approved it; '' for an erasure by the owner of the database."""
+    by: str
+
 
 class ReplayResult(msgspec.Struct, frozen=True, rename="camel"):
-    """The orders outside, and those of them that the database did not know."""
+    """The orders outside, and those of them that were carried out and that the database lacked."""
 
     orders: int
     """Number of orders outside, without the first, which destroys nothing."""
     missing: int
     conversations: int
     """Number of conversations of the missing orders."""
+    named: tuple["MissingOrder", ...]
+    """Each missing order."""
     compared: bool
     """True if the services may start."""
     mended: tuple[int, ...] = ()
@@ -55,8 +79,8 @@ class ReplayResult(msgspec.Struct, frozen=True, rename="camel"):
 def command(dry_run: bool, mend: bool, as_json: bool) -> None:
     """Carry out again what was destroyed after the back-up.
 
-    The archiver does the same at its start: use this to see what it will do, to see how far it is,
-    or if it refuses. Needs POSTKAMER_OBJECT_STORE besides. If the command is interrupted, run it
+    A step of each restore: while the database lacks a destruction, no service starts. Look with
+    --dry-run first. Needs POSTKAMER_OBJECT_STORE besides. If the command is interrupted, run it
     again: it continues where it was.
     """
     require_folder()
@@ -67,9 +91,7 @@ def command(dry_run: bool, mend: bool, as_json: bool) -> None:
         replayer = Replayer(pool, keys, load_book())
         try:
             mended = await replayer.mend() if mend and not dry_run else ()
-            found = await replayer.read()
-            if not dry_run:
-                await replayer.compare(Progress("orders"), anew=True)
+            found = await (replayer.look() if dry_run else replayer.replay(Progress("orders")))
         except NotComparable as error:
             raise CommandRefused("\n".join(error.faults)) from None
         result = _result(found, tuple(mended), compared=bool(await pool.fetchval(IS_COMPARED)))
@@ -91,14 +113,20 @@ def load_book() -> OrderBook:
 
 
 def _result(found: Comparison, mended: tuple[int, ...], *, compared: bool) -> ReplayResult:
-    missing = [each for each in found.missing if each.kind != "begin"]
+    lacking = found.lacking
     return ReplayResult(
         orders=max(0, found.outside.last),
-        missing=len(missing),
-        conversations=sum(len(each.conversations) for each in missing),
+        missing=len(lacking),
+        conversations=sum(len(each.conversations) for each in lacking),
+        named=tuple(_name(each) for each in lacking),
         compared=compared,
         mended=mended,
     )
+
+
+def _name(order: Order) -> MissingOrder:
+    conversations = len(order.conversations)
+    return MissingOrder(order.number, order.at, conversations, order.ground, order.list, order.by)
 
 
 def _with_loss(result: ReplayResult, heads: list[OutsideHead], size: int) -> ReplayResult:
@@ -107,6 +135,13 @@ def _with_loss(result: ReplayResult, heads: list[OutsideHead], size: int) -> Rep
     if largest is None or largest.size <= size:
         return result
     return msgspec.structs.replace(result, lost_entries=largest.size - size, lost_at=largest.at)
+
+
+def _order_line(order: MissingOrder) -> str:
+    moment = order.at.isoformat(timespec="seconds")
+    whose = f"list {order.list}, approved by {order.by}" if order.list else "of no list"
+    conversations = count(order.conversations, "conversation|conversations")
+    return f"order {order.number} of {moment}: {conversations}, {whose}"
 
 
 def _lines(result: ReplayResult, *, dry_run: bool) -> list[str]:
@@ -120,9 +155,12 @@ def _lines(result: ReplayResult, *, dry_run: bool) -> list[str]:
         lines.append(f"{count(len(result.mended), 'order|orders')} written outside again")
     missing = f"{orders} of {conversations} {done}" if result.missing else "none is missing here"
     lines.append(missing)
+    lines += [_order_line(each) for each in result.named[:MAX_PRINTED]]
     if result.lost_at:
         lost = count(result.lost_entries, "entry|entries")
         moment = result.lost_at.isoformat(timespec="seconds")
         lines.append(f"{lost} of the record lost, which it had at {moment}")
+    elif result.missing:
+        lines.append(NOTHING_LOST)
     lines.append("the services may start" if result.compared else "the services do not start yet")
     return lines

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from archiver.destruction.replayer import Replayer
 from archiver.encryption.key_store import KeyStore
 from archiver.log.erasure import Eraser
 from archiver.orders import order
+from archiver.orders.comparer import Comparer
 from archiver.orders.order_book import OrderBook
 from archiver.orders.order_keeper import OrderKeeper
 from services.config.settings import derive_key
@@ -28,22 +28,22 @@ def book_of(folder: Path, *keys: bytes) -> OrderBook:
 class ComparedOrders(OrderKeeper):
     """Compares before its first order, as the archiver does at its start."""
 
-    def __init__(self, pool: Pool, keys: KeyStore, book: OrderBook) -> None:
+    def __init__(self, pool: Pool, book: OrderBook) -> None:
         super().__init__(book)
-        self._replayer, self._is_compared = Replayer(pool, keys, book), False
+        self._comparer, self._is_compared = Comparer(pool, book), False
         self._turn = asyncio.Lock()
 
     async def next_number(self, connection: Connection) -> int:
         async with self._turn:
             if not self._is_compared:
-                await self._replayer.compare()
+                await self._comparer.compare()
                 self._is_compared = True
         return await super().next_number(connection)
 
 
-def orders_of(pool: Pool, keys: KeyStore, folder: Path) -> OrderKeeper:
-    return ComparedOrders(pool, keys, book_of(folder))
+def orders_of(pool: Pool, folder: Path) -> OrderKeeper:
+    return ComparedOrders(pool, book_of(folder))
 
 
 def eraser_of(pool: Pool, keys: KeyStore, folder: Path) -> Eraser:
-    return Eraser(pool, keys, orders_of(pool, keys, folder))
+    return Eraser(pool, keys, orders_of(pool, folder))

@@ -274,7 +274,7 @@ async def destroy(pool: Pool, own: Pool, conversations: Iterable[str], folder: P
     async def finish(*_: Any) -> None:
         pass
 
-    destroyer = Destroyer(own, keys, orders_of(own, keys, folder / "orders"), finish)
+    destroyer = Destroyer(own, keys, orders_of(own, folder / "orders"), finish)
     await destroyer.carry_out_due()
     return destroyer
 

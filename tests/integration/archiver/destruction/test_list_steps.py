@@ -51,7 +51,7 @@ async def own(empty: str, pool: Pool) -> AsyncIterator[Pool]:
 @pytest.fixture
 async def destroyer(own: Pool, tmp_path: Path) -> Destroyer:
     config, keys = loader.load(EXAMPLE).config, await keys_of(own)
-    orders = orders_of(own, keys, tmp_path / "orders")
+    orders = orders_of(own, tmp_path / "orders")
     return Destroyer(own, keys, orders, Declarer(keys, lambda: config).finish)
 
 

@@ -84,7 +84,7 @@ async def clerks(own: Pool) -> Clerks:
 @pytest.fixture
 async def destroyer(own: Pool, tmp_path: Path) -> Destroyer:
     keys = await keys_of(own)
-    return Destroyer(own, keys, orders_of(own, keys, tmp_path), finish)
+    return Destroyer(own, keys, orders_of(own, tmp_path), finish)
 
 
 async def events(pool: Pool) -> list[str]:

@@ -21,16 +21,20 @@ from archiver.encryption.key_store import KeyStore
 from archiver.log import outside_head
 from archiver.log.known_head import KnownHead
 from archiver.log.outside_head import HeadKeeper
+from archiver.orders import comparer as comparing
+from archiver.orders.comparer import Comparer
 from archiver.orders.comparison import NotComparable
 from archiver.orders.order import Order
+from archiver.orders.order_book import OrderBook
 from archiver.orders.order_keeper import OrderKeeper, OutsideAhead
+from cli.archive.destructions import NOTHING_LOST
 from deploy.local.postgresql import Database
 from services import clock
 from services.config.settings import derive_key
 from services.contract import Record
 from services.files.object_store import ObjectStore, order_key, outcome_key
 from services.postgres.database import Connection, Pool, connection_pool
-from services.restoration.waiting_room import IS_COMPARED
+from services.restoration.waiting_room import IS_COMPARED, lacking_sentence
 from services.transparency.merkle import load_tree
 from tests.integration.archiver.destruction.test_lists import (
     ARCHIVIST,
@@ -45,6 +49,7 @@ from tests.support.archiver.orders import KEY, MASTERS, book_of, eraser_of
 from tests.support.archiver.records import citizen, message, record
 from tests.support.decrypted_record import keys_of, rows_of, writer_of
 from tests.support.integration.back_up import dump
+from tests.support.observer import until
 
 BACK_UP, RESTORED = "before_destructions", "restored_from_it"
 LISTED = ["a", "b", "c"]
@@ -61,8 +66,24 @@ class Hall:
         self.owner, self.own, self.keys, self.folder = owner, own, keys, folder
         self.clerks, self.orders = Clerks(own, keys), OrderKeeper(book_of(folder))
 
+    def comparer(self, *masters: bytes) -> Comparer:
+        """The archiver, with its role."""
+        return Comparer(self.own, book_of(self.folder, *masters))
+
     def replayer(self, *masters: bytes) -> Replayer:
-        return Replayer(self.own, self.keys, book_of(self.folder, *masters))
+        """The command of the owner."""
+        return Replayer(self.owner, self.keys, book_of(self.folder, *masters))
+
+    async def replay(self) -> int:
+        """Restore as the page says, and return the number of orders that were carried out again:
+        while the archiver finds any lacking nothing is changed and nothing serves."""
+        before = await self.left(), await self.numbers()
+        if lacking := await self.comparer().compare():
+            assert (await self.left(), await self.numbers()) == before
+            assert not await self.is_compared()
+        found = await self.replayer().replay()
+        assert len(found.lacking) == lacking and await self.is_compared()
+        return lacking
 
     async def is_compared(self) -> bool:
         return bool(await self.own.fetchval(IS_COMPARED))
@@ -166,7 +187,7 @@ def restore(server: Database, back_up: str, tmp_path: Path) -> Restore:
 async def after_destruction(restore: Restore) -> AsyncIterator[Hall]:
     """The back-up, restored after everything of it was destroyed."""
     async with restore() as hall:
-        await hall.replayer().compare()
+        assert await hall.comparer().compare() == 0
         await hall.destroy()
         await hall.erase()
         assert await hall.left() == set()
@@ -182,8 +203,7 @@ async def test_nothing_that_was_destroyed_comes_back(restore: Restore) -> None:
         [consent] = await hall.consents()
         # Whatever the index of persons has: the order names what went along.
         await hall.owner.execute("delete from archiver.subject where conversation = ''")
-        assert await hall.replayer().compare() == 4
-        assert await hall.is_compared() and await hall.left() == set()
+        assert await hall.replay() == 4 and await hall.left() == set()
         states = [(n, "done", n > 0) for n in range(5)]
         assert await hall.numbers() == states
         said = await hall.destructions()
@@ -195,7 +215,7 @@ async def test_nothing_that_was_destroyed_comes_back(restore: Restore) -> None:
         [along] = [each for each in said if each["entry"] == str(consent)]
         assert (along["conversation"], along["order"]) == ("", 1) and along["first_at"]
         # Again, it finds nothing to do.
-        assert await hall.replayer().compare() == 0
+        assert await hall.replay() == 0
         assert await hall.destructions() == said
         # What is new here gets the next numbers, of orders and of lists.
         await hall.destroy()
@@ -207,7 +227,7 @@ async def test_nothing_that_was_destroyed_comes_back(restore: Restore) -> None:
 
 async def test_nothing_is_destroyed_before_the_comparison(restore: Restore) -> None:
     async with restore() as hall:
-        await hall.replayer().compare()
+        assert await hall.comparer().compare() == 0
         await hall.destroy()
     async with restore() as hall:
         id = await hall.approve()
@@ -220,21 +240,78 @@ async def test_nothing_is_destroyed_before_the_comparison(restore: Restore) -> N
             await hall.own.execute("select archiver.note_order(1, $1, '', 'done')", order.digest)
 
 
-async def test_comparison_closes_the_way_by_which_nobody_approves(restore: Restore) -> None:
+REFUSED = {
+    "select archiver.replay_order(1, sha256(''), '', '', 'almelo', '{d}', '{}', false)": "denied",
+    "select archiver.forget('almelo', '{d}')": "denied",
+    "select archiver.forget_entries('{}')": "denied",
+    "select archiver.forget_municipality('almelo')": "denied",
+    "select router.forget('almelo', '{d}', '{}', '{}')": "denied",
+    "delete from archiver.conversation_key": "denied",
+    "delete from restoration.comparison": "denied",
+    "update restoration.comparison set lacking = 0": "denied",
+    "select restoration.write_comparison(0, 0)": "denied",
+    "insert into archiver.destruction_order values (9, sha256(''), '', 'done')": "denied",
+    "select archiver.destroy_conversations('{list}', '{a}')": "is not being destroyed",
+    "select archiver.destroy_conversations('VL-2026-9999', '{d}')": "is not being destroyed",
+    "select archiver.begin_list('{list}')": "",
+    "select archiver.destroy_again('{list}', '{a}')": "",
+}
+"""What the archiver's role does not get done, at any moment, and by which words; '' if it is no
+error, and does nothing."""
+
+
+async def refused(hall: Hall) -> bool:
+    """Try all of it; return if everything is still there."""
+    id = await hall.owner.fetchval("select id from archiver.destruction_list")
+    for template, words in REFUSED.items():
+        statement = template.replace("{list}", id)
+        try:
+            await hall.own.execute(statement)
+            error = ""
+        except Exception as raised:
+            error = str(raised)
+        assert words in error and bool(words) == bool(error), (statement, error)
+    state = await hall.owner.fetchval("select state from archiver.destruction_list")
+    return state == "drawn" and await hall.left() == ALL
+
+
+async def test_role_of_the_archiver_destroys_nothing_without_a_list_at_any_moment(
+    restore: Restore,
+) -> None:
     async with restore() as hall:
-        await hall.replayer().compare()
-        with pytest.raises(Exception, match="were compared already"):
-            await hall.own.fetch(
-                "select archiver.replay_order(1, sha256(''), '', '', 'almelo', '{d}', '{}', false)"
-            )
-        for statement in (
-            "delete from restoration.comparison",
-            "insert into archiver.destruction_order values (1, sha256(''), '', 'done')",
-            "select archiver.forget_municipality('almelo')",
-        ):
-            with pytest.raises(Exception, match="permission denied"):
-                await hall.own.execute(statement)
-        assert await hall.left() == ALL
+        assert not await hall.is_compared() and await refused(hall)
+        assert await hall.comparer().compare() == 0 and await refused(hall)
+        await hall.destroy()
+    async with restore() as hall:
+        assert await refused(hall)
+        assert await hall.comparer().compare() == 1 and await refused(hall)
+        assert await hall.own.fetchval("select restoration.lacking()") == 1
+        # It cannot say any more that nothing is lacking, whenever the server starts.
+        await hall.owner.execute(
+            "update restoration.comparison set server_started_at = now() - interval '1 day'"
+        )
+        with pytest.raises(Exception, match="lacks orders of destruction"):
+            await hall.own.execute("select restoration.note_comparison(0)")
+        assert not await hall.is_compared() and await refused(hall)
+        await hall.replayer().replay()
+        assert await hall.left() == ALL - set(LISTED) and await hall.is_compared()
+
+
+async def test_comparison_that_was_noted_without_looking_is_taken_back(restore: Restore) -> None:
+    """Somebody with the role of the archiver was faster than the archiver."""
+    async with restore() as hall:
+        assert await hall.comparer().compare() == 0
+        await hall.destroy()
+    async with restore() as hall:
+        order = await book_of(hall.folder).read_order(0)
+        assert order
+        note = "select archiver.note_order(0, $1, '', 'done')"
+        await hall.own.execute(note, order.digest)
+        await hall.own.execute("select restoration.note_comparison(0)")
+        assert await hall.is_compared()
+        comparer = hall.comparer()
+        assert await comparer.try_compare() == 1 and not await hall.is_compared()
+        assert comparer.problem == lacking_sentence(1) and await hall.replay() == 1
 
 
 def lose(name: str) -> Callable[[Path], None]:
@@ -282,9 +359,9 @@ async def test_orders_that_are_not_whole_keep_everything_shut(
             shutil.rmtree(hall.folder)
             shutil.copytree(whole, hall.folder)
             spoil(hall.folder)
-            replayer = hall.replayer()
-            assert not await replayer.try_compare(), name
-            assert fault in replayer.problem, name
+            comparer = hall.comparer()
+            assert await comparer.try_compare() is None, name
+            assert fault in comparer.problem, name
             assert await hall.left() == ALL and await hall.numbers() == [], name
             assert not await hall.is_compared(), name
 
@@ -293,29 +370,29 @@ async def test_store_of_another_archive_is_refused_and_a_lost_order_mended(
     restore: Restore, tmp_path: Path
 ) -> None:
     async with restore() as hall:
-        await hall.replayer().compare()
+        assert await hall.comparer().compare() == 0
         await hall.destroy()
         empty = Hall(hall.owner, hall.own, hall.keys, tmp_path / "empty")
         with pytest.raises(NotComparable, match="missing: 0, 1"):
-            await empty.replayer().compare()
+            await empty.comparer().compare()
         with pytest.raises(NotComparable, match="altered or unreadable: 0, 1"):
-            await hall.replayer(NEW_KEY).compare()
+            await hall.comparer(NEW_KEY).compare()
         lose(order_key(1))(hall.folder)
         damage(order_key(0))(hall.folder)
         assert await hall.replayer().mend() == [0, 1]
-        assert await hall.replayer().compare() == 0
+        assert await hall.comparer().compare() == 0
     async with restore() as hall:
-        assert await hall.replayer().compare() == 1
+        assert await hall.replay() == 1
         assert await hall.left() == {"d", "e", "f"}
 
 
 async def test_order_is_written_anew_under_a_new_master_key(restore: Restore) -> None:
     async with restore() as hall:
-        await hall.replayer().compare()
+        assert await hall.comparer().compare() == 0
         await hall.destroy()
-        await hall.replayer(NEW_KEY, KEY).compare()
+        assert await hall.comparer(NEW_KEY, KEY).compare() == 0
     async with restore() as hall:
-        await hall.replayer(NEW_KEY).compare()
+        await hall.replayer(NEW_KEY).replay()
         assert await hall.left() == {"d", "e", "f"}
 
 
@@ -341,19 +418,19 @@ async def test_order_without_a_commit_destroys_nothing_that_was_withdrawn(
     restore: Restore,
 ) -> None:
     async with restore() as hall:
-        await hall.replayer().compare()
+        assert await hall.comparer().compare() == 0
         await hall.withdraw(await break_off(hall))
-        assert await hall.replayer().compare() == 1
+        assert await hall.comparer().compare() == 0 and await hall.is_compared()
         assert await hall.left() == ALL
         assert (await hall.numbers())[1:] == [(1, "void", False)]
     async with restore() as hall:  # it stays void
-        await hall.replayer().compare()
+        assert await hall.comparer().compare() == 0
         assert await hall.left() == ALL
 
 
 async def test_order_without_a_commit_is_followed_by_the_next(restore: Restore) -> None:
     async with restore() as hall:
-        await hall.replayer().compare()
+        assert await hall.comparer().compare() == 0
         await break_off(hall)
         await hall.own.execute(HOLD, "BW-1", "conversation", "b", [], [], [], None)
         await Destroyer(hall.own, hall.keys, hall.orders, finish).carry_out_due()
@@ -372,7 +449,7 @@ class KilledAfterCommit(OrderKeeper):
 
 async def test_next_order_says_first_what_became_of_the_last(restore: Restore) -> None:
     async with restore() as hall:
-        await hall.replayer().compare()
+        assert await hall.comparer().compare() == 0
         hall.orders = KilledAfterCommit(book_of(hall.folder))
         await hall.destroy()
         assert not (hall.folder / outcome_key(1)).exists()
@@ -380,28 +457,60 @@ async def test_next_order_says_first_what_became_of_the_last(restore: Restore) -
             assert await OrderKeeper(book_of(hall.folder)).next_number(connection) == 2
         assert (hall.folder / outcome_key(1)).exists()
     async with restore() as hall:
-        assert await hall.replayer().compare() == 1
+        assert await hall.replay() == 1
         assert await hall.left() == {"d", "e", "f"}
+
+
+class SlowCommit(OrderKeeper):
+    """The order stands outside, and the commit is late."""
+
+    def __init__(self, book: OrderBook) -> None:
+        super().__init__(book)
+        self.is_outside, self.may_commit = asyncio.Event(), asyncio.Event()
+
+    async def give(self, connection: Connection, order: Order) -> None:
+        await super().give(connection, order)
+        self.is_outside.set()
+        await self.may_commit.wait()
+
+
+WAITING = "select exists (select from pg_locks where locktype = 'advisory' and not granted)"
+
+
+async def test_order_under_way_is_not_called_void_by_another_archiver(restore: Restore) -> None:
+    async with restore() as hall:
+        assert await hall.comparer().compare() == 0
+        hall.orders = slow = SlowCommit(book_of(hall.folder))
+        destroying = asyncio.create_task(hall.destroy())
+        await slow.is_outside.wait()
+        comparing = asyncio.create_task(hall.comparer().try_compare())
+        await until(partial(hall.owner.fetchval, WAITING), bool, 10)
+        slow.may_commit.set()
+        await destroying
+        await comparing
+        outcome = await book_of(hall.folder).read_outcome(1)
+        assert outcome and outcome.state == "done"
+        assert await hall.comparer().compare() == 0
 
 
 async def test_last_order_of_a_lost_database_spares_what_is_held(restore: Restore) -> None:
     """Nobody knows if it was committed: it was approved, and a hold beats everything."""
     async with restore() as hall:
-        await hall.replayer().compare()
+        assert await hall.comparer().compare() == 0
         await break_off(hall)
     for _ in range(2):  # the outcome names what was spared: so it is the same each time
         async with restore() as hall:
             await hall.owner.execute(HOLD, "BW-1", "conversation", "b", [], [], [], None)
-            await hall.replayer().compare()
+            assert await hall.replay() == 1
             assert await hall.left() == {"b", "d", "e", "f"}
     async with restore() as hall:
-        await hall.replayer().compare()
+        assert await hall.replay() == 1
         assert await hall.left() == {"b", "d", "e", "f"}
 
 
 async def test_dump_that_is_put_back_is_not_compared(server: Database, restore: Restore) -> None:
     async with restore() as hall:
-        await hall.replayer().compare()
+        assert await hall.comparer().compare() == 0
         whole = await asyncio.to_thread(dump, server, RESTORED)
         await hall.destroy()
     renew = f"drop database {RESTORED} with (force);\ncreate database {RESTORED}"
@@ -415,7 +524,7 @@ async def test_dump_that_is_put_back_is_not_compared(server: Database, restore: 
         again = Hall(owner, own, await keys_of(own), hall.folder)
         rows = "select count(*) from restoration.comparison"
         assert await owner.fetchval(rows) == 1 and not await again.is_compared()
-        assert await again.replayer().compare() == 1
+        assert await again.replay() == 1
         assert await again.left() == {"d", "e", "f"} and await again.is_compared()
         # The row alone is put back, in the same database of the same server.
         row = await asyncio.to_thread(dump, server, RESTORED, "--clean", "--schema=restoration")
@@ -437,7 +546,7 @@ async def test_command_shows_what_is_missing_and_carries_it_out(
     server: Database, restore: Restore
 ) -> None:
     async with restore() as hall:
-        await hall.replayer().compare()
+        assert await hall.comparer().compare() == 0
         await hall.destroy()
         size = await keep_head(hall)
     async with restore() as hall:
@@ -449,8 +558,13 @@ async def test_command_shows_what_is_missing_and_carries_it_out(
             "1 order of destruction outside the database",
             "1 order of 3 conversations are to be carried out again",
         ]
-        assert said[2].startswith(f"{lost} entries of the record lost, which it had at 20")
-        assert said[3:] == ["the services do not start yet"]
+        assert said[2].startswith("order 1 of 20")
+        assert said[2].endswith(": 3 conversations, list VL-2026-0001, approved by Carla")
+        assert said[3].startswith(f"{lost} entries of the record lost, which it had at 20")
+        assert said[4:] == ["the services do not start yet"]
+        # Without a loss, who knows who put that order there?
+        shutil.rmtree(hall.folder / "head")
+        assert NOTHING_LOST in (await command("--dry-run")).stdout.splitlines()
         assert await hall.left() == ALL and await hall.numbers() == []
         damage(outcome_key(1))(hall.folder)
         error = (await command(code=1)).stderr
@@ -475,9 +589,10 @@ class Killed(BaseException):
 def die_at(line: int) -> Callable[[], bool]:
     """Raise Killed at the nth line of carrying out again; return what says if it came so far."""
     ran, has_died = 0, False
+    traced = {replaying.__file__, comparing.__file__}
 
     def enter(frame: FrameType, _event: str, _argument: Any) -> Any:
-        return count if frame.f_code.co_filename == replaying.__file__ else None
+        return count if frame.f_code.co_filename in traced else None
 
     def count(_frame: FrameType, event: str, _argument: Any) -> Any:
         nonlocal ran, has_died
@@ -493,7 +608,7 @@ def die_at(line: int) -> Callable[[], bool]:
 
 async def test_replay_that_is_killed_at_any_line_goes_on(restore: Restore) -> None:
     async with restore() as hall:
-        await hall.replayer().compare()
+        assert await hall.comparer().compare() == 0
         await hall.destroy()
         eraser = eraser_of(hall.owner, hall.keys, hall.folder)
         await eraser.erase_conversation("almelo", "e", "a mistake")
@@ -503,7 +618,7 @@ async def test_replay_that_is_killed_at_any_line_goes_on(restore: Restore) -> No
         while True:  # each time it comes a line further, in what the kill before left
             has_died = die_at(line)
             try:
-                await hall.replayer().compare()
+                await hall.replayer().replay()
             except Killed:
                 pass
             finally:
