@@ -15,6 +15,7 @@ from archiver.orders.comparison import (
     Comparison,
     NotComparable,
     find_faults,
+    list_denied,
     settle,
 )
 from archiver.orders.order import Order, Outcome, State
@@ -70,6 +71,7 @@ class Comparer:
         except StoreUnavailable as error:
             self._refuse(f"{WAITS}: the object store does not answer ({error})")
         except NotComparable as error:
+            await self._shut(error.denied)
             self._refuse(f"{WAITS}: {error}")
         except Exception as error:
             if getattr(error, "sqlstate", None) not in CONFLICTS:
@@ -80,6 +82,12 @@ class Comparer:
                 self._refuse(lacking_sentence(lacking))
             return lacking
         return None
+
+    async def _shut(self, denied: int) -> None:
+        """Shut a database that calls void what was carried out: somebody wrote those rows there."""
+        if denied:
+            last = await self._pool.fetchval(_LAST)
+            await self._pool.execute(_NOTE_LACKING, last, denied)
 
     def _refuse(self, problem: str) -> None:
         self.problem = problem
@@ -115,7 +123,7 @@ async def read_both_sides(pool: Pool, book: OrderBook) -> Comparison:
             await book.write(first)
         outside = await book.load()
     if faults := find_faults(known, outside):
-        raise NotComparable(faults)
+        raise NotComparable(faults, len(list_denied(known, outside)))
     return Comparison(outside, known)
 
 
@@ -166,6 +174,7 @@ _STANDING = """
 select pg_postmaster_start_time(), d.oid, restoration.is_compared(), restoration.lacking()
 from pg_database d where d.datname = current_database()
 """
+_LAST = "select max(number) from archiver.destruction_order"
 _ONE = f"{KNOWN} where number = $1"
 _HELD = "select archiver.held_of($1, $2)"
 _LIST_STATE = "select state from archiver.destruction_list where id = $1"

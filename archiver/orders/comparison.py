@@ -55,11 +55,9 @@ class Comparison:
     @property
     def lacking(self) -> list[Order]:
         """Those of them that were carried out: the database has again what they destroyed."""
-        return [
-            order
-            for order in self.missing
-            if order.kind != "begin" and self.state_of(order) == "done"
-        ]
+        outcomes = self.outside.outcomes
+        done = {number for number, outcome in outcomes.items() if outcome.state == "done"}
+        return [order for order in self.missing if order.number in done]
 
     def state_of(self, order: Order) -> State:
         """Return what became of an order. The first has no outcome, and destroys nothing."""
@@ -76,10 +74,11 @@ class Comparison:
 
 
 class NotComparable(Exception):
-    """The orders outside are not whole. A sentence for each fault."""
+    """The orders outside are not whole, or the database denies some that were carried out. A
+    sentence for each fault."""
 
-    def __init__(self, faults: Sequence[str]) -> None:
-        self.faults = tuple(faults)
+    def __init__(self, faults: Sequence[str], denied: int = 0) -> None:
+        self.faults, self.denied = tuple(faults), denied
         super().__init__("; ".join(faults))
 
 
@@ -94,6 +93,7 @@ def find_faults(known: Mapping[int, KnownOrder], outside: Outside) -> list[str]:
             *sorted(outside.damaged),
             *(n for n in numbers if not _agrees(known.get(n), outside, n)),
         ],
+        "carried out, and void in the database": list_denied(known, outside),
         "without an outcome": [
             n
             for n in range(1, last)
@@ -111,7 +111,20 @@ def _agrees(known: KnownOrder | None, outside: Outside, number: int) -> bool:
         return False
     if outcome is None:
         return True
-    return outcome.digest == digest and (known is None or known.state == outcome.state)
+    states = (known.state if known else outcome.state, outcome.state)
+    return outcome.digest == digest and states in (*_SAME, _DENIED)
+
+
+_SAME = (("done", "done"), ("void", "void"))
+_DENIED = ("void", "done")
+"""State in the database, and outside: told apart, since the database has what was destroyed."""
+
+
+def list_denied(known: Mapping[int, KnownOrder], outside: Outside) -> list[int]:
+    """Return the numbers of orders that were carried out and that the database calls void."""
+    outcomes = outside.outcomes
+    both = sorted(known.keys() & outcomes.keys())
+    return [n for n in both if (known[n].state, outcomes[n].state) == _DENIED]
 
 
 def _sentence(numbers: Sequence[int], what: str) -> str:

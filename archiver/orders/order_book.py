@@ -27,10 +27,13 @@ T = TypeVar("T", Order, Outcome)
 
 
 class OrderBook:
-    """Book of all orders and outcomes. `keys` are those of the master keys, the newest first."""
+    """Book of all orders and outcomes. `keys` are those of the master keys, the newest first.
+    `is_read_only` leaves what lies under an older key as it lies."""
 
-    def __init__(self, store: ObjectStore, keys: Sequence[bytes]) -> None:
-        self._store, self._keys = store, keys
+    def __init__(
+        self, store: ObjectStore, keys: Sequence[bytes], *, is_read_only: bool = False
+    ) -> None:
+        self._store, self._keys, self._is_read_only = store, keys, is_read_only
 
     def seal(self, item: Order | Outcome) -> bytes:
         """Return the object of an order or an outcome under the newest key."""
@@ -115,7 +118,7 @@ class OrderBook:
         except ObjectNotFound:
             return None
         item, place = open_sealed(content, kind, number, self._keys)
-        if place:
+        if place and not self._is_read_only:
             await self.write_again(item)
         return item
 

@@ -1,6 +1,5 @@
 """`postkamer archive replay`: what a restored database lacks of the destructions."""
 
-import os
 from datetime import datetime
 
 import click
@@ -9,12 +8,11 @@ import msgspec
 from archiver.destruction.replayer import Replayer
 from archiver.encryption.key_store import KeyStore
 from archiver.log.outside_head import OutsideHead
-from archiver.orders import order
 from archiver.orders.comparison import Comparison, NotComparable
 from archiver.orders.order import Order
-from archiver.orders.order_book import OrderBook
 from cli.support.archive_access import (
     Progress,
+    load_book,
     load_object_store,
     read_outside_heads,
     require_folder,
@@ -24,7 +22,6 @@ from cli.support.audit import Operation, record_access
 from cli.support.options import json_option
 from cli.support.output import CommandRefused, count, print_result
 from cli.support.person import require_town
-from services.config import settings
 from services.postgres.database import Pool
 from services.restoration.waiting_room import IS_COMPARED
 
@@ -88,7 +85,7 @@ def command(dry_run: bool, mend: bool, as_json: bool) -> None:
     async def work(pool: Pool, keys: KeyStore) -> ReplayResult:
         await require_town(pool)
         size = int(await pool.fetchval("select size from archiver.head"))
-        replayer = Replayer(pool, keys, load_book())
+        replayer = Replayer(pool, keys, load_book(load_object_store()))
         try:
             mended = await replayer.mend() if mend and not dry_run else ()
             found = await (replayer.look() if dry_run else replayer.replay(Progress("orders")))
@@ -103,13 +100,6 @@ def command(dry_run: bool, mend: bool, as_json: bool) -> None:
 
     result = with_archive("replay", work)
     print_result(result, _lines(result, dry_run=dry_run), as_json=as_json)
-
-
-def load_book() -> OrderBook:
-    """Return the orders outside. SettingsError without a master key."""
-    options = settings.load(settings.ArchiveSettings, os.environ)
-    keys = [settings.derive_key([key], order.PURPOSE) for key in options.archive_key]
-    return OrderBook(load_object_store(), keys)
 
 
 def _result(found: Comparison, mended: tuple[int, ...], *, compared: bool) -> ReplayResult:

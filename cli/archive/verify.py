@@ -25,6 +25,7 @@ from archiver.audit.rows_beside import Unseen, verify_rows
 from archiver.audit.service_role import ROLE, read_as_service
 from archiver.audit.table_indexes import verify_indexes
 from archiver.audit.time_stamps import StampAudit
+from archiver.destruction.outside_orders import find_false_orders, load_outside
 from archiver.encryption.key_store import KeyStore
 from archiver.log.checkpoint_signer import sign_checkpoint
 from archiver.log.inclusion_proof import (
@@ -49,6 +50,7 @@ from cli.support.archive_access import (
     find_verifier,
     keys_if_given,
     load_authorities,
+    load_book,
     load_keys,
     load_object_store,
     load_signer,
@@ -99,7 +101,8 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
     table_findings: list[Finding] = []
     """Differences between the tables and what the migrations made."""
     row_findings: list[Finding] = []
-    """Rows of the tables beside the log that contradict it: processing, requests, quarantine."""
+    """Rows of the tables beside the log that contradict it: processing, requests, quarantine; and
+    orders of destruction outside that were not carried out here."""
     not_looked_at: list[str] = []
     """Sentences on what was not verified, and why."""
     files: int | None = None
@@ -174,6 +177,7 @@ def verify(
         result = await _verify_stamps(pool, outside, await _verify_log(pool, options))
         result = _with_silent(demanded, result)
         result = await _verify_rows(pool, keys, await ring_if_given(pool), result)
+        result = await _verify_orders(pool, outside, keys, result)
         if index and keys:
             result = await _verify_index(pool, keys, result)
         if media and outside:
@@ -253,6 +257,22 @@ async def _verify_rows(
         found = await _collect(verify_rows(connection, keys, unseen, ring))
     sentences = [*result.not_looked_at, *unseen.sentences]
     return msgspec.structs.replace(result, row_findings=found, not_looked_at=sentences)
+
+
+async def _verify_orders(
+    pool: Pool, outside: ObjectStore | None, keys: KeyStore | None, result: Verification
+) -> Verification:
+    """Verify that the destructions outside were carried out here."""
+    if outside is None or keys is None:
+        return result
+    book = load_book(outside, is_read_only=True)
+    orders = await load_outside(pool, book)
+    found = [*result.row_findings]
+    async with snapshot(pool) as connection:
+        await read_as_service(connection)
+        async for sentence in find_false_orders(connection, keys, book, orders):
+            found += [Finding("order", sentence)] if len(found) < MAX_FINDINGS else []
+    return msgspec.structs.replace(result, row_findings=found)
 
 
 async def _verify_stamps(

@@ -15,6 +15,8 @@ from archiver.audit.checkpoints import Trust
 from archiver.encryption.key_store import KeyStore, WrongMasterKey
 from archiver.log import checkpoint_signer, outside_head
 from archiver.log.outside_head import OutsideHead
+from archiver.orders import order
+from archiver.orders.order_book import OrderBook
 from archiver.signing.configured_signer import (
     PUBLIC_KEY,
     configured_signer,
@@ -213,6 +215,13 @@ def load_object_store() -> ObjectStore:
     if (store := find_object_store()) is None:
         raise CommandRefused(f"{OBJECT_STORE}: is missing")
     return store
+
+
+def load_book(store: ObjectStore, *, is_read_only: bool = False) -> OrderBook:
+    """Return the orders of destruction in a store. SettingsError without a master key."""
+    options = settings.load(settings.ArchiveSettings, os.environ)
+    keys = [settings.derive_key([key], order.PURPOSE) for key in options.archive_key]
+    return OrderBook(store, keys, is_read_only=is_read_only)
 
 
 def write_private_file(path: Path, body: bytes) -> None:

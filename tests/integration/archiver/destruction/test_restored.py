@@ -11,11 +11,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import aiohttp
 import pytest
 
 from archiver.destruction import replayer as replaying
 from archiver.destruction.destroyer import Destroyer
 from archiver.destruction.list_store import ListStore
+from archiver.destruction.outside_orders import find_false_orders, load_outside
 from archiver.destruction.replayer import Replayer
 from archiver.encryption.key_store import KeyStore
 from archiver.log import outside_head
@@ -29,12 +31,13 @@ from archiver.orders.order_book import OrderBook
 from archiver.orders.order_keeper import OrderKeeper, OutsideAhead
 from cli.archive.destructions import NOTHING_LOST
 from deploy.local.postgresql import Database
+from deploy.local.state import free_port
 from services import clock
 from services.config.settings import derive_key
 from services.contract import Record
 from services.files.object_store import ObjectStore, order_key, outcome_key
 from services.postgres.database import Connection, Pool, connection_pool
-from services.restoration.waiting_room import IS_COMPARED, lacking_sentence
+from services.restoration.waiting_room import IS_COMPARED, lacking_sentence, wait_until_compared
 from services.transparency.merkle import load_tree
 from tests.integration.archiver.destruction.test_lists import (
     ARCHIVIST,
@@ -73,6 +76,22 @@ class Hall:
     def replayer(self, *masters: bytes) -> Replayer:
         """The command of the owner."""
         return Replayer(self.owner, self.keys, book_of(self.folder, *masters))
+
+    async def pretend(self, orders: int, state: str = "done") -> None:
+        """Say with the archiver's role, order by order, that nothing is lacking."""
+        order = await book_of(self.folder).read_order(orders - 1)
+        assert order
+        note = f"select archiver.note_order($1, $2, '', '{state}')"
+        await self.own.execute(note, order.number, order.digest)
+        await self.own.execute("select restoration.note_comparison($1)", order.number)
+
+    async def false_orders(self) -> list[str]:
+        """Sentences of `archive verify`."""
+        book = book_of(self.folder)
+        outside = await load_outside(self.own, book)
+        async with self.own.acquire() as connection:
+            found = find_false_orders(connection, self.keys, book, outside)
+            return [sentence async for sentence in found]
 
     async def replay(self) -> int:
         """Restore as the page says, and return the number of orders that were carried out again:
@@ -256,8 +275,8 @@ REFUSED = {
     "select archiver.begin_list('{list}')": "",
     "select archiver.destroy_again('{list}', '{a}')": "",
 }
-"""What the archiver's role does not get done, at any moment, and by which words; '' if it is no
-error, and does nothing."""
+"""Statements that destroy nothing for the archiver's role at any moment, and the words by which
+they are refused; '' if it is no error."""
 
 
 async def refused(hall: Hall) -> bool:
@@ -303,15 +322,71 @@ async def test_comparison_that_was_noted_without_looking_is_taken_back(restore: 
         assert await hall.comparer().compare() == 0
         await hall.destroy()
     async with restore() as hall:
-        order = await book_of(hall.folder).read_order(0)
-        assert order
-        note = "select archiver.note_order(0, $1, '', 'done')"
-        await hall.own.execute(note, order.digest)
-        await hall.own.execute("select restoration.note_comparison(0)")
+        await hall.pretend(1)
         assert await hall.is_compared()
+        [lacking] = await hall.false_orders()
+        assert lacking.endswith("the database lacks it: see postkamer archive replay --dry-run")
         comparer = hall.comparer()
         assert await comparer.try_compare() == 1 and not await hall.is_compared()
         assert comparer.problem == lacking_sentence(1) and await hall.replay() == 1
+
+
+async def never() -> None:
+    await asyncio.Event().wait()
+
+
+async def test_service_that_waits_says_how_many_are_lacking_and_which_command_helps(
+    restore: Restore,
+) -> None:
+    async with restore() as hall:
+        assert await hall.comparer().compare() == 0
+        await hall.destroy()
+    async with restore() as hall, aiohttp.ClientSession() as session:
+        assert await hall.comparer().compare() == 1
+        port = free_port()
+        keys = asyncio.create_task(never())
+        waiting = asyncio.create_task(wait_until_compared(hall.own, "127.0.0.1", port, keys))
+
+        async def problem() -> str:
+            try:
+                async with session.get(f"http://127.0.0.1:{port}/health/ready") as answer:
+                    return str((await answer.json())["detail"])
+            except aiohttp.ClientConnectionError:
+                return ""
+
+        said = await until(problem, bool, 10)
+        assert said == (
+            "the database lacks 1 order of destruction that stands outside;"
+            " postkamer archive replay carries out what is lacking"
+        )
+        await hall.replayer().replay()
+        await asyncio.wait_for(waiting, 10)
+        keys.cancel()
+
+
+async def test_order_that_was_only_said_to_be_carried_out_is_found(restore: Restore) -> None:
+    """Somebody with the role of the archiver kept the rows of before the restore."""
+    async with restore() as hall:
+        assert await hall.comparer().compare() == 0
+        await hall.destroy()
+        late = message("a late status", conversation="a")
+        await (await writer_of(hall.owner)).add([late])
+        assert await hall.left() == {"a", "d", "e", "f"} and await hall.false_orders() == []
+    async with restore() as hall:
+        await hall.pretend(1)
+        await hall.pretend(2)
+        assert await hall.comparer().compare() == 0 and await hall.is_compared()
+        assert await hall.false_orders() == [
+            "order 1 of destruction was carried out, and 4 of what it destroyed can be opened"
+        ]
+    async with restore() as hall:
+        await hall.pretend(1)
+        await hall.pretend(2, "void")
+        fault = "order of destruction outside carried out, and void in the database: 1"
+        assert await hall.false_orders() == [fault] and await hall.is_compared()
+        comparer = hall.comparer()
+        assert await comparer.try_compare() is None and fault in comparer.problem
+        assert not await hall.is_compared()
 
 
 def lose(name: str) -> Callable[[Path], None]:
