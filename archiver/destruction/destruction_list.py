@@ -98,6 +98,13 @@ class ListEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     text: str = ""
     """Words of the person about it."""
     until: date | None = None
+    destination: str = ""
+    """Open Klant that has no more of the list than `kept_count` objects."""
+    contacts: int | None = None
+    """Number of contacts that were deleted there."""
+    kept: tuple[str, ...] = ()
+    """At most 100 objects that stay there, as `resource/uuid reason`."""
+    kept_count: int = 0
 
 
 class ListRefused(Exception):

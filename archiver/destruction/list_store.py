@@ -37,6 +37,9 @@ MAX_LISTED = 500
 """Lists, or items of one list, in one answer."""
 CLOCKS_APART = timedelta(hours=1)
 """Most by which the clocks of a service and of the database differ."""
+CONTACTS_GO = timedelta(days=92)
+"""Longest after its end in which steps of a list are looked for: Open Klants are tried until their
+contacts are gone. Of one that was away for longer the record alone has the step."""
 REFUSED = frozenset(("23514", "23505", "42501"))
 """SQLSTATEs by which the database refuses a step: a check, a conversation that is on another list,
 a row that is kept."""
@@ -138,7 +141,7 @@ class ListStore:
     async def events(self, found: DestructionList) -> list[tuple[datetime, ListEvent]]:
         """Return the steps of a list on the record, oldest first, and each sparing too."""
         ended = found.ended_at or found.withdrawn_at
-        period = found.drawn_at - CLOCKS_APART, ended + CLOCKS_APART if ended else None
+        period = found.drawn_at - CLOCKS_APART, ended + CONTACTS_GO if ended else None
         rows = await self._connection.fetch(_EVENTS, found.tenant, *period)
         decoded = [
             (row["at"], _decode_event(row["data"])) for row in decrypt_rows(rows, self._keys)

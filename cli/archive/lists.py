@@ -299,7 +299,8 @@ def _format_view(view: ListView) -> Iterator[str]:
     yield _format_list(view.found, view.counts)
     for at, step in view.steps:
         by = f"{step.by} ({step.identified})" if step.identified else step.by
-        about = " ".join(filter(None, (step.conversation, step.reason, step.text)))
+        words = (step.conversation, step.reason, step.text, _format_contacts(step))
+        about = " ".join(filter(None, words))
         yield f"  {at:%Y-%m-%d %H:%M}Z {step.event} by {by}" + (f": {about}" if about else "")
     yield from format_table([_format_group(each) for each in view.groups])
     for item in view.items:
@@ -308,6 +309,15 @@ def _format_view(view: ListView) -> Iterator[str]:
         yield f"  {item.conversation} {item.department or '-'} {item.code or '-'}" + (
             f" kept until {_day(item.kept_until)}: {item.state}{reason}"
         )
+
+
+def _format_contacts(step: ListEvent) -> str:
+    """Return what an Open Klant has no more, and how much of it stays there."""
+    if not step.destination:
+        return ""
+    contacts = count(step.contacts or 0, "contact|contacts")
+    kept = f", {count(step.kept_count, 'object stays|objects stay')} there"
+    return f"{contacts} of {step.destination}" + (kept if step.kept_count else "")
 
 
 def _format_group(group: ItemGroup) -> list[str]:

@@ -27,7 +27,7 @@ from tests.support.archiver.desk import ANNA, TENANT, Desk
 from tests.support.archiver.dossiers import make_due
 from tests.support.archiver.orders import orders_of
 from tests.support.archiver.privacy_api import PrivacyApi, privacy_api
-from tests.support.decrypted_record import keys_of, rows_of
+from tests.support.decrypted_record import keys_of, rows_of, writer_of
 from tests.support.installation import EXAMPLE
 from tests.support.observer import until
 
@@ -200,7 +200,12 @@ values ($1, gen_random_uuid(), $2, now(), gen_random_uuid())
 
 
 async def test_declaration_names_what_open_klant_has_and_the_record_when_it_went(
-    empty: str, desk: Desk, pool: Pool, own: Pool, keepers: Keepers, destroyer: Destroyer
+    empty: str,
+    desk: Desk,
+    pool: Pool,
+    keepers: Keepers,
+    destroyer: Destroyer,
+    town_archive: Archive,
 ) -> None:
     gone, spared = await due(desk, pool)
     await pool.executemany(_HAS_CONTACT, [("openklant", gone), ("openklant", spared)])
@@ -213,10 +218,18 @@ async def test_declaration_names_what_open_klant_has_and_the_record_when_it_went
     remains = (await keepers.read(f"{id}/declaration"))["declaration"]["remains"]
     found = [each for each in remains if each["place"].startswith("openklant")]
     assert [each.get("count") for each in found] == [1, None]
-    await contacts_go(empty, own, id)
+    await contacts_go(empty, pool, id)
+    shown = await town_archive.json("list", "show", id)
+    step = shown["steps"][-1]["step"]
+    assert (step["event"], step["destination"], step["contacts"]) == (
+        "contacts_destroyed", "openklant", 1,
+    )  # fmt: skip
+    assert step["kept"] == ["onderwerpobjecten/1 zaak"]
+    said = "contacts_destroyed by postkamer: 1 contact of openklant, 1 object stays there"
+    assert said in (await town_archive("list", "show", id)).stdout
 
 
-async def contacts_go(empty: str, own: Pool, list: str) -> None:
+async def contacts_go(empty: str, owner: Pool, list: str) -> None:
     """Delete what Open Klant has of a list, with the deliverer's rights."""
     async with connection_pool(f"{empty}?role=postkamer_deliverer", "test", 2) as pool:
         store, outbox = ErasureStore(pool, "openklant"), erasure_outbox(pool)
@@ -229,9 +242,11 @@ async def contacts_go(empty: str, own: Pool, list: str) -> None:
         step = msgspec.json.decode(record.data)
         assert (step["list"], step["event"], step["contacts"]) == (list, "contacts_destroyed", 1)
         assert step["kept"] == ["onderwerpobjecten/1 zaak"]
-        async with own.acquire() as connection:
+        async with owner.acquire() as connection:
             [remain] = await contact_remains(connection, list)
         assert (remain.waits, remain.reason, remain.count) == (False, "zaak", 1)
+        late = msgspec.structs.replace(record, at=record.at + timedelta(days=3))
+        await (await writer_of(owner)).add([late])
         await outbox.mark_published([record])
         assert await outbox.fetch_unpublished(9, []) == []
 
