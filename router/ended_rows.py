@@ -6,6 +6,7 @@ because their term is over, and it tells here how far it has come.
 
 from collections.abc import Sequence
 
+from router.conversation import timers
 from services.clearing import Clearing
 from services.config.numbers import Number
 
@@ -68,24 +69,26 @@ _PEOPLE = Clearing(
         and not exists (select from router.withdrawal w where w.person = identity.person)
         and not exists (select from router.opt_out o where o.person = identity.person)""",
 )
-# As if it had been closed at its last message: nobody can answer or close it. The rows that were
-# closed, and what follows them, end with it.
 _LAST_MOVED = "greatest(opened_at, since, last_inbound_at)"
 
 
 def _abandoned(numbers: Sequence[Number]) -> Clearing:
     """Return the open conversations of a number that is not configured, or that has passed to
-    another municipality."""
+    another municipality: nobody can answer or close them. A timer has them closed on the record, as
+    of their last message; the rows end in a later round."""
     known = ", ".join(f"('{each.id}', '{each.tenant}')" for each in numbers)
     return Clearing(
         "router.conversation",
         "conversation_days",
         since=_LAST_MOVED,
-        ended=f"closed_at is null and (number, tenant) not in (values {known})",
+        ended=f"""closed_at is null and (number, tenant) not in (values {known})
+        and not exists (select from router.timer t
+            where t.conversation = conversation.id and t.kind = '{timers.LEFT}')""",
         action="update",
-        setting=f"set closed_at = {_LAST_MOVED}",
-        also=""", timers as (
-    delete from router.timer t using gone g where t.conversation = g.id
+        setting="set closed_at = closed_at",
+        also=f""", closings as (
+    insert into router.timer (id, conversation, number, kind, due_at)
+    select gen_random_uuid(), g.id, g.number, '{timers.LEFT}', now() from gone g
 )""",
         state="of no number",
     )

@@ -328,7 +328,7 @@ class Timeout(
     msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="entry", tag="timeout"
 ):
     """A timer of a conversation has fired. kind: quiet, menu, waiting, window, idle, opens,
-    care."""
+    care, left."""
 
     id: UUID
     """Id of the timer; a timer that was set again meanwhile has another."""

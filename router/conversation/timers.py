@@ -23,6 +23,8 @@ BURST_ENDED, MENU, WAITING, IDLE, CARE, DEPARTMENT_OPENS = (
     "opens",
 )
 WINDOW = "window"
+LEFT = "left"
+"""Set by router.ended_rows for a conversation whose number is not configured any more."""
 
 
 def after_message(message: MessageContext, conversation: Conversation) -> tuple[Timer, ...]:

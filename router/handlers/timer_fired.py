@@ -47,6 +47,7 @@ SILENT = "na de groet kwam er niets meer; dit is de afdeling voor de rest"
 UNANSWERED = "op het menu kwam geen antwoord; een medewerker leest het bericht"
 IDLE = "er is lang niets meer gezegd"
 CLOSING = "de inwoner wacht, en straks kan alleen nog een sjabloon worden verstuurd"
+LEFT = "het nummer van dit gesprek is weg: niemand kan het meer beantwoorden of sluiten"
 UNCONFIRMED = "niemand heeft de melding bevestigd"
 MOMENT = timedelta(microseconds=1)
 """Resolution of the database's times."""
@@ -71,6 +72,8 @@ class TimerOutcome(msgspec.Struct, frozen=True, kw_only=True):
     conversation: Conversation | None = None
     """Conversation after the effect."""
     reply: ReplyCandidate | None = None
+    reason: str = ""
+    """Reason of the effect, if it is not that of REASONS."""
     next_due: datetime | None = None
     """Time at which the next timer of this kind is due."""
     alarm: Alarm | None = None
@@ -89,6 +92,8 @@ def decide_timer(
     handle = TIMER_HANDLERS.get(entry.kind)
     # A danger that no person has confirmed still counts after the conversation was closed.
     is_over = conversation is not None and conversation.closed_at and entry.kind != timers.CARE
+    if conversation is not None and entry.kind == timers.LEFT and not is_over:
+        return _close_left(unit, entry, conversation, context)
     if conversation is None or is_over or tenant is None or handle is None:
         decision = _decision(unit, conversation, conversation, TimerOutcome(), None, context)
         return decision, Changes(fired_timer=entry.id)
@@ -204,6 +209,23 @@ def _close_idle(timer: TimerContext) -> TimerOutcome:
     return TimerOutcome(effect="closed", conversation=closed.with_state(idle=True))
 
 
+def _close_left(
+    unit: WorkUnit, entry: Timeout, conversation: Conversation, context: RoutingContext
+) -> tuple[Decision, Changes]:
+    """Close a conversation whose number is not configured any more for its municipality, which may
+    be gone too. It ends a term after its last message, and so it is closed as of then."""
+    number = context.config.number(conversation.number)
+    if number is not None and number.tenant == conversation.tenant:  # it came back
+        decision = _decision(unit, conversation, conversation, TimerOutcome(), None, context)
+        return decision, Changes(fired_timer=entry.id)
+    times = conversation.last_inbound_at, conversation.since, conversation.opened_at
+    last = max(filter(None, times))
+    after = msgspec.structs.replace(conversation.with_next_sequence(), closed_at=last)
+    outcome = TimerOutcome(effect="closed", conversation=after, reason=LEFT)
+    decision = _decision(unit, conversation, after, outcome, None, context)
+    return decision, Changes(conversation=after, fired_timer=entry.id)
+
+
 def _department_opens(timer: TimerContext) -> TimerOutcome:
     """Return the conversation from the deputy department, unless it was answered there."""
     conversation, home = timer.conversation, timer.conversation.state.home_department
@@ -301,7 +323,7 @@ def _decision(
         department=after.department,
         destination=destination,
         rule=after.rule,
-        reason=REASONS.get(outcome.effect, after.why()),
+        reason=outcome.reason or REASONS.get(outcome.effect, after.why()),
         placed=after.why() if outcome.effect in REASONS else "",
         sequence=after.sequence - (reply is not None),
         event=unit.id("event") if has_event else None,

@@ -1,12 +1,14 @@
 """Everything ends: a clock that is years ahead finds each table empty, but for what is needed."""
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
 import asyncpg
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -16,13 +18,17 @@ import router.ended_rows
 from archiver.balance.round import run_rounds
 from archiver.balance.store import load_sheet
 from router.handlers.dispatch import records
+from router.handlers.timer_fired import LEFT
 from services import clearing, clock, metrics
 from services.clearing import Clearing, clear_ended_rows
+from services.config.model import Configuration
+from services.config.numbers import Number
 from services.config.terms import Terms
-from services.contract import AttachedFile
+from services.contract import AttachedFile, Timeout
 from services.postgres.database import Pool, connection_pool
 from tests.support.archiver.desk import ANNA, BERT, CORA, Desk
-from tests.support.router.batch_office import CONFIG, consent
+from tests.support.decrypted_record import rows_of
+from tests.support.router.batch_office import CONFIG, GROUND, consent
 
 CLEARINGS: dict[str, tuple[Clearing, ...]] = {
     "gateway": gateway.ended_rows.CLEARINGS,
@@ -236,6 +242,19 @@ async def test_upload_stays_until_the_archive_has_its_copy(town: Town) -> None:
     assert over_term("gateway.media") == 0 and not await stays()
 
 
+async def fire_timers(town: Town, numbers: Sequence[Number]) -> None:
+    """Let the router, at which these numbers are configured, decide the conversations that left."""
+    office = town.desk.office
+    tenants = tuple(one for one in CONFIG.tenants if one.id in {each.tenant for each in numbers})
+    changed = dict(CONFIG) | {"numbers": tuple(numbers), "tenants": tenants}
+    office.ground = msgspec.structs.replace(GROUND, config=Configuration.model_construct(**changed))
+    rows = await town.pool.fetch(
+        "select id, conversation, number, kind, due_at as at from router.timer where kind = 'left'"
+    )
+    await town.desk.takes(*[Timeout(**row, told_at=row["at"]) for row in rows])
+    office.ground = GROUND
+
+
 @pytest.mark.parametrize("change", [{"id": "99999999"}, {"tenant": "elsewhere"}])
 async def test_conversation_of_a_number_that_left_ends_a_term_after_its_last_message(
     town: Town, change: dict[str, str]
@@ -244,18 +263,25 @@ async def test_conversation_of_a_number_that_left_ends_a_term_after_its_last_mes
     assert await town.pool.fetchval("select count(*) from router.timer")
     await town.pool.execute(SETTLE, "settled")
     assert await town.missing() == []
-    left = router.ended_rows.clearings([each.model_copy(update=change) for each in CONFIG.numbers])
+    left = [each.model_copy(update=change) for each in CONFIG.numbers]
+    gone = router.ended_rows.clearings(left)
     before_its_term = clock.now() + timedelta(days=DAYS["conversation_days"] - 1)
-    for numbers, now, is_there in (
+    for rows, now, is_there in (
         (CLEARINGS["router"], clock.now() + TEN_YEARS, True),
-        (left, before_its_term, True),
-        (left, clock.now() + TEN_YEARS, False),
+        (gone, before_its_term, True),
+        (gone, clock.now() + TEN_YEARS, True),
+        (gone, clock.now() + TEN_YEARS, False),
     ):
-        await clear_ended_rows(town.roles["router"], numbers, DAYS, now)
+        await clear_ended_rows(town.roles["router"], rows, DAYS, now)
         counts = await town.counts()
         counts["router.timer"] = await town.pool.fetchval("select count(*) from router.timer")
         for table in ("router.conversation", "router.identity", "router.timer"):
-            assert bool(counts[table]) == is_there, table
+            assert bool(counts[table]) == is_there, (table, now)
+        await fire_timers(town, left)
+    changes = [row for row in await rows_of(town.pool) if row["kind"] == "conversation"]
+    [closed] = [row for row in changes if json.loads(row["data"])["event"] == "closed"]
+    assert json.loads(closed["data"])["reason"] == LEFT
+    assert closed["at"] > clock.now() - timedelta(hours=1), "its term begins at the closing"
     assert over_term("router.conversation of no number") == 0
 
 
@@ -274,6 +300,7 @@ async def test_consent_of_a_municipality_that_left_ends_with_its_last_conversati
     for rows, days, is_there, is_ended in (
         (CLEARINGS["router"], 3660, True, False),
         (gone, terms[0] - 1, True, False),
+        (gone, terms[0] + 1, True, False),
         (gone, terms[0] + 1, True, True),
         (gone, terms[1] - 1, True, True),
         (gone, terms[1] + 1, False, False),
@@ -285,6 +312,7 @@ async def test_consent_of_a_municipality_that_left_ends_with_its_last_conversati
             assert bool(counts[table]) == is_there, (table, days)
         ended = "select count(*) from router.consent where ended_at > now() - interval '1 day'"
         assert bool(await town.pool.fetchval(ended)) == is_ended, days
+        await fire_timers(town, left)
     assert over_term("router.consent of no municipality") == 0
 
 
