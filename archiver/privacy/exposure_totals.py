@@ -51,6 +51,9 @@ class SubjectExposure(msgspec.Struct):
     kinds: set[str] = msgspec.field(default_factory=set)
     ranges: dict[str, list[tuple[int, int]]] = msgspec.field(default_factory=dict)
     messages: set[UUID] = msgspec.field(default_factory=set)
+    reported: int = -1
+    """Position in the log of the last report about its citizen: it shows what was there before, of
+    all departments."""
     count: int = 0
     """Exposed messages."""
     identifiers: set[tuple[str, str]] = msgspec.field(default_factory=set)
@@ -80,6 +83,8 @@ class SubjectExposure(msgspec.Struct):
         """Return True if this message was exposed."""
         if message["message"] in self.messages:
             return True
+        if message["position"] < self.reported:
+            return True
         ranges = self.ranges.get(message["department"], ())
         return any(first <= message["sequence"] <= last for first, last in ranges)
 
@@ -99,6 +104,9 @@ class ExposureTotals:
         if kind := KIND_OF_VIEW.get(fields["what"]):
             exposure.kinds.add(kind)
         if fields["what"] == "conversation":
+            return
+        if fields["what"] == "report":
+            exposure.reported = max(exposure.reported, row["position"])
             return
         if ids := fields.get("messages") or ([row["message"]] if row["message"] else []):
             exposure.messages |= {UUID(str(id)) for id in ids}

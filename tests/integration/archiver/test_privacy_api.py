@@ -306,6 +306,7 @@ async def test_exposure_lists_whose_data_an_employee_saw_and_each_is_a_view(
     await api.post("people/_report", **PERSON)
     status, found = await api.post("exposures/_search", **asked)
     assert (status, found["conversations"], found["destroyed"]) == (200, 1, 0)
+    assert found["messages"] == 1, "a report shows them"
     [person] = found["persons"]
     assert {"kind": "phone", "value": ANNA.phone} in person["identifiers"]
     assert BERT.phone not in str(found)

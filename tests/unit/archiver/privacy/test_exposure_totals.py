@@ -35,6 +35,7 @@ def test_merged_ranges_have_the_same_positions_and_do_not_touch(
 def view(what: str, message: Any = None, **fields: Any) -> dict[str, Any]:
     fields = {"what": what, "from": 2, "to": 6} | fields
     row = {"conversation": "c", "tenant": "almelo", "department": "balie", "at": AT}
+    row["position"] = 25
     return row | {"message": message, "fields": fields}
 
 
@@ -46,6 +47,8 @@ def view(what: str, message: Any = None, **fields: Any) -> dict[str, Any]:
         ([view("search", messages=[str(IDS[0]), str(IDS[3])])], 2, ["text"]),
         ([view("conversation")], 0, ["conversation"]),
         ([view("file", IDS[0])], 1, ["file", "text"]),
+        ([view("report", **{"from": 0, "to": 0})], 3, ["text"]),
+        ([view("report"), view("messages", **{"to": 2})], 3, ["text"]),
     ],
 )
 def test_exposed_messages_are_counted_once(
@@ -58,6 +61,7 @@ def test_exposed_messages_are_counted_once(
     sender = {"identities": [{"kind": "phone", "value": "+31600000011"}]}
     for n, department in enumerate(("balie", "balie", "jeugd", "balie")):
         row = {"message": IDS[n], "department": department, "sequence": 2 * n}
+        row["position"] = 10 * n  # the last after the views
         exposure.add_message(row | {"fields": {"type": "text", "from": sender}})
     person = exposure.person("c")
     assert (person.messages, person.kinds, person.times) == (count, kinds, len(views))
