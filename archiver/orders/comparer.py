@@ -71,7 +71,6 @@ class Comparer:
         except StoreUnavailable as error:
             self._refuse(f"{WAITS}: the object store does not answer ({error})")
         except NotComparable as error:
-            await self._shut(error.denied)
             self._refuse(f"{WAITS}: {error}")
         except Exception as error:
             if getattr(error, "sqlstate", None) not in CONFLICTS:
@@ -83,12 +82,6 @@ class Comparer:
             return lacking
         return None
 
-    async def _shut(self, denied: int) -> None:
-        """Shut a database that calls void what was carried out: somebody wrote those rows there."""
-        if denied:
-            last = await self._pool.fetchval(_LAST)
-            await self._pool.execute(_NOTE_LACKING, last, denied)
-
     def _refuse(self, problem: str) -> None:
         self.problem = problem
         metrics.destructions_uncompared.set(1)
@@ -98,7 +91,13 @@ class Comparer:
         """Compare, say in the database what was found, and return the number of orders that are
         lacking. Nothing is written outside while there are any: it may be restored again, from
         another back-up. Raises NotComparable and StoreUnavailable."""
-        found = await read_both_sides(self._pool, self._book)
+        try:
+            found = await read_both_sides(self._pool, self._book)
+        except NotComparable as error:
+            if error.denied:  # somebody wrote those rows into the database
+                last = await self._pool.fetchval(_LAST)
+                await self._pool.execute(_NOTE_LACKING, last, error.denied)
+            raise
         await judge_last(self._pool, found)
         if lacking := found.lacking:
             await self._pool.execute(_NOTE_LACKING, found.last_known, len(lacking))
@@ -156,6 +155,7 @@ async def write_judgement(pool: Pool, book: OrderBook, found: Comparison) -> Non
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(TURN)
         if (row := await connection.fetchrow(_ONE, judged.number)) is not None:
+            found.learn(known_order(row))  # it was under way
             judged = outcome_of(known_order(row))
         with suppress(ObjectExists):
             await book.write(judged)

@@ -46,6 +46,11 @@ class Comparison:
         self.judged: Outcome | None = None
         """Outcome of the last order, if it was judged here and does not stand outside."""
 
+    def learn(self, known: KnownOrder) -> None:
+        """Take in an order that the database has got meanwhile."""
+        self.known[known.number] = known
+        self.outside.orders.pop(known.number, None)
+
     @property
     def missing(self) -> list[Order]:
         """Orders that the database does not know, in their order."""

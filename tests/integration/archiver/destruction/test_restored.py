@@ -549,20 +549,23 @@ class SlowCommit(OrderKeeper):
         await self.may_commit.wait()
 
 
-WAITING = "select exists (select from pg_locks where locktype = 'advisory' and not granted)"
+WAITING = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
 
 
-async def test_order_under_way_is_not_called_void_by_another_archiver(restore: Restore) -> None:
+async def test_order_under_way_is_not_called_void_by_another_archiver_or_the_owner(
+    restore: Restore,
+) -> None:
     async with restore() as hall:
         assert await hall.comparer().compare() == 0
         hall.orders = slow = SlowCommit(book_of(hall.folder))
         destroying = asyncio.create_task(hall.destroy())
         await slow.is_outside.wait()
         comparing = asyncio.create_task(hall.comparer().try_compare())
-        await until(partial(hall.owner.fetchval, WAITING), bool, 10)
+        replaying = asyncio.create_task(hall.replayer().replay())
+        await until(partial(hall.owner.fetchval, WAITING), lambda count: count == 2, 10)
         slow.may_commit.set()
         await destroying
-        await comparing
+        assert await comparing == 0 and (await replaying).lacking == []
         outcome = await book_of(hall.folder).read_outcome(1)
         assert outcome and outcome.state == "done"
         assert await hall.comparer().compare() == 0
