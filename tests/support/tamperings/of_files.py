@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from services.files.object_store import order_key
 from tests.support.integration.media_provider import recorded
 from tests.support.tamperings.laboratory import Laboratory
 from tests.support.tamperings.tampering import HOUR, MEDIA, Deed, Tampering, Who
@@ -146,8 +147,16 @@ def _in_store(
     )  # fmt: skip
 
 
+async def remove_order(laboratory: Laboratory) -> None:
+    laboratory.path(order_key(1)).unlink()
+
+
 OF_OBJECTS = [
     _in_store("removed", "A file is removed.", lambda path, _: path.unlink(), MISSING),
+    Tampering(
+        id="object-order", who=Who.STORE, what="An order of destruction is removed.",
+        act=remove_order, says="order of destruction outside missing: 1",
+    ),
     Tampering(
         id="object-forgotten", act=forget_object, says=MISSING, found_by=MEDIA,
         what="A file is removed, and its row has no name of an attempt to fetch it.",

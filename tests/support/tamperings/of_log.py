@@ -454,6 +454,18 @@ OF_KEYS = [
         act=restore_key, says="this entry was destroyed, and can be opened again",
     ),
     Tampering(
+        id="order-forgotten", what="The database forgets its last erasure: the order's row goes.",
+        act="alter table archiver.destruction_order disable trigger keep_order;"
+        " delete from archiver.destruction_order where number ="
+        " (select max(number) from archiver.destruction_order);"
+        " alter table archiver.destruction_order enable trigger keep_order",
+        says="the database lacks it",
+    ),
+    Tampering(
+        id="order-undone", what="The key of an erased conversation is put back: its order says so.",
+        act=restore_key, says="was carried out, and 1 of what it destroyed can be opened",
+    ),
+    Tampering(
         id="salt-restored", what="The salt of an erased entry is put back.", at="place",
         act=restore_salt, says="this entry was destroyed, and can be opened again",
     ),
