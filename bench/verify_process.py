@@ -14,7 +14,7 @@ import msgspec
 from archiver.audit.checkpoints import Trust, list_outside
 from archiver.audit.log import VerifyOptions, verify_log
 from archiver.audit.log_walk import Finding
-from archiver.audit.rows_beside import Unseen, verify_rows
+from archiver.audit.rows.rows_beside import Unseen, verify_rows
 from bench.reports.log_report import TENTHS, Verification
 from bench.usage import peak_memory
 from bench.workloads.tampering import COMBINED, SINGLE, Deed, tamper

@@ -37,6 +37,7 @@ select has_schema_privilege($1::text, 'usage') and coalesce((
     select bool_and(has_table_privilege(format('%I.%I', $1::text, name), 'select'))
     from unnest(array['entry', 'head', 'node', 'checkpoint', 'cosignature', 'conversation_key',
         'municipality_key', 'media', 'searchable', 'subject', 'processing', 'request',
-        'quarantine']) as name
+        'quarantine', 'dossier', 'dossier_progress', 'hold', 'declaration', 'destruction_list',
+        'destruction_item', 'destruction_order']) as name
     where to_regclass(format('%I.%I', $1::text, name)) is not null), false)
 """

@@ -1,6 +1,8 @@
 """A destruction list, what is on it, and its steps. Pure."""
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from typing import Literal
 
 import msgspec
@@ -82,6 +84,37 @@ class ItemGroup(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Latest last day of keeping."""
 
 
+class DrawnList(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Facts of a list that never change, for its first step."""
+
+    kind: Kind
+    request: str | None
+    up_to: date | None
+    waiting_seconds: float
+    is_joined: bool
+    sha256: str
+    """Hash of what is on it, by ItemHash, in hex."""
+
+
+class ItemHash:
+    """Hash of what is on a list, which is given in the order of its conversations."""
+
+    def __init__(self) -> None:
+        self._hash = sha256()
+        self.count = 0
+
+    def add(self, items: Iterable[ListItem]) -> None:
+        """Add the next items. Their state is left out: it changes."""
+        for item in items:
+            fixed = item.conversation, item.department, item.code, item.closed_on, item.kept_until
+            self._hash.update(msgspec.json.encode(fixed) + b"\n")
+            self.count += 1
+
+    @property
+    def hex(self) -> str:
+        return self._hash.hexdigest()
+
+
 class ListEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """Step of a list: the data of a record of the kind `destruction-list`."""
 
@@ -91,6 +124,8 @@ class ListEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     contacts_destroyed by the deliverer, later."""
     by: str
     identified: Identified | None = None
+    drawn: DrawnList | None = None
+    """For the step `drawn` alone."""
     conversations: int | None = None
     """Number of conversations: drawn, or destroyed."""
     conversation: str = ""

@@ -13,7 +13,9 @@ from archiver.destruction.destruction_list import (
     EVENTS,
     PERSONS,
     DestructionList,
+    DrawnList,
     ItemGroup,
+    ItemHash,
     ItemState,
     ListEvent,
     ListItem,
@@ -35,6 +37,8 @@ MAX_ITEMS = 100_000
 seconds."""
 MAX_LISTED = 500
 """Lists, or items of one list, in one answer."""
+AT_ONCE = 2_000
+"""Items in memory while a list is hashed, some 500 bytes each."""
 CLOCKS_APART = timedelta(hours=1)
 """Most by which the clocks of a service and of the database differ."""
 CONTACTS_GO = timedelta(days=92)
@@ -111,7 +115,7 @@ class ListStore:
 
     async def find(self, id: str) -> DestructionList | None:
         """Read a list as it is now."""
-        row = await self._connection.fetchrow(f"{_LISTS} where id = $1", id)
+        row = await self._connection.fetchrow(f"{LISTS} where id = $1", id)
         return DestructionList(**row) if row else None
 
     async def lists(self, tenant: str, *, only_open: bool) -> list[DestructionList]:
@@ -143,9 +147,7 @@ class ListStore:
         ended = found.ended_at or found.withdrawn_at
         period = found.drawn_at - CLOCKS_APART, ended + CONTACTS_GO if ended else None
         rows = await self._connection.fetch(_EVENTS, found.tenant, *period)
-        decoded = [
-            (row["at"], _decode_event(row["data"])) for row in decrypt_rows(rows, self._keys)
-        ]
+        decoded = [(row["at"], decode_event(row["data"])) for row in decrypt_rows(rows, self._keys)]
         return [(at, event) for at, event in decoded if event.list == found.id]
 
     async def counts(self, id: str) -> dict[str, int]:
@@ -175,8 +177,22 @@ class ListStore:
             return None
         found = await self.lock(id)
         assert found is not None
-        await self._record(found, now, event="drawn", by=by, conversations=count)
+        drawn = DrawnList(
+            kind=found.kind,
+            request=found.request,
+            up_to=found.up_to,
+            waiting_seconds=found.waiting.total_seconds(),
+            is_joined=found.is_joined,
+            sha256=await self._hash_items(id),
+        )
+        await self._record(found, now, event="drawn", by=by, drawn=drawn, conversations=count)
         return found
+
+    async def _hash_items(self, id: str) -> str:
+        hash, cursor = ItemHash(), await self._connection.cursor(_ALL_ITEMS, id)
+        while rows := await cursor.fetch(AT_ONCE):
+            hash.add(ListItem(**row) for row in rows)
+        return hash.hex
 
     async def _record(self, found: DestructionList, now: datetime, **fields: Any) -> None:
         event = ListEvent(list=found.id, identified=self._identified, **fields)
@@ -208,7 +224,7 @@ class Sparing(msgspec.Struct, frozen=True):
     until: date | None = None
 
 
-_decode_event = msgspec.json.Decoder(ListEvent).decode
+decode_event = msgspec.json.Decoder(ListEvent).decode
 
 
 def list_record(tenant: str, event: ListEvent, now: datetime) -> Record:
@@ -253,23 +269,27 @@ async def _undone_when_empty(connection: Connection) -> AsyncIterator[Any]:
         pass
 
 
-_LISTS = """
+LISTS = """
 select id, tenant, kind, request, up_to, state, waiting, is_joined, drawn_by, drawn_at, reviewed_by,
     reviewed_at, approved_by, approved_at, withdrawn_by, withdrawn_at, begun_at, ended_at
 from archiver.destruction_list
 """
 _LOCK = "select pg_advisory_xact_lock(hashtext($1))"
-_ALL = f"""{_LISTS}
+_ALL = f"""{LISTS}
 where ($1 = '' or tenant = $1) and (not $2 or state not in ('destroyed', 'withdrawn'))
 order by drawn_at desc, id desc limit $3
 """
-_ITEMS = """
-select conversation, department, code, closed_on, kept_until, state, reason, until, changed_by,
-    changed_at
-from archiver.destruction_item where list = $1 and conversation > $2
+ITEM = """
+conversation, department, code, closed_on, kept_until, state, reason, until, changed_by, changed_at
+"""
+_ITEMS = f"""
+select {ITEM} from archiver.destruction_item where list = $1 and conversation > $2
     and ($4::text is null or department = $4) and ($5::text is null or code = $5)
     and ($6::text is null or state = $6)
 order by conversation limit $3
+"""
+_ALL_ITEMS = f"""
+select {ITEM} from archiver.destruction_item where list = $1 order by conversation collate "C"
 """
 _GROUPS = """
 select department, code, state, reason, count(*) as conversations, min(closed_on) as closed_from,

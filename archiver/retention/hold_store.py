@@ -117,12 +117,12 @@ class HoldStore:
         return await self._stepped(found.id, "lifted", by, text, now)
 
     async def find(self, id: str) -> Hold | None:
-        row = await self._connection.fetchrow(f"{_HOLDS} where id = $1", id)
+        row = await self._connection.fetchrow(f"{HOLDS} where id = $1", id)
         return read_hold(row) if row else None
 
     async def lock(self, id: str) -> Hold | None:
         """Read a hold, which nobody else changes until the transaction ends."""
-        row = await self._connection.fetchrow(f"{_HOLDS} where id = $1 for update", id)
+        row = await self._connection.fetchrow(f"{HOLDS} where id = $1 for update", id)
         return read_hold(row) if row else None
 
     async def holds(self, tenant: str, *, only_standing: bool) -> list[Hold]:
@@ -225,13 +225,13 @@ def _refuse(faults: list[OrderFault]) -> None:
         raise OrderRefused(faults)
 
 
-_HOLDS = f"select {', '.join(_FIELDS)} from archiver.hold"
-_ALL = f"""{_HOLDS}
+HOLDS = f"select {', '.join(_FIELDS)} from archiver.hold"
+_ALL = f"""{HOLDS}
 where ($1 = '' or tenant = $1) and (not $2 or lifted_at is null)
 order by lifted_at is not null, review_on, id limit $3
 """
 _ONE_AT_A_TIME = "select pg_advisory_xact_lock(hashtext('archiver.hold'))"
-_SAME = f"""{_HOLDS}
+_SAME = f"""{HOLDS}
 where lifted_at is null and (tenant, ground, placed_by, review_on, conversation) =
     ($1, $2, $3, $4, $5) and (hashes, departments, words) = ($6, $7, $8)
     and since is not distinct from $9 and until is not distinct from $10
@@ -248,7 +248,7 @@ update archiver.hold set lifted_by = $2, lifted_at = $3, hashes = '{}', words = 
     words_before = '{}', salt = null, sealed = null
 where id = $1
 """
-_SEALED = f"{_HOLDS} where tenant = $1 and lifted_at is null and sealed is not null order by id"
+_SEALED = f"{HOLDS} where tenant = $1 and lifted_at is null and sealed is not null order by id"
 _RENEW = "update archiver.hold set hashes = $2, words = $3, words_before = $4 where id = $1"
 _COVERED = """
 with h as materialized (select * from archiver.hold where id = $1 and lifted_at is null)

@@ -21,7 +21,7 @@ from archiver.audit.file_rows import verify_file_rows
 from archiver.audit.keys import MAX_FINDINGS
 from archiver.audit.log import VerifyOptions, verify_log
 from archiver.audit.log_walk import Finding
-from archiver.audit.rows_beside import Unseen, verify_rows
+from archiver.audit.rows.rows_beside import Means, Unseen, verify_rows
 from archiver.audit.service_role import ROLE, read_as_service
 from archiver.audit.table_indexes import verify_indexes
 from archiver.audit.time_stamps import StampAudit
@@ -43,6 +43,7 @@ from archiver.receipt_assembly import (
     assemble_body,
     find_places,
 )
+from archiver.retention.selection import terms_of
 from cli.archive.demanded_witnesses import Demanded, WitnessType, ask_witnesses, load_witnesses
 from cli.support.archive_access import (
     Progress,
@@ -53,6 +54,7 @@ from cli.support.archive_access import (
     load_book,
     load_keys,
     load_object_store,
+    load_order_keys,
     load_signer,
     load_trust,
     read_outside_heads,
@@ -62,6 +64,7 @@ from cli.support.archive_access import (
     write_private_file,
 )
 from cli.support.audit import Operation, parse_reason, write_operation
+from cli.support.configuration import path_in_environment
 from cli.support.database import run_or_fail, snapshot, with_database
 from cli.support.options import Time, json_option, reason_option, renamed_option
 from cli.support.output import (
@@ -76,10 +79,9 @@ from cli.support.output import (
 from cli.support.person import require_reach
 from cli.support.reach import Subject
 from cli.support.working_keys import ring_if_given
-from services.config import settings
+from services.config import loader, settings
 from services.files.object_store import ObjectStore
 from services.postgres.database import Connection, Pool
-from services.sealing.key_ring import KeyRing
 from services.transparency.cosignature import Witness
 from services.transparency.signed_note import InvalidNote, read_verifier
 
@@ -101,8 +103,8 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
     table_findings: list[Finding] = []
     """Differences between the tables and what the migrations made."""
     row_findings: list[Finding] = []
-    """Rows of the tables beside the log that contradict it: processing, requests, quarantine; and
-    orders of destruction outside that were not carried out here."""
+    """Rows of the tables beside the log that contradict it: processing, requests, quarantine,
+    holds, terms, destruction; and orders of destruction outside that were not carried out here."""
     not_looked_at: list[str] = []
     """Sentences on what was not verified, and why."""
     files: int | None = None
@@ -176,7 +178,7 @@ def verify(
         options = VerifyOptions(trusted, since, copies, keys, heads, demanded.options)
         result = await _verify_stamps(pool, outside, await _verify_log(pool, options))
         result = _with_silent(demanded, result)
-        result = await _verify_rows(pool, keys, await ring_if_given(pool), result)
+        result = await _verify_rows(pool, keys, await _find_means(pool, keys), result)
         result = await _verify_orders(pool, outside, keys, result)
         if index and keys:
             result = await _verify_index(pool, keys, result)
@@ -249,12 +251,12 @@ async def _verify_log(pool: Pool, options: VerifyOptions) -> Verification:
 
 
 async def _verify_rows(
-    pool: Pool, keys: KeyStore | None, ring: KeyRing | None, result: Verification
+    pool: Pool, keys: KeyStore | None, means: Means, result: Verification
 ) -> Verification:
     unseen = Unseen()
     async with snapshot(pool) as connection:
         await read_as_service(connection)
-        found = await _collect(verify_rows(connection, keys, unseen, ring))
+        found = await _collect(verify_rows(connection, keys, unseen, means))
     sentences = [*result.not_looked_at, *unseen.sentences]
     return msgspec.structs.replace(result, row_findings=found, not_looked_at=sentences)
 
@@ -273,6 +275,13 @@ async def _verify_orders(
         async for sentence in find_false_orders(connection, keys, book, orders):
             found += [Finding("order", sentence)] if len(found) < MAX_FINDINGS else []
     return msgspec.structs.replace(result, row_findings=found)
+
+
+async def _find_means(pool: Pool, keys: KeyStore | None) -> Means:
+    """Return what the settings give to look with."""
+    path = path_in_environment()
+    terms = terms_of(loader.load(path).config) if path else None
+    return Means(await ring_if_given(pool), load_order_keys() if keys else (), terms)
 
 
 async def _verify_stamps(

@@ -177,6 +177,13 @@ def _has_master_key() -> bool:
     return settings.read("POSTKAMER_ARCHIVE_KEY", os.environ) is not None
 
 
+def load_order_keys() -> list[bytes]:
+    """Return the keys of the orders of destruction, the newest first. SettingsError without a
+    master key."""
+    options = settings.load(settings.ArchiveSettings, os.environ)
+    return [settings.derive_key([key], order.PURPOSE) for key in options.archive_key]
+
+
 def load_authorities() -> Authorities | None:
     """Load the certificates to which time stamps must lead; None if none are configured."""
     return configured_authorities(settings.load(settings.TimestampSettings, os.environ))
@@ -219,9 +226,7 @@ def load_object_store() -> ObjectStore:
 
 def load_book(store: ObjectStore, *, is_read_only: bool = False) -> OrderBook:
     """Return the orders of destruction in a store. SettingsError without a master key."""
-    options = settings.load(settings.ArchiveSettings, os.environ)
-    keys = [settings.derive_key([key], order.PURPOSE) for key in options.archive_key]
-    return OrderBook(store, keys, is_read_only=is_read_only)
+    return OrderBook(store, load_order_keys(), is_read_only=is_read_only)
 
 
 def write_private_file(path: Path, body: bytes) -> None:

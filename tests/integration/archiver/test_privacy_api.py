@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from archiver.audit.request_rows import verify_requests
+from archiver.audit.rows.request_rows import verify_requests
 from archiver.privacy import archive, exposure_routes
 from archiver.privacy.examples import VALUE
 from archiver.retention.dossier_follower import DossierFollower

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from archiver.audit.quarantine_rows import verify_quarantines
+from archiver.audit.rows.quarantine_rows import verify_quarantines
 from archiver.intake import Batch, Intake
 from archiver.quarantine import Quarantine, open_entry
 from services import contract, metrics

@@ -12,7 +12,7 @@ from archiver.audit import log
 from archiver.audit.checkpoints import Trust, list_outside
 from archiver.audit.log import VerifyOptions
 from archiver.audit.log_walk import Finding
-from archiver.audit.rows_beside import Unseen, verify_rows
+from archiver.audit.rows.rows_beside import Means, Unseen, verify_rows
 from archiver.index.blind_index import person_hash
 from archiver.index.record_fields import read_fields, subject_identities
 from archiver.log import checkpoint_signer
@@ -23,6 +23,7 @@ from services.config.settings import derive_key
 from services.contract import Record
 from services.files.object_store import ObjectStore
 from services.postgres.database import Pool
+from tests.support.archiver.orders import KEY as ORDER_KEY
 from tests.support.decrypted_record import KEY, keys_of, rows_of
 
 LOG = "postkamer"
@@ -75,7 +76,7 @@ async def findings(pool: Pool, store: Path) -> list[Finding]:
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         found = log.verify_log(connection, asked, lambda seen, of: None)
-        beside = verify_rows(connection, await keys_of(pool), Unseen())
+        beside = verify_rows(connection, await keys_of(pool), Unseen(), Means(None, [ORDER_KEY]))
         return [one async for one in found] + [one async for one in beside]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from archiver.api.queries import RecordReader
 from archiver.audit import search_index, subject_rows
-from archiver.audit.request_rows import verify_requests
+from archiver.audit.rows.request_rows import verify_requests
 from archiver.destruction import hash_renewal
 from archiver.destruction.hash_renewal import HashRenewer
 from archiver.index.record_fields import Identity

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from archiver.audit.log_walk import Finding
-from archiver.audit.rows_beside import WITHOUT_WORKING_KEY, Unseen, verify_rows
+from archiver.audit.rows.rows_beside import WITHOUT_WORKING_KEY, Means, Unseen, verify_rows
 from archiver.audit.service_role import read_as_service
 from archiver.audit.subject_rows import find_extra_subjects
 from archiver.index.record_fields import Identity
@@ -20,6 +20,7 @@ from services.postgres.database import Connection
 from services.sealing.columns import QUARANTINE, bind
 from services.sealing.key_ring import RING, KeyRing
 from tests.support.archiver.commands import Archive
+from tests.support.archiver.orders import KEY
 from tests.support.archiver.records import record
 from tests.support.archiver.signed_log import Log, conversation
 from tests.support.archiver.undone import undone
@@ -72,7 +73,7 @@ async def verified(
 ) -> tuple[list[Finding], list[str]]:
     unseen = Unseen()
     await read_as_service(connection)
-    rows = verify_rows(connection, log.keys if with_keys else None, unseen, ring)
+    rows = verify_rows(connection, log.keys if with_keys else None, unseen, Means(ring, [KEY]))
     return [one async for one in rows], unseen.sentences
 
 

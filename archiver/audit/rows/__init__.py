@@ -1,0 +1,1 @@
+"""Verification of the tables beside the log against their entries."""
