@@ -1,6 +1,6 @@
 """Records of destructions, for whoever holds a table against them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 
@@ -20,6 +20,19 @@ class Destroyed(msgspec.Struct):
 
     lists: set[str] = set()
     orders: set[int] = set()
+
+
+async def find_erased(connection: Connection) -> dict[str, int]:
+    """Return the position of the last erasure of each whole municipality, which destroyed its keys.
+    One that comes back gets new ones."""
+    return {row["tenant"]: row["position"] for row in await connection.fetch(_ERASED)}
+
+
+def is_shut(row: Row, erased: Mapping[str, int]) -> bool:
+    """Return True for an entry that was destroyed, or that was written before its municipality was
+    erased."""
+    is_gone = row["salt"] is None or row["wrapped"] is None
+    return is_gone or row["position"] < erased.get(row["tenant"], -1)
 
 
 async def find_destructions(
@@ -58,4 +71,9 @@ def read_destruction(row: Row) -> Destruction | None:
 _OF_CONVERSATIONS = f"""{RECORDS}
 where e.conversation = any($1::text[]) and e.conversation <> '' and e.kind = 'destruction'
     and e.message is null
+"""
+# A destruction of one entry has that as its message, one of a conversation has the conversation.
+_ERASED = """
+select tenant, max(position) as position from archiver.entry
+where kind = 'destruction' and conversation = '' and message is null group by tenant
 """

@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from archiver.audit.log_walk import Finding
+from archiver.audit.rows.destruction_records import find_erased, is_shut
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.index_keys import load_index_keys
 from archiver.encryption.key_store import KeyStore
@@ -148,12 +149,12 @@ def secret_fault(row: Row, secret: Secret | None, hash_keys: Sequence[bytes]) ->
 
 async def _read_steps(connection: Connection, keys: KeyStore) -> RecordedHolds:
     recorded = RecordedHolds()
+    erased = await find_erased(connection)
     cursor = await connection.cursor(_STEPS)
     while rows := await cursor.fetch(AT_ONCE):
-        recorded.destroyed |= {
-            row["tenant"] for row in rows if row["salt"] is None or row["wrapped"] is None
-        }
-        for row in decrypt_rows(rows, keys):
+        living = [row for row in rows if not is_shut(row, erased)]
+        recorded.destroyed |= {row["tenant"] for row in rows if is_shut(row, erased)}
+        for row in decrypt_rows(living, keys):
             try:
                 recorded.add(row, decode_event(row["data"]))
             except msgspec.DecodeError:  # not one of ours: its row is missed then

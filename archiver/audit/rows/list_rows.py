@@ -15,7 +15,12 @@ from uuid import UUID
 import msgspec
 
 from archiver.audit.log_walk import Finding
-from archiver.audit.rows.destruction_records import Destroyed, find_destructions
+from archiver.audit.rows.destruction_records import (
+    Destroyed,
+    find_destructions,
+    find_erased,
+    is_shut,
+)
 from archiver.destruction.destruction_list import (
     DestructionList,
     DrawnList,
@@ -174,13 +179,13 @@ async def _read_steps(
     connection: Connection, keys: KeyStore, recorded: RecordedLists
 ) -> AsyncIterator[Finding]:
     """Read the steps, and yield the conversations that are not spared as a step says."""
+    erased = await find_erased(connection)
     cursor = await connection.cursor(_STEPS)
     while rows := await cursor.fetch(AT_ONCE):
-        recorded.destroyed |= {
-            row["tenant"] for row in rows if row["salt"] is None or row["wrapped"] is None
-        }
+        living = [row for row in rows if not is_shut(row, erased)]
+        recorded.destroyed |= {row["tenant"] for row in rows if is_shut(row, erased)}
         sparings: list[tuple[Mapping[str, Any], ListEvent]] = []
-        for row in decrypt_rows(rows, keys):
+        for row in decrypt_rows(living, keys):
             try:
                 step = decode_event(row["data"])
             except msgspec.DecodeError:  # not one of ours: its list is missed then

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from archiver.audit.log_walk import Finding
+from archiver.audit.rows.destruction_records import find_erased
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.index_keys import load_index_keys
 from archiver.encryption.key_store import KeyStore
@@ -142,7 +143,7 @@ def _row_fault(row: Row, opener: _Opener | None, notes: ProcessingNotes) -> str 
 
 
 async def _load_opener(connection: Connection, keys: KeyStore) -> _Opener:
-    erased = {row["tenant"]: row["position"] for row in await connection.fetch(_ERASED)}
+    erased = await find_erased(connection)
     index_keys = await load_index_keys(connection, keys)
     proof_keys = {tenant: each.proof for tenant, each in index_keys.items()}
     return _Opener(connection, keys, proof_keys, erased)
@@ -178,12 +179,6 @@ def _finding(row: Row, sentence: str) -> Finding:
 
 _ENTRIES = f"{RECORDS} where e.id = any($1::uuid[])"
 _ALTERED = "the row of this action in the processing log is not what it was"
-
-# A destruction of one entry has that as its message, one of a conversation has the conversation.
-_ERASED = """
-select tenant, max(position) as position from archiver.entry
-where kind = 'destruction' and conversation = '' and message is null group by tenant
-"""
 
 # Rows of whole months are dropped at the end of their term, the oldest first.
 _KEPT = """

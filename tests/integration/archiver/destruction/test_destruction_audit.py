@@ -1,0 +1,150 @@
+"""Terms, holds and destruction lists that the archiver made itself are held against the log, and
+nothing is found."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from archiver.audit.log_walk import Finding
+from archiver.audit.rows.rows_beside import Means, Unseen, verify_rows
+from archiver.audit.service_role import read_as_service
+from archiver.destruction.hash_renewal import HashRenewer
+from archiver.destruction.replayer import Replayer
+from archiver.orders.order import Order, Outcome
+from archiver.retention.selection import terms_of
+from services import clock
+from services.config.model import Configuration
+from services.postgres.database import Pool
+from tests.support.archiver.destruction_history import (
+    PERSON,
+    TENANT,
+    DestructionHistory,
+    change,
+)
+from tests.support.archiver.orders import KEY, book_of, eraser_of
+from tests.support.archiver.records import id_of
+from tests.support.decrypted_record import keys_of
+
+
+@pytest.fixture
+async def history(pool: Pool, tmp_path: Path) -> AsyncIterator[DestructionHistory]:
+    yield DestructionHistory(pool, await keys_of(pool), tmp_path)
+
+
+async def audit(
+    history: DestructionHistory, config: Configuration | None = None
+) -> tuple[list[Finding], list[str]]:
+    unseen = Unseen()
+    means = Means(None, [KEY], terms_of(config or history.config))
+    async with (
+        history.pool.acquire() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        await read_as_service(connection)
+        found = [one async for one in verify_rows(connection, history.keys, unseen, means)]
+    return found, unseen.sentences
+
+
+async def states(pool: Pool) -> tuple[set[str], set[str]]:
+    """States of lists, and of what is on them."""
+    lists = await pool.fetch("select distinct state from archiver.destruction_list")
+    items = await pool.fetch("select distinct state from archiver.destruction_item")
+    return {row["state"] for row in lists}, {row["state"] for row in items}
+
+
+async def test_honest_archive_has_no_finding(
+    history: DestructionHistory, pool: Pool, tmp_path: Path
+) -> None:
+    await history.live()
+    of_lists, of_items = await states(pool)
+    assert of_lists == {"drawn", "approved", "destroyed", "withdrawn"}
+    assert of_items == {
+        *("listed", "taken_out", "put_off", "held", "open", "destroyed", "withdrawn"),
+    }
+    assert await audit(history) == ([], [])
+    await erase_person(history, pool)
+    await merge(history)
+    await replay(history, pool, tmp_path)
+    honest = [], ["requests whose steps were destroyed: 1"]
+    assert await audit(history) == honest
+    renewer = HashRenewer(pool, history.keys)
+    await renewer.begin(TENANT)
+    assert await audit(history) == honest, "while it is hashed anew"
+    await renewer.renew(TENANT)
+    assert await audit(history) == honest
+
+
+async def erase_person(history: DestructionHistory, pool: Pool) -> None:
+    """What is left of a person goes, but for what they are held by."""
+    await history.close("haar", phone=PERSON.value)
+    for row in await pool.fetch("select id from archiver.hold where kind = 'person'"):
+        async with pool.acquire() as connection, connection.transaction():
+            store = history.holds_on(connection)
+            hold = await store.lock(row["id"])
+            assert hold
+            await store.lift(hold, "e.els", "klaar", clock.now())
+    found = await history.draw_erasure()
+    await history.approve(found)
+    await history.destroyer.carry_out_due()
+    row = await pool.fetchrow(
+        "select state from archiver.destruction_item where list = $1", found.id
+    )
+    assert row["state"] == "destroyed"
+
+
+async def merge(history: DestructionHistory) -> None:
+    """A conversation is closed by a record of another, before and after it in the alphabet."""
+    await history.write(change("mmm", "opened", 1))
+    for other in ("aaa", "zzz"):
+        await history.write(
+            change(other, "opened", 1),
+            change("mmm", "merged", 2, other=id_of(other), otherSequence=2),
+        )
+    await history.follower.catch_up()
+
+
+async def replay(history: DestructionHistory, pool: Pool, folder: Path) -> None:
+    """The database knows nothing of an order that stands outside: it was restored."""
+    last = await pool.fetchval("select max(number) from archiver.destruction_order")
+    order = Order(
+        number=last + 1, kind="conversations", at=clock.now(), tenant=TENANT,
+        conversations=(id_of("een"), id_of("twee")), ground="x", list="VL-2026-0099", by="x",
+    )  # fmt: skip
+    book = book_of(folder)
+    await book.write(order)
+    spared = (id_of("twee"),)
+    outcome = Outcome(number=order.number, digest=order.digest, state="done", spared=spared)
+    await book.write(outcome)
+    assert await Replayer(pool, history.keys, book).compare(anew=True) == 1
+
+
+async def test_what_cannot_be_held_against_the_log_is_told(
+    history: DestructionHistory, pool: Pool, tmp_path: Path
+) -> None:
+    await history.live()
+    [opened] = [
+        row["id"]
+        for row in await pool.fetch(
+            "select id from archiver.entry where kind = 'conversation' and conversation = $1"
+            " order by position limit 1",
+            id_of("later"),
+        )
+    ]
+    eraser = eraser_of(pool, history.keys, tmp_path)
+    assert await eraser.erase_entry(opened, "test")
+    findings, unseen = await audit(history)
+    assert (findings, unseen) == ([], ["dossiers of which an entry was destroyed alone: 1"])
+    await pool.execute(
+        "update archiver.dossier set terms = 'x' where conversation = $1", id_of("vast")
+    )
+    findings, unseen = await audit(history)
+    assert findings == [] and "by other terms than those of the configuration here: 1" in unseen[-1]
+    await eraser.erase_municipality(TENANT, "test")
+    await history.hold(conversation=id_of("nieuw"))  # it comes back, with new keys
+    findings, unseen = await audit(history)
+    assert findings == []
+    assert [each for each in unseen if "whose steps" in each] == [
+        "holds whose steps were destroyed: 4",
+        "destruction lists whose steps were destroyed: 4",
+    ]
