@@ -32,7 +32,7 @@ from tests.support.decrypted_record import KEY, MASTER, keys_of
 from tests.support.installation import EXAMPLE
 
 SIGNER = Signer("postkamer", derive_key([SecretStr(KEY)], checkpoint_signer.PURPOSE))
-"""The signer of the commands without a configuration."""
+"""The signer of the commands, whose log has the name of one without a configuration."""
 HEAD_KEY = derive_key([SecretStr(KEY)], outside_head.PURPOSE)
 NAME = re.compile(r"(?<!:):([a-z_]+)\b")
 FRESH = "reset role; reset search_path"
@@ -151,9 +151,8 @@ def run_command(archive: PreparedArchive, folder: Path, act: Work, words: list[s
         "POSTKAMER_WORKING_KEY": KEY, "POSTKAMER_OPERATOR": OPERATOR,
         "POSTKAMER_OBJECT_STORE": folder.as_uri(),
         "POSTKAMER_ARCHIVE_TIMESTAMP_ROOTS": str(archive.names["roots"]),
+        "POSTKAMER_CONFIG": str(EXAMPLE),
     }  # fmt: skip
-    if words[0] != "archive":
-        env["POSTKAMER_CONFIG"] = str(EXAMPLE)
     with (
         patch.object(database, "connection_pool", tampered_pool),
         patch.object(asyncio, "run", archive.runner.run),

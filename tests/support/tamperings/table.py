@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tests.support.tamperings.of_access import OF_ACCESS, OF_OTHERS
+from tests.support.tamperings.of_destruction import OF_DESTRUCTION
 from tests.support.tamperings.of_files import OF_FILES, OF_OBJECTS
 from tests.support.tamperings.of_index import OF_INDEX
 from tests.support.tamperings.of_log import (
@@ -32,6 +33,7 @@ GROUPS: dict[str, list[Tampering]] = {
     "The search index": OF_INDEX,
     "Tokens and what operators did": OF_ACCESS,
     "Tables beside the log": OF_OTHERS,
+    "Terms, holds and destruction": OF_DESTRUCTION,
     "Files": OF_OBJECTS,
     "Copies of checkpoints": OF_COPIES,
     "Time stamps": OF_STAMPS,
