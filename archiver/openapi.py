@@ -6,7 +6,8 @@ from typing import Any
 from archiver.api import examples
 from archiver.api.access_log import INVALID_HEADERS, NOT_RECORDED
 from archiver.api.responses import Conversation, Message, Messages, Page
-from archiver.api.routes import LARGEST_PAGE, MAX_SEQUENCE, ORDERS, PAGE
+from archiver.api.routes import DESTROYED as DESTROYED_CODE
+from archiver.api.routes import LARGEST_PAGE, MAX_SEQUENCE, ORDERS, PAGE, WAS_DESTROYED
 from archiver.api.viewer import (
     EMPLOYEE,
     EMPLOYEE_MISSING,
@@ -154,6 +155,19 @@ NO_CONVERSATION = ProblemExample(
 NO_MESSAGE = ProblemExample(
     "there is no such message", "It does not exist, or the token may not see it."
 )
+PAST_DESTRUCTION: Json = {
+    "code": DESTROYED_CODE,
+    "destroyedAt": "2026-11-20T12:00:00Z",
+    "ground": "term",
+    "list": "VL-2026-0001",
+}
+DESTROYED = ProblemExample(
+    WAS_DESTROYED,
+    "`destroyed`: it was destroyed because its term was over (`term`), at the citizen's request"
+    " (`request`), or otherwise (`other`). `list` is the destruction list, if there was one. With"
+    " the role `archivist` or `privacy`, `approvedBy` says who approved it.",
+    PAST_DESTRUCTION,
+)
 NO_FILE = ProblemExample("there is no such file", "It does not exist, or the token may not see it.")
 FILE_LOST = ProblemExample(
     "this file is not there: media_expired: Meta bewaart bestanden 7 dagen, en dit is ouder",
@@ -162,6 +176,7 @@ FILE_LOST = ProblemExample(
 FILE_DESTROYED = ProblemExample(
     "this file is not there: its message was destroyed",
     "The message was destroyed, because its term was over or at the citizen's request.",
+    PAST_DESTRUCTION,
 )
 FILE_QUARANTINED = ProblemExample(
     "this file is kept from everybody: media_malware: de virusscanner vond Eicar-Test-Signature",
@@ -203,7 +218,7 @@ READ_CONVERSATION = Operation(
             description="The conversation.", model=Conversation, example=examples.CONVERSATION
         )
     },
-    refusals=VIEW_REFUSALS | {404: [NO_CONVERSATION]},
+    refusals=VIEW_REFUSALS | {404: [NO_CONVERSATION], 410: [DESTROYED]},
 )
 READ_MESSAGES = Operation(
     method="get",
@@ -223,6 +238,7 @@ READ_MESSAGES = Operation(
     | {
         400: [INVALID_QUERY, INVALID_VIEWER, REASONLESS],
         404: [NO_CONVERSATION],
+        410: [DESTROYED],
     },
 )
 READ_MESSAGE = Operation(
@@ -234,7 +250,7 @@ READ_MESSAGE = Operation(
     roles=["read"],
     parameters=[MESSAGE_ID, *VIEWER_HEADERS],
     answers={200: Answer(description="The message.", model=Message, example=examples.MESSAGE)},
-    refusals=VIEW_REFUSALS | {404: [NO_MESSAGE]},
+    refusals=VIEW_REFUSALS | {404: [NO_MESSAGE], 410: [DESTROYED]},
 )
 FILE_RANGES = sorted({f"{each.partition('/')[0]}/*" for each in SIGNATURES})
 """Content types of files, as ranges, like those of uploads."""

@@ -7,6 +7,7 @@ from uuid import UUID
 from archiver.api.presenter import is_answer
 from archiver.encryption.decrypt_rows import JOIN_KEYS, RECORDS, SELECT_COLUMNS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
+from archiver.log.past_destruction import PastDestruction, load_destruction
 from services.http.rights import Rights
 from services.postgres.database import ANSWER_SECONDS, Pool
 from services.tasks import with_timeout
@@ -108,6 +109,25 @@ class RecordReader:
         rows = await self._fetch(_ENTRIES, list(ids), *_scope(rights))
         return [row for row in _shown(rows, rights) if row["id"] in ids]
 
+    async def find_destroyed(self, id: str, rights: Rights) -> PastDestruction | None:
+        """Return the destruction of a conversation of which these rights cover a part; None if it
+        was not destroyed, or they cover nothing of it."""
+        found = await with_timeout(ANSWER_SECONDS, self._pool.fetch(_PART, id, *_scope(rights)))
+        if not any(row["conversation"] == id for row in _shown(map(dict, found), rights)):
+            return None
+        destroyed = load_destruction(self._pool, self._keys, (rights.tenant, id))
+        return await with_timeout(ANSWER_SECONDS, destroyed)
+
+    async def find_destroyed_message(self, id: UUID, rights: Rights) -> PastDestruction | None:
+        """Return the destruction of a message that these rights cover; None if there is none."""
+        found = await with_timeout(ANSWER_SECONDS, self._pool.fetch(_MESSAGE, id, *_scope(rights)))
+        for row in _shown(map(dict, found), rights):
+            if row["message"] == id:
+                place = rights.tenant, row["conversation"]
+                destroyed = load_destruction(self._pool, self._keys, place, row)
+                return await with_timeout(ANSWER_SECONDS, destroyed)
+        return None
+
     async def load_outcomes(self, messages: Sequence[UUID], rights: Rights) -> list[dict[str, Any]]:
         """Return statuses, deliveries, files and annotations of these messages, oldest first. The
         rights are those of the messages, so pass only messages that the caller may see."""
@@ -199,6 +219,12 @@ order by e.sequence desc, e.id desc limit $5""",
 }
 
 _MESSAGE = f"{RECORDS} where e.message = $1 and e.kind = 'message' and {_SHOWN}"
+
+_PART = f"""
+select e.tenant, e.conversation, e.department from archiver.entry e
+where e.conversation = $1 and e.kind in ('conversation', 'message') and {_SHOWN} limit 1
+"""
+"""Columns that a destruction leaves."""
 
 _ENTRIES = f"{RECORDS} where e.id = any($1::uuid[]) and {_SHOWN}"
 

@@ -13,10 +13,11 @@ from multidict import MultiMapping
 from archiver.api import presenter
 from archiver.api.access_log import AccessLog
 from archiver.api.queries import NO_TERM, Order, PageRequest, RecordReader
+from archiver.log.past_destruction import PastDestruction
 from services import clock
 from services.http.bearer_auth import require_token
 from services.http.problems import json_response, problem_response, service_unavailable
-from services.http.rights import Rights
+from services.http.rights import Rights, Role
 from services.http.token_store import TokenStore
 from services.ids import CONVERSATION, created_at, parse_uuid
 
@@ -45,6 +46,11 @@ the difference between two clocks."""
 NOT_YET = "the record may not have this message yet: try again"
 TIMED_UUID = 7
 """Version of the UUIDs that contain their time, as Postkamer's do."""
+DESTROYED = "destroyed"
+"""Code of the refusal."""
+WAS_DESTROYED = "this was destroyed"
+KEEPERS: tuple[Role, ...] = ("archivist", "privacy")
+"""Roles that see who approved a destruction."""
 MESSAGE = "/v1/messages/{id:(?!_)[^/]+}"
 """Path of one message. It excludes `_search`, to which only a POST leads."""
 DIGITS = re.compile(r"[0-9]{1,19}")
@@ -80,11 +86,11 @@ class RecordRoutes:
         ]
 
     async def get_conversation(self, request: web.Request, rights: Rights) -> web.Response:
-        """Answer GET /v1/conversations/{id}."""
+        """Answer GET /v1/conversations/{id}. 410 if it was destroyed."""
         id = request.match_info["id"]
         rows = await self._store.load_conversation(id, rights) if CONVERSATION.fullmatch(id) else []
         if not rows:
-            return problem_response(404, "Not Found", "there is no such conversation")
+            return await self._absent(id, rights)
         notes = await self._store.load_notes(id, rights)
         # Its end is known to whoever has it.
         term = NO_TERM if rows[-1]["left"] else await self._store.load_term(id, rights)
@@ -114,20 +120,28 @@ class RecordRoutes:
             return problem_response(404, "Not Found", "there is no such conversation")
         rows, next = await self._store.load_messages(id, rights, asked)
         if not rows and not await self._store.load_conversation(id, rights):
-            return problem_response(404, "Not Found", "there is no such conversation")
+            return await self._absent(id, rights)
         outcomes = await self._store.load_outcomes([row["message"] for row in rows], rights)
         body = {"messages": presenter.messages_json(rows, outcomes), "next": next}
         beside = presenter.content_rows(outcomes)
         await self._views.record_shown(request, "messages", rows, beside=beside)
         return json_response(body)
 
+    async def _absent(self, id: str, rights: Rights) -> web.Response:
+        """Answer for a conversation of which nothing is shown."""
+        if past := await self._store.find_destroyed(id, rights):
+            return destroyed_response(past, rights)
+        return problem_response(404, "Not Found", "there is no such conversation")
+
     async def get_message(self, request: web.Request, rights: Rights) -> web.Response:
-        """Answer GET /v1/messages/{id}."""
+        """Answer GET /v1/messages/{id}. 410 if it was destroyed."""
         id = parse_uuid(request.match_info["id"])
         if id is None:
             return problem_response(404, "Not Found", "there is no such message")
         rows = await self._store.load_message(id, rights)
         if not rows:
+            if past := await self._store.find_destroyed_message(id, rights):
+                return destroyed_response(past, rights)
             if is_still_in_transit(id, clock.now(), self._lag()):
                 return service_unavailable(NOT_YET)
             return problem_response(404, "Not Found", "there is no such message")
@@ -136,6 +150,23 @@ class RecordRoutes:
         beside = presenter.content_rows(outcomes)
         await self._views.record_shown(request, "message", rows, beside=beside)
         return json_response(body)
+
+
+def destroyed_response(past: PastDestruction, rights: Rights) -> web.Response:
+    """Return the 410 for what was destroyed. Who approved that is for those who keep the record.
+    Pure."""
+    return problem_response(410, "Gone", WAS_DESTROYED, **destroyed_members(past, rights))
+
+
+def destroyed_members(past: PastDestruction, rights: Rights) -> dict[str, Any]:
+    """Return what a token may know of a destruction. Pure."""
+    members: dict[str, Any] = {
+        "code": DESTROYED,
+        "destroyedAt": past.at,
+        "ground": past.ground,
+        "list": past.list or None,
+    }
+    return members | ({"approvedBy": past.by} if past.by and rights.may(*KEEPERS) else {})
 
 
 def is_still_in_transit(id: UUID, now: datetime, lag: timedelta) -> bool:

@@ -14,7 +14,7 @@ import structlog
 from archiver.destruction.destruction_list import DestructionList, ListEvent
 from archiver.destruction.list_store import ListStore, list_record
 from archiver.encryption.key_store import KeyStore
-from archiver.log.destruction_record import destruction_records
+from archiver.log.destruction_record import GROUNDS, destruction_records
 from archiver.log.erasure import BESIDE, COUNT_DESTRUCTION
 from archiver.log.writer import writer_in_transaction
 from archiver.orders.order import Order, Unreadable
@@ -36,8 +36,6 @@ PAUSE_SECONDS = 0.05
 """Pause between two batches, in which waiting records are written."""
 MACHINE = "postkamer"
 """Author of what no person does."""
-GROUNDS = {"term": "the term of the selection list is over", "request": "an erasure was granted"}
-"""Kind of list -> ground, as the record of a destruction has it."""
 Finish = Callable[[Connection, DestructionList], Awaitable[None]]
 """Declares what was destroyed of a list that ended, in the transaction that ends it if it was not
 withdrawn."""

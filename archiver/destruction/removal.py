@@ -9,16 +9,14 @@ sealed.
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-import msgspec
 import structlog
 
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
-from archiver.index.record_fields import Destruction
+from archiver.log.past_destruction import read_destruction
 from services import metrics
 from services.files import object_store
 from services.files.object_store import ObjectNotFound, ObjectStore, StoreUnavailable
@@ -97,12 +95,8 @@ class FileRemover:
 def _destroyed(row: Any) -> tuple[str, str]:
     """Return the place that a destruction record names, in its sealed part too; of one that does
     not, no place."""
-    with suppress(msgspec.DecodeError):
-        destruction = msgspec.json.decode(row["data"], type=Destruction)
-        place = row["tenant"], row["conversation"]
-        if destruction.entry is None and (destruction.tenant, destruction.conversation) == place:
-            return place
-    return "", ""
+    destruction = read_destruction(row)
+    return (destruction.tenant, destruction.conversation) if destruction else ("", "")
 
 
 def _object_keys(row: Any) -> list[str]:

@@ -2,6 +2,7 @@
 of the entry."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from archiver.encryption.decrypt_rows import RECORDS
 from archiver.encryption.key_store import KeyStore
 from archiver.encryption.sealing import derive_item_key
 from archiver.log.entry import PlainColumns, encode_leaf
+from archiver.log.past_destruction import PastDestruction, load_destruction
 from services.postgres.database import Connection
 from services.transparency import merkle, signed_note
 from services.transparency.merkle import (
@@ -24,6 +26,16 @@ from services.transparency.merkle import (
 from services.transparency.signed_note import InvalidNote
 
 NO_ENTRY = "there is no entry or message of this id"
+
+
+class ProvedDestruction(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What destroyed the content of the entry. Its record is in the log too, and can be proved."""
+
+    at: datetime
+    ground: str
+    list: str
+    entry: UUID
+    """Record of the destruction."""
 
 
 class InclusionProof(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -42,6 +54,8 @@ class InclusionProof(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Public key of the signer, to be compared with the published one."""
     key: bytes | None = None
     """Key of the entry, for a reader who may know its content."""
+    destroyed: ProvedDestruction | None = None
+    """None while its content exists."""
 
 
 class NotProvable(Exception):
@@ -77,6 +91,24 @@ async def prove_inclusion(connection: Connection, id: UUID, verifier: str) -> In
     if not is_right:
         raise NotProvable("the log is not what was signed: see postkamer archive verify")
     return proof
+
+
+async def find_entry_destruction(
+    connection: Connection, keys: KeyStore, id: UUID
+) -> PastDestruction | None:
+    """Return what destroyed the content of the entry that is proved; None if nothing did."""
+    row = await connection.fetchrow(_ENTRY, id)
+    if row is None:
+        return None
+    return await load_destruction(connection, keys, (row["tenant"], row["conversation"]), row)
+
+
+def with_destruction(proof: InclusionProof, past: PastDestruction | None) -> InclusionProof:
+    """Return the proof with what destroyed the content; without the names of officials. Pure."""
+    if past is None:
+        return proof
+    destroyed = ProvedDestruction(at=past.at, ground=past.words, list=past.list, entry=past.entry)
+    return msgspec.structs.replace(proof, destroyed=destroyed)
 
 
 async def find_place(connection: Connection, id: UUID) -> tuple[str, str]:

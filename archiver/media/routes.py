@@ -10,6 +10,7 @@ from aiohttp import web
 
 from archiver.api.access_log import AccessLog
 from archiver.api.queries import RecordReader
+from archiver.api.routes import destroyed_members
 from archiver.api.viewer import Row
 from archiver.media.reader import read, report_damage
 from archiver.media.store import MediaStore, StoredFile
@@ -95,7 +96,9 @@ class MediaRoutes:
             return problem_response(404, "Not Found", NO_SUCH_FILE)
         rows = await self._store.load_message(id, rights)
         if not rows and await self._media_store.is_destroyed(id, rights):
-            return problem_response(410, "Gone", LOST.format(DESTROYED))
+            past = await self._store.find_destroyed_message(id, rights)
+            members = destroyed_members(past, rights) if past else {}
+            return problem_response(410, "Gone", LOST.format(DESTROYED), **members)
         file = await self._media_store.find(id) if rows else None
         if file is None:
             return problem_response(404, "Not Found", NO_SUCH_FILE)

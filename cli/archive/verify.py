@@ -32,10 +32,13 @@ from archiver.log.inclusion_proof import (
     NO_ENTRY,
     InclusionProof,
     NotProvable,
+    find_entry_destruction,
     find_place,
     prove_inclusion,
+    with_destruction,
     with_entry_key,
 )
+from archiver.log.past_destruction import PastDestruction
 from archiver.receipt_assembly import (
     NO_RECEIPT,
     AssembledBody,
@@ -398,28 +401,40 @@ def prove(message: UUID, out: Path | None, opens: bool, reason: str | None) -> N
 
     MESSAGE is the id of a message or of another entry. Anyone can check the proof with the recipe
     in docs/municipality/archive.md. Without --open it reveals nothing of the content; with
-    --open, your use of this command is archived.
+    --open, your use of this command is archived. An entry whose content was destroyed is proved
+    too: the proof says when, on which ground and by which list.
     """
     reason = parse_reason(reason) if opens else ""
 
-    async def work(pool: Pool, keys: KeyStore) -> InclusionProof:
+    async def work(pool: Pool, keys: KeyStore) -> tuple[InclusionProof, PastDestruction | None]:
         signer = load_signer()
         async with pool.acquire() as connection, connection.transaction():
             try:
                 result = await prove_inclusion(connection, message, signer.verifier)
+                past = await find_entry_destruction(connection, keys, message)
+                result = with_destruction(result, past)
                 if opens:
                     await _record_opening(connection, message, reason)
                     result = await with_entry_key(connection, keys, result)
             except NotProvable as error:
                 raise CommandRefused(str(error)) from None
-        return result
+        return result, past
 
-    text = msgspec.json.format(msgspec.json.encode(with_archive("prove", work))).decode() + "\n"
+    proof, past = with_archive("prove", work)
+    if past:
+        click.echo(_describe_destruction(past), err=True)
+    text = msgspec.json.format(msgspec.json.encode(proof)).decode() + "\n"
     if out:
         write_private_file(out, text.encode())
         click.echo(f"written to {out}")
     else:
         click.echo(text, nl=False)
+
+
+def _describe_destruction(past: PastDestruction) -> str:
+    """Return when something was destroyed, on which ground and by whom, in one sentence."""
+    on_list = f", by the list {past.list} that {past.by} approved" if past.list else ""
+    return f"its content was destroyed on {past.at:%Y-%m-%d %H:%M}Z: {past.words}{on_list}"
 
 
 async def _record_opening(connection: Connection, message: UUID, reason: str) -> None:

@@ -71,6 +71,7 @@ async def _load_entries(
         connection, _ENTRIES, list(records), list(messages), list(receipts), limit
     )
     entries = _entries(found, keys)
+    entries += await _load_destructions(connection, keys, entries)
     first = next((e for e in entries if e.kind == "message" and e.conversation), None)
     if first is None or subject.receipt:
         return entries
@@ -79,6 +80,20 @@ async def _load_entries(
         connection, _LATER, first.conversation, first.sequence, ids, LATER_CHANGES
     )
     return [*entries, *_entries(later, keys)]
+
+
+async def _load_destructions(
+    connection: Connection, keys: KeyStore, entries: Sequence[Entry]
+) -> list[Entry]:
+    """Return what destroyed the contents of these entries, with their conversation."""
+    shut = [entry for entry in entries if entry.fields is None and entry.conversation]
+    wanted = {(entry.tenant, entry.conversation) for entry in shut}
+    if not wanted:
+        return []
+    tenants, conversations = zip(*sorted(wanted), strict=True)
+    known = [entry.id for entry in entries]
+    arguments = tenants, conversations, known, MAX_ENTRIES
+    return _entries(await fetch_rows(connection, _DESTRUCTIONS, *arguments), keys)
 
 
 def _entries(rows: Sequence[Any], keys: KeyStore) -> list[Entry]:
@@ -133,6 +148,11 @@ where e.id = any($1::uuid[]) or e.message = any($2::uuid[]) or e.receipt = any($
 order by e.id limit $4
 """
 _OF_CONVERSATION = f"{_WRITTEN} where e.conversation = $1 order by e.sequence, e.id limit $2"
+_DESTRUCTIONS = f"""{_WRITTEN}
+where (e.tenant, e.conversation) in (select * from unnest($1::text[], $2::text[]))
+    and e.conversation <> '' and e.kind = 'destruction' and e.message is null and e.id <> all($3)
+order by e.position limit $4
+"""
 _LATER = f"""{_WRITTEN}
 where e.conversation = $1 and e.sequence > $2 and e.kind = 'conversation' and e.id <> all($3)
 order by e.sequence, e.id limit $4

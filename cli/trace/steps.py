@@ -169,6 +169,15 @@ def _receipt(entry: Entry, fields: Mapping[str, Any]) -> Step:
     return _step(entry.at, f"{RECEIVED} Meta", {"door": fields["door"], "proof": fields["proof"]})
 
 
+def _destruction(entry: Entry, fields: Mapping[str, Any]) -> Step:
+    """Return a destruction, with the official who approved it. One that is carried out again after
+    a restore has the time of the first."""
+    first = _time(fields.get("first_at"))
+    detail = {"ground": fields.get("ground"), "list": fields.get("list")}
+    detail |= {"approved by": fields.get("by"), "again": f"{entry.at:%Y-%m-%d}" if first else ""}
+    return _step(first or entry.at, "destroyed", detail)
+
+
 def _segment(entry: Entry, fields: Mapping[str, Any]) -> Step:
     return _step(entry.at, "came again, and was not decided again")
 
@@ -183,6 +192,7 @@ READERS: dict[str, Read] = {
     "quarantine": _quarantine,
     "receipt": _receipt,
     "segment": _segment,
+    "destruction": _destruction,
 }
 """Kind of an entry -> its step."""
 OTHERS = {

@@ -1,14 +1,13 @@
 """Records of destructions, for whoever holds a table against them."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any, TypeAlias
 
 import msgspec
 
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore, Place
-from archiver.index.record_fields import Destruction
+from archiver.log.past_destruction import read_destruction
 from services.postgres.database import Connection
 
 Row: TypeAlias = Any
@@ -55,17 +54,6 @@ async def destructions_of(
             if destruction.order is not None:
                 place.orders.add(destruction.order)
     return found
-
-
-def read_destruction(row: Row) -> Destruction | None:
-    """Return what a decrypted record destroys; None if its sealed data is not of its columns, which
-    is a finding of the log."""
-    with suppress(msgspec.DecodeError):
-        destruction = msgspec.json.decode(row["data"], type=Destruction)
-        place = destruction.tenant, destruction.conversation, destruction.entry
-        if place == (row["tenant"], row["conversation"], row["message"]):
-            return destruction
-    return None
 
 
 _OF_CONVERSATIONS = f"""{RECORDS}

@@ -10,10 +10,11 @@ from typing import Any, TypeAlias
 import msgspec
 
 from archiver.audit.log_walk import Finding
-from archiver.audit.rows.destruction_records import destructions_of, read_destruction
+from archiver.audit.rows.destruction_records import destructions_of
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from archiver.index.record_fields import Destruction
+from archiver.log.past_destruction import read_destruction
 from archiver.orders.order import Order, Unreadable, open_sealed
 from services.postgres.database import Connection
 
