@@ -5,9 +5,10 @@ from typing import Any
 
 from archiver.api import examples
 from archiver.api.access_log import INVALID_HEADERS, NOT_RECORDED
+from archiver.api.destructions import DESTROYED as DESTROYED_CODE
+from archiver.api.destructions import WAS_DESTROYED
 from archiver.api.responses import Conversation, Message, Messages, Page
-from archiver.api.routes import DESTROYED as DESTROYED_CODE
-from archiver.api.routes import LARGEST_PAGE, MAX_SEQUENCE, ORDERS, PAGE, WAS_DESTROYED
+from archiver.api.routes import LARGEST_PAGE, MAX_SEQUENCE, ORDERS, PAGE
 from archiver.api.viewer import (
     EMPLOYEE,
     EMPLOYEE_MISSING,
@@ -160,12 +161,13 @@ PAST_DESTRUCTION: Json = {
     "destroyedAt": "2026-11-20T12:00:00Z",
     "ground": "term",
     "list": "VL-2026-0001",
+    "approvedBy": None,
 }
 DESTROYED = ProblemExample(
     WAS_DESTROYED,
     "`destroyed`: it was destroyed because its term was over (`term`), at the citizen's request"
-    " (`request`), or otherwise (`other`). `list` is the destruction list, if there was one. With"
-    " the role `archivist` or `privacy`, `approvedBy` says who approved it.",
+    " (`request`), or otherwise (`other`). `list` is the destruction list, if there was one."
+    " `approvedBy` is who approved it, for a token with the role `archivist` or `privacy`.",
     PAST_DESTRUCTION,
 )
 NO_FILE = ProblemExample("there is no such file", "It does not exist, or the token may not see it.")

@@ -164,6 +164,15 @@ PAGE: Json = {
         }
     ],
     "gone": 1,
+    "destroyed": [
+        {
+            "conversationId": "106540352242922-mfrggzdfmztwq2lknnwg23tpoa",
+            "destroyedAt": "2026-11-24T03:00:12Z",
+            "ground": "term",
+            "list": "VL-2026-0001",
+            "approvedBy": None,
+        }
+    ],
     "next": f"{AS_OF}.018fe5a452b77d7e9a4e0d2f0c6f3c11",
     "total": 61,
     "totalIsExact": True,

@@ -128,6 +128,22 @@ class RecordReader:
                 return await with_timeout(ANSWER_SECONDS, destroyed)
         return None
 
+    async def find_destroyed_entries(
+        self, ids: Sequence[UUID], rights: Rights
+    ) -> dict[str, PastDestruction]:
+        """Return the destructions of these entries that the rights cover, by conversation."""
+        if not ids:
+            return {}
+        found = self._pool.fetch(_ENTRIES, list(ids), *_scope(rights))
+        rows = _shown(map(dict, await with_timeout(ANSWER_SECONDS, found)), rights)
+        first = {row["conversation"]: row for row in rows if row["id"] in ids}
+        destroyed = {}
+        for conversation, row in first.items():
+            place = rights.tenant, conversation
+            past = load_destruction(self._pool, self._keys, place, row)
+            destroyed[conversation] = await with_timeout(ANSWER_SECONDS, past)
+        return {conversation: past for conversation, past in destroyed.items() if past}
+
     async def load_outcomes(self, messages: Sequence[UUID], rights: Rights) -> list[dict[str, Any]]:
         """Return statuses, deliveries, files and annotations of these messages, oldest first. The
         rights are those of the messages, so pass only messages that the caller may see."""

@@ -266,6 +266,20 @@ class FoundNote(Note):
     department: str
 
 
+class DestroyedConversation(Shown):
+    """Conversation of which something on the page was destroyed."""
+
+    conversation_id: str
+    destroyed_at: datetime.datetime
+    ground: Literal["term", "request", "other"]
+    """term: the term of the selection list was over. request: an erasure was granted."""
+    list: str | None
+    """Destruction list; null without one."""
+    approved_by: str | None
+    """Person who approved the list; null unless the token has the role `archivist` or
+    `privacy`."""
+
+
 class Page(Shown):
     """Page of a search result: messages and notes, each in the requested order."""
 
@@ -273,6 +287,8 @@ class Page(Shown):
     notes: tuple[FoundNote, ...]
     gone: int
     """Number of hits on this page that were destroyed since and cannot be read any more."""
+    destroyed: tuple[DestroyedConversation, ...]
+    """Conversations of these hits."""
     next: str | None
     """Value of `after` for the next page; null on the last page."""
     total: int

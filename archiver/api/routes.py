@@ -12,12 +12,12 @@ from multidict import MultiMapping
 
 from archiver.api import presenter
 from archiver.api.access_log import AccessLog
+from archiver.api.destructions import destroyed_response
 from archiver.api.queries import NO_TERM, Order, PageRequest, RecordReader
-from archiver.log.past_destruction import PastDestruction
 from services import clock
 from services.http.bearer_auth import require_token
 from services.http.problems import json_response, problem_response, service_unavailable
-from services.http.rights import Rights, Role
+from services.http.rights import Rights
 from services.http.token_store import TokenStore
 from services.ids import CONVERSATION, created_at, parse_uuid
 
@@ -46,11 +46,6 @@ the difference between two clocks."""
 NOT_YET = "the record may not have this message yet: try again"
 TIMED_UUID = 7
 """Version of the UUIDs that contain their time, as Postkamer's do."""
-DESTROYED = "destroyed"
-"""Code of the refusal."""
-WAS_DESTROYED = "this was destroyed"
-KEEPERS: tuple[Role, ...] = ("archivist", "privacy")
-"""Roles that see who approved a destruction."""
 MESSAGE = "/v1/messages/{id:(?!_)[^/]+}"
 """Path of one message. It excludes `_search`, to which only a POST leads."""
 DIGITS = re.compile(r"[0-9]{1,19}")
@@ -150,23 +145,6 @@ class RecordRoutes:
         beside = presenter.content_rows(outcomes)
         await self._views.record_shown(request, "message", rows, beside=beside)
         return json_response(body)
-
-
-def destroyed_response(past: PastDestruction, rights: Rights) -> web.Response:
-    """Return the 410 for what was destroyed. Who approved that is for those who keep the record.
-    Pure."""
-    return problem_response(410, "Gone", WAS_DESTROYED, **destroyed_members(past, rights))
-
-
-def destroyed_members(past: PastDestruction, rights: Rights) -> dict[str, Any]:
-    """Return what a token may know of a destruction. Pure."""
-    members: dict[str, Any] = {
-        "code": DESTROYED,
-        "destroyedAt": past.at,
-        "ground": past.ground,
-        "list": past.list or None,
-    }
-    return members | ({"approvedBy": past.by} if past.by and rights.may(*KEEPERS) else {})
 
 
 def is_still_in_transit(id: UUID, now: datetime, lag: timedelta) -> bool:

@@ -14,7 +14,8 @@ import structlog
 from archiver.destruction.destruction_list import DestructionList, ListEvent
 from archiver.destruction.list_store import ListStore, list_record
 from archiver.encryption.key_store import KeyStore
-from archiver.log.destruction_record import GROUNDS, destruction_records
+from archiver.index.record_fields import GROUNDS
+from archiver.log.destruction_record import destruction_records
 from archiver.log.erasure import BESIDE, COUNT_DESTRUCTION
 from archiver.log.writer import writer_in_transaction
 from archiver.orders.order import Order, Unreadable

@@ -55,6 +55,10 @@ class Destruction(msgspec.Struct, frozen=True):
     """Time of the order, if the destruction was carried out again after a restore."""
 
 
+GROUNDS = {"term": "the term of the selection list is over", "request": "an erasure was granted"}
+"""Kind of list -> ground, as the record of a destruction has it."""
+
+
 class RecordFields(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename="camel"):
     """Fields of a record that the archive reads; the others may hold anything."""
 

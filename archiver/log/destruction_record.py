@@ -11,12 +11,6 @@ from archiver.orders.order import Order
 from services import clock
 from services.contract import Record
 
-GROUNDS: dict[str, str] = {
-    "term": "the term of the selection list is over",
-    "request": "an erasure was granted",
-}
-"""Kind of list -> ground, as the record of a destruction has it."""
-
 
 def destruction_records(
     order: Order, gone: Sequence[str], *, is_replayed: bool = False

@@ -29,7 +29,7 @@ NO_ENTRY = "there is no entry or message of this id"
 
 
 class ProvedDestruction(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What destroyed the content of the entry. Its record is in the log too, and can be proved."""
+    """Destruction of the content of the entry. Its record can be proved in the same way."""
 
     at: datetime
     ground: str

@@ -1,8 +1,7 @@
 """Destructions on the record, for whoever asks for something that was destroyed: when, on which
 ground, by which list, and who approved that."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
@@ -11,16 +10,15 @@ from uuid import UUID
 import msgspec
 
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
-from archiver.encryption.key_store import KeyStore
-from archiver.index.record_fields import Destruction
-from archiver.log.destruction_record import GROUNDS
+from archiver.encryption.key_store import KeyStore, Place
+from archiver.index.record_fields import GROUNDS, Destruction
 from services.postgres.database import Connection, Pool
 
 Ground = Literal["term", "request", "other"]
 """term: the term of the selection list was over. request: an erasure was granted. other: none of
 these, in the words of the record."""
-Row: TypeAlias = Mapping[str, Any]
-"""Row by column name."""
+Row: TypeAlias = Any
+"""Row by column name: asyncpg's, or a dict."""
 _CODES: Mapping[str, Ground] = {GROUNDS["term"]: "term", GROUNDS["request"]: "request"}
 
 
@@ -44,7 +42,7 @@ class PastDestruction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def load_destruction(
-    source: Connection | Pool, keys: KeyStore, place: Place, entry: Row | None = None
+    source: "Connection | Pool", keys: KeyStore, place: Place, entry: Row | None = None
 ) -> PastDestruction | None:
     """Return the first destruction of a conversation; with an entry of it, the first that took
     along the content of that: its own, or a later one of its conversation or municipality."""
@@ -56,17 +54,6 @@ async def load_destruction(
     return first_destruction(decrypt_rows(rows, keys))
 
 
-async def find_destroyed(
-    source: Connection | Pool, keys: KeyStore, tenant: str, conversations: Sequence[str]
-) -> dict[str, PastDestruction]:
-    """Return the first destruction of each of these conversations that was destroyed."""
-    rows: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in decrypt_rows(await source.fetch(_OF_CONVERSATIONS, tenant, conversations), keys):
-        rows[row["conversation"]].append(row)
-    found = {each: first_destruction(rows[each]) for each in rows}
-    return {each: past for each, past in found.items() if past}
-
-
 def read_destruction(row: Row) -> Destruction | None:
     """Return what a decrypted record destroys; None if its sealed data is not of its columns, which
     is a finding of `postkamer archive verify`."""
@@ -76,6 +63,12 @@ def read_destruction(row: Row) -> Destruction | None:
         if place == (row["tenant"], row["conversation"], row["message"]):
             return destruction
     return None
+
+
+def describe_destruction(past: PastDestruction) -> str:
+    """Return when something was destroyed, on which ground and by whom, for a person. Pure."""
+    on_list = f", by the list {past.list} that {past.by} approved" if past.list else ""
+    return f"destroyed on {past.at:%Y-%m-%d %H:%M}Z: {past.words}{on_list}"
 
 
 def first_destruction(rows: Iterable[Row]) -> PastDestruction | None:
@@ -100,10 +93,6 @@ def past_destruction(destruction: Destruction, row: Row) -> PastDestruction:
 _DESTRUCTIONS = f"""{RECORDS}
 where e.tenant = $1 and e.kind = 'destruction' and e.position > $4
     and (e.conversation = $2 and e.conversation <> '' and e.message is null or e.message = $3)
-"""
-_OF_CONVERSATIONS = f"""{RECORDS}
-where e.conversation = any($2::text[]) and e.conversation <> '' and e.tenant = $1
-    and e.kind = 'destruction' and e.message is null
 """
 _OF_MUNICIPALITY = f"""{RECORDS}
 where e.tenant = $1 and e.kind = 'destruction' and e.conversation = '' and e.message is null

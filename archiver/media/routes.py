@@ -9,8 +9,8 @@ import structlog
 from aiohttp import web
 
 from archiver.api.access_log import AccessLog
+from archiver.api.destructions import destroyed_members
 from archiver.api.queries import RecordReader
-from archiver.api.routes import destroyed_members
 from archiver.api.viewer import Row
 from archiver.media.reader import read, report_damage
 from archiver.media.store import MediaStore, StoredFile

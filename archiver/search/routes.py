@@ -7,6 +7,7 @@ from aiohttp import web
 
 from archiver.api import presenter
 from archiver.api.access_log import AccessLog
+from archiver.api.destructions import destroyed_json
 from archiver.api.queries import RecordReader
 from archiver.api.viewer import BOTH_NEEDED
 from archiver.search.request import SEARCH
@@ -68,4 +69,6 @@ class SearchRoutes:
         hits = page.hits
         totals = {"total": hits.total, "totalIsExact": hits.exact, "asOf": hits.as_of}
         content = presenter.page_json(page.rows, outcomes)
-        return json_response(content | {"gone": page.gone, "next": hits.next} | totals)
+        destroyed = destroyed_json(page.destroyed, rights)
+        gone = {"gone": page.gone, "destroyed": destroyed, "next": hits.next}
+        return json_response(content | gone | totals)

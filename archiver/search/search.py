@@ -11,6 +11,7 @@ from archiver.api.queries import RecordReader
 from archiver.encryption.key_store import IndexKeys, KeyStore
 from archiver.index.blind_index import person_hash
 from archiver.index.record_fields import normalise
+from archiver.log.past_destruction import PastDestruction
 from archiver.search import log_position, sql
 from archiver.search.request import BOUNDED_COUNT, CitizenFilter, Cursor, SearchRequest
 from archiver.search.sql import Query, SearchScope
@@ -66,10 +67,11 @@ class Hits(msgspec.Struct, frozen=True, kw_only=True):
 
 class SearchPage(msgspec.Struct, frozen=True, kw_only=True):
     """Page of decrypted entries, in order. `gone` is the number of hits whose content was
-    destroyed."""
+    destroyed; `destroyed` has the conversations of these."""
 
     rows: list[dict[str, Any]]
     gone: int
+    destroyed: dict[str, PastDestruction]
     hits: Hits
 
 
@@ -175,7 +177,9 @@ async def open_hits(hits: Hits, store: RecordReader, rights: Rights) -> SearchPa
     """Decrypt the hits whose content was not destroyed."""
     existing = {row["id"]: row for row in await store.load_entries(hits.ids, rights)}
     rows = [existing[id] for id in hits.ids if id in existing]
-    return SearchPage(rows=rows, gone=len(hits.ids) - len(rows), hits=hits)
+    gone = [id for id in hits.ids if id not in existing]
+    destroyed = await store.find_destroyed_entries(gone, rights)
+    return SearchPage(rows=rows, gone=len(gone), destroyed=destroyed, hits=hits)
 
 
 _NARROWER = "it takes too long to find: ask for a shorter time, or for more words"

@@ -7,8 +7,10 @@ import click
 import msgspec
 
 from archiver.api import presenter
+from archiver.api.destructions import destroyed_json
 from archiver.api.queries import RecordReader
 from archiver.encryption.key_store import KeyStore
+from archiver.log.past_destruction import describe_destruction
 from archiver.search.request import LARGEST_PAGE, PAGE, SEARCH, SearchRequest
 from archiver.search.search import (
     CursorFromOtherSearch,
@@ -149,6 +151,10 @@ class AuditedSearch(msgspec.Struct, frozen=True):
         return Operation(what="archive search", tenant=tenant, data=data)
 
 
+AS_KEEPER = Rights(name="cli", tenant="", roles=frozenset(["archivist"]))
+"""Rights by which a command names who approved a destruction."""
+
+
 async def _find_rights(connection: Connection, tenant: str) -> Rights:
     """Return the rights of the search: the departments of the person's token, or all."""
     reach = await find_reach(connection)
@@ -163,7 +169,9 @@ def result_json(result: SearchPage, *, count: bool) -> dict[str, Any]:
     totals = {"total": hits.total, "totalIsExact": hits.exact, "asOf": hits.as_of}
     if count:
         return totals
-    return presenter.page_json(result.rows, []) | {"gone": result.gone, "next": hits.next} | totals
+    destroyed = destroyed_json(result.destroyed, AS_KEEPER)
+    gone = {"gone": result.gone, "destroyed": destroyed, "next": hits.next}
+    return presenter.page_json(result.rows, []) | gone | totals
 
 
 def format_result(result: SearchPage, *, count: bool) -> Iterator[str]:
@@ -173,6 +181,8 @@ def format_result(result: SearchPage, *, count: bool) -> Iterator[str]:
         yield from format_rows(result.rows)
         if result.gone:
             yield f"{result.gone} more on this page: destroyed meanwhile"
+        for conversation, past in result.destroyed.items():
+            yield f"  {conversation}: {describe_destruction(past)}"
     yield f"{'' if hits.exact else 'over '}{hits.total} found (--as-of {hits.as_of})"
     if hits.next:
         yield f"next page: --after {hits.next}"

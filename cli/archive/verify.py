@@ -38,7 +38,7 @@ from archiver.log.inclusion_proof import (
     with_destruction,
     with_entry_key,
 )
-from archiver.log.past_destruction import PastDestruction
+from archiver.log.past_destruction import PastDestruction, describe_destruction
 from archiver.receipt_assembly import (
     NO_RECEIPT,
     AssembledBody,
@@ -422,19 +422,13 @@ def prove(message: UUID, out: Path | None, opens: bool, reason: str | None) -> N
 
     proof, past = with_archive("prove", work)
     if past:
-        click.echo(_describe_destruction(past), err=True)
+        click.echo(f"its content: {describe_destruction(past)}", err=True)
     text = msgspec.json.format(msgspec.json.encode(proof)).decode() + "\n"
     if out:
         write_private_file(out, text.encode())
         click.echo(f"written to {out}")
     else:
         click.echo(text, nl=False)
-
-
-def _describe_destruction(past: PastDestruction) -> str:
-    """Return when something was destroyed, on which ground and by whom, in one sentence."""
-    on_list = f", by the list {past.list} that {past.by} approved" if past.list else ""
-    return f"its content was destroyed on {past.at:%Y-%m-%d %H:%M}Z: {past.words}{on_list}"
 
 
 async def _record_opening(connection: Connection, message: UUID, reason: str) -> None:

@@ -75,7 +75,7 @@ class ConversationReader:
         try:
             return await self._archive.message(token, id, look)
         except Refused as refused:
-            if refused.status == HTTPStatus.NOT_FOUND:
+            if refused.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
                 return None
             raise
 

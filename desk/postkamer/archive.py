@@ -17,6 +17,8 @@ PAGE = 200
 
 REASON_MISSING = "reason_missing"
 """Code of a refusal of content for which a reason must be given."""
+DESTROYED = "destroyed"
+"""Code of a refusal of what was destroyed; its body is a PastDestruction."""
 
 
 class Look(NamedTuple):
@@ -72,6 +74,17 @@ class NoteHit(msgspec.Struct, frozen=True, rename="camel"):
     author: Author | None = None
 
 
+class PastDestruction(msgspec.Struct, frozen=True, rename="camel"):
+    """Destruction of what was asked for."""
+
+    destroyed_at: datetime
+    ground: Literal["term", "request", "other"]
+    list: str | None = None
+    approved_by: str | None = None
+    """None for who may not know."""
+    conversation_id: str = ""
+
+
 class Hits(msgspec.Struct, frozen=True, rename="camel"):
     """Page of a search."""
 
@@ -82,6 +95,8 @@ class Hits(msgspec.Struct, frozen=True, rename="camel"):
     total_is_exact: bool
     as_of: str
     next: str | None = None
+    destroyed: tuple[PastDestruction, ...] = ()
+    """Destructions of the conversations of what is gone."""
 
 
 class Archive:
@@ -92,7 +107,7 @@ class Archive:
 
     async def dossier(self, token: str, id: str, look: Look) -> Dossier:
         """Return a conversation. Raises Refused, with status 404 for one that the employee may not
-        know of and with the code REASON_MISSING, and Unanswered."""
+        know of and with the codes REASON_MISSING and DESTROYED, and Unanswered."""
         path = f"/v1/conversations/{quote(id, safe='')}"
         answer = await self._client.ask("GET", path, token, headers=look.headers)
         return msgspec.json.decode(answer.body, type=Dossier)

@@ -18,6 +18,7 @@ from aiohttp.web import Request, StreamResponse
 from desk.login.cookies import Cookies
 from desk.login.provider import LoginRefused, Provider, ProviderUnavailable
 from desk.login.sessions import Session, SessionStore, timed
+from desk.postkamer.archive import DESTROYED, PastDestruction
 from desk.postkamer.client import Refused, Unanswered
 from desk.postkamer.gateway import Gateway
 from desk.web.form_fields import BadForm, StaleForm, read_fields
@@ -215,6 +216,9 @@ class Gate:
     def _refused(self, request: Request, refused: Refused) -> web.Response:
         if refused.status == 401:
             return self._to_login(request)
+        if refused.code == DESTROYED:
+            past = msgspec.convert(refused.body, PastDestruction)
+            return self._site.page(self.visit(request), "destroyed.html", 410, past=past)
         status = 404 if refused.status in (403, 404) else 502
         reason = "problem.unknown" if status == 404 else "problem.refused"
         if status != 404:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -20,7 +21,14 @@ from desk.pages.archive.reason import (
 )
 from desk.pages.conversation_view import session_of
 from desk.pages.forms import Form, read_form
-from desk.postkamer.archive import Archive, Hits, Look, PageRequest
+from desk.postkamer.archive import (
+    DESTROYED,
+    Archive,
+    Hits,
+    Look,
+    PageRequest,
+    PastDestruction,
+)
 from desk.postkamer.client import Refused
 from desk.web.gate import Gate
 from desk.web.site import Site, Visit
@@ -104,7 +112,8 @@ class SearchPages:
         )
 
     async def _read(self, request: web.Request, visit: Visit) -> web.Response:
-        """POST /archive/search/conversation: a conversation of the record, a page at a time."""
+        """POST /archive/search/conversation: a conversation of the record, a page at a time; of one
+        that was destroyed when, on which ground and by whom."""
         token, form = token_of(visit, RECORDS, READ), await read_form(request)
         id, reason = form.text("id"), read_reason(form)
         if not CONVERSATION.fullmatch(id):
@@ -114,8 +123,14 @@ class SearchPages:
         look = Look(visit.opening, reason)
         # Its files are looked at for the same reason.
         await self._reasons.store(session_of(visit).id, id, reason, visit.now)
-        dossier = await self._archive.dossier(token, id, look)
         after = form.number("after")
+        try:
+            dossier = await self._archive.dossier(token, id, look)
+        except Refused as refused:
+            if refused.code != DESTROYED:
+                raise
+            past = msgspec.convert(refused.body, PastDestruction)
+            return self._site.page(visit, "destroyed.html", HTTPStatus.GONE, past=past)
         messages, more = await self._archive.messages(token, id, look, PageRequest(after=after))
         section = section_from(messages, after, has_more=more is not None)
         return self._site.page(

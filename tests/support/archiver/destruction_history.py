@@ -153,7 +153,7 @@ class DestructionHistory:
         await self.draw()
 
     async def _destroy_one_list(self) -> None:
-        """Of five conversations one is destroyed, and a record of it comes later."""
+        """Destroy one of five conversations; a record of it comes later."""
         found = await self.draw()
         await self.spare(found, "eraf")
         await self.spare(found, "later", clock.now().date() + timedelta(days=90))

@@ -76,7 +76,7 @@ async def test_honest_archive_has_no_finding(
 
 
 async def erase_person(history: DestructionHistory, pool: Pool) -> None:
-    """What is left of a person goes, but for what they are held by."""
+    """Lift the hold on a person, and destroy what is left of them."""
     await history.close("haar", phone=PERSON.value)
     for row in await pool.fetch("select id from archiver.hold where kind = 'person'"):
         async with pool.acquire() as connection, connection.transaction():
@@ -119,7 +119,7 @@ async def replay(history: DestructionHistory, pool: Pool, folder: Path) -> None:
     assert await Replayer(pool, history.keys, book).compare(anew=True) == 1
 
 
-async def test_what_cannot_be_held_against_the_log_is_told(
+async def test_audit_says_what_it_cannot_hold_against_the_log(
     history: DestructionHistory, pool: Pool, tmp_path: Path
 ) -> None:
     await history.live()
