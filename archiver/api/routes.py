@@ -124,7 +124,8 @@ class RecordRoutes:
 
     async def _absent(self, id: str, rights: Rights) -> web.Response:
         """Answer for a conversation of which nothing is shown."""
-        if past := await self._store.find_destroyed(id, rights):
+        is_id = CONVERSATION.fullmatch(id)
+        if is_id and (past := await self._store.find_destroyed(id, rights)):
             return destroyed_response(past, rights)
         return problem_response(404, "Not Found", "there is no such conversation")
 
