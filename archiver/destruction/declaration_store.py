@@ -74,7 +74,7 @@ class Declarer:
             kept=kept,
             kept_count=sum(each.conversations for each in groups if each.state != "destroyed"),
             holds=await _holds(connection, tenant, kept),
-            destroyed=await count_gone(connection, found.id),
+            destroyed=await _specification(connection, found.id),
             remains=await remains(connection, destroyed),
         )
 
@@ -85,7 +85,7 @@ async def find_declaration(connection: Connection, list: str) -> Declared | None
     return Declared(**row) if row else None
 
 
-async def count_gone(connection: Connection, list: str) -> Specification:
+async def _specification(connection: Connection, list: str) -> Specification:
     """Return the specification of what was destroyed: some 5 MB of ids for the largest list."""
     return specify(row["conversation"] for row in await connection.fetch(_GONE, list))
 

@@ -13,6 +13,7 @@ from archiver.destruction.destruction_list import DestructionList, Step
 from archiver.destruction.list_store import ListRules, ListStore, Sparing
 from archiver.encryption.key_store import KeyStore
 from archiver.index.record_fields import Identity
+from archiver.orders.order import Order
 from archiver.retention.dossier_follower import DossierFollower
 from archiver.retention.hold import Hold, NewHold, Selection
 from archiver.retention.hold_store import HoldStore
@@ -23,7 +24,7 @@ from services import clock
 from services.config import loader
 from services.contract import Record
 from services.postgres.database import Connection, Pool
-from tests.support.archiver.orders import orders_of
+from tests.support.archiver.orders import book_of, orders_of
 from tests.support.archiver.records import WHY, id_of, message, record
 from tests.support.decrypted_record import writer_of
 from tests.support.installation import EXAMPLE
@@ -44,6 +45,7 @@ class DestructionHistory:
     def __init__(self, pool: Pool, keys: KeyStore, folder: Path) -> None:
         self.pool, self.keys = pool, keys
         self.config = loader.load(EXAMPLE).config
+        self.book = book_of(folder)
         declarer = Declarer(keys, lambda: self.config)
         self.destroyer = Destroyer(pool, keys, orders_of(pool, keys, folder), declarer.finish)
         self.follower = DossierFollower(pool, keys, lambda: self.config)
@@ -145,6 +147,7 @@ class DestructionHistory:
         await self.lift(lifted)
         await self.hold(selection=Selection(words="lantaarn"))
         await self._destroy_one_list()
+        await self._break_off()
         await self._stop_one_list()
         await self.review(await self.hold(identities=(PERSON,)))
         await self.close("wacht")
@@ -165,6 +168,18 @@ class DestructionHistory:
         await self.destroyer.carry_out_due()
         await self.write(record("delivery", {"state": "settled"}, conversation=GONE))
         assert await self.destroyer.destroy_late()
+
+    async def _break_off(self) -> None:
+        """Write an order outside, whose transaction does not commit: the next one makes it void."""
+        last = await self.pool.fetchval("select max(number) from archiver.destruction_order")
+        order = Order(
+            number=last + 1,
+            kind="conversations",
+            at=clock.now(),
+            tenant=TENANT,
+            conversations=(id_of("vast"),),
+        )
+        await self.book.write(order)
 
     async def _stop_one_list(self) -> None:
         """A list is withdrawn when one of its conversations was destroyed."""

@@ -125,6 +125,12 @@ DECLARATIONS = [
     _of("declaration", "declaration-swapped", "A declaration names the entry of another.",
         "update archiver.declaration d set entry = (select max(entry::text)::uuid"
         " from archiver.declaration)", "is on the record, and its row is gone"),
+    _of("declaration", "declared-earlier", "A declaration is said to be made earlier.",
+        "update archiver.declaration set made_at = made_at - interval '30 days'",
+        "is not of the list or the time of its entry"),
+    _of("destruction_order", "order-done", "An order that was not carried out is said to be.",
+        "update archiver.destruction_order set state = 'done' where state = 'void'",
+        "of the order of destruction 3 its record is missing"),
     _of("destruction_order", "order-removed", "An order of destruction is removed.",
         "delete from archiver.destruction_order where number = 1",
         "the row of the order of destruction 1 is gone"),

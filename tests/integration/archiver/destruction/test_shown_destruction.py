@@ -25,7 +25,7 @@ from tests.support.archiver.destruction_history import (
 )
 from tests.support.archiver.orders import eraser_of
 from tests.support.archiver.privacy_api import privacy_api
-from tests.support.archiver.records import id_of
+from tests.support.archiver.records import id_of, record
 from tests.support.cli.command_line import postkamer
 from tests.support.decrypted_record import KEY, keys_of
 from tests.support.desk.served import ALMELO, ROLES, received, served_desk
@@ -60,6 +60,8 @@ async def paths_of(pool: Pool, conversation: str) -> list[str]:
 async def test_api_says_to_who_could_have_seen_it_that_it_was_destroyed(
     empty: str, pool: Pool, history: DestructionHistory
 ) -> None:
+    await history.write(record("delivery", {"state": "settled"}, conversation=GONE))
+    assert await history.destroyer.destroy_late()
     at = await pool.fetchval("select min(at) from archiver.entry where kind = 'destruction'")
     facts = {"destroyedAt": at, "ground": "term", "list": await list_of(pool)}
     keeper = READER | {"roles": frozenset({"read", "archivist"})}
