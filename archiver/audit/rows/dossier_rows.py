@@ -188,7 +188,7 @@ select tenant, conversation from (
 """
 _CHANGES = f"""
 {SELECT_COLUMNS} from archiver.entry e {JOIN_KEYS}
-where e.conversation = any($1::text[]) and e.kind in ('conversation', 'valuation')
-    and e.position < $2
+where e.conversation = any($1::text[]) and e.conversation <> ''
+    and e.kind in ('conversation', 'valuation') and e.position < $2
 order by e.position
 """

@@ -87,8 +87,11 @@ async def _recorded_of(connection: Connection, keys: KeyStore, order: Order) -> 
         gone = {place[1] for place, each in found.items() if order.number in each.orders}
     else:
         gone = set[str]()
-    entries = [*order.entries, *order.beside]
-    rows = await connection.fetch(_BESIDE, order.tenant, entries, order.kind == "municipality")
+    rows = list[Row]()
+    if entries := [*order.entries, *order.beside]:
+        rows = await connection.fetch(_OF_ENTRIES, order.tenant, entries)
+    elif order.kind == "municipality":
+        rows = await connection.fetch(_OF_MUNICIPALITY, order.tenant)
     for row in decrypt_rows(rows, keys):
         destruction = read_destruction(row)
         if destruction and destruction.order == order.number:
@@ -126,11 +129,10 @@ async def _verify_records(connection: Connection, keys: KeyStore) -> AsyncIterat
         numbers = [each.destruction.order for each in recorded]
         found = await connection.fetch(_STATES, numbers)
         orders = {each["number"]: each["state"] for each in found}
-        wanted = [each.destruction.conversation for each in recorded if each.destruction.list]
-        items = {
-            (each["list"], each["conversation"])
-            for each in await connection.fetch(_DESTROYED_ITEMS, wanted)
-        }
+        lists = [each.destruction.list for each in recorded]
+        conversations = [each.destruction.conversation for each in recorded]
+        gone = await connection.fetch(_DESTROYED_ITEMS, lists, conversations)
+        items = {(each["list"], each["conversation"]) for each in gone}
         for each in recorded:
             for sentence in record_faults(each.destruction, orders, items):
                 yield each.finding(sentence)
@@ -158,10 +160,13 @@ select number, digest, sealed, state, is_replayed from archiver.destruction_orde
 _STATES = "select number, state from archiver.destruction_order where number = any($1::bigint[])"
 _RECORDS = f"{RECORDS} where e.kind = 'destruction' order by e.tenant, e.at, e.id"
 _DESTROYED_ITEMS = """
-select list, conversation from archiver.destruction_item
-where conversation = any($1::text[]) and state = 'destroyed'
+select list, conversation from unnest($1::text[], $2::text[]) as wanted (list, conversation)
+join archiver.destruction_item using (list, conversation) where state = 'destroyed'
 """
-_BESIDE = f"""{RECORDS}
-where e.tenant = $1 and e.kind = 'destruction' and (e.message = any($2::uuid[])
-    or $3 and e.conversation = '' and e.message is null)
+_OF_ENTRIES = f"""{RECORDS}
+where e.message = any($2::uuid[]) and e.message is not null and e.tenant = $1
+    and e.kind = 'destruction'
+"""
+_OF_MUNICIPALITY = f"""{RECORDS}
+where e.tenant = $1 and e.kind = 'destruction' and e.conversation = '' and e.message is null
 """
