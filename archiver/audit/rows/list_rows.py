@@ -202,7 +202,7 @@ async def _compare_sparings(
     if not sparings:
         return []
     wanted = [step.list for _, step in sparings], [step.conversation for _, step in sparings]
-    rows = await connection.fetch(_ITEMS_OF, *wanted)
+    rows = await connection.fetch(ITEMS_OF, *wanted)
     items = {(row["list"], row["conversation"]): row for row in rows}
     return [
         Finding(WHAT, sentence, row["position"], str(row["id"]))
@@ -297,7 +297,11 @@ _ITEMS = f"""
 select list, tenant, {ITEM} from archiver.destruction_item
 order by list collate "C", conversation collate "C"
 """
-_ITEMS_OF = f"""
-select list, {ITEM} from unnest($1::text[], $2::text[]) as wanted (list, conversation)
-join archiver.destruction_item using (list, conversation)
+# One look-up for each: a plain join is planned by another index while the tables are young.
+ITEMS_OF = f"""
+select i.* from unnest($1::text[], $2::text[]) as wanted (list, conversation)
+cross join lateral (
+    select list, {ITEM} from archiver.destruction_item i
+    where (i.list, i.conversation) = (wanted.list, wanted.conversation) limit 1
+) as i
 """

@@ -11,6 +11,7 @@ import msgspec
 
 from archiver.audit.log_walk import Finding
 from archiver.audit.rows.destruction_records import destructions_of
+from archiver.audit.rows.list_rows import ITEMS_OF
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from archiver.index.record_fields import Destruction
@@ -131,8 +132,11 @@ async def _verify_records(connection: Connection, keys: KeyStore) -> AsyncIterat
         orders = {each["number"]: each["state"] for each in found}
         lists = [each.destruction.list for each in recorded]
         conversations = [each.destruction.conversation for each in recorded]
-        gone = await connection.fetch(_DESTROYED_ITEMS, lists, conversations)
-        items = {(each["list"], each["conversation"]) for each in gone}
+        items = {
+            (each["list"], each["conversation"])
+            for each in await connection.fetch(ITEMS_OF, lists, conversations)
+            if each["state"] == "destroyed"
+        }
         for each in recorded:
             for sentence in record_faults(each.destruction, orders, items):
                 yield each.finding(sentence)
@@ -159,10 +163,6 @@ select number, digest, sealed, state, is_replayed from archiver.destruction_orde
 """
 _STATES = "select number, state from archiver.destruction_order where number = any($1::bigint[])"
 _RECORDS = f"{RECORDS} where e.kind = 'destruction' order by e.tenant, e.at, e.id"
-_DESTROYED_ITEMS = """
-select list, conversation from unnest($1::text[], $2::text[]) as wanted (list, conversation)
-join archiver.destruction_item using (list, conversation) where state = 'destroyed'
-"""
 _OF_ENTRIES = f"""{RECORDS}
 where e.message = any($2::uuid[]) and e.message is not null and e.tenant = $1
     and e.kind = 'destruction'
