@@ -131,8 +131,9 @@ async def test_conversation_is_kept_for_its_term_and_then_gone(
     assert json.loads(declaration)["destroyed"]["conversations"] == 1
     assert QUESTIONS["31600000954"] not in declaration
     answers = [await status_of(town, session, each) for each in (kept, off, out, gone)]
-    assert answers == [200, 200, 200, 404]
-    assert "nothing is wrong" in await says(town, "archive", "verify")
+    assert answers == [200, 200, 200, 410]
+    verified = await says(town, "archive", "verify")
+    assert "nothing is wrong" in verified and "not as it was" not in verified, verified
     await asyncio.to_thread(town.database.execute, "vacuum full; checkpoint")
     secrets = "31600000954", QUESTIONS["31600000954"], NAME, *forgotten.wamids
     folders = town.folder, town.database.folder, town.broker.folder
