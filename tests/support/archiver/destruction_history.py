@@ -47,7 +47,7 @@ class DestructionHistory:
         self.config = loader.load(EXAMPLE).config
         self.book = book_of(folder)
         declarer = Declarer(keys, lambda: self.config)
-        self.destroyer = Destroyer(pool, keys, orders_of(pool, keys, folder), declarer.finish)
+        self.destroyer = Destroyer(pool, keys, orders_of(pool, folder), declarer.finish)
         self.follower = DossierFollower(pool, keys, lambda: self.config)
 
     async def write(self, *records: Record) -> None:
