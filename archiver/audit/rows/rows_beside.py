@@ -15,7 +15,7 @@ from archiver.audit.rows.declaration_rows import verify_declarations
 from archiver.audit.rows.dossier_rows import DossierAudit
 from archiver.audit.rows.hold_rows import verify_holds
 from archiver.audit.rows.list_rows import RecordedLists, verify_lists
-from archiver.audit.rows.order_rows import verify_orders
+from archiver.audit.rows.order_rows import OrderNotes, verify_orders
 from archiver.audit.rows.processing_rows import ProcessingNotes, verify_processing
 from archiver.audit.rows.quarantine_rows import count_units, verify_quarantines
 from archiver.audit.rows.request_rows import verify_requests
@@ -91,16 +91,20 @@ async def _verify_destruction(
 ) -> AsyncIterator[Finding]:
     """Yield what is wrong with the dossiers, the lists, the declarations and the orders."""
     dossiers, lists = DossierAudit(connection, keys, means.terms), RecordedLists()
+    orders = OrderNotes()
     for check in (
         dossiers.verify(),
         verify_lists(connection, keys, lists),
         verify_declarations(connection, keys),
-        verify_orders(connection, keys, means.order_keys),
+        verify_orders(connection, keys, means.order_keys, orders),
     ):
         async for finding in check:
             yield finding
     if lists.unknown:
         unseen.sentences.append(f"destruction lists whose steps were destroyed: {lists.unknown}")
+    if orders.shut:
+        what = "orders of destruction that do not open with the master keys that were given"
+        unseen.sentences.append(f"{what}: {orders.shut}")
     if dossiers.notes.destroyed:
         what = "dossiers of which an entry was destroyed alone"
         unseen.sentences.append(f"{what}: {dossiers.notes.destroyed}")

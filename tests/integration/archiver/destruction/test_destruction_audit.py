@@ -14,7 +14,6 @@ from archiver.destruction.replayer import Replayer
 from archiver.orders.order import Order, Outcome
 from archiver.retention.selection import terms_of
 from services import clock
-from services.config.model import Configuration
 from services.postgres.database import Pool
 from tests.support.archiver.destruction_history import (
     PERSON,
@@ -33,10 +32,10 @@ async def history(pool: Pool, tmp_path: Path) -> AsyncIterator[DestructionHistor
 
 
 async def audit(
-    history: DestructionHistory, config: Configuration | None = None
+    history: DestructionHistory, order_key: bytes = KEY
 ) -> tuple[list[Finding], list[str]]:
     unseen = Unseen()
-    means = Means(None, [KEY], terms_of(config or history.config))
+    means = Means(None, [order_key], terms_of(history.config))
     async with (
         history.pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
@@ -136,6 +135,8 @@ async def test_audit_says_what_it_cannot_hold_against_the_log(
     assert await eraser.erase_entry(opened, "test")
     findings, unseen = await audit(history)
     assert (findings, unseen) == ([], ["dossiers of which an entry was destroyed alone: 1"])
+    findings, [unopened, _] = await audit(history, bytes(32))  # a later master key alone
+    assert (findings, unopened.rpartition(": ")[2]) == ([], "6")
     await pool.execute(
         "update archiver.dossier set terms = 'x' where conversation = $1", id_of("vast")
     )
