@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby, starmap
 from typing import Any
 
-from archiver.subject_access.pdf import labels
-from archiver.subject_access.pdf.glyphs import is_right_to_left
-from archiver.subject_access.pdf.labels import format_count, format_date, format_moment
+from archiver.printing import labels
+from archiver.printing.glyphs import is_right_to_left
+from archiver.printing.labels import format_count, format_date, format_moment
+from archiver.subject_access.pdf import phrases
 from archiver.subject_access.pdf.tables import tables
 from archiver.subject_access.report import (
     Conversation,
@@ -28,11 +29,11 @@ LONG_CONVERSATIONS, LONG_MESSAGES = 3, 40
 def page_layout(report: Report) -> Json:
     """Return everything that the template prints, in the order of the pages."""
     return {
-        "title": labels.TITLE,
-        "subtitle": labels.SUBTITLE,
-        "introduction": labels.INTRODUCTION,
-        "boxes": labels.BOXES,
-        "empty": labels.EMPTY,
+        "title": phrases.TITLE,
+        "subtitle": phrases.SUBTITLE,
+        "introduction": phrases.INTRODUCTION,
+        "boxes": phrases.BOXES,
+        "empty": phrases.EMPTY,
         "municipality": report.municipality.name,
         "reference": report.request.id if report.request else "",
         "facts": _with_values(_report_facts(report)),
@@ -153,8 +154,8 @@ def _message(number: str, message: Message) -> Json:
 
 def _author(message: Message) -> str:
     if message.direction == "in":
-        return labels.AUTHORS["citizen"]
-    name = labels.AUTHORS.get(message.author, message.author)
+        return phrases.AUTHORS["citizen"]
+    name = phrases.AUTHORS.get(message.author, message.author)
     return f"Gemeente · {name}" + (" · buiten Postkamer om" if message.direction == "echo" else "")
 
 

@@ -1,23 +1,9 @@
-"""Dutch words of the printed report: how a citizen reads the codes of the record. Pure."""
+"""Dutch words of what is printed: how people read the codes of the record. Pure."""
 
 from datetime import date, datetime
 
 from services.calendar.opening_hours import AMSTERDAM, MONTHS
 from services.calendar.opening_hours_syntax import DAYS
-
-TITLE = "Uw gegevens in onze WhatsApp-berichten"
-SUBTITLE = "Antwoord op uw verzoek om inzage (AVG, artikel 15)"
-INTRODUCTION = (
-    "U vroeg welke gegevens wij van u hebben in onze WhatsApp-berichten. In dit rapport staat"
-    " alles wat wij vonden. Elk bericht heeft een nummer. Zo is 2.14 het veertiende bericht van"
-    " gesprek 2. Noem dat nummer als u iets wilt vragen. Alle tijden zijn Nederlandse tijden. U"
-    " krijgt dezelfde gegevens ook als JSON-bestand. Dat kan een computer lezen."
-)
-BOXES = (
-    "Het teken □ staat voor een teken dat wij hier niet kunnen tonen. In het JSON-bestand staat het"
-    " wel."
-)
-EMPTY = "Wij vonden geen gesprekken met u."
 
 KINDS = {
     "phone": "Telefoonnummer",
@@ -71,12 +57,6 @@ STATES = {
     "dropped": "niet bezorgd",
 }
 """States of files and of deliveries to a system."""
-AUTHORS = {
-    "citizen": "U",
-    "employee": "Medewerker",
-    "system": "Systeem van de gemeente",
-    "automated": "Automatisch bericht",
-}
 FILE_TYPES = {
     "image": "foto",
     "audio": "geluid",
