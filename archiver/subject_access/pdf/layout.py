@@ -162,30 +162,10 @@ def _author(message: Message) -> str:
 def _message_facts(message: Message) -> Iterator[tuple[str, str]]:
     yield "Afdeling", message.department
     yield "Waarom", message.reason
-    yield "Status", _format_statuses(message)
-
-
-def _format_statuses(message: Message) -> str:
-    """Write the statuses as `verstuurd 09.14 · gelezen 21 november 2026, 08.02 uur`, with the date
-    only if it differs from the message's."""
-    first = labels.format_weekday(message.at)
-    return " · ".join(
-        f"{labels.STATUSES.get(step.status, step.status)} "
-        + (
-            labels.format_time(step.at)
-            if labels.format_weekday(step.at) == first
-            else format_moment(step.at)
-        )
-        + (f" ({step.reason})" if step.reason else "")
-        for step in message.statuses
-    )
+    statuses = ((step.status, step.at, step.reason) for step in message.statuses)
+    yield "Status", labels.format_statuses(message.at, statuses)
 
 
 def _file(file: File) -> Json:
-    state = labels.STATES.get(file.state, file.state)
-    kind, size = labels.describe_type(file.type), labels.format_size(file.size)
-    return {
-        "name": file.name or kind.capitalize() or "Bestand",
-        "line": " · ".join(filter(None, (kind if file.name else "", size, state, file.reason))),
-        "sha256": file.sha256,
-    }
+    name, line = labels.describe_file(file.name, file.type, file.size, file.state, file.reason)
+    return {"name": name, "line": line, "sha256": file.sha256}
