@@ -62,6 +62,8 @@ from archiver.timestamps.stamper import stamp_periodically
 from archiver.tokens import kept_tokens
 from archiver.tokens.kept_tokens import TokenKeeper
 from archiver.tokens.token_record import TokenRecord
+from archiver.transcript.routes import Archive as TranscriptArchive
+from archiver.transcript.routes import TranscriptRoutes
 from archiver.witnesses.client import witness_client
 from archiver.witnesses.cosigner import Cosigner
 from services import clock
@@ -145,6 +147,11 @@ async def archiver(
             RecordRoutes(store, views, ring, lambda: intake.lag),
             SearchRoutes(Search(pool, keys, store), store, views, ring),
             media_routes,
+            TranscriptRoutes(
+                TranscriptArchive(pool, keys, lambda: version.loaded.config, objects, only),
+                views,
+                ring,
+            ),
             privacy_routes(privacy, views, ring),
         )
         await enter(serve(api_app(routes), settings.bind, settings.archiver_port))
@@ -153,10 +160,14 @@ async def archiver(
 
 
 def all_routes(
-    record: RecordRoutes, search: SearchRoutes, media: MediaRoutes, privacy: Sequence[Route]
+    record: RecordRoutes,
+    search: SearchRoutes,
+    media: MediaRoutes,
+    transcripts: TranscriptRoutes,
+    privacy: Sequence[Route],
 ) -> list[Route]:
     """Return all that the archiver serves; the document describes each."""
-    readers = [*record.routes(), *search.routes(), *media.routes()]
+    readers = [each for part in (record, search, media, transcripts) for each in part.routes()]
     return [*readers, *privacy, *docs_page.routes(document)]
 
 
