@@ -27,6 +27,8 @@ AUTOMATIC = {"kind": "automated", "id": "postkamer"}
 VERSION = "3f1c09a2b7de"
 BY_RULE = {"rule": "afval", "reason": '"grofvuil" staat erin (regel afval)', "version": VERSION}
 GOES_ON = {"rule": "afval", "reason": "hoort bij het gesprek", "version": VERSION}
+FILE = "900"
+"""Id of the photo at Meta."""
 HASH = "6c1b29ad7d6a6e6a1f29a8ef2b6a7a0bb5d2a40ce2b49e0a0d6b5b9f3ad94c17"
 
 
@@ -69,7 +71,12 @@ class Story:
         id = self.new_id()
         raw = {"id": f"wamid.{id.hex[-12:]}", "type": type} | dict(item)
         content = {"direction": "in", "type": type, "text": text, "wamid": raw["id"]}
-        content |= {"from": self.person, "decision": GOES_ON, "receivedAt": self.at} | data
+        content |= {
+            "number": NUMBER,
+            "from": self.person,
+            "decision": GOES_ON,
+            "receivedAt": self.at,
+        } | data
         return self.add("message", content, message=id, raw=msgspec.json.encode(raw))
 
     def says(self, text: str, author: Mapping[str, Any] = LOTTE, **data: Any) -> Record:
@@ -95,7 +102,7 @@ def wamid_of(record: Record) -> str:
 
 
 def _photo(story: Story) -> Record:
-    medium = {"mimeType": "image/png", "filename": ""}
+    medium = {"id": FILE, "mimeType": "image/png", "filename": "", "sha256": ""}
     photo = story.hears("image", {"image": {"id": "1"}}, "Kijk, hier ligt het 😕", medium=medium)
     kept = {"state": "available", "reason": "", "mimeType": "image/png"}
     kept |= {"size": PHOTO.stat().st_size, "sha256": HASH, "scanned": True}
