@@ -13,9 +13,9 @@ from archiver.transcript.builder import Content, ConversationEntries, Term, buil
 from archiver.transcript.transcript import Transcript
 from services.contract import Record
 from services.ids import uuid7
-from tests.support.archiver.records import NUMBER, id_of
+from tests.support.archiver.records import NUMBER
 
-PHOTO = Path(__file__).parents[3] / "sandbox" / "page" / "photos" / "lantaarn.png"
+PHOTO = Path(__file__).parents[3] / "sandbox" / "page" / "photos" / "stoep.png"
 TENANT, FRONT, STREETS = "almelo", "klantcontact", "openbare-ruimte"
 NAMES = {FRONT: "Klantcontactcentrum", STREETS: "Openbare ruimte"}
 MORNING = datetime(2026, 11, 20, 8, 14, 3, tzinfo=UTC)
@@ -25,8 +25,8 @@ LOTTE = {"kind": "employee", "id": "l.hendriks", "identified": "proven"}
 MURAT = {"kind": "employee", "id": "m.yilmaz", "identified": "stated"}
 AUTOMATIC = {"kind": "automated", "id": "postkamer"}
 VERSION = "3f1c09a2b7de"
-BY_RULE = {"rule": "afval", "reason": '"grofvuil" staat erin (regel afval)', "version": VERSION}
-GOES_ON = {"rule": "afval", "reason": "hoort bij het gesprek", "version": VERSION}
+BY_RULE = {"rule": "stoep", "reason": '"stoep" staat erin (regel stoep)', "version": VERSION}
+GOES_ON = {"rule": "stoep", "reason": "hoort bij het gesprek", "version": VERSION}
 FILE = "900"
 """Id of the photo at Meta."""
 HASH = "6c1b29ad7d6a6e6a1f29a8ef2b6a7a0bb5d2a40ce2b49e0a0d6b5b9f3ad94c17"
@@ -36,7 +36,7 @@ class Story:
     """Writes the records of a conversation, in order. Ids follow from the story alone."""
 
     def __init__(self, name: str, person: Mapping[str, Any]) -> None:
-        self.conversation, self.person = id_of(name), person
+        self.conversation, self.person = f"{NUMBER}-{name}", person
         self.records: list[Record] = []
         self.at, self.department, self._sequence = MORNING, FRONT, 0
         self._seed = int.from_bytes(name.encode()[:4].ljust(4, b"_"))
@@ -103,7 +103,7 @@ def wamid_of(record: Record) -> str:
 
 def _photo(story: Story) -> Record:
     medium = {"id": FILE, "mimeType": "image/png", "filename": "", "sha256": ""}
-    photo = story.hears("image", {"image": {"id": "1"}}, "Kijk, hier ligt het 😕", medium=medium)
+    photo = story.hears("image", {"image": {"id": "1"}}, "Kijk, hier is het 😕", medium=medium)
     kept = {"state": "available", "reason": "", "mimeType": "image/png"}
     kept |= {"size": PHOTO.stat().st_size, "sha256": HASH, "scanned": True}
     story.outcome("media", photo, kept)
@@ -113,17 +113,17 @@ def _photo(story: Story) -> Record:
 def ordinary() -> Story:
     """A conversation of two days with a photo, a place, a quote, an edit, a withdrawal, a
     correction, a note, a reaction and steps."""
-    story = Story("gewoon", FATIMA)
+    story = Story("mfrggzdfmztwq2lknnwg23tpoa", FATIMA)
     first = _begin(story)
     photo = _send_photo_and_place(story)
     _change_minds(story)
-    annotation = "De inwoner laat weten: het ligt er sinds maandag, geen week."
+    annotation = "De inwoner laat weten: de stoep ligt open sinds maandag, geen week."
     by = {"by": "W. Dekker", "identified": "stated"}
     story.outcome("annotation", first, by | {"text": annotation})
     story.passes(minutes=12)
     noted = "Melding gemaakt bij de aannemer, komt woensdag."
     story.add("note", {"id": story.new_id(), "author": LOTTE, "text": noted})
-    answer = story.says("Dank u wel! Woensdag halen wij het op.", quoted=photo.message)
+    answer = story.says("Dank u wel! Woensdag maken wij de stoep.", quoted=photo.message)
     story.reached(answer, ("delivered", 0.1), ("read", 1290))
     story.step("linked", LOTTE, zaak="ZAAK-2026-0012345")
     _end(story, answer)
@@ -133,7 +133,7 @@ def ordinary() -> Story:
 def _begin(story: Story) -> Record:
     """A question, its automatic answer, and who takes it."""
     story.step("opened", decision=BY_RULE)
-    text = "Er ligt al een week grofvuil op de stoep bij de speeltuin"
+    text = "De stoep bij de speeltuin ligt al een week open"
     first = story.hears("text", {"text": {"body": text}}, text, decision=BY_RULE)
     reply = "Dank u wel. U krijgt binnen een werkdag antwoord."
     why = BY_RULE | {"reason": "vast antwoord ontvangen"}
@@ -143,7 +143,7 @@ def _begin(story: Story) -> Record:
     story.reached(automatic, ("delivered", 0.1), ("read", 2))
     story.passes(minutes=21)
     story.department = STREETS
-    story.step("transferred", MURAT, **{"from": FRONT, "reason": "Gaat over afval op straat"})
+    story.step("transferred", MURAT, **{"from": FRONT, "reason": "Gaat over een stoep"})
     story.passes(minutes=4)
     story.step("transferred", LOTTE, **{"from": STREETS})
     question = story.says("Vervelend! Kunt u een foto sturen, en de plaats?")
@@ -164,9 +164,9 @@ def _send_photo_and_place(story: Story) -> Record:
 
 def _change_minds(story: Story) -> None:
     """The citizen edits a message, and withdraws another."""
-    wrong = story.hears("text", {"text": {"body": "Het zijn drie banken"}}, "Het zijn drie banken")
+    wrong = story.hears("text", {"text": {"body": "Het zijn drie tegels"}}, "Het zijn drie tegels")
     story.passes(minutes=1)
-    right = "Het zijn twee banken en een matras"
+    right = "Het zijn twee tegels en een rand"
     edit = {"original_message_id": wamid_of(wrong)}
     edit |= {"message": {"type": "text", "text": {"body": right}}}  # type: ignore[dict-item]
     story.hears("edit", {"edit": edit}, right)
@@ -186,12 +186,14 @@ def _end(story: Story, answer: Record) -> None:
     reason = "131026: dit nummer kan geen WhatsApp-bericht ontvangen"
     story.outcome("status", failing, {"status": "failed", "at": story.at, "reason": reason})
     story.passes(minutes=9)
-    story.step("closed", LOTTE, outcome="answered", retentionCode="5.1.3", reason="Opgehaald")
+    story.step(
+        "closed", LOTTE, outcome="answered", retentionCode="6.1.3", reason="De stoep is gemaakt"
+    )
 
 
 def arabic() -> Story:
     """A conversation in Arabic, with emoji, and with a danger that a person confirmed."""
-    story = Story("arabisch", YOUSSEF)
+    story = Story("nbswy3dpeb3w64tmmqxc4lro5q", YOUSSEF)
     story.step("opened", decision=BY_RULE)
     text = "مرحبا، حاوية القمامة ممتلئة منذ 3 أسابيع 😩🗑️ شكرا جزيلا لكم!"
     first = story.hears("text", {"text": {"body": text}}, text, decision=BY_RULE)
@@ -250,5 +252,5 @@ def transcript_of(
     story: Story, contents: Mapping[UUID, Content] | None = None, **more: Any
 ) -> Transcript:
     """The transcript of a story."""
-    entries = entries_of(story.records, **{"term": Term("destroy", "5.1.3", None)} | more)
+    entries = entries_of(story.records, **{"term": Term("destroy", "6.1.3", None)} | more)
     return build_transcript(entries, lambda id: NAMES.get(id, id), contents or {})
