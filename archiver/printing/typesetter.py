@@ -61,7 +61,7 @@ class Unprintable(Exception):
 
 
 class Printing(msgspec.Struct, frozen=True):
-    """How pages are printed: by which standards of typst, and with which files. A template opens
+    """Standards of typst by which pages are printed, and files that go with them. A template opens
     one by its name in the input `files`."""
 
     standards: tuple[str, ...] = ("a-2b",)

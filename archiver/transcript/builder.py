@@ -56,7 +56,7 @@ CHANGES: dict[str, Literal["edited", "withdrawn"]] = {"edit": "edited", "revoke"
 
 
 class Term(NamedTuple):
-    """How long a conversation is kept, as its dossier says; what is not known is empty."""
+    """Term of a conversation, as its dossier says; what is not known is empty."""
 
     state: str = ""
     code: str = ""
@@ -64,7 +64,7 @@ class Term(NamedTuple):
 
 
 class Content(NamedTuple):
-    """What is shown of a file, and the original where it is attached."""
+    """Part of a file that is shown, and the original where it is attached."""
 
     shown: Shown = ""
     content: bytes = b""

@@ -1,4 +1,4 @@
-"""What a transcript shows of the files of its messages: pictures and sound, within bounds.
+"""Pictures and sound that a transcript shows of its files, within bounds.
 
 Which file is shown whole follows from the files before it, so that the same record gives the same
 bytes. What does not fit stands there by its name, size and hash.
@@ -39,7 +39,7 @@ class TooLarge(Exception):
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """What is wanted of files. `is_print`: every picture is made anew, since the typesetter is not
+    """Wish for files. `is_print`: every picture is made anew, since the typesetter is not
     given a stranger's bytes to decode, and there is no sound."""
 
     is_print: bool = False

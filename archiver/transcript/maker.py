@@ -23,8 +23,9 @@ from services.config.model import Configuration
 from services.postgres.database import Connection, Pool
 
 MAX_ENTRIES = 5_000
-"""Most messages, notes and steps of one transcript, some 5 KB of memory each: a page of 5 MB, and a
-PDF of some 20 seconds. A conversation of that length is a fault, or a machine that talks."""
+"""Most messages, notes and steps of one transcript, some 5 KB of memory each: a page of 2 MB, and a
+PDF of 5 seconds and half a GiB. A conversation of that length is a fault, or a machine that
+talks."""
 MAX_OUTCOMES = 20 * MAX_ENTRIES
 """Most statuses and annotations: a message has some four."""
 TOO_LONG = "too_long: over {} entries, more than one transcript holds: read its messages by page"

@@ -53,7 +53,7 @@ HEADERS = {
 }
 
 
-class Archive(NamedTuple):
+class ServedArchive(NamedTuple):
     """The record and its files. `config` returns the configuration that holds now. With
     `scanned_only`, files that were not scanned are not shown."""
 
@@ -65,7 +65,7 @@ class Archive(NamedTuple):
 
 
 class TranscriptRoutes:
-    def __init__(self, archive: Archive, access_log: AccessLog, tokens: TokenStore) -> None:
+    def __init__(self, archive: ServedArchive, access_log: AccessLog, tokens: TokenStore) -> None:
         self._archive, self._access_log, self._tokens = archive, access_log, tokens
         self._turns = asyncio.Semaphore(AT_ONCE)
 

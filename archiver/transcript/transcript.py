@@ -25,7 +25,7 @@ class Person(msgspec.Struct, frozen=True):
 
 
 class Author(msgspec.Struct, frozen=True):
-    """Who wrote or did something. `identified`: the source of an employee's id, if it is known."""
+    """Author of a message or a step. `identified`: the source of an employee's id, if it is known."""
 
     kind: AuthorKind
     id: str = ""
@@ -49,7 +49,7 @@ class Status(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """Where a message went and why, by which version of the rules."""
+    """Department of a message, and the reason, by a version of the rules."""
 
     department: str
     reason: str

@@ -33,7 +33,7 @@ FORMS = (".html", ".pdf")
 
 
 class TranscriptOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked for, and why."""
+    """Order for a transcript, and its reason."""
 
     id: str
     forms: frozenset[str]
@@ -63,9 +63,10 @@ def command(
     path: Path | None,
     as_json: bool,
 ) -> None:
-    """Write everything of one CONVERSATION, in Dutch, as a page, as PDF/A or as both.
+    """Write a whole conversation to a file.
 
-    The same record gives the same bytes. The archive records who made it, and why.
+    CONVERSATION is its id. A page or PDF/A, in Dutch; the same record gives the same bytes. The
+    archive records who made it, and why.
 
     Also needs POSTKAMER_OBJECT_STORE.
     """

@@ -14,7 +14,7 @@ import pytest
 from archiver.api.access_log import access_log
 from archiver.transcript import contents, maker, routes
 from archiver.transcript.page import data_uri
-from archiver.transcript.routes import Archive, TranscriptRoutes
+from archiver.transcript.routes import ServedArchive, TranscriptRoutes
 from archiver.transcript.transcript import File
 from services.config import loader
 from services.contract import Record
@@ -78,7 +78,7 @@ async def reading(place: Room, folder: Path, story: Story) -> AsyncIterator[Read
         writer = await writer_of(place.pool)
         views = await enter(access_log(writer, tokens.asking_departments))
         store = ObjectStore((folder / "objects").as_uri())
-        archive = Archive(place.pool, await keys_of(place.pool), lambda: config, store, False)
+        archive = ServedArchive(place.pool, await keys_of(place.pool), lambda: config, store, False)
         app = api_app(TranscriptRoutes(archive, views, tokens).routes())
         port = await enter(serve(app, "127.0.0.1", 0))
         session = await enter(aiohttp.ClientSession())

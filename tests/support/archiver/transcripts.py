@@ -26,6 +26,7 @@ MURAT = {"kind": "employee", "id": "m.yilmaz", "identified": "stated"}
 AUTOMATIC = {"kind": "automated", "id": "postkamer"}
 VERSION = "3f1c09a2b7de"
 BY_RULE = {"rule": "stoep", "reason": '"stoep" staat erin (regel stoep)', "version": VERSION}
+BY_DEFAULT = {"rule": "", "reason": "geen regel past hierbij", "version": VERSION}
 GOES_ON = {"rule": "stoep", "reason": "hoort bij het gesprek", "version": VERSION}
 FILE = "900"
 """Id of the photo at Meta."""
@@ -194,9 +195,9 @@ def _end(story: Story, answer: Record) -> None:
 def arabic() -> Story:
     """A conversation in Arabic, with emoji, and with a danger that a person confirmed."""
     story = Story("nbswy3dpeb3w64tmmqxc4lro5q", YOUSSEF)
-    story.step("opened", decision=BY_RULE)
+    story.step("opened", decision=BY_DEFAULT)
     text = "مرحبا، حاوية القمامة ممتلئة منذ 3 أسابيع 😩🗑️ شكرا جزيلا لكم!"
-    first = story.hears("text", {"text": {"body": text}}, text, decision=BY_RULE)
+    first = story.hears("text", {"text": {"body": text}}, text, decision=BY_DEFAULT)
     story.passes(minutes=6)
     answer = story.says(
         "مرحبا يوسف 👋 سنفرغ الحاوية يوم الأربعاء.\nDag Youssef, woensdag legen wij de container.",

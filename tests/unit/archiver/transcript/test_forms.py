@@ -98,7 +98,7 @@ def read(page: str) -> Text:
 
 
 def without_colons(lines: list[str]) -> list[str]:
-    """What a page sets in two columns, a PDF sets behind a colon."""
+    """The lines as a page has them, in two columns."""
     return [line.replace("Waarom: ", "Waarom ").replace("regels: ", "regels ") for line in lines]
 
 
