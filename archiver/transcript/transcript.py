@@ -25,7 +25,7 @@ class Person(msgspec.Struct, frozen=True):
 
 
 class Author(msgspec.Struct, frozen=True):
-    """Author of a message or a step. `identified`: the source of an employee's id, if it is known."""
+    """Author of a message or a step. `identified`: the source of an employee's id."""
 
     kind: AuthorKind
     id: str = ""
