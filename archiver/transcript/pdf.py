@@ -7,12 +7,26 @@ from archiver.printing.labels import describe_type
 from archiver.printing.typesetter import FONTS, Json, Printing, Unprintable, print_pages
 from archiver.transcript.layout import lay_out
 from archiver.transcript.transcript import File, Message, Transcript
+from services.files.file_signatures import strip_parameters
 from services.files.filenames import sanitise_filename
 
 TEMPLATE = Path(__file__).with_name("page.typ")
 STANDARDS = "a-2a", "ua-1"
 WITH_FILES = "a-3a", "ua-1"
 """PDF/A-3, the only one that may hold files of any type."""
+EXTENSIONS = {
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/webp": ".webp",
+    "audio/aac": ".aac",
+    "audio/amr": ".amr",
+    "audio/mp4": ".m4a",
+    "audio/mpeg": ".mp3",
+    "audio/ogg": ".ogg",
+    "video/3gpp": ".3gp",
+    "video/mp4": ".mp4",
+}
+"""Type of a file to which WhatsApp gives no name -> end of its name as an attachment."""
 REASONS = {
     "pdf_too_large": "pdf_too_large: dit gesprek is te lang voor een PDF; gebruik de HTML",
     "pdf_broken": "pdf_broken: typst kon het afschrift niet zetten; gebruik zo lang de HTML",
@@ -48,10 +62,11 @@ def _key(file: File) -> str:
 
 def _attached(file: File) -> Json:
     """Return how an original is attached, by a name that no other file has."""
-    name = sanitise_filename(file.name) or "bestand"
+    type = strip_parameters(file.type)
+    name = sanitise_filename(file.name) or f"bestand{EXTENSIONS.get(type, '')}"
     return {
         "key": _key(file),
         "name": f"{file.id[-12:]} {name}",
-        "type": file.type.partition(";")[0].strip(),
+        "type": type,
         "about": f"{describe_type(file.type).capitalize()}, SHA-256 {file.sha256}",
     }

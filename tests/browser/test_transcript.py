@@ -21,8 +21,7 @@ STORIES = {"ordinary": ordinary(), "arabic": arabic()}
 
 
 async def opened(browser: Browser, folder: Path, story: Story, width: int) -> Page:
-    """The page as somebody opens it who saved it. Its rules hold for all but the question of the
-    test, which is put past them."""
+    """The page as somebody opens it who saved it."""
     contents = contents_of(story.records, PHOTO.read_bytes(), "image/png")
     file = folder / "gesprek.html"
     file.write_bytes(render_page(transcript_of(story, contents, is_partial=True)))

@@ -98,6 +98,10 @@ def _attached(pdf: bytes, folder: Path) -> list[bytes]:
     """The files that a PDF carries, as poppler takes them out."""
     (folder / "a.pdf").write_bytes(pdf)
     (folder / "out").mkdir()
+    names = subprocess.run(
+        ["pdfdetach", "-list", folder / "a.pdf"], capture_output=True, check=True
+    )
+    assert names.stdout.strip().endswith(b"bestand.png")
     tool = ["pdfdetach", "-saveall", "-o", str(folder / "out"), str(folder / "a.pdf")]
     subprocess.run(tool, check=True, capture_output=True)
     return [path.read_bytes() for path in (folder / "out").iterdir()]
