@@ -83,9 +83,10 @@ fuzz: ## send 100,000 odd webhooks and API calls to a real installation (FUZZ_IN
 	@deploy/setup.sh servers tools
 	@FUZZ_INPUTS=$${FUZZ_INPUTS:-100000} $(PYTEST) -s tests/fuzz $(ARGS)
 
-pictures: ## make the pictures of the desk in docs/images/desk anew (ARGS="--whole folder" also saves whole pages)
-	@deploy/setup.sh servers browser clock tools
+pictures: ## make the pictures of desk and transcripts in docs/images anew (ARGS="--whole folder" also saves whole pages)
+	@deploy/setup.sh servers browser clock paper tools
 	@$(PYTHON) -m tests.support.browser.desk_pictures $(ARGS)
+	@$(PYTHON) -m tests.support.browser.transcript_pictures
 
 sbom: ## make the wheel of the last commit, its bill of materials and its provenance: .local/release
 	@deploy/setup.sh tools

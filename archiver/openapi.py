@@ -9,6 +9,7 @@ from archiver.api.destructions import DESTROYED as DESTROYED_CODE
 from archiver.api.destructions import WAS_DESTROYED
 from archiver.api.responses import Conversation, Message, Messages, Page
 from archiver.api.routes import LARGEST_PAGE, MAX_SEQUENCE, ORDERS, PAGE
+from archiver.api.turns import BUSY as TRANSCRIPTS_BUSY
 from archiver.api.viewer import (
     EMPLOYEE,
     EMPLOYEE_MISSING,
@@ -30,6 +31,10 @@ from archiver.privacy.lists.operations import list_operations
 from archiver.privacy.operations import TAGS, operations
 from archiver.search.request import SEARCH
 from archiver.search.routes import SEARCH_ROLES
+from archiver.transcript.contents import ORIGINALS_BYTES, TOO_LARGE
+from archiver.transcript.maker import MAX_ENTRIES, TOO_LONG
+from archiver.transcript.pdf import REASONS
+from archiver.transcript.routes import NOT_ACCEPTABLE, ONLY_PDF, ORIGINALS
 from services import ids
 from services.api.json_body import UNREAD_REFUSALS
 from services.api.openapi import build_document
@@ -313,6 +318,64 @@ READ_THUMBNAIL = Operation(
         503: [AWAY, UNRECORDED, THUMBNAILS_BUSY],
     },
 )
+NOT_A_FORM = ProblemExample(
+    NOT_ACCEPTABLE, "`Accept` has neither `text/html` nor `application/pdf`."
+)
+INVALID_ORIGINALS = ProblemExample(
+    INVALID_QUERY.detail,
+    "`originals` is neither `true` nor `false`, or is asked for a page.",
+    {"errors": [{"pointer": "", "detail": ONLY_PDF, "parameter": ORIGINALS}]},
+)
+TRANSCRIPT_BUSY = ProblemExample(TRANSCRIPTS_BUSY, "Another is being made: try again.")
+TRANSCRIPT_TOO_LONG = ProblemExample(
+    TOO_LONG.format(MAX_ENTRIES),
+    "`too_long`: there is more than one transcript holds. Read the messages by page.",
+    {"code": "too_long"},
+)
+ORIGINALS_TOO_LARGE = ProblemExample(
+    TOO_LARGE.format(ORIGINALS_BYTES // 1024**2),
+    "`too_large`: leave the originals out, and fetch each file by itself.",
+    {"code": "too_large"},
+)
+UNPRINTABLE_TRANSCRIPT = ProblemExample(
+    REASONS["pdf_too_large"],
+    "The PDF cannot be made; the page can.",
+    {"code": "pdf_too_large"},
+)
+WITH_ORIGINALS: Json = {
+    "name": ORIGINALS,
+    "in": "query",
+    "description": "`true` attaches the original of each file to the PDF, which is PDF/A-3 then.",
+    "schema": {"type": "boolean", "default": False},
+}
+READ_TRANSCRIPT = Operation(
+    method="get",
+    path="/conversations/{id}/transcript",
+    id="readTranscript",
+    tag="conversations",
+    summary="Read a whole conversation as a page or a PDF",
+    description="One HTML page that needs nothing else, or a tagged PDF/A, in Dutch, by `Accept`:"
+    " messages, statuses, decisions, pictures, places, edits, withdrawals, corrections, notes and"
+    " steps, in order of time. It says so where parts of other departments are left out. The same"
+    " record gives the same bytes. The view is on the record, of all messages in it.",
+    roles=["read"],
+    parameters=[CONVERSATION_ID, WITH_ORIGINALS, *VIEWER_HEADERS],
+    answers={
+        200: Answer(
+            description="The transcript.",
+            files=["text/html", "application/pdf"],
+            headers=["Content-Disposition"],
+        )
+    },
+    refusals={
+        400: [INVALID_ORIGINALS, INVALID_VIEWER, REASONLESS],
+        404: [NO_CONVERSATION],
+        406: [NOT_A_FORM],
+        409: [UNPRINTABLE_TRANSCRIPT],
+        422: [TRANSCRIPT_TOO_LONG, ORIGINALS_TOO_LARGE],
+        503: [AWAY, UNRECORDED, TRANSCRIPT_BUSY],
+    },
+)
 INVALID_SEARCH = ProblemExample(
     "the body is not what it should be",
     "The body is invalid; `errors` lists every fault.",
@@ -361,6 +424,7 @@ API = Api(
 OPERATIONS = (
     READ_CONVERSATION,
     READ_MESSAGES,
+    READ_TRANSCRIPT,
     SEARCH_MESSAGES,
     READ_MESSAGE,
     READ_MEDIA,

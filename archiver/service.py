@@ -1,8 +1,9 @@
 """The archiver process: it consumes the archive queue and serves the record API."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -62,6 +63,7 @@ from archiver.timestamps.stamper import stamp_periodically
 from archiver.tokens import kept_tokens
 from archiver.tokens.kept_tokens import TokenKeeper
 from archiver.tokens.token_record import TokenRecord
+from archiver.transcript.routes import ServedArchive, TranscriptRoutes
 from archiver.witnesses.client import witness_client
 from archiver.witnesses.cosigner import Cosigner
 from services import clock
@@ -122,7 +124,7 @@ async def archiver(
         amqp = settings.amqp_url.get_secret_value()
         connection = await enter(broker_connection(amqp, "archiver consumes"))
         writer = Writer(pool, keys, _activities(config))
-        store, media_store = RecordReader(pool, keys), MediaStore(pool, keys)
+        media_store = MediaStore(pool, keys)
         tokens = TokenRecord(pool, keys, writer.add, _token_keeper(settings, objects))
         ring, watch = await enter(run_tokens(settings, version, pool, tokens.judge))
         maintenance_tasks = await enter(
@@ -139,24 +141,37 @@ async def archiver(
         media_tasks = await enter(_media_tasks(settings, config, accounts, media_store, objects))
         views = await enter(access_log(writer, ring.asking_departments))
         only = config.environment == "production"
-        media_routes = MediaRoutes(store, media_store, objects, views, ring, scanned_only=only)
-        privacy = PrivacyArchive(pool, keys, lambda: version.loaded.config)
-        routes = all_routes(
-            RecordRoutes(store, views, ring, lambda: intake.lag),
-            SearchRoutes(Search(pool, keys, store), store, views, ring),
-            media_routes,
-            privacy_routes(privacy, views, ring),
-        )
+        archive = ServedArchive(pool, keys, lambda: version.loaded.config, objects, only)
+        routes = _api_routes(archive, views, ring, lambda: intake.lag)
         await enter(serve(api_app(routes), settings.bind, settings.archiver_port))
         tasks = connection.task, working, comparing, ring.task, watch, views.task, report
         yield first_failure(*tasks, consumer.task, *maintenance_tasks, *media_tasks)
 
 
+def _api_routes(
+    archive: ServedArchive, views: AccessLog, tokens: TokenStore, lag: Callable[[], timedelta]
+) -> list[Route]:
+    pool, keys, objects = archive.pool, archive.keys, archive.objects
+    store, only = RecordReader(pool, keys), archive.scanned_only
+    privacy = PrivacyArchive(pool, keys, archive.config)
+    return all_routes(
+        RecordRoutes(store, views, tokens, lag),
+        SearchRoutes(Search(pool, keys, store), store, views, tokens),
+        MediaRoutes(store, MediaStore(pool, keys), objects, views, tokens, scanned_only=only),
+        TranscriptRoutes(archive, views, tokens),
+        privacy_routes(privacy, views, tokens),
+    )
+
+
 def all_routes(
-    record: RecordRoutes, search: SearchRoutes, media: MediaRoutes, privacy: Sequence[Route]
+    record: RecordRoutes,
+    search: SearchRoutes,
+    media: MediaRoutes,
+    transcripts: TranscriptRoutes,
+    privacy: Sequence[Route],
 ) -> list[Route]:
     """Return all that the archiver serves; the document describes each."""
-    readers = [*record.routes(), *search.routes(), *media.routes()]
+    readers = [each for part in (record, search, media, transcripts) for each in part.routes()]
     return [*readers, *privacy, *docs_page.routes(document)]
 
 

@@ -93,6 +93,8 @@ EXAMPLES = {
     " --socket /run/postkamer-signer/socket --group postkamer",
     "archive subject": "archive subject --phone-file - --reason inzage --out a.json --out a.pdf",
     "archive terms": "archive terms --permanent",
+    "archive transcript": f"archive transcript {CONVERSATION} --out a.html --out a.pdf"
+    " --reason 'complaint 12'",
     "archive verify": "archive verify --index --media",
     "archive views": "archive views --employee m.devries --since 2026-11-01",
     "files list": "files list --state quarantined",

@@ -46,6 +46,7 @@ from desk.pages.numbers import NumberPages
 from desk.pages.rules import RulePages
 from desk.pages.standard_answers import StandardAnswerPages
 from desk.pages.templates import TemplatePages
+from desk.pages.transcript import TranscriptPages
 from desk.postkamer.archive import Archive
 from desk.postkamer.client import PostkamerClient, client_session
 from desk.postkamer.destinations import Destinations
@@ -168,6 +169,7 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
         *NumberPages(gate, site, gateway).routes(),
         *archive_routes(gate, site, archiver, archive, stores.reasons),
         *FilePages(gate, archiver, stores.reasons).routes(),
+        *TranscriptPages(gate, site, archiver, stores.reasons).routes(),
         *LanguagePages(own).routes(),
         *stream.routes(),
         *assets.routes(),

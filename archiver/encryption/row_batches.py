@@ -1,11 +1,12 @@
 """Decrypted rows of the archive, in batches."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
-from archiver.encryption.decrypt_rows import decrypt_rows
+from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from services.postgres.database import Connection
 
@@ -22,6 +23,36 @@ class RowBatch(msgspec.Struct, frozen=True):
     """Number of rows that could not, because their keys were destroyed."""
 
 
+async def fetch_batches(
+    connection: Connection, query: str, *arguments: Any
+) -> AsyncIterator[list[Any]]:
+    """Yield the rows of a query in batches, as they are stored. Call it in a transaction."""
+    rows: list[Any] = []
+    async for row in connection.cursor(query, *arguments, prefetch=BATCH):
+        rows.append(row)
+        if len(rows) == BATCH:
+            yield rows
+            rows = []
+    if rows:
+        yield rows
+
+
+async def fetch_about(
+    connection: Connection,
+    keys: KeyStore,
+    tenant: str,
+    messages: Sequence[UUID],
+    kinds: Sequence[str],
+) -> AsyncIterator[dict[str, Any]]:
+    """Yield the entries of some kinds about these messages, in any conversation, decrypted, the
+    oldest of some messages first. Call it in a transaction."""
+    for n in range(0, len(messages), BATCH):
+        batch = messages[n : n + BATCH]
+        async for rows in fetch_batches(connection, _ABOUT, tenant, batch, list(kinds)):
+            for row in decrypt_rows(rows, keys):
+                yield row
+
+
 async def decrypt_batches(
     connection: Connection, keys: KeyStore, query: str, *arguments: Any
 ) -> AsyncIterator[RowBatch]:
@@ -36,3 +67,8 @@ async def decrypt_batches(
 def decode_data(row: Mapping[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.json.decode(row["data"])
     return fields
+
+
+_ABOUT = f"""{RECORDS}
+where e.tenant = $1 and e.message = any($2::uuid[]) and e.kind = any($3::text[]) order by e.id
+"""

@@ -112,8 +112,8 @@ class MediaRoutes:
                 )
             case "lost":
                 return problem_response(410, "Gone", LOST.format(file.reason))
-            case "available" if file.scanned or file.released or not self._scanned_only:
-                return None
+        if file.may_be_opened(scanned_only=self._scanned_only):
+            return None
         body = {"state": file.state, "reason": file.reason}
         return json_response(body, 202, {"Retry-After": str(SOON_SECONDS)})
 

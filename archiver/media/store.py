@@ -68,6 +68,12 @@ class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
     released: bool = False
     """An operator released the file, whatever the scanner found."""
 
+    def may_be_opened(self, *, scanned_only: bool) -> bool:
+        """Return True for a file that is there and, with `scanned_only`, that a scanner or an
+        operator passed."""
+        is_passed = self.scanned or self.released or not scanned_only
+        return self.state == "available" and is_passed
+
 
 class WaitingCount(msgspec.Struct, frozen=True):
     """Number of waiting files in a state, and since when the oldest waits."""

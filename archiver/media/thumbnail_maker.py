@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 
@@ -22,6 +23,8 @@ MAKE_SECONDS = 30.0
 while others are busy."""
 THUMBNAIL_BYTES = 256 * 1024
 """Largest thumbnail: 320 by 320 pixels of noise take 80 KB."""
+PRINT_BYTES = 1024 * 1024
+"""Largest picture for paper: 1,024 by 1,024 pixels of noise take 800 KB."""
 THUMBNAIL_TYPE = "image/jpeg"
 REFUSED = 3
 """Exit status of the program if there is no thumbnail of these bytes."""
@@ -34,6 +37,16 @@ the same again."""
 log = structlog.get_logger()
 
 
+class Size(NamedTuple):
+    """Purpose of a small picture, as the program knows it, and its most bytes."""
+
+    purpose: str
+    most_bytes: int
+
+
+FOR_SCREEN, FOR_PRINT = Size("thumbnail", THUMBNAIL_BYTES), Size("print", PRINT_BYTES)
+
+
 class MakerBusy(Exception):
     """The thumbnail cannot be made now: too many wait, it took too long, or another stopped the
     process. Try again."""
@@ -44,7 +57,7 @@ class ThumbnailMaker:
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0
 
-    async def make(self, picture: AsyncIterator[bytes]) -> bytes:
+    async def make(self, picture: AsyncIterator[bytes], size: Size = FOR_SCREEN) -> bytes:
         """Return the thumbnail of a picture; b"" if there is none. Raises MakerBusy, and what
         `picture` raises."""
         if self._waiting >= MOST_WAITING:
@@ -52,28 +65,28 @@ class ThumbnailMaker:
         self._waiting += 1
         try:
             async with self._turns:
-                return await _run(picture)
+                return await _run(picture, size)
         finally:
             self._waiting -= 1
 
 
-async def _run(picture: AsyncIterator[bytes]) -> bytes:
+async def _run(picture: AsyncIterator[bytes], size: Size) -> bytes:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", str(PROGRAM),
+        sys.executable, "-I", str(PROGRAM), size.purpose,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL, env={}, cwd="/",
     )  # fmt: skip
     try:
         async with asyncio.timeout(MAKE_SECONDS):
-            thumbnail = await _exchange(process, picture)
-            is_over = len(thumbnail) > THUMBNAIL_BYTES
+            thumbnail = await _exchange(process, picture, size.most_bytes)
+            is_over = len(thumbnail) > size.most_bytes
             status = 0 if is_over else await process.wait()  # it may go on for ever
     except TimeoutError:
         log.warning("thumbnail.late", seconds=MAKE_SECONDS)
         raise MakerBusy from None
     finally:
         await _end(process)
-    return _judge(status, thumbnail)
+    return _judge(status, thumbnail, size.most_bytes)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -86,7 +99,9 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     await process.wait()
 
 
-async def _exchange(process: asyncio.subprocess.Process, picture: AsyncIterator[bytes]) -> bytes:
+async def _exchange(
+    process: asyncio.subprocess.Process, picture: AsyncIterator[bytes], most_bytes: int
+) -> bytes:
     """Give the process its picture, and return what it says, a byte over its bound at most. It
     reads all before it writes."""
     assert process.stdin and process.stdout
@@ -96,19 +111,19 @@ async def _exchange(process: asyncio.subprocess.Process, picture: AsyncIterator[
             await process.stdin.drain()
     process.stdin.close()
     said = b""
-    while len(said) <= THUMBNAIL_BYTES:
-        piece = await process.stdout.read(THUMBNAIL_BYTES + 1 - len(said))
+    while len(said) <= most_bytes:
+        piece = await process.stdout.read(most_bytes + 1 - len(said))
         if not piece:
             break
         said += piece
     return said
 
 
-def _judge(status: int, thumbnail: bytes) -> bytes:
+def _judge(status: int, thumbnail: bytes, most_bytes: int) -> bytes:
     """Return the thumbnail; b"" if its picture has none. Raises MakerBusy if it is not the picture
     that the process failed by."""
     if status == 0:
-        is_jpeg = has_signature(THUMBNAIL_TYPE, thumbnail) and len(thumbnail) <= THUMBNAIL_BYTES
+        is_jpeg = has_signature(THUMBNAIL_TYPE, thumbnail) and len(thumbnail) <= most_bytes
         return thumbnail if is_jpeg else b""
     if status == REFUSED:
         return b""

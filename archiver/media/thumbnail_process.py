@@ -17,6 +17,8 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 LONGEST_SIDE: Final = 320
 """Pixels of the longest side of a thumbnail: it is shown at half of that on a phone."""
+SIDES: Final = {"thumbnail": LONGEST_SIDE, "print": 1024}
+"""Purpose -> pixels of the longest side. On paper it is 13 cm wide at 200 pixels an inch."""
 QUALITY: Final = 75
 """Quality of the JPEG: 10 to 30 KB for a photo."""
 FORMATS: Final = ("JPEG", "PNG", "WEBP")
@@ -61,7 +63,7 @@ class NoThumbnail(Exception):
     """The bytes are no picture of these formats, or a larger one."""
 
 
-def make_thumbnail(picture: bytes) -> bytes:
+def make_thumbnail(picture: bytes, longest_side: int = LONGEST_SIDE) -> bytes:
     """Return a small JPEG of a picture, of its first frame if it moves. Nothing but its pixels goes
     along: no place, time, name or profile. Raises NoThumbnail, and what decoders raise."""
     Image.MAX_IMAGE_PIXELS = None  # ours are in PIXELS; Pillow's would only warn
@@ -69,7 +71,7 @@ def make_thumbnail(picture: bytes) -> bytes:
         if image.width * image.height > PIXELS.get(image.format or "", 0):
             raise NoThumbnail("it has too many pixels")
         turn = TURNS.get(_orientation(image))
-        image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), reducing_gap=2.0)
+        image.thumbnail((longest_side, longest_side), reducing_gap=2.0)
         upright = image.transpose(turn) if turn else image
         return _encode(_flatten(upright))
 
@@ -111,14 +113,14 @@ def limit_process() -> None:
         resource.setrlimit(limit, (value, value))
 
 
-def run() -> int:
+def run(purpose: str) -> int:
     """Make the thumbnail of standard input. Return the exit status."""
     limit_process()
     picture = sys.stdin.buffer.read(PICTURE_BYTES + 1)
     if len(picture) > PICTURE_BYTES:
         return REFUSED
     try:
-        thumbnail = make_thumbnail(picture)
+        thumbnail = make_thumbnail(picture, SIDES[purpose])
     except Exception:  # decoders raise nearly everything; a report would quote the picture
         return REFUSED
     sys.stdout.buffer.write(thumbnail)
@@ -126,4 +128,4 @@ def run() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run())
+    sys.exit(run(sys.argv[1]))

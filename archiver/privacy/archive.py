@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from archiver.api.turns import turn
 from archiver.encryption.key_store import KeyStore
 from services.config.model import Configuration
 from services.http.rights import Rights
@@ -11,14 +12,8 @@ from services.postgres.database import Connection, Pool
 
 AT_ONCE = 3
 """Transactions at a time, of the connections of the archiver. One of them may be a report."""
-TURN_SECONDS = 5.0
-"""Longest wait for a turn."""
 WORK_SECONDS = 60.0
 """Longest time of one: the largest report takes some ten seconds."""
-
-
-class Busy(Exception):
-    """Others are being answered. The caller may try again."""
 
 
 class PrivacyArchive:
@@ -49,17 +44,3 @@ class PrivacyArchive:
             connection.transaction(),
         ):
             yield connection
-
-
-@asynccontextmanager
-async def turn(turns: asyncio.Semaphore) -> AsyncIterator[None]:
-    """Run within a turn. Raises Busy if none comes."""
-    try:
-        async with asyncio.timeout(TURN_SECONDS):
-            await turns.acquire()
-    except TimeoutError:
-        raise Busy from None
-    try:
-        yield
-    finally:
-        turns.release()

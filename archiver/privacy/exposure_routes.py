@@ -10,8 +10,9 @@ from typing import Any
 from aiohttp import web
 
 from archiver.api.access_log import AccessLog
+from archiver.api.turns import turn
 from archiver.api.viewer import BOTH_NEEDED, ShownRange
-from archiver.privacy.archive import PrivacyArchive, turn
+from archiver.privacy.archive import PrivacyArchive
 from archiver.privacy.exposure import Exposure, ExposureFilter, find_exposure
 from archiver.privacy.exposure_totals import Person, TooManyConversations
 from archiver.privacy.orders import EXPOSURE_SEARCH, ExposureSearch

@@ -9,13 +9,15 @@ import msgspec
 
 SLICE = timedelta(days=1)
 """Part of the period that one query covers."""
-KIND_OF_VIEW = {
-    "conversation": "conversation",
-    "exposure": "conversation",
-    "file": "file",
-    "thumbnail": "file",
+KINDS_OF_VIEW: dict[str, tuple[str, ...]] = {
+    "conversation": ("conversation",),
+    "exposure": ("conversation",),
+    "file": ("file",),
+    "thumbnail": ("file",),
+    "transcript": ("conversation", "file"),
 }
-"""Subject of a view that is no message -> its kind in the list."""
+"""Subject of a view that shows more than messages -> its kinds in the list. A transcript may have
+files, and counts as if it had."""
 Row = Mapping[str, Any]
 """A decrypted row of the archive; `fields` is its decoded data."""
 
@@ -101,8 +103,7 @@ class ExposureTotals:
         fields = row["fields"]
         exposure = self._of(row)
         exposure.departments.add(row["department"])
-        if kind := KIND_OF_VIEW.get(fields["what"]):
-            exposure.kinds.add(kind)
+        exposure.kinds.update(KINDS_OF_VIEW.get(fields["what"], ()))
         if fields["what"] == "conversation":
             return
         if fields["what"] == "report":

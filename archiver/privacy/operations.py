@@ -5,6 +5,7 @@ from typing import Any
 
 from archiver.api.access_log import INVALID_HEADERS
 from archiver.api.examples import CONVERSATION_ID as CONVERSATION_EXAMPLE
+from archiver.api.turns import BUSY
 from archiver.api.viewer import EMPLOYEE, EMPLOYEE_MISSING, EMPLOYEE_NEEDED, REASON, REASON_NEEDED
 from archiver.privacy import examples
 from archiver.privacy.annotation_routes import NO_MESSAGE
@@ -20,7 +21,7 @@ from archiver.privacy.orders import (
     VIEW_SEARCH,
 )
 from archiver.privacy.report_routes import NOT_ALL
-from archiver.privacy.request_routes import BUSY, INVALID_STATE, NO_REQUEST, ROLE, STATES, TOO_LONG
+from archiver.privacy.request_routes import INVALID_STATE, NO_REQUEST, ROLE, STATES, TOO_LONG
 from archiver.privacy.responses import (
     ConversationValue,
     ExposureFound,

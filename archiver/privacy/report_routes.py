@@ -7,13 +7,14 @@ from typing import Any
 from aiohttp import web
 
 from archiver.api.access_log import AccessLog
+from archiver.api.turns import turn
 from archiver.api.viewer import BOTH_NEEDED, ShownRange
 from archiver.index.record_fields import Identity
-from archiver.privacy.archive import PrivacyArchive, turn
+from archiver.printing.typesetter import Unprintable
+from archiver.privacy.archive import PrivacyArchive
 from archiver.privacy.orders import REPORT, ReportBody
 from archiver.privacy.printer import print_report
 from archiver.privacy.request_routes import NO_REQUEST, ROLE, answered, read_order
-from archiver.subject_access.pdf.render import Unprintable
 from archiver.subject_access.person_finder import find_subject
 from archiver.subject_access.report import Period, Report, encode_report
 from archiver.subject_access.report_maker import (

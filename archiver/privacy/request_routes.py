@@ -9,8 +9,9 @@ from aiohttp import web
 from pydantic import TypeAdapter
 
 from archiver.api.access_log import VIEWER, AccessLog
+from archiver.api.turns import BUSY, Busy
 from archiver.api.viewer import BOTH_NEEDED, EMPLOYEE, ShownRange
-from archiver.privacy.archive import Busy, PrivacyArchive
+from archiver.privacy.archive import PrivacyArchive
 from archiver.privacy.orders import DECIDE, EXTEND, OPEN, DecideRequest
 from archiver.retention.request_hold import HeldDecision, RequestDecider
 from archiver.subject_access.person_finder import TooManyMatches, find_subject
@@ -40,7 +41,6 @@ PATH = "/v1/requests"
 ONE = f"{PATH}/{{id}}"
 STATES = ("open", "overdue")
 NO_REQUEST = "there is no such request"
-BUSY = "others are being answered: try again"
 TOO_LONG = "it takes too long: ask for a shorter period"
 INVALID_STATE = f"must be one of {', '.join(STATES)}"
 

@@ -9,9 +9,9 @@ import msgspec
 
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
+from archiver.encryption.row_batches import fetch_batches
 from archiver.index.blind_index import person_hash
 from archiver.index.record_fields import EMPLOYEE
-from archiver.subject_access.person_finder import fetch_batches
 from services.postgres.database import Connection
 
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)

@@ -2,15 +2,15 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
+from archiver.encryption.row_batches import fetch_about, fetch_batches
 from archiver.subject_access.consents import KINDS as CONSENT_KINDS
 from archiver.subject_access.consents import list_consents
-from archiver.subject_access.person_finder import BATCH, SubjectMatch, TooManyMatches, fetch_batches
+from archiver.subject_access.person_finder import SubjectMatch, TooManyMatches
 from archiver.subject_access.report import (
     Consent,
     Conversation,
@@ -148,21 +148,13 @@ class SubjectCollector:
         """Read the entries about these messages, in any conversation, and the deliveries of the
         conversations."""
         ids = [row["message"] or row["id"] for row in rows if row["kind"] == "message"]
-        fates = {row["id"]: row async for row in self._read_about(ids)}
+        about = fetch_about(self._connection, self._keys, self._tenant, ids, FATES)
+        fates = {row["id"]: row async for row in about}
         if conversations:
             arguments = (self._tenant, list(conversations), ["delivery"])
             async for batch in fetch_batches(self._connection, _OF_CONVERSATIONS, *arguments):
                 fates |= {row["id"]: row for row in decrypt_rows(batch, self._keys)}
         return [fates[id] for id in sorted(fates)]
-
-    async def _read_about(self, messages: Sequence[UUID]) -> AsyncIterator[Row]:
-        for n in range(0, len(messages), BATCH):
-            batch = messages[n : n + BATCH]
-            async for rows in fetch_batches(
-                self._connection, _ABOUT, self._tenant, batch, list(FATES)
-            ):
-                for row in decrypt_rows(rows, self._keys):
-                    yield row
 
 
 def _may_concern_consent(row: Row) -> bool:
@@ -185,7 +177,4 @@ where tenant = $1 and conversation = any($2::text[])
 """
 _OF_ENTRIES = f"""{RECORDS}
 where e.tenant = $1 and e.id = any($2::uuid[]) and e.kind = any($3::text[]) order by e.id
-"""
-_ABOUT = f"""{RECORDS}
-where e.tenant = $1 and e.message = any($2::uuid[]) and e.kind = any($3::text[]) order by e.id
 """

@@ -1,7 +1,7 @@
 """Find a person in the archive of one municipality, by the names asked and all names linked to
 them."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +9,7 @@ import msgspec
 
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import IndexKeys, KeyStore
+from archiver.encryption.row_batches import fetch_batches
 from archiver.index.blind_index import person_hash
 from archiver.index.record_fields import PHONE, Identity, normalise
 from archiver.subject_access.identity_evidence import KINDS, identity_evidence
@@ -19,8 +20,6 @@ MAX_PLACES = 2_000
 """Most conversations and lone entries read for one person: forty years of one a week."""
 MAX_SIGHTINGS = 200_000
 """Most sightings held in memory, some 500 bytes each."""
-BATCH = 500
-"""Entries in memory at a time, some 5 KB each."""
 
 
 class TooManyMatches(Exception):
@@ -116,19 +115,6 @@ async def find_subject(
 def hash_names(key: bytes, names: Iterable[Identity]) -> tuple[bytes, ...]:
     """Return the hashes of persons under a key, in order. Pure."""
     return tuple(sorted(person_hash(key, name.kind, name.value) for name in names))
-
-
-async def fetch_batches(
-    connection: Connection, query: str, *arguments: Any
-) -> AsyncIterator[list[Any]]:
-    rows: list[Any] = []
-    async for row in connection.cursor(query, *arguments, prefetch=BATCH):
-        rows.append(row)
-        if len(rows) == BATCH:
-            yield rows
-            rows = []
-    if rows:
-        yield rows
 
 
 def _read_evidence(rows: Iterable[dict[str, Any]]) -> Iterator[IdentitySighting]:

@@ -24,6 +24,7 @@ COMMANDS = {
     "signer": "cli.archive.signer:group",
     "subject": "cli.archive.subject_access:subject",
     "terms": "cli.archive.terms:command",
+    "transcript": "cli.archive.transcript:command",
     "verify": "cli.archive.verify:verify",
     "views": "cli.archive.access_log:command",
 }

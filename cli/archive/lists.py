@@ -24,7 +24,7 @@ from archiver.destruction.destruction_list import (
 from archiver.destruction.handling import MEMBERS, draw_due, spare
 from archiver.destruction.list_store import MAX_LISTED, ListStore, Sparing
 from archiver.encryption.key_store import KeyStore
-from archiver.subject_access.pdf.render import Unprintable
+from archiver.printing.typesetter import Unprintable
 from cli.support.archive_access import change_archive, load_keys, write_private_file
 from cli.support.archive_rows import require_tenant
 from cli.support.audit import Operation, parse_name

@@ -11,12 +11,13 @@ import click
 import msgspec
 
 from archiver.encryption.key_store import KeyStore
+from archiver.printing.typesetter import Unprintable
 from archiver.subject_access.annotation import (
     Correction,
     annotate_message,
     find_message,
 )
-from archiver.subject_access.pdf.render import Unprintable, pdf
+from archiver.subject_access.pdf.render import pdf
 from archiver.subject_access.report import MADE_BY, Period, Report, count_messages, encode_report
 from archiver.subject_access.report_maker import (
     MadeReport,

@@ -53,6 +53,7 @@ PERSONAL: dict[str, Role] = {
     "archive rotate": "archivist",
     "archive search": "records",
     "archive subject": "privacy",
+    "archive transcript": "records",
     "archive views": "privacy",
     "care confirm": "care",
     "destination pause": "operator",

@@ -125,7 +125,11 @@ class PostkamerClient:
 
     @asynccontextmanager
     async def open_file(
-        self, path: str, token: str, headers: Mapping[str, str]
+        self,
+        path: str,
+        token: str,
+        headers: Mapping[str, str],
+        timeout: aiohttp.ClientTimeout | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Yield the answer with a file, whatever its status, to be read in pieces. Raises
         Unanswered."""
@@ -133,7 +137,10 @@ class PostkamerClient:
         response = None
         try:
             response = await self._http.get(
-                self._address + path, headers=given, allow_redirects=False, timeout=FILE_TIMEOUT
+                self._address + path,
+                headers=given,
+                allow_redirects=False,
+                timeout=timeout or FILE_TIMEOUT,
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._unanswered(type(error).__name__) from error

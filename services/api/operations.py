@@ -16,6 +16,7 @@ TITLES = {
     401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
+    406: "Not Acceptable",
     408: "Request Timeout",
     409: "Conflict",
     410: "Gone",

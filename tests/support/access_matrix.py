@@ -91,6 +91,7 @@ MATRIX = {
     "router GET /v1/openapi.json": Entry((), "open", 200),
     "archiver GET /v1/conversations/{id}": Entry(("read",), "department", 200),
     "archiver GET /v1/conversations/{id}/messages": Entry(("read",), "department", 200),
+    "archiver GET /v1/conversations/{id}/transcript": Entry(("read",), "department", 200),
     # It finds nothing, as in a conversation that does not exist.
     "archiver POST /v1/messages/_search": Entry(("read", "records"), "department", 200, 200),
     "archiver GET /v1/messages/{id}": Entry(("read",), "department", 200),

@@ -10,8 +10,9 @@ from aiohttp import web
 from pydantic import TypeAdapter
 
 from archiver.api.access_log import VIEWER, AccessLog
+from archiver.api.turns import Busy
 from archiver.api.viewer import BOTH_NEEDED, EMPLOYEE, ShownRange
-from archiver.privacy.archive import Busy, PrivacyArchive
+from archiver.privacy.archive import PrivacyArchive
 from archiver.privacy.holds.orders import LIFT, PLACE, REVIEW
 from archiver.privacy.request_routes import answered, invalid_parameter, read_order
 from archiver.retention.hold import Hold

@@ -20,6 +20,7 @@ from archiver.destruction.destruction_list import (
 )
 from archiver.destruction.handling import MEMBERS, draw_due, draw_erasure, spare
 from archiver.destruction.list_store import ItemFilter, ListStore, Sparing
+from archiver.printing.typesetter import Unprintable
 from archiver.privacy.archive import PrivacyArchive
 from archiver.privacy.lists.orders import DRAW, SPARE, STEP, DrawList, SpareItems, TakeStep
 from archiver.privacy.printer import print_declaration
@@ -29,7 +30,6 @@ from archiver.privacy.request_routes import (
     invalid_parameter,
     read_order,
 )
-from archiver.subject_access.pdf.render import Unprintable
 from archiver.subject_access.requests.store import RequestStore
 from services import clock
 from services.api.json_body import FieldError

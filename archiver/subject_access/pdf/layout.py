@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby, starmap
 from typing import Any
 
-from archiver.subject_access.pdf import labels
-from archiver.subject_access.pdf.glyphs import is_right_to_left
-from archiver.subject_access.pdf.labels import format_count, format_date, format_moment
+from archiver.printing import labels
+from archiver.printing.glyphs import is_right_to_left
+from archiver.printing.labels import format_count, format_date, format_moment
+from archiver.subject_access.pdf import phrases
 from archiver.subject_access.pdf.tables import tables
 from archiver.subject_access.report import (
     Conversation,
@@ -28,11 +29,11 @@ LONG_CONVERSATIONS, LONG_MESSAGES = 3, 40
 def page_layout(report: Report) -> Json:
     """Return everything that the template prints, in the order of the pages."""
     return {
-        "title": labels.TITLE,
-        "subtitle": labels.SUBTITLE,
-        "introduction": labels.INTRODUCTION,
-        "boxes": labels.BOXES,
-        "empty": labels.EMPTY,
+        "title": phrases.TITLE,
+        "subtitle": phrases.SUBTITLE,
+        "introduction": phrases.INTRODUCTION,
+        "boxes": phrases.BOXES,
+        "empty": phrases.EMPTY,
         "municipality": report.municipality.name,
         "reference": report.request.id if report.request else "",
         "facts": _with_values(_report_facts(report)),
@@ -153,38 +154,18 @@ def _message(number: str, message: Message) -> Json:
 
 def _author(message: Message) -> str:
     if message.direction == "in":
-        return labels.AUTHORS["citizen"]
-    name = labels.AUTHORS.get(message.author, message.author)
+        return phrases.AUTHORS["citizen"]
+    name = phrases.AUTHORS.get(message.author, message.author)
     return f"Gemeente · {name}" + (" · buiten Postkamer om" if message.direction == "echo" else "")
 
 
 def _message_facts(message: Message) -> Iterator[tuple[str, str]]:
     yield "Afdeling", message.department
     yield "Waarom", message.reason
-    yield "Status", _format_statuses(message)
-
-
-def _format_statuses(message: Message) -> str:
-    """Write the statuses as `verstuurd 09.14 · gelezen 21 november 2026, 08.02 uur`, with the date
-    only if it differs from the message's."""
-    first = labels.format_weekday(message.at)
-    return " · ".join(
-        f"{labels.STATUSES.get(step.status, step.status)} "
-        + (
-            labels.format_time(step.at)
-            if labels.format_weekday(step.at) == first
-            else format_moment(step.at)
-        )
-        + (f" ({step.reason})" if step.reason else "")
-        for step in message.statuses
-    )
+    statuses = ((step.status, step.at, step.reason) for step in message.statuses)
+    yield "Status", labels.format_statuses(message.at, statuses)
 
 
 def _file(file: File) -> Json:
-    state = labels.STATES.get(file.state, file.state)
-    kind, size = labels.describe_type(file.type), labels.format_size(file.size)
-    return {
-        "name": file.name or kind.capitalize() or "Bestand",
-        "line": " · ".join(filter(None, (kind if file.name else "", size, state, file.reason))),
-        "sha256": file.sha256,
-    }
+    name, line = labels.describe_file(file.name, file.type, file.size, file.state, file.reason)
+    return {"name": name, "line": line, "sha256": file.sha256}

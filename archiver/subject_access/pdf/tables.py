@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from archiver.subject_access.pdf import labels
-from archiver.subject_access.pdf.labels import format_count, format_date, format_moment
+from archiver.printing import labels
+from archiver.printing.labels import format_count, format_date, format_moment
 from archiver.subject_access.report import Consent, Report
 
 Json = dict[str, Any]

@@ -8,8 +8,8 @@ from datetime import date
 
 import msgspec
 
+from archiver.printing.labels import format_count, format_date, local_date
 from archiver.subject_access.legal_notice import COMPLAINT, RIGHTS
-from archiver.subject_access.pdf.labels import format_count, format_date, local_date
 from archiver.subject_access.report import Copy
 from archiver.subject_access.requests.erasure import Erasure, KeptState
 from archiver.subject_access.requests.legal_grounds import Ground, Kind, extension, refusal

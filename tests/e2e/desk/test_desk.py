@@ -152,7 +152,16 @@ async def test_photo_is_shown_small_and_whole_behind_it(
     assert Image.open(io.BytesIO(lotte.content)).size == (320, 240)
     await lotte.get(whole)
     assert lotte.content == photo.getvalue()
-    for hidden in (small, whole):
+    await lotte.get(path)
+    page, printed = lotte.links(f"{path}/transcript/")
+    await lotte.get(page)
+    assert (lotte.status, lotte.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert lotte.headers["Content-Disposition"] == 'attachment; filename="gesprek.html"'
+    assert b"Mijn paspoort is nat geworden" in lotte.content
+    assert b'src="data:image/jpeg;base64,' in lotte.content
+    await lotte.get(printed)
+    assert (lotte.status, lotte.content[:5]) == (200, b"%PDF-")
+    for hidden in (small, whole, page, printed):
         await hanna.get(hidden)
         assert hanna.status == 404
 

@@ -192,7 +192,11 @@ async def test_reason_shows_the_files_of_its_conversation_and_lets_nobody_else_i
     await fatima.writes("Foto van huiselijk geweld")
     path = await hanna.finds("Veilig thuis", "nobodys")
     await hanna.reads(path, "Waarom opent u dit gesprek?")
+    await hanna.get(f"{path}/transcript/html")
+    assert "Waarom opent u dit gesprek?" in hanna.page
     await hanna.submit(f"{path}/reason", {"why": "other", "explanation": "dossier 12"})
+    await hanna.get(f"{path}/transcript/html")
+    assert hanna.status == 200 and b"Afschrift van een gesprek" in hanna.content
     await fatima.writes("de deur", kind="image")
 
     async def shows_picture() -> bool:

@@ -3,9 +3,11 @@
 import msgspec
 import pytest
 
+from archiver.printing import printer_process
+from archiver.printing.typesetter import TOO_LARGE, Unprintable
 from archiver.privacy import printer
 from archiver.privacy.printer import print_report
-from archiver.subject_access.pdf.render import TOO_LARGE, Unprintable, pdf
+from archiver.subject_access.pdf.render import pdf
 from archiver.subject_access.report import Report, encode_report
 from tests.support.archiver.reports import IN, REPORT
 
@@ -23,7 +25,7 @@ async def test_reason_of_a_report_that_cannot_be_printed_comes_back() -> None:
 
 
 async def test_process_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(printer, "PRINT_SECONDS", 0.05)
+    monkeypatch.setattr(printer_process, "PRINT_SECONDS", 0.05)
     with pytest.raises(Unprintable) as refused:
         await print_report(REPORT)
     assert str(refused.value) == TOO_LARGE

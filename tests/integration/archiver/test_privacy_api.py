@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from archiver.api import turns
 from archiver.audit.rows.request_rows import verify_requests
-from archiver.privacy import archive, exposure_routes
+from archiver.privacy import exposure_routes
 from archiver.privacy.examples import VALUE
 from archiver.retention.dossier_follower import DossierFollower
 from archiver.subject_access.requests.deadlines import add_months, day_of, due_date
@@ -286,14 +287,14 @@ async def test_views_are_found_by_conversation_and_employee_page_by_page(
 
 
 async def test_turn_that_does_not_come_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "TURN_SECONDS", 0.01)
-    turns = asyncio.Semaphore(1)
-    async with archive.turn(turns):
-        with pytest.raises(archive.Busy):
-            async with archive.turn(turns):
+    monkeypatch.setattr(turns, "TURN_SECONDS", 0.01)
+    one = asyncio.Semaphore(1)
+    async with turns.turn(one):
+        with pytest.raises(turns.Busy):
+            async with turns.turn(one):
                 pass
-    async with archive.turn(turns):
-        assert turns.locked()
+    async with turns.turn(one):
+        assert one.locked()
 
 
 async def test_exposure_lists_whose_data_an_employee_saw_and_each_is_a_view(

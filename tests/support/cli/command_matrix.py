@@ -76,6 +76,7 @@ COMMANDS = {
     "archive signer serve": NONE,
     "archive subject": OWN_PERSON,
     "archive terms": ARCHIVER,
+    "archive transcript": ARCHIVE_PERSON,
     "archive verify": ARCHIVER,
     "archive views": OWN_PERSON,
     "archiver": SERVICE,

@@ -42,6 +42,7 @@ OWN = {
     "archive signer serve": {"--folder", "--socket", "--group"},
     "archive subject": {"--request", "--made-by"},
     "archive terms": {"--permanent"},
+    "archive transcript": {"--originals"},
     "archive verify": {"--public-key", "--witness", "--media", "--index"},
     "check": {"--live"},
     "costs": {"--month", "--group-by", "--csv"},

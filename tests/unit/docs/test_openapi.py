@@ -23,6 +23,7 @@ from archiver.api.routes import RecordRoutes as Archive
 from archiver.media.routes import MediaRoutes
 from archiver.privacy.archive import PrivacyArchive
 from archiver.search.routes import SearchRoutes
+from archiver.transcript.routes import TranscriptRoutes
 from gateway.api.access_routes import AccessRoutes
 from gateway.api.message_routes import MessageRoutes as Orders
 from gateway.api.template_routes import TemplateRoutes
@@ -110,6 +111,7 @@ def test_answers_have_a_version_and_errors_are_problems_with_an_example(document
         assert "400" in operation["responses"], "wrong input is 400"
         if status == "422":  # the input is right, and it is not carried out
             code = "`test_token`" if "/consents" in path else "`not_on_guest_list`"
+            code = "`too_long`" if path.endswith("/transcript") else code
             assert answer["description"].startswith(code), path
         if status >= "400":
             content = answer["content"]["application/problem+json"]
@@ -254,6 +256,7 @@ def routes_of(name: str) -> list[Any]:
         Archive(NONE, log, NONE, timedelta),
         SearchRoutes(NONE, NONE, log, NONE),
         MediaRoutes(NONE, NONE, NONE, log, NONE, scanned_only=True),
+        TranscriptRoutes(NONE, log, NONE),
         archiver.service.privacy_routes(none_of(PrivacyArchive), log, NONE),
     )
 

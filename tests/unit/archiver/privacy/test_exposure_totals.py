@@ -47,6 +47,7 @@ def view(what: str, message: Any = None, **fields: Any) -> dict[str, Any]:
         ([view("search", messages=[str(IDS[0]), str(IDS[3])])], 2, ["text"]),
         ([view("conversation")], 0, ["conversation"]),
         ([view("file", IDS[0])], 1, ["file", "text"]),
+        ([view("transcript")], 2, ["conversation", "file", "text"]),
         ([view("report", **{"from": 0, "to": 0})], 3, ["text"]),
         ([view("report"), view("messages", **{"to": 2})], 3, ["text"]),
     ],

@@ -7,8 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from archiver.printing import labels
 from archiver.subject_access import legal_notice
-from archiver.subject_access.pdf import labels, tables
+from archiver.subject_access.pdf import phrases, tables
 from archiver.subject_access.pdf.layout import page_layout
 from archiver.subject_access.report import Report, count_messages, encode_report
 from services.language import readability
@@ -47,7 +48,7 @@ TABLES = (tables.CONSENTS, tables.CHANGES, tables.DELIVERIES, tables.VIEWS, tabl
     [
         *(right.text for right in legal_notice.RIGHTS),
         *(legal_notice.AUTOMATED, legal_notice.SOURCE, legal_notice.COMPLAINT),
-        *(labels.INTRODUCTION, labels.BOXES, labels.EMPTY),
+        *(phrases.INTRODUCTION, phrases.BOXES, phrases.EMPTY),
         *(table[n] for table in TABLES for n in (0, 2)),
     ],
 )

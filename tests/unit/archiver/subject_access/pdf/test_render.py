@@ -14,9 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from archiver.printing import typesetter
+from archiver.printing.glyphs import BOX, sanitise
+from archiver.printing.typesetter import FONTS, Unprintable
 from archiver.subject_access.pdf import render
-from archiver.subject_access.pdf.glyphs import BOX, sanitise
-from archiver.subject_access.pdf.render import FONTS, Unprintable, pdf
+from archiver.subject_access.pdf.render import pdf
 from archiver.subject_access.report import Report
 from tests.support.archiver.reports import IN, NASTY_TEXTS, REPORT, nasty, of
 from tests.support.example_count import example_count
@@ -183,7 +185,7 @@ def test_pdf_is_the_same_bytes_for_the_same_report_only() -> None:
 
 @pytest.mark.parametrize(
     "report",
-    [of(*["a"] * (render.MAX_MESSAGES + 1)), of("a b" * (render.MAX_TEXT // 3))],
+    [of(*["a"] * (render.MAX_MESSAGES + 1)), of("a b" * (typesetter.MAX_TEXT // 3))],
     ids=["messages", "text"],
 )
 def test_report_that_is_too_large_is_refused_before_typst_runs(report: Report) -> None:

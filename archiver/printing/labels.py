@@ -1,23 +1,10 @@
-"""Dutch words of the printed report: how a citizen reads the codes of the record. Pure."""
+"""Dutch words of what is printed: how people read the codes of the record. Pure."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 
 from services.calendar.opening_hours import AMSTERDAM, MONTHS
 from services.calendar.opening_hours_syntax import DAYS
-
-TITLE = "Uw gegevens in onze WhatsApp-berichten"
-SUBTITLE = "Antwoord op uw verzoek om inzage (AVG, artikel 15)"
-INTRODUCTION = (
-    "U vroeg welke gegevens wij van u hebben in onze WhatsApp-berichten. In dit rapport staat"
-    " alles wat wij vonden. Elk bericht heeft een nummer. Zo is 2.14 het veertiende bericht van"
-    " gesprek 2. Noem dat nummer als u iets wilt vragen. Alle tijden zijn Nederlandse tijden. U"
-    " krijgt dezelfde gegevens ook als JSON-bestand. Dat kan een computer lezen."
-)
-BOXES = (
-    "Het teken □ staat voor een teken dat wij hier niet kunnen tonen. In het JSON-bestand staat het"
-    " wel."
-)
-EMPTY = "Wij vonden geen gesprekken met u."
 
 KINDS = {
     "phone": "Telefoonnummer",
@@ -71,12 +58,6 @@ STATES = {
     "dropped": "niet bezorgd",
 }
 """States of files and of deliveries to a system."""
-AUTHORS = {
-    "citizen": "U",
-    "employee": "Medewerker",
-    "system": "Systeem van de gemeente",
-    "automated": "Automatisch bericht",
-}
 FILE_TYPES = {
     "image": "foto",
     "audio": "geluid",
@@ -139,3 +120,24 @@ def describe_type(mime_type: str) -> str:
     """Return a Dutch word for the type, if there is one: few know what `audio/ogg` is."""
     bare = mime_type.partition(";")[0].strip().lower()
     return FILE_TYPES.get(bare) or FILE_TYPES.get(bare.partition("/")[0]) or bare
+
+
+def format_statuses(sent_at: datetime, statuses: Iterable[tuple[str, datetime, str]]) -> str:
+    """Write statuses, each with its time and reason, as `verstuurd 09.14 · gelezen 21 november
+    2026, 08.02 uur`, with the date only if it differs from that of the message."""
+    first = format_weekday(sent_at)
+    return " · ".join(
+        f"{STATUSES.get(status, status)} "
+        + (format_time(at) if format_weekday(at) == first else format_moment(at))
+        + (f" ({reason})" if reason else "")
+        for status, at, reason in statuses
+    )
+
+
+def describe_file(
+    name: str, mime_type: str, size: int | None, state: str, reason: str
+) -> tuple[str, str]:
+    """Return the name of a file, or its kind if it has none, and the line that describes it."""
+    kind, state = describe_type(mime_type), STATES.get(state, state)
+    line = " · ".join(filter(None, (kind if name else "", format_size(size), state, reason)))
+    return name or kind.capitalize() or "Bestand", line
