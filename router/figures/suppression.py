@@ -70,7 +70,7 @@ class _Table:
 
     def __init__(self, counts: Sequence[Sequence[int]], smallest: int) -> None:
         rows = [[*row, sum(row)] for row in counts]
-        self._values = [*rows, [sum(column) for column in zip(*rows, strict=True)]]
+        self._values: list[list[int]] = [*rows, [sum(column) for column in zip(*rows, strict=True)]]
         self.height, self.width = len(self._values), len(self._values[0])
         self._smallest = smallest
         self._links: Links = [[] for _ in range(self.height + self.width)]

@@ -9,9 +9,10 @@ import aiohttp
 import pytest
 
 from router.api.figure_routes import WRONG_MONTH, FigureRoutes
+from router.figures.month import CountedByMonth
 from router.model.work import RoutingContext
 from router.store.fencing import PartitionFenced
-from router.store.figures import load_figures
+from router.store.figures import load_figures, load_month_figures
 from router.store.store import Store
 from services import clock
 from services.http.application import api_app
@@ -69,7 +70,9 @@ async def asker(own: Pool, session: aiohttp.ClientSession) -> AsyncIterator[Aske
         yield Asker(f"http://127.0.0.1:{port}", session)
 
 
-async def test_month_of_a_town_is_as_counted_by_hand(office: Office, asker: Asker) -> None:
+async def test_month_of_a_town_is_as_counted_by_hand(
+    office: Office, asker: Asker, own: Pool
+) -> None:
     """In October one citizen writes; in November another, who writes twice, gets an answer after
     ten minutes and one more, and is given to another department, which closes."""
     await office.takes(office.came(webhook(text("hoi", "wamid.1", 1))))
@@ -97,6 +100,14 @@ async def test_month_of_a_town_is_as_counted_by_hand(office: Office, asker: Aske
     assert (left["transferred"], left["closed"]["answered"]) == (0, 1)
     total = month["total"]
     assert (total["opened"], total["received"], total["windowsMissed"]) == (1, 2, 0)
+    by_month = await load_month_figures(own, TENANT, NOVEMBER)
+    rule = await own.fetchval("select rule from router.month_figure where what = 'corrected'")
+    assert rule and sorted(by_month) == [
+        CountedByMonth("burgerzaken", "corrected", -1, rule, 1),
+        CountedByMonth("burgerzaken", "opened", 6 * 24 + 8, "", 1),
+        CountedByMonth("burgerzaken", "placed", -1, rule, 1),
+        CountedByMonth("burgerzaken", "received", 6 * 24 + 8, "", 2),
+    ]
     status, october = await asker.ask("rules", "?month=2026-10")
     assert (october["total"]["opened"], october["total"]["received"]) == (1, 1)
     assert october["isOver"]

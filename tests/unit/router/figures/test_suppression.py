@@ -87,7 +87,7 @@ def test_no_cell_that_is_not_shown_can_be_computed(counts: list[list[int]]) -> N
 
 
 @given(tables(), st.integers(SMALLEST_COUNT, 9))
-def test_what_is_shown_is_true_and_what_is_small_is_never_shown(
+def test_shown_count_is_true_and_a_small_one_is_never_shown(
     counts: list[list[int]], smallest: int
 ) -> None:
     shown = suppress_table(counts, smallest)
