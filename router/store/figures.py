@@ -82,6 +82,12 @@ async def find_first_day(pool: "Pool | Connection", tenant: str) -> date | None:
     return day
 
 
+async def find_first_month(pool: "Pool | Connection", tenant: str) -> date | None:
+    """Return the first month of which there is a figure by hour or rule."""
+    month: date | None = await pool.fetchval(_FIRST_MONTH, tenant)
+    return month
+
+
 _ADD = """
 insert into router.figure as f (tenant, day, number, department, what, value, count)
 select * from unnest($1::text[], $2::date[], $3::text[], $4::text[], $5::text[], $6::int[],
@@ -105,4 +111,5 @@ _LOAD_MONTH = """
 select department, what, hour, rule, sum(count)::bigint as n from router.month_figure
 where tenant = $1 and month = $2 group by department, what, hour, rule
 """
+_FIRST_MONTH = "select min(month) from router.month_figure where tenant = $1"
 _FIRST_DAY = "select min(day) from router.figure where tenant = $1"
