@@ -1,12 +1,16 @@
 """The month's figures lie in the database with the decisions that they count, and are read over
 HTTP, with the rights of the router's role."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from click.testing import Result
 
 from router.api.figure_routes import WRONG_MONTH, FigureRoutes
 from router.figures.month import CountedByMonth
@@ -20,6 +24,9 @@ from services.http.server import serve
 from services.http.token_store import TokenStore
 from services.postgres.database import Pool, connection_pool
 from tests.support.citizens import text, webhook
+from tests.support.cli.command_line import SETTINGS, postkamer
+from tests.support.cli.counted_month import ALGORITHM, OPEN_DATA
+from tests.support.installation import EXAMPLE
 from tests.support.router.batch_office import GROUND, NUMBER, Office
 from tests.support.tokens import GENEROUS, bearer, key
 
@@ -29,6 +36,7 @@ NOVEMBER, DECEMBER = date(2026, 11, 1), date(2026, 12, 1)
 TENANT = GROUND.config.number(NUMBER).tenant  # type: ignore[union-attr]
 ROLES = "kcc", "rules", "read", "send", "privacy"
 NEIGHBOUR = "N"
+PUBLISHED = OPEN_DATA + ALGORITHM
 
 
 @pytest.fixture
@@ -144,3 +152,46 @@ async def test_batch_that_is_not_stored_counts_nothing(office: Office, own: Pool
     with pytest.raises(PartitionFenced):
         await office.takes(office.came(webhook(text("hoi", "wamid.1", 1))))
     assert await load_figures(own, TENANT, date(2000, 1, 1), date(2100, 1, 1)) == []
+
+
+async def test_month_is_published_from_what_was_counted(
+    office: Office, empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve citizens write on a Sunday morning after eight, and six an hour later; the commands
+    run with the rights of the router."""
+    for citizen in range(1, 19):
+        office.start = NIGHT + timedelta(hours=9 if citizen <= 12 else 10)
+        words = text("Mijn paspoort is kwijt", f"wamid.{citizen}", citizen)
+        await office.takes(office.came(webhook(words)))
+    file = tmp_path / "postkamer.toml"
+    file.write_text(EXAMPLE.read_text().replace("[[numbers]]", f"{PUBLISHED}[[numbers]]", 1))
+    env = SETTINGS | {
+        "POSTKAMER_DATABASE_URL": f"{empty}?role=postkamer_router",
+        "POSTKAMER_CONFIG": str(file),
+    }
+
+    async def run(command: str) -> Result:
+        words = "figures", command, "--month", "2026-11", "--out", tmp_path / command
+        return await asyncio.to_thread(postkamer, *words, "--json", env=env)
+
+    monkeypatch.setattr(clock, "now", lambda: datetime(2026, 12, 7, 23, 59, tzinfo=UTC))
+    done = await run("open-data")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["isNew"] and (await run("open-data")).exit_code == 0
+    hours = (tmp_path / "open-data" / "2026-11" / "gesprekken-per-uur.csv").read_text()
+    for row in (
+        "burgerzaken,Burgerzaken,zondag,7,<5",
+        "burgerzaken,Burgerzaken,totaal,totaal,18",
+        "totaal,totaal,zondag,8,12",
+        "totaal,totaal,totaal,totaal,x",  # 18 would tell that the others had none
+    ):
+        assert f"2026-11,{row}\n" in hours
+    done = await run("register")
+    assert done.exit_code == 0, done.output
+    entry = json.loads((tmp_path / "register" / "algoritmeregister.json").read_bytes())
+    assert "gesprekken die een afdeling kregen: 18<" in entry["risks"]
+
+    monkeypatch.setattr(clock, "now", lambda: datetime(2026, 12, 7, 22, 59, tzinfo=UTC))
+    done = await run("register")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "2026-11 can be published from 2026-12-08 on" in done.stderr
