@@ -21,8 +21,8 @@ from services.config.routing_rules import CareClass, Condition, Rule, SafetyRule
 NAME = "Berichten op WhatsApp naar de juiste afdeling sturen"
 SHORT = (
     "Inwoners schrijven de gemeente op WhatsApp. Vaste regels kiezen aan de hand van woorden welke"
-    " afdeling het bericht krijgt. Een medewerker leest het en antwoordt. Het algoritme neemt geen"
-    " besluit over een inwoner en leert niet zelf."
+    " afdeling het bericht krijgt. Daar kan een medewerker het lezen en beantwoorden. Het algoritme"
+    " neemt geen besluit over een inwoner en leert niet zelf."
 )
 THEMES = ["Organisatie en bedrijfsvoering"]
 TAGS = "WhatsApp, klantcontact, berichten, routering, regels"

@@ -46,4 +46,5 @@ TAG = re.compile(r"</?(p|ul|li)>")
 def to_markdown(text: str) -> list[str]:
     """Return the lines of a text in the register's tags."""
     spaced = text.replace("</p>", "\n\n").replace("<li>", "\n- ").replace("</ul>", "\n\n")
-    return html.unescape(TAG.sub("", spaced)).strip().splitlines()
+    text = html.unescape(TAG.sub("", spaced)).strip()
+    return re.sub(r"\n{3,}", "\n\n", text).splitlines()

@@ -89,7 +89,7 @@ Aantallen van een maand, zonder personen. De bestanden zijn CSV volgens RFC 4180
 - `x`: {smallest} of meer, en toch weggelaten: een aantal onder {smallest} zou anders uit een
   totaal te berekenen zijn.
 - Vertrouwelijke afdelingen ({confidential}), met hun regels. De totalen zijn zonder hen.
-{removed}{first}- Berichten van proefaansluitingen, en reacties met alleen een emoji.
+{removed}{first}- Wat een systeem op proef deed (een testtoken), en reacties met alleen een emoji.
 """
 REMOVED = """\
 - Afdelingen die er niet meer zijn: of zij vertrouwelijk waren, is niet meer bekend.

@@ -92,6 +92,7 @@ def test_page_has_the_titles_of_the_register_and_the_same_text() -> None:
     assert titles == [FIELDS[name].title for name in made()]
     assert "Er is geen DPIA & geen IAMA gedaan." in page
     assert "\n- Regels: 3." in page and "<p>" not in page and "<li>" not in page
+    assert "\n\n\n" not in page
 
 
 def test_text_becomes_paragraphs_and_lists() -> None:
