@@ -34,6 +34,8 @@ SETTINGS = {
     "impacttoetsen": "no_assessment",
     "begin_date": "since",
     "impacttoetsen_grouping": "assessments",
+    "lawful_basis_grouping": "laws",
+    "website": "page",
 }
 """Field of the register -> setting of [tenants.algorithm] that it comes from."""
 NEEDED = ("begin_date", "lawful_basis")
