@@ -24,6 +24,8 @@ EXAMPLES = {
     "notice clear": "notice clear --by s.jansen",
     "care confirm": f"care confirm {CONVERSATION} --by s.jansen",
     "costs": "costs --month 2026-11 --group-by department",
+    "figures open-data": "figures open-data --month 2026-11 --out open-data",
+    "figures register": "figures register --month 2026-11 --out register",
     "trace": f"trace {MESSAGE} --reason 'complaint 12'",
     "parked list": "parked list --destination crm --since 2026-11-28",
     "parked show": f"parked show {MESSAGE}",

@@ -20,6 +20,7 @@ COMMANDS = {
     "deliverer": "cli.services:deliverer",
     "desk": "cli.services:desk",
     "destination": "cli.deliveries.destination:group",
+    "figures": "cli.figures.group:group",
     "files": "cli.archive.files:group",
     "gateway": "cli.services:gateway",
     "guests": "cli.trials:group",
@@ -43,7 +44,7 @@ COMMANDS = {
 """Name of a command -> its module and attribute."""
 HEADINGS = {
     "Rules, numbers and costs": (
-        *("route", "check", "rules", "number", "guests", "notice", "care", "costs"),
+        *("route", "check", "rules", "number", "guests", "notice", "care", "costs", "figures"),
     ),
     "Deliveries and access": ("trace", "parked", "quarantine", "sends", "destination", "token"),
     "The record and privacy": ("archive", "files"),

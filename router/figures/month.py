@@ -38,6 +38,16 @@ class CountedRow(msgspec.Struct, frozen=True, order=True):
     count: int
 
 
+class CountedByMonth(msgspec.Struct, frozen=True, order=True):
+    """Things of one kind that were counted in a month at a department, by hour or by rule."""
+
+    department: str
+    what: str
+    hour: int
+    rule: str
+    count: int
+
+
 class FirstAnswers(msgspec.Struct, frozen=True, rename="camel"):
     count: int
     median_minutes: int | None

@@ -2,6 +2,9 @@
 
 A figure is counted when its decision is made, once, and is never taken back. Only a person answers:
 a text of a system or an automatic one ends no wait.
+
+What the municipality may publish is counted a second time: by month, with the hour of the week or
+with the rule, and without the day.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -20,9 +23,11 @@ from router.model.decision import (
     StatusDecision,
     TimerDecision,
 )
-from router.model.figure import Figure
+from router.model.figure import Figure, MonthFigure
 from router.model.snapshot import Snapshot
 from router.model.work import WorkUnit
+from router.rules.engine import OPENED as BY_MUNICIPALITY
+from router.rules.engine import TRANSFER
 from services.calendar.opening_hours import AMSTERDAM
 from services.contract import REACTION, CloseConversation, Command, TransferConversation
 from services.whatsapp.items import Message
@@ -41,6 +46,11 @@ FIRST_ANSWER = "first_answer"
 WINDOW_MISSED = "window_missed"
 """The 24 hours ended while the citizen waited; counted on the day on which they did."""
 EMPLOYEE, FAILED = "employee", "failed"
+PLACED, CORRECTED = "placed", "corrected"
+"""A rule, a menu, waiting too long or the number's fallback chose the department; a person then
+gave the conversation to another. Both are counted by month alone, by the rule."""
+BY_HOUR = (OPENED, RECEIVED)
+"""Counted by month as well, by the hour of the week."""
 
 STEPS = (
     (timedelta(hours=2), timedelta(minutes=1)),
@@ -75,26 +85,42 @@ class Counted(NamedTuple):
     value: int = 0
     at: datetime | None = None
     """Time, if it is another than that of the decision."""
+    rule: str = ""
+    """Rule of PLACED and CORRECTED."""
 
 
-def tally_figures(
-    unit: WorkUnit, decision: Decision, changes: Changes, before: Before
-) -> tuple[Figure, ...]:
+class Tally(NamedTuple):
+    figures: tuple[Figure, ...] = ()
+    month_figures: tuple[MonthFigure, ...] = ()
+
+
+def tally_figures(unit: WorkUnit, decision: Decision, changes: Changes, before: Before) -> Tally:
     """Return the figures of a decision; none for one of no municipality, or of a test token."""
     tally = TALLIES.get(type(decision))
     is_test = isinstance(unit.entry, Command) and unit.entry.test
     if tally is None or is_test or not decision.tenant:
-        return ()
+        return Tally()
     counted = [*tally(unit, decision, changes, before)]
     if changes.send:
         counted += _sent(decision, changes, changes.send)
+    placed = [*_placed(decision, changes, before)]
     tenant, number = decision.tenant, unit.number
-    return tuple(
-        [
-            Figure(tenant, day_of(at or unit.at), number, department, what, value)
-            for what, department, value, at in counted
-        ]
-    )
+    figures = [
+        Figure(tenant, day_of(at or unit.at), number, department, what, value)
+        for what, department, value, at, _ in counted
+    ]
+    by_hour = [each for each in counted if each.what in BY_HOUR]
+    if not (by_hour or placed):
+        return Tally(tuple(figures))
+    month, hour = day_of(unit.at).replace(day=1), hour_of_week(unit.at)
+    of_month = [
+        MonthFigure(tenant, month, number, each.department, each.what, hour) for each in by_hour
+    ]
+    of_month += [
+        MonthFigure(tenant, month, number, each.department, each.what, rule=each.rule)
+        for each in placed
+    ]
+    return Tally(tuple(figures), tuple(of_month))
 
 
 def _message(
@@ -179,16 +205,48 @@ def _changed(
         yield Counted(WINDOW_MISSED, previous.department, at=end)
 
 
+def _placed(decision: Decision, changes: Changes, before: Before) -> Iterator[Counted]:
+    """Count that a department was chosen by no person, or that a person corrected that. The first
+    transfer of a conversation counts: what it corrected was no person's choice."""
+    previous, after = before.conversation, changes.conversation
+    if after is None:
+        return
+    if isinstance(decision, MessageDecision | TimerDecision):
+        is_other = previous is None or not _is_placed(previous) or previous.rule != after.rule
+        if is_other and _is_placed(after):
+            yield Counted(PLACED, after.department, rule=kind_of_rule(after.rule))
+    elif previous and after.rule == TRANSFER and previous.department != after.department:
+        by_person = previous.rule in (TRANSFER, BY_MUNICIPALITY)
+        if _is_placed(previous) and not by_person:
+            yield Counted(CORRECTED, previous.department, rule=kind_of_rule(previous.rule))
+
+
+def _is_placed(conversation: Conversation) -> bool:
+    """Return False for a greeting at the number's fallback: words that choose may follow."""
+    return bool(conversation.rule) or conversation.state.has_question
+
+
+def kind_of_rule(rule: str) -> str:
+    """Return the id of a rule; of a choice in a menu, only that it was one."""
+    return rule.partition(":")[0]
+
+
 def day_of(at: datetime) -> date:
     """Return the day in the Netherlands."""
-    return _day_of_hour(int(at.timestamp()) // 3600)
+    return _start_of_hour(int(at.timestamp()) // 3600).date()
+
+
+def hour_of_week(at: datetime) -> int:
+    """Return the hour in the Netherlands, from Monday 00:00."""
+    local = _start_of_hour(int(at.timestamp()) // 3600)
+    return local.weekday() * 24 + local.hour
 
 
 @lru_cache(maxsize=64)
-def _day_of_hour(hour: int) -> date:
-    """Return the day of an hour since 1970: clocks there differ from UTC by whole hours. Most
+def _start_of_hour(hour: int) -> datetime:
+    """Return the time there of an hour since 1970: clocks differ from UTC by whole hours. Most
     messages of a batch are of one hour, and working it out takes longer than all else here."""
-    return datetime.fromtimestamp(hour * 3600, AMSTERDAM).date()
+    return datetime.fromtimestamp(hour * 3600, AMSTERDAM)
 
 
 def rounded_minutes(wait: timedelta) -> int:

@@ -145,8 +145,10 @@ def _decide_safely(
 ) -> tuple[Decision, Changes]:
     try:
         decision, changes = decide(unit, snapshot, context)
-        figures = tally_figures(unit, decision, changes, find_before(changes, snapshot))
-        return decision, msgspec.structs.replace(changes, figures=figures)
+        tally = tally_figures(unit, decision, changes, find_before(changes, snapshot))
+        return decision, msgspec.structs.replace(
+            changes, figures=tally.figures, month_figures=tally.month_figures
+        )
     except Shut:
         raise
     except Exception as error:

@@ -9,7 +9,7 @@ from router.billing.charges import Charge
 from router.model.consent import Consent, OptOut, Withdrawal
 from router.model.conversation import Conversation, ReadReceipt
 from router.model.decision import Decision
-from router.model.figure import Figure
+from router.model.figure import Figure, MonthFigure
 from router.model.stored_text import StoredText, plain_text
 from router.model.work import WorkUnit
 
@@ -208,6 +208,8 @@ class Changes(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     read_receipt: ReadReceipt | None = None
     figures: tuple[Figure, ...] = ()
     """Things that the month's figures count."""
+    month_figures: tuple[MonthFigure, ...] = ()
+    """The same, and placements by rules, without their day."""
 
 
 DecidedUnit = tuple[WorkUnit, Decision, Changes]

@@ -1,4 +1,4 @@
-"""Type for one thing that the month's figures count. No logic."""
+"""Types for one thing that figures count. No logic."""
 
 from datetime import date
 
@@ -17,3 +17,19 @@ class Figure(msgspec.Struct, frozen=True, gc=False, order=True):
     """A name of `router.figures.tally`."""
     value: int = 0
     """Minutes of a first answer; 0 for all others."""
+
+
+class MonthFigure(msgspec.Struct, frozen=True, gc=False, order=True):
+    """One event, counted in a month: at an hour of the week, or by the rule that placed it."""
+
+    tenant: str
+    month: date
+    """First day of the month in the Netherlands."""
+    number: str
+    department: str
+    what: str
+    """A name of `router.figures.tally`."""
+    hour: int = -1
+    """Hour of the week in the Netherlands, from Monday 00:00; -1 if counted by rule."""
+    rule: str = ""
+    """Id of the rule; '' if none placed it, or if counted by hour."""

@@ -1,16 +1,17 @@
-"""The month's figures in PostgreSQL: added with their decisions, read by month."""
+"""Figures in PostgreSQL: added with their decisions, read by month."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from router.figures.month import CountedRow
+from router.figures.month import CountedByMonth, CountedRow
 from router.model.changes import DecidedUnit
-from router.model.figure import Figure
+from router.model.figure import Figure, MonthFigure
 from router.store.save import columns
 from services.postgres.database import Connection, Pool
 
 FigureRow = tuple[str, date, str, str, str, int, int]
+MonthRow = tuple[str, date, str, str, str, int, str, int]
 
 
 def count_figures(decided: Iterable[DecidedUnit]) -> list[FigureRow]:
@@ -31,21 +32,60 @@ def _fields(figure: Figure) -> tuple[str, date, str, str, str, int]:
     )
 
 
+def count_month_figures(decided: Iterable[DecidedUnit]) -> list[MonthRow]:
+    """Count the figures by month of a batch, in order as well."""
+    counts = Counter(each for _, _, changes in decided for each in changes.month_figures)
+    return [(*_month_fields(each), counts[each]) for each in sorted(counts)]
+
+
+def _month_fields(figure: MonthFigure) -> tuple[str, date, str, str, str, int, str]:
+    return (
+        figure.tenant,
+        figure.month,
+        figure.number,
+        figure.department,
+        figure.what,
+        figure.hour,
+        figure.rule,
+    )
+
+
 async def save_figures(connection: Connection, decided: Sequence[DecidedUnit]) -> None:
     if rows := count_figures(decided):
         await connection.execute(_ADD, *columns(rows, 7))
+    if of_month := count_month_figures(decided):
+        await connection.execute(_ADD_TO_MONTH, *columns(of_month, 8))
 
 
-async def load_figures(pool: Pool, tenant: str, first: date, end: date) -> list[CountedRow]:
+async def load_figures(
+    pool: "Pool | Connection", tenant: str, first: date, end: date
+) -> list[CountedRow]:
     """Return the figures of the days from `first` until `end`, which is not one of them."""
     rows = await pool.fetch(_LOAD, tenant, first, end)
     return [CountedRow(row["department"], row["what"], row["value"], row["n"]) for row in rows]
 
 
-async def find_first_day(pool: Pool, tenant: str) -> date | None:
+async def load_month_figures(
+    tables: "Pool | Connection", tenant: str, month: date
+) -> list[CountedByMonth]:
+    """Return the figures of a month by hour, and by rule."""
+    rows = await tables.fetch(_LOAD_MONTH, tenant, month)
+    return [
+        CountedByMonth(each["department"], each["what"], each["hour"], each["rule"], each["n"])
+        for each in rows
+    ]
+
+
+async def find_first_day(pool: "Pool | Connection", tenant: str) -> date | None:
     """Return the first day of which there is a figure."""
     day: date | None = await pool.fetchval(_FIRST_DAY, tenant)
     return day
+
+
+async def find_first_month(pool: "Pool | Connection", tenant: str) -> date | None:
+    """Return the first month of which there is a figure by hour or rule."""
+    month: date | None = await pool.fetchval(_FIRST_MONTH, tenant)
+    return month
 
 
 _ADD = """
@@ -59,4 +99,17 @@ _LOAD = """
 select department, what, value, sum(count)::bigint as n from router.figure
 where tenant = $1 and day >= $2 and day < $3 group by department, what, value
 """
+_ADD_TO_MONTH = """
+insert into router.month_figure as f
+    (tenant, month, number, department, what, hour, rule, count)
+select * from unnest($1::text[], $2::date[], $3::text[], $4::text[], $5::text[], $6::smallint[],
+    $7::text[], $8::bigint[])
+on conflict (tenant, month, number, department, what, hour, rule)
+    do update set count = f.count + excluded.count
+"""
+_LOAD_MONTH = """
+select department, what, hour, rule, sum(count)::bigint as n from router.month_figure
+where tenant = $1 and month = $2 group by department, what, hour, rule
+"""
+_FIRST_MONTH = "select min(month) from router.month_figure where tenant = $1"
 _FIRST_DAY = "select min(day) from router.figure where tenant = $1"

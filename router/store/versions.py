@@ -56,6 +56,12 @@ async def find_version(
     return _summary(row, approvals.get(version, []), current), row["before"]
 
 
+async def find_first_use(pool: Pool, version: str) -> datetime | None:
+    """Return when a version first decided; None if it never did."""
+    first_at: datetime | None = await pool.fetchval(_FIRST_USE, version)
+    return first_at
+
+
 def _summary(row: Any, approvals: list[Approval], current: str) -> VersionSummary:
     version, first_at = row["version"], row["first_at"]
     if row["approved_by"]:
@@ -105,3 +111,4 @@ select known.version, approval.* from unnest($1::text[]) known (version) cross j
     select by, identified, at from router.approval a where a.version = known.version
     order by at, by limit $2) approval
 """
+_FIRST_USE = "select first_at from router.version where version = $1"

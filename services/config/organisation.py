@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from services.calendar.quiet_hours import NightHours
 from services.config.numbers import OptionalUrl, Url, WithoutUserInfo
 from services.config.pricing import Amount
+from services.config.publication import Algorithm, OpenData
 from services.config.routing_rules import Id, Mask, OpeningHours, Tag, TextId
 from services.retention.selection_list import RESULTS
 from services.toml.model import ConfigModel
@@ -131,6 +132,8 @@ class Tenant(ConfigModel):
     """Retention of back-ups, in days: until then they hold data that has been destroyed."""
     privacy: Privacy = Privacy()
     retention: Retention = Retention()
+    open_data: OpenData = OpenData()
+    algorithm: Algorithm = Algorithm()
     processing_activity: str = Field(default="", max_length=500, pattern=ADDRESS)
     """URI of this processing activity, in this version, in the municipality's register. Each row of
     the processing log has it; '' uses a default name."""

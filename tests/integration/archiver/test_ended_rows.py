@@ -207,7 +207,8 @@ async def test_row_that_is_still_needed_stays(town: Town) -> None:
 
     await town.clear(clock.now() + TEN_YEARS)
     after = {table: count for table, count in (await town.counts()).items() if count}
-    assert kept.keys() - after.keys() == {"router.inbox", "router.figure"}, "the decision itself"
+    ended = {"router.inbox", "router.figure", "router.month_figure"}
+    assert kept.keys() - after.keys() == ended, "the decision itself"
     assert {
         "router.identity",
         "router.consent",

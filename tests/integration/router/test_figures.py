@@ -1,17 +1,22 @@
 """The month's figures lie in the database with the decisions that they count, and are read over
 HTTP, with the rights of the router's role."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from click.testing import Result
 
 from router.api.figure_routes import WRONG_MONTH, FigureRoutes
+from router.figures.month import CountedByMonth
 from router.model.work import RoutingContext
 from router.store.fencing import PartitionFenced
-from router.store.figures import load_figures
+from router.store.figures import load_figures, load_month_figures
 from router.store.store import Store
 from services import clock
 from services.http.application import api_app
@@ -19,6 +24,9 @@ from services.http.server import serve
 from services.http.token_store import TokenStore
 from services.postgres.database import Pool, connection_pool
 from tests.support.citizens import text, webhook
+from tests.support.cli.command_line import SETTINGS, postkamer
+from tests.support.cli.counted_month import ALGORITHM, OPEN_DATA
+from tests.support.installation import EXAMPLE
 from tests.support.router.batch_office import GROUND, NUMBER, Office
 from tests.support.tokens import GENEROUS, bearer, key
 
@@ -28,6 +36,7 @@ NOVEMBER, DECEMBER = date(2026, 11, 1), date(2026, 12, 1)
 TENANT = GROUND.config.number(NUMBER).tenant  # type: ignore[union-attr]
 ROLES = "kcc", "rules", "read", "send", "privacy"
 NEIGHBOUR = "N"
+PUBLISHED = OPEN_DATA + ALGORITHM
 
 
 @pytest.fixture
@@ -69,7 +78,9 @@ async def asker(own: Pool, session: aiohttp.ClientSession) -> AsyncIterator[Aske
         yield Asker(f"http://127.0.0.1:{port}", session)
 
 
-async def test_month_of_a_town_is_as_counted_by_hand(office: Office, asker: Asker) -> None:
+async def test_month_of_a_town_is_as_counted_by_hand(
+    office: Office, asker: Asker, own: Pool
+) -> None:
     """In October one citizen writes; in November another, who writes twice, gets an answer after
     ten minutes and one more, and is given to another department, which closes."""
     await office.takes(office.came(webhook(text("hoi", "wamid.1", 1))))
@@ -97,6 +108,14 @@ async def test_month_of_a_town_is_as_counted_by_hand(office: Office, asker: Aske
     assert (left["transferred"], left["closed"]["answered"]) == (0, 1)
     total = month["total"]
     assert (total["opened"], total["received"], total["windowsMissed"]) == (1, 2, 0)
+    by_month = await load_month_figures(own, TENANT, NOVEMBER)
+    rule = await own.fetchval("select rule from router.month_figure where what = 'corrected'")
+    assert rule and sorted(by_month) == [
+        CountedByMonth("burgerzaken", "corrected", -1, rule, 1),
+        CountedByMonth("burgerzaken", "opened", 6 * 24 + 8, "", 1),
+        CountedByMonth("burgerzaken", "placed", -1, rule, 1),
+        CountedByMonth("burgerzaken", "received", 6 * 24 + 8, "", 2),
+    ]
     status, october = await asker.ask("rules", "?month=2026-10")
     assert (october["total"]["opened"], october["total"]["received"]) == (1, 1)
     assert october["isOver"]
@@ -133,3 +152,46 @@ async def test_batch_that_is_not_stored_counts_nothing(office: Office, own: Pool
     with pytest.raises(PartitionFenced):
         await office.takes(office.came(webhook(text("hoi", "wamid.1", 1))))
     assert await load_figures(own, TENANT, date(2000, 1, 1), date(2100, 1, 1)) == []
+
+
+async def test_month_is_published_from_what_was_counted(
+    office: Office, empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve citizens write on a Sunday morning after eight, and six an hour later; the commands
+    run with the rights of the router."""
+    for citizen in range(1, 19):
+        office.start = NIGHT + timedelta(hours=9 if citizen <= 12 else 10)
+        words = text("Mijn paspoort is kwijt", f"wamid.{citizen}", citizen)
+        await office.takes(office.came(webhook(words)))
+    file = tmp_path / "postkamer.toml"
+    file.write_text(EXAMPLE.read_text().replace("[[numbers]]", f"{PUBLISHED}[[numbers]]", 1))
+    env = SETTINGS | {
+        "POSTKAMER_DATABASE_URL": f"{empty}?role=postkamer_router",
+        "POSTKAMER_CONFIG": str(file),
+    }
+
+    async def run(command: str) -> Result:
+        words = "figures", command, "--month", "2026-11", "--out", tmp_path / command
+        return await asyncio.to_thread(postkamer, *words, "--json", env=env)
+
+    monkeypatch.setattr(clock, "now", lambda: datetime(2026, 12, 7, 23, 59, tzinfo=UTC))
+    done = await run("open-data")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["isNew"] and (await run("open-data")).exit_code == 0
+    hours = (tmp_path / "open-data" / "2026-11" / "gesprekken-per-uur.csv").read_text()
+    for row in (
+        "burgerzaken,Burgerzaken,zondag,7,<5",
+        "burgerzaken,Burgerzaken,totaal,totaal,18",
+        "totaal,totaal,zondag,8,12",
+        "totaal,totaal,totaal,totaal,x",  # 18 would tell that the others had none
+    ):
+        assert f"2026-11,{row}\n" in hours
+    done = await run("register")
+    assert done.exit_code == 0, done.output
+    entry = json.loads((tmp_path / "register" / "algoritmeregister.json").read_bytes())
+    assert "gesprekken die een afdeling kregen: 18<" in entry["risks"]
+
+    monkeypatch.setattr(clock, "now", lambda: datetime(2026, 12, 7, 22, 59, tzinfo=UTC))
+    done = await run("register")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "2026-11 can be published from 2026-12-08 on" in done.stderr

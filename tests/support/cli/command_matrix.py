@@ -88,6 +88,8 @@ COMMANDS = {
     "destination list": Need("database", ("gateway", "deliverer")),
     "destination pause": OWN_PERSON,
     "destination resume": OWN_PERSON,
+    "figures open-data": ROUTER,
+    "figures register": ROUTER,
     "files list": ARCHIVER,
     "files open": ARCHIVE_PERSON,
     "files release": ARCHIVE_PERSON,

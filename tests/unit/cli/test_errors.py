@@ -27,6 +27,11 @@ EXITS = {
     "check": ("check --config good.toml", "check --config wrong.toml", "check x"),
     "costs": ("", "costs", "costs --month x"),
     "destination": ("", "destination list --config good.toml", "destination list"),
+    "figures": (
+        "",
+        "figures register --month 2026-11 --out x --tenant almelo --config good.toml",
+        "figures open-data --month 2026-11 --out x --config good.toml",
+    ),
     "files": ("", "files list", "files list --state x"),
     "guests": ("", "guests list", "guests add"),
     "migrate": ("", "migrate", "migrate x"),

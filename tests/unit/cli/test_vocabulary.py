@@ -46,6 +46,8 @@ OWN = {
     "archive verify": {"--public-key", "--witness", "--media", "--index"},
     "check": {"--live"},
     "costs": {"--month", "--group-by", "--csv"},
+    "figures open-data": {"--month"},
+    "figures register": {"--month"},
     "files list": {"--state"},
     "balance": {"--accept", "--begin"},
     "parked drop": {"--status", "--unreadable"},

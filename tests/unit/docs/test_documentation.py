@@ -113,7 +113,9 @@ def test_page_names_only_links_files_and_commands_that_exist(page: Path) -> None
     assert unresolved_links(page, text) == []
     assert missing_files(text) == []
     assert {*re.findall(r"(?:^|`)make (\w+)", text, re.MULTILINE)} <= TARGETS
-    named = re.findall(r"(?:^|`)(?:\.venv/bin/)?(postkamer(?: [a-z]+)*)", text, re.MULTILINE)
+    named = re.findall(
+        r"(?:^|`)(?:\.venv/bin/)?(postkamer(?: [a-z]+(?:-[a-z]+)*)*)", text, re.MULTILINE
+    )
     assert [name for name in {*named} - COMMANDS.keys() if not name.startswith(TAKE_WORDS)] == []
     assert not re.search(r"(?<![\w.])/(work|tmp|root|home)/", text), "a path of some machine"
 

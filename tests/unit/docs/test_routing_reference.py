@@ -27,6 +27,7 @@ from services.config.organisation import (
     Tenant,
 )
 from services.config.pricing import Rate
+from services.config.publication import Algorithm, OpenData
 from services.config.routing_rules import Condition, Group, Menu, Option, Rule, SafetyRule
 from services.config.terms import Terms
 
@@ -39,6 +40,8 @@ TABLES: dict[str, type[BaseModel] | tuple[type[BaseModel], ...]] = {
     "`[tenants.care]`": SafetyAlert,
     "`[tenants.privacy]`": Privacy,
     "`[tenants.retention]`": Retention,
+    "`[tenants.open_data]`": OpenData,
+    "`[tenants.algorithm]`": Algorithm,
     "`[[departments]]`": Department,
     "`[[destinations]]`": DESTINATIONS,
     "`[destinations.oauth]`": OAuth,

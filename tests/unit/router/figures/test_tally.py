@@ -1,11 +1,11 @@
 """The figures that decisions add to a month, against days that were counted by hand."""
 
 from collections import Counter
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from router.figures.tally import rounded_minutes
+from router.figures.tally import hour_of_week, rounded_minutes
 from tests.support.router.commands import MACHINE
 from tests.support.router.names import BERT
 from tests.support.router.simulation import Stadhuis
@@ -23,6 +23,17 @@ def counted(hall: Stadhuis, *whats: str) -> dict[tuple[str, ...], int]:
         value = (str(figure.value),) if figure.what == "first_answer" else ()
         if not whats or figure.what in whats:
             counts[figure.what, figure.department, *value, *day] += 1
+    return dict(counts)
+
+
+def by_month(hall: Stadhuis) -> dict[tuple[str, str, int | str], int]:
+    """Counts by kind, department, and hour of the week or rule."""
+    counts: Counter[tuple[str, str, int | str]] = Counter()
+    for figure in (each for _, _, changes in hall.done for each in changes.month_figures):
+        assert (figure.tenant, figure.number) == ("hengelo", hall.number)
+        assert figure.month == date(2026, 11, 1)
+        key: int | str = figure.rule if figure.hour < 0 else figure.hour
+        counts[figure.what, figure.department, key] += 1
     return dict(counts)
 
 
@@ -159,3 +170,45 @@ def test_wait_is_rounded_down_in_steps_that_grow() -> None:
     rounded = [rounded_minutes(timedelta(minutes=each)) for each in minutes]
     assert rounded == [0, 0, 1, 119, 120, 120, 125, 1435, 1440, 1440, 1500, 43200]
     assert rounded_minutes(timedelta(seconds=-5)) == 0
+
+
+def test_hour_of_the_week_is_that_of_the_clock_in_the_netherlands() -> None:
+    assert hour_of_week(datetime(2026, 11, 22, 22, 59, tzinfo=UTC)) == 167  # Sunday 23:59
+    assert hour_of_week(datetime(2026, 11, 22, 23, tzinfo=UTC)) == 0
+    assert hour_of_week(datetime(2026, 7, 1, 11, 30, tzinfo=UTC)) == 2 * 24 + 13
+
+
+def test_placement_counts_by_its_rule_and_its_first_correction_too() -> None:
+    hall = Stadhuis("2026-11-25 13:00")
+    hall.hears("Mijn container is niet geleegd")
+    rule = hall.conversation.rule
+    assert rule
+    hall.after(hours=1).hears("Waar moet hij dan staan?")
+    hall.orders("transfer", to_department="balie")
+    hall.orders("transfer", to_department="burgerzaken")
+    assert by_month(hall) == {
+        ("opened", "groen", 61): 1,
+        ("received", "groen", 61): 1,
+        ("received", "groen", 62): 1,
+        ("placed", "groen", rule): 1,
+        ("corrected", "groen", rule): 1,
+    }
+
+
+def test_greeting_is_placed_with_the_words_that_follow_it() -> None:
+    hall = Stadhuis("2026-11-25 13:00")
+    hall.hears("hallo")
+    placed = {key for key in by_month(hall) if key[0] == "placed"}
+    assert placed == set()
+    hall.hears("Mijn container is niet geleegd")
+    assert {key: n for key, n in by_month(hall).items() if key[0] == "placed"} == {
+        ("placed", "groen", hall.conversation.rule): 1
+    }
+
+
+def test_conversation_that_a_person_began_or_moved_is_placed_by_no_rule() -> None:
+    hall = Stadhuis("2026-11-25 13:00")
+    hall.hears("Wat een mooi weer")
+    assert ("placed", hall.conversation.department, "") in by_month(hall)
+    hall.orders("transfer", to_department="balie", test=True)
+    assert not [key for key in by_month(hall) if key[0] == "corrected"]

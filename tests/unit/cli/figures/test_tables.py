@@ -1,0 +1,111 @@
+"""Tables that may be published: no confidential department, no small count, no shared total."""
+
+from collections import Counter
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cli.figures.tables import MonthCounts, Statistics
+from router.figures.month import CountedByMonth, CountedRow
+from router.figures.suppression import Mark
+from tests.support.cli.counted_month import MONTH, counted, statistics
+
+ORDINARY = ("kcc", "groen")
+
+
+def cells(made: Statistics, name: str, *key: str) -> dict[tuple[Any, ...], Any]:
+    """Count by what stands between the month and it, of the records that begin with this."""
+    records = (row[1:] for row in made.table(name).records)
+    return {row[len(key) : -1]: row[-1] for row in records if row[: len(key)] == key}
+
+
+def test_table_by_hour_has_a_cell_for_each_hour_of_the_week_and_the_totals() -> None:
+    made = statistics(counted(*ORDINARY))
+    kcc = cells(made, "gesprekken-per-uur", "kcc", "Klantcontact")
+    assert len(kcc) == 169
+    assert kcc["maandag", "9"] == 21 and kcc["dinsdag", "9"] is Mark.SMALL
+    assert kcc["totaal", "totaal"] == 23
+    messages = cells(made, "berichten-per-uur", "totaal", "totaal")
+    assert (messages["maandag", "9"], messages["totaal", "totaal"]) == (100, 116)
+    assert messages["maandag", "10"] is Mark.HIDDEN, (
+        "else 116 - 100 - 16 tells that all others are 0"
+    )
+
+
+def test_answers_and_outcomes_are_by_department() -> None:
+    made = statistics(counted(*ORDINARY))
+    assert cells(made, "antwoorden", "groen", "Openbare ruimte") == {
+        ("medewerker",): 30,
+        ("vanzelf",): Mark.HIDDEN,
+        ("systeem",): Mark.SMALL,
+        ("totaal",): 42,
+    }
+    assert cells(made, "uitkomsten", "totaal", "totaal")[("beantwoord",)] == 40
+
+
+def test_confidential_department_is_in_no_table_nor_total_and_neither_is_its_rule() -> None:
+    without, made = statistics(counted(*ORDINARY)), statistics(counted(*ORDINARY, "jeugd"))
+    assert made.tables == without.tables
+    assert (made.confidential, made.has_removed) == (1, False)
+    told = {str(cell) for table in made.tables for row in table.records for cell in row}
+    assert told.isdisjoint({"jeugd", "Jeugdzorg", "Team J", "jeugdzorg"})
+
+
+def test_department_that_was_removed_is_left_out_and_that_is_said() -> None:
+    made = statistics(counted(*ORDINARY, "weg"))
+    assert made.has_removed and made.tables == statistics(counted(*ORDINARY)).tables
+
+
+def test_rules_have_words_for_a_name_and_safety_rules_are_counted_together() -> None:
+    made = statistics(counted(*ORDINARY))
+    rules = {row[1]: row[2:] for row in made.table("regels").records}
+    assert rules["afval"] == ("Afval", 22, Mark.HIDDEN)
+    assert rules["parkeer-vergunning"] == ("Parkeer vergunning", Mark.SMALL, Mark.SMALL)
+    assert rules["_veiligheid"][1] is Mark.HIDDEN, "the least that keeps two zeros apart"
+    assert rules["_geen"] == ("Geen regel paste: vaste afdeling van het nummer", 18, Mark.SMALL)
+    assert rules["_verwijderd"][1] == 12
+    assert rules["totaal"][1:] == (68, 10)
+
+
+def test_other_municipality_is_counted_apart() -> None:
+    made = statistics(counted(*ORDINARY))
+    assert {row[1] for row in made.table("antwoorden").records} == {"kcc", "groen", "totaal"}
+
+
+WHATS = ("opened", "received", "placed", "corrected")
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(("kcc", "groen", "jeugd")), st.sampled_from(WHATS),
+                       st.integers(0, 167), st.integers(1, 6)), max_size=60),
+    st.lists(st.tuples(st.sampled_from(("kcc", "groen", "jeugd")),
+                       st.sampled_from(("sent_employee", "closed_idle")), st.integers(1, 6)),
+             max_size=20),
+)  # fmt: skip
+def test_no_count_below_the_bound_is_ever_published(
+    by_month: list[tuple[str, str, int, int]], figures: list[tuple[str, str, int]]
+) -> None:
+    hours = Counter[tuple[str, str, int]]()
+    for department, what, hour, count in by_month:
+        hours[department, what, hour if what in WHATS[:2] else -1] += count
+    days = Counter[tuple[str, str]]()
+    for department, what, count in figures:
+        days[department, what] += count
+    made = statistics(
+        MonthCounts(
+            MONTH,
+            False,
+            [CountedRow(*key, 0, count) for key, count in days.items()],
+            [CountedByMonth(*key, "", count) for key, count in hours.items()],
+        )
+    )
+    counts = [cell for table in made.tables for row in table.records for cell in row[-1:]]
+    assert counts and all(cell >= 5 for cell in counts if isinstance(cell, int))
+
+
+def test_municipality_may_raise_the_bound() -> None:
+    made = statistics(counted(*ORDINARY), "[tenants.open_data]\nsmallest_count = 25\n")
+    answers = cells(made, "antwoorden", "groen", "Openbare ruimte")
+    assert answers[("medewerker",)] == 30 and answers[("vanzelf",)] is Mark.SMALL
+    assert made.show(Mark.SMALL) == "<25"
