@@ -18,6 +18,7 @@ STATES = {
     "put_off": "uitgesteld",
     "held": "vastgehouden",
     "open": "weer geopend",
+    "longer": "langer te bewaren",
     "withdrawn": "ingetrokken",
 }
 REASONS = {

@@ -12,7 +12,9 @@ from services.contract import Identified
 Kind = Literal["term", "request"]
 """term: its term is over. request: an erasure that was granted (AVG, article 17)."""
 State = Literal["drawn", "reviewed", "approved", "destroying", "destroyed", "withdrawn"]
-ItemState = Literal["listed", "taken_out", "put_off", "held", "open", "destroyed", "withdrawn"]
+ItemState = Literal[
+    "listed", "taken_out", "put_off", "held", "open", "longer", "destroyed", "withdrawn"
+]
 Step = Literal["drawn", "reviewed", "approved", "withdrawn"]
 """Step that a person takes; `drawn` takes a review back, so that it is looked through again."""
 LONGEST_TEXT = 500

@@ -47,6 +47,7 @@ POSSIBLE: dict[str, tuple[State, ...]] = {
     "withdrawn": ("withdrawn",),
     "held": ("destroying", "destroyed", "withdrawn"),
     "open": ("destroying", "destroyed", "withdrawn"),
+    "longer": ("destroying", "destroyed", "withdrawn"),
     "destroyed": ("destroying", "destroyed", "withdrawn"),
 }
 """State of a conversation on a list -> states of a list that may have such a one."""

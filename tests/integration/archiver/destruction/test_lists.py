@@ -237,6 +237,24 @@ async def _is_elsewhere(pool: Pool, word: int) -> bool:
     return int(await pool.fetchval(sql, word)) > 1
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update archiver.dossier set state = 'permanent', kept_until = null",
+        "update archiver.dossier set kept_until = current_date",
+        "delete from archiver.dossier",
+    ],
+)
+async def test_conversation_whose_term_became_longer_is_not_destroyed(
+    pool: Pool, clerks: Clerks, destroyer: Destroyer, change: str
+) -> None:
+    await written(pool, ["a", "b"])
+    found = await clerks.approved()
+    await pool.execute(f"{change} where conversation = 'a'")
+    await destroyer.carry_out_due()
+    assert await clerks.states(found) == {"a": "longer", "b": "destroyed"}
+
+
 async def test_conversation_that_was_opened_again_is_not_destroyed(
     pool: Pool, clerks: Clerks, destroyer: Destroyer
 ) -> None:
