@@ -21,6 +21,7 @@ ALLOWED = frozenset(
         "service",
         "partition",
         "epoch",
+        "hold",
         "queue",
         "destination",
         "number",

@@ -62,7 +62,9 @@ class Declarer:
         destroyed = Destroyed(
             list=found.id,
             tenant=tenant,
-            departments={each.department for each in groups if each.state == "destroyed"},
+            departments=[
+                row["department"] for row in await connection.fetch(_DEPARTMENTS, found.id)
+            ],
             ended_on=day_of(clock.now()),
             config=config,
         )
@@ -106,6 +108,11 @@ _DECLARED = "select entry, made_at, document from archiver.declaration where lis
 _GONE = """
 select conversation from archiver.destruction_item where list = $1 and state = 'destroyed'
 order by conversation collate "C"
+"""
+_DEPARTMENTS = """
+select distinct d.name as department from archiver.destruction_item i
+cross join lateral unnest(array_append(i.departments, i.department)) as d (name)
+where i.list = $1 and i.state = 'destroyed' order by 1
 """
 _KEPT = """
 select conversation, department, code, closed_on, kept_until, state, reason, until, changed_by,

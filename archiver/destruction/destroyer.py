@@ -20,6 +20,7 @@ from archiver.log.erasure import BESIDE, COUNT_DESTRUCTION
 from archiver.log.writer import writer_in_transaction
 from archiver.orders.order import Order, Unreadable
 from archiver.orders.order_keeper import OrderKeeper, OutsideAhead
+from archiver.retention.hold_store import HoldStore
 from services import clock, metrics
 from services.contract import Record
 from services.files.object_store import StoreUnavailable
@@ -184,6 +185,7 @@ class Destroyer:
         if found is None or found.state not in ("approved", "destroying"):
             return None
         if found.state == "approved":
+            await HoldStore(connection, self._keys).follow_persons(found.tenant)
             await connection.execute(_BEGIN, id)
             await self._note(connection, found, "begun")
         return found

@@ -4,6 +4,8 @@ the API alike."""
 from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
+import msgspec
+
 from archiver.destruction.destruction_list import (
     SPARING_REASONS,
     DestructionList,
@@ -14,6 +16,8 @@ from archiver.destruction.list_store import ListRules, ListStore, Sparing
 from archiver.subject_access.requests.request import Request
 from services.config.model import Configuration
 from services.config.organisation import Retention
+from services.retention.selection_list import RESULTS
+from services.retention.term import Term
 
 LONGEST_SPARED_DAYS = 3660
 """Most days for which a conversation is put off. A hold has no such end."""
@@ -22,15 +26,17 @@ MEMBERS = ("reason", "text", "until")
 NOTHING_DUE = "nothing was due before that day, or all of it is held or on another list"
 NOTHING_LEFT = "nothing of this person is left that is on no list"
 NOT_ERASED = "an erasure is carried out once it was granted, wholly or in part"
+ZERO_DAY_CODES = tuple(code for code, each in RESULTS.items() if each.term == Term())
+"""Results of the selection list that are kept for no day."""
 EMPTY = "nothing"
 """Code of the refusal to draw a list of nothing."""
 
 
 async def draw_due(
-    store: ListStore, config: Configuration, tenant: str, by: str, up_to: date, now: datetime
+    store: ListStore, rules: ListRules, tenant: str, by: str, up_to: date, now: datetime
 ) -> DestructionList:
     """Draw a list of all that was due before a day. Raises ListRefused."""
-    found = await store.draw(tenant, by, up_to, rules_of(config, tenant, "term"), now)
+    found = await store.draw(tenant, by, up_to, rules, now)
     if found is None:
         raise ListRefused(NOTHING_DUE, EMPTY)
     return found
@@ -82,3 +88,16 @@ def rules_of(config: Configuration, tenant: str, kind: Kind) -> ListRules:
     retention = settings.retention if settings else Retention()
     days = retention.waiting_days if kind == "term" else retention.request_waiting_days
     return ListRules(is_joined=retention.joined_roles, waiting=timedelta(days=days))
+
+
+def term_rules(config: Configuration, tenant: str) -> ListRules:
+    """Return the rules for a list of what is due. Pure."""
+    return rules_of(config, tenant, "term")
+
+
+def zero_day_rules(config: Configuration, tenant: str) -> ListRules:
+    """Return the rules for a list of results that are kept for no day after the closing: it waits
+    as an erasure does, and a day at least. Pure."""
+    rules = rules_of(config, tenant, "request")
+    waiting = max(rules.waiting, timedelta(days=1))
+    return msgspec.structs.replace(rules, waiting=waiting, codes=ZERO_DAY_CODES)

@@ -22,6 +22,7 @@ from archiver.retention.hold_store import HoldStore
 from archiver.subject_access.requests.store import RequestStore
 from services import metrics
 from services.postgres.database import Connection, Pool, retry_while_unavailable
+from services.sealing.wrapping import CannotDecrypt
 
 DAYS = 7
 """Shortest time from one new key to the next: each costs reading the whole record, and lists come
@@ -65,7 +66,10 @@ class HashRenewer:
         async with self._pool.acquire() as connection:
             due = [row["tenant"] for row in await connection.fetch(_DUE, DAYS)]
         for tenant in due:
-            await self.renew(tenant, _count_left)
+            try:
+                await self.renew(tenant, _count_left)
+            except CannotDecrypt as error:
+                log.error("hashes.not_renewed", tenant=tenant, reason=str(error))
 
     async def renew(self, tenant: str, progress: Progress = lambda done, of: None) -> None:
         """Begin a renewal, or continue the one under way, up to its end. A list that is being

@@ -26,6 +26,7 @@ from archiver.destruction.destruction_list import (
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from archiver.log.writer import writer_in_transaction
+from archiver.retention.hold_store import HoldStore
 from services import clock
 from services.contract import Identified, Record
 from services.postgres.database import Connection
@@ -58,14 +59,16 @@ class ListStore:
     ) -> None:
         self._connection, self._keys, self._identified = connection, keys, identified
         self._writer = writer_in_transaction(connection, keys)
+        self._holds = HoldStore(connection, keys)
 
     async def draw(
         self, tenant: str, by: str, up_to: date, rules: "ListRules", now: datetime
     ) -> DestructionList | None:
         """Draw a list of all that is due before a day; None if nothing is, and then there is no
         list. Raises ListRefused."""
+        await self._holds.follow_persons(tenant)
         id = await self._next_id(now)
-        order = id, tenant, by, up_to, MAX_ITEMS, rules.is_joined, rules.waiting
+        order = id, tenant, by, up_to, MAX_ITEMS, rules.is_joined, rules.waiting, list(rules.codes)
         return await self._drawn(self._connection.fetchval(_DRAW, *order), id, by, now)
 
     async def draw_request(
@@ -205,6 +208,8 @@ class ListRules(msgspec.Struct, frozen=True):
     is_joined: bool
     """True if who draws a list may also review it."""
     waiting: timedelta
+    codes: tuple[str, ...] = ()
+    """Results that may be on it; any, if there are none."""
 
 
 class ItemFilter(msgspec.Struct, frozen=True):
@@ -310,7 +315,7 @@ _COUNTS_OF = """
 select list, state, count(*) from archiver.destruction_item where list = any($1::text[])
 group by list, state
 """
-_DRAW = "select archiver.draw_list($1, $2, $3, $4, $5, $6, $7)"
+_DRAW = "select archiver.draw_list($1, $2, $3, $4, $5, $6, $7, $8)"
 _DRAW_REQUEST = "select archiver.draw_request_list($1, $2, $3, $4, $5)"
 _STEP = "select archiver.step_list($1, $2, $3)"
 _SPARE = "select archiver.spare_item($1, $2, $3, $4, $5)"

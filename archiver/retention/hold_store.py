@@ -4,11 +4,12 @@ The row comes before its record: a destruction takes the same locks in that orde
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
 import msgspec
+import structlog
 
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
@@ -23,6 +24,7 @@ from archiver.subject_access.requests.fault import OrderFault, OrderRefused
 from services import clock
 from services.contract import Identified, Record
 from services.postgres.database import Connection
+from services.sealing.wrapping import CannotDecrypt
 
 KIND = "hold"
 """Kind of the records of steps."""
@@ -30,6 +32,7 @@ MAX_LISTED = 1_000
 """Most holds in one answer. A municipality has some dozens."""
 LIFTED = "lifted"
 """Code of the refusal to change a hold that was lifted."""
+log = structlog.get_logger()
 _FIELDS = tuple(field for field in Hold.__struct_fields__)
 
 
@@ -151,10 +154,35 @@ class HoldStore:
 
     async def renew_hashes(self, tenant: str, keys: Sequence[bytes]) -> None:
         """Hash anew what the standing holds of a municipality are about, under these keys."""
+        async for found, secret in self._standing(tenant):
+            hashed = hash_secret(secret, keys)
+            await self._connection.execute(_RENEW, found.id, *msgspec.structs.astuple(hashed))
+
+    async def follow_persons(self, tenant: str) -> None:
+        """Add to the standing holds on persons the names by which they are known since: somebody
+        wrote with another number, or Meta named them anew. Done before anything is destroyed."""
+        keys = (await self._keys.index_keys(tenant)).hashes
+        async for found, secret in self._standing(tenant):
+            if found.kind != "person":
+                continue
+            known = frozenset(secret.identities)
+            match = await find_subject(self._connection, self._keys, tenant, secret.identities)
+            if names := sorted(match.names - known, key=lambda each: (each.kind, each.value)):
+                more = Secret((*secret.identities, *names))
+                sealed = await self._seal(tenant, found.id, more)
+                people = hash_secret(more, keys).people
+                await self._connection.execute(_FOLLOW, found.id, people, *sealed)
+
+    async def _standing(self, tenant: str) -> AsyncIterator[tuple[Hold, Secret]]:
+        """Yield the standing holds that have a secret. One that does not open keeps its hashes:
+        `archive verify` names it."""
         await self._connection.execute(_ONE_AT_A_TIME)
         for row in await self._connection.fetch(_SEALED, tenant):
-            hashed = hash_secret(await self.secret(read_hold(row)), keys)
-            await self._connection.execute(_RENEW, row["id"], *msgspec.structs.astuple(hashed))
+            found = read_hold(row)
+            try:
+                yield found, await self.secret(found)
+            except CannotDecrypt:
+                log.error("hold.shut", hold=found.id)
 
     async def _stepped(self, id: str, event: str, by: str, text: str, now: datetime) -> Hold:
         """Record a step, and return the hold as it is now."""
@@ -249,6 +277,7 @@ update archiver.hold set lifted_by = $2, lifted_at = $3, hashes = '{}', words = 
 where id = $1
 """
 _SEALED = f"{HOLDS} where tenant = $1 and lifted_at is null and sealed is not null order by id"
+_FOLLOW = "update archiver.hold set hashes = $2, salt = $3, sealed = $4 where id = $1"
 _RENEW = "update archiver.hold set hashes = $2, words = $3, words_before = $4 where id = $1"
 _COVERED = """
 with h as materialized (select * from archiver.hold where id = $1 and lifted_at is null)

@@ -21,7 +21,7 @@ from archiver.destruction.destruction_list import (
     ListRefused,
     Step,
 )
-from archiver.destruction.handling import MEMBERS, draw_due, spare
+from archiver.destruction.handling import MEMBERS, draw_due, spare, term_rules, zero_day_rules
 from archiver.destruction.list_store import MAX_LISTED, ListStore, Sparing
 from archiver.encryption.key_store import KeyStore
 from archiver.printing.typesetter import Unprintable
@@ -75,13 +75,22 @@ def group() -> None:
 @group.command("draw")
 @click.option("--tenant", help="The municipality, if there are several.")
 @click.option("--until", type=Day, metavar="DAY", help="Only what was due before it; else today.")
+@click.option("--zero-days", is_flag=True, help="Only results that are kept for no day.")
 @by_option
 @config_option
 @json_option
 def draw_command(
-    tenant: str | None, until: datetime | None, by: str, path: Path | None, as_json: bool
+    tenant: str | None,
+    until: datetime | None,
+    zero_days: bool,
+    by: str,
+    path: Path | None,
+    as_json: bool,
 ) -> None:
-    """Draw a list of what is due. What is held, or on another list, is not on it."""
+    """Draw a list of what is due. What is held, or on another list, is not on it.
+
+    With --zero-days the list waits as long as an erasure that was granted.
+    """
     config, name, now = load_config(path), parse_name(by), clock.now()
     day = until.date() if until else now.date()
 
@@ -89,7 +98,8 @@ def draw_command(
         town = await require_tenant(connection, await narrow_tenant(connection, tenant) or None)
         await require_all_departments(connection, town)
         store, person = await list_store_of(connection, keys, name, town)
-        drawing = draw_due(store, config, town, person, day, now)
+        rules = (zero_day_rules if zero_days else term_rules)(config, town)
+        drawing = draw_due(store, rules, town, person, day, now)
         return await view_changed(store, await refuse_list(drawing), "draw")
 
     print_view(change_archive(draw, by=name), as_json=as_json)

@@ -8,7 +8,11 @@ from archiver.privacy.examples import REQUEST_ID
 Json = dict[str, Any]
 
 LIST_ID = "VL-2026-0001"
-DRAW: Json = {"today": {}, "upToADay": {"upTo": "2026-11-01"}}
+DRAW: Json = {
+    "today": {},
+    "upToADay": {"upTo": "2026-11-01"},
+    "zeroDays": {"zeroDays": True},
+}
 STEP: Json = {"plain": {}, "withWords": {"text": "Met de afdeling besproken."}}
 SPARE: Json = {
     "takenOut": {"conversations": [CONVERSATION_ID], "reason": "dispute"},

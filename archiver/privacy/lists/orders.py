@@ -27,6 +27,8 @@ class DrawList(Body):
 
     up_to: Annotated[Day | None, SPARED] = optional_not_null()
     """Conversations are on it that had to be kept until an earlier day; without it, today."""
+    zero_days: bool = False
+    """True for a list of results that are kept for no day: it waits as an erasure does."""
 
 
 class TakeStep(Body):

@@ -18,7 +18,14 @@ from archiver.destruction.destruction_list import (
     ListRefused,
     Step,
 )
-from archiver.destruction.handling import MEMBERS, draw_due, draw_erasure, spare
+from archiver.destruction.handling import (
+    MEMBERS,
+    draw_due,
+    draw_erasure,
+    spare,
+    term_rules,
+    zero_day_rules,
+)
 from archiver.destruction.list_store import ItemFilter, ListStore, Sparing
 from archiver.printing.typesetter import Unprintable
 from archiver.privacy.archive import PrivacyArchive
@@ -118,7 +125,8 @@ class ListRoutes:
         async with self._archive.transaction() as connection:
             store = self._store(connection, rights)
             config, up_to = self._archive.config, order.up_to or now.date()
-            drawn = await draw_due(store, config, rights.tenant, by, up_to, now)
+            rules = (zero_day_rules if order.zero_days else term_rules)(config, rights.tenant)
+            drawn = await draw_due(store, rules, rights.tenant, by, up_to, now)
             return await self._created(store, drawn)
 
     async def erase(self, request: web.Request, rights: Rights) -> web.Response:

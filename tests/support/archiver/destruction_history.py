@@ -61,13 +61,17 @@ class DestructionHistory:
         await self.follower.catch_up()
 
     async def draw(self, rules: ListRules = AT_ONCE) -> DestructionList:
+        drawn = await self.draw_or_none(rules)
+        assert drawn
+        return drawn
+
+    async def draw_or_none(self, rules: ListRules = AT_ONCE) -> DestructionList | None:
         async def draw(connection: Connection) -> DestructionList | None:
             store = ListStore(connection, self.keys)
             return await store.draw(TENANT, DRAWER, clock.now().date(), rules, clock.now())
 
-        drawn = await self._do(draw)
-        assert drawn
-        return drawn
+        found: DestructionList | None = await self._do(draw)
+        return found
 
     async def step(self, found: DestructionList, *steps: tuple[Step, str]) -> None:
         for step, by in steps:

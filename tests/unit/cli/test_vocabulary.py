@@ -26,6 +26,7 @@ OWN = {
     "archive hold list": {"--overdue"},
     "archive hold place": {"--ground", "--review-on", "--words"},
     "archive hold review": {"--review-on"},
+    "archive list draw": {"--zero-days"},
     "archive list show": {"--open", "--items", "--after"},
     "archive prove": {"--open"},
     "archive replay": {"--mend"},
