@@ -14,7 +14,7 @@ systems count bytes."""
 STEM_BYTES = 100
 """Longest part of a citizen's own file name, in UTF-8: the rest is for the conversation, the place
 of the message, the extension and the ending."""
-_FORBIDDEN = re.compile(r"[^\w-]+|_{2,}")
+_FORBIDDEN = re.compile(r"(?:[^\w-]|_)+")
 """Everything but letters, digits, `_` and `-`."""
 
 

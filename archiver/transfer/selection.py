@@ -64,10 +64,12 @@ async def choose(
     left_out["destroyed"] = await connection.fetchval(_DESTROYED, *_destroyed_arguments(selection))
     chosen = list[str]()
     async for batch in _candidates(connection, keys, selection):
-        closed = [row for row in batch if row["state"] != "open"]
-        left_out["open"] += len(batch) - len(closed)
-        known = [row["conversation"] for row in closed if row["position"] < log_size]
-        left_out["later"] += len(closed) - len(known)
+        changed = [row["conversation"] for row in batch if row["position"] >= log_size]
+        earlier = await connection.fetch(_EARLIER, selection.tenant, changed, log_size)
+        left_out["later"] += len(earlier)
+        as_it_was = [row for row in batch if row["position"] < log_size]
+        known = [row["conversation"] for row in as_it_was if row["state"] != "open"]
+        left_out["open"] += len(as_it_was) - len(known)
         held = await connection.fetch(_HELD, selection.tenant, known)
         behind = {row["id"] for row in held}
         left_out["held"] += len(behind)
@@ -154,6 +156,11 @@ where tenant = $1 and state = 'destroyed' and ($2 = '' or conversation = $2)
     and ($5::text[] = '{}' or department = any($5)) and ($6 = '' or code = $6) and not $7
 """
 """The item of a list knows the last department of what was destroyed."""
+_EARLIER = """
+select distinct conversation from archiver.entry
+where tenant = $1 and conversation = any($2::text[]) and conversation <> '' and position < $3
+"""
+"""One that began after the checkpoint is not of the record that is exported."""
 _HELD = "select archiver.held_of($1, $2) as id"
 _CHANGES = f"""{RECORDS}
 where e.tenant = $1 and e.conversation = any($2::text[]) and e.conversation <> ''

@@ -93,9 +93,9 @@ class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
 def command(path: Path | None, reason: str, as_json: bool, **values: Any) -> None:
     """Export conversations for a depot (MDTO).
 
-    Only closed ones go along. The folder becomes a SIP (MDTO 1.0.1): each conversation a dossier, with its files, its sources and proofs. A
-    run that ended early goes on where it was, if it is given again with the same options. The
-    archive records each conversation before it is read.
+    Only closed ones go along. The folder becomes a SIP (MDTO 1.0.1): each conversation a dossier,
+    with its files, its sources and proofs. A run that ended early goes on where it was, if it is
+    given again with the same options. The archive records each conversation before it is read.
 
     Also needs POSTKAMER_OBJECT_STORE.
     """

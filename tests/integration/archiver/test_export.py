@@ -1,0 +1,235 @@
+"""`postkamer archive export`: a package that a program without our code reads back whole."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.postgres.database import Pool
+from tests.support.archiver.commands import OPERATOR, Archive
+from tests.support.archiver.desk import ANNA, BERT, CORA, Desk
+from tests.support.transfer.package_reader import ReadPackage, read_package
+from tests.support.transfer.schema import PATH, Schema
+from tests.support.transfer.town import SAMPLES, TransferTown
+
+TARGET = ("--target", "Archief Almelo", "--reason", "overbrenging", "--made-at", "2026-12-01T12:00")
+NAMES = {
+    "application/pdf": "brief: één & twee?.pdf",
+    "text/plain": "..\\" + "lang " * 60 + ".txt",
+    "application/msword": "\u202e<>|*.doc",
+}
+
+
+@pytest.fixture
+async def town(desk: Desk, tmp_path: Path) -> TransferTown:
+    return TransferTown(desk, tmp_path)
+
+
+class Export:
+    """The command; each call writes another folder."""
+
+    def __init__(self, url: str, town: TransferTown) -> None:
+        self.folder, self._count = town.folder, 0
+        self.archive = Archive(
+            url, POSTKAMER_CONFIG=str(town.config),
+            POSTKAMER_OBJECT_STORE=(town.folder / "objects").as_uri(),
+        )  # fmt: skip
+
+    async def __call__(self, *options: object, out: str = "", **more: Any) -> Path:
+        self._count += 1
+        folder = self.folder / (out or f"sip-{self._count}")
+        self.said = await self.archive("export", "--out", folder, *TARGET, *options, **more)
+        return folder
+
+    async def read(self, *options: object) -> ReadPackage:
+        return read_package(await self(*options))
+
+
+@pytest.fixture
+def export(empty: str, town: TransferTown) -> Export:
+    return Export(empty, town)
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def schema_faults(package: ReadPackage) -> list[str]:
+    """Faults of all metadata against the schema. It is not ours to copy: where it is absent, the
+    unit tests say that they are skipped."""
+    if not PATH.exists():
+        return []
+    schema = Schema()
+    return [fault for each in package.documents for fault in schema.faults(each)]
+
+
+async def fill(town: TransferTown) -> dict[str, str]:
+    """A conversation for each type of file, one with all sides, and one that a confidential
+    department had; return them by name."""
+    made = {}
+    for type, content in SAMPLES.items():
+        [first] = await town.desk.heard((ANNA, f"hierbij een bestand, {type}"))
+        assert await town.sends(ANNA, type, content, NAMES.get(type, "")) == first
+        await town.closes(first)
+        made[type] = first
+    order = town.desk.office.order
+    [made["answered"]] = await town.desk.heard((BERT, "de container is vol \u0001 \U0001f62d"))
+    [(_, answer, *_)] = await town.desk.takes(
+        order("text", conversation=made["answered"], text="Wij komen")
+    )
+    await town.desk.takes(order("note", conversation=made["answered"], text="bij de school"))
+    read = {"status": "read", "wamid": "w", "at": town.desk.office.later, "reason": ""}
+    await town.desk.add("status", made["answered"], read, message=answer.message)
+    await town.closes(made["answered"], code="13.1.3")
+    [made["taxes"]] = await town.desk.heard((CORA, "wat kost de hond"))
+    await town.desk.takes(
+        order("transfer", conversation=made["taxes"], to_department="belastingen")
+    )
+    await town.closes(made["taxes"])
+    await town.keeps()
+    return made
+
+
+async def test_package_is_read_back_whole_without_our_code(
+    town: TransferTown, export: Export, pool: Pool
+) -> None:
+    made = await fill(town)
+    package = await export.read()
+    assert set(package.messages) == set(made.values())
+    for type, content in SAMPLES.items():
+        said, sent = package.messages[made[type]]
+        assert said["text"] == f"hierbij een bestand, {type}" and sent["media"][0]["size"]
+        [name] = [path for path in package.files if f"{made[type]}_bijlage-0001/" in path]
+        assert (export.folder / "sip-1" / name).read_bytes() == content
+    _, answer = package.messages[made["answered"]]
+    assert answer["text"] == "Wij komen" and answer["statuses"][-1]["status"] == "read"
+    assert schema_faults(package) == []
+    names = [path.rpartition("_bijlage-0001_")[2] for path in package.files]
+    assert "brief_één_twee.pdf" in names and max(map(len, names)) < 180
+    operations = await pool.fetch("select what, by, data from access.operation order by id")
+    looks = [msgspec.json.decode(row["data"]) for row in operations]
+    assert {row["what"] for row in operations} == {"archive export"}
+    assert {row["by"] for row in operations} == {OPERATOR} and looks[0]["why"] == "overbrenging"
+    assert {id for look in looks for id in look["conversations"]} == set(made.values())
+
+
+async def test_metadata_says_how_long_it_is_kept_and_who_may_see_it(
+    town: TransferTown, export: Export
+) -> None:
+    made = await fill(town)
+    package = await export.read()
+
+    def label(of: Any) -> str:
+        return str(of["begripLabel"][0])
+
+    kept, taxes = (package.objects[made[name]] for name in ("answered", "taxes"))
+    assert label(kept["waardering"][0]) == "Blijvend te bewaren" and not kept["bewaartermijn"]
+    assert kept["informatiecategorie"][0]["begripCode"] == ["13.1.3"]
+    assert label(taxes["waardering"][0]) == "Tijdelijk te bewaren"
+    [term] = taxes["bewaartermijn"]
+    assert term["termijnLooptijd"] == ["P1Y"] and term["termijnEinddatum"]
+    limits = [each["beperkingGebruikNadereBeschrijving"][0] for each in taxes["beperkingGebruik"]]
+    assert limits[1:] == ["Vertrouwelijke afdeling: Belastingen"]
+    assert len(kept["beperkingGebruik"]) == 1
+    assert kept["archiefvormer"][0]["verwijzingIdentificatie"][0]["identificatieKenmerk"] == [
+        "gm0141"
+    ]
+    events = [label(each["eventType"][0]) for each in kept["event"]]
+    assert events == ["Ontvangst", "Bevriezing"]
+    written = b"".join(package.documents)
+    for citizen in (ANNA, BERT, CORA):
+        assert citizen.phone.encode() not in written and citizen.bsuid.encode() not in written
+
+
+async def test_same_record_gives_the_same_bytes_again(town: TransferTown, export: Export) -> None:
+    await fill(town)
+    first, again = bytes_of(await export()), bytes_of(await export())
+    assert first == again
+    [size] = [msgspec.json.decode(content)["size"] for path, content in first.items()
+              if path.endswith("bewijzen.json")][:1]  # fmt: skip
+    await town.desk.heard((ANNA, "later"))
+    await town.keeps()
+    assert bytes_of(await export("--as-of", size)) == first
+    assert bytes_of(await export()) != first
+
+
+async def test_selection_takes_what_its_conditions_name_and_counts_the_rest(
+    town: TransferTown, export: Export, pool: Pool
+) -> None:
+    made = await fill(town)
+    [linked] = await town.desk.heard((BERT, "over mijn zaak"))
+    await town.desk.takes(town.desk.office.order("link", conversation=linked, zaak="Z-17"))
+    await town.closes(linked)
+    [open] = await town.desk.heard((CORA, "nog open"))
+    await town.keeps()
+    day = await pool.fetchval(
+        "select max((closed_at at time zone 'Europe/Amsterdam')::date) from archiver.dossier"
+    )
+    for options, expected in (
+        (("--permanent",), {made["answered"]}),
+        (("--code", "13.1.3"), {made["answered"]}),
+        (("--department", "belastingen"), {made["taxes"]}),
+        (("--zaak", "Z-17"), {linked}),
+        (("--conversation", made["image/png"]), {made["image/png"]}),
+        (("--since", "2020-01-01", "--until", day), {*made.values(), linked}),
+    ):
+        package = await export.read(*options)
+        assert set(package.messages) == expected, options
+        assert export.said.stdout.startswith(f"{len(expected)} conversation")
+    refused = "no conversation goes along; left out: 1 not closed"
+    assert refused in await export.archive.fails(
+        "export", "--out", town.folder / "none", *TARGET, "--conversation", open
+    )
+    assert not (town.folder / "none").exists()
+
+
+async def test_held_and_destroyed_conversations_are_left_out_and_counted(
+    town: TransferTown, export: Export, pool: Pool
+) -> None:
+    made = await fill(town)
+    await export.archive(
+        "hold", "place", "--ground", "woo", "--conversation", made["image/png"], "--review-on",
+        "2027-06-01", "--text", "Woo 17", "--by", "P. Bakker",
+    )  # fmt: skip
+    whole = await export()
+    await town.destroys(made["taxes"])
+    package = await export.read()
+    assert set(package.messages) == {*made.values()} - {made["image/png"], made["taxes"]}
+    [left_out] = package.slip["weggelaten"]
+    assert left_out["gesprekken"] == ["1"]
+    assert (whole / made["taxes"]).is_dir()  # what was handed over before stays
+
+
+async def test_destroyed_message_leaves_its_place_and_nothing_else(
+    town: TransferTown, export: Export, pool: Pool
+) -> None:
+    [id] = await town.desk.heard((ANNA, "geheim woord"))
+    await town.desk.heard((ANNA, "blijft"))
+    await town.closes(id)
+    row = await pool.fetchrow(
+        "select id, message from archiver.entry where kind = 'message' order by position limit 1"
+    )
+    await town.erases(row["id"])
+    await town.keeps()
+    folder = await export()
+    package = read_package(folder)
+    assert [each["text"] for each in package.messages[id]] == ["blijft"]
+    assert not any(b"geheim woord" in content for content in bytes_of(folder).values())
+    gone = [each for each in package.entries[id] if each["message"] == str(row["message"])]
+    assert gone and all(each["data"] is None for each in gone)
+
+
+async def test_body_with_others_is_not_handed_over(town: TransferTown, export: Export) -> None:
+    [mine, other] = await town.desk.heard((ANNA, "van Anna"), (BERT, "van Bert"))
+    for id in (mine, other):
+        await town.closes(id)
+    await town.keeps()
+    folder = await export("--conversation", mine)
+    assert [each["text"] for each in read_package(folder).messages[mine]] == ["van Anna"]
+    for content in bytes_of(folder).values():
+        assert b"van Bert" not in content and BERT.phone.encode() not in content
