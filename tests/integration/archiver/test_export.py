@@ -1,7 +1,12 @@
 """`postkamer archive export`: a package that a program without our code reads back whole."""
 
+import asyncio
+import os
+import signal
+import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import msgspec
 import pytest
@@ -9,7 +14,9 @@ import pytest
 from services.postgres.database import Pool
 from tests.support.archiver.commands import OPERATOR, Archive
 from tests.support.archiver.desk import ANNA, BERT, CORA, Desk
-from tests.support.transfer.package_reader import ReadPackage, read_package
+from tests.support.installation import ROOT
+from tests.support.integration.media_provider import damage, flipped
+from tests.support.transfer.package_reader import PackageFault, ReadPackage, read_package
 from tests.support.transfer.schema import PATH, Schema
 from tests.support.transfer.town import SAMPLES, TransferTown
 
@@ -233,3 +240,100 @@ async def test_body_with_others_is_not_handed_over(town: TransferTown, export: E
     assert [each["text"] for each in read_package(folder).messages[mine]] == ["van Anna"]
     for content in bytes_of(folder).values():
         assert b"van Bert" not in content and BERT.phone.encode() not in content
+
+
+async def test_killed_export_goes_on_to_the_same_bytes(town: TransferTown, export: Export) -> None:
+    """SIGKILL at six points, each time in a process of its own."""
+    made = await fill(town)
+    some = ("--since", "2020-01-01")
+    expected = bytes_of(await export(*some))
+    for point, nth in (
+        ("amid-a-dossier", 40), ("before-the-rename", 4), ("after-the-rename", 5),
+        ("amid-the-journal", 3), ("before-the-slip", 1), ("after-the-slip", 1),
+    ):  # fmt: skip
+        out = town.folder / point
+        typed = ["archive", "export", "--out", out, *TARGET, *some]
+        assert await killed(export, point, nth, *typed) == -signal.SIGKILL, point
+        there = {path.name for path in out.iterdir()} & {*made.values()}
+        assert all((out / id / f"{id}.mdto.xml").exists() for id in there)
+        await export(*some, out=point)
+        assert bytes_of(out) == expected, point
+        assert [each.name for each in town.folder.glob(f"{point}*")] == [point]
+    assert "is there already" in await export.archive.fails(
+        "export", "--out", town.folder / "sip-1", *TARGET, *some
+    )
+
+
+async def test_killed_export_is_not_taken_for_another(town: TransferTown, export: Export) -> None:
+    await fill(town)
+    typed = ["archive", "export", "--out", town.folder / "begun", *TARGET]
+    await killed(export, "before-the-rename", 3, *typed)
+    other = ("export", "--out", town.folder / "begun", *TARGET, "--permanent")
+    assert "another export began there" in await export.archive.fails(*other)
+    await export(out="begun")
+    read_package(town.folder / "begun")
+
+
+async def killed(export: Export, point: str, nth: int, *typed: object) -> int:
+    """Run the command until it kills itself; return its exit code."""
+    module = "tests.support.transfer.killed_export"
+    env = os.environ | {name: value for name, value in export.archive.env.items() if value}
+    ran = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", module, point, str(nth), *map(str, typed),
+        env=env, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    said, _ = await asyncio.wait_for(ran.communicate(), 60)
+    assert ran.returncode is not None, said
+    return ran.returncode
+
+
+async def test_conversation_with_a_damaged_file_stays_behind(
+    town: TransferTown, export: Export
+) -> None:
+    made = await fill(town)
+    whole = bytes_of(await export())
+    sealed = sorted((town.folder / "objects" / "sealed").iterdir(), key=lambda p: p.stat().st_size)
+    damage(sealed[-1], flipped(-1))
+    package = await export.read()
+    assert set(package.messages) == {*made.values()} - {made["image/jpeg"]}
+    assert "1 with a file that is damaged or gone" in export.said.stdout
+    same = bytes_of(town.folder / "sip-2")
+    assert all(whole[path] == same[path] for path in same if path != "pakbon.xml")
+
+
+async def test_altered_log_is_not_exported(town: TransferTown, export: Export, pool: Pool) -> None:
+    await fill(town)
+    await pool.execute("update archiver.entry set leaf = sealed where position = 7")
+    error = await export.archive.fails("export", "--out", town.folder / "bent", *TARGET)
+    assert "the log is not what was signed: see postkamer archive verify" in error
+
+
+async def test_reader_finds_each_fault_of_a_package(town: TransferTown, export: Export) -> None:
+    """The reader is what the other tests rely on."""
+    [id] = await town.desk.heard((ANNA, "hallo"))
+    await town.sends(ANNA, "image/png", SAMPLES["image/png"])
+    await town.closes(id)
+    await town.keeps()
+    folder = await export()
+    read_package(folder)
+    for pattern, change in (
+        ("**/*_bijlage-0001.png", flipped(-1)),
+        ("**/*_gesprek.json", lambda body: body.replace(b"hallo", b"hella")),
+        (
+            "**/*_bijlage-0001.png.bestand.mdto.xml",
+            lambda body: body.replace(b"0001.png", b"2.png"),
+        ),
+        ("**/*_bewijzen.json", lambda body: body.replace(b'"path":["', b'"path":["AAAA', 1)),
+        ("**/*_bron-0001.json", None),
+        ("**/*_gesprek.mdto.xml", None),
+        ("pakbon.xml", lambda body: body.replace(b"<hash", b"<hash a='1'>00</hash><oud")),
+        ("pakbon.xml", lambda body: body.replace(b"Almelo</locatie", b"Borne</locatie")),
+        ("controlepunt/controlepunt.txt", flipped(10)),
+    ):
+        [path] = folder.glob(pattern)
+        before = path.read_bytes()
+        path.unlink() if change is None else path.write_bytes(change(before))
+        with pytest.raises((PackageFault, ElementTree.ParseError, ValueError)):
+            read_package(folder)
+        path.write_bytes(before)
+    read_package(folder)
