@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,6 +17,7 @@ from tests.support.archiver.commands import OPERATOR, Archive
 from tests.support.archiver.desk import ANNA, BERT, CORA, Desk
 from tests.support.installation import ROOT
 from tests.support.integration.media_provider import damage, flipped
+from tests.support.transfer.killed_export import POINTS
 from tests.support.transfer.package_reader import PackageFault, ReadPackage, read_package
 from tests.support.transfer.schema import PATH, Schema
 from tests.support.transfer.town import SAMPLES, TransferTown
@@ -75,11 +77,15 @@ def schema_faults(package: ReadPackage) -> list[str]:
     return [fault for each in package.documents for fault in schema.faults(each)]
 
 
-async def fill(town: TransferTown) -> dict[str, str]:
+FEW = {type: SAMPLES[type] for type in ("image/jpeg", "image/png")}
+ALL = ("--since", "2020-01-01")
+
+
+async def fill(town: TransferTown, samples: Mapping[str, bytes] = FEW) -> dict[str, str]:
     """A conversation for each type of file, one with all sides, and one that a confidential
     department had; return them by name."""
     made = {}
-    for type, content in SAMPLES.items():
+    for type, content in samples.items():
         [first] = await town.desk.heard((ANNA, f"hierbij een bestand, {type}"))
         assert await town.sends(ANNA, type, content, NAMES.get(type, "")) == first
         await town.closes(first)
@@ -105,7 +111,7 @@ async def fill(town: TransferTown) -> dict[str, str]:
 async def test_package_is_read_back_whole_without_our_code(
     town: TransferTown, export: Export, pool: Pool
 ) -> None:
-    made = await fill(town)
+    made = await fill(town, SAMPLES)
     package = await export.read()
     assert set(package.messages) == set(made.values())
     for type, content in SAMPLES.items():
@@ -245,46 +251,33 @@ async def test_body_with_others_is_not_handed_over(town: TransferTown, export: E
 async def test_killed_export_goes_on_to_the_same_bytes(town: TransferTown, export: Export) -> None:
     """SIGKILL at six points, each time in a process of its own."""
     made = await fill(town)
-    some = ("--since", "2020-01-01")
-    expected = bytes_of(await export(*some))
-    for point, nth in (
-        ("amid-a-dossier", 40), ("before-the-rename", 4), ("after-the-rename", 5),
-        ("amid-the-journal", 3), ("before-the-slip", 1), ("after-the-slip", 1),
-    ):  # fmt: skip
-        out = town.folder / point
-        typed = ["archive", "export", "--out", out, *TARGET, *some]
-        assert await killed(export, point, nth, *typed) == -signal.SIGKILL, point
-        there = {path.name for path in out.iterdir()} & {*made.values()}
-        assert all((out / id / f"{id}.mdto.xml").exists() for id in there)
-        await export(*some, out=point)
+    expected, folder = bytes_of(await export(*ALL)), town.folder / "killed"
+    folder.mkdir()
+    codes = await killed(export, folder, "archive", "export", *TARGET, *ALL)
+    assert codes == [-signal.SIGKILL] * len(POINTS)
+    for point in POINTS:
+        out = folder / point
+        whole = {path.name for path in out.iterdir()} & {*made.values()}
+        assert all((out / id / f"{id}.mdto.xml").exists() for id in whole)
+        other = ("export", "--out", out, *TARGET, "--permanent")
+        assert "another export began there" in await export.archive.fails(*other)
+        await export(*ALL, out=f"killed/{point}")
         assert bytes_of(out) == expected, point
-        assert [each.name for each in town.folder.glob(f"{point}*")] == [point]
-    assert "is there already" in await export.archive.fails(
-        "export", "--out", town.folder / "sip-1", *TARGET, *some
-    )
+    assert {path.name for path in folder.iterdir()} == {*POINTS}  # no journal, nothing unfinished
+    done = ("export", "--out", town.folder / "sip-1", *TARGET, *ALL)
+    assert "is there already" in await export.archive.fails(*done)
 
 
-async def test_killed_export_is_not_taken_for_another(town: TransferTown, export: Export) -> None:
-    await fill(town)
-    typed = ["archive", "export", "--out", town.folder / "begun", *TARGET]
-    await killed(export, "before-the-rename", 3, *typed)
-    other = ("export", "--out", town.folder / "begun", *TARGET, "--permanent")
-    assert "another export began there" in await export.archive.fails(*other)
-    await export(out="begun")
-    read_package(town.folder / "begun")
-
-
-async def killed(export: Export, point: str, nth: int, *typed: object) -> int:
-    """Run the command until it kills itself; return its exit code."""
+async def killed(export: Export, folder: Path, *typed: object) -> list[int]:
+    """Run the command until it is killed, at each point; return the exit codes."""
     module = "tests.support.transfer.killed_export"
     env = os.environ | {name: value for name, value in export.archive.env.items() if value}
     ran = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, point, str(nth), *map(str, typed),
-        env=env, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        sys.executable, "-m", module, str(folder), *map(str, typed),
+        env=env, cwd=ROOT, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     said, _ = await asyncio.wait_for(ran.communicate(), 60)
-    assert ran.returncode is not None, said
-    return ran.returncode
+    return [int(line) for line in said.splitlines()]
 
 
 async def test_conversation_with_a_damaged_file_stays_behind(

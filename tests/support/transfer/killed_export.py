@@ -14,24 +14,24 @@ from archiver.transfer.folder_writer import FolderWriter
 from archiver.transfer.package import Package
 from cli.main import main
 
-POINTS: dict[str, tuple[type, str, str]] = {
-    "amid-a-dossier": (FolderWriter, "_write", "before"),
-    "before-the-rename": (Package, "place", "before"),
-    "after-the-rename": (Package, "place", "after"),
-    "amid-the-journal": (Package, "_write_lines", "torn"),
-    "before-the-slip": (Package, "finish", "before"),
-    "after-the-slip": (package.shutil, "rmtree", "slip"),  # type: ignore[dict-item]
+POINTS: dict[str, tuple[Any, str, int, str]] = {
+    "amid-a-dossier": (FolderWriter, "_write", 30, "before"),
+    "before-the-rename": (Package, "place", 3, "before"),
+    "after-the-rename": (Package, "place", 4, "after"),
+    "amid-the-journal": (Package, "_write_lines", 3, "torn"),
+    "before-the-slip": (Package, "finish", 1, "before"),
+    "after-the-slip": (package.shutil, "rmtree", 1, "slip"),
 }
-"""Point -> the function, and the place in it."""
+"""Point -> the function, which of its calls is the last, and the place in it."""
 
 
 def kill(*_: Any, **__: Any) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def arm(point: str, nth: int) -> None:
-    """Let the nth call of the point's function be the last thing that happens."""
-    owner, name, when = POINTS[point]
+def arm(point: str) -> None:
+    """Let a call of the point's function be the last thing that happens."""
+    owner, name, nth, when = POINTS[point]
     original: Callable[..., Any] = getattr(owner, name)
     calls = 0
 
@@ -61,7 +61,16 @@ def tear(written: Package, lines: Any, mode: str) -> None:
         file.write(content[: len(content) // 2])
 
 
+def export_until_killed(point: str, folder: str, arguments: list[str]) -> int:
+    """Run the command in a fork, and return its exit code."""
+    pid = os.fork()
+    if not pid:
+        arm(point)
+        main([*arguments, "--out", os.path.join(folder, point)])
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
 if __name__ == "__main__":
     exporter.AT_ONCE = 2
-    arm(sys.argv[1], int(sys.argv[2]))
-    main(sys.argv[3:])
+    for each in POINTS:
+        print(export_until_killed(each, sys.argv[1], sys.argv[2:]))
