@@ -82,6 +82,7 @@ SIGNS: dict[str, Sign] = {
     "webp-extended": _matches(rb"RIFF....WEBPVP8X"),
     "ogg-opus": _matches(rb"OggS\x00\x02.{22}OpusHead"),
     "ogg-vorbis": _matches(rb"OggS\x00\x02.{22}\x01vorbis"),
+    "m4a": _matches(rb"....ftypM4A "),
     "mp4": _matches(rb"....ftyp"),
     "3gpp": _matches(rb"....ftyp3g[egprst]"),
     **{f"pdf-{each}": _pdf(each.encode()) for each in ("1.0", "1.1", "1.2", "1.3", "1.4", "1.5")},
