@@ -1,8 +1,7 @@
 """Conversations with files of every type that WhatsApp has, as a router and an archiver leave
 them."""
 
-import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,21 +10,17 @@ from pydantic import SecretStr
 
 from archiver.log import checkpoint_signer
 from archiver.log.checkpoint_signer import sign_checkpoint
-from archiver.media.fetch_policy import FetchedFile, MediaResult
 from archiver.retention.dossier_follower import DossierFollower
 from archiver.signing.signer import Signer
 from gateway.media.media_types import EXTENSIONS
-from services import clock
 from services.config import loader
 from services.config.settings import derive_key
-from services.files import object_store
 from services.files.object_store import ObjectStore
-from services.sealing.stream_sealing import SealingStream
 from tests.support.archiver.desk import AFTER_SECONDS, Citizen, Desk, body
 from tests.support.archiver.orders import eraser_of
 from tests.support.decrypted_record import KEY, keys_of
 from tests.support.installation import EXAMPLE
-from tests.support.integration.media_provider import book_of, recorded
+from tests.support.transfer.stored_files import fetch_files
 
 OGG = b"OggS\x00\x02" + bytes(22) + b"OpusHead\x01\x01" + bytes(9) + b"OggS"
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)
@@ -92,9 +87,8 @@ class TransferTown:
 
     async def keeps(self) -> None:
         """The archiver fetches the files, values the conversations and signs the log."""
-        await self._fetch()
-        await recorded(self.pool)
         keys, config = await keys_of(self.pool), loader.load(self.config).config
+        await fetch_files(self.pool, keys, self.objects, self.contents.__getitem__)
         await DossierFollower(self.pool, keys, lambda: config).catch_up()
         await self.signs()
 
@@ -110,27 +104,3 @@ class TransferTown:
     async def destroys(self, conversation: str) -> None:
         eraser = eraser_of(self.pool, await keys_of(self.pool), self.folder / "orders")
         await eraser.erase_conversation("almelo", conversation, "test")
-
-    async def _fetch(self) -> None:
-        book = await book_of(self.pool)
-        while file := await book.claim_to_fetch(clock.now(), clock.new_id(), []):
-            content = self.contents[file.announced.id]
-            assert file.stream_key and await book.start_fetch(file)
-            sealing = SealingStream(file.stream_key, _pieces(content))
-            await self.objects.put(object_store.media_key(file.object), sealing.pieces())
-            assert await book.set_object(file, sealing.sha256())
-            name = object_store.sealed_key(sealing.sha256())
-            await self.objects.make_permanent(object_store.media_key(file.object), name)
-            digest = hashlib.sha256(content).hexdigest()
-            fetched = FetchedFile(
-                len(content), digest, file.announced.mime_type, content[:16],
-                object=sealing.sha256(),
-            )  # fmt: skip
-            await book.record_fetch(file, fetched, clock.now())
-            scanned = await book.claim_to_scan(clock.now(), include_unscanned=False)
-            assert scanned
-            assert await book.finish(scanned, MediaResult("available", "", True), clock.now())
-
-
-async def _pieces(content: bytes) -> AsyncIterator[bytes]:
-    yield content
