@@ -63,6 +63,8 @@ TENANT = "almelo"
 class ExportRun(NamedTuple):
     slip: Slip
     seconds: float
+    cpu: float
+    """Seconds of this process, with those of the records beside it."""
     growth: float
     """MiB."""
     bare: float
@@ -186,11 +188,12 @@ async def _export(means: Means, folder: Path, waits: Sequence[float]) -> ExportR
         if not warm and done >= WARM * of:
             warm.append(tree_memory(os.getpid()))
 
-    began = time.monotonic()
+    began, cpu = time.monotonic(), time.process_time()
     slip = await Exporter(means, package, plan).run(look, progress)
-    seconds, growth = time.monotonic() - began, tree_memory(os.getpid()) - warm[0]
+    seconds, cpu = time.monotonic() - began, time.process_time() - cpu
+    growth = tree_memory(os.getpid()) - warm[0]
     bare = await asyncio.to_thread(_write_bare, folder, folder.with_name("bare"))
-    return ExportRun(slip, seconds, growth, bare, waits)
+    return ExportRun(slip, seconds, cpu, growth, bare, waits)
 
 
 async def _plan(means: Means) -> Plan:
@@ -246,6 +249,8 @@ def _table(run: ExportRun) -> Iterator[Line]:
     yield at_most("MiB that the process grew meanwhile", GROWTH_MIB, run.growth)
     megabytes = slip.totals.bytes / 1e6
     yield f"{megabytes:,.0f} MB of contents in {run.seconds:,.0f} s; alone {run.bare:,.1f} s"
+    milliseconds = run.cpu / slip.dossiers * 1000
+    yield f"this process: {milliseconds:,.1f} ms of CPU for each, with the records beside it"
     waits = sorted(run.waits) or [0.0]
     yield (
         f"beside it {RECORDS_PER_BATCH * BATCHES_PER_SECOND} records a second:"

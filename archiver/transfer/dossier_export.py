@@ -35,6 +35,8 @@ from services.transparency.merkle import leaf_hash
 JSON = "application/json"
 VERSION = 1
 """Version of the files in JSON, which docs/municipality/mdto.md describes."""
+BODIES = 8
+"""Bodies in memory at once, of at most 3 MiB each."""
 encode = msgspec.json.encode
 
 
@@ -69,6 +71,7 @@ class DossierExport:
     async def write(self) -> tuple[Packed, int]:
         """Write the folder, and return it with the number of files that never came or that the
         scanner refused. Raises FileDamaged."""
+        await self._reader.load()
         self._steps = await self._reader.decisions()
         await self._write_conversation()
         for nth, file in enumerate(self._reader.lines.files, 1):
@@ -111,13 +114,16 @@ class DossierExport:
         """Write the bodies as they were signed, and the list of all that there were."""
         document = self._document("bronnen", "Webhooks zoals zij ontvangen zijn")
         listed, files = list[dict[str, Any]](), list[Reference]()
-        for nth, receipt in enumerate(await self._reader.receipts(), 1):
-            body = None if receipt.is_shared else await self._reader.assemble(receipt)
-            name = f"bron-{nth:04}.json"
-            if body:
-                files.append(await self._write(document, name, JSON, whole(body.body)))
-            path = f"{self._place.conversation}_{name}"
-            listed.append(_receipt_json(receipt, body, path))
+        receipts = await self._reader.receipts()
+        for start in range(0, len(receipts), BODIES):
+            group = receipts[start : start + BODIES]
+            bodies = await self._reader.bodies(group)
+            for nth, receipt in enumerate(group, start + 1):
+                body, name = bodies.get(receipt.id), f"bron-{nth:04}.json"
+                if body:
+                    files.append(await self._write(document, name, JSON, whole(body.body)))
+                path = f"{self._place.conversation}_{name}"
+                listed.append(_receipt_json(receipt, body, path))
         content = encode({"version": VERSION, "receipts": listed})
         files.insert(0, await self._write(document, "bronnen.json", JSON, whole(content)))
         self._files.append((document, files))

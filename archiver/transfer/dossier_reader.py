@@ -12,7 +12,8 @@ from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from archiver.index.record_fields import Identity, normalise
 from archiver.media.store import MediaStore, StoredFile
-from archiver.receipt_assembly import AssembledBody, SegmentsDestroyed, assemble_body
+from archiver.receipt_assembly import AssembledBody, assemble_bodies
+from archiver.subject_access.person_finder import fetch_batches
 from archiver.transfer.parts import Place
 from services.postgres.database import Connection, Pool
 
@@ -25,6 +26,8 @@ OUTCOMES = ("send", "status", "delivery", "media", "annotation")
 HANDED_OVER = (MESSAGE, "note", "segment", *DECISIONS, *OUTCOMES)
 """Kinds of records that go along. Views are no part of the conversation: they say which employee
 looked at it. Neither are the steps of a citizen's request, a hold, or a list."""
+SEQUENCE, POSITION = "e.sequence, e.id", "e.position"
+"""Orders of entries: of the conversation, and of the log."""
 Row = dict[str, Any]
 
 
@@ -93,6 +96,14 @@ class DossierReader:
     def __init__(self, connection: Connection, keys: KeyStore, place: Place) -> None:
         self.connection, self._keys, self.place = connection, keys.on(connection), place
         self.lines = Lines()
+        self._few: list[Any] | None = None
+
+    async def load(self) -> None:
+        """Read the entries of a conversation that has few, as most have, by one question. The
+        others are read in batches, for each use again."""
+        query = f"{_ENTRIES} order by e.position limit {BATCH + 1}"
+        rows = await self.connection.fetch(query, *self._arguments(HANDED_OVER))
+        self._few = rows if len(rows) <= BATCH else None
 
     async def decisions(self) -> list[Row]:
         return [row async for row in self._records(DECISIONS)]
@@ -118,7 +129,7 @@ class DossierReader:
 
     async def entries(self) -> AsyncIterator[Sequence[Any]]:
         """Yield the entries of the log in batches, still sealed."""
-        async for rows in self._batches(HANDED_OVER, order="e.position"):
+        async for rows in self._batches(HANDED_OVER, order=POSITION):
             yield rows
 
     async def receipts(self) -> list[Receipt]:
@@ -128,12 +139,11 @@ class DossierReader:
         rows = await self.connection.fetch(_RECEIPTS, tenant, conversation, size)
         return [Receipt(row["receipt"], row["is_shared"]) for row in rows]
 
-    async def assemble(self, receipt: Receipt) -> AssembledBody | None:
-        """Return a body as it was signed; None if a part of it was destroyed."""
-        try:
-            return await assemble_body(self.connection, self._keys, receipt.id)
-        except SegmentsDestroyed:
-            return None
+    async def bodies(self, receipts: Sequence[Receipt]) -> dict[UUID, AssembledBody]:
+        """Return bodies as they were signed, by their receipts; without those of which a part was
+        destroyed."""
+        whole = [each.id for each in receipts if not each.is_shared]
+        return await assemble_bodies(self.connection, self._keys, whole) if whole else {}
 
     async def file(self, message: UUID) -> StoredFile | None:
         return await MediaStore(cast(Pool, self.connection), self._keys).find(message)
@@ -150,19 +160,19 @@ class DossierReader:
                 yield row
 
     async def _batches(
-        self, kinds: Collection[str], order: str = "e.sequence, e.id"
+        self, kinds: Collection[str], order: str = SEQUENCE
     ) -> AsyncIterator[list[Any]]:
-        rows: list[Any] = []
-        tenant, conversation, size = self.place
+        if self._few is not None:
+            rows = [row for row in self._few if row["kind"] in kinds]
+            yield rows if order == POSITION else sorted(rows, key=_by_sequence)
+            return
         query = f"{_ENTRIES} order by {order}"
-        arguments = tenant, conversation, list(kinds), size
-        async for row in self.connection.cursor(query, *arguments, prefetch=BATCH):
-            rows.append(row)
-            if len(rows) == BATCH:
-                yield rows
-                rows = []
-        if rows:
-            yield rows
+        async for batch in fetch_batches(self.connection, query, *self._arguments(kinds)):
+            yield batch
+
+    def _arguments(self, kinds: Collection[str]) -> tuple[object, ...]:
+        tenant, conversation, size = self.place
+        return tenant, conversation, list(kinds), size
 
     async def _outcomes(self, messages: Sequence[UUID]) -> list[Row]:
         tenant, _, size = self.place
@@ -188,6 +198,10 @@ def conversation_json(id: str, steps: Iterable[Row], notes: Sequence[Row]) -> di
     if not rows:
         return {"id": id}
     return presenter.conversation_json(id, rows, notes)
+
+
+def _by_sequence(row: Any) -> tuple[int, UUID]:
+    return row["sequence"], row["id"]
 
 
 def _citizen(message: dict[str, Any]) -> set[Identity]:

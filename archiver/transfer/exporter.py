@@ -1,5 +1,6 @@
 """Export the conversations of a plan into a package, some at a time, and end it with its slip."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from importlib.resources import files
@@ -26,6 +27,7 @@ from archiver.transfer.tree_reader import TreeReader
 from services.config.model import Configuration
 from services.files.object_store import ObjectStore
 from services.postgres.database import Connection, Pool
+from services.tasks import cancel_and_wait
 from services.transparency import signed_note
 
 AT_ONCE = 100
@@ -69,13 +71,23 @@ class Exporter:
         for start in range(0, len(waiting), AT_ONCE):
             batch = waiting[start : start + AT_ONCE]
             await look(batch)
-            await package.commit([await self._export(given, id) for id in batch])
+            await package.commit(await self._export_batch(given, batch))
             progress(total - len(waiting) + start + len(batch), total)
         await self._leave_out_gone()
         await self._write_beside(given.describer)
         slip = self._slip()
         package.finish(encode_slip(slip))
         return slip
+
+    async def _export_batch(self, given: Surroundings, ids: Sequence[str]) -> list[Line]:
+        """Export as many at once as the pool has connections: while one waits for the database,
+        another is written."""
+        tasks = [asyncio.create_task(self._export(given, id)) for id in ids]
+        try:
+            return await asyncio.gather(*tasks)
+        except BaseException:
+            await cancel_and_wait(*tasks)
+            raise
 
     async def _export(self, given: Surroundings, id: str) -> Line:
         """Export a conversation as one transaction sees it."""
@@ -98,10 +110,10 @@ class Exporter:
     async def _load(self, connection: Connection, id: str) -> Dossier | Reason:
         """Return the dossier of a conversation, or why it is left out after all."""
         tenant = self._plan.selection.tenant
-        if await find_gone(connection, tenant, [id]):
-            return "destroyed"
         dossier = (await load_dossiers(connection, [(tenant, id)])).get((tenant, id))
-        if dossier is None or dossier.position >= self._plan.log_size or not dossier.closed_at:
+        if dossier is None:
+            return "destroyed" if await find_gone(connection, tenant, [id]) else "later"
+        if dossier.position >= self._plan.log_size or not dossier.closed_at:
             return "later"
         return dossier
 

@@ -23,6 +23,7 @@ APPRAISALS = "Begrippenlijst Waarderingen MDTO"
 INVOLVED = "Begrippenlijst Relatietypen (betrokkene) MDTO"
 RELATED = "Begrippenlijst Relatietypen (informatieobject) MDTO"
 CHECKSUMS, PRONOM = "Begrippenlijst ChecksumAlgoritme MDTO", "PRONOM-register"
+DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 OWN: Final = "Begrippenlijst Postkamer"
 """List of the terms that the open lists of MDTO have not; docs/municipality/mdto.md is that."""
 
@@ -163,7 +164,7 @@ def encode_object(item: InformationObject) -> bytes:
     _references(at, "heeftRepresentatie", item.representations)
     _references(at, "aanvullendeMetagegevens", item.additional)
     _context(at, item)
-    return _encode(root)
+    return encode_xml(root)
 
 
 def _context(at: Element, item: InformationObject) -> None:
@@ -197,7 +198,7 @@ def encode_file(item: FileObject) -> bytes:
     _text(checksum, "checksumWaarde", item.sha256)
     _text(checksum, "checksumDatum", format_time(item.hashed_at))
     _references(at, "isRepresentatieVan", (item.represents,))
-    return _encode(root)
+    return encode_xml(root)
 
 
 def format_time(at: datetime) -> str:
@@ -216,10 +217,11 @@ def _root(kind: str) -> tuple[Element, Element]:
     return root, SubElement(root, kind)
 
 
-def _encode(root: Element) -> bytes:
+def encode_xml(root: Element) -> bytes:
+    """Encode a document, indented."""
     ElementTree.indent(root)
-    encoded: bytes = ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
-    return encoded + b"\n"
+    text: str = ElementTree.tostring(root, encoding="unicode")  # three times as fast as to bytes
+    return f"{DECLARATION}\n{text}\n".encode()
 
 
 def _text(at: Element, name: str, text: str) -> None:

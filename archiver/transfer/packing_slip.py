@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 from uuid import NAMESPACE_URL, uuid5
-from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 import msgspec
 
 from archiver.transfer.description import Organisation
-from archiver.transfer.mdto import format_time, printable
+from archiver.transfer.mdto import encode_xml, format_time, printable
 
 NAME = "pakbon.xml"
 HASH = (
@@ -94,9 +93,7 @@ def encode_slip(slip: Slip) -> bytes:
             _add(left_out, "gesprekken", str(number), reden=words)
     if slip.missing:
         _add(root, "bijzonderheden", MISSING.format(slip.missing))
-    ElementTree.indent(root)
-    encoded: bytes = ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
-    return encoded + b"\n"
+    return encode_xml(root)
 
 
 def _add_numbers(root: Element, slip: Slip) -> None:
