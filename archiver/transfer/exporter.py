@@ -64,7 +64,7 @@ class Exporter:
         plan, package = self._plan, self._package
         package.clear()
         given = await self._surroundings()
-        settled = {*package.done, *package.left_out}
+        settled = package.done | package.left_out.keys()
         waiting = [id for id in plan.choice.conversations if id not in settled]
         total = len(plan.choice.conversations)
         progress(total - len(waiting), total)
@@ -150,18 +150,15 @@ class Exporter:
             (NOTE, "Toelichting op de bestanden van dit pakket", text),
             (CHECKPOINT, "Ondertekend controlepunt van het logboek", note),
         )
-        lines = []
         for name, title, content in documents:
-            packed = await self._write_document(
-                describer, Document(name=name, title=title), content
-            )
-            lines.append(Line(done=packed))
-        await self._package.commit(lines)
+            if name not in self._package.done:
+                document = Document(name=name, title=title)
+                packed = await self._write_document(describer, document, content)
+                await self._package.commit([Line(done=packed)])
 
     async def _write_document(
         self, describer: Describer, document: Document, content: bytes
     ) -> Packed:
-        self._package.remove(document.name)
         writer = FolderWriter(self._package.unfinished(document.name), describer)
         part = Part(f"{document.name}.txt", "text/plain", whole(content))
         reference = await writer.write_part(document, part)
@@ -172,17 +169,18 @@ class Exporter:
 
     def _slip(self) -> Slip:
         plan, package = self._plan, self._package
+        summary = package.summary()
         return Slip(
             title=plan.title,
             organisation=self._organisation,
             contact=plan.contact,
             made_at=plan.made_at,
-            digest=package.digest(),
-            totals=package.totals(),
+            digest=summary.digest,
+            totals=summary.totals,
             dossiers=sum(id in package.done for id in plan.choice.conversations),
             selection=plan.selection.conditions(),
             left_out=package.counts(plan.choice),
-            missing=sum(package.missing.values()),
+            missing=summary.missing,
             log_size=plan.log_size,
         )
 

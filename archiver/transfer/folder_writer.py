@@ -1,6 +1,6 @@
 """Write the folder of an object: its files as streams, each with its sidecar, and its hashes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
@@ -73,5 +73,8 @@ class FolderWriter:
         self._lines.append(f"{sha256(content).hexdigest()}  {path}")
 
 
-def digest_lines(lines: Sequence[str]) -> str:
-    return sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
+def digest_lines(lines: Iterable[str]) -> str:
+    digest = sha256()
+    for line in lines:
+        digest.update(f"{line}\n".encode())
+    return digest.hexdigest()

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,7 +19,7 @@ from archiver.transfer.folder_writer import Packed, digest_lines
 from archiver.transfer.packing_slip import NAME, Reason, Totals
 from archiver.transfer.selection import Choice, Selection
 
-JOURNAL, UNFINISHED = ".journal", ".part"
+JOURNAL, UNFINISHED, NEW = ".journal", ".part", ".new"
 """Endings of the files and folders beside the package."""
 
 
@@ -59,6 +60,13 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Conversation that was chosen and is not in the package, and why."""
 
 
+class Summary(NamedTuple):
+    digest: str
+    totals: Totals
+    missing: int
+    """Files of messages that never came or were refused."""
+
+
 class PackageRefused(Exception):
     """The package cannot be written there. The message says why."""
 
@@ -70,8 +78,8 @@ class Package:
         self.folder = folder
         self._journal = folder.with_name(folder.name + JOURNAL)
         self._part = folder.with_name(folder.name + UNFINISHED)
-        self.done: dict[str, Packed] = {}
-        self.missing: dict[str, int] = {}
+        self.done: set[str] = set()
+        """Names of the folders that are there; what is in them is in the journal."""
         self.left_out: dict[str, Reason] = {}
 
     def read_plan(self) -> Plan | None:
@@ -95,14 +103,17 @@ class Package:
         """Begin a package. Raises PackageRefused if anything is there."""
         if self.folder.exists():
             raise PackageRefused(f"{self.folder}: is there already")
-        self.folder.mkdir(mode=0o700, parents=True)
-        self._write_lines([Line(plan=plan)], "xb")
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        new = self._journal.with_name(self._journal.name + NEW)
+        _write_lines(new, [Line(plan=plan)], "wb")
+        new.rename(self._journal)
         self.clear()
 
     def clear(self) -> None:
         """Remove what a killed export left unfinished, and folders that the journal has not."""
         shutil.rmtree(self._part, ignore_errors=True)
         self._part.mkdir(mode=0o700)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
         for each in self.folder.iterdir():
             if each.is_dir() and each.name not in self.done:
                 shutil.rmtree(each)
@@ -121,7 +132,7 @@ class Package:
         """Return once everything that was placed is on the disk, and the journal says so. One call
         for the whole disk costs less than one for each of some thousand files."""
         await asyncio.to_thread(os.sync)
-        self._write_lines(lines, "ab")
+        _write_lines(self._journal, lines, "ab")
         for line in lines:
             self._note(line)
 
@@ -137,12 +148,18 @@ class Package:
         shutil.rmtree(self._part)
         self._journal.unlink()
 
-    def digest(self) -> str:
-        folders = sorted(self.done.items())
-        return digest_lines([f"{packed.digest}  {name}" for name, packed in folders])
-
-    def totals(self) -> Totals:
-        return sum((each.totals for each in self.done.values()), Totals())
+    def summary(self) -> Summary:
+        """Return what the whole package has, from the journal."""
+        digests, totals, missing = list[tuple[str, bytes]](), Totals(), 0
+        with self._journal.open("rb") as file:
+            for raw in file:
+                line = msgspec.json.decode(raw, type=Line)
+                if line.done and line.done.name in self.done:
+                    digests.append((line.done.name, bytes.fromhex(line.done.digest)))
+                    totals += line.done.totals
+                    missing += line.missing
+        lines = (f"{digest.hex()}  {name}" for name, digest in sorted(digests))
+        return Summary(digest_lines(lines), totals, missing)
 
     def counts(self, choice: Choice) -> Mapping[Reason, int]:
         """Return how many conversations of the selection are not in the package, by reason."""
@@ -153,18 +170,17 @@ class Package:
 
     def _note(self, line: Line) -> None:
         if line.done:
-            self.done[line.done.name] = line.done
-            self.missing[line.done.name] = line.missing
+            self.done.add(line.done.name)
         if line.left_out:
             conversation, reason = line.left_out
             self.left_out[conversation] = reason
-            self.done.pop(conversation, None)
-            self.missing.pop(conversation, None)
+            self.done.discard(conversation)
 
-    def _write_lines(self, lines: Sequence[Line], mode: str) -> None:
-        content = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
-        with self._journal.open(mode) as file:
-            os.fchmod(file.fileno(), 0o600)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+
+def _write_lines(path: Path, lines: Sequence[Line], mode: str) -> None:
+    content = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
+    with path.open(mode) as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

@@ -16,8 +16,8 @@ from services.transparency.merkle import (
 )
 from services.transparency.signed_note import Checkpoint
 
-BLOCKS = 256
-"""Blocks of 256 hashes in memory, some 50 KB each with what is worked out from them: 13 MB. The
+BLOCKS = 128
+"""Blocks of 256 hashes in memory, some 50 KB each with what is worked out from them: 6 MB. The
 entries of conversations that closed one after the other lie in some dozens."""
 Block = list[list[bytes]]
 """Hashes of a block by level above the stored one; those of whole subtrees alone."""

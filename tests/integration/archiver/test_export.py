@@ -249,7 +249,7 @@ async def test_body_with_others_is_not_handed_over(town: TransferTown, export: E
 
 
 async def test_killed_export_goes_on_to_the_same_bytes(town: TransferTown, export: Export) -> None:
-    """SIGKILL at six points, each time in a process of its own."""
+    """SIGKILL at eight points, each time in a process of its own."""
     made = await fill(town)
     expected, folder = bytes_of(await export(*ALL)), town.folder / "killed"
     folder.mkdir()
@@ -257,10 +257,11 @@ async def test_killed_export_goes_on_to_the_same_bytes(town: TransferTown, expor
     assert codes == [-signal.SIGKILL] * len(POINTS)
     for point in POINTS:
         out = folder / point
-        whole = {path.name for path in out.iterdir()} & {*made.values()}
+        whole = {path.name for path in out.glob("1*")} & {*made.values()}
         assert all((out / id / f"{id}.mdto.xml").exists() for id in whole)
-        other = ("export", "--out", out, *TARGET, "--permanent")
-        assert "another export began there" in await export.archive.fails(*other)
+        if point != "amid-the-plan":
+            other = ("export", "--out", out, *TARGET, "--permanent")
+            assert "another export began there" in await export.archive.fails(*other)
         await export(*ALL, out=f"killed/{point}")
         assert bytes_of(out) == expected, point
     assert {path.name for path in folder.iterdir()} == {*POINTS}  # no journal, nothing unfinished

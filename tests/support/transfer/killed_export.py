@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from archiver.transfer import exporter, package
@@ -18,7 +19,9 @@ POINTS: dict[str, tuple[Any, str, int, str]] = {
     "amid-a-dossier": (FolderWriter, "_write", 30, "before"),
     "before-the-rename": (Package, "place", 3, "before"),
     "after-the-rename": (Package, "place", 4, "after"),
-    "amid-the-journal": (Package, "_write_lines", 3, "torn"),
+    "amid-the-plan": (package, "_write_lines", 1, "torn"),
+    "before-the-folder": (Package, "clear", 1, "before"),
+    "amid-the-journal": (package, "_write_lines", 3, "torn"),
     "before-the-slip": (Package, "finish", 1, "before"),
     "after-the-slip": (package.shutil, "rmtree", 1, "slip"),
 }
@@ -54,10 +57,10 @@ def _has_slip(arguments: tuple[Any, ...]) -> bool:
     return os.path.exists(os.path.join(str(arguments[0]).removesuffix(".part"), package.NAME))
 
 
-def tear(written: Package, lines: Any, mode: str) -> None:
+def tear(path: Path, lines: Any, mode: str) -> None:
     """Write a line of the journal to its half."""
     content: bytes = package.msgspec.json.encode(lines[0])
-    with written._journal.open(mode) as file:
+    with path.open(mode) as file:
         file.write(content[: len(content) // 2])
 
 
