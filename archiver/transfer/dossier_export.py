@@ -94,7 +94,7 @@ class DossierExport:
         title = "Gesprek: berichten, notities en verloop"
         document = self._document("gesprek", title)
         files = [await self._write(document, "gesprek.json", JSON, self._conversation())]
-        async for part in self._given.transcript(self._place):
+        async for part in self._given.transcript(self._reader.connection, self._place):
             files.append(await self._write(document, part.name, part.media_type, part.stream))
         self._files.append((document, files))
 

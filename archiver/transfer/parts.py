@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from services.postgres.database import Connection
+
 
 class Place(NamedTuple):
     """A conversation as the log was at a checkpoint."""
@@ -26,12 +28,12 @@ class Part(msgspec.Struct, frozen=True):
     stream: AsyncIterator[bytes]
 
 
-PartSource = Callable[[Place], AsyncIterator[Part]]
-"""Yields further files in which the conversation can be read, such as a transcript. The same place
-must give the same bytes."""
+PartSource = Callable[[Connection, Place], AsyncIterator[Part]]
+"""Yields further files in which the conversation can be read, such as a transcript, read on the
+connection of the export's own transaction. The same place must give the same bytes."""
 
 
-async def no_parts(place: Place) -> AsyncIterator[Part]:
+async def no_parts(connection: Connection, place: Place) -> AsyncIterator[Part]:
     return
     yield
 

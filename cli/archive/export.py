@@ -266,4 +266,4 @@ def _print(slip: Slip, out: Path, progress: Progress, *, as_json: bool) -> None:
 
 def _format_left_out(numbers: Mapping[Reason, int]) -> str:
     words = [f"{number:,} {WORDS[reason]}" for reason, number in numbers.items() if number]
-    return ", ".join(words) or "there are none"
+    return ", ".join(words) or "none"

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -12,9 +12,17 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
-from services.postgres.database import Pool
+from archiver.transfer.exporter import Exporter, Means
+from archiver.transfer.package import Package, Plan
+from archiver.transfer.parts import Part, Place, whole
+from archiver.transfer.selection import Choice, Selection
+from archiver.transfer.tree_reader import find_note
+from services import clock
+from services.config import loader
+from services.postgres.database import Connection, Pool
 from tests.support.archiver.commands import OPERATOR, Archive
 from tests.support.archiver.desk import ANNA, BERT, CORA, Desk
+from tests.support.decrypted_record import keys_of
 from tests.support.installation import ROOT
 from tests.support.integration.media_provider import damage, flipped
 from tests.support.transfer.killed_export import POINTS
@@ -209,13 +217,13 @@ async def test_held_and_destroyed_conversations_are_left_out_and_counted(
         "hold", "place", "--ground", "woo", "--conversation", made["image/png"], "--review-on",
         "2027-06-01", "--text", "Woo 17", "--by", "P. Bakker",
     )  # fmt: skip
-    whole = await export()
+    former = await export()
     await town.destroys(made["taxes"])
     package = await export.read()
     assert set(package.messages) == {*made.values()} - {made["image/png"], made["taxes"]}
     [left_out] = package.slip["weggelaten"]
     assert left_out["gesprekken"] == ["1"]
-    assert (whole / made["taxes"]).is_dir()  # what was handed over before stays
+    assert (former / made["taxes"]).is_dir()  # what was handed over before stays
 
 
 async def test_destroyed_message_leaves_its_place_and_nothing_else(
@@ -257,8 +265,8 @@ async def test_killed_export_goes_on_to_the_same_bytes(town: TransferTown, expor
     assert codes == [-signal.SIGKILL] * len(POINTS)
     for point in POINTS:
         out = folder / point
-        whole = {path.name for path in out.glob("1*")} & {*made.values()}
-        assert all((out / id / f"{id}.mdto.xml").exists() for id in whole)
+        there = {path.name for path in out.glob("1*")} & {*made.values()}
+        assert all((out / id / f"{id}.mdto.xml").exists() for id in there)
         if point != "amid-the-plan":
             other = ("export", "--out", out, *TARGET, "--permanent")
             assert "another export began there" in await export.archive.fails(*other)
@@ -285,14 +293,14 @@ async def test_conversation_with_a_damaged_file_stays_behind(
     town: TransferTown, export: Export
 ) -> None:
     made = await fill(town)
-    whole = bytes_of(await export())
+    before = bytes_of(await export())
     sealed = sorted((town.folder / "objects" / "sealed").iterdir(), key=lambda p: p.stat().st_size)
     damage(sealed[-1], flipped(-1))
     package = await export.read()
     assert set(package.messages) == {*made.values()} - {made["image/jpeg"]}
     assert "1 with a file that is damaged or gone" in export.said.stdout
     same = bytes_of(town.folder / "sip-2")
-    assert all(whole[path] == same[path] for path in same if path != "pakbon.xml")
+    assert all(before[path] == same[path] for path in same if path != "pakbon.xml")
 
 
 async def test_altered_log_is_not_exported(town: TransferTown, export: Export, pool: Pool) -> None:
@@ -331,3 +339,48 @@ async def test_reader_finds_each_fault_of_a_package(town: TransferTown, export: 
             read_package(folder)
         path.write_bytes(before)
     read_package(folder)
+
+
+async def test_transcript_is_another_form_of_the_conversation(
+    town: TransferTown, export: Export, pool: Pool
+) -> None:
+    """Whatever makes one is plugged in: here two files of the words in the log."""
+
+    async def transcript(connection: Connection, place: Place) -> AsyncIterator[Part]:
+        of_place = "select count(*) from archiver.entry where conversation = $1 and position < $2"
+        count = await connection.fetchval(of_place, place.conversation, place.log_size)
+        yield Part("transcript.html", "text/html", whole(f"<p>{count}</p>".encode()))
+        yield Part("transcript.pdf", "application/pdf; profile=a-2b", whole(b"%PDF-1.7\n"))
+
+    made = await fill(town)
+    await export()
+    size = await pool.fetchval("select max(size) from archiver.checkpoint")
+    plan = Plan(
+        selection=Selection(tenant="almelo"), choice=Choice((made["image/png"],), {}),
+        log_size=size, note=str(await find_note(await pool.acquire(), size)), target="Archief",
+        target_id="", title="", contact="", made_at=clock.now(),
+    )  # fmt: skip
+    means = Means(
+        pool=pool, keys=await keys_of(pool), objects=town.objects,
+        config=loader.load(town.config).config,
+        verifier=(await export.archive("key")).stdout.strip(), transcript=transcript,
+    )  # fmt: skip
+    package = Package(town.folder / "with-transcript")
+    package.begin(plan)
+    asked: list[str] = []
+
+    async def look(conversations: Sequence[str]) -> None:
+        asked.extend(conversations)
+
+    await Exporter(means, package, plan).run(look, lambda done, of: None)
+    read = read_package(package.folder)
+    id = made["image/png"]
+    assert asked == [id] and schema_faults(read) == []
+    formats = {
+        path.rpartition("_")[2]: tree["bestandsformaat"][0]["begripCode"]
+        for path, tree in read.files.items()
+        if path.startswith(f"{id}/{id}_gesprek/")
+    }
+    assert formats == {
+        "gesprek.json": ["fmt/817"], "transcript.html": ["fmt/471"], "transcript.pdf": ["fmt/477"],
+    }  # fmt: skip
