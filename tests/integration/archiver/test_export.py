@@ -12,9 +12,11 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
-from archiver.transfer.exporter import Exporter, Means
+from archiver.subject_access import person_finder
+from archiver.transfer import dossier_export, dossier_reader, exporter
+from archiver.transfer.exporter import Exporter, Look, Means
 from archiver.transfer.package import Package, Plan
-from archiver.transfer.parts import Part, Place, whole
+from archiver.transfer.parts import Part, PartSource, Place, no_parts, whole
 from archiver.transfer.selection import Choice, Selection
 from archiver.transfer.tree_reader import find_note
 from services import clock
@@ -167,10 +169,20 @@ async def test_metadata_says_how_long_it_is_kept_and_who_may_see_it(
         assert citizen.phone.encode() not in written and citizen.bsuid.encode() not in written
 
 
-async def test_same_record_gives_the_same_bytes_again(town: TransferTown, export: Export) -> None:
+async def test_same_record_gives_the_same_bytes_again(
+    town: TransferTown, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await fill(town)
     first, again = bytes_of(await export()), bytes_of(await export())
     assert first == again
+    for module, name in (
+        (dossier_reader, "BATCH"),
+        (person_finder, "BATCH"),
+        (dossier_export, "BODIES"),
+    ):
+        monkeypatch.setattr(module, name, 1)
+    assert bytes_of(await export()) == first  # as a conversation too long for one batch is read
+    monkeypatch.undo()
     [size] = [msgspec.json.decode(content)["size"] for path, content in first.items()
               if path.endswith("bewijzen.json")][:1]  # fmt: skip
     await town.desk.heard((ANNA, "later"))
@@ -342,7 +354,7 @@ async def test_reader_finds_each_fault_of_a_package(town: TransferTown, export: 
 
 
 async def test_transcript_is_another_form_of_the_conversation(
-    town: TransferTown, export: Export, pool: Pool
+    town: TransferTown, export: Export
 ) -> None:
     """Whatever makes one is plugged in: here two files of the words in the log."""
 
@@ -353,28 +365,13 @@ async def test_transcript_is_another_form_of_the_conversation(
         yield Part("transcript.pdf", "application/pdf; profile=a-2b", whole(b"%PDF-1.7\n"))
 
     made = await fill(town)
-    await export()
-    size = await pool.fetchval("select max(size) from archiver.checkpoint")
-    plan = Plan(
-        selection=Selection(tenant="almelo"), choice=Choice((made["image/png"],), {}),
-        log_size=size, note=str(await find_note(await pool.acquire(), size)), target="Archief",
-        target_id="", title="", contact="", made_at=clock.now(),
-    )  # fmt: skip
-    means = Means(
-        pool=pool, keys=await keys_of(pool), objects=town.objects,
-        config=loader.load(town.config).config,
-        verifier=(await export.archive("key")).stdout.strip(), transcript=transcript,
-    )  # fmt: skip
-    package = Package(town.folder / "with-transcript")
-    package.begin(plan)
+    id = made["image/png"]
     asked: list[str] = []
 
     async def look(conversations: Sequence[str]) -> None:
         asked.extend(conversations)
 
-    await Exporter(means, package, plan).run(look, lambda done, of: None)
-    read = read_package(package.folder)
-    id = made["image/png"]
+    read = await exported(town, export, [id], look, transcript)
     assert asked == [id] and schema_faults(read) == []
     formats = {
         path.rpartition("_")[2]: tree["bestandsformaat"][0]["begripCode"]
@@ -384,3 +381,46 @@ async def test_transcript_is_another_form_of_the_conversation(
     assert formats == {
         "gesprek.json": ["fmt/817"], "transcript.html": ["fmt/471"], "transcript.pdf": ["fmt/477"],
     }  # fmt: skip
+
+
+async def test_conversation_destroyed_meanwhile_is_taken_out_again(
+    town: TransferTown, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await fill(town)
+    monkeypatch.setattr(exporter, "AT_ONCE", 1)
+    first, second, third = made["image/jpeg"], made["image/png"], made["taxes"]
+
+    async def look(conversations: Sequence[str]) -> None:
+        if [*conversations] == [second]:
+            assert (town.folder / "direct" / first).is_dir()
+            await town.destroys(first)
+            await town.destroys(third)
+
+    read = await exported(town, export, [first, second, third], look)
+    assert set(read.messages) == {second} and not (town.folder / "direct" / first).exists()
+    [left_out] = read.slip["weggelaten"]
+    assert left_out["gesprekken"] == ["2"]
+
+
+async def exported(
+    town: TransferTown, export: Export, chosen: Sequence[str], look: Look,
+    transcript: PartSource = no_parts,
+) -> ReadPackage:  # fmt: skip
+    """Export these conversations without the command, and read them back."""
+    pool, keys = town.pool, await keys_of(town.pool)
+    async with pool.acquire() as connection:
+        note = await find_note(connection, None)
+    assert note
+    plan = Plan(
+        selection=Selection(tenant="almelo"), choice=Choice(tuple(chosen), {}),
+        log_size=int(note.splitlines()[1]), note=note, target="Archief", target_id="", title="",
+        contact="", made_at=clock.now(),
+    )  # fmt: skip
+    means = Means(
+        pool=pool, keys=keys, objects=town.objects, config=loader.load(town.config).config,
+        verifier=(await export.archive("key")).stdout.strip(), transcript=transcript,
+    )  # fmt: skip
+    package = Package(town.folder / "direct")
+    package.begin(plan)
+    await Exporter(means, package, plan).run(look, lambda done, of: None)
+    return read_package(package.folder)
