@@ -15,7 +15,6 @@ from bench import (
     balance,
     deliverer,
     destruction,
-    export,
     full_destination,
     gateway,
     noisy_neighbour,
@@ -27,6 +26,7 @@ from bench import (
     search,
 )
 from bench.desk import measurement as desk
+from bench.export import measurement as export
 from bench.reports.results import Line, Report, TargetLine
 from bench.trip import measurement
 

@@ -362,7 +362,7 @@ async def test_reader_finds_each_fault_of_a_package(town: TransferTown, export: 
 async def test_transcript_is_another_form_of_the_conversation(
     town: TransferTown, export: Export
 ) -> None:
-    """Whatever makes one is plugged in: here two files of the words in the log."""
+    """A maker of transcripts is plugged in: this one counts entries."""
 
     async def transcript(connection: Connection, place: Place) -> AsyncIterator[Part]:
         of_place = "select count(*) from archiver.entry where conversation = $1 and position < $2"

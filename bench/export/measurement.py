@@ -9,49 +9,31 @@ made in the same folders by one loop, without a database, keys, proofs or metada
 import asyncio
 import base64
 import hashlib
-import itertools
 import os
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import msgspec
+from typing import NamedTuple
 
 from archiver.encryption.key_store import KeyStore
-from archiver.log.checkpoint_signer import sign_checkpoint
 from archiver.log.writer import Writer
-from archiver.retention.dossier_follower import DossierFollower
 from archiver.transfer.exporter import Exporter, Means
 from archiver.transfer.package import Package, Plan
 from archiver.transfer.packing_slip import Slip
 from archiver.transfer.selection import Selection, choose
 from archiver.transfer.tree_reader import find_note
 from bench.destruction import BATCHES_PER_SECOND, RECORDS_PER_BATCH, write_records
+from bench.export.conversations import fill_record
 from bench.record import SIGNER
 from bench.reports.results import Line, Report, at_least, at_most
-from bench.rules import EXAMPLES
 from bench.servers import EXAMPLE, KEY, migrated_database
 from bench.usage import tree_memory
-from bench.workloads.archive_workload import record_batches, split_waves
-from bench.workloads.texts import example_texts, write_texts
-from router.handlers.units import keyed_hash
-from router.ruleset.context import build_context
 from services import clock
 from services.config import loader
-from services.contract import Record
 from services.files.object_store import ObjectStore
-from services.postgres.database import Pool, connection_pool
-from tests.support.transfer.stored_files import fetch_files
+from services.postgres.database import connection_pool
 
-PHOTO_EVERY, PHOTO_BYTES = 10, 150_000
-"""A photograph in one of so many conversations, of a size that WhatsApp's phones send."""
-CITIZENS_AT_ONCE = 32
-RECORDS_PER_WRITE = 2_000
-DAYS = 365
-"""Days over which the conversations are spread, that ended a month ago."""
 WARM = 0.2
 """Share of the conversations after which memory is measured first."""
 RATE, OF_CEILING, GROWTH_MIB = 40.0, 0.05, 16.0
@@ -86,7 +68,7 @@ async def _measure(url: str, folder: Path, conversations: int) -> ExportRun:
         keys = KeyStore(pool, [base64.b64decode(KEY)])
         await keys.check()
         objects = ObjectStore((folder / "objects").as_uri())
-        await _fill(pool, keys, objects, conversations)
+        await fill_record(pool, keys, objects, conversations)
         means = Means(
             pool=pool,
             keys=keys,
@@ -98,71 +80,6 @@ async def _measure(url: str, folder: Path, conversations: int) -> ExportRun:
         await writer._keys.check()
         async with _traffic(writer) as waits:
             return await _export(means, folder / "sip", waits)
-
-
-async def _fill(pool: Pool, keys: KeyStore, objects: ObjectStore, conversations: int) -> None:
-    begin = clock.now() - timedelta(days=DAYS + 30)
-    months = "select archiver.make_months_of($1, $2, 15)"
-    for table in ("entry", "searchable"):
-        await pool.execute(months, table, begin.date().replace(day=1))
-    writer, made = Writer(pool, keys), _make_records(conversations, begin)
-    while batch := list(itertools.islice(made, RECORDS_PER_WRITE)):
-        await writer.add(batch)
-    photo = os.urandom(PHOTO_BYTES)
-    await fetch_files(pool, keys, objects, lambda id: b"\xff\xd8\xff\xe0" + id.encode() + photo)
-    config = loader.load(EXAMPLE).config
-    await DossierFollower(pool, keys, lambda: config).catch_up()
-    await sign_checkpoint(pool, SIGNER, objects)
-    await pool.execute("vacuum analyze", timeout=600)
-
-
-def _make_records(conversations: int, begin: datetime) -> Iterator[Record]:
-    config = loader.load(EXAMPLE)
-    about = [word for rule in config.config.rules for word in rule.words]
-    texts = write_texts(example_texts(EXAMPLES.read_text()), about, seed=1)
-    context = build_context(config, keyed_hash(b"bench"))
-    for wave in split_waves(0, conversations, CITIZENS_AT_ONCE):
-        at = begin + timedelta(days=DAYS) * (wave.first / conversations)
-        opened = list[Record]()
-        for batch in record_batches(iter([(wave, at)]), texts, context):
-            opened += [record for record in batch if record.kind == "conversation"]
-            yield from batch
-        for nth, record in enumerate(opened):
-            yield from _photo(record, wave.first + nth)
-            yield _closing(record)
-
-
-def _photo(opened: Record, nth: int) -> Iterator[Record]:
-    if nth % PHOTO_EVERY:
-        return
-    at, id = opened.at + timedelta(minutes=5), clock.new_id(opened.at)
-    step = msgspec.json.decode(opened.data)
-    data = {
-        "direction": "in",
-        "type": "image",
-        "text": "",
-        "receivedAt": at,
-        "sentAt": clock.now(),
-        "medium": {"id": f"photo{nth}", "mimeType": "image/jpeg", "sha256": "", "filename": ""},
-    } | {name: step[name] for name in ("department", "decision")}
-    yield _beside(opened, "message", at, data, message=id, id=id, sequence=3)
-
-
-def _closing(opened: Record) -> Record:
-    at = opened.at + timedelta(hours=1)
-    data = msgspec.json.decode(opened.data) | {"event": "closed"}
-    return _beside(opened, "conversation", at, data, id=clock.new_id(at), sequence=4)
-
-
-def _beside(opened: Record, kind: str, at: datetime, data: Any, **fields: Any) -> Record:
-    return Record(
-        kind=kind,
-        at=at,
-        data=msgspec.json.encode(data),
-        tenant=opened.tenant,
-        conversation=opened.conversation,
-        **fields,
-    )
 
 
 @asynccontextmanager
