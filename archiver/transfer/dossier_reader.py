@@ -10,10 +10,10 @@ import msgspec
 from archiver.api import presenter
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
+from archiver.encryption.row_batches import fetch_batches
 from archiver.index.record_fields import Identity, normalise
 from archiver.media.store import MediaStore, StoredFile
 from archiver.receipt_assembly import AssembledBody, assemble_bodies
-from archiver.subject_access.person_finder import fetch_batches
 from archiver.transfer.parts import Place
 from services.postgres.database import Connection, Pool
 

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
-from archiver.subject_access import person_finder
+from archiver.encryption import row_batches
 from archiver.transfer import dossier_export, dossier_reader, exporter
 from archiver.transfer.exporter import Exporter, Look, Means
 from archiver.transfer.package import Package, Plan
@@ -177,7 +177,7 @@ async def test_same_record_gives_the_same_bytes_again(
     assert first == again
     for module, name in (
         (dossier_reader, "BATCH"),
-        (person_finder, "BATCH"),
+        (row_batches, "BATCH"),
         (dossier_export, "BODIES"),
     ):
         monkeypatch.setattr(module, name, 1)
