@@ -105,7 +105,8 @@ class Exporter:
                 self._package.unfinished(id)
                 return Line(left_out=(id, "damaged"))
         self._package.place(id)
-        return Line(done=packed, missing=missing)
+        named = msgspec.structs.replace(packed, name=id)  # the plan's own string, kept once
+        return Line(done=named, missing=missing)
 
     async def _load(self, connection: Connection, id: str) -> Dossier | Reason:
         """Return the dossier of a conversation, or why it is left out after all."""

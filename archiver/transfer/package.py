@@ -150,15 +150,18 @@ class Package:
 
     def summary(self) -> Summary:
         """Return what the whole package has, from the journal."""
-        digests, totals, missing = list[tuple[str, bytes]](), Totals(), 0
+        digests, totals, missing = list[bytes](), Totals(), 0
         with self._journal.open("rb") as file:
             for raw in file:
                 line = msgspec.json.decode(raw, type=Line)
                 if line.done and line.done.name in self.done:
-                    digests.append((line.done.name, bytes.fromhex(line.done.digest)))
+                    digest = bytes.fromhex(line.done.digest)
+                    digests.append(line.done.name.encode() + b"\0" + digest)
                     totals += line.done.totals
                     missing += line.missing
-        lines = (f"{digest.hex()}  {name}" for name, digest in sorted(digests))
+        digests.sort()
+        parted = (each.partition(b"\0") for each in digests)
+        lines = (f"{digest.hex()}  {name.decode()}" for name, _, digest in parted)
         return Summary(digest_lines(lines), totals, missing)
 
     def counts(self, choice: Choice) -> Mapping[Reason, int]:
