@@ -26,6 +26,7 @@ from bench import (
     search,
 )
 from bench.desk import measurement as desk
+from bench.export import measurement as export
 from bench.reports.results import Line, Report, TargetLine
 from bench.trip import measurement
 
@@ -60,6 +61,10 @@ PARTS: dict[str, tuple[str, Part]] = {
     "destruction": (
         "Destroying what is due",
         lambda at, o, say: destruction.measure(at, o.records, say),
+    ),
+    "export": (
+        "Exporting conversations to a depot",
+        lambda at, o, say: export.measure(at, o.conversations, say),
     ),
     "openklant": (
         "An Open Klant at its limit",
@@ -120,7 +125,10 @@ def _parse(arguments: Sequence[str]) -> Options:
         "--messages", type=int, default=20_000, help="of a round of a service (20,000)"
     )
     parser.add_argument(
-        "--conversations", type=int, default=1_500, help="of a round at an Open Klant (1,500)"
+        "--conversations",
+        type=int,
+        default=1_500,
+        help="of a round at an Open Klant, and to export (1,500)",
     )
     parser.add_argument(
         "--records",

@@ -122,7 +122,7 @@ async def _carry_out(pool: Pool, role: Pool, clerk: Clerk, due: int) -> ListRun:
         pass
 
     work, waits, warm = Destroyer(role, clerk.keys, clerk.orders, finish), list[float](), 0.0
-    traffic = asyncio.create_task(_write(clerk.writer, waits))
+    traffic = asyncio.create_task(write_records(clerk.writer, waits))
     began, batches = time.monotonic(), 0
     while await work.destroy_batch(list_id):
         batches += 1
@@ -151,7 +151,7 @@ async def _approve(role: Pool, keys: KeyStore) -> str:
         return (await store.step(found, "approved", "Carla", "", now)).id
 
 
-async def _write(writer: Writer, waits: list[float]) -> None:
+async def write_records(writer: Writer, waits: list[float]) -> None:
     """Write records at an even pace until cancelled; note how long each batch took."""
     loop = asyncio.get_running_loop()
     due = loop.time()

@@ -54,6 +54,8 @@ EXAMPLES = {
     "archive aside open": f"archive aside open {MESSAGE} --out body.bin --reason 'fault 12'",
     "archive checkpoint": "archive checkpoint",
     "archive consistency": "archive consistency 1200 3400",
+    "archive export": "archive export --permanent --until 2026-12-31 --target 'Archief Almelo'"
+    " --out overdracht-2026 --reason 'overbrenging 2026'",
     "archive exposure": "archive exposure --token crm --since 2026-11-20 --until 2026-11-23"
     " --reason 'data breach 7'",
     "archive hold lift": "archive hold lift BW-2026-0001 --text 'Woo 17 is closed'"

@@ -152,12 +152,18 @@ async def node_hashes(connection: Connection, positions: Range) -> Sequence[byte
     hashes = []
     for level, index in whole_subtrees(positions):
         stored_level, first, count = stored_nodes(level, index)
-        query = (_LEAVES,) if stored_level == 0 else (_NODES, stored_level)
-        rows: list[Any] = await connection.fetch(*query, first, first + count)
-        if len(rows) != count:
+        found = await read_hashes(connection, stored_level, first, first + count)
+        if len(found) != count:
             raise NotProvable(f"hashes of entries from {index << level} on are missing")
-        hashes.append(subtree_root([row["hash"] for row in rows]))
+        hashes.append(subtree_root(found))
     return hashes
+
+
+async def read_hashes(connection: Connection, level: int, first: int, end: int) -> list[bytes]:
+    """Return the stored hashes of a level, in order, as far as there are any in this range."""
+    query = (_LEAVES,) if level == 0 else (_NODES, level)
+    rows: list[Any] = await connection.fetch(*query, first, end)
+    return [row["hash"] for row in rows]
 
 
 _ENTRY = """

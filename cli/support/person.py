@@ -29,6 +29,7 @@ PERSONAL: dict[str, Role] = {
     "archive aside again": "operator",
     "archive aside drop": "operator",
     "archive aside open": "operator",
+    "archive export": "archivist",
     "archive exposure": "privacy",
     "archive hold lift": "records",
     "archive hold place": "records",

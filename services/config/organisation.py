@@ -22,6 +22,9 @@ AUTOMATIC = (
 """Texts that are sent automatically unless a municipality configures otherwise. It leaves out the
 texts that cost a message and tell the citizen nothing that they wait for."""
 
+TOOI = r"^((gm|pv|ws)[0-9]{4})?$"
+"""Code of a municipality, a province or a water board in TOOI, or ''."""
+
 ADDRESS = r"^((https?://|urn:)[!-~]+)?$"
 """URI of an entry in a register, or ''."""
 
@@ -95,6 +98,9 @@ class Retention(ConfigModel):
 class Tenant(ConfigModel):
     id: Id
     name: str = Field(min_length=1, max_length=200)
+    tooi: str = Field(default="", pattern=TOOI)
+    """Code in TOOI, the register of government organisations, such as gm0141: it names who made the
+    records in a transfer."""
     disclosure: str = Field(
         default="Dit antwoord is automatisch gemaakt.", min_length=1, max_length=200
     )

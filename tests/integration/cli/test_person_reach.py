@@ -14,6 +14,7 @@ from click.testing import Result
 from archiver.log.inclusion_proof import NO_ENTRY
 from archiver.quarantine import Quarantine
 from archiver.receipt_assembly import NO_RECEIPT
+from cli.archive.export import NOTHING
 from cli.archive.files import NO_FILE, NOT_KEPT, NOT_QUARANTINED
 from cli.archive.subject_access import NO_MESSAGE
 from cli.deliveries.parked_store import ABSENT
@@ -219,10 +220,13 @@ def test_content_is_within_reach_of_a_token_for_its_department(run: Run, tmp_pat
         (NO_ENTRY, "archive", "prove", HERE.message, "--open", *WHY),
         (NO_RECEIPT, "archive", "receipt", OWN_RECEIPT, *out, *WHY),
     )
+    sip = ("--target", "depot", "--out", tmp_path / "sip")
+    export = "archive", "export", "--tenant", "almelo", *sip, *WHY
+    closed = NOTHING.format("none")
     for groups, refused, admitted in (
-        (NONE, (*whole, *green), ()),
-        (GREEN, whole, green),
-        (ALL, (), (*whole, *green)),
+        (NONE, (*whole, *green, (person.NOT_ALL, *export)), ()),
+        (GREEN, (*whole, (person.NOT_ALL, *export)), green),
+        (ALL, ((closed, *export),), (*whole, *green)),
     ):
         for words, *line in refused:
             done = run(*line, groups=groups)

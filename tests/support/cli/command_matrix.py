@@ -43,6 +43,7 @@ COMMANDS = {
     "archive aside open": OWN_PERSON,
     "archive checkpoint": ARCHIVER,
     "archive consistency": ARCHIVER,
+    "archive export": ARCHIVE_PERSON,
     "archive exposure": OWN_PERSON,
     "archive hold lift": ARCHIVE_PERSON,
     "archive hold list": ARCHIVER,

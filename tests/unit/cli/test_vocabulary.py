@@ -23,6 +23,10 @@ COMMON = {
 """Options that mean the same in each command."""
 OWN = {
     "archive annotate": {"--request"},
+    "archive export": {
+        *("--code", "--zaak", "--permanent", "--target", "--target-id", "--title", "--contact"),
+        *("--as-of", "--made-at"),
+    },
     "archive hold list": {"--overdue"},
     "archive hold place": {"--ground", "--review-on", "--words"},
     "archive hold review": {"--review-on"},

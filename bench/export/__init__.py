@@ -1,0 +1,1 @@
+"""Exporting conversations to a depot: the conversations, the export, and its report."""

@@ -1,0 +1,1 @@
+"""Packages for an archival depot, read and checked without our code."""
