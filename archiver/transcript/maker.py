@@ -45,6 +45,8 @@ class Scope(msgspec.Struct, frozen=True):
     tenant: str
     departments: frozenset[str] | None = None
     may_know: Callable[[str], bool] = may_know_all
+    log_size: int | None = None
+    """Entries of the log that count; None for all. Later ones are not seen."""
 
     def covers(self, department: str) -> bool:
         return self.departments is None or department in self.departments
@@ -83,7 +85,8 @@ class TranscriptReader:
     async def read(self, id: str, scope: Scope) -> ReadConversation | None:
         """Read a conversation; None if nothing of it is within the scope. Raises TooLong."""
         kinds = [*SHOWN, DESTRUCTION]
-        rows = await self._connection.fetch(_ENTRIES, id, scope.tenant, kinds, MAX_ENTRIES + 1)
+        which = id, scope.tenant, kinds, scope.log_size
+        rows = await self._connection.fetch(_ENTRIES, *which, MAX_ENTRIES + 1)
         if len(rows) > MAX_ENTRIES:
             raise TooLong(TOO_LONG.format(MAX_ENTRIES))
         # The database gave these; what they are of is held against the scope once more.
@@ -93,7 +96,7 @@ class TranscriptReader:
         opened = list(decrypt_rows(within, self._keys))
         if not opened:
             return None
-        entries = await self._entries(id, scope.tenant, opened)
+        entries = await self._entries(id, scope, opened)
         entries = msgspec.structs.replace(
             entries,
             gone=[row for row in within if row["kind"] == "message" and _is_destroyed(row)],
@@ -103,7 +106,8 @@ class TranscriptReader:
         )
         return ReadConversation(entries, await self._files(entries), scope, self._config)
 
-    async def _entries(self, id: str, tenant: str, opened: Sequence[Row]) -> ConversationEntries:
+    async def _entries(self, id: str, scope: Scope, opened: Sequence[Row]) -> ConversationEntries:
+        tenant = scope.tenant
         messages = [row for row in opened if row["kind"] == "message"]
         term = await self._connection.fetchrow(_TERM, tenant, id)
         holds = await self._reader.load_holds(id, tenant)
@@ -115,7 +119,7 @@ class TranscriptReader:
             messages=messages,
             steps=[row for row in opened if row["kind"] == "conversation"],
             notes=[row for row in opened if row["kind"] == "note"],
-            fates=await self._read_outcomes(tenant, [row["message"] for row in messages]),
+            fates=await self._read_outcomes(scope, [row["message"] for row in messages]),
             term=Term(**term) if term else Term(),
             holds=tuple(dict.fromkeys(each["ground"] for each in holds)),
         )
@@ -124,11 +128,13 @@ class TranscriptReader:
     def _reader(self) -> RecordReader:
         return RecordReader(cast(Pool, self._connection), self._keys)
 
-    async def _read_outcomes(self, tenant: str, messages: Sequence[UUID | None]) -> list[Row]:
+    async def _read_outcomes(self, scope: Scope, messages: Sequence[UUID | None]) -> list[Row]:
         ids = [each for each in messages if each]
         outcomes: list[Row] = []
-        async for row in fetch_about(self._connection, self._keys, tenant, ids, OUTCOMES):
-            outcomes.append(row)
+        about = fetch_about(self._connection, self._keys, scope.tenant, ids, OUTCOMES)
+        async for row in about:
+            if scope.log_size is None or row["position"] < scope.log_size:
+                outcomes.append(row)
             if len(outcomes) > MAX_OUTCOMES:
                 raise TooLong(TOO_LONG.format(MAX_OUTCOMES))
         return outcomes
@@ -154,7 +160,8 @@ def _is_destroyed(row: Row) -> bool:
 
 _ENTRIES = f"""{RECORDS}
 where e.conversation = $1 and e.conversation <> '' and e.tenant = $2 and e.kind = any($3::text[])
-order by e.sequence, e.id limit $4
+    and ($4::bigint is null or e.position < $4)
+order by e.sequence, e.id limit $5
 """
 _TERM = """
 select state, valued_code as code, kept_until from archiver.dossier

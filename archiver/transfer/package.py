@@ -36,17 +36,17 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     contact: str
     made_at: datetime
+    transcripts: tuple[str, ...] = ()
+    """Forms of the transcript that go along."""
 
     def agrees(self, other: "Plan") -> bool:
         """Return True for the plan of the same export: what is found, and when, may differ."""
-        asked = (self.selection, self.target, self.target_id, self.title, self.contact)
-        return asked == (
-            other.selection,
-            other.target,
-            other.target_id,
-            other.title,
-            other.contact,
-        )
+        return self._asked == other._asked
+
+    @property
+    def _asked(self) -> tuple[object, ...]:
+        named = self.target, self.target_id, self.title, self.contact
+        return (self.selection, *named, self.transcripts)
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -11,10 +11,13 @@ import msgspec
 
 from archiver.encryption.key_store import KeyStore
 from archiver.log.inclusion_proof import NotProvable
+from archiver.media.thumbnail_maker import ThumbnailMaker
+from archiver.transcript.contents import ContentLoader
 from archiver.transfer.exporter import Exporter, Look, Means
 from archiver.transfer.package import Package, PackageRefused, Plan
 from archiver.transfer.packing_slip import Reason, Slip
 from archiver.transfer.selection import Selection, choose
+from archiver.transfer.transcript_parts import FORMS, Form, transcript_parts
 from archiver.transfer.tree_reader import find_note
 from cli.support.archive_access import (
     Progress,
@@ -67,6 +70,7 @@ class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
     contact: str
     as_of: int | None
     made_at: datetime
+    transcripts: tuple[Form, ...]
     reason: str
     config: Configuration
 
@@ -85,6 +89,15 @@ class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
 @click.option("--target-id", default="", help="Its id there.")
 @click.option("--title", default="", help="Title on the packing slip.")
 @click.option("--contact", default="", help="Who answers questions; else that of the settings.")
+@click.option(
+    "--transcript",
+    "transcripts",
+    multiple=True,
+    default=("html",),
+    show_default=True,
+    type=click.Choice(FORMS),
+    help="Form of the transcript that goes along; may be repeated. A PDF/A takes a second.",
+)
 @click.option("--as-of", type=int, metavar="SIZE", help="As the log was at this checkpoint.")
 @click.option("--made-at", type=Time(), help="Time on the packing slip; left out: now.")
 @reason_option
@@ -128,6 +141,7 @@ def _parse(
         out=values["out"],
         as_of=values["as_of"],
         made_at=values["made_at"] or clock.now(),
+        transcripts=tuple(sorted(set(values["transcripts"]))),
         reason=reason,
         config=config,
         **texts,
@@ -165,6 +179,9 @@ async def _export(
         objects=objects,
         config=options.config,
         verifier=await find_verifier(),
+        transcript=transcript_parts(
+            keys, options.config, ContentLoader(objects, ThumbnailMaker()), options.transcripts
+        ),
     )
     selection = msgspec.structs.replace(selection, tenant=tenant)
     package = Package(options.out)
@@ -207,6 +224,7 @@ async def _new_plan(means: Means, selection: Selection, options: ExportOptions) 
         title=options.title or f"WhatsApp-gesprekken {tenant.name}",
         contact=options.contact or tenant.privacy.contact,
         made_at=options.made_at,
+        transcripts=options.transcripts,
     )
 
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,12 +16,11 @@ from archiver.encryption import row_batches
 from archiver.transfer import dossier_export, dossier_reader, exporter
 from archiver.transfer.exporter import Exporter, Look, Means
 from archiver.transfer.package import Package, Plan
-from archiver.transfer.parts import Part, PartSource, Place, no_parts, whole
 from archiver.transfer.selection import Choice, Selection
 from archiver.transfer.tree_reader import find_note
 from services import clock
 from services.config import loader
-from services.postgres.database import Connection, Pool
+from services.postgres.database import Pool
 from tests.support.archiver.commands import OPERATOR, Archive
 from tests.support.archiver.desk import ANNA, BERT, CORA, Desk
 from tests.support.decrypted_record import keys_of
@@ -362,31 +361,21 @@ async def test_reader_finds_each_fault_of_a_package(town: TransferTown, export: 
 async def test_transcript_is_another_form_of_the_conversation(
     town: TransferTown, export: Export
 ) -> None:
-    """A maker of transcripts is plugged in: this one counts entries."""
-
-    async def transcript(connection: Connection, place: Place) -> AsyncIterator[Part]:
-        of_place = "select count(*) from archiver.entry where conversation = $1 and position < $2"
-        count = await connection.fetchval(of_place, place.conversation, place.log_size)
-        yield Part("transcript.html", "text/html", whole(f"<p>{count}</p>".encode()))
-        yield Part("transcript.pdf", "application/pdf; profile=a-2b", whole(b"%PDF-1.7\n"))
-
-    made = await fill(town)
-    id = made["image/png"]
-    asked: list[str] = []
-
-    async def look(conversations: Sequence[str]) -> None:
-        asked.extend(conversations)
-
-    read = await exported(town, export, [id], look, transcript)
-    assert asked == [id] and schema_faults(read) == []
+    """Of the log as it was: what is said later changes no byte of it."""
+    id = (await fill(town))["image/png"]
+    forms = "--transcript", "html", "--transcript", "pdf"
+    read = await export.read("--conversation", id, *forms)
+    assert schema_faults(read) == []
     formats = {
         path.rpartition("_")[2]: tree["bestandsformaat"][0]["begripCode"]
         for path, tree in read.files.items()
         if path.startswith(f"{id}/{id}_gesprek/")
     }
     assert formats == {
-        "gesprek.json": ["fmt/817"], "transcript.html": ["fmt/471"], "transcript.pdf": ["fmt/477"],
+        "gesprek.json": ["fmt/817"], "transcript.html": ["fmt/471"], "transcript.pdf": ["fmt/476"],
     }  # fmt: skip
+    [page] = [path for path in export.folder.rglob("*_transcript.html")]
+    assert b"hierbij een bestand" in page.read_bytes() and b"data:image/png" in page.read_bytes()
 
 
 async def test_conversation_destroyed_meanwhile_is_taken_out_again(
@@ -409,9 +398,8 @@ async def test_conversation_destroyed_meanwhile_is_taken_out_again(
 
 
 async def exported(
-    town: TransferTown, export: Export, chosen: Sequence[str], look: Look,
-    transcript: PartSource = no_parts,
-) -> ReadPackage:  # fmt: skip
+    town: TransferTown, export: Export, chosen: Sequence[str], look: Look
+) -> ReadPackage:
     """Export these conversations without the command, and read them back."""
     pool, keys = town.pool, await keys_of(town.pool)
     async with pool.acquire() as connection:
@@ -424,7 +412,7 @@ async def exported(
     )  # fmt: skip
     means = Means(
         pool=pool, keys=keys, objects=town.objects, config=loader.load(town.config).config,
-        verifier=(await export.archive("key")).stdout.strip(), transcript=transcript,
+        verifier=(await export.archive("key")).stdout.strip(),
     )  # fmt: skip
     package = Package(town.folder / "direct")
     package.begin(plan)

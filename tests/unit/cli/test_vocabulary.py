@@ -25,7 +25,7 @@ OWN = {
     "archive annotate": {"--request"},
     "archive export": {
         *("--code", "--zaak", "--permanent", "--target", "--target-id", "--title", "--contact"),
-        *("--as-of", "--made-at"),
+        *("--as-of", "--made-at"), "--transcript",
     },
     "archive hold list": {"--overdue"},
     "archive hold place": {"--ground", "--review-on", "--words"},
