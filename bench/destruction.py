@@ -104,6 +104,7 @@ async def _measure(url: str, folder: Path, due: int) -> list[Line]:
 
 
 async def _fill(pool: Pool, count: int) -> None:
+    await pool.execute("update archiver.destruction_rule set least_waiting = '0'")
     for table in ("entry", "searchable"):
         months = "select archiver.make_months_of($1, (now() - interval '15 months')::date, $2)"
         await pool.execute(months, table, MONTHS)

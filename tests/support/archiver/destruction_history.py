@@ -24,6 +24,7 @@ from services import clock
 from services.config import loader
 from services.contract import Record
 from services.postgres.database import Connection, Pool
+from tests.support.archiver.dossiers import WITHOUT_WAITING
 from tests.support.archiver.orders import book_of, orders_of
 from tests.support.archiver.records import WHY, id_of, message, record
 from tests.support.decrypted_record import writer_of
@@ -70,6 +71,7 @@ class DestructionHistory:
             store = ListStore(connection, self.keys)
             return await store.draw(TENANT, DRAWER, clock.now().date(), rules, clock.now())
 
+        await self.pool.execute(WITHOUT_WAITING)
         found: DestructionList | None = await self._do(draw)
         return found
 

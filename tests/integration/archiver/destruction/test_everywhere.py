@@ -55,6 +55,7 @@ from services.sealing.key_ring import RING
 from tests.integration.desk.test_desk_store import HANNA, NOW, PERSON, TOKENS
 from tests.integration.desk.test_desk_store import message as desk_message
 from tests.support.archiver.desk import AFTER_SECONDS, ANNA, BERT, Citizen, Desk, body
+from tests.support.archiver.dossiers import WITHOUT_WAITING
 from tests.support.archiver.orders import eraser_of, orders_of
 from tests.support.archiver.records import message
 from tests.support.decrypted_record import keys_of, rows_of
@@ -263,6 +264,7 @@ async def destroy(pool: Pool, own: Pool, conversations: Iterable[str], folder: P
         " 'destroy', '6.1.3', current_date - 30, '')",
         [(each,) for each in conversations],
     )
+    await pool.execute(WITHOUT_WAITING)
     keys, now = await keys_of(own), clock.now()
     async with own.acquire() as connection, connection.transaction():
         store = ListStore(connection, keys)

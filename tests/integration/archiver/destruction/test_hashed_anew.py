@@ -170,6 +170,13 @@ async def test_renewal_is_due_after_a_destruction_once_in_a_while(
     assert await version() == 3
 
 
+SHRINKING = (
+    "hashes = array['\\x01'::bytea] where kind = 'person'",
+    "words = '{1}' where kind = 'selection'",
+    "words_before = '{1}' where kind = 'selection'",
+)
+
+
 async def test_role_of_the_archiver_replaces_hashes_in_a_renewal_alone(
     pool: Pool, own: Pool
 ) -> None:
@@ -181,6 +188,15 @@ async def test_role_of_the_archiver_replaces_hashes_in_a_renewal_alone(
         )
     await own.execute("select archiver.renew_request($1, '{}')", opened.id)
     assert (await ask(own)).id == opened.id
+    await place(own, identities=(FATIMA,))
+    await place(own, selection=Selection(words="lantaarn"))
+    for change in SHRINKING:
+        for connections in (own, pool):  # the archiver's role, and the owner of the tables
+            with pytest.raises(asyncpg.CheckViolationError, match="covers is not changed"):
+                await connections.execute(f"update archiver.hold set {change}")
+    # A name that became known later may be added at any time.
+    added = "update archiver.hold set hashes = hashes || '\\x01'::bytea where kind = 'person'"
+    assert await own.execute(added) == "UPDATE 1"
     await HashRenewer(own, await keys_of(own)).begin("almelo")
     with pytest.raises(asyncpg.CheckViolationError, match="not hashed anew yet"):
         await own.execute("select archiver.end_renewal('almelo')")

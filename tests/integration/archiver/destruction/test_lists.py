@@ -7,14 +7,16 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from pydantic import ValidationError
 
 from archiver.destruction.destroyer import Destroyer
 from archiver.destruction.destruction_list import DestructionList, ListRefused
 from archiver.destruction.list_store import ListRules, ListStore, Sparing
 from archiver.encryption.key_store import KeyStore
 from services import clock
+from services.config.organisation import Retention
 from services.postgres.database import Connection, Pool, connection_pool
-from tests.support.archiver.dossiers import TENANT, make_due
+from tests.support.archiver.dossiers import TENANT, WITHOUT_WAITING, make_due
 from tests.support.archiver.orders import orders_of
 from tests.support.archiver.records import message
 from tests.support.decrypted_record import keys_of, rows_of, writer_of
@@ -93,7 +95,7 @@ async def events(pool: Pool) -> list[str]:
 
 
 async def test_nothing_due_makes_no_list(pool: Pool, clerks: Clerks) -> None:
-    assert await clerks.draw() is None
+    assert await clerks.draw(rules=ListRules(is_joined=False, waiting=timedelta(days=1))) is None
     assert await pool.fetchval("select count(*) from archiver.destruction_list") == 0
 
 
@@ -196,6 +198,46 @@ async def test_waiting_time_must_be_over_and_can_be_stopped(
     await clerks.step(found, "withdrawn", "Dirk")
     assert await clerks.states(found) == {"a": "withdrawn"}
     assert await clerks.draw()
+
+
+async def test_role_draws_no_list_that_waits_shorter_than_the_settings_allow(
+    pool: Pool, own: Pool
+) -> None:
+    rules = await pool.fetch("select kind, least_waiting from archiver.destruction_rule")
+    least = {row["kind"]: row["least_waiting"].days for row in rules}
+    Retention(waiting_days=least["term"], request_waiting_days=least["request"])
+    for field, days in (("waiting_days", least["term"]), ("request_waiting_days", 0)):
+        with pytest.raises(ValidationError):
+            Retention.model_validate({field: days - 1})
+    draw = (
+        "select archiver.draw_list('VL-2026-0001', 'almelo', 'Anna', current_date, 9, true, $1,"
+        " '{}')"
+    )
+    with pytest.raises(asyncpg.CheckViolationError, match="shorter than the rule"):
+        await own.fetchval(draw, timedelta(days=least["term"], seconds=-1))
+    assert await own.fetchval(draw, timedelta(days=least["term"])) == 0
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await own.execute(WITHOUT_WAITING)
+
+
+async def test_role_destroys_nothing_without_an_order_of_the_same_transaction(
+    pool: Pool, own: Pool, clerks: Clerks, destroyer: Destroyer
+) -> None:
+    await written(pool, ["a"])
+    first = await clerks.approved()
+    await destroyer.carry_out_due()  # which brings an order, of a transaction before
+    await written(pool, ["b"])
+    found = await clerks.approved()
+    await own.execute("select archiver.begin_list($1)", found.id)
+    for statement in (
+        "select archiver.destroy_conversations($1, '{b}')",
+        f"select archiver.destroy_again('{first.id}', '{{a}}') where $1 <> ''",
+    ):
+        with pytest.raises(asyncpg.CheckViolationError, match="without an order"):
+            await own.fetch(statement, found.id)
+    assert await clerks.states(found) == {"b": "listed"}
+    await destroyer.carry_out_due()
+    assert await clerks.states(found) == {"b": "destroyed"}
 
 
 HOLD = (
