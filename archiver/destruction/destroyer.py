@@ -23,7 +23,7 @@ from archiver.orders.order_keeper import OrderKeeper, OutsideAhead
 from archiver.retention.hold_store import HoldStore
 from services import clock, metrics
 from services.contract import Record
-from services.files.object_store import StoreUnavailable
+from services.files.object_store import ObjectExists, StoreUnavailable
 from services.postgres.database import Connection, Pool, retry_while_unavailable
 
 BATCH = 250
@@ -81,10 +81,11 @@ class Destroyer:
 
     async def _try(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do what is due. Without the object store, or with orders outside that this
-        database does not know, nothing is destroyed."""
+        database does not know, nothing is destroyed. An order of a try that timed out may come into
+        a slow store just before that of the next try, and is settled by the try after."""
         try:
             await work()
-        except StoreUnavailable as error:
+        except (StoreUnavailable, ObjectExists) as error:
             log.warning("destruction.waits", reason=str(error))
         except (OutsideAhead, Unreadable):
             log.error("destruction.waits", reason=AHEAD)

@@ -9,17 +9,23 @@ import asyncpg
 import pytest
 from pydantic import ValidationError
 
+from archiver.destruction import destroyer as destroyer_module
 from archiver.destruction.destroyer import Destroyer
 from archiver.destruction.destruction_list import DestructionList, ListRefused
 from archiver.destruction.list_store import ListRules, ListStore, Sparing
 from archiver.encryption.key_store import KeyStore
+from archiver.orders.order import Order, Outcome
+from archiver.orders.order_book import OrderBook
 from services import clock
 from services.config.organisation import Retention
+from services.files.object_store import ObjectStore, StoreUnavailable
 from services.postgres.database import Connection, Pool, connection_pool
+from services.tasks import background_task
 from tests.support.archiver.dossiers import TENANT, WITHOUT_WAITING, make_due
-from tests.support.archiver.orders import orders_of
+from tests.support.archiver.orders import KEY, ComparedOrders, orders_of
 from tests.support.archiver.records import message
 from tests.support.decrypted_record import keys_of, rows_of, writer_of
+from tests.support.observer import until
 
 DRAWER, OWNER, ARCHIVIST = "Anna", "Bram", "Carla"
 RULES = ListRules(is_joined=False, waiting=timedelta())
@@ -238,6 +244,37 @@ async def test_role_destroys_nothing_without_an_order_of_the_same_transaction(
     assert await clerks.states(found) == {"b": "listed"}
     await destroyer.carry_out_due()
     assert await clerks.states(found) == {"b": "destroyed"}
+
+
+class SlowBook(OrderBook):
+    """Its store is slow: the first order comes there just before that of the next try."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        super().__init__(store, [KEY])
+        self.tried: list[Order] = []
+
+    async def write(self, item: Order | Outcome) -> bytes:
+        if not isinstance(item, Order) or not item.number:
+            return await super().write(item)
+        self.tried.append(item)
+        if len(self.tried) == 1:
+            raise StoreUnavailable("it did not answer in time")
+        if len(self.tried) == 2:
+            await super().write(self.tried[0])
+        return await super().write(item)
+
+
+async def test_order_that_comes_late_into_a_slow_store_does_not_end_the_destroyer(
+    own: Pool, pool: Pool, clerks: Clerks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(destroyer_module, "POLL_SECONDS", 0)
+    await written(pool, ["a"])
+    found = await clerks.approved()
+    book = SlowBook(ObjectStore(tmp_path.as_uri()))
+    slow = Destroyer(own, await keys_of(own), ComparedOrders(own, book), finish)
+    async with background_task(slow.run()):
+        await until(lambda: clerks.states(found), lambda states: states == {"a": "destroyed"}, 10)
+    assert [order.number for order in book.tried] == [1, 1, 2]
 
 
 HOLD = (
