@@ -94,3 +94,19 @@ create function archiver.keep_hashes_of_hold() returns trigger
 create trigger keep_hashes before update on archiver.hold
     for each row execute function archiver.keep_hashes_of_hold();
 revoke all on function archiver.keep_hashes_of_hold() from public;
+
+-- A name as it is compared, so that one person is one person however it is written. Capitals first: ß is SS
+-- then. archiver.destruction.destruction_list has the same.
+create function archiver.fold_name(name text) returns text
+    language sql immutable strict
+    set search_path = pg_catalog
+    as $$
+    select btrim(regexp_replace(regexp_replace(
+        normalize(lower(upper(normalize(name, NFKC) collate "und-x-icu")), NFKC),
+        '[\u00ad\u200b-\u200f\u2060\ufeff]', '', 'g'),
+        '[\u0009-\u000d\u001c-\u0020\u0085\u1680\u2028\u2029]+', ' ', 'g'))
+    $$;
+create or replace function archiver.same_person(one text, other text) returns boolean
+    language sql immutable
+    set search_path = pg_catalog
+    as $$ select archiver.fold_name(one) = archiver.fold_name(other) $$;

@@ -11,7 +11,12 @@ from pydantic import ValidationError
 
 from archiver.destruction import destroyer as destroyer_module
 from archiver.destruction.destroyer import Destroyer
-from archiver.destruction.destruction_list import DestructionList, ListRefused
+from archiver.destruction.destruction_list import (
+    DestructionList,
+    ListRefused,
+    fold_name,
+    is_same,
+)
 from archiver.destruction.list_store import ListRules, ListStore, Sparing
 from archiver.encryption.key_store import KeyStore
 from archiver.orders.order import Order, Outcome
@@ -155,6 +160,40 @@ async def test_same_person_twice_is_refused_by_the_code_and_by_the_database(
             await connections.execute("select archiver.step_list($1, $2, $3)", found.id, step, by)
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await own.execute("update archiver.destruction_list set approved_by = 'Carla'")
+
+
+SPELLINGS = (
+    ("Ren\u00e9 Smit", "Rene\u0301 Smit", True),
+    ("k.yilmaz", "K.Y\u0131lmaz", True),  # the dotless i has the capital I
+    ("Jo Smit", " jo \u00a0\u2028smit\t\n", True),
+    ("Jo\u2007Smit", "Jo\u3000\x85\x1fSmit", True),
+    ("Jo Smit", "J\u200bo\u00ad Sm\ufeffit\u2060", True),
+    ("J. Stra\u00dfe", "j. STRASSE", True),
+    ("\uff2a\uff4f Smit", "Jo Smit", True),  # of double width
+    ("\ufb01en", "FIEN", True),
+    ("\u039d\u03af\u03ba\u03bf\u03c2", "\u039d\u038a\u039a\u039f\u03a3", True),
+    ("\u0130pek", "i\u0307pek", True),
+    ("\u01c4ordan", "d\u017eordan", True),
+    ("Jo Smit", "JoSmit", False),
+    ("Jo Smit", "Jo Smits", False),
+    ("Ren\u00e9", "Rene", False),
+    ("", "Jo", False),
+)
+"""Two names, and if they are one person's."""
+
+
+async def test_person_is_the_same_by_the_code_and_by_the_database(pool: Pool) -> None:
+    for one, other, is_one in SPELLINGS:
+        assert is_same(one, other) is is_same(other, one) is is_one, (one, other)
+        folded = await pool.fetch(
+            "select archiver.fold_name(n) from unnest($1::text[]) n", [one, other]
+        )
+        assert [row[0] for row in folded] == [fold_name(one), fold_name(other)], (one, other)
+        assert await pool.fetchval("select archiver.same_person($1, $2)", one, other) is is_one
+    assert await pool.fetchval("select archiver.same_person(null, 'Jo')") is None
+    # Each letter of the alphabets of Europe, capital and small.
+    letters = "".join(chr(code) for code in range(0x20, 0x530) if chr(code).isprintable())
+    assert await pool.fetchval("select archiver.fold_name($1)", letters) == fold_name(letters)
 
 
 async def test_joined_roles_let_the_drawer_review_and_never_approve(
