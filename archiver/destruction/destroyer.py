@@ -7,16 +7,19 @@ anything back. A kill between two batches loses nothing, since what is done is n
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from functools import partial
+from typing import NamedTuple
 
 import structlog
 
 from archiver.destruction.destruction_list import DestructionList, ListEvent
 from archiver.destruction.list_store import ListStore, list_record
-from archiver.encryption.key_store import KeyStore
-from archiver.index.record_fields import GROUNDS
+from archiver.encryption.key_store import KeyStore, Place
+from archiver.index.record_fields import GROUNDS, Destruction
 from archiver.log.destruction_record import destruction_records
 from archiver.log.erasure import BESIDE, COUNT_DESTRUCTION
+from archiver.log.past_destruction import Row, load_first_destructions
 from archiver.log.writer import writer_in_transaction
 from archiver.orders.order import Order, Unreadable
 from archiver.orders.order_keeper import OrderKeeper, OutsideAhead
@@ -36,6 +39,8 @@ LATE_SECONDS = 600.0
 the record."""
 PAUSE_SECONDS = 0.05
 """Pause between two batches, in which waiting records are written."""
+UNREAD = "it was destroyed before, and the record of that does not open"
+"""Ground of what comes late, if nothing tells the first one."""
 MACHINE = "postkamer"
 """Author of what no person does."""
 Finish = Callable[[Connection, DestructionList], Awaitable[None]]
@@ -128,7 +133,9 @@ class Destroyer:
             if not wanted:
                 await self._end(connection, found)
                 return False
-            order = await self._destroy(connection, found, wanted, _DESTROY)
+            cause = Cause(found.tenant, GROUNDS[found.kind], found.id, found.approved_by or "")
+            forget = partial(connection.fetch, _DESTROY, found.id, wanted)
+            order = await self._destroy(connection, cause, wanted, forget)
         if order:
             await self._orders.confirm(order)
             metrics.conversations_destroyed.inc(len(order.conversations))
@@ -136,31 +143,41 @@ class Destroyer:
 
     async def destroy_late(self) -> bool:
         """Destroy again what has a key again, since a record came after the destruction; of one
-        list. Return False if there is nothing."""
+        cause. Return False if there is nothing."""
         async with self._pool.acquire() as connection, connection.transaction():
             late = await connection.fetch(_LATE, BATCH) if await connection.fetchval(TURN) else []
             if not late:
                 return False
-            id = late[0]["list"]
-            found = await ListStore(connection, self._keys).lock(id)
-            assert found is not None  # lists are kept for ever
-            wanted = [row["conversation"] for row in late if row["list"] == id]
-            order = await self._destroy(connection, found, wanted, _DESTROY_AGAIN)
+            places = [(row["tenant"], row["conversation"]) for row in late]
+            cause, wanted = await self._first_cause(connection, places)
+            forget = partial(connection.fetch, _DESTROY_AGAIN, cause.tenant, wanted)
+            order = await self._destroy(connection, cause, wanted, forget)
         if order:
             await self._orders.confirm(order)
             log.info("destruction.again", count=len(order.conversations))
         return order is not None
 
+    async def _first_cause(
+        self, connection: Connection, places: Sequence[Place]
+    ) -> tuple["Cause", list[str]]:
+        """Return why the first of these was destroyed, and those that were for the same."""
+        tenant, first = places[0]
+        wanted = [conversation for of, conversation in places if of == tenant]
+        destroyed = await load_first_destructions(connection, self._keys, tenant, wanted)
+        causes = {each: _cause_of(tenant, destroyed.get(each)) for each in wanted}
+        return causes[first], [each for each in wanted if causes[each] == causes[first]]
+
     async def _destroy(
         self,
         connection: Connection,
-        found: DestructionList,
+        cause: "Cause",
         wanted: Sequence[str],
-        statement: str,
+        forget: Callable[[], Awaitable[Sequence[Row]]],
     ) -> Order | None:
-        """Destroy what may go, and return the order for it; None if nothing may."""
-        beside = [row[0] for row in await connection.fetch(BESIDE, found.tenant, wanted)]
-        gone = [row[0] for row in await connection.fetch(statement, found.id, wanted)]
+        """Destroy what may go, and return the order for it; None if nothing may. `forget` returns
+        the conversations that are gone."""
+        beside = [row[0] for row in await connection.fetch(BESIDE, cause.tenant, wanted)]
+        gone = [row[0] for row in await forget()]
         if not gone:
             return None
         erased = [row["id"] for row in await connection.fetch(_ERASED, beside)]
@@ -168,16 +185,16 @@ class Destroyer:
             number=await self._orders.next_number(connection),
             kind="conversations",
             at=clock.now(),
-            tenant=found.tenant,
+            tenant=cause.tenant,
             conversations=tuple(gone),
             beside=tuple(erased),
-            ground=GROUNDS[found.kind],
-            list=found.id,
-            by=found.approved_by or "",
+            ground=cause.ground,
+            list=cause.list,
+            by=cause.by,
         )
         await self._orders.give(connection, order)
         await connection.execute(COUNT_DESTRUCTION)
-        await self._write(connection, destruction_records(order, gone))
+        await self._write(connection, destruction_records(order, gone, cause.first_at))
         return order
 
     async def _begun(self, connection: Connection, id: str) -> DestructionList | None:
@@ -208,6 +225,23 @@ class Destroyer:
         await writer_in_transaction(connection, self._keys).add(records)
 
 
+class Cause(NamedTuple):
+    """Why conversations of a municipality are destroyed, as their record has it."""
+
+    tenant: str
+    ground: str
+    list: str
+    by: str
+    first_at: datetime | None = None
+    """Time of the first destruction, if only a restore brought it here."""
+
+
+def _cause_of(tenant: str, first: Destruction | None) -> Cause:
+    if first is None:
+        return Cause(tenant, UNREAD, "", "")
+    return Cause(tenant, first.ground, first.list, first.by, first.first_at)
+
+
 _DUE = """
 select id from archiver.destruction_list
 where state = 'destroying' or state = 'approved' and approved_at + waiting <= now()
@@ -229,7 +263,7 @@ where list = $1 and state = 'listed' order by conversation limit $2
 WAIT_TURN = "select pg_advisory_xact_lock(hashtext('archiver.destroyer'))"
 _ERASED = "select id from archiver.entry where id = any($1::uuid[]) and salt is null"
 _DESTROY = "select archiver.destroy_conversations($1, $2)"
-_LATE = "select conversation, list from archiver.late_conversations($1)"
+_LATE = "select tenant, conversation from archiver.late_conversations($1)"
 _DESTROY_AGAIN = "select archiver.destroy_again($1, $2)"
 _BEGIN = "select archiver.begin_list($1)"
 _END = "select archiver.end_list($1)"

@@ -94,7 +94,7 @@ class Replayer:
             await self._forget(connection, order, gone)
             await connection.execute(COUNT_DESTRUCTION)
             carried_out = msgspec.structs.replace(order, beside=tuple(sorted(beside)))
-            records = destruction_records(carried_out, gone, is_replayed=True)
+            records = destruction_records(carried_out, gone, first_at=order.at)
             await writer_in_transaction(connection, self._keys).add(records)
 
     async def _forget(self, connection: Connection, order: Order, gone: Sequence[str]) -> None:

@@ -52,7 +52,8 @@ class Destruction(msgspec.Struct, frozen=True):
     order: int | None = None
     """Number of the order of destruction outside the database."""
     first_at: datetime | None = None
-    """Time of the order, if the destruction was carried out again after a restore."""
+    """Time of the first order, if that was carried out again after a restore, also for what came
+    late after that."""
 
 
 GROUNDS = {"term": "the term of the selection list is over", "request": "an erasure was granted"}

@@ -1,6 +1,7 @@
 """The record of a destruction: on which ground, by which list, and who approved it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -13,20 +14,22 @@ from services.contract import Record
 
 
 def destruction_records(
-    order: Order, gone: Sequence[str], *, is_replayed: bool = False
+    order: Order, gone: Sequence[str], first_at: datetime | None = None
 ) -> list[Record]:
-    """Return the records of an order, of which these conversations are gone. `is_replayed`: they
-    were destroyed before, and are again after a restore."""
+    """Return the records of an order, of which these conversations are gone. `first_at`: they
+    were destroyed then, and are again after a restore."""
     places: list[tuple[str, UUID | None]] = [(each, None) for each in gone]
     places += [("", entry) for entry in order.beside]
     if order.kind == "entries":
         places = [(order.conversations[0], entry) for entry in order.entries]
     elif order.kind == "municipality":
         places = [("", None)]
-    return [_record(order, *place, is_replayed) for place in places]
+    return [_record(order, *place, first_at) for place in places]
 
 
-def _record(order: Order, conversation: str, entry: UUID | None, is_replayed: bool) -> Record:
+def _record(
+    order: Order, conversation: str, entry: UUID | None, first_at: datetime | None
+) -> Record:
     destruction = Destruction(
         order.ground,
         order.tenant,
@@ -35,7 +38,7 @@ def _record(order: Order, conversation: str, entry: UUID | None, is_replayed: bo
         list=order.list,
         by=order.by,
         order=order.number,
-        first_at=order.at if is_replayed else None,
+        first_at=first_at,
     )
     return Record(
         id=clock.new_id(),

@@ -1,7 +1,7 @@
 """Destructions on the record, for whoever asks for something that was destroyed: when, on which
 ground, by which list, and who approved that."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
@@ -54,6 +54,18 @@ async def load_destruction(
     return first_destruction(decrypt_rows(rows, keys))
 
 
+async def load_first_destructions(
+    source: "Connection | Pool", keys: KeyStore, tenant: str, conversations: Sequence[str]
+) -> dict[str, Destruction]:
+    """Return the first destruction of each of these conversations, of one entry alone left out."""
+    rows = await source.fetch(_OF_CONVERSATIONS, tenant, conversations)
+    read = [(row, found) for row in decrypt_rows(rows, keys) if (found := read_destruction(row))]
+    first: dict[str, Destruction] = {}
+    for _, found in sorted(read, key=lambda pair: pair[1].first_at or pair[0]["at"]):
+        first.setdefault(found.conversation, found)
+    return first
+
+
 def read_destruction(row: Row) -> Destruction | None:
     """Return what a decrypted record destroys; None if its sealed data is not of its columns, which
     is a finding of `postkamer archive verify`."""
@@ -93,6 +105,10 @@ def past_destruction(destruction: Destruction, row: Row) -> PastDestruction:
 _DESTRUCTIONS = f"""{RECORDS}
 where e.tenant = $1 and e.kind = 'destruction' and e.position > $4
     and (e.conversation = $2 and e.conversation <> '' and e.message is null or e.message = $3)
+"""
+_OF_CONVERSATIONS = f"""{RECORDS}
+where e.tenant = $1 and e.kind = 'destruction' and e.conversation = any($2::text[])
+    and e.conversation <> '' and e.message is null
 """
 _OF_MUNICIPALITY = f"""{RECORDS}
 where e.tenant = $1 and e.kind = 'destruction' and e.conversation = '' and e.message is null

@@ -110,3 +110,52 @@ create or replace function archiver.same_person(one text, other text) returns bo
     language sql immutable
     set search_path = pg_catalog
     as $$ select archiver.fold_name(one) = archiver.fold_name(other) $$;
+
+-- Destroyed conversations that have a key again, however late and by whatever way they were destroyed. A
+-- look goes by the time of the key: only those since the last one count. A key of before this migration
+-- has its time, so the first look is at all.
+alter table archiver.conversation_key add column made_at timestamptz not null default now();
+create index conversation_key_made on archiver.conversation_key (made_at);
+create table archiver.late_look (
+    only_one boolean primary key default true check (only_one),
+    made_until timestamptz not null default '-infinity'  -- nothing is late of the keys made before
+);
+insert into archiver.late_look default values;
+
+drop function archiver.late_conversations(int);
+create function archiver.late_conversations(most int) returns table (tenant text, conversation text)
+    language plpgsql security definer set search_path = pg_catalog
+    as $$ begin
+        return query select k.tenant, k.conversation from archiver.conversation_key k
+            join archiver.destroyed_conversation d
+                on d.tenant = k.tenant and d.conversation = k.conversation
+            where k.made_at >= (select l.made_until from archiver.late_look l)
+            order by k.made_at, k.tenant, k.conversation limit most;
+        if not found then
+            -- The time of a key is the beginning of its transaction, and none lasts for an hour.
+            update archiver.late_look l set made_until = now() - interval '1 hour';
+        end if;
+    end $$;
+
+-- Forgets again what came after the destruction of conversations. It asks for an order, as the first did.
+drop function archiver.destroy_again(text, text[]);
+create function archiver.destroy_again(of_tenant text, wanted text[]) returns setof text
+    language plpgsql security definer set search_path = pg_catalog
+    -- As 0014 has it: each id is looked up in an index.
+    set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+    as $$
+declare
+    gone text[];
+begin
+    select array_agg(d.conversation) into gone from archiver.destroyed_conversation d
+        where d.tenant = of_tenant and d.conversation = any(wanted);
+    if gone is not null then
+        perform archiver.forget(of_tenant, gone);
+    end if;
+    return query select unnest(gone);
+end
+$$;
+
+revoke all on function archiver.late_conversations(int), archiver.destroy_again(text, text[]) from public;
+grant execute on function archiver.late_conversations(int), archiver.destroy_again(text, text[])
+    to postkamer_archiver;

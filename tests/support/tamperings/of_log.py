@@ -360,7 +360,9 @@ async def restore_key(laboratory: Laboratory) -> None:
     await laboratory.log.eraser.erase_conversation("almelo", laboratory.name("conversation"), "x")
     await laboratory.log.sign()
     assert key
-    await laboratory.pool.execute(f"insert into {KEYS} values ($1, $2, $3, $4, $5)", *key.values())
+    await laboratory.pool.execute(
+        f"insert into {KEYS} values ($1, $2, $3, $4, $5, $6)", *key.values()
+    )
 
 
 async def restore_salt(laboratory: Laboratory) -> None:

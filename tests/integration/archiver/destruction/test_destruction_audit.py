@@ -2,6 +2,7 @@
 nothing is found."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,19 +12,23 @@ from archiver.audit.rows.rows_beside import Means, Unseen, verify_rows
 from archiver.audit.service_role import read_as_service
 from archiver.destruction.hash_renewal import HashRenewer
 from archiver.destruction.replayer import Replayer
+from archiver.log.past_destruction import read_destruction
 from archiver.orders.order import Order, Outcome
 from archiver.retention.selection import terms_of
 from services import clock
 from services.postgres.database import Pool
 from tests.support.archiver.destruction_history import (
+    ARCHIVIST,
+    DEPARTMENT,
+    LONG_AGO,
     PERSON,
     TENANT,
     DestructionHistory,
     change,
 )
 from tests.support.archiver.orders import KEY, book_of, eraser_of
-from tests.support.archiver.records import id_of
-from tests.support.decrypted_record import keys_of
+from tests.support.archiver.records import id_of, message
+from tests.support.decrypted_record import keys_of, rows_of
 
 
 @pytest.fixture
@@ -117,6 +122,51 @@ async def replay(history: DestructionHistory, pool: Pool, folder: Path) -> None:
     await book.write(outcome)
     found = await Replayer(pool, history.keys, book).replay()
     assert [each.number for each in found.lacking] == [order.number]
+
+
+async def test_late_record_goes_whatever_destroyed_its_conversation(
+    history: DestructionHistory, pool: Pool, tmp_path: Path
+) -> None:
+    await history.close("lijst")
+    found = await history.draw()
+    await history.approve(found)
+    await history.destroyer.carry_out_due()
+    await history.close("bevel", "een", "twee")
+    eraser = eraser_of(pool, history.keys, tmp_path)
+    await eraser.erase_conversation(TENANT, id_of("bevel"), "AVG")
+    await replay(history, pool, tmp_path)
+    [alone] = await pool.fetch(ONE_MESSAGE, id_of("twee"))
+    assert await eraser.erase_entry(alone["id"], "test")
+    first = await causes(history)
+    assert not await history.destroyer.destroy_late()
+    assert await pool.fetchval(LOOKED) == timedelta(hours=1)
+    names = "lijst", "bevel", "een", "twee"
+    await history.write(*[message("te laat", name, DEPARTMENT, at=LONG_AGO) for name in names])
+    await history.follower.catch_up()
+    looks = 0
+    while await history.destroyer.destroy_late():
+        looks += 1
+    assert looks == len({*first.values()}) == 3
+    keys = await pool.fetch("select conversation from archiver.conversation_key")
+    assert {row["conversation"] for row in keys} == {"", id_of("twee")}
+    assert await causes(history) == first, "the ground and the list of the first time"
+    assert first[id_of("lijst")][1:] == (found.id, ARCHIVIST)
+    assert await audit(history) == ([], [])
+
+
+ONE_MESSAGE = "select id from archiver.entry where kind = 'message' and conversation = $1"
+LOOKED = "select date_trunc('minute', now() - made_until) from archiver.late_look"
+
+
+async def causes(history: DestructionHistory) -> dict[str, tuple[str, str, str]]:
+    """Conversation -> ground, list and approver of its last destruction."""
+    rows = [row for row in await rows_of(history.pool) if row["kind"] == "destruction"]
+    read = [destruction for row in rows if (destruction := read_destruction(row))]
+    return {
+        each.conversation: (each.ground, each.list, each.by)
+        for each in read
+        if each.conversation and each.entry is None
+    }
 
 
 async def test_audit_says_what_it_cannot_hold_against_the_log(

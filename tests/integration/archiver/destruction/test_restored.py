@@ -273,7 +273,7 @@ REFUSED = {
     "select archiver.destroy_conversations('{list}', '{a}')": "is not being destroyed",
     "select archiver.destroy_conversations('VL-2026-9999', '{d}')": "is not being destroyed",
     "select archiver.begin_list('{list}')": "",
-    "select archiver.destroy_again('{list}', '{a}')": "",
+    "select archiver.destroy_again('almelo', '{a}')": "",
 }
 """Statements that destroy nothing for the archiver's role at any moment, and the words by which
 they are refused; '' if it is no error."""
