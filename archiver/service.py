@@ -83,7 +83,7 @@ from services.drained_queues import drained_queue_reports
 from services.files.clamd import configured_scanner
 from services.files.object_store import ObjectStore
 from services.files.volume import VolumeWatch
-from services.http.application import Route, api_app, operations_app
+from services.http.application import Route, api_app, operations_app, refuse_while
 from services.http.server import serve
 from services.http.service_status import ServiceParts
 from services.http.table_judge import Judge
@@ -97,6 +97,7 @@ from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.lookout import run_lookout
 from services.postgres.outbox import Relay
 from services.published_batches import published_batch_reports
+from services.restoration.guard import RestorationGuard
 from services.restoration.waiting_room import wait_until_compared
 from services.tasks import background_task, first_or_watchdog
 from services.working_keys import sealing_pool, working_masters
@@ -135,17 +136,22 @@ async def archiver(
         intake = Intake(writer, Quarantine(pool, keys))
         consumer = await enter(run_consumer(connection, queue, PREFETCH, intake.work))
         report = await enter(drained_queue_reports(pool, [consumer]))
-        parts = partial(_parts, consumer, intake, objects.volume)
-        app = operations_app(partial(readiness_problems, pool, [consumer]), parts=parts)
+        guard, parts = RestorationGuard(pool), partial(_parts, consumer, intake, objects.volume)
+        app = operations_app(partial(_problems, pool, consumer, guard), parts=parts)
         await enter(serve(app, settings.bind, settings.archiver_ops_port))
         media_tasks = await enter(_media_tasks(settings, config, accounts, media_store, objects))
         views = await enter(access_log(writer, ring.asking_departments))
         only = config.environment == "production"
         archive = ServedArchive(pool, keys, lambda: version.loaded.config, objects, only)
         routes = _api_routes(archive, views, ring, lambda: intake.lag)
-        await enter(serve(api_app(routes), settings.bind, settings.archiver_port))
+        served = api_app(routes, [refuse_while(guard.problems)])
+        await enter(serve(served, settings.bind, settings.archiver_port))
         tasks = connection.task, working, comparing, ring.task, watch, views.task, report
         yield first_failure(*tasks, consumer.task, *maintenance_tasks, *media_tasks)
+
+
+async def _problems(pool: Pool, consumer: Consumer, guard: RestorationGuard) -> list[str]:
+    return await readiness_problems(pool, [consumer]) + await guard.problems()
 
 
 def _api_routes(

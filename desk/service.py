@@ -66,7 +66,7 @@ from desk.web.stream import Stream
 from services import clock
 from services.clearing import clear_periodically
 from services.config.settings import DeskSettings, SettingsError
-from services.http.application import operations_app
+from services.http.application import operations_app, refuse_while
 from services.http.server import ServerLimits, serve
 from services.http.webhook_signature import key_of
 from services.instance import session_name
@@ -78,6 +78,7 @@ from services.postgres.database import (
     connection_pool,
     is_available,
 )
+from services.restoration.guard import RestorationGuard
 from services.restoration.waiting_room import wait_until_compared
 from services.sealing.key_ring import RING
 from services.tasks import background_task
@@ -99,6 +100,7 @@ class Desk(NamedTuple):
 
     app: web.Application
     stream: Stream
+    guard: RestorationGuard
 
 
 @asynccontextmanager
@@ -115,7 +117,8 @@ async def desk(settings: DeskSettings) -> AsyncIterator["asyncio.Future[object]"
 
         async def obstacles() -> list[str]:
             missing = [] if await is_available(pool) else [NO_DATABASE]
-            return missing + ([] if RING.ready.is_set() else [NO_KEYS])
+            missing += [] if RING.ready.is_set() else [NO_KEYS]
+            return missing + await built.guard.problems()
 
         clear = await enter(background_task(clear_periodically(pool, CLEARINGS, DAYS)))
         channel = listen(
@@ -175,7 +178,8 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
         *assets.routes(),
         *EventReceiver(store, signing_keys(settings)).routes(),
     ]
-    return Desk(_application(settings, routes, gate), stream)
+    guard = RestorationGuard(pool)
+    return Desk(_application(settings, routes, gate, guard), stream, guard)
 
 
 def archive_routes(
@@ -196,7 +200,9 @@ def archive_routes(
     ]
 
 
-def _application(settings: DeskSettings, routes: list[web.RouteDef], gate: Gate) -> web.Application:
+def _application(
+    settings: DeskSettings, routes: list[web.RouteDef], gate: Gate, guard: RestorationGuard
+) -> web.Application:
     headers = page_headers(settings.desk_issuer)
     exempt = frozenset({EVENTS_PATH, ENDED_PATH})
 
@@ -206,7 +212,11 @@ def _application(settings: DeskSettings, routes: list[web.RouteDef], gate: Gate)
 
     app = web.Application(
         client_max_size=FORM_BYTES,
-        middlewares=[same_origin_only(origin_of(settings.desk_url), exempt), gate.middleware()],
+        middlewares=[
+            refuse_while(guard.problems, gate.refuse),
+            same_origin_only(origin_of(settings.desk_url), exempt),
+            gate.middleware(),
+        ],
     )
     app.on_response_prepare.append(add_headers)
     app.router.add_routes(routes)

@@ -28,6 +28,7 @@ from desk.web.security import FORM_TOKEN, form_token
 from desk.web.site import Site, Visit, language_of
 from desk.web.unsent_form import CAPTION, UnsentField, read_unsent, unsent_fields
 from services import clock
+from services.http.application import refuse_in_json
 from services.ids import parse_uuid
 from services.postgres.database import is_transient
 
@@ -207,6 +208,12 @@ class Gate:
         response = web.Response(status=303, headers={"Location": where})
         response.headers["Cache-Control"] = "no-store"
         return response
+
+    def refuse(self, request: Request, sentence: str) -> web.Response:
+        """Refuse what is asked while nothing may be shown: to a browser on a page."""
+        if "text/html" in request.headers.get("Accept", ""):
+            return self._unavailable(request)
+        return refuse_in_json(request, sentence)
 
     def _unavailable(self, request: Request) -> web.Response:
         page = self._site.page(self.visit(request), "problem.html", 503, reason="problem.away")

@@ -5,10 +5,11 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 from multidict import CIMultiDict
 from prometheus_client import generate_latest
 
@@ -30,6 +31,13 @@ RulesInForce = Callable[[], RulesStatus]
 STATUS_SECONDS = 0.7
 """Time limit of the readiness check in a status: the one who asks for it waits a second."""
 LATE = f"the database does not answer within {STATUS_SECONDS} s"
+
+RETRY_SECONDS = "60"
+"""Time after which a client may ask again what is refused to all: a person must mend something
+first."""
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Refuse = Callable[[web.Request, str], web.StreamResponse]
+"""Makes a refusal, from a sentence."""
 
 REJECTION_DELAY_SECONDS = 1.0
 """Mean delay of a refusal. Senders that retry without a pause would otherwise keep the process so
@@ -102,9 +110,29 @@ async def _add_headers(request: web.Request, response: web.StreamResponse) -> No
         response.headers.merge(extra)
 
 
-def api_app(routes: Iterable[web.RouteDef]) -> web.Application:
+def api_app(
+    routes: Iterable[web.RouteDef], middlewares: Iterable[Middleware] = ()
+) -> web.Application:
     """Return the application of an API, with the API Design Rules' headers on each answer."""
-    app = web.Application()
+    app = web.Application(middlewares=list(middlewares))
     app.on_response_prepare.append(_add_headers)
     app.router.add_routes(routes)
     return app
+
+
+def refuse_in_json(_: web.Request, sentence: str) -> web.Response:
+    response = problem_response(503, "Service Unavailable", sentence)
+    response.headers["Retry-After"] = RETRY_SECONDS
+    return response
+
+
+def refuse_while(problems: Ready, refuse: Refuse = refuse_in_json) -> Middleware:
+    """Return a middleware that refuses every request while there are problems."""
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if found := await problems():
+            return refuse(request, found[0])
+        return await handler(request)
+
+    return guard

@@ -3,7 +3,7 @@
 A database that was restored from a back-up has again what was destroyed since. Nothing of it may
 be served. The archiver compares, and writes a row that counts for this start of this server alone.
 What is lacking the owner of the database carries out again, by a command. A service that runs when
-the database is restarted is not stopped.
+the database is restarted is not stopped: `guard` refuses what it is asked.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ async def wait_until_compared(
 ) -> None:
     """Return once the destructions were compared. Until then the operations port is open and says
     `problem`. Raises the error of the task `keys`, without which the service cannot run."""
-    if not (await _look(pool) or UNKNOWN).is_compared:
+    if not (await look(pool) or UNKNOWN).is_compared:
         await first_or_watchdog(_wait(pool, bind, ops_port, problem), keys)
 
 
@@ -55,7 +55,7 @@ async def _wait(pool: Pool, bind: str, ops_port: int, problem: Callable[[], str]
     log.warning("service.waits", reason=WAITS)
 
     async def problems() -> list[str]:
-        standing = await _look(pool)
+        standing = await look(pool)
         if standing is None:
             return [AWAY]
         return [lacking_sentence(standing.lacking) if standing.lacking else problem()]
@@ -63,7 +63,7 @@ async def _wait(pool: Pool, bind: str, ops_port: int, problem: Callable[[], str]
     metrics.destructions_uncompared.set(1)
     async with serve(operations_app(problems), bind, ops_port):
         while True:
-            if (await _look(pool) or UNKNOWN).is_compared:
+            if (await look(pool) or UNKNOWN).is_compared:
                 break
             await asyncio.sleep(POLL_SECONDS)
     metrics.destructions_uncompared.set(0)
@@ -80,7 +80,7 @@ class Standing(NamedTuple):
 UNKNOWN = Standing(is_compared=False, lacking=0)
 
 
-async def _look(pool: Pool) -> Standing | None:
+async def look(pool: Pool) -> Standing | None:
     """Return what the database says; None if it does not answer."""
     try:
         row = await with_timeout(ANSWER_SECONDS, pool.fetchrow(_STANDING))

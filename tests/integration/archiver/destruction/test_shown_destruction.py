@@ -9,12 +9,17 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from aiohttp import web
 
 from desk.access import Access, Department
 from desk.inbox.store import ConversationStore
 from desk.pages.archive.search import CONVERSATION_PATH
 from desk.web.security import form_token
+from services.http.application import api_app, refuse_while
+from services.http.server import serve
 from services.postgres.database import Pool
+from services.restoration import guard
+from services.restoration.waiting_room import lacking_sentence
 from tests.support.archiver.api import archive_api
 from tests.support.archiver.commands import Archive
 from tests.support.archiver.destruction_history import (
@@ -206,3 +211,34 @@ async def test_desk_tells_the_archivist_what_destroyed_a_conversation(
     for status, _, page in (read, opened):
         assert status == 410
         assert await list_of(pool) in page and ARCHIVIST in page and "bewaartermijn" in page
+
+
+async def test_desk_and_api_refuse_everything_while_destructions_are_lacking(
+    empty: str, pool: Pool, history: DestructionHistory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that was restored under them says so."""
+    monkeypatch.setattr(guard, "LOOK_SECONDS", 0.0)
+    refuses = guard.RestorationGuard(pool)
+    lacks = "update restoration.comparison set lacking = $1"
+
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(text="geheim")
+
+    api = api_app([web.get("/v1/page", page)], [refuse_while(refuses.problems)])
+    async with (
+        served_desk(pool, empty) as desk,
+        serve(api, "127.0.0.1", 0) as port,
+    ):
+        asked = f"http://127.0.0.1:{port}/v1/page"
+        for lacking, status in ((0, 200), (2, 503), (0, 200)):
+            await pool.execute(lacks, lacking)
+            async with desk.http.get(asked) as answer:
+                text = await answer.text()
+                assert (answer.status, "geheim" in text) == (status, not lacking)
+                assert not lacking or "lacks 2 orders of destruction" in text
+            expected = 503 if lacking else 303
+            for kind in ("text/html", "application/json"):
+                found, headers, text = await desk.ask("GET /", Accept=kind)
+                assert found == expected, text
+                assert not lacking or (kind in headers["Content-Type"] or "json" in kind)
+            assert await refuses.problems() == ([lacking_sentence(lacking)] if lacking else [])
