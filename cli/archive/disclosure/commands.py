@@ -91,7 +91,9 @@ text_option = click.option("--text", default="", help="Words about it, archived.
 
 @click.group("disclosure")
 def group() -> None:
-    """Conversations that are made public under the Woo, or shown to who asked for access.
+    """Requests under the Woo, and for access.
+
+    They choose conversations, redact them, decide about each, and write what is handed over.
 
     Who draws, redacts, decides or reviews does not approve.
     """
@@ -106,16 +108,16 @@ def group() -> None:
 @click.option("--words", help="Words that must all occur in a message or a note, in any form.")
 @click.option("--since", type=Time(), help="Received at this time or later, in Amsterdam.")
 @click.option("--until", type=Time(), help="Received before this time.")
-@click.option("--name-employee", "named", multiple=True, help="Id of an employee who is named.")
+@click.option("--employee", "named", multiple=True, help="Id of an employee who is named.")
 @person_options
 @by_option
 @json_option
 def draw_command(
     *, kind: str, named: Sequence[str], by: str, as_json: bool, **options: Any
 ) -> None:
-    """Draw a disclosure: of one of a conversation, a person and a selection.
+    """Draw a disclosure, with the hold that selects its documents.
 
-    It places the hold that selects its documents, and lists what that covers now.
+    It is of one of a conversation, a person and a selection.
     """
     order, name = read_order(ground=kind, **options), parse_name(by)
 
@@ -344,9 +346,9 @@ _step_command("approve", "approved", "Approve the disclosure ID, as somebody who
 @config_option
 @json_option
 def export_command(id: str, out: Path, reason: str, path: Path | None, as_json: bool) -> None:
-    """Write the disclosure ID to a folder: the inventory, and each document that is shown.
+    """Write the inventory and what is shown to a folder.
 
-    One that is not approved is marked as a draft. Also needs POSTKAMER_OBJECT_STORE.
+    A disclosure that is not approved is marked as a draft. Also needs POSTKAMER_OBJECT_STORE.
     """
     why, config = parse_reason(reason), load_config(path)
 
