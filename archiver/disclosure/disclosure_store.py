@@ -39,6 +39,8 @@ KIND = "disclosure"
 MAX_DOCUMENTS = 2_000
 """Documents of one disclosure. Two people cannot look through more, and its step has some 60 bytes
 for each."""
+SHOWN = ("message", "note", "conversation", "annotation", "media")
+"""Kinds of entries that somebody must look at. A status that comes later changes nothing."""
 MAX_LISTED = 500
 """Disclosures in one answer."""
 REFUSED = frozenset(("23514", "42501"))
@@ -90,9 +92,9 @@ class DisclosureStore:
         ends = await self._ends([*known, *new], found.tenant)
         numbers = {each: number for number, each in enumerate(new, len(known) + 1)}
         changed = [
-            *(Extent(each.number, id, ends[id])
-              for id, each in known.items() if ends.get(id, 0) > each.up_to),
-            *(Extent(numbers[id], id, ends[id]) for id in new),
+            *(Extent(each.number, id, ends[id].up_to)
+              for id, each in known.items() if id in ends and ends[id].newest > each.up_to),
+            *(Extent(numbers[id], id, ends[id].up_to) for id in new),
         ]  # fmt: skip
         for each in changed:
             await _obeyed(self._connection.execute(_EXTEND, found.id, found.tenant, *_tuple(each)))
@@ -102,9 +104,9 @@ class DisclosureStore:
             return extents
         return ()
 
-    async def _ends(self, conversations: Sequence[str], tenant: str) -> dict[str, int]:
-        rows = await self._connection.fetch(_ENDS, tenant, list(conversations))
-        return {row["conversation"]: row["up_to"] for row in rows}
+    async def _ends(self, conversations: Sequence[str], tenant: str) -> "dict[str, _End]":
+        rows = await self._connection.fetch(_ENDS, tenant, list(conversations), SHOWN)
+        return {row["conversation"]: _End(row["newest"], row["up_to"]) for row in rows}
 
     async def redact(
         self, found: Disclosure, document: Document, redactions: Redactions, by: str, now: datetime
@@ -201,6 +203,14 @@ class DisclosureStore:
         await self._writer.add([record])
 
 
+class _End(msgspec.Struct, frozen=True):
+    """End of a conversation: position of the newest entry that somebody must look at, and of the
+    last one."""
+
+    newest: int
+    up_to: int
+
+
 decode_event = msgspec.json.Decoder(DisclosureEvent).decode
 _tuple = msgspec.structs.astuple
 
@@ -246,9 +256,9 @@ insert into archiver.disclosure (id, tenant, kind, hold, named, drawn_by, drawn_
 values ($1, $2, $3, $4, $5, $6, $7)
 """
 _ENDS = """
-select e.conversation, max(e.position) as up_to from archiver.entry e
-where e.tenant = $1 and e.conversation = any($2::text[])
-    and e.kind in ('message', 'note', 'conversation')
+select e.conversation, max(e.position) as up_to,
+    coalesce(max(e.position) filter (where e.kind = any($3::text[])), 0) as newest
+from archiver.entry e where e.tenant = $1 and e.conversation = any($2::text[])
 group by e.conversation
 """
 _EXTEND = """

@@ -16,13 +16,19 @@ from archiver.media.store import StoredFile
 from archiver.media.thumbnail_maker import FOR_PRINT, ThumbnailMaker
 from archiver.media.thumbnails import is_picture
 from archiver.transcript.builder import ConversationEntries, Entry
+from archiver.transcript.contents import EMBEDDED_BYTES
 from archiver.transcript.maker import ReadConversation, Scope, TranscriptReader
-from archiver.transcript.transcript import Transcript
+from archiver.transcript.transcript import Message, Transcript
 from services.config.model import Configuration
 from services.files.object_store import ObjectNotFound, ObjectStore
 from services.postgres.database import Connection
 
+HERE = "available"
+"""State of a file that came."""
 GONE = "document {number}: its conversation was destroyed"
+TOO_MANY = (
+    f"document {{number}}: its pictures are over {EMBEDDED_BYTES // 1024**2} MiB: let fewer through"
+)
 CHANGED = "document {number}: a text is not the one that was redacted: redact the document again"
 
 
@@ -34,11 +40,15 @@ class OpenDocument(NamedTuple):
     transcript: Transcript
 
     def pictures(self, *, scanned_only: bool) -> dict[UUID, StoredFile]:
-        """Return the files that can be shown, by their message."""
+        """Return the files that can be shown, by their message: none that came later."""
+        messages = [row for row in self.transcript.rows if isinstance(row, Message)]
+        here = {row.id for row in messages if any(each.state == HERE for each in row.files)}
         return {
             id: file
             for id, file in self.conversation.files.items()
-            if is_picture(file) and file.may_be_opened(scanned_only=scanned_only)
+            if str(id) in here
+            and is_picture(file)
+            and file.may_be_opened(scanned_only=scanned_only)
         }
 
 
@@ -82,10 +92,8 @@ def cut(entries: ConversationEntries, up_to: int) -> ConversationEntries:
         steps=before([*entries.steps]),
         notes=before([*entries.notes]),
         gone=before([*entries.gone]),
-        # A result of a file may be later than the message; a correction of later is not looked at.
-        fates=[row for row in entries.fates
-               if row["position"] <= up_to or row["kind"] != "annotation"],
-    )  # fmt: skip
+        fates=before([*entries.fates]),
+    )
 
 
 class PictureLoader:
@@ -96,7 +104,7 @@ class PictureLoader:
         self, found: Disclosure, opened: OpenDocument, redactions: Redactions
     ) -> dict[str, bytes]:
         """Return the pictures that are shown, made anew with their boxes painted over. Raises
-        MakerBusy and StoreUnavailable."""
+        DisclosureRefused, MakerBusy and StoreUnavailable."""
         loaded = {}
         for id, file in opened.pictures(scanned_only=self.scanned_only).items():
             if found.kind != "access" and str(id) not in redactions.pictures:
@@ -113,6 +121,8 @@ class PictureLoader:
                 continue
             if picture:
                 loaded[str(id)] = picture
+            if sum(map(len, loaded.values())) > EMBEDDED_BYTES:
+                raise DisclosureRefused(TOO_MANY.format(number=opened.document.number))
         return loaded
 
 

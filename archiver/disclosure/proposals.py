@@ -16,9 +16,11 @@ from services.language.personal_numbers import BSN, find_pii
 
 SHORTEST_NAME = 3
 """Letters of a part of a name that is looked for by itself: `de` and `Jo` are in many words."""
-PHONE = re.compile(r"(?<![\w+])(?:\+|00)?\d(?:[\s().\-/]{0,2}\d){7,14}(?!\w)")
-"""Eight to fifteen digits, as phone numbers are written: a number too many is looked at by a
-person."""
+PHONE = re.compile(
+    r"(?<![\w+])(?!\d{4}-\d\d-\d\d\b|\d\d?-\d\d?-\d{4}\b)(?:\+|00)?\d(?:[\s().\-/]{0,2}\d){7,14}(?!\w)"
+)
+"""Eight to fifteen digits, as phone numbers are written, and no date. A person looks at a number
+too many."""
 EMAIL = re.compile(r"[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+")
 
 

@@ -48,6 +48,9 @@ from services.postgres.database import Connection, Pool
 
 NO_DISCLOSURE = "there is no disclosure {!r}"
 NO_DOCUMENT = "{} has no document {}"
+NOT_THEIRS = (
+    "--kind access: say of whom, or of which conversation: a selection has other people too"
+)
 NOTHING = "say what to redact: --list, --propose, or both"
 T = TypeVar("T")
 
@@ -120,6 +123,8 @@ def draw_command(
     It is of one of a conversation, a person and a selection.
     """
     order, name = read_order(ground=kind, **options), parse_name(by)
+    if kind == "access" and order.kind == "selection":
+        fail(NOT_THEIRS, 2)
 
     async def draw(connection: Connection, keys: KeyStore) -> tuple[DisclosureView, Operation]:
         await require_all_departments(connection, order.tenant)

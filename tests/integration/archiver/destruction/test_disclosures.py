@@ -94,6 +94,21 @@ async def test_redactions_are_plain_in_no_table_and_go_with_their_conversation(
     await decided(town_archive, id, 1)
 
 
+async def test_citizen_who_asked_for_access_gets_what_is_theirs(
+    desk: Desk, town_archive: Archive, pool: Pool
+) -> None:
+    hers, _ = await desk.heard((ANNA, "het zwembad is dicht"), (BERT, "het zwembad is vol"))
+    drawn = await town_archive.json(*NEW, "--kind", "access", "--phone", f"+{ANNA.phone}")
+    [document] = drawn["documents"]
+    assert (document["conversation"], drawn["kind"]) == (hers, "access")
+    [hold] = await town_archive.json("hold", "list")
+    assert (hold["id"], hold["ground"]) == (drawn["hold"], "access")
+    decide = ("disclosure", "decide", drawn["id"], 1, *DIRK, "--decision")
+    assert "not a ground" in await town_archive.fails(*decide, "closed", "--ground", "5.1.2e")
+    await town_archive(*decide, "open")
+    assert await findings(pool) == []
+
+
 TRIED: dict[str, Any] = {
     "update archiver.disclosure_document set conversation = 'b'": "what was done to a document",
     "update archiver.disclosure_document set up_to = 0": "what was done to a document",
@@ -143,5 +158,7 @@ async def test_order_that_cannot_be_carried_out_says_why(town_archive: Archive, 
     for step in (("refresh", *ELS), ("show", *WHY), ("approve", *ELS)):
         error = await town_archive.fails("disclosure", step[0], "WOO-2026-9999", *step[1:])
         assert "there is no disclosure" in error
+    access = ("--kind", "access", "--words", "zwembad")
+    assert "say of whom" in await town_archive.fails(*NEW, *access, code=2)
     nothing = ("disclosure", "redact", "WOO-2026-9999", 1, *WHY, *ELS)
     assert "--list, --propose" in await town_archive.fails(*nothing, code=2)

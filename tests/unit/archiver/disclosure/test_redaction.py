@@ -123,7 +123,7 @@ def test_words_that_occur_nowhere_are_a_fault_without_the_words() -> None:
         ("Groet, l.hendriks", "woo", ["l.hendriks"]),
         ("Groet, l.hendriks aan Jan", "access", ["l.hendriks"]),
         ("Januari op de Jansenlaan 12", "woo", []),
-        ("Het kost 1.250 euro in 2026", "woo", []),
+        ("Het kost 1.250 euro op 2026-11-20 of 21-11-2026", "woo", []),
     ],
 )
 def test_proposals_find_names_and_numbers(text: str, kind: Kind, found: list[str]) -> None:
