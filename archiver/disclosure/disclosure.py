@@ -68,6 +68,14 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     handled_by: tuple[str, ...] = ()
 
 
+class Verdict(msgspec.Struct, frozen=True):
+    """A decision about a document, on the grounds that it has."""
+
+    number: int
+    decision: Decision
+    grounds: tuple[str, ...] = ()
+
+
 class Extent(msgspec.Struct, frozen=True, array_like=True):
     """A document as a refresh left it."""
 

@@ -12,7 +12,6 @@ import msgspec
 from archiver.disclosure.disclosure import (
     EVENTS,
     PERSONS,
-    Decision,
     Disclosure,
     DisclosureEvent,
     DisclosureRefused,
@@ -20,6 +19,7 @@ from archiver.disclosure.disclosure import (
     Extent,
     Kind,
     State,
+    Verdict,
     check_state,
     check_step,
 )
@@ -96,8 +96,8 @@ class DisclosureStore:
               for id, each in known.items() if id in ends and ends[id].newest > each.up_to),
             *(Extent(numbers[id], id, ends[id].up_to) for id in new),
         ]  # fmt: skip
-        for each in changed:
-            await _obeyed(self._connection.execute(_EXTEND, found.id, found.tenant, *_tuple(each)))
+        rows = [(found.id, found.tenant, *_tuple(each)) for each in changed]
+        await _obeyed(self._connection.executemany(_EXTEND, rows))
         if changed:
             extents = tuple(sorted(changed, key=lambda each: each.number))
             await self._record(found, now, event="refreshed", by=by, extents=extents)
@@ -136,20 +136,21 @@ class DisclosureStore:
         return msgspec.msgpack.decode(plain, type=Redactions)
 
     async def decide(
-        self,
-        found: Disclosure,
-        document: Document,
-        decision: Decision,
-        grounds: Sequence[str],
-        by: str,
-        now: datetime,
+        self, found: Disclosure, verdicts: Sequence[Verdict], by: str, now: datetime
     ) -> None:
-        """Decide about a document. Raises DisclosureRefused."""
+        """Decide about documents. Raises DisclosureRefused.
+
+        The records come last and together: nobody else writes to the log until the end.
+        """
         check_state(found, "drawn")
-        order = found.id, document.number, decision, list(grounds), by, now
-        await _obeyed(self._connection.execute(_DECIDE, *order))
-        fields = {"number": document.number, "decision": decision, "grounds": tuple(grounds)}
-        await self._record(found, now, event="decided", by=by, **fields)
+        for each in verdicts:
+            order = found.id, each.number, each.decision, list(each.grounds), by, now
+            await _obeyed(self._connection.execute(_DECIDE, *order))
+        records = [
+            self._build_record(found, now, event="decided", by=by, **msgspec.structs.asdict(each))
+            for each in verdicts
+        ]
+        await self._writer.add(records)
 
     async def step(
         self, found: Disclosure, step: State, by: str, text: str, now: datetime
@@ -197,10 +198,12 @@ class DisclosureStore:
         return keys[place]
 
     async def _record(self, found: Disclosure, now: datetime, **fields: Any) -> None:
+        await self._writer.add([self._build_record(found, now, **fields)])
+
+    def _build_record(self, found: Disclosure, now: datetime, **fields: Any) -> Record:
         event = DisclosureEvent(disclosure=found.id, identified=self._identified, **fields)
         data = msgspec.json.encode(event)
-        record = Record(id=clock.new_id(now), kind=KIND, at=now, data=data, tenant=found.tenant)
-        await self._writer.add([record])
+        return Record(id=clock.new_id(now), kind=KIND, at=now, data=data, tenant=found.tenant)
 
 
 class _End(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ from archiver.disclosure.disclosure import (
     DisclosureRefused,
     Document,
     State,
+    Verdict,
     check_decision,
 )
 from archiver.disclosure.disclosure_store import DisclosureStore
@@ -287,17 +288,19 @@ def decide_command(
         for ground in grounds:
             if fault := ground_fault(ground, desk.found.kind):
                 raise CommandRefused(f"--ground: {fault}")
-        for number in dict.fromkeys(numbers):
-            await refuse(_decide(desk, number, decision, grounds, config))
+        judging = (_judge(desk, each, decision, grounds, config) for each in dict.fromkeys(numbers))
+        verdicts = [await refuse(each) for each in judging]
+        await refuse(desk.store.decide(desk.found, verdicts, desk.person, clock.now()))
         data = {"numbers": [*numbers], "decision": decision}
         return await desk.view(), _operation("decide", desk.found, **data)
 
     print_view(change_archive(decide, by=name), as_json=as_json)
 
 
-async def _decide(
+async def _judge(
     desk: Desk, number: int, decision: Decision, grounds: tuple[str, ...], config: Configuration
-) -> None:
+) -> Verdict:
+    """Return the verdict on a document, which follows from what is shown of it."""
     used: tuple[str, ...] = ()
     document = await desk.document(number)
     if decision in ("open", "partly"):
@@ -307,7 +310,7 @@ async def _decide(
             desk.found, opened, redactions, _shown(desk.found, opened, redactions, config)
         ).grounds
     checked = check_decision(decision, tuple(dict.fromkeys(grounds)), used)
-    await desk.store.decide(desk.found, document, decision, checked, desk.person, clock.now())
+    return Verdict(number, decision, checked)
 
 
 def _shown(

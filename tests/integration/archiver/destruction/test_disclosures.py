@@ -35,7 +35,7 @@ async def decided(archive: Archive, id: str, *numbers: int) -> None:
     await archive("disclosure", "decide", id, *numbers, *closed, *DIRK)
 
 
-async def test_what_comes_later_gets_the_next_number_and_is_decided_anew(
+async def test_later_conversation_gets_the_next_number_and_a_longer_one_is_decided_anew(
     desk: Desk, town_archive: Archive, pool: Pool
 ) -> None:
     hers, _ = await desk.heard((ANNA, "het zwembad is dicht"), (BERT, "de lantaarn is kapot"))
