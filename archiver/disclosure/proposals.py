@@ -5,6 +5,7 @@ the same: nothing here knows a name that stands in a text alone.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
@@ -21,6 +22,8 @@ PHONE = re.compile(
 )
 """Eight to fifteen digits, as phone numbers are written, and no date. A person looks at a number
 too many."""
+UNSEEN = frozenset(("Cf", "Mn", "Me"))
+"""Categories of characters without width: an accent, a soft hyphen, a part of an emoji."""
 EMAIL = re.compile(r"[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+")
 
 
@@ -48,15 +51,43 @@ def propose_spans(texts: Mapping[str, str], people: KnownPeople, kind: Kind) -> 
 
 
 def find_words(text: str, words: Iterable[str]) -> Iterator[tuple[int, int]]:
-    """Yield where words occur by themselves in a text, in capitals or not."""
-    for word in dict.fromkeys(filter(None, words)):
-        pattern = rf"(?<!\w){re.escape(word)}(?!\w)"
-        yield from (match.span() for match in re.finditer(pattern, text, re.IGNORECASE))
+    """Yield where words occur by themselves in a text: with other capitals, accents or spaces too,
+    and with characters between their letters that nobody sees."""
+    folded = _fold(text)
+    for word in dict.fromkeys(filter(None, (_fold(each).text.strip() for each in words))):
+        spaced = r"\s+".join(map(re.escape, word.split()))
+        for match in re.finditer(rf"(?<!\w){spaced}(?!\w)", folded.text):
+            yield folded.span(*match.span())
+
+
+class _Folded(msgspec.Struct, frozen=True):
+    """A text in its plainest form, and the place in the original of each character."""
+
+    text: str
+    places: tuple[int, ...]
+    length: int
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Return the part of the original, with the accents and unseen characters behind it."""
+        after = self.places[end] if end < len(self.places) else self.length
+        # One character may be several in the plainest form: all of it goes.
+        return self.places[start], max(after, self.places[end - 1] + 1)
+
+
+def _fold(text: str) -> _Folded:
+    shown, places = [], []
+    for place, character in enumerate(text):
+        for each in unicodedata.normalize("NFKD", character).casefold():
+            if unicodedata.category(each) not in UNSEEN:
+                shown.append(each)
+                places.append(place)
+    return _Folded("".join(shown), tuple(places), len(text))
 
 
 def _find_forms(text: str) -> Iterator[tuple[int, int]]:
+    folded = _fold(text)
     for pattern in (PHONE, EMAIL):
-        yield from (match.span() for match in pattern.finditer(text))
+        yield from (folded.span(*match.span()) for match in pattern.finditer(folded.text))
     yield from ((each.start, each.end) for each in find_pii(text) if each.kind != BSN)
 
 

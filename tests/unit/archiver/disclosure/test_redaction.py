@@ -1,9 +1,11 @@
 """Spans, lists and proposals: what becomes a label, and what is refused."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from archiver.disclosure.disclosure import DisclosureRefused, Kind, check_decision
-from archiver.disclosure.proposals import KnownPeople, propose_spans
+from archiver.disclosure.proposals import KnownPeople, find_words, propose_spans
 from archiver.disclosure.redaction import (
     MAX_BOXES,
     Box,
@@ -120,6 +122,7 @@ def test_words_that_occur_nowhere_are_a_fault_without_the_words() -> None:
         ("Mail jan.j@voorbeeld.nl graag", "woo", ["jan.j@voorbeeld.nl", "jan"]),
         ("mijn bsn is 111222333", "woo", ["111222333"]),
         ("Op NL91ABNA0417164300 graag", "woo", ["NL91ABNA0417164300"]),
+        ("Bel 0612345678\u00bd nu", "woo", ["0612345678\u00bd"]),
         ("Groet, l.hendriks", "woo", ["l.hendriks"]),
         ("Groet, l.hendriks aan Jan", "access", ["l.hendriks"]),
         ("Januari op de Jansenlaan 12", "woo", []),
@@ -131,6 +134,45 @@ def test_proposals_find_names_and_numbers(text: str, kind: Kind, found: list[str
     spans = propose_spans({"m": text}, people, kind)
     assert {text[span.start : span.end] for span in spans} == set(found)
     assert not any(span.ground == NUMBER for span in spans if "bsn" not in text)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Ren\u00e9 belde", "Ren\u00e9"),
+        ("dag RENE\u0301!", "RENE\u0301"),
+        ("dag Rene, ja", "Rene"),
+        ("dag R\u200be\u00adn\u00e9\u200b ja", "R\u200be\u00adn\u00e9\u200b"),
+        ("\uff32\uff45\uff4e\uff45", "\uff32\uff45\uff4e\uff45"),
+        ("Rene\u0301e belde", ""),
+        ("de arene", ""),
+    ],
+)
+def test_word_is_found_however_it_is_written(text: str, found: str) -> None:
+    spans = list(find_words(text, ["Ren\u00e9"]))
+    assert [text[start:end] for start, end in spans] == ([found] if found else [])
+
+
+def test_words_are_found_over_the_end_of_a_line() -> None:
+    text = "Mijn buurman Henk\n van  nummer 14"
+    assert list(find_words(text, ["henk van nummer"])) == [
+        (13, len("Mijn buurman Henk\n van  nummer"))
+    ]
+    assert list(find_words(text, [" ", ""])) == []
+
+
+@given(st.text("ab \n\u0301\u200b\u00df", max_size=20), st.data())
+def test_text_outside_of_the_spans_stays_and_nothing_within_them(
+    text: str, data: st.DataObject
+) -> None:
+    places = st.tuples(st.integers(0, len(text)), st.integers(0, len(text)))
+    drawn = data.draw(st.lists(places, max_size=4))
+    spans = [Span("m", start, end, WHO) for start, end in drawn if start < end]
+    hidden = {place for span in spans for place in range(span.start, span.end)}
+    shown = apply_spans(text, spans).replace("[5.1.2e]", "")
+    kept = "".join(each for place, each in enumerate(text) if place not in hidden)
+    assert "".join(shown.split()) == "".join(kept.split())
+    assert len(shown) <= len(kept)
 
 
 def test_proposal_within_a_span_is_not_added() -> None:
