@@ -2,9 +2,12 @@
 
 import io
 import json
+import re
 import shutil
 import subprocess
 import zipfile
+import zlib
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -63,6 +66,17 @@ def said(*command: object) -> str:
     return done.stdout.decode("utf-8", "replace")
 
 
+def inflated(pdf: bytes) -> str:
+    """What lies in the streams of a PDF beside its pages: names, titles and descriptions."""
+    found = []
+    for stream in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL):
+        with suppress(zlib.error):
+            found.append(zlib.decompress(stream))
+    assert found
+    # Text may be in UTF-16.
+    return b"\n".join(found).replace(b"\0", b"").decode("latin-1")
+
+
 def found_by_tools(folder: Path, scratch: Path) -> str:
     """Everything that tools take out of the files of a folder, as one text."""
     texts = []
@@ -71,6 +85,7 @@ def found_by_tools(folder: Path, scratch: Path) -> str:
         texts.append(file.read_bytes().decode("utf-8", "replace"))
         if file.suffix == ".pdf":
             texts += [said("pdftotext", "-raw", file, "-"), said("pdfinfo", "-meta", file)]
+            texts.append(inflated(file.read_bytes()))
             said("pdfimages", "-all", file, scratch / file.stem)
         elif file.suffix == ".ods":
             with zipfile.ZipFile(file) as archive:
@@ -139,6 +154,8 @@ def assert_nothing_is_found(out: Path, scratch: Path) -> None:
     everything = found_by_tools(out, scratch)
     assert [each for each in SECRET if each in everything] == []
     assert [each for each in SHOWN if each not in everything] == []
+    # The descriptions are found that a screen reader reads.
+    assert "Foto van de inwoner bij bericht" in inflated((out / "0001.pdf").read_bytes())
     pictures = pictures_in(out, scratch)
     assert len(pictures) == 2
     for each in pictures:
