@@ -51,6 +51,13 @@ class OpenDocument(NamedTuple):
             and file.may_be_opened(scanned_only=scanned_only)
         }
 
+    @property
+    def salts(self) -> dict[str, bytes]:
+        """Salt of the entry of each message, note and step."""
+        salts = {str(row["id"]): row["salt"] for row in self.conversation.rows}
+        messages = self.conversation.entries.messages
+        return salts | {str(row["message"]): row["salt"] for row in messages if row["message"]}
+
 
 class DocumentReader:
     """Reads on the connection of one transaction."""
@@ -133,7 +140,7 @@ def redact_document(
     pictures: Mapping[str, bytes],
 ) -> Redacted:
     """Return what is shown of a document. Raises DisclosureRefused. Pure."""
-    rules = Rules(found.kind, frozenset(found.named), redactions)
+    rules = Rules(found.kind, frozenset(found.named), redactions, opened.salts)
     try:
         return redact(opened.transcript, rules, pictures)
     except TextChanged:

@@ -7,7 +7,7 @@ of labels does not tell how many words there were.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import sha256
+from hashlib import blake2b
 
 import msgspec
 
@@ -15,6 +15,7 @@ WHOLE = 1000
 """Sides of a picture, in the unit of a box."""
 MAX_REDACTIONS = 5_000
 """Redactions of one document: one for each message of the longest conversation."""
+HASH_BYTES = 16
 MAX_BOXES = 200
 """Boxes on one picture. A group of people has a face each."""
 
@@ -47,7 +48,7 @@ class Redactions(msgspec.Struct, frozen=True):
     pictures: tuple[str, ...] = ()
     """Messages of which the picture is shown, under its boxes; others are left out."""
     texts: Mapping[str, str] = {}
-    """Message -> hash of the text that its spans are of."""
+    """Message -> keyed hash of the text that its spans are of."""
 
     @property
     def is_empty(self) -> bool:
@@ -58,8 +59,10 @@ class TextChanged(Exception):
     """A text is another one than that of which spans were made. The argument is its message."""
 
 
-def hash_text(text: str) -> str:
-    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+def hash_text(text: str, salt: bytes) -> str:
+    """Hash a text under the salt of its entry: once that is destroyed, nobody can try texts."""
+    encoded = text.encode("utf-8", "surrogatepass")
+    return blake2b(encoded, key=salt, digest_size=HASH_BYTES).hexdigest()
 
 
 def label(grounds: Iterable[str]) -> str:
@@ -89,10 +92,12 @@ def _merge(text: str, spans: Sequence[Span]) -> list[tuple[int, int, set[str]]]:
     return merged
 
 
-def bind(redactions: Redactions, texts: Mapping[str, str]) -> Redactions:
+def bind(
+    redactions: Redactions, texts: Mapping[str, str], salts: Mapping[str, bytes]
+) -> Redactions:
     """Bind the spans to the texts that they are of."""
     messages = {span.message for span in redactions.spans}
-    hashes = {each: hash_text(texts[each]) for each in sorted(messages)}
+    hashes = {each: hash_text(texts[each], salts[each]) for each in sorted(messages)}
     return msgspec.structs.replace(redactions, texts=hashes)
 
 

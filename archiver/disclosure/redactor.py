@@ -50,6 +50,8 @@ class Rules(msgspec.Struct, frozen=True):
     kind: Kind
     named: frozenset[str] = frozenset()
     redactions: Redactions = Redactions()
+    salts: Mapping[str, bytes] = {}
+    """Salt of the entry of each text, under which its hash was made."""
 
 
 class Redacted(msgspec.Struct, frozen=True):
@@ -151,7 +153,8 @@ class _Redactor:
         spans = self._spans.get(id)
         if not spans:
             return text
-        if self._rules.redactions.texts.get(id) != hash_text(text):
+        salt = self._rules.salts.get(id, b"")
+        if self._rules.redactions.texts.get(id) != hash_text(text, salt):
             raise TextChanged(id)
         self.used.update(span.ground for span in spans)
         return apply_spans(text, spans)

@@ -250,7 +250,7 @@ def redact_command(
             redactions = msgspec.structs.replace(redactions, spans=more)
         if faults := redaction_faults(redactions, texts, _picture_ids(opened, config)):
             raise CommandRefused("\n".join(faults))
-        bound, now = bind(redactions, texts), clock.now()
+        bound, now = bind(redactions, texts, opened.salts), clock.now()
         await refuse(desk.store.redact(desk.found, opened.document, bound, desk.person, now))
         conversations = [opened.document.conversation]
         data = {"why": why, "number": number, "conversations": conversations}

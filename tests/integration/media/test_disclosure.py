@@ -26,7 +26,8 @@ from tests.support.integration.media_provider import Room, recorded, room
 NEIGHBOUR = "Mijn buurman Henk van nummer 14"
 PLACE = "achter het geheime hek"
 SECRET = [
-    "Henk", "nummer 14", "Fatima", "31600000011", "l.hendriks", "m.yilmaz", "Dekker", "Weezeboom",
+    "Henk", "nummer 14", "aannemer", "Gaat over", "Fatima", "31600000011", "l.hendriks",
+    "m.yilmaz", "Dekker", "Weezeboom",
     "ZAAK-2026-0012345", "sinds maandag", PLACE, "wamid", "106540352242922-",
 ]  # fmt: skip
 SHOWN = ["Woensdag maken wij de stoep", "[5.1.2e]", "Woo, artikel 5.1, lid 2, onder e"]
@@ -129,7 +130,8 @@ async def redacted(desk: Archive, story: Story, picture: str, folder: Path) -> s
     texts = (await desk.json("disclosure", "show", drawn["id"], 1, *WHY))["texts"]
     assert any(NEIGHBOUR in text for text in texts.values())
     boxes = f"box,{picture},0,0,500,1000,,5.1.1d"
-    written = f'{HEADING}\n{boxes}\nwords,,,,,,"{NEIGHBOUR}",5.1.2e\n'
+    words = (NEIGHBOUR, "de aannemer", "Gaat over")
+    written = "\n".join([HEADING, boxes, *(f'words,,,,,,"{each}",5.1.2e' for each in words)])
     (folder / "list.csv").write_text(written)
     listed = ("--list", folder / "list.csv", "--propose")
     await desk("disclosure", "redact", drawn["id"], 1, *listed, *WHY, *DIRK)

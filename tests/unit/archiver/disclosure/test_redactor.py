@@ -39,10 +39,15 @@ def spans_on(transcript: Transcript, words: str, ground: str = "5.1.2e") -> Iter
             yield Span(id, at, at + len(words), ground)
 
 
+def salts_of(transcript: Transcript) -> dict[str, bytes]:
+    return {id: id.encode()[:16] for id in find_texts(transcript)}
+
+
 def redacted(transcript: Transcript, kind: Kind = "woo", **more: Any) -> Redacted:
     named, pictures = more.pop("named", frozenset()), more.pop("shown", {})
-    redactions = bind(Redactions(**more), find_texts(transcript))
-    return redact(transcript, Rules(kind, named, redactions), pictures)
+    redactions = bind(Redactions(**more), find_texts(transcript), salts_of(transcript))
+    rules = Rules(kind, named, redactions, salts_of(transcript))
+    return redact(transcript, rules, pictures)
 
 
 def reasons(transcript: Transcript) -> set[str]:
@@ -115,10 +120,14 @@ def test_citizen_sees_their_own_and_no_employee() -> None:
 
 def test_text_that_is_not_the_one_that_was_redacted_is_refused() -> None:
     transcript = whole()
-    redactions = bind(Redactions(spans=tuple(spans_on(transcript, "Henk"))), find_texts(transcript))
-    altered = msgspec.structs.replace(redactions, texts=dict.fromkeys(redactions.texts, "0" * 64))
-    with pytest.raises(TextChanged):
-        redact(transcript, Rules("woo", redactions=altered), {})
+    texts, salts = find_texts(transcript), salts_of(transcript)
+    spans = Redactions(spans=tuple(spans_on(transcript, "Henk")))
+    redact(transcript, Rules("woo", redactions=bind(spans, texts, salts), salts=salts), {})
+    longer = {id: f"{text} " for id, text in texts.items()}
+    others = dict.fromkeys(salts, b"other")
+    for altered in (bind(spans, longer, salts), bind(spans, texts, others)):
+        with pytest.raises(TextChanged):
+            redact(transcript, Rules("woo", redactions=altered, salts=salts), {})
 
 
 def test_people_of_the_record_are_proposed() -> None:
