@@ -68,7 +68,7 @@ def said(*command: object) -> str:
 
 
 def inflated(pdf: bytes) -> str:
-    """What lies in the streams of a PDF beside its pages: names, titles and descriptions."""
+    """Inflate the streams of a PDF: in some lie titles and descriptions, beside its pages."""
     found = []
     for stream in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL):
         with suppress(zlib.error):
