@@ -54,6 +54,21 @@ EXAMPLES = {
     "archive aside open": f"archive aside open {MESSAGE} --out body.bin --reason 'fault 12'",
     "archive checkpoint": "archive checkpoint",
     "archive consistency": "archive consistency 1200 3400",
+    "archive disclosure approve": "archive disclosure approve WOO-2026-0001 --by 'F. Bos'",
+    "archive disclosure decide": "archive disclosure decide WOO-2026-0001 1 2 --decision closed"
+    " --ground 5.1.2d --by 'D. Kok'",
+    "archive disclosure draw": "archive disclosure draw --words zwembad --review-on 2027-06-01"
+    " --text 'Woo 17' --by 'E. Smit'",
+    "archive disclosure export": "archive disclosure export WOO-2026-0001 --out woo-17"
+    " --reason 'Woo 17'",
+    "archive disclosure list": "archive disclosure list",
+    "archive disclosure redact": "archive disclosure redact WOO-2026-0001 1 --propose"
+    " --reason 'Woo 17' --by 'D. Kok'",
+    "archive disclosure refresh": "archive disclosure refresh WOO-2026-0001 --by 'E. Smit'",
+    "archive disclosure return": "archive disclosure return WOO-2026-0001 --text 'document 3'"
+    " --by 'F. Bos'",
+    "archive disclosure review": "archive disclosure review WOO-2026-0001 --by 'D. Kok'",
+    "archive disclosure show": "archive disclosure show WOO-2026-0001 1 --reason 'Woo 17'",
     "archive export": "archive export --permanent --until 2026-12-31 --target 'Archief Almelo'"
     " --out overdracht-2026 --reason 'overbrenging 2026'",
     "archive exposure": "archive exposure --token crm --since 2026-11-20 --until 2026-11-23"

@@ -219,7 +219,7 @@ class Holding(Shown):
     """Hold that covers a conversation: it is not destroyed while one stands."""
 
     id: str
-    ground: Literal["objection", "limitation", "woo", "dispute", "audit"]
+    ground: Literal["objection", "limitation", "woo", "access", "dispute", "audit"]
 
 
 class LastAnswer(Shown):

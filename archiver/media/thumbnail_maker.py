@@ -38,10 +38,12 @@ log = structlog.get_logger()
 
 
 class Size(NamedTuple):
-    """Purpose of a small picture, as the program knows it, and its most bytes."""
+    """Purpose of a small picture, as the program knows it, its most bytes, and the boxes that are
+    painted over: left, top, width and height, in thousandths of the upright picture."""
 
     purpose: str
     most_bytes: int
+    boxes: tuple[tuple[int, int, int, int], ...] = ()
 
 
 FOR_SCREEN, FOR_PRINT = Size("thumbnail", THUMBNAIL_BYTES), Size("print", PRINT_BYTES)
@@ -72,7 +74,7 @@ class ThumbnailMaker:
 
 async def _run(picture: AsyncIterator[bytes], size: Size) -> bytes:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", str(PROGRAM), size.purpose,
+        sys.executable, "-I", str(PROGRAM), size.purpose, *map(_format_box, size.boxes),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL, env={}, cwd="/",
     )  # fmt: skip
@@ -87,6 +89,10 @@ async def _run(picture: AsyncIterator[bytes], size: Size) -> bytes:
     finally:
         await _end(process)
     return _judge(status, thumbnail, size.most_bytes)
+
+
+def _format_box(box: tuple[int, int, int, int]) -> str:
+    return ",".join(map(str, box))
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -1,5 +1,8 @@
 """Program that makes one thumbnail: a picture on standard input, a JPEG on standard output.
 
+Boxes of it are painted over where that is asked, before anything is encoded: nothing lies under
+them.
+
 A citizen's picture is hostile input for decoders written in C. So each is decoded in a process of
 its own, which ends afterwards: it has none of our secrets, opens no file, starts no program, and is
 bounded in memory and time. It exits with REFUSED if there is no thumbnail of these bytes. Only the
@@ -10,6 +13,7 @@ import io
 import os
 import resource
 import sys
+from collections.abc import Sequence
 from typing import Final
 
 from PIL import Image, JpegImagePlugin, MpoImagePlugin, PngImagePlugin, WebPImagePlugin
@@ -46,6 +50,8 @@ PICTURE_BYTES: Final = 16 * 1024 * 1024
 """Largest picture. WhatsApp's are at most 5 MB; as a document up to 100 MB, which is no photo."""
 REFUSED: Final = 3
 """Exit status: there is no thumbnail of these bytes."""
+WHOLE: Final = 1000
+"""Sides of the upright picture, in the unit of boxes."""
 ORIENTATION_TAG: Final = 0x0112
 TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -59,13 +65,20 @@ TURNS: Final = {
 """EXIF orientation -> turn that makes the picture upright."""
 
 
+Box = tuple[int, int, int, int]
+"""Left, top, width and height."""
+
+
 class NoThumbnail(Exception):
     """The bytes are no picture of these formats, or a larger one."""
 
 
-def make_thumbnail(picture: bytes, longest_side: int = LONGEST_SIDE) -> bytes:
-    """Return a small JPEG of a picture, of its first frame if it moves. Nothing but its pixels goes
-    along: no place, time, name or profile. Raises NoThumbnail, and what decoders raise."""
+def make_thumbnail(
+    picture: bytes, longest_side: int = LONGEST_SIDE, boxes: Sequence[Box] = ()
+) -> bytes:
+    """Return a small JPEG of a picture, of its first frame if it moves, without what the boxes are
+    on. Nothing but its pixels goes along: no place, time, name or profile. Raises NoThumbnail, and
+    what decoders raise."""
     Image.MAX_IMAGE_PIXELS = None  # ours are in PIXELS; Pillow's would only warn
     with Image.open(io.BytesIO(picture), formats=FORMATS) as image:
         if image.width * image.height > PIXELS.get(image.format or "", 0):
@@ -73,7 +86,7 @@ def make_thumbnail(picture: bytes, longest_side: int = LONGEST_SIDE) -> bytes:
         turn = TURNS.get(_orientation(image))
         image.thumbnail((longest_side, longest_side), reducing_gap=2.0)
         upright = image.transpose(turn) if turn else image
-        return _encode(_flatten(upright))
+        return _encode(_paint_over(_flatten(upright), boxes))
 
 
 def _orientation(image: Image.Image) -> int:
@@ -90,6 +103,16 @@ def _flatten(image: Image.Image) -> Image.Image:
     flat = Image.new("RGB", pixels.size, "white")
     flat.paste(pixels, mask=pixels.getchannel("A"))
     return flat
+
+
+def _paint_over(image: Image.Image, boxes: Sequence[Box]) -> Image.Image:
+    """Paint the boxes black, each to the outer edge of the pixels that it touches."""
+    for x, y, width, height in boxes:
+        left, top = x * image.width // WHOLE, y * image.height // WHOLE
+        right = -(-(x + width) * image.width // WHOLE)
+        bottom = -(-(y + height) * image.height // WHOLE)
+        image.paste("black", (left, top, right, bottom))
+    return image
 
 
 def _encode(image: Image.Image) -> bytes:
@@ -113,19 +136,26 @@ def limit_process() -> None:
         resource.setrlimit(limit, (value, value))
 
 
-def run(purpose: str) -> int:
-    """Make the thumbnail of standard input. Return the exit status."""
+def run(purpose: str, *boxes: str) -> int:
+    """Make the thumbnail of standard input, without its boxes: each is `x,y,width,height`. Return
+    the exit status."""
     limit_process()
     picture = sys.stdin.buffer.read(PICTURE_BYTES + 1)
     if len(picture) > PICTURE_BYTES:
         return REFUSED
     try:
-        thumbnail = make_thumbnail(picture, SIDES[purpose])
+        painted = [_parse_box(each) for each in boxes]
+        thumbnail = make_thumbnail(picture, SIDES[purpose], painted)
     except Exception:  # decoders raise nearly everything; a report would quote the picture
         return REFUSED
     sys.stdout.buffer.write(thumbnail)
     return 0
 
 
+def _parse_box(text: str) -> Box:
+    x, y, width, height = map(int, text.split(","))
+    return x, y, width, height
+
+
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1]))
+    sys.exit(run(*sys.argv[1:]))

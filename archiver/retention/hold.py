@@ -10,10 +10,11 @@ from archiver.index.record_fields import Identity
 from archiver.subject_access.requests.fault import OrderFault
 from services.contract import Identified
 
-Ground = Literal["objection", "limitation", "woo", "dispute", "audit"]
+Ground = Literal["objection", "limitation", "woo", "access", "dispute", "audit"]
 """objection: of a citizen, to the processing (AVG, article 21) or to a decision (Awb). limitation:
 the citizen asked to limit the processing (AVG, article 18). woo: a request under the Woo runs.
-dispute: a case before a court, or one that is expected. audit: an inspection or an audit."""
+access: a citizen asked for what is theirs (AVG, article 15). dispute: a
+case before a court, or one that is expected. audit: an inspection or an audit."""
 GROUNDS: tuple[Ground, ...] = get_args(Ground)
 Kind = Literal["conversation", "person", "selection"]
 LONGEST_REVIEW = timedelta(days=2 * 366)

@@ -135,7 +135,13 @@ class HoldStore:
 
     async def covered(self, found: Hold) -> int:
         """Return how many conversations a hold covers now, without those that were destroyed."""
-        return int(await self._connection.fetchval(_COVERED, found.id))
+        return int(await self._connection.fetchval(_COUNT, found.id))
+
+    async def covered_conversations(self, found: Hold, most: int) -> list[str]:
+        """Return at most so many conversations that a hold covers now, the longest ago begun
+        first."""
+        rows = await self._connection.fetch(_COVERED_FIRST, found.id, most)
+        return [row["conversation"] for row in rows]
 
     async def steps(self, found: Hold) -> list[tuple[datetime, HoldEvent]]:
         """Return the steps of a hold, oldest first."""
@@ -279,9 +285,9 @@ where id = $1
 _SEALED = f"{HOLDS} where tenant = $1 and lifted_at is null and sealed is not null order by id"
 _FOLLOW = "update archiver.hold set hashes = $2, salt = $3, sealed = $4 where id = $1"
 _RENEW = "update archiver.hold set hashes = $2, words = $3, words_before = $4 where id = $1"
-_COVERED = """
+_COVERED_ROWS = """
 with h as materialized (select * from archiver.hold where id = $1 and lifted_at is null)
-select count(*) from (
+select c.conversation, c.tenant from (
     select h.conversation, h.tenant from h where h.kind = 'conversation'
     union
     select s.conversation, s.tenant from h
@@ -306,5 +312,12 @@ where c.conversation <> ''
 """
 """The conversations of `archiver.covered_by`, without a list to choose from: each branch goes by
 its own index."""
+_COUNT = f"select count(*) from ({_COVERED_ROWS}) as covered"
+_COVERED_FIRST = f"""
+select c.conversation from ({_COVERED_ROWS}) as c
+cross join lateral (select min(e.position) as first from archiver.entry e
+    where e.tenant = c.tenant and e.conversation = c.conversation) as b
+order by b.first, c.conversation limit $2
+"""
 _STEPS = f"{RECORDS} where e.tenant = $1 and e.kind = 'hold' order by e.id"
 _SECRET = "select salt, sealed from archiver.hold where id = $1"

@@ -177,14 +177,13 @@ def _steps(
         return []
     rows = [{**row, "left": False} for row in entries.steps]
     history = presenter.conversation_json(entries.id, rows, (), may_know)["history"]
-    return [
-        _step(shown, msgspec.json.decode(row["data"]), department_name)
-        for shown, row in zip(history, rows, strict=True)
-    ]
+    return [_step(shown, row, department_name) for shown, row in zip(history, rows, strict=True)]
 
 
-def _step(shown: Mapping[str, Any], data: Entry, department_name: DepartmentName) -> Step:
+def _step(shown: Mapping[str, Any], row: Entry, department_name: DepartmentName) -> Step:
+    data = msgspec.json.decode(row["data"])
     return Step(
+        id=str(row["id"]),
         event=shown["event"],
         at=shown["at"],
         department=department_name(shown["department"]),
@@ -202,6 +201,7 @@ def _step(shown: Mapping[str, Any], data: Entry, department_name: DepartmentName
 def _note(row: Entry, department_name: DepartmentName) -> Note:
     [fields] = presenter.notes_json([row])
     return Note(
+        id=str(row["id"]),
         at=row["at"],
         department=department_name(row["department"]),
         author=_author(fields["author"]),

@@ -73,6 +73,7 @@ def _with_values(facts: Iterable[tuple[str, str]]) -> Facts:
 
 
 def _remarks(transcript: Transcript) -> Iterator[str]:
+    yield from transcript.remarks
     if transcript.is_partial:
         yield phrases.PARTIAL
     if transcript.unreadable:

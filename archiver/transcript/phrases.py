@@ -72,6 +72,7 @@ HOLDS = {
     "objection": "bezwaar",
     "limitation": "beperking van de verwerking (AVG, artikel 18)",
     "woo": "Woo-verzoek",
+    "access": "verzoek om inzage",
     "dispute": "geschil",
     "audit": "inspectie of controle",
 }

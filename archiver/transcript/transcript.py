@@ -152,6 +152,7 @@ class Destroyed(msgspec.Struct, frozen=True, kw_only=True, tag_field="row", tag=
 class Note(msgspec.Struct, frozen=True, kw_only=True, tag_field="row", tag="note"):
     """Internal note of employees, which the citizen does not see."""
 
+    id: str = ""
     at: datetime
     department: str
     author: Author | None
@@ -161,6 +162,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True, tag_field="row", tag="note
 class Step(msgspec.Struct, frozen=True, kw_only=True, tag_field="row", tag="step"):
     """Something that happened to the conversation."""
 
+    id: str = ""
     event: str
     at: datetime
     department: str
@@ -201,6 +203,8 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     """True if parts of other departments are left out."""
     unreadable: int = 0
     """Entries that do not open, though nobody destroyed them."""
+    remarks: tuple[str, ...] = ()
+    """Sentences before everything else."""
     rows: tuple[Row, ...] = ()
 
 

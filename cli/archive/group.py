@@ -9,6 +9,7 @@ COMMANDS = {
     "aside": "cli.archive.quarantine:group",
     "checkpoint": "cli.archive.verify:checkpoint",
     "consistency": "cli.archive.consistency:command",
+    "disclosure": "cli.archive.disclosure.commands:group",
     "export": "cli.archive.export:command",
     "exposure": "cli.archive.exposure:command",
     "hold": "cli.archive.holds:group",

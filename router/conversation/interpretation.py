@@ -10,9 +10,10 @@ from router.model.conversation import Conversation
 from router.model.work import RoutingContext, WorkUnit
 from router.rules.engine import Outcome, evaluate
 from router.rules.matcher import MessageFacts
-from router.text import language_detection, pii, small_talk
+from router.text import language_detection, small_talk
 from services.config.numbers import Number
 from services.contract import REACTION
+from services.language.personal_numbers import find_pii
 from services.whatsapp import items
 from services.whatsapp.parser import words
 
@@ -109,9 +110,9 @@ def _is_reopen_button(
 
 def _find_pii_kinds(content: items.Content) -> tuple[str, ...]:
     """Look in the text and in the file name, because people name a file after their number."""
-    findings = pii.find_pii(content.text)
+    findings = find_pii(content.text)
     if content.filename:
-        findings += pii.find_pii(content.filename)
+        findings += find_pii(content.filename)
     return tuple(dict.fromkeys([finding.kind for finding in findings]))
 
 

@@ -48,11 +48,11 @@ from router.output.crm_events import (
     reply_json,
 )
 from router.text import small_talk
-from router.text.pii import mask_pii
 from services.config.numbers import Number
 from services.contract import REACTION
 from services.event_types import RECEIVED
 from services.files.filenames import sanitise_filename
+from services.language.personal_numbers import mask_pii
 from services.whatsapp import items
 from services.whatsapp.parser import words
 

@@ -1,1 +1,1 @@
-"""Small talk, language and personal data in a text. Pure."""
+"""Small talk and the language of a text. Pure."""

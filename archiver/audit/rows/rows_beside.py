@@ -12,6 +12,7 @@ import msgspec
 from archiver.audit.log_walk import Finding
 from archiver.audit.rows.acceptance_rows import verify_acceptances, verify_beginnings
 from archiver.audit.rows.declaration_rows import verify_declarations
+from archiver.audit.rows.disclosure_rows import verify_disclosures
 from archiver.audit.rows.dossier_rows import DossierAudit
 from archiver.audit.rows.hold_rows import verify_holds
 from archiver.audit.rows.list_rows import RecordedLists, verify_lists
@@ -25,8 +26,9 @@ from services.postgres.database import Connection
 from services.sealing.key_ring import KeyRing
 
 WITHOUT_KEY = """
-without the master key: the requests, the holds, the terms, the destruction lists, the losses that
-were accepted, what rows of the processing log and of the quarantine say, and the index
+without the master key: the requests, the holds, the disclosures, the terms, the destruction lists,
+the losses that were accepted, what rows of the processing log and of the quarantine say, and the
+index
 """
 WITHOUT_WORKING_KEY = "without POSTKAMER_WORKING_KEY: the content of what the router set aside"
 
@@ -77,10 +79,12 @@ async def _verify_with_keys(
         return
     findings, destroyed = await verify_requests(connection, keys)
     of_holds, shut = await verify_holds(connection, keys)
-    for what, number in (("requests", destroyed), ("holds", shut)):
+    of_disclosures, gone = await verify_disclosures(connection, keys)
+    for what, number in (("requests", destroyed), ("holds", shut), ("disclosures", gone)):
         if number:
             unseen.sentences.append(f"{what} whose steps were destroyed: {number}")
-    for finding in (*findings, *of_holds, *await verify_acceptances(connection, keys)):
+    findings += [*of_holds, *of_disclosures]
+    for finding in (*findings, *await verify_acceptances(connection, keys)):
         yield finding
     async for finding in _verify_destruction(connection, keys, unseen, means):
         yield finding

@@ -58,8 +58,8 @@ class PlaceHold(Body):
     ground: Ground
     """objection: of a citizen, to the processing (AVG, article 21) or to a decision (Awb).
     limitation: the citizen asked to limit the processing (AVG, article 18). woo: a request under
-    the Woo runs. dispute: a case before a court, or one that is expected. audit: an inspection or
-    an audit."""
+    the Woo runs. access: a citizen asked for what is theirs (AVG, article 15). dispute: a case
+    before a court, or one that is expected. audit: an inspection or an audit."""
     review_on: Day
     """Day on which somebody must look if it is still needed, within two years. It holds on after
     that, until it is lifted."""

@@ -26,7 +26,7 @@ from desk.web.site import Site, Visit
 
 PATH = "/archive/holds"
 NEW, ONE = f"{PATH}/new", f"{PATH}/{{id}}"
-GROUNDS = ("woo", "objection", "limitation", "dispute", "audit")
+GROUNDS = ("woo", "access", "objection", "limitation", "dispute", "audit")
 FIELDS = (
     "ground", "review_on", "text", "conversation", "phone", "bsuid", "words", "department", "since",
     "until",

@@ -361,7 +361,7 @@ async def test_reader_finds_each_fault_of_a_package(town: TransferTown, export: 
 async def test_transcript_is_another_form_of_the_conversation(
     town: TransferTown, export: Export
 ) -> None:
-    """Of the log as it was: what is said later changes no byte of it."""
+    """It is read as the log was: what is said later changes no byte of it."""
     id = (await fill(town))["image/png"]
     forms = "--transcript", "html", "--transcript", "pdf"
     read = await export.read("--conversation", id, *forms)

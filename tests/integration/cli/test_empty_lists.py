@@ -17,6 +17,7 @@ LISTS = {
     "rules list": "nog geen versie heeft een bericht beoordeeld",
     "rules list --lang en": "no version has decided a message yet",
     "archive aside list": "no message is aside",
+    "archive disclosure list": "there is no disclosure",
     "archive hold list": "no hold matches",
     "archive request list": "no request matches",
 }

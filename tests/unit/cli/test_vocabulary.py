@@ -23,6 +23,9 @@ COMMON = {
 """Options that mean the same in each command."""
 OWN = {
     "archive annotate": {"--request"},
+    "archive disclosure decide": {"--decision", "--ground"},
+    "archive disclosure draw": {"--kind", "--review-on", "--words"},
+    "archive disclosure redact": {"--list", "--propose"},
     "archive export": {
         *("--code", "--zaak", "--permanent", "--target", "--target-id", "--title", "--contact"),
         *("--as-of", "--made-at"), "--transcript",

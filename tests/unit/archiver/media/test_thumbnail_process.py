@@ -146,3 +146,25 @@ def test_program_and_its_caller_mean_the_same() -> None:
     assert thumbnail_process.REFUSED == thumbnail_maker.REFUSED
     assert thumbnail_process.PICTURE_BYTES == thumbnails.PICTURE_BYTES
     assert thumbnail_maker.PROGRAM.name == "thumbnail_process.py"
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_box_is_painted_over_the_upright_picture(orientation: int) -> None:
+    """White is what nobody may see: the left half of the picture as it is shown."""
+    upright = Image.new("RGB", (640, 320), "red")
+    upright.paste("white", (0, 0, 320, 320))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    kept = upright.transpose(Image.Transpose.ROTATE_90) if orientation == 6 else upright
+    picture = encoded(kept, "JPEG", exif=exif, quality=95)
+    small = opened(make_thumbnail(picture, 200, [(0, 0, 505, 1000)]))
+    assert small.size == (200, 100)
+    left = small.crop((0, 0, 98, 100)).getextrema()
+    assert all(most < 40 for _, most in left)  # type: ignore[misc]
+    assert small.getpixel((150, 50))[0] > 200  # type: ignore[index]
+
+
+def test_box_at_the_edge_takes_whole_pixels() -> None:
+    white = encoded(Image.new("RGB", (7, 3), "white"), "PNG")
+    small = opened(make_thumbnail(white, 320, [(999, 0, 1, 1000)]))
+    assert small.getpixel((6, 1)) < (100, 100, 100) and small.getpixel((1, 1)) > (200, 200, 200)  # type: ignore[operator]

@@ -6,9 +6,9 @@ import pytest
 
 from router.conversation.refusals import MARKETING_MESSAGES, OFFICIAL, OUTCOME_NEEDED
 from router.model.changes import Template
-from router.text.pii import MARKS
 from services.contract import Record
 from services.event_types import CLOSED
+from services.language.personal_numbers import MARKS
 from tests.support.router.config_full import BORNE, DISCREET, config
 from tests.support.router.decisions import data, records_of
 from tests.support.router.names import ANNA, stamp

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.text.pii import BSN, IBAN, LENGTHS, MARKS, find_pii, mask_pii
+from services.language.personal_numbers import BSN, IBAN, LENGTHS, MARKS, find_pii, mask_pii
 
 EVERYTHING = (BSN, IBAN)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.text.pii import BSN, IBAN, Finding, find_pii, mask_pii
+from services.language.personal_numbers import BSN, IBAN, Finding, find_pii, mask_pii
 
 EVERYTHING = (BSN, IBAN)
 

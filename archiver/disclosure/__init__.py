@@ -1,0 +1,1 @@
+"""Disclosures: documents that are made public or shown, their redactions, the inventory."""

@@ -1,0 +1,1 @@
+"""`postkamer archive disclosure`: drawing, redacting, deciding and handing over."""
