@@ -1,6 +1,7 @@
 """Disclosures: what comes later, two people, what the database refuses, what verify finds."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -12,6 +13,7 @@ from services import clock
 from services.postgres.database import Pool
 from tests.support.archiver.commands import Archive
 from tests.support.archiver.desk import ANNA, BERT, Desk
+from tests.support.archiver.orders import eraser_of
 from tests.support.decrypted_record import keys_of, rows_of
 
 SOON = day_of(clock.now()) + timedelta(days=30)
@@ -69,7 +71,7 @@ async def test_later_conversation_gets_the_next_number_and_a_longer_one_is_decid
 
 
 async def test_redactions_are_plain_in_no_table_and_go_with_their_conversation(
-    desk: Desk, town_archive: Archive, pool: Pool
+    desk: Desk, town_archive: Archive, pool: Pool, tmp_path: Path
 ) -> None:
     [hers] = await desk.heard((ANNA, "bel mijn zus Wilhelmina over het zwembad"))
     id = (await town_archive.json(*NEW, "--words", "zwembad"))["id"]
@@ -85,7 +87,8 @@ async def test_redactions_are_plain_in_no_table_and_go_with_their_conversation(
     steps = [row["data"] for row in await rows_of(pool) if row["kind"] == "disclosure"]
     assert "ilhelmina" not in repr(rows) and not any(b"ilhelmina" in each for each in steps)
     assert rows[0]["sealed"] and await findings(pool) == []
-    await pool.execute("select archiver.forget('almelo', array[$1])", hers)
+    eraser = eraser_of(pool, await keys_of(pool), tmp_path)
+    await eraser.erase_conversation("almelo", hers, "AVG")
     gone = await pool.fetchrow("select salt, sealed from archiver.disclosure_document")
     assert (gone["salt"], gone["sealed"]) == (None, None)
     assert await findings(pool) == []
