@@ -15,10 +15,11 @@ from archiver.audit.rows.declaration_rows import verify_declarations
 from archiver.audit.rows.disclosure_rows import verify_disclosures
 from archiver.audit.rows.dossier_rows import DossierAudit
 from archiver.audit.rows.hold_rows import verify_holds
-from archiver.audit.rows.list_rows import RecordedLists, verify_lists
+from archiver.audit.rows.list_rows import verify_lists
 from archiver.audit.rows.order_rows import OrderNotes, verify_orders
 from archiver.audit.rows.processing_rows import ProcessingNotes, verify_processing
 from archiver.audit.rows.quarantine_rows import count_units, verify_quarantines
+from archiver.audit.rows.recorded_lists import RecordedLists
 from archiver.audit.rows.request_rows import verify_requests
 from archiver.encryption.key_store import KeyStore
 from archiver.retention.selection import TenantTerms

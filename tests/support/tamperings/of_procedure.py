@@ -1,0 +1,51 @@
+"""Destructions that the rules of their procedure forbid. Who carries them out changes the tables
+meanwhile, so that all rows agree with their steps afterwards."""
+
+from archiver.destruction.destruction_list import DestructionList
+from tests.support.archiver.destruction_history import (
+    ARCHIVIST,
+    DRAWER,
+    WAITING,
+    DestructionHistory,
+)
+from tests.support.tamperings.laboratory import Laboratory
+from tests.support.tamperings.tampering import Deed, Tampering
+
+NAME = "stil"
+"""Name of the conversation that is destroyed."""
+
+
+def _history_in(laboratory: Laboratory) -> DestructionHistory:
+    return DestructionHistory(laboratory.pool, laboratory.keys, laboratory.folder)
+
+
+async def _change(laboratory: Laboratory, table: str, act: str) -> None:
+    """Change a table as whoever takes its triggers away meanwhile."""
+    for words in (f"disable trigger user; {act};", "enable trigger user"):
+        await laboratory.execute(f"alter table archiver.{table} {words}")
+
+
+async def destroy_without_waiting(laboratory: Laboratory) -> None:
+    """Say that a list was approved eight days ago, and take it back once it is destroyed."""
+    history = _history_in(laboratory)
+    await history.close(NAME)
+    found = await history.draw(WAITING)
+    await history.step(found, ("reviewed", DRAWER), ("approved", ARCHIVIST))
+    await _shift_approval(laboratory, found, "- interval '8 days'")
+    await history.destroyer.carry_out_due()
+    await _shift_approval(laboratory, found, "+ interval '8 days'")
+
+
+async def _shift_approval(laboratory: Laboratory, found: DestructionList, by: str) -> None:
+    act = f"update archiver.destruction_list set approved_at = approved_at {by}"
+    await _change(laboratory, "destruction_list", f"{act} where id = '{found.id}'")
+
+
+def _procedure(id: str, what: str, act: Deed, says: str) -> Tampering:
+    return Tampering(id=f"destruction-{id}", what=what, act=act, says=says)
+
+
+OF_PROCEDURE = [
+    _procedure("without-waiting", "A list is destroyed before its waiting time is over.",
+               destroy_without_waiting, "and had to wait until"),
+]  # fmt: skip
