@@ -7,14 +7,35 @@ database, or the archiver's role, can take steps that the rules forbid.
 from collections.abc import Iterator
 
 from archiver.audit.rows.recorded_lists import RecordedList
-from archiver.destruction.destruction_list import CLOCKS_APART
+from archiver.destruction.destruction_list import CLOCKS_APART, is_same
 
 
 def find_list_faults(id: str, known: RecordedList) -> Iterator[str]:
     """Yield the rules that the steps of a list break."""
+    name = f"the destruction list {id}"
+    yield from _begin_faults(name, known)
+    yield from _person_faults(name, known)
+
+
+def _begin_faults(name: str, known: RecordedList) -> Iterator[str]:
     begin, due = known.first_begin, known.destroyed_from
     if begin and due is None:
-        yield f"the destruction list {id} was begun, and nobody had approved it"
+        yield f"{name} was begun, and nobody had approved it"
     elif begin and due and begin + CLOCKS_APART < due:
         had_to = f"had to wait until {due:%Y-%m-%d %H:%M}Z"
-        yield f"the destruction list {id} was begun on {begin:%Y-%m-%d %H:%M}Z, and {had_to}"
+        yield f"{name} was begun on {begin:%Y-%m-%d %H:%M}Z, and {had_to}"
+
+
+def _person_faults(name: str, known: RecordedList) -> Iterator[str]:
+    """Yield which two steps one person took. The reviewer is the last one. A list of before it was
+    on the record does not say if its roles were joined."""
+    drew, reviewed, approved = known.drawn_by, known.reviewed_by, known.approved_by
+    is_joined = known.drawn is None or known.drawn.is_joined
+    if reviewed and not is_joined and is_same(drew, reviewed):
+        yield f"{name} was drawn and reviewed by one person"
+    if approved and is_same(drew, approved):
+        yield f"{name} was drawn and approved by one person"
+    if approved and reviewed and is_same(reviewed, approved):
+        yield f"{name} was reviewed and approved by one person"
+    if approved and not reviewed:
+        yield f"{name} was approved, and nobody had reviewed it"

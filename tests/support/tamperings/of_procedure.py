@@ -1,10 +1,14 @@
 """Destructions that the rules of their procedure forbid. Who carries them out changes the tables
 meanwhile, so that all rows agree with their steps afterwards."""
 
+from unittest.mock import patch
+
+from archiver.destruction import list_store
 from archiver.destruction.destruction_list import DestructionList
 from tests.support.archiver.destruction_history import (
     ARCHIVIST,
     DRAWER,
+    OWNER,
     WAITING,
     DestructionHistory,
 )
@@ -41,11 +45,25 @@ async def _shift_approval(laboratory: Laboratory, found: DestructionList, by: st
     await _change(laboratory, "destruction_list", f"{act} where id = '{found.id}'")
 
 
+async def approve_alone(laboratory: Laboratory) -> None:
+    """Let the drawer of a list approve it, without the rules of the database and of the code."""
+    history = _history_in(laboratory)
+    await history.close(NAME)
+    found = await history.draw()
+    await history.step(found, ("reviewed", OWNER))
+    constraint = "alter table archiver.destruction_list drop constraint drawer_does_not_approve"
+    await laboratory.execute(constraint)
+    with patch.object(list_store, "check_step", lambda *_: None):
+        await history.step(found, ("approved", DRAWER.upper()))
+
+
 def _procedure(id: str, what: str, act: Deed, says: str) -> Tampering:
     return Tampering(id=f"destruction-{id}", what=what, act=act, says=says)
 
 
 OF_PROCEDURE = [
+    _procedure("alone", "Who drew a list approves it, under another spelling of the name.",
+               approve_alone, "was drawn and approved by one person"),
     _procedure("without-waiting", "A list is destroyed before its waiting time is over.",
                destroy_without_waiting, "and had to wait until"),
 ]  # fmt: skip

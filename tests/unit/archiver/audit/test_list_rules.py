@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from archiver.audit.rows.list_rules import find_list_faults
@@ -75,3 +76,37 @@ def test_list_begins_when_it_was_approved_and_has_waited(
     faults = list(find_list_faults(LIST, list_of(*steps, id_later=id_later)))
     assert len(faults) == bool(expected), faults
     assert not expected or expected in faults[0]
+
+
+JOINED = msgspec.structs.replace(DRAWN, is_joined=True)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "persons", "expected"),
+    [
+        (DRAWN, ("smit", "yilmaz"), ""),
+        (DRAWN, ("dek", "yilmaz"), "drawn and reviewed by one person"),
+        (JOINED, ("dek", "yilmaz"), ""),
+        (None, ("dek", "yilmaz"), ""),
+        (DRAWN, ("smit", "dek"), "drawn and approved by one person"),
+        (JOINED, ("smit", " Dek"), "drawn and approved by one person"),
+        (None, ("smit", "dek"), "drawn and approved by one person"),
+        (DRAWN, ("smit", "Smit "), "reviewed and approved by one person"),
+        (DRAWN, ("", "yilmaz"), "nobody had reviewed it"),
+    ],
+)
+def test_list_is_drawn_reviewed_and_approved_by_others(
+    drawn: DrawnList | None, persons: tuple[str, str], expected: str
+) -> None:
+    reviewer, approver = persons
+    reviewed = [("reviewed", reviewer, WEEK)] if reviewer else []
+    found = list_of(*reviewed, ("approved", approver, WEEK), drawn=drawn)
+    faults = list(find_list_faults(LIST, found))
+    assert len(faults) == bool(expected), faults
+    assert not expected or expected in faults[0]
+
+
+def test_reviewer_of_before_a_return_may_approve() -> None:
+    steps = ("reviewed", "smit"), ("returned", "yilmaz"), ("reviewed", "dek"), ("approved", "smit")
+    found = list_of(*((*step, WEEK) for step in steps), drawn=JOINED)
+    assert list(find_list_faults(LIST, found)) == []
