@@ -20,7 +20,7 @@ from archiver.audit.rows.destruction_records import (
     find_erased,
     is_shut,
 )
-from archiver.audit.rows.list_rules import find_list_faults
+from archiver.audit.rows.list_rules import find_list_faults, item_fault
 from archiver.audit.rows.recorded_lists import SPARED, WHAT, RecordedList, RecordedLists
 from archiver.destruction.destruction_list import (
     CLOCKS_APART,
@@ -177,13 +177,40 @@ async def _verify_items(
             count.hash.add([_read_item(row)])
             count.states[row["state"]] += 1
             known = recorded.lists.get(row["list"])
-            if known and (sentence := item_fault(known, row, gone)):
+            if known and (sentence := state_fault(known, row, gone)):
                 yield known.finding(sentence)
+        for finding in await _judge_items(connection, recorded, rows):
+            yield finding
     for finding in compare_count(recorded, count) if count else ():
         yield finding
 
 
-def item_fault(known: RecordedList, row: Row, gone: Mapping[tuple[str, str], Destroyed]) -> str:
+async def _judge_items(
+    connection: Connection, recorded: RecordedLists, rows: Sequence[Row]
+) -> list[Finding]:
+    """Return which conversations should not have been on their list. Only of those that seem so the
+    log is asked if their result, and perhaps the begin of their term, was given."""
+    seeming = [
+        (row, known)
+        for row in rows
+        if (known := recorded.lists.get(row["list"]))
+        and item_fault(known.drawn, _read_item(row), has_valuation=False)
+    ]
+    if not seeming:
+        return []
+    wanted = [row["conversation"] for row, _ in seeming], [known.first for _, known in seeming]
+    valued = await connection.fetch(_VALUED, *wanted)
+    given, findings = {(row["tenant"], row["conversation"]) for row in valued}, list[Finding]()
+    for row, known in seeming:
+        has_valuation = (row["tenant"], row["conversation"]) in given
+        if sentence := item_fault(known.drawn, _read_item(row), has_valuation=has_valuation):
+            name = f"the conversation {row['conversation']} on {row['list']}"
+            findings.append(known.finding(f"{name} should not have been there: {sentence}"))
+        recorded.given += not sentence
+    return findings
+
+
+def state_fault(known: RecordedList, row: Row, gone: Mapping[tuple[str, str], Destroyed]) -> str:
     """Return what is wrong with the state of one conversation on a list. Pure."""
     name = f"the conversation {row['conversation']} on {row['list']}"
     state, possible = row["state"], POSSIBLE.get(row["state"])
@@ -234,4 +261,12 @@ cross join lateral (
     select list, {ITEM} from archiver.destruction_item i
     where (i.list, i.conversation) = (wanted.list, wanted.conversation) limit 1
 ) as i
+"""
+_VALUED = """
+select tenant, conversation from unnest($1::text[], $2::bigint[]) as wanted (id, first)
+cross join lateral (
+    select tenant, conversation from archiver.entry e
+    where e.conversation = wanted.id and e.conversation <> '' and e.kind = 'valuation'
+        and e.position < wanted.first limit 1
+) as v
 """

@@ -5,9 +5,12 @@ database, or the archiver's role, can take steps that the rules forbid.
 """
 
 from collections.abc import Iterator
+from datetime import date
 
 from archiver.audit.rows.recorded_lists import RecordedList
-from archiver.destruction.destruction_list import CLOCKS_APART, is_same
+from archiver.destruction.destruction_list import CLOCKS_APART, DrawnList, ListItem, is_same
+from archiver.retention.valuation import end_of_term, is_permanent
+from services.retention.selection_list import RESULTS
 
 
 def find_list_faults(id: str, known: RecordedList) -> Iterator[str]:
@@ -39,3 +42,30 @@ def _person_faults(name: str, known: RecordedList) -> Iterator[str]:
         yield f"{name} was reviewed and approved by one person"
     if approved and not reviewed:
         yield f"{name} was approved, and nobody had reviewed it"
+
+
+def item_fault(drawn: DrawnList | None, item: ListItem, *, has_valuation: bool) -> str:
+    """Return why a conversation should not have been on a list; '' without a reason.
+    `has_valuation`: a person, or a zaak, gave it its result, and perhaps another begin of its term:
+    the record of that is destroyed with it."""
+    if drawn is None or drawn.kind != "term":
+        return ""
+    if item.closed_on is None or item.kept_until is None:
+        return "it was not closed, or its term had no end"
+    if is_permanent(item.code):
+        return f"what has the result {item.code} is kept for ever"
+    if item.code not in RESULTS:
+        return f"the selection list has no result {item.code!r}"
+    return _day_fault(item.code, item.closed_on, item.kept_until, drawn.up_to, has_valuation)
+
+
+def _day_fault(
+    code: str, closed_on: date, kept_until: date, up_to: date | None, has_valuation: bool
+) -> str:
+    if up_to and kept_until >= up_to:
+        return f"it was kept until {kept_until}, and the list is of what was due before {up_to}"
+    end = end_of_term(code, closed_on, None)
+    if end == kept_until or has_valuation:
+        return ""
+    should = f"{code} keeps it until {end}" if end else f"nothing began the term of {code}"
+    return f"it was kept until {kept_until}, and {should}"

@@ -22,6 +22,8 @@ class RecordedList(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str
     position: int
     entry: UUID
+    first: int
+    """Position of its first step."""
     drawn: DrawnList | None
     """None for a list of before it was on the record."""
     conversations: int
@@ -61,6 +63,9 @@ class RecordedLists(msgspec.Struct):
     destroyed: set[str] = set()
     unknown: int = 0
     """Rows of lists whose steps were destroyed."""
+    given: int = 0
+    """Conversations whose term may have begun on another day than their closing, by a record that
+    is destroyed with them."""
 
     def add(self, row: Mapping[str, Any], step: ListEvent) -> None:
         """Add the next step, in the order of the log."""
@@ -70,6 +75,7 @@ class RecordedLists(msgspec.Struct):
                 tenant=row["tenant"],
                 position=row["position"],
                 entry=row["id"],
+                first=row["position"],
                 drawn=step.drawn,
                 conversations=step.conversations or 0,
                 drawn_by=step.by,

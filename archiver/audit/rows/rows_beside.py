@@ -107,6 +107,9 @@ async def _verify_destruction(
             yield finding
     if lists.unknown:
         unseen.sentences.append(f"destruction lists whose steps were destroyed: {lists.unknown}")
+    if lists.given:
+        what = "the last day of keeping on lists, of conversations that were given their result"
+        unseen.sentences.append(f"{what}: {lists.given}")
     if orders.shut:
         what = "orders of destruction that do not open with the master keys that were given"
         unseen.sentences.append(f"{what}: {orders.shut}")

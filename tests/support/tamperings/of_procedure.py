@@ -12,6 +12,7 @@ from tests.support.archiver.destruction_history import (
     WAITING,
     DestructionHistory,
 )
+from tests.support.archiver.records import id_of
 from tests.support.tamperings.laboratory import Laboratory
 from tests.support.tamperings.tampering import Deed, Tampering
 
@@ -57,6 +58,22 @@ async def approve_alone(laboratory: Laboratory) -> None:
         await history.step(found, ("approved", DRAWER.upper()))
 
 
+def destroy_by(change: str) -> Deed:
+    """Return an act that destroys a conversation by what its dossier says meanwhile. The archiver's
+    role is enough."""
+
+    async def act(laboratory: Laboratory) -> None:
+        history = _history_in(laboratory)
+        await history.close(NAME, retentionCode="15.1")
+        await laboratory.execute(
+            f"update archiver.dossier set {change} where conversation = '{id_of(NAME)}'"
+        )
+        await history.approve(await history.draw())
+        await history.destroyer.carry_out_due()
+
+    return act
+
+
 def _procedure(id: str, what: str, act: Deed, says: str) -> Tampering:
     return Tampering(id=f"destruction-{id}", what=what, act=act, says=says)
 
@@ -66,4 +83,9 @@ OF_PROCEDURE = [
                approve_alone, "was drawn and approved by one person"),
     _procedure("without-waiting", "A list is destroyed before its waiting time is over.",
                destroy_without_waiting, "and had to wait until"),
+    _procedure("before-its-term", "A conversation is destroyed years before its term is over.",
+               destroy_by("kept_until = '2025-01-01'"), "15.1 keeps it until"),
+    _procedure("permanent", "What is kept for ever is destroyed with a list.",
+               destroy_by("valued_code = '6.1.4', state = 'destroy', kept_until = '2025-01-01'"),
+               "what has the result 6.1.4 is kept for ever"),
 ]  # fmt: skip

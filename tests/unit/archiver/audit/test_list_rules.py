@@ -1,15 +1,16 @@
 """Lists whose steps agree with their rows are judged by the rules of the procedure."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
-from archiver.audit.rows.list_rules import find_list_faults
+from archiver.audit.rows.list_rules import find_list_faults, item_fault
 from archiver.audit.rows.recorded_lists import RecordedList, RecordedLists
-from archiver.destruction.destruction_list import DrawnList, ListEvent
+from archiver.destruction.destruction_list import DrawnList, ListEvent, ListItem
 from services import clock
+from services.retention.selection_list import RESULTS
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 WEEK = timedelta(days=7)
@@ -110,3 +111,46 @@ def test_reviewer_of_before_a_return_may_approve() -> None:
     steps = ("reviewed", "smit"), ("returned", "yilmaz"), ("reviewed", "dek"), ("approved", "smit")
     found = list_of(*((*step, WEEK) for step in steps), drawn=JOINED)
     assert list(find_list_faults(LIST, found)) == []
+
+
+REQUEST = msgspec.structs.replace(DRAWN, kind="request", up_to=None)
+CLOSED, DUE = date(2024, 5, 6), date(2025, 5, 6)
+"""6.1.3 keeps for a year, and 6.1.4 for ever."""
+WITH_BEGIN = next(each.code for each in RESULTS.values() if each.term and each.begins)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "code", "closed_on", "kept_until", "has_valuation", "expected"),
+    [
+        (DRAWN, "6.1.3", CLOSED, DUE, False, ""),
+        (DRAWN, "6.1.3", CLOSED, DUE - timedelta(days=1), False, "6.1.3 keeps it until 2025-05-06"),
+        (DRAWN, "6.1.3", CLOSED, DUE + timedelta(days=1), False, "6.1.3 keeps it until 2025-05-06"),
+        (DRAWN, "6.1.3", CLOSED, DUE - timedelta(days=1), True, ""),
+        (DRAWN, "6.1.3", date(2024, 2, 29), date(2025, 2, 28), False, ""),
+        (DRAWN, "15.1", CLOSED, DUE, False, "15.1 keeps it until 2029-05-06"),
+        (DRAWN, "6.1.4", CLOSED, DUE, True, "is kept for ever"),
+        (DRAWN, "99.9", CLOSED, DUE, True, "has no result '99.9'"),
+        (DRAWN, "", CLOSED, DUE, True, "has no result ''"),
+        (DRAWN, WITH_BEGIN, CLOSED, DUE, False, "nothing began the term"),
+        (DRAWN, WITH_BEGIN, CLOSED, DUE, True, ""),
+        (DRAWN, "6.1.3", None, DUE, True, "was not closed"),
+        (DRAWN, "6.1.3", CLOSED, None, True, "had no end"),
+        (DRAWN, "6.1.3", CLOSED, NOON.date(), True, "what was due before"),
+        (REQUEST, "", None, None, False, ""),
+        (None, "6.1.4", CLOSED, DUE, False, ""),
+    ],
+)
+def test_item_of_a_list_was_due_by_its_result(
+    drawn: DrawnList | None,
+    code: str,
+    closed_on: date | None,
+    kept_until: date | None,
+    has_valuation: bool,
+    expected: str,
+) -> None:
+    item = ListItem(
+        conversation="c", department="balie", code=code, closed_on=closed_on, state="destroyed",
+        kept_until=kept_until, reason="", until=None, changed_by="", changed_at=None,
+    )  # fmt: skip
+    fault = item_fault(drawn, item, has_valuation=has_valuation)
+    assert bool(fault) == bool(expected) and expected in fault
