@@ -5,7 +5,7 @@ database, or the archiver's role, can take steps that the rules forbid.
 """
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 
 from archiver.audit.rows.recorded_lists import RecordedList
 from archiver.destruction.destruction_list import CLOCKS_APART, DrawnList, ListItem, is_same
@@ -24,9 +24,15 @@ def _begin_faults(name: str, known: RecordedList) -> Iterator[str]:
     begin, due = known.first_begin, known.destroyed_from
     if begin and due is None:
         yield f"{name} was begun, and nobody had approved it"
-    elif begin and due and begin + CLOCKS_APART < due:
+    elif begin and due and is_early(begin, due):
         had_to = f"had to wait until {due:%Y-%m-%d %H:%M}Z"
         yield f"{name} was begun on {begin:%Y-%m-%d %H:%M}Z, and {had_to}"
+
+
+def is_early(begin: datetime | None, due: datetime | None) -> bool:
+    """Return True for a begin before the moment from which there may be one, by any clock; None is
+    no begin, or no such moment."""
+    return begin is not None and (due is None or begin + CLOCKS_APART < due)
 
 
 def _person_faults(name: str, known: RecordedList) -> Iterator[str]:

@@ -1,12 +1,15 @@
 """Destructions that the rules of their procedure forbid. Who carries them out changes the tables
 meanwhile, so that all rows agree with their steps afterwards."""
 
+from typing import Any
 from unittest.mock import patch
 
 from archiver.destruction import list_store
 from archiver.destruction.destruction_list import DestructionList
+from archiver.retention.hold import Selection
 from tests.support.archiver.destruction_history import (
     ARCHIVIST,
+    DEPARTMENT,
     DRAWER,
     OWNER,
     WAITING,
@@ -58,6 +61,27 @@ async def approve_alone(laboratory: Laboratory) -> None:
         await history.step(found, ("approved", DRAWER.upper()))
 
 
+def destroy_held(extent: str, elsewhere: str, **order: Any) -> Deed:
+    """Return an act that places a hold, and moves it elsewhere while what it covers is destroyed.
+    `extent`: the column that says it."""
+
+    async def act(laboratory: Laboratory) -> None:
+        history = _history_in(laboratory)
+        await history.close(NAME)
+        hold = await history.hold(**order)
+        where = f"where id = '{hold.id}'"
+        await laboratory.execute(
+            f"create temporary table aside as select {extent} from archiver.hold {where}"
+        )
+        move = f"update archiver.hold set {extent} = {{}} {where}"
+        await _change(laboratory, "hold", move.format(elsewhere))
+        await history.approve(await history.draw())
+        await history.destroyer.carry_out_due()
+        await _change(laboratory, "hold", move.format(f"(select {extent} from aside)"))
+
+    return act
+
+
 def destroy_by(change: str) -> Deed:
     """Return an act that destroys a conversation by what its dossier says meanwhile. The archiver's
     role is enough."""
@@ -78,7 +102,14 @@ def _procedure(id: str, what: str, act: Deed, says: str) -> Tampering:
     return Tampering(id=f"destruction-{id}", what=what, act=act, says=says)
 
 
+STOOD = f"the conversation {id_of(NAME)} was destroyed while the hold "
 OF_PROCEDURE = [
+    _procedure("held", "A hold is on another conversation while that which it is on is destroyed.",
+               destroy_held("conversation", "'x'", conversation=id_of(NAME)), STOOD),
+    _procedure("held-selection", "A hold is on another department while what it covers is"
+               " destroyed.",
+               destroy_held("departments", "'{belastingen}'",
+                            selection=Selection(departments=(DEPARTMENT,))), STOOD),
     _procedure("alone", "Who drew a list approves it, under another spelling of the name.",
                approve_alone, "was drawn and approved by one person"),
     _procedure("without-waiting", "A list is destroyed before its waiting time is over.",
