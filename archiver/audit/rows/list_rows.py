@@ -169,42 +169,43 @@ async def _verify_items(
     cursor = await connection.cursor(_ITEMS)
     while rows := await cursor.fetch(AT_ONCE):
         gone = await find_destructions(connection, keys, rows)
-        for row in rows:
+        items = [_read_item(row) for row in rows]
+        for row, item in zip(rows, items, strict=True):
             if count is None or count.id != row["list"]:
                 for finding in compare_count(recorded, count) if count else ():
                     yield finding
                 count = ListCount(row["list"], ItemHash(), Counter())
-            count.hash.add([_read_item(row)])
+            count.hash.add([item])
             count.states[row["state"]] += 1
             known = recorded.lists.get(row["list"])
             if known and (sentence := state_fault(known, row, gone)):
                 yield known.finding(sentence)
-        for finding in await _judge_items(connection, recorded, rows):
+        for finding in await _judge_items(connection, recorded, rows, items):
             yield finding
     for finding in compare_count(recorded, count) if count else ():
         yield finding
 
 
 async def _judge_items(
-    connection: Connection, recorded: RecordedLists, rows: Sequence[Row]
+    connection: Connection, recorded: RecordedLists, rows: Sequence[Row], items: Sequence[ListItem]
 ) -> list[Finding]:
     """Return which conversations should not have been on their list. Only of those that seem so the
     log is asked if their result, and perhaps the begin of their term, was given."""
     seeming = [
-        (row, known)
-        for row in rows
+        (row, item, known)
+        for row, item in zip(rows, items, strict=True)
         if (known := recorded.lists.get(row["list"]))
-        and item_fault(known.drawn, _read_item(row), has_valuation=False)
+        and item_fault(known.drawn, item, has_valuation=False)
     ]
     if not seeming:
         return []
-    wanted = [row["conversation"] for row, _ in seeming], [known.first for _, known in seeming]
+    wanted = [item.conversation for _, item, _ in seeming], [each.first for _, _, each in seeming]
     valued = await connection.fetch(_VALUED, *wanted)
     given, findings = {(row["tenant"], row["conversation"]) for row in valued}, list[Finding]()
-    for row, known in seeming:
-        has_valuation = (row["tenant"], row["conversation"]) in given
-        if sentence := item_fault(known.drawn, _read_item(row), has_valuation=has_valuation):
-            name = f"the conversation {row['conversation']} on {row['list']}"
+    for row, item, known in seeming:
+        has_valuation = (row["tenant"], item.conversation) in given
+        if sentence := item_fault(known.drawn, item, has_valuation=has_valuation):
+            name = f"the conversation {item.conversation} on {row['list']}"
             findings.append(known.finding(f"{name} should not have been there: {sentence}"))
         recorded.given += not sentence
     return findings
