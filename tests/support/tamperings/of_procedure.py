@@ -15,6 +15,7 @@ from tests.support.archiver.destruction_history import (
     WAITING,
     DestructionHistory,
 )
+from tests.support.archiver.orders import eraser_of
 from tests.support.archiver.records import id_of
 from tests.support.tamperings.laboratory import Laboratory
 from tests.support.tamperings.tampering import Deed, Tampering
@@ -98,6 +99,18 @@ def destroy_by(change: str) -> Deed:
     return act
 
 
+async def put_keys_back(laboratory: Laboratory) -> None:
+    """Erase a municipality, and put back its keys, which somebody had copied."""
+    tables = "municipality_key", "conversation_key"
+    for table in tables:
+        kept = f"select * from archiver.{table} where tenant = 'hengelo'"
+        await laboratory.execute(f"create temporary table {table}_aside as {kept}")
+    eraser = eraser_of(laboratory.pool, laboratory.keys, laboratory.folder)
+    await eraser.erase_municipality("hengelo", "it is no more")
+    for table in tables:
+        await laboratory.execute(f"insert into archiver.{table} select * from {table}_aside")
+
+
 def _procedure(id: str, what: str, act: Deed, says: str) -> Tampering:
     return Tampering(id=f"destruction-{id}", what=what, act=act, says=says)
 
@@ -110,6 +123,8 @@ OF_PROCEDURE = [
                " destroyed.",
                destroy_held("departments", "'{belastingen}'",
                             selection=Selection(departments=(DEPARTMENT,))), STOOD),
+    _procedure("municipality-back", "The keys of a municipality that was erased are put back.",
+               put_keys_back, "of what it destroyed can be opened"),
     _procedure("alone", "Who drew a list approves it, under another spelling of the name.",
                approve_alone, "was drawn and approved by one person"),
     _procedure("without-waiting", "A list is destroyed before its waiting time is over.",
