@@ -21,6 +21,7 @@ from services.postgres.database import Pool
 from tests.support.archiver.destruction_history import (
     ARCHIVIST,
     DEPARTMENT,
+    GONE,
     LONG_AGO,
     PERSON,
     TENANT,
@@ -28,10 +29,12 @@ from tests.support.archiver.destruction_history import (
     change,
 )
 from tests.support.archiver.orders import KEY, book_of, eraser_of
-from tests.support.archiver.records import id_of, message
+from tests.support.archiver.records import id_of, message, record
 from tests.support.decrypted_record import keys_of, rows_of
 
 UNTOLD = "destructions while a hold on a person or on words stood: what it covered is gone: {}"
+
+GIVEN = "the last day of keeping on lists, of conversations with a result of their own: {}"
 
 
 @pytest.fixture
@@ -71,16 +74,37 @@ async def test_honest_archive_has_no_finding(
         *("listed", "taken_out", "put_off", "held", "open", "destroyed", "withdrawn"),
     }
     assert await audit(history) == ([], [UNTOLD.format(3)])
+    await hold_what_is_gone(history)
+    await give_a_begin(history)
     await erase_person(history, pool)
     await merge(history)
     await replay(history, pool, tmp_path)
-    honest = [], ["requests whose steps were destroyed: 1", UNTOLD.format(4)]
+    unseen = ["requests whose steps were destroyed: 1", GIVEN.format(1), UNTOLD.format(5)]
+    honest = [], unseen
     assert await audit(history) == honest
     renewer = HashRenewer(pool, history.keys)
     await renewer.begin(TENANT)
     assert await audit(history) == honest, "while it is hashed anew"
     await renewer.renew(TENANT)
     assert await audit(history) == honest
+
+
+async def hold_what_is_gone(history: DestructionHistory) -> None:
+    """A hold is placed on what was destroyed before, and a record of it comes later still."""
+    await history.hold(conversation=GONE)
+    await history.write(record("delivery", {"state": "settled"}, conversation=GONE))
+    assert await history.destroyer.destroy_late()
+
+
+async def give_a_begin(history: DestructionHistory) -> None:
+    """The term of a conversation that is on a list began before its closing."""
+    given = {
+        "department": DEPARTMENT, "code": "6.1.3", "source": "person", "startsOn": "2020-01-01",
+        "reason": "x", "by": "x", "identified": "stated",
+    }  # fmt: skip
+    await history.write(record("valuation", given, conversation=id_of("begonnen")))
+    await history.close("begonnen")
+    await history.draw()
 
 
 async def erase_person(history: DestructionHistory, pool: Pool) -> None:
