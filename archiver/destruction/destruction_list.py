@@ -21,6 +21,8 @@ Step = Literal["drawn", "reviewed", "approved", "withdrawn"]
 """Step that a person takes; `drawn` takes a review back, so that it is looked through again."""
 LONGEST_TEXT = 500
 """Characters of what a person writes about a step."""
+CLOCKS_APART = timedelta(hours=1)
+"""Most by which the clocks of a service and of the database differ."""
 SPARING_REASONS = ("dispute", "woo", "unfinished", "wrong_term", "historic", "other")
 """Codes of the reasons for which a conversation is taken off a list, or put off."""
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from archiver.destruction.destruction_list import (
+    CLOCKS_APART,
     EVENTS,
     PERSONS,
     DestructionList,
@@ -40,8 +41,6 @@ MAX_LISTED = 500
 """Lists, or items of one list, in one answer."""
 AT_ONCE = 2_000
 """Items in memory while a list is hashed, some 500 bytes each."""
-CLOCKS_APART = timedelta(hours=1)
-"""Most by which the clocks of a service and of the database differ."""
 CONTACTS_GO = timedelta(days=92)
 """Longest after its end in which steps of a list are looked for: Open Klants are tried until their
 contacts are gone. Of one that was away for longer the record alone has the step."""

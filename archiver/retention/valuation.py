@@ -57,7 +57,7 @@ def value(facts: Facts, terms: TenantTerms) -> Valuation:
         return Valuation("permanent", permanent)
     if not all(code in RESULTS for code in codes):
         return Valuation("unset")  # the term of a department without a result may be the longest
-    ends = [(_end(code, facts), code) for code in sorted(codes)]
+    ends = [(end_of_term(code, facts.closed_on, facts.starts_on), code) for code in sorted(codes)]
     if any(end is None for end, _ in ends):
         return Valuation("waits", next(code for end, code in ends if end is None))
     end, code = max((end, code) for end, code in ends if end)
@@ -85,10 +85,10 @@ def _length(code: str) -> tuple[bool, bool, date]:
     return result.term is None, bool(result.begins), end
 
 
-def _end(code: str, facts: Facts) -> date | None:
-    """Return the last day of keeping; None as long as its term has no begin. It is never before the
-    closing."""
+def end_of_term(code: str, closed_on: date, starts_on: date | None) -> date | None:
+    """Return the last day of keeping by a result with a term; None as long as that has no begin. It
+    is never before the closing."""
     result = RESULTS[code]
-    assert facts.closed_on and result.term
-    begin = facts.starts_on or (None if result.begins else facts.closed_on)
-    return max(last_day(begin, result.term), facts.closed_on) if begin else None
+    assert result.term
+    begin = starts_on or (None if result.begins else closed_on)
+    return max(last_day(begin, result.term), closed_on) if begin else None

@@ -5,13 +5,33 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from archiver.audit.log_walk import Finding
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore, Place
+from archiver.index.record_fields import Destruction
 from archiver.log.past_destruction import read_destruction
 from services.postgres.database import Connection
 
+WHAT = "destruction"
 Row: TypeAlias = Any
 """Row by column name: asyncpg's, or a dict."""
+
+
+class RecordedDestruction(msgspec.Struct, frozen=True):
+    """A destruction and its place in the log."""
+
+    destruction: Destruction
+    row: Mapping[str, Any]
+
+    @property
+    def is_first_of_conversation(self) -> bool:
+        """True for a destruction of a conversation that was not carried out before a restore."""
+        destruction = self.destruction
+        is_whole = destruction.conversation and destruction.entry is None
+        return bool(is_whole) and destruction.first_at is None
+
+    def finding(self, sentence: str) -> Finding:
+        return Finding(WHAT, sentence, self.row["position"], str(self.row["id"]))
 
 
 class Destroyed(msgspec.Struct):

@@ -42,6 +42,9 @@ class RecordedHold(msgspec.Struct, frozen=True):
     hold: Hold
     position: int
     entry: UUID
+    placed: int
+    """Positions of its first step, and of the one that lifted it."""
+    lifted: int | None = None
 
     def finding(self, sentence: str) -> Finding:
         return Finding(WHAT, sentence, self.position, str(self.entry))
@@ -52,17 +55,20 @@ class RecordedHolds(msgspec.Struct):
 
     holds: dict[str, RecordedHold] = {}
     destroyed: set[str] = set()
+    wordless: set[str] = set()
+    """Standing selections that have no words. Of one that was lifted nothing tells that."""
 
     def add(self, row: Mapping[str, Any], step: HoldEvent) -> None:
         """Add the next step, in the order of the log."""
         known = self.holds.get(step.hold)
+        place = row["position"], row["id"]
         if step.event == "placed" and known is None:
-            hold: Hold | None = _placed(row["tenant"], row["at"], step)
-        else:
-            changes = _changes(row["at"], step)
-            hold = msgspec.structs.replace(known.hold, **changes) if known else None
-        if hold:
-            self.holds[step.hold] = RecordedHold(hold, row["position"], row["id"])
+            hold = _placed(row["tenant"], row["at"], step)
+            self.holds[step.hold] = RecordedHold(hold, *place, placed=row["position"])
+        elif known:
+            hold = msgspec.structs.replace(known.hold, **_changes(row["at"], step))
+            lifted = row["position"] if step.event == "lifted" else known.lifted
+            self.holds[step.hold] = RecordedHold(hold, *place, known.placed, lifted)
 
 
 def _placed(tenant: str, at: datetime, step: HoldEvent) -> Hold:
@@ -85,10 +91,12 @@ def _changes(at: datetime, step: HoldEvent) -> dict[str, Any]:
     return {"review_on": step.review_on} if step.event == "reviewed" else {}
 
 
-async def verify_holds(connection: Connection, keys: KeyStore) -> tuple[list[Finding], int]:
-    """Return what is wrong, and the number of holds whose steps were destroyed. Run in a
-    transaction that reads one snapshot."""
-    recorded = await _read_steps(connection, keys)
+async def verify_holds(
+    connection: Connection, keys: KeyStore, recorded: RecordedHolds
+) -> tuple[list[Finding], int]:
+    """Fill `recorded`, and return what is wrong, and the number of holds whose steps were
+    destroyed. Run in a transaction that reads one snapshot."""
+    await _read_steps(connection, keys, recorded)
     rows = [read_hold(row) for row in await connection.fetch(f"{HOLDS} order by id")]
     findings = list(compare(recorded, rows))
     findings += await _verify_secrets(connection, keys, recorded)
@@ -127,6 +135,8 @@ async def _verify_secrets(
         known, hash_keys = recorded.holds.get(row["id"]), index_keys.get(row["tenant"])
         if known is None or hash_keys is None or known.hold.lifted_at:
             continue
+        if known.hold.kind == "selection" and not row["words"]:
+            recorded.wordless.add(row["id"])
         try:
             secret = await store.secret(read_hold(row)) if row["sealed"] else None
         except CannotDecrypt:
@@ -147,8 +157,7 @@ def secret_fault(row: Row, secret: Secret | None, hash_keys: Sequence[bytes]) ->
     return ""
 
 
-async def _read_steps(connection: Connection, keys: KeyStore) -> RecordedHolds:
-    recorded = RecordedHolds()
+async def _read_steps(connection: Connection, keys: KeyStore, recorded: RecordedHolds) -> None:
     erased = await find_erased(connection)
     cursor = await connection.cursor(_STEPS)
     while rows := await cursor.fetch(AT_ONCE):
@@ -159,7 +168,6 @@ async def _read_steps(connection: Connection, keys: KeyStore) -> RecordedHolds:
                 recorded.add(row, decode_event(row["data"]))
             except msgspec.DecodeError:  # not one of ours: its row is missed then
                 continue
-    return recorded
 
 
 _STEPS = f"{RECORDS} where e.kind = 'hold' order by e.position"

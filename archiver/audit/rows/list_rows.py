@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
-from uuid import UUID
 
 import msgspec
 
@@ -21,25 +20,24 @@ from archiver.audit.rows.destruction_records import (
     find_erased,
     is_shut,
 )
+from archiver.audit.rows.list_rules import find_list_faults, item_fault
+from archiver.audit.rows.recorded_lists import SPARED, WHAT, RecordedList, RecordedLists
 from archiver.destruction.destruction_list import (
+    CLOCKS_APART,
     DestructionList,
-    DrawnList,
     ItemHash,
     ListEvent,
     ListItem,
     State,
 )
-from archiver.destruction.list_store import CLOCKS_APART, ITEM, LISTS, decode_event
+from archiver.destruction.list_store import ITEM, LISTS, decode_event
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from services.postgres.database import Connection
 
-WHAT = "destruction-list"
 AT_ONCE = 500
 """Steps, or conversations, in memory, some 2 KB each. The lists themselves are all in memory, 1 KB
 each: a municipality has some in a year."""
-SPARED = {"taken_out": "taken_out", "put_off": "put_off"}
-"""Event of one conversation -> state of its item."""
 PERSONS = ("drawn_by", "reviewed_by", "approved_by", "withdrawn_by")
 TIMES = ("drawn_at", "reviewed_at", "approved_at", "withdrawn_at", "begun_at", "ended_at")
 POSSIBLE: dict[str, tuple[State, ...]] = {
@@ -55,78 +53,6 @@ Row: TypeAlias = Any
 """Row by column name: asyncpg's, or a dict."""
 
 
-class RecordedList(msgspec.Struct, frozen=True, kw_only=True):
-    """A list as its steps say, and the place of its newest step."""
-
-    tenant: str
-    position: int
-    entry: UUID
-    drawn: DrawnList | None
-    """None for a list of before it was on the record."""
-    conversations: int
-    state: State = "drawn"
-    drawn_by: str
-    drawn_at: datetime
-    reviewed_by: str | None = None
-    reviewed_at: datetime | None = None
-    approved_by: str | None = None
-    approved_at: datetime | None = None
-    withdrawn_by: str | None = None
-    withdrawn_at: datetime | None = None
-    begun_at: datetime | None = None
-    ended_at: datetime | None = None
-    destroyed: int | None = None
-    """Number that was destroyed, once it ended."""
-    spared: int = 0
-
-    def finding(self, sentence: str) -> Finding:
-        return Finding(WHAT, sentence, self.position, str(self.entry))
-
-
-class RecordedLists(msgspec.Struct):
-    """The lists on the record, and the municipalities of which steps were destroyed."""
-
-    lists: dict[str, RecordedList] = {}
-    destroyed: set[str] = set()
-    unknown: int = 0
-    """Rows of lists whose steps were destroyed."""
-
-    def add(self, row: Mapping[str, Any], step: ListEvent) -> None:
-        """Add the next step, in the order of the log."""
-        known = self.lists.get(step.list)
-        if step.event == "drawn" and known is None:
-            known = RecordedList(
-                tenant=row["tenant"],
-                position=row["position"],
-                entry=row["id"],
-                drawn=step.drawn,
-                conversations=step.conversations or 0,
-                drawn_by=step.by,
-                drawn_at=row["at"],
-            )
-        elif known is not None:
-            place = {"position": row["position"], "entry": row["id"]}
-            changes = place | _changes(known, row["at"], step)
-            known = msgspec.structs.replace(known, **changes)
-        if known is not None:
-            self.lists[step.list] = known
-
-
-def _changes(known: RecordedList, at: datetime, step: ListEvent) -> dict[str, Any]:
-    """Return what a step changes; nothing for what the deliverer did elsewhere."""
-    if step.event in SPARED:
-        return {"spared": known.spared + 1}
-    changes: dict[str, dict[str, Any]] = {
-        "returned": {"state": "drawn", "reviewed_by": None, "reviewed_at": None},
-        "reviewed": {"state": "reviewed", "reviewed_by": step.by, "reviewed_at": at},
-        "approved": {"state": "approved", "approved_by": step.by, "approved_at": at},
-        "withdrawn": {"state": "withdrawn", "withdrawn_by": step.by, "withdrawn_at": at},
-        "begun": {"state": "destroying", "begun_at": at},
-        "destroyed": {"state": "destroyed", "ended_at": at, "destroyed": step.conversations},
-    }
-    return changes.get(step.event, {})
-
-
 async def verify_lists(
     connection: Connection, keys: KeyStore, recorded: RecordedLists
 ) -> AsyncIterator[Finding]:
@@ -139,6 +65,9 @@ async def verify_lists(
     )
     for finding in compare_lists(recorded, rows):
         yield finding
+    for id, known in recorded.lists.items():
+        for sentence in find_list_faults(id, known):
+            yield known.finding(sentence)
     async for finding in _verify_items(connection, keys, recorded):
         yield finding
 
@@ -240,21 +169,49 @@ async def _verify_items(
     cursor = await connection.cursor(_ITEMS)
     while rows := await cursor.fetch(AT_ONCE):
         gone = await find_destructions(connection, keys, rows)
-        for row in rows:
+        items = [_read_item(row) for row in rows]
+        for row, item in zip(rows, items, strict=True):
             if count is None or count.id != row["list"]:
                 for finding in compare_count(recorded, count) if count else ():
                     yield finding
                 count = ListCount(row["list"], ItemHash(), Counter())
-            count.hash.add([_read_item(row)])
+            count.hash.add([item])
             count.states[row["state"]] += 1
             known = recorded.lists.get(row["list"])
-            if known and (sentence := item_fault(known, row, gone)):
+            if known and (sentence := state_fault(known, row, gone)):
                 yield known.finding(sentence)
+        for finding in await _judge_items(connection, recorded, rows, items):
+            yield finding
     for finding in compare_count(recorded, count) if count else ():
         yield finding
 
 
-def item_fault(known: RecordedList, row: Row, gone: Mapping[tuple[str, str], Destroyed]) -> str:
+async def _judge_items(
+    connection: Connection, recorded: RecordedLists, rows: Sequence[Row], items: Sequence[ListItem]
+) -> list[Finding]:
+    """Return which conversations should not have been on their list. Only of those that seem so the
+    log is asked if their result, and perhaps the begin of their term, was given."""
+    seeming = [
+        (row, item, known)
+        for row, item in zip(rows, items, strict=True)
+        if (known := recorded.lists.get(row["list"]))
+        and item_fault(known.drawn, item, has_valuation=False)
+    ]
+    if not seeming:
+        return []
+    wanted = [item.conversation for _, item, _ in seeming], [each.first for _, _, each in seeming]
+    valued = await connection.fetch(_VALUED, *wanted)
+    given, findings = {(row["tenant"], row["conversation"]) for row in valued}, list[Finding]()
+    for row, item, known in seeming:
+        has_valuation = (row["tenant"], item.conversation) in given
+        if sentence := item_fault(known.drawn, item, has_valuation=has_valuation):
+            name = f"the conversation {item.conversation} on {row['list']}"
+            findings.append(known.finding(f"{name} should not have been there: {sentence}"))
+        recorded.given += not sentence
+    return findings
+
+
+def state_fault(known: RecordedList, row: Row, gone: Mapping[tuple[str, str], Destroyed]) -> str:
     """Return what is wrong with the state of one conversation on a list. Pure."""
     name = f"the conversation {row['conversation']} on {row['list']}"
     state, possible = row["state"], POSSIBLE.get(row["state"])
@@ -305,4 +262,12 @@ cross join lateral (
     select list, {ITEM} from archiver.destruction_item i
     where (i.list, i.conversation) = (wanted.list, wanted.conversation) limit 1
 ) as i
+"""
+_VALUED = """
+select tenant, conversation from unnest($1::text[], $2::bigint[]) as wanted (id, first)
+cross join lateral (
+    select tenant, conversation from archiver.entry e
+    where e.conversation = wanted.id and e.conversation <> '' and e.kind = 'valuation'
+        and e.position < wanted.first limit 1
+) as v
 """

@@ -10,7 +10,12 @@ from typing import Any, TypeAlias
 import msgspec
 
 from archiver.audit.log_walk import Finding
-from archiver.audit.rows.destruction_records import destructions_of
+from archiver.audit.rows.destruction_records import (
+    WHAT,
+    RecordedDestruction,
+    destructions_of,
+)
+from archiver.audit.rows.destruction_steps import RecordedSteps, judge_destructions
 from archiver.audit.rows.list_rows import ITEMS_OF
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
@@ -19,23 +24,12 @@ from archiver.log.past_destruction import read_destruction
 from archiver.orders.order import Order, Unreadable, open_sealed
 from services.postgres.database import Connection
 
-WHAT = "destruction"
 AT_ONCE = 500
 """Records in memory, some 2 KB each."""
 ORDERS_AT_ONCE = 20
 """Orders in memory, of up to 250 conversations and 10 KB each."""
 Row: TypeAlias = Any
 """Row by column name: asyncpg's, or a dict."""
-
-
-class _Recorded(msgspec.Struct, frozen=True):
-    """A destruction and its place in the log."""
-
-    destruction: Destruction
-    row: Mapping[str, Any]
-
-    def finding(self, sentence: str) -> Finding:
-        return Finding(WHAT, sentence, self.row["position"], str(self.row["id"]))
 
 
 class OrderNotes(msgspec.Struct):
@@ -47,10 +41,14 @@ class OrderNotes(msgspec.Struct):
 
 
 async def verify_orders(
-    connection: Connection, keys: KeyStore, order_keys: Sequence[bytes], notes: OrderNotes
+    connection: Connection,
+    keys: KeyStore,
+    order_keys: Sequence[bytes],
+    steps: RecordedSteps,
+    notes: OrderNotes,
 ) -> AsyncIterator[Finding]:
-    """Yield what is wrong, and fill `notes`. `order_keys` open the orders, the newest first. Run in
-    a transaction that reads one snapshot."""
+    """Yield what is wrong, and fill `notes`. `order_keys` open the orders, the newest first; by
+    `steps`, destructions are judged. Run in a transaction that reads one snapshot."""
     expected = 0
     cursor = await connection.cursor(_ORDERS)
     while rows := await cursor.fetch(ORDERS_AT_ONCE):
@@ -64,7 +62,7 @@ async def verify_orders(
                 continue
             for sentence in await _order_faults(connection, keys, row, order):
                 yield Finding(WHAT, sentence)
-    async for finding in _verify_records(connection, keys):
+    async for finding in _verify_records(connection, keys, steps):
         yield finding
 
 
@@ -133,12 +131,15 @@ def _verb(number: int) -> str:
     return "is" if number == 1 else "are"
 
 
-async def _verify_records(connection: Connection, keys: KeyStore) -> AsyncIterator[Finding]:
-    """Yield the destructions whose order, or whose conversation on a list, says something else."""
+async def _verify_records(
+    connection: Connection, keys: KeyStore, steps: RecordedSteps
+) -> AsyncIterator[Finding]:
+    """Yield the destructions whose order, or whose conversation on a list, says something else, and
+    those that steps forbade."""
     cursor = await connection.cursor(_RECORDS)
     while rows := await cursor.fetch(AT_ONCE):
         recorded = [
-            _Recorded(destruction, row)
+            RecordedDestruction(destruction, row)
             for row in decrypt_rows(rows, keys)
             if (destruction := read_destruction(row))
         ]
@@ -155,6 +156,8 @@ async def _verify_records(connection: Connection, keys: KeyStore) -> AsyncIterat
         for each in recorded:
             for sentence in record_faults(each.destruction, orders, items):
                 yield each.finding(sentence)
+        for finding in await judge_destructions(connection, recorded, steps):
+            yield finding
 
 
 def record_faults(

@@ -12,13 +12,15 @@ import msgspec
 from archiver.audit.log_walk import Finding
 from archiver.audit.rows.acceptance_rows import verify_acceptances, verify_beginnings
 from archiver.audit.rows.declaration_rows import verify_declarations
+from archiver.audit.rows.destruction_steps import RecordedSteps
 from archiver.audit.rows.disclosure_rows import verify_disclosures
 from archiver.audit.rows.dossier_rows import DossierAudit
-from archiver.audit.rows.hold_rows import verify_holds
-from archiver.audit.rows.list_rows import RecordedLists, verify_lists
+from archiver.audit.rows.hold_rows import RecordedHolds, verify_holds
+from archiver.audit.rows.list_rows import verify_lists
 from archiver.audit.rows.order_rows import OrderNotes, verify_orders
 from archiver.audit.rows.processing_rows import ProcessingNotes, verify_processing
 from archiver.audit.rows.quarantine_rows import count_units, verify_quarantines
+from archiver.audit.rows.recorded_lists import RecordedLists
 from archiver.audit.rows.request_rows import verify_requests
 from archiver.encryption.key_store import KeyStore
 from archiver.retention.selection import TenantTerms
@@ -78,7 +80,8 @@ async def _verify_with_keys(
         unseen.sentences.append(" ".join(WITHOUT_KEY.split()))
         return
     findings, destroyed = await verify_requests(connection, keys)
-    of_holds, shut = await verify_holds(connection, keys)
+    holds = RecordedHolds()
+    of_holds, shut = await verify_holds(connection, keys, holds)
     of_disclosures, gone = await verify_disclosures(connection, keys)
     for what, number in (("requests", destroyed), ("holds", shut), ("disclosures", gone)):
         if number:
@@ -86,35 +89,46 @@ async def _verify_with_keys(
     findings += [*of_holds, *of_disclosures]
     for finding in (*findings, *await verify_acceptances(connection, keys)):
         yield finding
-    async for finding in _verify_destruction(connection, keys, unseen, means):
+    async for finding in _verify_destruction(connection, keys, holds, unseen, means):
         yield finding
 
 
 async def _verify_destruction(
-    connection: Connection, keys: KeyStore, unseen: Unseen, means: Means
+    connection: Connection, keys: KeyStore, holds: RecordedHolds, unseen: Unseen, means: Means
 ) -> AsyncIterator[Finding]:
     """Yield what is wrong with the dossiers, the lists, the declarations and the orders."""
     dossiers, lists = DossierAudit(connection, keys, means.terms), RecordedLists()
-    orders = OrderNotes()
+    steps, orders = RecordedSteps(lists, holds), OrderNotes()
     for check in (
         dossiers.verify(),
         verify_lists(connection, keys, lists),
         verify_declarations(connection, keys),
-        verify_orders(connection, keys, means.order_keys, orders),
+        verify_orders(connection, keys, means.order_keys, steps, orders),
     ):
         async for finding in check:
             yield finding
-    if lists.unknown:
-        unseen.sentences.append(f"destruction lists whose steps were destroyed: {lists.unknown}")
-    if orders.shut:
-        what = "orders of destruction that do not open with the master keys that were given"
-        unseen.sentences.append(f"{what}: {orders.shut}")
-    if dossiers.notes.destroyed:
-        what = "dossiers of which an entry was destroyed alone"
-        unseen.sentences.append(f"{what}: {dossiers.notes.destroyed}")
-    if dossiers.notes.former:
-        what = "the valuation in dossiers, by other terms than those of the configuration here"
-        unseen.sentences.append(f"{what}: {dossiers.notes.former}")
+    for what, number in (
+        ("destruction lists whose steps were destroyed", lists.unknown),
+        (
+            "the last day of keeping on lists, of conversations with a result of their own",
+            lists.given,
+        ),
+        (
+            "destructions while a hold on a person or on words stood: what it covered is gone",
+            steps.untold,
+        ),
+        (
+            "orders of destruction that do not open with the master keys that were given",
+            orders.shut,
+        ),
+        ("dossiers of which an entry was destroyed alone", dossiers.notes.destroyed),
+        (
+            "the valuation in dossiers, by other terms than those of the configuration here",
+            dossiers.notes.former,
+        ),
+    ):
+        if number:
+            unseen.sentences.append(f"{what}: {number}")
 
 
 def _processing_sentences(notes: ProcessingNotes) -> list[str]:

@@ -1,5 +1,6 @@
 """Tamperings with terms, holds, destruction lists, declarations and orders of destruction."""
 
+from tests.support.tamperings.of_procedure import OF_PROCEDURE
 from tests.support.tamperings.tampering import Tampering
 
 UNGUARDED = (
@@ -230,4 +231,4 @@ DOSSIERS = [
               why_not="Terms are settings, and those of before are not on the record. `archive"
               " verify` counts such valuations, and the archiver takes each back within seconds."),
 ]  # fmt: skip
-OF_DESTRUCTION = [*LISTS, *DECLARATIONS, *HOLDS, *DOSSIERS]
+OF_DESTRUCTION = [*LISTS, *DECLARATIONS, *HOLDS, *DOSSIERS, *OF_PROCEDURE]

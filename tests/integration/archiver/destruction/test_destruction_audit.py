@@ -14,12 +14,14 @@ from archiver.destruction.hash_renewal import HashRenewer
 from archiver.destruction.replayer import Replayer
 from archiver.log.past_destruction import read_destruction
 from archiver.orders.order import Order, Outcome
+from archiver.retention.hold import Selection
 from archiver.retention.selection import terms_of
 from services import clock
 from services.postgres.database import Pool
 from tests.support.archiver.destruction_history import (
     ARCHIVIST,
     DEPARTMENT,
+    GONE,
     LONG_AGO,
     PERSON,
     TENANT,
@@ -27,8 +29,12 @@ from tests.support.archiver.destruction_history import (
     change,
 )
 from tests.support.archiver.orders import KEY, book_of, eraser_of
-from tests.support.archiver.records import id_of, message
+from tests.support.archiver.records import id_of, message, record
 from tests.support.decrypted_record import keys_of, rows_of
+
+UNTOLD = "destructions while a hold on a person or on words stood: what it covered is gone: {}"
+
+GIVEN = "the last day of keeping on lists, of conversations with a result of their own: {}"
 
 
 @pytest.fixture
@@ -60,23 +66,45 @@ async def states(pool: Pool) -> tuple[set[str], set[str]]:
 async def test_honest_archive_has_no_finding(
     history: DestructionHistory, pool: Pool, tmp_path: Path
 ) -> None:
+    await history.hold(selection=Selection(departments=("belastingen",)))
     await history.live()
     of_lists, of_items = await states(pool)
     assert of_lists == {"drawn", "approved", "destroyed", "withdrawn"}
     assert of_items == {
         *("listed", "taken_out", "put_off", "held", "open", "destroyed", "withdrawn"),
     }
-    assert await audit(history) == ([], [])
+    assert await audit(history) == ([], [UNTOLD.format(3)])
+    await hold_what_is_gone(history)
+    await give_a_begin(history)
     await erase_person(history, pool)
     await merge(history)
     await replay(history, pool, tmp_path)
-    honest = [], ["requests whose steps were destroyed: 1"]
+    unseen = ["requests whose steps were destroyed: 1", GIVEN.format(1), UNTOLD.format(5)]
+    honest = [], unseen
     assert await audit(history) == honest
     renewer = HashRenewer(pool, history.keys)
     await renewer.begin(TENANT)
     assert await audit(history) == honest, "while it is hashed anew"
     await renewer.renew(TENANT)
     assert await audit(history) == honest
+
+
+async def hold_what_is_gone(history: DestructionHistory) -> None:
+    """A hold is placed on what was destroyed before, and a record of it comes later still."""
+    await history.hold(conversation=GONE)
+    await history.write(record("delivery", {"state": "settled"}, conversation=GONE))
+    assert await history.destroyer.destroy_late()
+
+
+async def give_a_begin(history: DestructionHistory) -> None:
+    """The term of a conversation that is on a list began before its closing."""
+    given = {
+        "department": DEPARTMENT, "code": "6.1.3", "source": "person", "startsOn": "2020-01-01",
+        "reason": "x", "by": "x", "identified": "stated",
+    }  # fmt: skip
+    await history.write(record("valuation", given, conversation=id_of("begonnen")))
+    await history.close("begonnen")
+    await history.draw()
 
 
 async def erase_person(history: DestructionHistory, pool: Pool) -> None:
@@ -184,8 +212,9 @@ async def test_audit_says_what_it_cannot_hold_against_the_log(
     eraser = eraser_of(pool, history.keys, tmp_path)
     assert await eraser.erase_entry(opened, "test")
     findings, unseen = await audit(history)
-    assert (findings, unseen) == ([], ["dossiers of which an entry was destroyed alone: 1"])
-    findings, [unopened, _] = await audit(history, bytes(32))  # a later master key alone
+    alone = "dossiers of which an entry was destroyed alone: 1"
+    assert (findings, unseen) == ([], [UNTOLD.format(3), alone])
+    findings, [_, unopened, _] = await audit(history, bytes(32))  # a later master key alone
     assert (findings, unopened.rpartition(": ")[2]) == ([], "6")
     await pool.execute(
         "update archiver.dossier set terms = 'x' where conversation = $1", id_of("vast")

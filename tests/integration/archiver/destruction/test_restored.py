@@ -389,6 +389,33 @@ async def test_order_that_was_only_said_to_be_carried_out_is_found(restore: Rest
         assert not await hall.is_compared()
 
 
+KEYS = ("municipality_key", "conversation_key")
+
+
+async def test_keys_of_an_erased_municipality_that_are_back_are_found(restore: Restore) -> None:
+    said = "order 1 of destruction was carried out, and 1 of what it destroyed can be opened"
+    async with restore() as hall:
+        assert await hall.comparer().compare() == 0
+        for table in KEYS:
+            kept = f"select * from archiver.{table} where tenant = 'hengelo'"
+            await hall.owner.execute(f"create table {table}_aside as {kept}")
+        eraser = eraser_of(hall.owner, hall.keys, hall.folder)
+        await eraser.erase_municipality("hengelo", "it is no more")
+        back = [message(text, conversation=text, tenant="hengelo") for text in ("f", "g")]
+        await (await writer_of(hall.owner)).add(back)
+        assert await hall.false_orders() == [], "it came back, with late records and new keys"
+        for table in reversed(KEYS):
+            await hall.owner.execute(f"delete from archiver.{table} where tenant = 'hengelo'")
+        for table in KEYS:
+            put_back = f"insert into archiver.{table} select * from {table}_aside"
+            await hall.owner.execute(put_back)
+        assert await hall.false_orders() == [said]
+    async with restore() as hall:
+        await hall.pretend(1)
+        await hall.pretend(2)
+        assert await hall.false_orders() == [said], "the log has no record of the order"
+
+
 def lose(name: str) -> Callable[[Path], None]:
     return lambda folder: (folder / name).unlink()
 
