@@ -26,7 +26,7 @@ from services.config import settings
 from services.config.loader import LoadedConfig
 from services.config.model import Configuration, locate_error
 from services.config.organisation import Department, OpenKlantDestination
-from services.http.ssrf import Network
+from services.egress.ssrf import Network
 
 Filters = Mapping[str, str]
 

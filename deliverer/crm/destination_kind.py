@@ -12,7 +12,7 @@ from deliverer.crm.attempt import Receiver
 from deliverer.transport.client_certificates import Certificates
 from services.config.organisation import Department, Destination
 from services.config.settings import read
-from services.http.ssrf import Network
+from services.egress.ssrf import Network
 from services.postgres.database import Pool
 
 Keys = tuple[bytes, ...]

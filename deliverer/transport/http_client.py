@@ -15,8 +15,8 @@ from deliverer.transport.request_sender import Answer, Request, RequestSender, T
 from deliverer.transport.response import Body, Failure, Response
 from deliverer.transport.retry_after import retry_after_seconds
 from services import clock
-from services.http.restricted_socket import PrivateAddressError, restricted_socket_factory
-from services.http.ssrf import Network
+from services.egress.restricted_socket import PrivateAddressError, restricted_socket_factory
+from services.egress.ssrf import Network
 
 ATTEMPT_SECONDS = 15.0
 """Time limit of a whole request."""

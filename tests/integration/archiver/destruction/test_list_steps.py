@@ -193,6 +193,11 @@ async def test_list_goes_by_commands_from_its_drawing_to_its_declaration(
     assert operations == [f"archive list {verb}" for verb in verbs]
 
 
+_HANDED_OVER = """
+insert into archiver.handover
+    (tenant, conversation, target, sha256, sequence, closed_at, due_at, due_since, state)
+values ($1, $2, $3, $4, 1, now(), now(), now(), 'done')
+"""
 _HAS_CONTACT = """
 insert into deliverer.klantcontact (destination, event, conversation, heard_at, klantcontact)
 values ($1, gen_random_uuid(), $2, now(), gen_random_uuid())
@@ -254,7 +259,9 @@ async def contacts_go(empty: str, owner: Pool, list: str) -> None:
 async def test_declaration_says_what_by_whom_and_what_remains_and_is_in_the_log(
     desk: Desk, pool: Pool, own: Pool, keepers: Keepers, destroyer: Destroyer
 ) -> None:
-    _, held, put_off = await due(desk, pool, ("een", "twee", "drie"))
+    gone, held, put_off = await due(desk, pool, ("een", "twee", "drie"))
+    sent = [(gone, "depot", "a1"), (gone, "zaaksysteem", ""), (held, "depot", "b2")]
+    await pool.executemany(_HANDED_OVER, [(TENANT, *each) for each in sent])
     id = await keepers.draw()
     later = f"{TODAY + timedelta(days=90)}"
     order: dict[str, Any] = {"conversations": [put_off], "reason": "woo", "until": later}
@@ -287,6 +294,8 @@ async def test_declaration_says_what_by_whom_and_what_remains_and_is_in_the_log(
     )  # fmt: skip
     places = [each["place"] for each in declaration["remains"]]
     assert places[-1] == "Back-ups" and any("Burgerzaken" in each for each in places)
+    copies = [each for each in declaration["remains"] if "Afschriften" in each["what"]]
+    assert [(each["place"], each["count"]) for each in copies] == [("depot", 1)]
     assert declaration["remains"][-1]["until"] == f"{TODAY + timedelta(days=35)}"
     rows = [row for row in await rows_of(pool) if row["kind"] == "declaration"]
     assert [(str(row["id"]), row["conversation"]) for row in rows] == [(entry, "")]

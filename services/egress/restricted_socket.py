@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 
 import aiohttp
 
-from services.http.ssrf import Network, is_allowed_address
+from services.egress.ssrf import Network, is_allowed_address
 
 
 class PrivateAddressError(OSError):
