@@ -12,10 +12,11 @@ import msgspec
 import pytest
 
 from archiver.handover.failure import TRIED_FOR
-from archiver.handover.store import HandoverStore, list_handovers, try_again
+from archiver.handover.store import HandoverStore, list_handovers
 from archiver.handover.waiting_metrics import count_once
 from services import clock, metrics
 from services.postgres.database import Pool
+from tests.support.archiver.commands import Archive
 from tests.support.archiver.orders import eraser_of
 from tests.support.archiver.transcripts import STREETS, TENANT
 from tests.support.archiver.zgw_room import (
@@ -165,7 +166,27 @@ async def test_failure_is_tried_again_later_until_its_term(
     assert not room.provider.documents
 
 
-async def test_refusal_parks_at_once_and_names_the_field_and_no_words(room: ZgwRoom) -> None:
+async def _again(room: ZgwRoom, archive: Archive) -> None:
+    """A person sees what is parked, and has it tried again: that is on the record."""
+    why, [row] = ("--reason", "type added"), await room.rows()
+    shown = (await archive("handover", "list")).stdout
+    assert f"{row['conversation']}  zaaksysteem  parked, tried 1 time: {row['reason']}" in shown
+    assert await archive.json("handover", "list", "--state", "done") == []
+    await archive("handover", "again", *why, code=2)
+    error = await archive.fails("handover", "again", "--target", "depot", *why)
+    assert error == "no transcript is parked there\n"
+    done = await archive("handover", "again", row["conversation"], *why)
+    assert done.stdout == "1 transcript will be tried again\n"
+    [operation] = await room.pool.fetch("select what, about, tenant, data from access.operation")
+    assert tuple(operation)[:3] == ("archive handover again", row["conversation"], TENANT)
+    data = msgspec.json.decode(operation["data"])
+    assert (data["why"], data["conversations"]) == ("type added", [row["conversation"]])
+    assert await archive.json("handover", "list", "--state", "parked") == []
+
+
+async def test_refusal_parks_at_once_and_names_the_field_and_no_words(
+    room: ZgwRoom, archive: Archive
+) -> None:
     room.provider._types = frozenset()
     await room.add(closed_story().records)
     await room.hand_over()
@@ -175,8 +196,7 @@ async def test_refusal_parks_at_once_and_names_the_field_and_no_words(room: ZgwR
     await count_once(room.pool)
     assert metrics.handovers_waiting.labels(state="parked")._value.get() == 1
     room.provider._types = frozenset({TYPE})
-    async with room.pool.acquire() as connection:
-        assert len(await try_again(connection, TENANT, "", "")) == 1
+    await _again(room, archive)
     await count_once(room.pool)
     assert metrics.handovers_waiting.labels(state="waiting")._value.get() == 1
     await room.hand_over()
