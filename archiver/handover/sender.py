@@ -176,7 +176,7 @@ class HandoverSender:
             seconds = retry_seconds(row.attempts, random.random())
             self._paused[row.lane] = now + min(PAUSE, timedelta(seconds=seconds))
             work = partial(self._store.put_off, row, seconds, reason)
-        log.warning("handover.put_off", target=row.target, kind=outcome, reason=reason)
+        log.warning("handover.put_off", destination=row.target, kind=outcome, reason=reason)
         metrics.handovers.labels(target=row.target, outcome=outcome).inc()
         await retry_while_unavailable(work, "handover")
 

@@ -90,3 +90,10 @@ def test_missing_secret_is_named_with_its_target() -> None:
     assert handover_secrets(tenants, {"ZGW": "s"}) == {("almelo", "zaaksysteem"): "s"}
     with pytest.raises(SettingsError, match=r"ZGW: is missing \(handover zaaksysteem of almelo\)"):
         handover_secrets(tenants, {})
+
+
+def test_target_is_not_the_store_of_the_archive() -> None:
+    tenants = town(OBJECTS).tenants
+    assert handover_secrets(tenants, {"POSTKAMER_OBJECT_STORE": "s3://archive"}) == {}
+    with pytest.raises(SettingsError, match="a transcript goes to another"):
+        handover_secrets(tenants, {"POSTKAMER_OBJECT_STORE": "s3://depot/whatsapp/"})
