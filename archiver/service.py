@@ -1,7 +1,7 @@
 """The archiver process: it consumes the archive queue and serves the record API."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -85,7 +85,6 @@ from services.config.model import Configuration
 from services.config.reload import ActiveVersion, watch_config
 from services.config.settings import ArchiverSettings, derive_key, key_bytes
 from services.drained_queues import drained_queue_reports
-from services.egress.ssrf import Network
 from services.files.clamd import configured_scanner
 from services.files.object_store import ObjectStore
 from services.files.volume import VolumeWatch
@@ -151,9 +150,7 @@ async def archiver(
         media_tasks = await enter(_media_tasks(settings, config, accounts, media_store, objects))
         views = await enter(access_log(writer, ring.asking_departments))
         archive = _served_archive(pool, keys, version, objects)
-        handover_tasks = await enter(
-            _handover_tasks(archive, writer.add, settings.private_networks, secrets)
-        )
+        handover_tasks = await enter(_handover_tasks(archive, writer.add, settings, secrets))
         routes = _api_routes(archive, views, ring, lambda: intake.lag)
         served = api_app(routes, [refuse_while(guard.problems)])
         await enter(serve(served, settings.bind, settings.archiver_port))
@@ -398,13 +395,13 @@ def _destruction(
 async def _handover_tasks(
     archive: ServedArchive,
     add: AddRecords,
-    networks: Collection[Network],
+    settings: ArchiverSettings,
     secrets: HandoverSecrets,
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """Hand transcripts over when conversations are closed."""
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        session = await enter(zgw_session(networks))
+        session = await enter(zgw_session(settings.private_networks))
         works = [
             HandoverFollower(archive.pool, archive.keys, archive.config).run(),
             HandoverSender(archive, add, session, secrets).run(),

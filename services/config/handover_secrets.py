@@ -33,7 +33,7 @@ def handover_secrets(tenants: Iterable[Tenant], environ: Mapping[str, str]) -> H
 
 
 def _own_store(environ: Mapping[str, str]) -> str:
-    """Return the address of the archive's store; '' if it cannot be read, which is said elsewhere."""
+    """Return the address of the archive's store; '' if it cannot be read."""
     try:
         return (read(OBJECT_STORE, environ) or "").rstrip("/")
     except OSError:
