@@ -20,6 +20,10 @@ from archiver.destruction.list_metrics import count_lists
 from archiver.destruction.notices import notice_outbox
 from archiver.destruction.removal import FileRemover
 from archiver.encryption.key_store import KeyStore
+from archiver.handover import waiting_metrics as handover_metrics
+from archiver.handover.follower import HandoverFollower
+from archiver.handover.sender import AddRecords, HandoverSender
+from archiver.handover.zgw_client import zgw_session
 from archiver.index.processing_log import Activities
 from archiver.intake import PREFETCH, Intake
 from archiver.log import checkpoint_signer, outside_head
@@ -75,6 +79,7 @@ from services.amqp.queue_lengths import read_queue_lengths
 from services.amqp.queue_status import QueueLength
 from services.api import docs_page
 from services.config.accounts import ProviderAccount
+from services.config.handover_secrets import HandoverSecrets
 from services.config.loader import LoadedConfig, load
 from services.config.model import Configuration
 from services.config.reload import ActiveVersion, watch_config
@@ -110,7 +115,10 @@ ASK_SECONDS = 10.0
 
 @asynccontextmanager
 async def archiver(
-    settings: ArchiverSettings, loaded: LoadedConfig, accounts: Mapping[str, ProviderAccount]
+    settings: ArchiverSettings,
+    loaded: LoadedConfig,
+    accounts: Mapping[str, ProviderAccount],
+    secrets: HandoverSecrets,
 ) -> AsyncIterator["asyncio.Future[object]"]:
     """Run the archiver until the context is left. The future ends only when a part fails."""
     config, version = loaded.config, ActiveVersion(loaded)
@@ -141,13 +149,24 @@ async def archiver(
         await enter(serve(app, settings.bind, settings.archiver_ops_port))
         media_tasks = await enter(_media_tasks(settings, config, accounts, media_store, objects))
         views = await enter(access_log(writer, ring.asking_departments))
-        only = config.environment == "production"
-        archive = ServedArchive(pool, keys, lambda: version.loaded.config, objects, only)
+        archive = _served_archive(pool, keys, version, objects)
+        handover_tasks = await enter(_handover_tasks(archive, writer.add, settings, secrets))
         routes = _api_routes(archive, views, ring, lambda: intake.lag)
         served = api_app(routes, [refuse_while(guard.problems)])
         await enter(serve(served, settings.bind, settings.archiver_port))
         tasks = connection.task, working, comparing, ring.task, watch, views.task, report
-        yield first_failure(*tasks, consumer.task, *maintenance_tasks, *media_tasks)
+        yield first_failure(
+            *tasks, consumer.task, *maintenance_tasks, *media_tasks, *handover_tasks
+        )
+
+
+def _served_archive(
+    pool: Pool, keys: KeyStore, version: ActiveVersion, objects: ObjectStore
+) -> ServedArchive:
+    def config() -> Configuration:
+        return version.loaded.config
+
+    return ServedArchive(pool, keys, config, objects, config().environment == "production")
 
 
 async def _problems(pool: Pool, consumer: Consumer, guard: RestorationGuard) -> list[str]:
@@ -370,6 +389,25 @@ def _destruction(
         rewrite_keys_after_destructions(archive.pool),
         count_lists(archive.pool, tenants),
     ]
+
+
+@asynccontextmanager
+async def _handover_tasks(
+    archive: ServedArchive,
+    add: AddRecords,
+    settings: ArchiverSettings,
+    secrets: HandoverSecrets,
+) -> AsyncIterator[list["asyncio.Task[None]"]]:
+    """Hand transcripts over when conversations are closed."""
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        session = await enter(zgw_session(settings.private_networks))
+        works = [
+            HandoverFollower(archive.pool, archive.keys, archive.config).run(),
+            HandoverSender(archive, add, session, secrets).run(),
+            handover_metrics.count(archive.pool),
+        ]
+        yield [await enter(background_task(work)) for work in works]
 
 
 @asynccontextmanager

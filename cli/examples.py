@@ -73,6 +73,8 @@ EXAMPLES = {
     " --out overdracht-2026 --reason 'overbrenging 2026'",
     "archive exposure": "archive exposure --token crm --since 2026-11-20 --until 2026-11-23"
     " --reason 'data breach 7'",
+    "archive handover again": "archive handover again --target zaaksysteem --reason 'type added'",
+    "archive handover list": "archive handover list --state parked",
     "archive hold lift": "archive hold lift BW-2026-0001 --text 'Woo 17 is closed'"
     " --by 'P. Bakker'",
     "archive hold list": "archive hold list --overdue",

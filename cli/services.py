@@ -90,6 +90,7 @@ def archiver() -> None:
     """Run the archiver: stores the record and shows it."""
     from archiver.service import archiver as service
     from services.config.accounts import provider_accounts
+    from services.config.handover_secrets import handover_secrets
     from services.files import clamd
 
     options = load_settings(settings.ArchiverSettings)
@@ -99,7 +100,8 @@ def archiver() -> None:
         environment_tokens(options, config)
         clamd.configured_scanner(options.scanner_url, config)
         numbers = provider_accounts(config.numbers, options.meta_graph_url, token, os.environ)
-    run("archiver", options, lambda: service(options, loaded, numbers))
+        secrets = handover_secrets(config.tenants, os.environ)
+    run("archiver", options, lambda: service(options, loaded, numbers, secrets))
 
 
 @click.command()

@@ -203,6 +203,18 @@ holds = _gauge(
     "tenant",
     "state",
 )
+handovers = _counter(
+    "postkamer_handovers_total",
+    "Attempts to hand a transcript over, by target: done, later, parked",
+    "target",
+    "outcome",
+)
+handovers_waiting = _gauge(
+    "postkamer_handovers_waiting", "Transcripts to be handed over: waiting, parked", "state"
+)
+handover_oldest_seconds = _gauge(
+    "postkamer_handover_oldest_seconds", "Age of what should have been handed over longest ago"
+)
 media = _counter("postkamer_media_total", "Files of citizens by what became of them", "outcome")
 media_attempts = _counter(
     "postkamer_media_attempts_total", "Attempts that did not bring a file, by why", "outcome"

@@ -10,6 +10,7 @@ import msgspec
 
 from archiver.destruction.contact_remains import contact_remains, describe_contacts
 from archiver.destruction.declaration import Remain
+from archiver.handover.store import count_left
 from archiver.subject_access.copies import META_DAYS, name_system
 from services.config.model import Configuration
 from services.postgres.database import Connection
@@ -98,6 +99,20 @@ async def _contacts(connection: Connection, destroyed: Destroyed) -> Iterable[Re
     ]
 
 
+async def _handed_over(connection: Connection, destroyed: Destroyed) -> Iterable[Remain]:
+    """Transcripts that went to a target when their conversation was closed."""
+    return [
+        Remain(
+            place=target,
+            what="Afschriften die bij het sluiten zijn overgedragen",
+            count=count,
+            why="Die zijn van dit systeem, en Postkamer kan ze daar niet wissen. `postkamer archive"
+            " handover list --state left` noemt elk stuk.",
+        )
+        for target, count in await count_left(connection, destroyed.list)
+    ]
+
+
 def _systems(destroyed: Destroyed) -> list[str]:
     """Return the destinations of the departments whose conversations were destroyed."""
     return sorted(
@@ -113,4 +128,4 @@ def _open_klanten(destroyed: Destroyed) -> set[str]:
     return {each.id for each in destroyed.config.destinations if each.kind == "openklant"}
 
 
-SOURCES: tuple[Source, ...] = (_receivers, _contacts, _meta, _back_ups)
+SOURCES: tuple[Source, ...] = (_receivers, _contacts, _handed_over, _meta, _back_ups)

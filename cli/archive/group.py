@@ -12,6 +12,7 @@ COMMANDS = {
     "disclosure": "cli.archive.disclosure.commands:group",
     "export": "cli.archive.export:command",
     "exposure": "cli.archive.exposure:command",
+    "handover": "cli.archive.handover.commands:group",
     "hold": "cli.archive.holds:group",
     "key": "cli.archive.verify:key",
     "list": "cli.archive.lists:group",

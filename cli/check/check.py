@@ -25,6 +25,7 @@ from gateway.webhook.endpoints import build_endpoints
 from router.ruleset import validation
 from services import clock
 from services.config import loader, settings
+from services.config.handover_secrets import handover_secrets
 from services.config.model import ConfigError, ConfigFile, Configuration, locate_error
 from services.files.clamd import UNSCANNED
 from services.http.token_store import environment_tokens
@@ -110,6 +111,7 @@ def _secret_faults(config: Configuration, environ: Mapping[str, str]) -> list[st
         lambda: load_secrets(config, environ),
         lambda: build_endpoints(config, (), "", environ),
         lambda: sending_accounts(config, "", "", environ),
+        lambda: handover_secrets(config.tenants, environ),
     )
     for check_secrets in checks:
         try:

@@ -22,11 +22,11 @@ from deliverer.crm.destination_kind import Credentials
 from deliverer.destinations.openklant import payloads
 from deliverer.transport.http_client import HttpClient, http_client, system_tls_context
 from deliverer.transport.response import Response
-from deliverer.transport.ssrf import Network
 from services.config import settings
 from services.config.loader import LoadedConfig
 from services.config.model import Configuration, locate_error
 from services.config.organisation import Department, OpenKlantDestination
+from services.egress.ssrf import Network
 
 Filters = Mapping[str, str]
 

@@ -16,6 +16,7 @@ WEBHOOK, VERIFY = "a secret of webhooks", "a verify token"
 ACCESS, API = "an access token", "a token of our API"
 DESTINATION, FILE = "a secret of a destination", "the path of a certificate"
 PERSON, ADDRESS = "the token of a person", "the address of a server"
+ZGW = "a secret of a Documenten API"
 PIN, STORE = "the PIN of the signer's token", "a key of the object store"
 SETTINGS = {
     "POSTKAMER_ARCHIVE_KEY": ARCHIVE,
@@ -125,6 +126,12 @@ def _split(purpose: str, value: str) -> Iterator[str]:
 def _named_secrets(config: Configuration) -> Iterator[NamedSecret]:
     for n, number in enumerate(config.numbers):
         yield from _secrets_of_number(("numbers", n), number)
+    for n, tenant in enumerate(config.tenants):
+        for m, handover in enumerate(tenant.handover):
+            if handover.client_secret:
+                where: Location = ("tenants", n, "handover", m, "client_secret")
+                owner = f"handover {handover.id}"
+                yield NamedSecret(where, owner, handover.client_secret, ZGW)
     for n, destination in enumerate(config.destinations):
         yield from _secrets_of_destination(("destinations", n), destination)
 

@@ -40,6 +40,7 @@ PERSONAL: dict[str, Role] = {
     "archive disclosure show": "records",
     "archive export": "archivist",
     "archive exposure": "privacy",
+    "archive handover again": "operator",
     "archive hold lift": "records",
     "archive hold place": "records",
     "archive hold review": "records",

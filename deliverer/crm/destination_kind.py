@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from deliverer.crm.attempt import Receiver
 from deliverer.transport.client_certificates import Certificates
-from deliverer.transport.ssrf import Network
 from services.config.organisation import Department, Destination
 from services.config.settings import read
+from services.egress.ssrf import Network
 from services.postgres.database import Pool
 
 Keys = tuple[bytes, ...]

@@ -1,6 +1,5 @@
 """The only outgoing HTTP. A request returns an answer or the kind of failure; it never raises."""
 
-import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
@@ -15,8 +14,9 @@ from deliverer.transport.connection_reuse import NOT_REPEATED, ConnectionReuse, 
 from deliverer.transport.request_sender import Answer, Request, RequestSender, TlsContext
 from deliverer.transport.response import Body, Failure, Response
 from deliverer.transport.retry_after import retry_after_seconds
-from deliverer.transport.ssrf import Network, is_allowed_address
 from services import clock
+from services.egress.restricted_socket import PrivateAddressError, restricted_socket_factory
+from services.egress.ssrf import Network
 
 ATTEMPT_SECONDS = 15.0
 """Time limit of a whole request."""
@@ -112,25 +112,6 @@ def _is_without_answer(error: BaseException) -> bool:
     return isinstance(error, aiohttp.ClientOSError | ConnectionError)
 
 
-class PrivateAddressError(OSError):
-    """Address that we may not connect to."""
-
-
-def _restricted_socket_factory(
-    networks: Collection[Network],
-) -> Callable[[aiohttp.AddrInfoType], socket.socket]:
-    """Return a factory of sockets to the internet and these networks only. It checks the address
-    of each connection, because the address of a name changes."""
-
-    def create_socket(address: aiohttp.AddrInfoType) -> socket.socket:
-        family, type, protocol, _, (host, *_) = address
-        if not is_allowed_address(str(host), networks):
-            raise PrivateAddressError
-        return socket.socket(family, type, protocol)
-
-    return create_socket
-
-
 @asynccontextmanager
 async def http_client(
     connections: int,
@@ -146,7 +127,7 @@ async def http_client(
         aiohttp.TCPConnector,
         limit=connections,
         ttl_dns_cache=60,
-        socket_factory=None if networks is None else _restricted_socket_factory(networks),
+        socket_factory=None if networks is None else restricted_socket_factory(networks),
     )
     unpooled = connector(force_close=True)
     pooled = connector(keepalive_timeout=reuse.idle_seconds) if reuse.idle_seconds else unpooled

@@ -20,6 +20,7 @@ VISIBLE_FIELDS = frozenset(
     {
         "conversationId", "messageId", "department", "receivedAt", "sentAt", "at", "status", "task",
         "provisional", "reopened", "windowUntil", "state", "author",
+        "transcript",
     }
 )  # fmt: skip
 """Fields of an event's data that say there is work, and nothing about its content or its

@@ -49,6 +49,7 @@ from router.output.crm_events import (
     conversation_json,
     decision_json,
     sender_json,
+    transcript_json,
 )
 from router.rules.engine import TRANSFER, Verdict
 from services.contract import (
@@ -186,6 +187,7 @@ def _close_events(
     if decision.event:
         data = event_of_change(command, action.reason, decision)
         data |= {"outcome": action.outcome or None} | retention_code_json(action)
+        data |= transcript_json(decision.conversation)
         yield build_event(unit, decision, CLOSED, decision.event, data)
 
 
@@ -367,7 +369,7 @@ def _merge_events(
         "reason": merge.REASON.format(decision.conversation),
         "by": sender_json(command),
         "outcome": None,
-    }
+    } | transcript_json(merged.conversation)
     if merged.zaak:
         data["zaak"] = merged.zaak
     event = build_delivery(unit, decision, CLOSED, merged.owner.event, data)

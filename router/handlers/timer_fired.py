@@ -36,6 +36,7 @@ from router.output.crm_events import (
     conversation_json,
     labels_json,
     reply_json,
+    transcript_json,
 )
 from router.rules.engine import ESCALATED, Verdict
 from services.config.organisation import Tenant
@@ -359,6 +360,8 @@ def events(unit: WorkUnit, entry: Timeout, decision: Decision) -> Iterator[Addre
     if decision.event:
         reason = {"reason": decision.reason}
         data = conversation_json(decision) | labels_json(decision) | reply_json(decision) | reason
+        if decision.effect == "closed":
+            data |= transcript_json(decision.conversation)
         yield build_event(unit, decision, EVENTS[decision.effect], decision.event, data)
 
 

@@ -33,6 +33,9 @@ WITHOUT_CONTENT = frozenset({CARE_ALARM, COMMAND_REFUSED})
 """Types of events that are written without content, so that nothing is left out of them. The reason
 of a refusal is a sentence of Postkamer."""
 
+TRANSCRIPT = "/v1/conversations/{}/transcript"
+"""Path of a conversation's transcript at the archiver's API."""
+
 _json = msgspec.json.encode
 
 
@@ -155,6 +158,11 @@ def decision_json(decision: Decision) -> dict[str, str]:
 def case_json(decision: Decision) -> dict[str, str]:
     """Return the zaak of the conversation; nothing until it is linked to one."""
     return {"zaak": decision.zaak} if decision.zaak else {}
+
+
+def transcript_json(conversation: str) -> dict[str, str]:
+    """Return the path of the transcript, for the event of a closing."""
+    return {"transcript": TRANSCRIPT.format(conversation)}
 
 
 def sender_json(command: Command) -> Data:

@@ -78,6 +78,7 @@ def cross_reference_errors(
         yield from _menu_faults(table, rows)
     yield from _deputy_faults(rows)
     yield from _list_faults(tables, rows)
+    yield from _handover_faults(tables.get("tenants"), rows)
     yield from _owner_faults(tables.get("destinations"), rows["destinations"])
     yield from _option_faults(tables.get("menus"), rows)
     yield from _menu_cycles(tables.get("menus"))
@@ -245,6 +246,28 @@ def _list_faults(
             for id in _at(entry, path):
                 if isinstance(id, str) and _none_has(rows[target], id=id.strip()):
                     yield (table, n, *path), _missing(noun, id, rows[target])
+
+
+def _handover_faults(tenants: Any, rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
+    """Find targets of transcripts with the name of another target or of a destination, since the
+    record names both alike, and departments that the municipality lacks."""
+    for n, tenant in enumerate(tenants if isinstance(tenants, list) else []):
+        seen: set[str | None] = set()
+        for m, entry in enumerate(_at(tenant, ("handover",))):
+            where: Location = ("tenants", n, "handover", m)
+            if not isinstance(entry, dict):
+                continue
+            id = _text(entry, "id")
+            if id in seen:
+                yield (*where, "id"), f"{id!r} stands here for the second time"
+            if id and any(row["id"] == id for row in rows["destinations"]):
+                yield (*where, "id"), f"{id!r} is a destination: the record names both alike"
+            seen.add(id)
+            owner = UNREAD | {"tenant": _text(tenant, "id")}
+            for department in _at(entry, ("departments",)):
+                if isinstance(department, str):
+                    place: Location = (*where, "departments")
+                    yield from _missing_department(place, owner, department.strip(), rows)
 
 
 def _owner_faults(destinations: Any, rows: list[Row]) -> Iterator[tuple[Location, str]]:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.calendar.quiet_hours import NightHours
+from services.config.handover import Handover
 from services.config.numbers import OptionalUrl, Url, WithoutUserInfo
 from services.config.pricing import Amount
 from services.config.publication import Algorithm, OpenData
@@ -140,6 +141,8 @@ class Tenant(ConfigModel):
     retention: Retention = Retention()
     open_data: OpenData = OpenData()
     algorithm: Algorithm = Algorithm()
+    handover: tuple[Handover, ...] = Field(default=(), max_length=20)
+    """Targets to which transcripts go by themselves when a conversation is closed."""
     processing_activity: str = Field(default="", max_length=500, pattern=ADDRESS)
     """URI of this processing activity, in this version, in the municipality's register. Each row of
     the processing log has it; '' uses a default name."""

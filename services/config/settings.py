@@ -364,7 +364,7 @@ class RouterSettings(Settings, TokenSettings):
 
 
 class NetworkSettings(BaseModel):
-    """Private networks in which CRMs may be, such as `10.1.0.0/16`."""
+    """Private networks in which CRMs and the APIs of ZGW may be, such as `10.1.0.0/16`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -403,7 +403,9 @@ class WitnessSettings(BaseModel):
     """Number of witnesses whose co-signature `archive verify` demands; 0 demands all."""
 
 
-class ArchiverSettings(Settings, TokenSettings, SignerSettings, TimestampSettings, WitnessSettings):
+class ArchiverSettings(
+    Settings, TokenSettings, SignerSettings, TimestampSettings, WitnessSettings, NetworkSettings
+):
     archive_key: Keys
     meta_access_token: SecretStr
     meta_graph_url: GraphUrl

@@ -32,7 +32,10 @@ REQUEST_SECONDS, CONNECT_SECONDS = 60.0, 5.0
 """Timeouts of one request to S3, which carries at most one part, and of its connection."""
 RETRY_SECONDS = 60.0
 """Time in which a request to S3 is retried; after it S3 counts as unavailable."""
-KEY = re.compile(r"[a-z]+/([0-9a-f-]{36}|[0-9a-f]{64}|[0-9]{20}(-[0-9a-f]{8})?)")
+KEY = re.compile(
+    r"[a-z]+/([0-9a-f-]{36}|[0-9a-f]{64}|[0-9]{20}(-[0-9a-f]{8})?"
+    r"|[0-9]{5,32}-[a-z2-7]{26}-[0-9a-f]{64}\.(html|pdf))"
+)
 
 SEALED = "sealed"
 HEADS = "head"
@@ -106,6 +109,11 @@ def cosignature_key(size: int, key: str) -> str:
     """Return the key of a co-signed checkpoint, by the size of the log and the id of the witness's
     key."""
     return f"cosignature/{size:020}-{key}"
+
+
+def transcript_key(conversation: str, sha256: str, ending: str) -> str:
+    """Return the key of a transcript that is handed over, by the SHA-256 of its bytes, in hex."""
+    return f"transcript/{conversation}-{sha256}.{ending}"
 
 
 def timestamp_key(size: int) -> str:

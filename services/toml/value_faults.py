@@ -45,6 +45,8 @@ FORMS = {
     r"^smtps?://[^\s]+$": "expected an address that begins with smtp:// or smtps://",
     r"^env:[A-Za-z_][A-Za-z0-9_]*$": "expected the name of a variable, as in env:NAME",
     r"^(env:[A-Za-z_][A-Za-z0-9_]*)?$": "expected the name of a variable, as in env:NAME",
+    r"^([0-9]{9})?$": "expected the nine digits of an RSIN",
+    r"^(file:///[^?#\s]+|s3://[a-z0-9.-]+(/[^?#\s]*)?)?$": "expected file:///folder or s3://bucket/prefix",
     r"^[A-Z]{3}$": "expected a currency, such as EUR",
     r"^\+[1-9][0-9]{6,14}$": "expected a + and the country code, then digits alone",
 }

@@ -34,9 +34,11 @@ QUESTIONS = {
 }
 
 
-def waiting_a_day(text: str) -> str:
-    """The shortest waiting time after the approval."""
-    return text.replace('{ code = "6.1.3" }', '{ code = "6.1.3", waiting_days = 1 }')
+def waiting_a_day(text: str, depot: Path) -> str:
+    """The shortest waiting time after the approval, and transcripts that go to a depot."""
+    target = '{ id = "depot", to = "objects", format = "html", after_minutes = 0, store = "%s" }'
+    retention = '{ code = "6.1.3", waiting_days = 1 }\nhandover = [' + target % depot.as_uri() + "]"
+    return text.replace('{ code = "6.1.3" }', retention)
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +48,17 @@ def simulation() -> Iterator[SimulatedClock]:
 
 
 @pytest.fixture(scope="module")
+def depot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of another, to which transcripts go."""
+    return tmp_path_factory.mktemp("depot")
+
+
+@pytest.fixture(scope="module")
 def town(
-    tmp_path_factory: pytest.TempPathFactory, simulation: SimulatedClock
+    tmp_path_factory: pytest.TempPathFactory, simulation: SimulatedClock, depot: Path
 ) -> Iterator[Installation]:
-    town = Installation(tmp_path_factory.mktemp("town"), waiting_a_day)
+    folder = tmp_path_factory.mktemp("town")
+    town = Installation(folder, lambda text: waiting_a_day(text, depot))
     town.more = town.database.more = simulation.environment
     try:
         town.start()
@@ -100,8 +109,21 @@ async def reviewed(town: Installation, off: str, out: str, gone: str) -> str:
     return list
 
 
+async def left_of(town: Installation, declaration: str) -> list[str]:
+    """Conversations that are gone here and have a copy elsewhere: as many as declared."""
+    [copy] = [each for each in json.loads(declaration)["remains"] if each["place"] == "depot"]
+    left = await says(town, "archive", "handover", "list", "--state", "left", "--json")
+    found = [each["conversation"] for each in json.loads(left)]
+    assert json.loads(declaration)["destroyed"]["conversations"] == copy["count"] == len(found)
+    return found
+
+
 async def test_conversation_is_kept_for_its_term_and_then_gone(
-    town: Installation, watch: Watch, session: aiohttp.ClientSession, simulation: SimulatedClock
+    town: Installation,
+    watch: Watch,
+    session: aiohttp.ClientSession,
+    simulation: SimulatedClock,
+    depot: Path,
 ) -> None:
     phones = {words: Phone(watch, session, number) for number, words in QUESTIONS.items()}
     *_, forgotten = phones.values()
@@ -111,6 +133,7 @@ async def test_conversation_is_kept_for_its_term_and_then_gone(
     )
     dossiers = "select count(*) from archiver.dossier where kept_until is not null"
     await until(lambda: asyncio.to_thread(town.database.execute, dossiers), lambda n: n == "4", 60)
+    assert NAME in (await handed_over(town, depot, {kept, off, out, gone}))[gone]
     hold = ("--conversation", kept, "--ground", "woo", "--text", "Woo 12")
     review = ("--review-on", f"{NOW + timedelta(60):%Y-%m-%d}", "--by", "Els de Wit")
     await says(town, "archive", "hold", "place", "--tenant", "almelo", *hold, *review)
@@ -126,10 +149,9 @@ async def test_conversation_is_kept_for_its_term_and_then_gone(
         lambda: show(town, list), lambda shown: shown[0] == "destroyed", SECONDS
     )
     assert states == {off: "put_off", out: "taken_out", gone: "destroyed"}
-    declared = await says(town, "archive", "list", "declaration", list)
-    declaration = declared.partition("\n")[0]
-    assert json.loads(declaration)["destroyed"]["conversations"] == 1
+    declaration = (await says(town, "archive", "list", "declaration", list)).partition("\n")[0]
     assert QUESTIONS["31600000954"] not in declaration
+    assert await left_of(town, declaration) == [gone]
     answers = [await status_of(town, session, each) for each in (kept, off, out, gone)]
     assert answers == [200, 200, 200, 410]
     verified = await says(town, "archive", "verify")
@@ -139,6 +161,33 @@ async def test_conversation_is_kept_for_its_term_and_then_gone(
     folders = town.folder, town.database.folder, town.broker.folder
     assert await asyncio.to_thread(files_with, secrets, folders) == []
     assert await asyncio.to_thread(files_with, [gone], folders) != [], "its id is declared"
+
+
+NEWEST = "select (extract(epoch from max(written_at)) * 1e6)::bigint from archiver.entry"
+
+
+async def handed_over(town: Installation, depot: Path, closed: set[str]) -> dict[str, str]:
+    """Conversation -> its transcript in the depot, once all are there and the archiver has kept
+    what it knows of the log outside: the clock jumps after this."""
+
+    async def copies() -> dict[str, str]:
+        files = [*(depot / "transcript").glob("*.html")]
+        return {each.stem.rpartition("-")[0]: each.read_text() for each in files}
+
+    async def is_kept() -> bool:
+        newest = int(await asyncio.to_thread(town.database.execute, NEWEST))
+        return max(int(each.name) for each in (town.objects / "head").iterdir()) > newest
+
+    done = "select count(*) from archiver.handover where state = 'done'"
+    await until(
+        lambda: asyncio.to_thread(town.database.execute, done),
+        lambda n: n == f"{len(closed)}",
+        SECONDS,
+    )
+    await until(is_kept, bool, SECONDS)
+    found = await copies()
+    assert found.keys() == closed
+    return found
 
 
 def files_with(words: Sequence[str], folders: Iterable[Path]) -> list[str]:

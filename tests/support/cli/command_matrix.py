@@ -55,6 +55,8 @@ COMMANDS = {
     "archive disclosure show": ARCHIVE_PERSON,
     "archive export": ARCHIVE_PERSON,
     "archive exposure": OWN_PERSON,
+    "archive handover again": ARCHIVE_PERSON,
+    "archive handover list": ARCHIVER,
     "archive hold lift": ARCHIVE_PERSON,
     "archive hold list": ARCHIVER,
     "archive hold place": OWN_PERSON,

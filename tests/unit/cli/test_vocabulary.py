@@ -30,6 +30,8 @@ OWN = {
         *("--code", "--zaak", "--permanent", "--target", "--target-id", "--title", "--contact"),
         *("--as-of", "--made-at"), "--transcript",
     },
+    "archive handover again": {"--target"},
+    "archive handover list": {"--state"},
     "archive hold list": {"--overdue"},
     "archive hold place": {"--ground", "--review-on", "--words"},
     "archive hold review": {"--review-on"},

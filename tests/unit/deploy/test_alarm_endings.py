@@ -99,6 +99,8 @@ ENDINGS = {
     "DestructionStandsStill": ("postkamer_destruction_still_seconds", "960x20 0x90"),
     "DestructionOverdue": ("postkamer_destruction_overdue_days", "31 32x20 0x90"),
     "RequestOverdue": ('postkamer_requests{tenant="almelo",state="overdue"}', RAISED),
+    "HandoverParked": ('postkamer_handovers_waiting{state="parked"}', RAISED),
+    "HandoverStandsStill": ("postkamer_handover_oldest_seconds", "22000x40 0x90"),
     "HoldToReview": ('postkamer_holds{tenant="almelo",state="overdue"}', RAISED),
     "BudgetNearlySpent": ('postkamer_budget_used_ratio{tenant="almelo"}', "0.9x20 0x90"),
     "BudgetSpent": ('postkamer_budget_used_ratio{tenant="almelo"}', "1.1x20 0x90"),

@@ -44,6 +44,8 @@ SPENT = 'postkamer_budget_used_ratio{tenant="almelo"}'
 DOSSIERS, OVERDUE = 'postkamer_dossiers{state="%s"}', "postkamer_destruction_overdue_days"
 STILL = 'postkamer_destruction_still_seconds{tenant="almelo"}'
 REQUESTS = 'postkamer_requests{tenant="almelo",state="%s"}'
+HANDOVERS = 'postkamer_handovers_waiting{state="%s"}'
+HANDOVER_AGE = "postkamer_handover_oldest_seconds"
 HOLDS = 'postkamer_holds{tenant="almelo",state="%s"}'
 UNGUARDED = 'postkamer_database_unguarded{service="router"}'
 WAITS_FOR_DATABASE = 'postkamer_database_waits{service="router"}'
@@ -260,6 +262,10 @@ CASES = [
     one("a conversation without a result", DOSSIERS % "unset", "1x30", "RetentionUnset"),
     one("a conversation that is due for a month", OVERDUE, "31x30"),
     one("a conversation that is due for longer", OVERDUE, "32x30", "DestructionOverdue"),
+    one("a transcript that is parked", HANDOVERS % "parked", "1x30", "HandoverParked"),
+    one("a transcript that waits", HANDOVERS % "waiting", "1x30"),
+    one("transcripts since the night", HANDOVER_AGE, "22000x40", "HandoverStandsStill"),
+    one("transcripts of this hour", HANDOVER_AGE, "3600x40"),
     one("a hold to review", HOLDS % "overdue", "1x30", "HoldToReview"),
     one("a hold that stands", HOLDS % "standing", "1x30"),
     one("a list of which nothing goes on", STILL, "960x30", "DestructionStandsStill"),

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from cli.support.configuration import EXAMPLE
 from services.calendar.opening_hours import Closing
 from services.config import loader
+from services.config.handover import Handover
 from services.config.identity import IdentityGrant, IdentityProvider
 from services.config.organisation import (
     CloudEventsDestination,
@@ -40,6 +41,7 @@ TABLES: dict[str, type[BaseModel] | tuple[type[BaseModel], ...]] = {
     "`[tenants.care]`": SafetyAlert,
     "`[tenants.privacy]`": Privacy,
     "`[tenants.retention]`": Retention,
+    "`[[tenants.handover]]`": Handover,
     "`[tenants.open_data]`": OpenData,
     "`[tenants.algorithm]`": Algorithm,
     "`[[departments]]`": Department,
@@ -58,7 +60,9 @@ TABLES: dict[str, type[BaseModel] | tuple[type[BaseModel], ...]] = {
     "`[[identity_grants]]`": IdentityGrant,
 }
 UNITS = ("seconds", "minutes", "days")
-OFF = re.compile(r'^# {1,3}(?=\[\[\w+\]\]|\[\w+(?:\.\w+)?\]|\w+ = |    "|\]$)', re.MULTILINE)
+OFF = re.compile(
+    r'^# {1,3}(?=\[\[\w+(?:\.\w+)?\]\]|\[\w+(?:\.\w+)?\]|\w+ = |    "|\]$)', re.MULTILINE
+)
 """Comment marks before settings of the example that are not used."""
 
 
@@ -143,3 +147,4 @@ def test_commented_settings_of_the_example_are_valid(tmp_path: Path) -> None:
     assert on > 40
     assert {"laadpaal", "voorbeeld-eerst-kijken"} <= {rule.id for rule in found.config.rules}
     assert found.config.tenants[0].wait_minutes == 120
+    assert [each.to for each in found.config.tenants[0].handover] == ["documenten-api", "objects"]

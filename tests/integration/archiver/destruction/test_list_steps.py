@@ -193,13 +193,18 @@ async def test_list_goes_by_commands_from_its_drawing_to_its_declaration(
     assert operations == [f"archive list {verb}" for verb in verbs]
 
 
+_HANDED_OVER = """
+insert into archiver.handover
+    (tenant, conversation, target, sha256, sequence, closed_at, due_at, due_since, state)
+values ($1, $2, $3, $4, 1, now(), now(), now(), 'done')
+"""
 _HAS_CONTACT = """
 insert into deliverer.klantcontact (destination, event, conversation, heard_at, klantcontact)
 values ($1, gen_random_uuid(), $2, now(), gen_random_uuid())
 """
 
 
-async def test_declaration_names_what_open_klant_has_and_the_record_when_it_went(
+async def test_declaration_names_what_is_elsewhere_and_the_record_when_it_went(
     empty: str,
     desk: Desk,
     pool: Pool,
@@ -209,6 +214,8 @@ async def test_declaration_names_what_open_klant_has_and_the_record_when_it_went
 ) -> None:
     gone, spared = await due(desk, pool)
     await pool.executemany(_HAS_CONTACT, [("openklant", gone), ("openklant", spared)])
+    sent = [(gone, "depot", "a1"), (gone, "zaaksysteem", ""), (spared, "depot", "b2")]
+    await pool.executemany(_HANDED_OVER, [(TENANT, *each) for each in sent])
     id = await keepers.draw()
     order = {"conversations": [spared], "reason": "woo", "until": f"{TODAY + timedelta(days=90)}"}
     await keepers.step(id, "spare", OWNER, **order)
@@ -218,6 +225,8 @@ async def test_declaration_names_what_open_klant_has_and_the_record_when_it_went
     remains = (await keepers.read(f"{id}/declaration"))["declaration"]["remains"]
     found = [each for each in remains if each["place"].startswith("openklant")]
     assert [each.get("count") for each in found] == [1, None]
+    copies = [each for each in remains if "Afschriften" in each["what"]]
+    assert [(each["place"], each["count"]) for each in copies] == [("depot", 1)]
     await contacts_go(empty, pool, id)
     shown = await town_archive.json("list", "show", id)
     step = shown["steps"][-1]["step"]

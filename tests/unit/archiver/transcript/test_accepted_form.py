@@ -3,7 +3,8 @@
 import pytest
 
 from archiver.transcript.accepted_form import negotiate
-from archiver.transcript.routes import NOT_BOOLEAN, ONLY_PDF, query_fault
+from archiver.transcript.routes import NOT_BOOLEAN, ONLY_PDF, PATH, query_fault
+from router.output.crm_events import transcript_json
 
 HTML, PDF = "text/html", "application/pdf"
 
@@ -45,3 +46,7 @@ def test_form_is_the_one_that_is_accepted_most(accept: list[str], form: str | No
 )
 def test_originals_are_for_a_pdf_alone(given: list[str], form: str, fault: str) -> None:
     assert query_fault(given, form) == fault  # type: ignore[arg-type]
+
+
+def test_event_of_a_closing_names_the_path_that_serves() -> None:
+    assert transcript_json("{id}") == {"transcript": PATH}

@@ -172,6 +172,7 @@ def test_official_conversation_closes_only_with_an_outcome() -> None:
     assert hall.conversation.closed_at is None
     assert hall.orders("close", outcome="handled").kind == "accepted"
     assert (hall.told[-1].type, data(hall.told[-1])["outcome"]) == (CLOSED, "handled")
+    assert data(hall.told[-1])["transcript"] == f"/v1/conversations/{hall.id}/transcript"
 
 
 def test_citizen_whom_the_municipality_knows_is_labelled_and_more_urgent() -> None:

@@ -57,6 +57,8 @@ def test_every_event_of_a_confidential_department_is_redacted(hall: Stadhuis) ->
     events = [event for event in hall.told if event.type != CARE_ALARM]
     assert {RECEIVED, STATUS_CHANGED, TRANSFERRED, CLOSED} <= {event.type for event in events}
     assert all(event.dataref and is_redacted(event) for event in events)
+    [closed] = events_of(hall, CLOSED)
+    assert data(closed)["transcript"] == f"/v1/conversations/{hall.id}/transcript"
 
 
 def test_automatic_text_is_no_employees_message_in_a_confidential_department(

@@ -228,6 +228,7 @@ def test_merge_keeps_open_work_and_is_published_to_the_former_department() -> No
     assert event.conversation == other.conversation
     assert event.sequence == ended.sequence == done.merged_sequence > other.sequence
     assert data(event)["reason"] == f"samengevoegd met {anna}"
+    assert data(event)["transcript"] == f"/v1/conversations/{other.conversation}/transcript"
     hall.after(hours=2)
     assert "waiting" in hall.happened
     assert hall.orders("close").reason == str(OUTCOME_NEEDED)

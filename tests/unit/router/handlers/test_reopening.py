@@ -110,6 +110,7 @@ def test_reopened_conversation_that_is_answered_closes_after_a_long_silence() ->
     hall.after(minutes=1).orders("text")
     assert hall.after(days=60).conversation.closed_at is not None
     assert hall.told[-1].type == CLOSED
+    assert data(hall.told[-1])["transcript"] == f"/v1/conversations/{hall.id}/transcript"
     hall.orders("reopen")  # the machine closed it
     assert not hall.state.idle and hall.conversation.closed_at is None
 

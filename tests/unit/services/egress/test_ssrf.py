@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from deliverer.transport.ssrf import is_allowed_address
+from services.egress.ssrf import is_allowed_address
 
 INSIDE = {
     "this machine": ["127.0.0.1", "::1", "0.0.0.0", "::"],

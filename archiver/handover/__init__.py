@@ -1,0 +1,1 @@
+"""Handing over transcripts by themselves when a conversation is closed."""

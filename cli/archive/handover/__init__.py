@@ -1,0 +1,1 @@
+"""`postkamer archive handover`."""

@@ -1,0 +1,1 @@
+"""Requests that leave: the addresses that they may go to."""
