@@ -256,11 +256,12 @@ select l.id from archiver.destruction_list l where l.state = 'withdrawn' and l.b
 _IS_DECLARED = "select exists (select from archiver.declaration where list = $1)"
 TURN = "select pg_try_advisory_xact_lock(hashtext('archiver.destroyer'))"
 """One archiver destroys at a time: two would wait for each other's rows."""
+WAIT_TURN = "select pg_advisory_xact_lock(hashtext('archiver.destroyer'))"
+"""The same for who changes rows that a destruction deletes, and can wait for its batch."""
 _NEXT = """
 select conversation from archiver.destruction_item
 where list = $1 and state = 'listed' order by conversation limit $2
 """
-WAIT_TURN = "select pg_advisory_xact_lock(hashtext('archiver.destroyer'))"
 _ERASED = "select id from archiver.entry where id = any($1::uuid[]) and salt is null"
 _DESTROY = "select archiver.destroy_conversations($1, $2)"
 _LATE = "select tenant, conversation from archiver.late_conversations($1)"

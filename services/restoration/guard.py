@@ -33,6 +33,7 @@ class RestorationGuard:
         now = self._now()
         if now - self._looked_at >= LOOK_SECONDS and (not self._looking or self._looking.done()):
             self._looked_at, self._looking = now, asyncio.create_task(self._look())
+        if self._looking and not self._looking.done():  # also of another request, that asked first
             done, _ = await asyncio.wait([self._looking], timeout=WAIT_SECONDS)
             for task in done:
                 task.result()  # a fault of ours is one of the request too

@@ -242,3 +242,13 @@ async def test_desk_and_api_refuse_everything_while_destructions_are_lacking(
                 assert found == expected, text
                 assert not lacking or (kind in headers["Content-Type"] or "json" in kind)
             assert await refuses.problems() == ([lacking_sentence(lacking)] if lacking else [])
+
+
+async def test_requests_of_one_moment_all_wait_for_what_the_database_says(
+    pool: Pool, history: DestructionHistory
+) -> None:
+    """None of them goes by what was known before the database was restored."""
+    refuses = guard.RestorationGuard(pool)
+    await pool.execute("update restoration.comparison set lacking = 2")
+    said = await asyncio.gather(*[refuses.problems() for _ in range(3)])
+    assert said == [[lacking_sentence(2)]] * 3
