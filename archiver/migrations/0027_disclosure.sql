@@ -148,69 +148,6 @@ $$;
 create trigger keep_order before insert or update or delete on archiver.disclosure_document
     for each row execute function archiver.keep_order_of_document();
 
--- As 0013 has it, and with what is redacted.
-create or replace function archiver.forget(of_tenant text, gone text[]) returns void
-    language plpgsql set search_path = pg_catalog
-    as $$
-declare
-    entries uuid[];
-    messages uuid[];
-    receipts uuid[];
-    beside uuid[];
-    first uuid;
-    last uuid;
-begin
-    select array_agg(e.id), array_agg(distinct e.message) filter (where e.message is not null),
-        array_agg(distinct e.receipt) filter (where e.receipt is not null)
-        into entries, messages, receipts
-        from archiver.entry e
-        where e.conversation = any(gone) and e.conversation <> '' and e.tenant = of_tenant;
-    beside := array(select archiver.entries_beside(of_tenant, gone));
-
-    perform router.forget(of_tenant, gone, entries || beside, messages);
-    perform gateway.forget(of_tenant, gone, messages, deliverer.forget(of_tenant, gone));
-    perform desk.forget(of_tenant, gone);
-
-    delete from archiver.conversation_key k
-        where k.tenant = of_tenant and k.conversation = any(gone) and k.conversation <> '';
-    if cardinality(beside) > 0 then
-        -- Entries of these people outside any conversation, such as a consent.
-        update archiver.entry e set salt = null where e.id = any(beside) and e.salt is not null;
-        receipts := receipts || array(select b.receipt from archiver.entry b
-            where b.id = any(beside) and b.receipt is not null);
-        delete from archiver.subject s where s.tenant = of_tenant and s.conversation = ''
-            and s.entry = any(beside) and s.hash in (select g.hash from archiver.subject g
-                where g.conversation = any(gone) and g.conversation <> '' and g.tenant = of_tenant);
-    end if;
-    delete from archiver.subject s
-        where s.conversation = any(gone) and s.conversation <> '' and s.tenant = of_tenant;
-    -- The months that they are of: ids begin with their time.
-    select id into first from unnest(entries || receipts) id order by id limit 1;
-    select id into last from unnest(entries || receipts) id order by id desc limit 1;
-    delete from archiver.searchable w
-        where w.id = any(entries) and w.id between first and last;
-    -- Whole receipts: their bytes would show the destroyed part.
-    update archiver.entry e set salt = null
-        where e.id = any(receipts) and e.id between first and last
-            and e.kind = 'receipt' and e.salt is not null;
-    update archiver.media m set salt = null, file_salt = null, digest = null,
-        -- The bytes go afterwards: archiver.destruction.removal.
-        remove_at = now() + case when m.state = 'waiting' then interval '1 hour'
-            else interval '1 minute' end,
-        state = 'lost', reason = 'its message was destroyed', ended_at = coalesce(m.ended_at, now()),
-        told = true
-        where m.id = any(messages || entries) and m.tenant = of_tenant and m.remove_at is null;
-    update archiver.request r set hashes = '{}'
-        where r.tenant = of_tenant and r.conversations && gone and not exists (
-            select from archiver.conversation_key k
-            where k.tenant = r.tenant and k.conversation = any(r.conversations));
-    delete from archiver.dossier d where d.tenant = of_tenant and d.conversation = any(gone);
-    -- Where something is redacted says that something was there.
-    update archiver.disclosure_document d set salt = null, sealed = null
-        where d.tenant = of_tenant and d.conversation = any(gone) and d.sealed is not null;
-end
-$$;
-
 grant select, insert on archiver.disclosure, archiver.disclosure_document to postkamer_archiver;
 grant update (state, reviewed_by, reviewed_at, approved_by, approved_at) on archiver.disclosure
     to postkamer_archiver;

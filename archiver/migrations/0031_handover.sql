@@ -31,90 +31,29 @@ create table archiver.handover_progress (
 insert into archiver.handover_progress (position) select h.size from archiver.head h;
 grant select, update on archiver.handover_progress to postkamer_archiver;
 
--- As 0027 and 0015 have them, and these rows.
-create or replace function archiver.forget_rows(of_tenant text, gone text[]) returns void
-    language plpgsql set search_path = pg_catalog
-    as $$
-declare
-    entries uuid[];
-    messages uuid[];
-    receipts uuid[];
-    beside uuid[];
-    first uuid;
-    last uuid;
-begin
-    select array_agg(e.id), array_agg(distinct e.message) filter (where e.message is not null),
-        array_agg(distinct e.receipt) filter (where e.receipt is not null)
-        into entries, messages, receipts
-        from archiver.entry e
-        where e.conversation = any(gone) and e.conversation <> '' and e.tenant = of_tenant;
-    beside := array(select archiver.entries_beside(of_tenant, gone));
-
-    perform router.forget(of_tenant, gone, entries || beside, messages);
-    perform gateway.forget(of_tenant, gone, messages, deliverer.forget(of_tenant, gone));
-    perform desk.forget(of_tenant, gone);
-
-    delete from archiver.conversation_key k
-        where k.tenant = of_tenant and k.conversation = any(gone) and k.conversation <> '';
-    if cardinality(beside) > 0 then
-        -- Entries of these people outside any conversation, such as a consent.
-        update archiver.entry e set salt = null where e.id = any(beside) and e.salt is not null;
-        receipts := receipts || array(select b.receipt from archiver.entry b
-            where b.id = any(beside) and b.receipt is not null);
-        delete from archiver.subject s where s.tenant = of_tenant and s.conversation = ''
-            and s.entry = any(beside) and s.hash in (select g.hash from archiver.subject g
-                where g.conversation = any(gone) and g.conversation <> '' and g.tenant = of_tenant);
-    end if;
-    delete from archiver.subject s
-        where s.conversation = any(gone) and s.conversation <> '' and s.tenant = of_tenant;
-    -- The months that they are of: ids begin with their time.
-    select id into first from unnest(entries || receipts) id order by id limit 1;
-    select id into last from unnest(entries || receipts) id order by id desc limit 1;
-    delete from archiver.searchable w
-        where w.id = any(entries) and w.id between first and last;
-    -- Whole receipts: their bytes would show the destroyed part.
-    update archiver.entry e set salt = null
-        where e.id = any(receipts) and e.id between first and last
-            and e.kind = 'receipt' and e.salt is not null;
-    update archiver.media m set salt = null, file_salt = null, digest = null,
-        -- The bytes go afterwards: archiver.destruction.removal.
-        remove_at = now() + case when m.state = 'waiting' then interval '1 hour'
-            else interval '1 minute' end,
-        state = 'lost', reason = 'its message was destroyed', ended_at = coalesce(m.ended_at, now()),
-        told = true
-        where m.id = any(messages || entries) and m.tenant = of_tenant and m.remove_at is null;
-    update archiver.request r set hashes = '{}'
-        where r.tenant = of_tenant and r.conversations && gone and not exists (
-            select from archiver.conversation_key k
-            where k.tenant = r.tenant and k.conversation = any(r.conversations));
-    delete from archiver.dossier d where d.tenant = of_tenant and d.conversation = any(gone);
-    -- Nothing of it goes any more. A copy that went, or may have gone, is not ours to destroy: its place is
-    -- kept for the declaration.
-    update archiver.handover h set state = 'left', reason = ''
-        where h.tenant = of_tenant and h.conversation = any(gone);
-    -- Where something is redacted says that something was there.
-    update archiver.disclosure_document d set salt = null, sealed = null
-        where d.tenant = of_tenant and d.conversation = any(gone) and d.sealed is not null;
-end
-$$;
-
-create or replace function archiver.forget_municipality(of_tenant text) returns void
+-- As 0028 and 0015 have them, and what was handed over or disclosed. Nothing of it goes any more: a copy that
+-- went, or may have gone, is not ours to destroy, and its place is kept for the declaration. Where something
+-- is redacted says that something was there.
+create or replace function archiver.forget(of_tenant text, gone text[]) returns void
     language plpgsql set search_path = pg_catalog
     as $$ begin
-        -- Keeps a new conversation key from being wrapped under a key that is being deleted.
-        lock table archiver.conversation_key in share row exclusive mode;
-        delete from archiver.conversation_key k where k.tenant = of_tenant;
-        delete from archiver.municipality_key k where k.tenant = of_tenant;
-        delete from archiver.subject s where s.tenant = of_tenant;
-        update archiver.media m set salt = null, file_salt = null, digest = null,
-            state = case when m.state = 'waiting' then 'lost' else m.state end,
-            reason = case when m.state = 'waiting' then 'its message was destroyed' else m.reason end
-            where m.tenant = of_tenant;
-        delete from archiver.searchable w where w.tenant = of_tenant;
-        delete from archiver.dossier d where d.tenant = of_tenant;
-        update archiver.handover h set state = 'left', reason = '' where h.tenant = of_tenant;
-        update archiver.request r set hashes = '{}' where r.tenant = of_tenant;
-        update archiver.entry e set salt = null
-            where e.kind = 'receipt' and e.id in (select c.receipt from archiver.entry c
-                where c.tenant = of_tenant and c.receipt is not null);
+        insert into archiver.destroyed_conversation as d (tenant, conversation)
+            select distinct of_tenant, w.id from unnest(gone) as w (id) where w.id <> '' order by w.id
+            on conflict (tenant, conversation) do update set last_at = now();
+        perform archiver.forget_rows(of_tenant, gone);
+        update archiver.handover h set state = 'left', reason = ''
+            where h.tenant = of_tenant and h.conversation = any(gone);
+        update archiver.disclosure_document d set salt = null, sealed = null
+            where d.tenant = of_tenant and d.conversation = any(gone) and d.sealed is not null;
     end $$;
+
+alter function archiver.forget_municipality(text) rename to forget_rows_of_municipality;
+create function archiver.forget_municipality(of_tenant text) returns void
+    language plpgsql set search_path = pg_catalog
+    as $$ begin
+        perform archiver.forget_rows_of_municipality(of_tenant);
+        update archiver.handover h set state = 'left', reason = '' where h.tenant = of_tenant;
+        update archiver.disclosure_document d set salt = null, sealed = null
+            where d.tenant = of_tenant and d.sealed is not null;
+    end $$;
+revoke all on function archiver.forget_municipality(text) from public;
