@@ -28,6 +28,8 @@ class Content(msgspec.Struct, frozen=True, gc=False, array_like=True):
     contact: bytes = b""
 
 
+FORMER_KEY = b"former key"
+"""Purpose of the key that seals the key of an entry in the log that it came from."""
 LEAF_VERSION = 1
 """Version of the encoding of a leaf."""
 PLAIN = (
@@ -51,19 +53,28 @@ def nonce(salt: bytes) -> bytes:
     return sha256(b"nonce" + salt).digest()[:NONCE_BYTES]
 
 
-def seal(parent_key: bytes, salt: bytes, plain: bytes, context: bytes) -> bytes:
+def seal(
+    parent_key: bytes, salt: bytes, plain: bytes, context: bytes, purpose: bytes = b"item"
+) -> bytes:
     """Return the nonce and the AES-256-GCM ciphertext, bound to `context` so that it opens only
-    there."""
+    there. A salt seals one thing for each purpose: its key and nonce are the same again."""
     item_nonce = nonce(salt)
-    return item_nonce + AESGCM(derive_item_key(parent_key, salt)).encrypt(
+    return item_nonce + AESGCM(derive_item_key(parent_key, salt, purpose)).encrypt(
         item_nonce, plain, context
     )
 
 
-def unseal(parent_key: bytes, salt: bytes, sealed: bytes, context: bytes) -> bytes:
+def unseal(
+    parent_key: bytes, salt: bytes, sealed: bytes, context: bytes, purpose: bytes = b"item"
+) -> bytes:
     """Open sealed content. Raises CannotDecrypt."""
+    return unseal_item(derive_item_key(parent_key, salt, purpose), sealed, context)
+
+
+def unseal_item(item_key: bytes, sealed: bytes, context: bytes) -> bytes:
+    """Open sealed content with the key of the item itself. Raises CannotDecrypt."""
     try:
-        cipher = AESGCM(derive_item_key(parent_key, salt))
+        cipher = AESGCM(item_key)
         return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], context)
     except (InvalidTag, ValueError):
         raise CannotDecrypt("it was altered, or its key was") from None
@@ -82,15 +93,20 @@ def seal_content(parent_key: bytes, salt: bytes, content: Content, columns: byte
 
 def unseal_entry(parent_key: bytes, row: Mapping[str, Any]) -> Content:
     """Open the content of an entry. Raises CannotDecrypt, also if a plain column was changed."""
-    salt, sealed = row["salt"], row["sealed"]
-    try:
-        plain = unseal(parent_key, salt, sealed, encode_columns([row[name] for name in PLAIN]))
-    except CannotDecrypt:  # before the columns were bound, only the id was
-        plain = unseal(parent_key, salt, sealed, row["id"].bytes)
+    item_key = derive_item_key(parent_key, row["salt"])
+    plain = unseal_bound(item_key, row["sealed"], [row[name] for name in PLAIN])
     try:
         return _decode(plain)
     except msgspec.DecodeError:
         raise CannotDecrypt("what was sealed is no entry") from None
+
+
+def unseal_bound(item_key: bytes, sealed: bytes, columns: Sequence[Any]) -> bytes:
+    """Open what is bound to the PLAIN columns of an entry. Raises CannotDecrypt."""
+    try:
+        return unseal_item(item_key, sealed, encode_columns(columns))
+    except CannotDecrypt:  # before the columns were bound, only the id was
+        return unseal_item(item_key, sealed, columns[0].bytes)
 
 
 def encrypt_deterministic(parent_key: bytes, plain: bytes, purpose: bytes) -> bytes:

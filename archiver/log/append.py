@@ -33,7 +33,8 @@ class Entry(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Sealed record, ready to be written."""
 
     columns: PlainColumns
-    salt: bytes
+    salt: bytes | None
+    """None for one that was destroyed in the log that it came from."""
     sealed: bytes
     leaf: bytes
     subjects: tuple[bytes, ...] = ()

@@ -18,6 +18,7 @@ from archiver.audit.checkpoints import Trust, list_outside
 from archiver.audit.cosignatures import UNWATCHED
 from archiver.audit.file_faults import FileFinding
 from archiver.audit.file_rows import verify_file_rows
+from archiver.audit.former_logs import verify_former_logs
 from archiver.audit.keys import MAX_FINDINGS
 from archiver.audit.log import VerifyOptions, verify_log
 from archiver.audit.log_walk import Finding
@@ -260,6 +261,7 @@ async def _verify_rows(
     async with snapshot(pool) as connection:
         await read_as_service(connection)
         found = await _collect(verify_rows(connection, keys, unseen, means))
+        found += await _collect(verify_former_logs(connection, keys, unseen.sentences))
     sentences = [*result.not_looked_at, *unseen.sentences]
     return msgspec.structs.replace(result, row_findings=found, not_looked_at=sentences)
 

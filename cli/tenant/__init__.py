@@ -1,0 +1,1 @@
+"""`postkamer tenant`: a municipality that leaves this installation, or comes to it."""

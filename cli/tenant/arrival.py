@@ -1,0 +1,129 @@
+"""`postkamer tenant import`: load a municipality that comes from another installation."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from archiver.encryption.key_store import KeyStore
+from cli.support.archive_access import Progress, load_object_store, require_folder, with_archive
+from cli.support.audit import Operation, parse_reason, record_access
+from cli.support.configuration import load_config
+from cli.support.options import config_option, json_option, reason_option
+from cli.support.output import CommandRefused, count, fail, print_result
+from cli.support.person import require_town
+from cli.support.working_keys import load_working_keys
+from cli.tenant.loader import Loader, Result
+from cli.tenant.package import Manifest, Package, PackageRefused
+from cli.tenant.transport_key import BadKeyFile, read_key
+from services.config.model import Configuration
+from services.postgres.database import Pool
+from services.sealing.wrapping import CannotDecrypt
+
+MISSING = {
+    "number": "the configuration here has no number {id} of {tenant}",
+    "department": "the configuration here has no department {id} of {tenant}",
+    "destination": "the configuration here has no destination {id}",
+}
+NEXT = "run the export there again with --final, and this again"
+LAST = "change the callback at Meta to this installation, then run postkamer tenant start {tenant}"
+
+
+@click.command("import")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option(
+    "--key-file",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="File with the transport key.",
+)
+@click.option("--log-key", required=True, help="The published key of the log that it comes from.")
+@reason_option
+@config_option
+@json_option
+def command(
+    folder: Path, key_file: Path, log_key: str, reason: str, path: Path | None, as_json: bool
+) -> None:
+    """Load a municipality that comes from another installation.
+
+    The services go on meanwhile; its own numbers are stopped here until `postkamer tenant start`.
+    Run again, it loads what was added to the folder since. Every entry is held against the log that
+    it comes from, whose published key you have from somewhere else than this folder.
+
+    Also needs POSTKAMER_OBJECT_STORE and POSTKAMER_WORKING_KEY.
+    """
+    config, why = load_config(path), parse_reason(reason)
+    require_folder()
+    try:
+        package = Package(folder, read_key(key_file))
+    except BadKeyFile as error:
+        fail(f"--key-file: {error}", 2)
+    progress = Progress("entries")
+
+    async def work(pool: Pool, keys: KeyStore) -> tuple[Manifest, Result]:
+        manifest = package.read_manifest()
+        if manifest is None:
+            raise PackageRefused(f"{folder}: has no manifest")
+        await require_town(pool, manifest.tenant)
+        if faults := list(missing_places(config, manifest)):
+            raise CommandRefused("\n".join(faults))
+        await load_working_keys(pool)
+        loader = Loader(pool, keys, load_object_store(), package, manifest)
+        result = await loader.run(log_key, progress)
+        data = {
+            "why": why,
+            "from": manifest.origin,
+            "size": manifest.size,
+            "entries": result.entries,
+            "final": manifest.is_final,
+        }
+        await record_access(
+            pool, Operation(what="tenant import", tenant=manifest.tenant, data=data)
+        )
+        return manifest, result
+
+    async def refused(pool: Pool, keys: KeyStore) -> tuple[Manifest, Result]:
+        try:
+            return await work(pool, keys)
+        except PackageRefused as error:
+            raise CommandRefused(str(error)) from None
+        except CannotDecrypt:
+            raise CommandRefused(f"{folder}: a line does not open: it was altered") from None
+
+    manifest, result = with_archive("tenant import", refused)
+    _print(manifest, result, as_json=as_json)
+
+
+def missing_places(config: Configuration, manifest: Manifest) -> Iterator[str]:
+    """Yield what the configuration lacks of what the municipality had. Pure."""
+    tenant = manifest.tenant
+    if config.tenant(tenant) is None:
+        yield f"the configuration here has no municipality {tenant}"
+    for id in manifest.numbers:
+        if (number := config.number(id)) is None or number.tenant != tenant:
+            yield MISSING["number"].format(id=id, tenant=tenant)
+    for id in manifest.departments:
+        if config.department(tenant, id) is None:
+            yield MISSING["department"].format(id=id, tenant=tenant)
+    for id in manifest.destinations:
+        if config.destination(id) is None:
+            yield MISSING["destination"].format(id=id)
+
+
+def _print(manifest: Manifest, result: Result, *, as_json: bool) -> None:
+    values = {
+        "tenant": manifest.tenant,
+        "from": manifest.origin,
+        "entries": result.entries,
+        "known": result.known,
+        "files": result.files,
+        "rows": result.rows,
+        "whole": result.is_whole,
+    }
+    after = LAST.format(tenant=manifest.tenant) if result.is_whole else NEXT
+    lines = [
+        f"{count(result.entries, 'entry|entries')} loaded, {result.known:,} were here;"
+        f" {count(result.files, 'file|files')}, {count(result.rows, 'row|rows')}",
+        f"next: {after}",
+    ]
+    print_result(values, lines, as_json=as_json)

@@ -1,0 +1,118 @@
+"""What of a stopped municipality is still under way. Its package is final once that is nothing."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from services.amqp import topology
+from services.postgres.database import Connection
+
+MARGIN = timedelta(seconds=2)
+"""Time by which reports of two processes may seem to be in another order."""
+REPORTED_WITHIN = timedelta(seconds=90)
+"""A consumer that is silent for longer has gone: services.drained_queues."""
+WAITING = {
+    "lines": "events wait for a destination whose queue takes none: it must take them first",
+    "outcomes": "results of sends were not published yet: is a deliverer running?",
+    "sending": "messages are being sent: they are known within seconds",
+    "records": "records could not be written: postkamer archive aside",
+    "webhooks": "webhooks are in the router's quarantine: postkamer quarantine",
+    "actions": "actions of owners are not on the record yet: is a deliverer running?",
+}
+"""Rows that must be gone -> what to do."""
+NOT_DRAINED = (
+    "{queue}: was not seen empty since: does its service run, and its destination take it?"
+)
+
+
+class Drain(msgspec.Struct, frozen=True):
+    """What was read: when the municipality was stopped, when each queue was last seen empty, and
+    the number of rows of each of WAITING."""
+
+    stopped_at: datetime
+    settled_at: datetime | None
+    """When the last result of a send was published into a partition."""
+    queues: Mapping[str, datetime | None]
+    """Queue -> when all of its consumers had last done all that was in it."""
+    rows: Mapping[str, int]
+
+
+class Stages:
+    """Queues that are emptied one after another: what is in one goes into the next."""
+
+    def __init__(self, stages: Sequence[Sequence[str]]) -> None:
+        self._stages = list(stages)
+        self._reached: datetime | None = None
+        """When all queues of the last stage that is over were seen empty."""
+
+    def obstacles(self, drain: Drain) -> list[str]:
+        """Return what is under way, a sentence for each."""
+        waiting = [
+            f"{drain.rows[name]} {sentence}"
+            for name, sentence in WAITING.items()
+            if drain.rows.get(name)
+        ]
+        if waiting:
+            return waiting
+        while self._stages:
+            begin = max(drain.stopped_at, drain.settled_at or drain.stopped_at)
+            since = (self._reached or begin) + MARGIN
+            seen = {queue: drain.queues.get(queue) for queue in self._stages[0]}
+            if left := [queue for queue, at in seen.items() if at is None or at < since]:
+                return [NOT_DRAINED.format(queue=queue) for queue in left]
+            self._reached = max((at for at in seen.values() if at), default=since)
+            del self._stages[0]
+        return []
+
+
+async def read_drain(
+    connection: Connection, tenant: str, numbers: Sequence[str], destinations: Sequence[str]
+) -> Drain | None:
+    """Return what is under way; None if a number of the municipality is not stopped."""
+    values = tenant, list(numbers), list(destinations)
+    row: Any = await connection.fetchrow(_DRAIN, *values)
+    if row["stopped"] != len(set(numbers)) or not numbers:
+        return None
+    queues = await connection.fetch(_QUEUES, REPORTED_WITHIN)
+    return Drain(
+        stopped_at=row["stopped_at"],
+        settled_at=row["settled_at"],
+        queues={each["queue"]: each["drained_at"] for each in queues},
+        rows={name: row[name] for name in WAITING},
+    )
+
+
+def stages_of(
+    numbers: Sequence[str], destinations: Sequence[str], partitions: int
+) -> list[list[str]]:
+    """Return the queues of a municipality in the order in which they are emptied. Pure."""
+    places = {topology.partition_of(each, partitions) for each in numbers}
+    return [
+        sorted(map(topology.partition_queue, places)),
+        sorted(map(topology.destination_queue, destinations)),
+        [topology.ARCHIVE_QUEUE],
+    ]
+
+
+_DRAIN = """
+select
+    (select count(*) from sharing.stopped_number s where s.number = any($2)) as stopped,
+    (select max(stopped_at) from sharing.stopped_number s where s.number = any($2)) as stopped_at,
+    (select max(published_at) from deliverer.outcome o where o.number = any($2)) as settled_at,
+    (select count(*) from router.waiting w where w.destination = any($3)) as lines,
+    (select count(*) from deliverer.outcome o
+        where o.number = any($2) and o.published_at is null) as outcomes,
+    (select count(*) from deliverer.ledger l
+        where l.number = any($2) and l.state = 'sending') as sending,
+    (select count(*) from archiver.quarantine q
+        where split_part(q.conversation, '-', 1) = any($2)) as records,
+    (select count(*) from router.quarantine q
+        where q.number = any($2) and q.dropped_at is null and q.published_at is null) as webhooks,
+    (select count(*) from deliverer.owner_action a where a.tenant = $1) as actions
+"""
+_QUEUES = """
+select queue, min(coalesce(drained_at, '-infinity')) as drained_at from balance.consumer
+where seen_at > now() - $1::interval group by queue
+"""

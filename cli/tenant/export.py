@@ -1,0 +1,160 @@
+"""`postkamer tenant export`: everything of one municipality, for another installation."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from archiver.encryption.key_store import KeyStore
+from cli.support.archive_access import (
+    Progress,
+    load_object_store,
+    load_signer,
+    require_folder,
+    with_archive,
+)
+from cli.support.audit import Operation, parse_reason, record_access
+from cli.support.configuration import load_config
+from cli.support.options import config_option, json_option, reason_option
+from cli.support.output import CommandRefused, count, fail, print_result
+from cli.support.person import require_town
+from cli.support.working_keys import load_working_keys
+from cli.tenant.drain import Stages, read_drain, stages_of
+from cli.tenant.package import Manifest, Package, PackageRefused
+from cli.tenant.packer import Packer, Place
+from cli.tenant.transport_key import BadKeyFile, ensure_key
+from services.config.model import Configuration
+from services.postgres.database import Pool
+
+POLL_SECONDS = 1.0
+"""Pause between two looks at what is under way."""
+WAIT_SECONDS = 300
+"""Longest wait for what is under way: queues are seen empty every 10 s, and a destination that
+answers takes what it has within minutes."""
+NOT_STOPPED = "{tenant}: is not stopped: run postkamer tenant stop {tenant} first"
+NEXT = "stop the municipality (postkamer tenant stop {tenant}), then run this again with --final"
+LAST = "load it there (postkamer tenant import), then change the callback at Meta"
+
+
+@click.command("export")
+@click.argument("municipality")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--key-file",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File with the transport key; made if it is not there. Carry it apart from the folder.",
+)
+@click.option("--final", "is_final", is_flag=True, help="Once it is stopped: also all the rest.")
+@click.option(
+    "--wait",
+    type=click.IntRange(0, 86_400),
+    default=WAIT_SECONDS,
+    show_default=True,
+    help="Seconds to wait until nothing is under way.",
+)
+@reason_option
+@config_option
+@json_option
+def command(path: Path | None, reason: str, as_json: bool, **values: Any) -> None:
+    """Write everything of one municipality, for another installation.
+
+    The services go on meanwhile. Run again, it adds what came since; --final adds all the rest,
+    once the municipality is stopped. Another installation loads the folder with `postkamer tenant
+    import`. Nothing in it can be read without the transport key.
+
+    Also needs POSTKAMER_OBJECT_STORE, and POSTKAMER_WORKING_KEY with --final.
+    """
+    config = load_config(path)
+    place, why = place_of(config, values["municipality"]), parse_reason(reason)
+    folder, is_final = values["folder"], values["is_final"]
+    require_folder()
+    try:
+        package = Package(folder, ensure_key(values["key_file"]))
+    except BadKeyFile as error:
+        fail(f"--key-file: {error}", 2)
+    progress = Progress("entries of the log")
+
+    async def work(pool: Pool, keys: KeyStore) -> Manifest:
+        await require_town(pool, place.tenant)
+        data = {"why": why, "final": is_final}
+        await record_access(pool, Operation(what="tenant export", tenant=place.tenant, data=data))
+        if is_final:
+            await load_working_keys(pool)
+            await wait_until_done(pool, place, config.partitions, values["wait"])
+        packer = Packer(pool, keys, load_object_store(), package, place)
+        manifest = await packer.run(load_signer(), is_final=is_final, progress=progress)
+        if is_final:
+            await pool.execute(_NOTE_LEFT, list(place.numbers))
+        return manifest
+
+    async def refused(pool: Pool, keys: KeyStore) -> Manifest:
+        try:
+            return await work(pool, keys)
+        except PackageRefused as error:
+            raise CommandRefused(str(error)) from None
+
+    _print(with_archive("tenant export", refused), folder, as_json=as_json)
+
+
+def place_of(config: Configuration, tenant: str) -> Place:
+    """Return what a municipality has in the configuration; print a fault and exit."""
+    if config.tenant(tenant) is None:
+        fail(f"MUNICIPALITY: {tenant!r} is not in the configuration", 2)
+    departments = [each for each in config.departments if each.tenant == tenant]
+    return Place(
+        tenant=tenant,
+        numbers=tuple(sorted(each.id for each in config.numbers if each.tenant == tenant)),
+        departments=tuple(sorted(each.id for each in departments)),
+        destinations=tuple(sorted({each.destination for each in departments})),
+    )
+
+
+async def wait_until_done(pool: Pool, place: Place, partitions: int, seconds: int) -> None:
+    """Return once nothing of the municipality is under way. Raises CommandRefused if that takes too
+    long, with what is."""
+    stages = Stages(stages_of(place.numbers, place.destinations, partitions))
+    end, shown = time.monotonic() + seconds, list[str]()
+    while True:
+        async with pool.acquire() as connection:
+            drain = await read_drain(connection, place.tenant, place.numbers, place.destinations)
+        if drain is None:
+            raise CommandRefused(NOT_STOPPED.format(tenant=place.tenant))
+        waiting = stages.obstacles(drain)
+        if not waiting:
+            return
+        if time.monotonic() > end:
+            raise CommandRefused("\n".join(["still under way:", *waiting]))
+        if waiting != shown:
+            click.echo("\n".join(waiting), err=True)
+            shown = waiting
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def _print(manifest: Manifest, folder: Path, *, as_json: bool) -> None:
+    entries = sum(chunk.file.lines for chunk in manifest.chunks)
+    rows = sum(file.lines for name, file in manifest.files.items() if name.startswith("rows/"))
+    result = {
+        "tenant": manifest.tenant,
+        "entries": entries,
+        "logSize": manifest.size,
+        "files": manifest.objects,
+        "missingFiles": manifest.missing,
+        "rows": rows,
+        "final": manifest.is_final,
+        "logKey": manifest.verifier,
+    }
+    lines = [
+        f"{count(entries, 'entry|entries')} of {manifest.size:,} in the log,"
+        f" {count(manifest.objects, 'file|files')}, {count(rows, 'row|rows')}: {folder}",
+        f"published key of this log: {manifest.verifier}",
+    ]
+    if manifest.missing:
+        lines.append(f"{count(manifest.missing, 'file|files')} not in the object store any more")
+    after = LAST if manifest.is_final else NEXT.format(tenant=manifest.tenant)
+    print_result(result, [*lines, f"next: {after}"], as_json=as_json)
+
+
+_NOTE_LEFT = "update sharing.stopped_number set left_at = now() where number = any($1)"

@@ -1,0 +1,509 @@
+"""Load the package of a municipality into this installation. Whatever is here already is left as it
+is, so that a run that ended early is run again, and each addition to the package is loaded."""
+
+import os
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+import msgspec
+
+from archiver.encryption.key_store import (
+    NOWHERE,
+    KeyStore,
+    Purpose,
+    municipality_key_name,
+)
+from archiver.encryption.sealing import SALT_BYTES
+from archiver.log.append import Entry, append_entries
+from archiver.log.former_log import LEAVES_AT_ONCE
+from cli.tenant.package import (
+    FORMER_LEAVES,
+    KEYS,
+    LEAVES,
+    OBJECTS,
+    ROWS,
+    UPLOADS,
+    Chunk,
+    File,
+    Manifest,
+    Package,
+    PackageRefused,
+)
+from cli.tenant.packed_entry import (
+    Faulty,
+    FormerEntry,
+    PackedEntry,
+    check_entry,
+    is_sealed_anew,
+    reseal_entry,
+    take_entry,
+)
+from cli.tenant.resealing import seal_row
+from cli.tenant.rows import ALL_GIVEN, TABLES, Table
+from services import clock
+from services.files.object_store import ObjectStore, media_key, sealed_key, upload_key
+from services.postgres.database import Connection, Pool
+from services.sealing.columns import file_salt
+from services.sealing.key_ring import RING
+from services.sealing.stream_sealing import SealingStream, open_stream
+from services.sealing.wrapping import NONCE_BYTES, CannotDecrypt, wrap
+from services.transparency.merkle import HASH_BYTES, Tree, load_tree
+from services.transparency.signed_note import InvalidNote, read_verifier, verify_note
+
+AT_ONCE = 500
+"""Entries in one transaction, as many as the archiver writes: others write between two."""
+PIECE_BYTES = 256 * 1024
+JSON_COLUMNS = ("state", "content", "action")
+"""Sealed columns that are JSON in the database."""
+KEPT = ("archiver.former_log", "archiver.former_entry")
+"""Tables of which a run only adds rows: this log has rows in them too."""
+OWN = "{tenant} has a record of its own here: it can only come where it has none"
+STARTED = "{tenant} has started here: nothing more can come from {origin}"
+TAKEN = "another municipality has these names here: {names}"
+NUMBERED = {
+    "archiver.request": "archiver.request_number",
+    "archiver.hold": "archiver.hold_number",
+    "archiver.destruction_list": "archiver.list_number",
+    "archiver.disclosure": "archiver.disclosure_number",
+}
+"""Tables whose rows have a number in their name -> the sequence from which it came."""
+
+
+T = TypeVar("T")
+
+
+class Result(msgspec.Struct, rename="camel"):
+    """What was loaded."""
+
+    entries: int = 0
+    """Entries that are new here."""
+    known: int = 0
+    files: int = 0
+    rows: int = 0
+    is_whole: bool = False
+    """True once everything is here: the municipality can start."""
+
+
+class Loader:
+    def __init__(
+        self, pool: Pool, keys: KeyStore, store: ObjectStore, package: Package, manifest: Manifest
+    ) -> None:
+        self._pool, self._keys, self._store = pool, keys, store
+        self._package, self._manifest = package, manifest
+        self._transport = package.key
+        self.result = Result()
+
+    async def run(self, verifier: str, progress: Callable[[int, int], None]) -> Result:
+        """Load what is lacking here. `verifier` is the published key of the log of before. Raises
+        PackageRefused; before anything is written if the package is not whole, or not true."""
+        verify_package(self._package, self._manifest, verifier)
+        loaded = await self._begin(verifier)
+        await self._load_leaves()
+        chunks = self._manifest.chunks
+        done, total = 0, sum(chunk.file.lines for chunk in chunks)
+        for chunk in chunks:
+            if chunk.end <= loaded:
+                self.result.known += chunk.file.lines
+            else:
+                await self._load_chunk(chunk)
+            done += chunk.file.lines
+            progress(done, total)
+        await self._load_objects()
+        if self._manifest.is_final:
+            await self._load_uploads()
+            await self._finish()
+        return self.result
+
+    async def _begin(self, verifier: str) -> int:
+        """Note the log that the municipality comes from, and take its keys. From now on its numbers
+        are stopped here. Return the position there up to which entries are here. Raises
+        PackageRefused for a municipality that has a record of its own here, or has started."""
+        manifest, tenant = self._manifest, self._manifest.tenant
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_LOCK)
+            known = await connection.fetchrow(_KNOWN, tenant, manifest.origin)
+            if known is None and await connection.fetchval(_OWN, tenant):
+                raise PackageRefused(OWN.format(tenant=tenant))
+            if known and await connection.fetchval(_STARTED, list(manifest.numbers)):
+                raise PackageRefused(STARTED.format(tenant=tenant, origin=manifest.origin))
+            await connection.execute(_STOP, list(manifest.numbers), tenant, manifest.origin)
+            row = tenant, manifest.origin, verifier, manifest.size, manifest.note
+            await connection.execute(_LOG, *row)
+            if known is None:
+                await connection.execute(_NEW_KEYS, tenant)
+                await connection.execute(_COUNT_DESTRUCTION)
+            await self._load_keys(connection)
+        return int(known["loaded"]) if known else 0
+
+    async def _load_keys(self, connection: Connection) -> None:
+        """Put the keys under the master key of this installation. Those of conversations stay
+        wrapped as they are."""
+        for batch in batches(self._package.sealed_lines(KEYS), AT_ONCE):
+            keys = [msgspec.json.decode(line, type=PackedKey) for line in batch]
+            own = [
+                (
+                    self._manifest.tenant,
+                    key.purpose,
+                    key.version,
+                    self._keys.newest_master,
+                    self._wrap(key),
+                )
+                for key in keys
+                if key.purpose
+            ]
+            others = [
+                (self._manifest.tenant, key.conversation, key.version, key.wrapped, key.made_at)
+                for key in keys
+                if not key.purpose
+            ]
+            await connection.executemany(_MUNICIPALITY_KEY, own)
+            await connection.executemany(_CONVERSATION_KEY, others)
+
+    def _wrap(self, key: "PackedKey") -> bytes:
+        name = municipality_key_name(self._manifest.tenant, cast(Purpose, key.purpose), key.version)
+        master = self._keys.master_key(self._keys.newest_master)
+        return wrap(master, key.key, name, os.urandom(NONCE_BYTES))
+
+    async def _load_leaves(self) -> None:
+        """Keep the hashes of the whole log of before. The last row grows."""
+        place = self._manifest.tenant, self._manifest.origin
+        first = await self._pool.fetchval(_LAST_LEAVES, *place) or 0
+        for leaves in read_leaves(self._package, first):
+            await self._pool.execute(_ADD_LEAVES, *place, first, leaves)
+            first += LEAVES_AT_ONCE
+
+    async def _load_chunk(self, chunk: Chunk) -> None:
+        """Append the entries of a chunk that the log does not have."""
+        for batch in batches(read_entries(self._package, self._manifest, chunk), AT_ONCE):
+            async with self._pool.acquire() as connection, connection.transaction():
+                await self._append(connection, batch)
+        place = self._manifest.tenant, self._manifest.origin
+        await self._pool.execute(_LOADED, *place, chunk.end)
+
+    async def _append(self, connection: Connection, packed: Sequence[PackedEntry]) -> None:
+        shared = await self._keys.on(connection).ensure_conversation_keys([NOWHERE])
+        head = await connection.fetchrow(_HEAD)
+        assert head is not None  # the table was created with this row
+        tree = load_tree(head["size"], head["peaks"])
+        ids = [each.columns.id for each in packed]
+        known = {row["id"] for row in await connection.fetch(_KNOWN_IDS, ids)}
+        new = [each for each in packed if each.columns.id not in known]
+        taken = [self._take(each, shared[NOWHERE]) for each in new]
+        await append_entries(connection, tree, [entry for entry, _ in taken])
+        place = self._manifest.tenant, self._manifest.origin
+        await connection.executemany(_FORMER, [(*place, *former) for _, former in taken])
+        self.result.entries += len(new)
+        self.result.known += len(known)
+
+    def _take(self, packed: PackedEntry, shared_key: bytes) -> tuple[Entry, FormerEntry]:
+        if not is_sealed_anew(packed):
+            return take_entry(packed)
+        try:
+            return reseal_entry(packed, self._transport, shared_key, os.urandom(SALT_BYTES))
+        except CannotDecrypt as error:
+            raise PackageRefused(f"the entry at {packed.position}: {error}") from None
+
+    async def _load_objects(self) -> None:
+        """Put the files of citizens into the object store, each under the hash of its bytes."""
+        for path in sorted((self._package.folder / OBJECTS).iterdir()):
+            if path.suffix or await self._store.exists(sealed_key(path.name)):
+                continue
+            self._package.verify(f"{OBJECTS}/{path.name}", File(0, path.name))
+            arriving = media_key(clock.new_id())
+            await self._store.put(arriving, read_pieces(path))
+            await self._store.make_permanent(arriving, sealed_key(path.name))
+            self.result.files += 1
+
+    async def _load_uploads(self) -> None:
+        """Put the files of CRMs into the object store, sealed under the key that they have here."""
+        table = f"{ROWS}/gateway.media"
+        for line in self._package.sealed_lines(table):
+            row = msgspec.json.decode(line)["row"]
+            id, object = UUID(row["id"]), UUID(row["object"])
+            name = f"{UPLOADS}/{object}"
+            if name not in self._manifest.files or await self._store.exists(upload_key(object)):
+                continue
+            path = self._package.folder / name
+            plain = open_stream(self._transport.stream_key(name), read_pieces(path))
+            sealed = SealingStream(RING.stream_key(file_salt(id, object)), plain)
+            await self._store.put(upload_key(object), sealed.pieces())
+            self.result.files += 1
+
+    async def _finish(self) -> None:
+        """Load everything else in one transaction. Until it is over, nothing of it is here."""
+        manifest = self._manifest
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_LOCK)
+            for table in TABLES:
+                await self._refuse_taken_numbers(connection, table)
+            for table in reversed(TABLES):
+                await connection.execute(f"alter table {table.name} disable trigger user")
+                await self._clear(connection, table)
+            for table in TABLES:
+                await self._load_table(connection, table)
+            await self._translate(connection)
+            await self._erase(connection)
+            await self._load_former_leaves(connection)
+            await self._load_hash_key(connection)
+            for table in TABLES:
+                await connection.execute(f"alter table {table.name} enable trigger user")
+                await self._advance_numbers(connection, table)
+            await connection.execute(_END, manifest.tenant, manifest.origin)
+        self.result.is_whole = True
+
+    async def _refuse_taken_numbers(self, connection: Connection, table: Table) -> None:
+        """Refuse a name such as AVG-2026-0001 that another municipality has here."""
+        if table.name not in NUMBERED:
+            return
+        names = [
+            json_row(line)["id"] for line in self._package.sealed_lines(f"{ROWS}/{table.name}")
+        ]
+        sql = f"select id from {table.name} where id = any($1) and tenant <> $2 order by id limit 5"
+        if taken := await connection.fetch(sql, names, self._manifest.tenant):
+            raise PackageRefused(TAKEN.format(names=", ".join(row["id"] for row in taken)))
+
+    async def _clear(self, connection: Connection, table: Table) -> None:
+        """Delete what an earlier run loaded into a table."""
+        if table.name in KEPT:
+            return
+        place = self._manifest
+        values = place.tenant, list(place.numbers), list(place.destinations)
+        sql = f"delete from {table.name} t where {table.where} and {ALL_GIVEN}"
+        await connection.execute(sql, *values)
+
+    async def _load_table(self, connection: Connection, table: Table) -> None:
+        name = f"{ROWS}/{table.name}"
+        known = {row["name"] for row in await connection.fetch(_COLUMNS, table.name)}
+        for batch in batches(self._package.sealed_lines(name), AT_ONCE):
+            lines = [msgspec.json.decode(line) for line in batch]
+            rows = [line["row"] for line in lines]
+            if any(line["open"] for line in lines):
+                await self._seal(connection, table, lines)
+            columns = [each for each in rows[0] if each in known]
+            listed = ", ".join(f'"{each}"' for each in columns)
+            sql = f"""
+            insert into {table.name} ({listed})
+            select {listed} from jsonb_populate_recordset(null::{table.name}, $1::jsonb)
+            on conflict do nothing
+            """
+            await connection.execute(sql, msgspec.json.encode(rows).decode())
+            self.result.rows += len(rows)
+
+    async def _seal(
+        self, connection: Connection, table: Table, lines: Sequence[dict[str, Any]]
+    ) -> None:
+        """Seal the columns of these rows for here. They are bound to others as the database has
+        them, so that it reads the rows first."""
+        rows = msgspec.json.encode([line["row"] for line in lines]).decode()
+        sql = f"""
+        select * from jsonb_populate_recordset(null::{table.name}, $1::jsonb)
+            with ordinality as t order by ordinality
+        """
+        typed = await connection.fetch(sql, rows)
+        for line, row in zip(lines, typed, strict=True):
+            changed = seal_row(table.name, dict(row), line["open"])
+            line["row"] |= {name: to_json(name, value) for name, value in changed.items()}
+
+    async def _translate(self, connection: Connection) -> None:
+        """Replace positions in the log of before by those of the same entries here."""
+        await connection.execute(_WORDS_PLACE, self._manifest.tenant)
+        await connection.execute(_DOCUMENT_PLACE, self._manifest.tenant, self._manifest.origin)
+
+    async def _erase(self, connection: Connection) -> None:
+        """Destroy here what was destroyed there since it was loaded."""
+        tenant = self._manifest.tenant
+        for batch in batches(self._package.sealed_lines(f"{ROWS}/erased"), AT_ONCE):
+            ids = [msgspec.json.decode(line, type=UUID) for line in batch]
+            await connection.execute(_ERASE, ids)
+        await connection.execute(_ERASE_KEYS, tenant)
+        await connection.execute(_ERASE_DOSSIERS, tenant)
+
+    async def _load_former_leaves(self, connection: Connection) -> None:
+        for line in self._package.sealed_lines(FORMER_LEAVES):
+            row = msgspec.json.decode(line, type=PackedLeaves)
+            await connection.execute(
+                _ADD_LEAVES, self._manifest.tenant, row.origin, row.first, row.leaves
+            )
+
+    async def _advance_numbers(self, connection: Connection, table: Table) -> None:
+        """Give none of the numbers again that came along."""
+        if sequence := NUMBERED.get(table.name):
+            await connection.execute(
+                f"""select setval('{sequence}', greatest((select last_value from {sequence}),
+                    (select max(split_part(id, '-', 3)::bigint) from {table.name})))
+                where exists (select from {table.name})"""
+            )
+
+
+class PackedKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of `keys`: a key of the municipality, or one of a conversation as it is wrapped."""
+
+    version: int
+    purpose: str = ""
+    key: bytes = b""
+    conversation: str = ""
+    wrapped: bytes = b""
+    made_at: datetime | None = None
+
+
+class PackedLeaves(msgspec.Struct, frozen=True):
+    """A line of `former-leaves`."""
+
+    origin: str
+    first: int
+    leaves: bytes
+
+
+def verify_package(package: Package, manifest: Manifest, verifier: str) -> None:
+    """Raise PackageRefused unless each file is the one that the manifest names, and the leaves lead
+    to the checkpoint, which this key signed."""
+    for name, file in manifest.files.items():
+        package.verify(name, file)
+    for chunk in manifest.chunks:
+        package.verify(chunk.name, chunk.file)
+    try:
+        checkpoint = verify_note(manifest.note, *read_verifier(verifier))
+    except InvalidNote as error:
+        raise PackageRefused(f"the checkpoint of the package: {error}") from None
+    tree = Tree()
+    for leaves in read_leaves(package):
+        for at in range(0, len(leaves), HASH_BYTES):
+            tree.append(leaves[at : at + HASH_BYTES])
+    if (tree.size, tree.root()) != (checkpoint.size, checkpoint.root):
+        raise PackageRefused("the hashes of the log are not those that its checkpoint signed")
+
+
+def read_leaves(package: Package, first: int = 0) -> Iterator[bytes]:
+    """Yield the hashes of LEAVES_AT_ONCE leaves at a time, from the one at `first` on."""
+    with open(package.folder / LEAVES, "rb") as file:
+        file.seek(first * HASH_BYTES)
+        while leaves := file.read(LEAVES_AT_ONCE * HASH_BYTES):
+            yield leaves
+
+
+def read_entries(package: Package, manifest: Manifest, chunk: Chunk) -> Iterator[PackedEntry]:
+    """Yield the entries of a chunk, each held against the log. Raises PackageRefused."""
+    decode = msgspec.json.Decoder(PackedEntry).decode
+    with open(package.folder / LEAVES, "rb") as leaves:
+        for line in package.lines(chunk.name):
+            packed = decode(line)
+            leaves.seek(packed.position * HASH_BYTES)
+            try:
+                check_entry(packed, manifest.tenant, leaves.read(HASH_BYTES))
+            except Faulty as error:
+                raise PackageRefused(f"{package.folder / chunk.name}: {error}") from None
+            yield packed
+
+
+async def read_pieces(path: Path) -> AsyncIterator[bytes]:
+    """Yield a file in pieces."""
+    for piece in _pieces(path):
+        yield piece
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with open(path, "rb") as file:
+        while piece := file.read(PIECE_BYTES):
+            yield piece
+
+
+def batches(items: Iterable[T], most: int) -> Iterator[list[T]]:
+    """Yield the items in lists of at most so many."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, most)):
+        yield batch
+
+
+def json_row(line: bytes) -> dict[str, Any]:
+    row: dict[str, Any] = msgspec.json.decode(line)["row"]
+    return row
+
+
+def to_json(name: str, value: Any) -> Any:
+    """Return a sealed column as PostgreSQL reads it from JSON."""
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
+    if isinstance(value, list):
+        return [to_json(name, each) for each in value]
+    return msgspec.json.decode(value) if name in JSON_COLUMNS else value
+
+
+_LOCK = "lock table archiver.conversation_key in share row exclusive mode"
+_KNOWN = "select loaded from archiver.former_log where (tenant, origin) = ($1, $2)"
+_OWN = """
+select exists (select from archiver.entry where tenant = $1 and kind <> 'operation')
+    or exists (select from archiver.conversation_key where tenant = $1 and conversation <> '')
+"""
+_STARTED = """
+select count(*) <> cardinality($1::text[]) from sharing.stopped_number where number = any($1)
+"""
+_STOP = """
+insert into sharing.stopped_number (number, tenant, by)
+select number, $2, 'comes from ' || $3 from unnest($1::text[]) n (number)
+on conflict (number) do nothing
+"""
+_LOG = """
+insert into archiver.former_log (tenant, origin, verifier, size, note) values ($1, $2, $3, $4, $5)
+on conflict (tenant, origin) do update set size = excluded.size, note = excluded.note
+"""
+_NEW_KEYS = "delete from archiver.municipality_key where tenant = $1"
+# The archiver forgets the keys of municipalities that it knows.
+_COUNT_DESTRUCTION = "update archiver.head set destructions = destructions + 1"
+_MUNICIPALITY_KEY = """
+insert into archiver.municipality_key (tenant, purpose, version, master, wrapped)
+values ($1, $2, $3, $4, $5)
+on conflict (tenant, purpose, version) do update
+    set master = excluded.master, wrapped = excluded.wrapped
+"""
+_CONVERSATION_KEY = """
+insert into archiver.conversation_key (tenant, conversation, version, wrapped, made_at)
+values ($1, $2, $3, $4, $5)
+on conflict (tenant, conversation) do update
+    set version = excluded.version, wrapped = excluded.wrapped
+"""
+_LAST_LEAVES = """
+select max(first) from archiver.former_leaves where (tenant, origin) = ($1, $2)
+"""
+_ADD_LEAVES = """
+insert into archiver.former_leaves (tenant, origin, first, leaves) values ($1, $2, $3, $4)
+on conflict (tenant, origin, first) do update set leaves = excluded.leaves
+"""
+_LOADED = """
+update archiver.former_log set loaded = greatest(loaded, $3) where (tenant, origin) = ($1, $2)
+"""
+_HEAD = "select size, peaks from archiver.head for update"
+_KNOWN_IDS = "select id from archiver.entry where id = any($1::uuid[])"
+_FORMER = """
+insert into archiver.former_entry
+    (tenant, origin, entry, position, written_at, leaf, sealed, key)
+values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing
+"""
+_COLUMNS = """
+select attname as name from pg_attribute
+where attrelid = $1::regclass and attnum > 0 and not attisdropped
+"""
+_WORDS_PLACE = """
+update archiver.searchable s set position = e.position from archiver.entry e
+where s.tenant = $1 and e.id = s.id
+"""
+_DOCUMENT_PLACE = """
+update archiver.disclosure_document d set up_to = coalesce((
+    select max(e.position) from archiver.entry e join archiver.former_entry f on f.entry = e.id
+    where e.conversation = d.conversation and e.conversation <> '' and e.tenant = $1
+        and f.origin = $2 and f.position <= d.up_to), 0)
+where d.tenant = $1
+"""
+_ERASE = "update archiver.entry set salt = null where id = any($1::uuid[]) and salt is not null"
+_ERASE_KEYS = """
+delete from archiver.conversation_key k using archiver.destroyed_conversation d
+where k.tenant = $1 and (d.tenant, d.conversation) = (k.tenant, k.conversation)
+"""
+_ERASE_DOSSIERS = """
+delete from archiver.dossier k using archiver.destroyed_conversation d
+where k.tenant = $1 and (d.tenant, d.conversation) = (k.tenant, k.conversation)
+"""
+_END = "update archiver.former_log set ended_at = now() where (tenant, origin) = ($1, $2)"
