@@ -1,0 +1,1 @@
+"""A municipality as a whole: its move to another installation."""
