@@ -36,11 +36,11 @@ def still_open(rows: Iterable[GatewayRow], numbers: Collection[str]) -> list[str
     )
 
 
-async def gateway_rows(connection: Connection | Pool) -> list[GatewayRow]:
+async def gateway_rows(connection: "Connection | Pool") -> list[GatewayRow]:
     return [GatewayRow(**row) for row in await connection.fetch(_ROWS, SERVICE)]
 
 
-async def stops_seen(connection: Connection | Pool, numbers: Collection[str]) -> bool:
+async def stops_seen(connection: "Connection | Pool", numbers: Collection[str]) -> bool:
     """Return True if every gateway that is alive refuses these numbers: nothing that it let in
     before is without an answer."""
     return not still_open(await gateway_rows(connection), numbers)

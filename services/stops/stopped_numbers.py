@@ -17,9 +17,9 @@ def not_stopped(number: str) -> str:
     return f"{number} <> all({STOPPED_NUMBERS})"
 
 
-async def stopped_numbers(pool: Pool | Connection) -> frozenset[str]:
-    return frozenset(row["number"] for row in await pool.fetch(_STOPPED.format("number")))
+async def stopped_numbers(connection: "Connection | Pool") -> frozenset[str]:
+    return frozenset(row["number"] for row in await connection.fetch(_STOPPED.format("number")))
 
 
-async def stopped_tenants(pool: Pool | Connection) -> frozenset[str]:
-    return frozenset(row["tenant"] for row in await pool.fetch(_STOPPED.format("tenant")))
+async def stopped_tenants(connection: "Connection | Pool") -> frozenset[str]:
+    return frozenset(row["tenant"] for row in await connection.fetch(_STOPPED.format("tenant")))
