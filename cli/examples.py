@@ -41,6 +41,8 @@ EXAMPLES = {
     "destination list": "destination list",
     "destination pause": "destination pause crm --reason 'upgrade until 18:00'",
     "destination resume": "destination resume crm",
+    "tenant start": "tenant start almelo",
+    "tenant stop": "tenant stop almelo",
     "token add": "token add desk --tenant almelo --role send --role read --department burgerzaken",
     "token list": "token list",
     "token confirm": "token confirm crm",

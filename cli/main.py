@@ -36,6 +36,7 @@ COMMANDS = {
     "sends": "cli.deliveries.sends:group",
     "silence": "cli.silence.silence:group",
     "status": "cli.status.command:command",
+    "tenant": "cli.tenant.group:group",
     "token": "cli.tokens:group",
     "topology": "cli.topology:group",
     "trace": "cli.trace.command:command",
@@ -48,7 +49,7 @@ HEADINGS = {
     ),
     "Deliveries and access": ("trace", "parked", "quarantine", "sends", "destination", "token"),
     "The record and privacy": ("archive", "files"),
-    "Installation": ("status", "balance", "silence", "migrate", "topology"),
+    "Installation": ("status", "balance", "silence", "tenant", "migrate", "topology"),
     "Services": ("gateway", "router", "deliverer", "archiver", "desk", "sandbox", "witness"),
 }
 """Heading in the help -> its commands, the most wanted first."""

@@ -16,6 +16,7 @@ from gateway.intake import Intake, run_intake
 from gateway.media.routes import MediaRoutes
 from gateway.media.upload_store import UploadStore
 from gateway.memory import give_back_memory
+from gateway.stops import StoppedNumbers, watch_stops
 from gateway.webhook.endpoints import WebhookEndpoint, build_endpoints
 from gateway.webhook.handler import PATH, ClientCertificate, Webhook
 from services import clock, metrics
@@ -42,7 +43,7 @@ from services.working_keys import sealing_pool
 
 NO_KEYS = "there is no working key to seal with: the database has not answered for too long"
 POOL_SIZE = 8
-"""Connections to PostgreSQL. Only /v1/ uses them."""
+"""Connections to PostgreSQL, for /v1/ and for what this process tells the others."""
 
 
 def load_endpoints(
@@ -68,9 +69,11 @@ async def gateway(
         report = await enter(published_batch_reports(pool, [publisher]))
         intake = await enter(run_intake(link, publisher))
         client = ClientCertificate(settings.meta_client_name_header, settings.meta_client_name)
-        webhook = Webhook(intake, endpoints, config, client)
+        stopped = StoppedNumbers()
+        stops = await enter(watch_stops(pool, stopped, [each.id for each in config.numbers]))
+        webhook = Webhook(intake, endpoints, config, client, stopped)
         version = ActiveVersion(loaded)
-        api, tasks = await enter(run_api(settings, version, pool, intake))
+        api, tasks = await enter(run_api(settings, version, pool, intake, stopped))
 
         async def obstacles() -> list[str]:
             return link.obstacles() + ([] if RING.ready.is_set() else [NO_KEYS])
@@ -88,7 +91,7 @@ async def gateway(
         limits = ServerLimits(connections=PUBLIC_CONNECTIONS, unproven=strangers)
         await enter(serve(app, *address, limits=limits, shared=True))
         memory = await enter(background_task(give_back_memory()))
-        yield first_failure(link.task, keys, report, memory, *tasks, *intake.tasks)
+        yield first_failure(link.task, keys, report, memory, stops, *tasks, *intake.tasks)
 
 
 def all_routes(webhook: Webhook, api: Sequence[Route]) -> list[Route]:
@@ -116,19 +119,23 @@ def api_routes(
 
 @asynccontextmanager
 async def run_api(
-    settings: GatewaySettings, version: ActiveVersion, pool: Pool, intake: Intake
+    settings: GatewaySettings,
+    version: ActiveVersion,
+    pool: Pool,
+    intake: Intake,
+    stopped: StoppedNumbers,
 ) -> AsyncIterator[tuple[list[Route], list["asyncio.Task[None]"]]]:
     """Yield the routes that CRMs call, and the background tasks that they need."""
     uploads = UploadStore(pool)
     config = version.loaded.config
-    media = MediaRoutes(uploads, ObjectStore(settings.object_store))
+    media = MediaRoutes(uploads, ObjectStore(settings.object_store), stopped)
     async with (
         run_token_store(pool, environment_tokens(settings, config), config) as ring,
         background_task(media.sweep()) as sweep,
         background_task(clear_periodically(pool, CLEARINGS, config.terms.model_dump())) as clear,
     ):
         access = AccessRoutes(config, ring)
-        api = MessageRoutes(intake, CommandStore(pool), uploads, config, ring)
+        api = MessageRoutes(intake, CommandStore(pool), uploads, config, ring, stopped)
         templates = TemplateRoutes(TemplateStore(pool), config, ring)
         owners = DestinationRoutes(pool, config, ring)
 

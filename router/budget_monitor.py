@@ -11,6 +11,7 @@ from router.model.work import RoutingContext
 from services import clock, metrics
 from services.config.pricing import find_rate, month_of, span
 from services.postgres.database import Pool, retry_while_unavailable
+from services.stops.stopped_numbers import stopped_tenants
 
 POLL_SECONDS = 300.0
 """Interval of the count, which reads all of the month's messages; money is spent slowly."""
@@ -48,10 +49,14 @@ class BudgetMonitor:
             await asyncio.sleep(POLL_SECONDS)
 
     async def refresh(self) -> None:
-        """Set the metric of each municipality; remove it for lack of a budget or a rate."""
+        """Set the metric of each municipality; remove it for lack of a budget or a rate, and while
+        the municipality is stopped."""
         config = (await self._current()).config
         month = month_of(clock.now())
-        budgets = {t.id: t.budget for t in config.tenants if t.budget is not None}
+        resting = await stopped_tenants(self._pool)
+        budgets = {
+            t.id: t.budget for t in config.tenants if t.budget is not None and t.id not in resting
+        }
         rate = find_rate(config.rates, month)
         groups = await load_charges(self._pool, month, None) if budgets and rate else []
         metrics.budget_used.clear()

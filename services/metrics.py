@@ -379,6 +379,11 @@ identity_keys_age = _gauge(
     "Time since an identity provider gave its keys",
     "provider",
 )
+number_stopped = _gauge(
+    "postkamer_number_stopped",
+    "1 while a number is stopped because its municipality moves",
+    "number",
+)
 number_silent = _gauge(
     "postkamer_number_silent", "1 while a number is silent for longer than is usual", "number"
 )

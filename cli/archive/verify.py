@@ -29,6 +29,7 @@ from archiver.audit.time_stamps import StampAudit
 from archiver.destruction.outside_orders import find_false_orders, load_outside
 from archiver.encryption.key_store import KeyStore
 from archiver.log.checkpoint_signer import sign_checkpoint
+from archiver.log.former_log import prove_former_inclusion
 from archiver.log.inclusion_proof import (
     NO_ENTRY,
     InclusionProof,
@@ -398,7 +399,8 @@ def _format_file_finding(finding: FileFinding) -> str:
 @renamed_option(
     "--reason", former="--why", help="With --open: the reason; archived. Without personal data."
 )
-def prove(message: UUID, out: Path | None, opens: bool, reason: str | None) -> None:
+@click.option("--former", is_flag=True, help="In the log of the installation that it came from.")
+def prove(message: UUID, out: Path | None, opens: bool, reason: str | None, former: bool) -> None:
     """Prove that MESSAGE is in the archive.
 
     MESSAGE is the id of a message or of another entry. Anyone can check the proof with the recipe
@@ -406,13 +408,18 @@ def prove(message: UUID, out: Path | None, opens: bool, reason: str | None) -> N
     --open, your use of this command is archived. An entry whose content was destroyed is proved
     too: the proof says when, on which ground and by which list.
     """
+    if former and opens:
+        fail("--open: expected without --former", CommandMisused.exit_code)
     reason = parse_reason(reason) if opens else ""
 
     async def work(pool: Pool, keys: KeyStore) -> tuple[InclusionProof, PastDestruction | None]:
         signer = load_signer()
         async with pool.acquire() as connection, connection.transaction():
             try:
-                result = await prove_inclusion(connection, message, signer.verifier)
+                if former:
+                    result = await prove_former_inclusion(connection, message)
+                else:
+                    result = await prove_inclusion(connection, message, signer.verifier)
                 past = await find_entry_destruction(connection, keys, message)
                 result = with_destruction(result, past)
                 if opens:

@@ -88,6 +88,8 @@ PERSONAL: dict[str, Role] = {
     "rules approve": "rules",
     "rules rollback": "rules",
     "sends settle": "kcc",
+    "tenant start": "operator",
+    "tenant stop": "operator",
     "token add": "operator",
     "token confirm": "operator",
     "token narrow": "operator",

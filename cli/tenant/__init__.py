@@ -1,1 +1,1 @@
-"""`postkamer tenant`: a municipality that leaves this installation, or comes to it."""
+"""`postkamer tenant`: a municipality as a whole, which may move to another installation."""

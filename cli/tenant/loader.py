@@ -248,7 +248,6 @@ class Loader:
             await self._translate(connection)
             await self._erase(connection)
             await self._load_former_leaves(connection)
-            await self._load_hash_key(connection)
             for table in TABLES:
                 await connection.execute(f"alter table {table.name} enable trigger user")
                 await self._advance_numbers(connection, table)

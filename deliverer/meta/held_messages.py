@@ -14,6 +14,7 @@ from deliverer.meta.ledger_sql import HAS_REPLIED, MAY_BE_HELD
 from deliverer.meta.send_outcomes import State, enqueue_outcome, send_outcome
 from services import clock, metrics
 from services.postgres.database import Connection, Pool, retry_while_unavailable
+from services.stops.stopped_numbers import not_stopped
 from services.whatsapp import delivery_status
 
 POLL_SECONDS = 1.0
@@ -97,8 +98,9 @@ _ASK_PARAMETERS = (delivery_status.REOPEN_REQUEST_VALID_FOR, closed_window.NOT_N
 _HAS_STOPPED = """exists (select from router.withdrawal w
     where w.person = l.person and w.by = 'stop' and w.at > l.wrote_at)"""
 
-# A row that another process has locked is left for the next sweep.
-_OLDEST = "order by l.position limit $1 for update of l skip locked"
+# A row that another process has locked is left for the next sweep; those of stopped numbers rest.
+_OLDEST = f"""and {not_stopped("l.number")}
+    order by l.position limit $1 for update of l skip locked"""
 
 _STOPPED = f"""
 update deliverer.ledger set state = 'failed', reason = $2

@@ -1,6 +1,7 @@
 """SQL of the ledger, and of the read receipts beside it."""
 
 from services.sealing.columns import MEDIA
+from services.stops.stopped_numbers import not_stopped
 from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 
 # Messages before this one in the queue of its citizen. An answer, and nothing else, overtakes
@@ -132,7 +133,8 @@ from (
             select number, $3::int from queued where number <> all($4)
         ) n cross join lateral (
             select id, number, due_at, position from deliverer.ledger q
-            where q.number = n.number and {READY} limit n.room for update skip locked
+            where q.number = n.number and {not_stopped("n.number")}
+                and {READY} limit n.room for update skip locked
         ) first
     ) ranked order by nth, position limit $3
 ) as first
@@ -214,20 +216,22 @@ select number, count(*) from deliverer.ledger
 where state = 'unconfirmed' and claimed_at > now() - make_interval(secs => $1) group by number
 """
 
-MARK_UNCONFIRMED = """
+# Of a stopped number the statuses come after its move, and settle the message there.
+MARK_UNCONFIRMED = f"""
 update deliverer.ledger set state = 'unconfirmed', reason = $2
 where state = 'unknown' and claimed_at < now() - make_interval(secs => $1)
+    and {not_stopped("number")}
 returning id, number, conversation, traceparent
 """
 
 # The oldest of each number first, claimed for as long as an attempt takes. The typing indicator is
 # left out once an answer is on its way, or after the time that Meta shows it.
-CLAIM_READ_RECEIPTS = """
+CLAIM_READ_RECEIPTS = f"""
 update deliverer.mark m set attempt = attempt + 1, due_at = now() + make_interval(secs => $3)
 from (
     select first.* from unnest($1::text[], $2::int[]) n (number, room) cross join lateral (
         select number, person, due_at from deliverer.mark q
-        where q.number = n.number and q.due_at <= now()
+        where q.number = n.number and {not_stopped("n.number")} and q.due_at <= now()
         order by q.due_at limit n.room for update skip locked
     ) first order by due_at limit $5
 ) as first

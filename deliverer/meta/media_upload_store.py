@@ -12,6 +12,7 @@ from services.postgres.lease import LEASE_SECONDS
 from services.postgres.shut_rows import open_rows, report_shut
 from services.sealing.columns import MEDIA, PROVIDER_ID, bind, unseal_upload
 from services.sealing.key_ring import RING
+from services.stops.stopped_numbers import not_stopped
 
 KEPT_DAYS = 29
 """Days that an upload is used; Meta keeps it for 30."""
@@ -109,7 +110,7 @@ insert into deliverer.upload as u (media, account, attempt, due_at, claimed_by, 
 select media, account, 1, now() + make_interval(secs => $3), $4, now() from (
     select q.media, $1::jsonb ->> q.number as account from deliverer.ledger q
     where q.state = 'queued' and q.media is not null and q.due_at <= now()
-        and $1::jsonb ? q.number
+        and $1::jsonb ? q.number and {not_stopped("q.number")}
         and not exists ({QUEUED_BEFORE}) and not {KEPT_FROM_META.format("q")}
         and not exists (
             select from deliverer.upload w

@@ -13,6 +13,7 @@ from gateway.commands import builder, idempotency
 from gateway.commands.builder import CommandContext
 from gateway.intake import Intake, NotAccepted
 from gateway.requests import changes, messages
+from gateway.stops import MOVES, MOVES_CODE, StoppedNumbers
 from services import clock, tracing
 from services.amqp import topology
 from services.api.json_body import FieldError, parse_body, parse_ignoring_faults
@@ -61,9 +62,14 @@ class CommandRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 class CommandEndpoint:
     def __init__(
-        self, intake: Intake, store: CommandStore, config: Configuration, keyring: TokenStore
+        self,
+        intake: Intake,
+        store: CommandStore,
+        config: Configuration,
+        keyring: TokenStore,
+        stopped: StoppedNumbers,
     ) -> None:
-        self._intake, self._store = intake, store
+        self._intake, self._store, self._stopped = intake, store, stopped
         self._config, self._keyring = config, keyring
 
     def handler(
@@ -77,7 +83,11 @@ class CommandEndpoint:
             try:
                 if closed := self._intake.refusal():
                     return service_unavailable(closed)
-                return await accept(request, await _read_command(request, rights))
+                command = await _read_command(request, rights)
+                if rights.tenant in self._stopped.now.tenants:
+                    refusal = service_unavailable(MOVES, code=MOVES_CODE)
+                    await self.raise_unless_accepted(command, refusal)
+                return await accept(request, command)
             except Refused as refused:
                 return refused.answer
 
@@ -144,7 +154,12 @@ class CommandEndpoint:
         return json_response({"id": command.id, "status": "accepted"}, 202, location)
 
     async def _publish(self, command: Command) -> web.Response | None:
-        """Publish a stored command with its first id and time; None once it is safe."""
+        """Publish a stored command with its first id and time; None once it is safe.
+
+        Of a stopped municipality nothing is published, not even again. The refusal has no code of
+        its own, because it does not tell if an earlier request was published."""
+        if command.tenant in self._stopped.now.tenants:
+            return service_unavailable(MOVES)
         partition = topology.partition_of(command.number, self._config.partitions)
         try:
             await self._intake.put([(partition, command)])

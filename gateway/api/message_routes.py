@@ -27,6 +27,7 @@ from gateway.commands.graph_payload import UploadReference, upload_of
 from gateway.intake import Intake
 from gateway.media.upload_store import Upload, UploadStore
 from gateway.requests import changes, messages
+from gateway.stops import StoppedNumbers
 from services import clock
 from services.api.json_body import FieldError
 from services.config.model import Configuration
@@ -48,16 +49,19 @@ class MessageRoutes:
         uploads: UploadStore,
         config: Configuration,
         keyring: TokenStore,
+        stopped: StoppedNumbers,
     ) -> None:
         self._intake, self._store, self._uploads = intake, store, uploads
-        self._keyring = keyring
+        self._keyring, self._stopped = keyring, stopped
         self.reload(config)
 
     def reload(self, config: Configuration) -> None:
         """Use this configuration from the next request on. The routes of numbers and consent keep
         the configuration of the start."""
         self._config = config
-        self._commands = CommandEndpoint(self._intake, self._store, config, self._keyring)
+        self._commands = CommandEndpoint(
+            self._intake, self._store, config, self._keyring, self._stopped
+        )
 
     def routes(self) -> list[web.RouteDef]:
         read = require_token(self.read, self._keyring, *changes.COMMAND_ROLES)

@@ -15,6 +15,7 @@ from gateway.commands import idempotency
 from gateway.media import media_types
 from gateway.media.filenames import HEADER_CHARACTERS, parse_filename
 from gateway.media.upload_store import SWEEP_LIMIT, Upload, UploadStore
+from gateway.stops import MOVES, MOVES_CODE, StoppedNumbers
 from services import clock
 from services.clearing import PACE
 from services.files import object_store
@@ -80,8 +81,8 @@ class UploadRejected(Exception):
 
 
 class MediaRoutes:
-    def __init__(self, uploads: UploadStore, store: ObjectStore) -> None:
-        self._uploads, self._store = uploads, store
+    def __init__(self, uploads: UploadStore, store: ObjectStore, stopped: StoppedNumbers) -> None:
+        self._uploads, self._store, self._stopped = uploads, store, stopped
         self._uploading: Counter[str] = Counter()
 
     def routes(self, keyring: TokenStore) -> list[web.RouteDef]:
@@ -89,9 +90,8 @@ class MediaRoutes:
 
     async def upload(self, request: web.Request, rights: Rights) -> web.Response:
         """POST /v1/media: answer 201 once the file and its row are safe."""
-        of_token = self._uploading[rights.name]
-        if self._uploading.total() >= UPLOADS_AT_ONCE or of_token >= UPLOADS_PER_TOKEN:
-            return _close_connection(service_unavailable("too many files are coming in"))
+        if refusal := self._refusal(rights):
+            return _close_connection(refusal)
         self._uploading[rights.name] += 1
         deadline = asyncio.timeout(UPLOAD_SECONDS)
         try:
@@ -110,6 +110,16 @@ class MediaRoutes:
             return _close_connection(UploadRejected(408, "this takes too long").answer)
         finally:
             self._uploading[rights.name] -= 1
+
+    def _refusal(self, rights: Rights) -> web.Response | None:
+        """Return the refusal of any file of this token now. That of a stopped municipality would
+        stay behind when it moves."""
+        if rights.tenant in self._stopped.now.tenants:
+            return service_unavailable(MOVES, code=MOVES_CODE)
+        of_token = self._uploading[rights.name]
+        if self._uploading.total() >= UPLOADS_AT_ONCE or of_token >= UPLOADS_PER_TOKEN:
+            return service_unavailable("too many files are coming in")
+        return None
 
     async def _receive(self, request: web.Request, rights: Rights) -> web.Response:
         upload = _read_headers(request, rights)

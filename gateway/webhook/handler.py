@@ -13,8 +13,9 @@ from multidict import CIMultiDict
 from prometheus_client import Counter
 
 from gateway.intake import Intake, NotAccepted
+from gateway.stops import MOVES, MOVES_CODE, StoppedNumbers
 from gateway.webhook.endpoints import SHARED_ENDPOINT, WebhookEndpoint, numbers_by_provider_id
-from gateway.webhook.partitioning import split_by_partition
+from gateway.webhook.partitioning import concerns, split_by_partition
 from gateway.webhook.signatures import (
     META_CLIENT,
     OriginVerifier,
@@ -87,8 +88,10 @@ class Webhook:
         endpoints: Mapping[str, WebhookEndpoint],
         config: Configuration,
         client: ClientCertificate,
+        stopped: StoppedNumbers,
     ) -> None:
         self._intake, self._endpoints, self._client = intake, endpoints, client
+        self._stopped = stopped
         self._config, self._owners = config, numbers_by_provider_id(config)
         self._budget = BodyBudget(UNPROVEN_BYTES, RESERVED_BYTES, UNPROVEN_NETWORK_BYTES)
         self._hashing = asyncio.Semaphore(HASHING_THREADS)
@@ -169,6 +172,10 @@ class Webhook:
             return _unauthorized()
         mark_proven(request)
         lease.give_back()
+        stopped = self._stopped.now.numbers
+        if stopped and concerns(keys, self._owners, stopped):
+            span.end(failed=True)
+            return service_unavailable(MOVES, code=MOVES_CODE)  # Meta repeats the whole body
         receipt = Receipt(
             id=clock.new_id(at),
             received_at=at,

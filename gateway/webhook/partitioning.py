@@ -1,11 +1,17 @@
 """Split a webhook over partitions: one receipt for each partition that has an item of it. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Set
 from uuid import UUID
 
 from services.amqp.topology import partition_of
 
 NO_KEY = ""
+
+
+def concerns(keys: Iterable[str], owners: Mapping[str, frozenset[str]], numbers: Set[str]) -> bool:
+    """Return True if a body with these keys has an item for one of our `numbers`. `owners` maps a
+    key to our numbers; one that is in none is its own number."""
+    return any(not numbers.isdisjoint(owners.get(key) or (key,)) for key in keys)
 
 
 def split_by_partition(

@@ -16,6 +16,7 @@ from router.silence.usual_gap import HISTORY, HeardHour, learn_usual_gaps
 from services import clock, metrics
 from services.calendar.opening_hours import Hours
 from services.postgres.database import Connection, Pool, retry_while_unavailable
+from services.stops.stopped_numbers import not_stopped, stopped_numbers
 
 POLL_SECONDS = 60.0
 SILENCE_LOCK = 0x73696C6E
@@ -45,7 +46,8 @@ class SilenceMonitor:
             await asyncio.sleep(POLL_SECONDS)
 
     async def refresh(self) -> None:
-        """Look at each number unless another router does; set the metrics from the rows."""
+        """Look at each number unless another router does; set the metrics from the rows. A stopped
+        number rests and has no metric: no citizen is heard from it here."""
         context, now, looked = await self._current(), clock.now(), False
         async with self._pool.acquire() as connection, connection.transaction():
             if await connection.fetchval("select pg_try_advisory_xact_lock($1)", SILENCE_LOCK):
@@ -62,7 +64,10 @@ class SilenceMonitor:
         notices = [NumberNotice(**row) for row in await connection.fetch(_CLOSED)]
         closed = {each.number for each in notices if each.state_at(now) == "closed"}
         heard = {row["number"]: row["last_at"] for row in await connection.fetch(_LAST, numbers)}
+        resting = await stopped_numbers(connection)
         for number in context.config.numbers:
+            if number.id in resting:
+                continue
             before = stored.get(number.id) or NumberSilence(number=number.id, looked_at=now)
             after = msgspec.structs.replace(before, looked_at=now)
             if last_at := heard.get(number.id):
@@ -140,10 +145,10 @@ def set_last_look(numbers: Sequence[NumberSilence], now: datetime | None) -> Non
         metrics.silence_looked.set(max(times).timestamp())
 
 
-_SILENCES = """
+_SILENCES = f"""
 select number, heard_at, counts_from, clock_from, silent_since, silent_seconds, usual_gap_seconds,
     alarm_at, looked_at
-from router.silence
+from router.silence where {not_stopped("number")}
 """
 
 _CLOSED = """

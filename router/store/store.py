@@ -29,6 +29,7 @@ from services.postgres.database import Connection, Pool
 from services.postgres.shut_rows import RowShut, ShutRows, open_rows, report_shut, wait_for_keys
 from services.sealing.columns import DECISION, DELIVERY, QUARANTINE, WAMID, bind
 from services.sealing.key_ring import RING
+from services.stops.stopped_numbers import not_stopped
 
 SIGHTINGS = 1000
 """Unknown names of Meta's that are recorded at most, so that a flood of them cannot fill the table
@@ -270,7 +271,7 @@ class Store:
     async def due_timers(
         self, now: datetime, limit: int, suspended: Sequence[str]
     ) -> list[Timeout]:
-        """Return due timers, except those of `suspended` numbers.
+        """Return due timers, except those of `suspended` numbers and of stopped ones.
 
         No row is locked, so a partition that deletes one does not wait for the relay.
         """
@@ -282,8 +283,8 @@ class Store:
         await self._pool.execute(MARK_PUBLISHED, ids, timers[0].told_at)
 
     async def due_since(self) -> datetime | None:
-        """Return when the oldest timer is or was due."""
-        due: datetime | None = await self._pool.fetchval("select min(due_at) from router.timer")
+        """Return when the oldest timer is or was due; those of stopped numbers rest."""
+        due: datetime | None = await self._pool.fetchval(SELECT_OLDEST_DUE)
         return due
 
     async def store_version(self, new: RulesetVersion) -> RulesetVersion:
@@ -514,9 +515,10 @@ COUNT_QUARANTINED = """
 select count(*) from router.quarantine where again_at is null and dropped_at is null
 """
 
-SELECT_RETRIES = """
+SELECT_RETRIES = f"""
 select id, entry from router.quarantine
 where again_at is not null and published_at is null and id <> all($2::text[]::uuid[])
+    and {not_stopped("number")}
 order by again_at, id limit $1
 """
 
@@ -529,9 +531,12 @@ update router.quarantine set published_at = now(), raw = '', entry = null
 where id = any($1::uuid[])
 """
 
-SELECT_DUE = """
+SELECT_OLDEST_DUE = f"select min(due_at) from router.timer where {not_stopped('number')}"
+
+SELECT_DUE = f"""
 select id, conversation, number, kind, due_at as at from router.timer
 where due_at <= $3 and (told_at is null or told_at <= $4) and number <> all($2::text[])
+    and {not_stopped("number")}
 order by due_at, id limit $1
 """
 

@@ -43,9 +43,9 @@ def problem_response(status: int, title: str, detail: str = "", **members: Any) 
     )
 
 
-def service_unavailable(reason: str) -> web.Response:
+def service_unavailable(reason: str, **members: Any) -> web.Response:
     """Return a 503: nothing is wrong with the request, and it may be tried again."""
-    answer = problem_response(503, "Service Unavailable", reason)
+    answer = problem_response(503, "Service Unavailable", reason, **members)
     answer.headers["Retry-After"] = str(retry_after_seconds(random.random()))
     return answer
 

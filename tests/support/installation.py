@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import time
 import urllib.error
@@ -147,7 +148,8 @@ class Installation:
             f"alter role postkamer_{name} login password '{password}';"
             for name, password in PASSWORDS.items()
         )
-        self.database.execute("".join(roles) + insert_test_keys())
+        has_own_keys = "POSTKAMER_WORKING_KEY" in self.more
+        self.database.execute("".join(roles) + ("" if has_own_keys else insert_test_keys()))
         self._broker.wait()
         for service in self._all:
             self.services[service.name] = Process(self._program(service.name), fork)
@@ -214,6 +216,21 @@ class Installation:
         if done.exception and not isinstance(done.exception, SystemExit):
             raise done.exception
         return done.output
+
+    def runs(self, *arguments: str) -> tuple[int, str]:
+        """Exit code and output of an operator's command, in a process of its own: this process has
+        the working keys of one town only."""
+        owner = {"POSTKAMER_DATABASE_URL": self.database.url}
+        command = (sys.executable, "-m", "cli.main", *arguments)
+        done = subprocess.run(
+            command,
+            env=self._settings("operator") | owner,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
 
     def logs(self) -> str:
         """Everything that the services have logged."""

@@ -7,6 +7,7 @@ import msgspec
 
 from deliverer.meta.health.finding import CHECKS, NO_ANSWER, Check, Findings, State
 from services.postgres.database import Pool
+from services.stops.stopped_numbers import not_stopped, stopped_numbers
 
 
 class NumberHealth(msgspec.Struct, frozen=True):
@@ -39,7 +40,7 @@ class HealthStore:
         await self._pool.execute(_HASTEN)
 
     async def claim(self, seconds: float) -> str | None:
-        """Claim a number that is due, for so long, or return None."""
+        """Claim a number that is due and not stopped, for so long, or return None."""
         number: str | None = await self._pool.fetchval(_CLAIM, self._numbers, seconds)
         return number
 
@@ -48,8 +49,13 @@ class HealthStore:
         await self._pool.execute(_FINISH, number, seconds)
 
     async def read(self) -> list[NumberHealth]:
-        rows = await read_health(self._pool)
-        return [row for row in rows if row.number in self._numbers]
+        """Return the rows of our numbers, without those that rest."""
+        rows, resting = await read_health(self._pool), await self.resting()
+        return [row for row in rows if row.number in self._numbers and row.number not in resting]
+
+    async def resting(self) -> frozenset[str]:
+        """Return the numbers that are stopped."""
+        return await stopped_numbers(self._pool)
 
     async def store(self, number: str, findings: Findings) -> set[Check]:
         """Store the findings of a number. Return the checks whose state has changed."""
@@ -70,11 +76,12 @@ select number, "check", state, detail, until, looked_at, since from deliverer.nu
 _FORGET_HEALTH = "delete from deliverer.number_health where number <> all($1::text[])"
 _FORGET_LOOKS = "delete from deliverer.number_look where number <> all($1::text[])"
 _HASTEN = "update deliverer.number_look set next_at = least(next_at, now())"
-_CLAIM = """
+_CLAIM = f"""
 insert into deliverer.number_look as l (number, next_at, claimed_until)
 select number, now(), now() + make_interval(secs => $2) from unnest($1::text[]) n (number)
 where not exists (select from deliverer.number_look o where o.number = n.number
     and greatest(o.next_at, o.claimed_until) > now())
+    and {not_stopped("number")}
 order by number limit 1
 on conflict (number) do update set claimed_until = excluded.claimed_until
     where greatest(l.next_at, l.claimed_until) <= now()

@@ -73,7 +73,9 @@ class HealthWatch:
             await self._store.finish(number, _with_jitter(seconds_to_next(findings)))
 
     async def _show(self) -> None:
-        show_health(await self._store.read(), self._started)
+        resting = await self._store.resting()
+        started = {number: at for number, at in self._started.items() if number not in resting}
+        show_health(await self._store.read(), started)
 
 
 def seconds_to_next(findings: Findings) -> float:

@@ -6,6 +6,7 @@ import msgspec
 
 from deliverer.meta.templates.template_page import TemplateList
 from services.postgres.database import Connection, Pool
+from services.stops.stopped_numbers import not_stopped
 from services.whatsapp.templates import MessageTemplate
 
 
@@ -26,7 +27,7 @@ class TemplateStore:
 
     async def claim(self, seconds: float) -> str | None:
         """Claim a number that is due, or about whose templates Meta sent a notice, for so long;
-        or return None."""
+        or return None. Stopped numbers rest."""
         values = self._numbers, self._accounts, seconds, GAP_SECONDS, SETTLING_SECONDS
         number: str | None = await self._pool.fetchval(_CLAIM, *values)
         return number
@@ -80,7 +81,7 @@ delete from deliverer.template t where not exists (
 """
 _HASTEN = "update deliverer.template_look set next_at = least(next_at, now())"
 # A process that dies leaves its number due, from the end of its claim on.
-_CLAIM = """
+_CLAIM = f"""
 insert into deliverer.template_look as l
     (number, account, waba, next_at, begun_at, claimed_until, complete)
 select n.number, n.account, '', now(), now(), now() + make_interval(secs => $3), true
@@ -91,6 +92,7 @@ where coalesce(o.claimed_until <= now(), true) and (o.number is null or o.next_a
         select from router.template t where t.waba = o.waba and (t.noticed_at > o.begun_at
             or t.noticed_at between o.begun_at - make_interval(secs => $5)
                 and now() - make_interval(secs => $5))))
+    and {not_stopped("n.number")}
 order by n.number limit 1
 on conflict (number) do update set next_at = excluded.next_at, begun_at = excluded.begun_at,
     claimed_until = excluded.claimed_until

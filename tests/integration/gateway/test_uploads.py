@@ -22,6 +22,7 @@ from gateway.media.filenames import HEADER_CHARACTERS
 from gateway.media.media_types import KIB, MIB
 from gateway.media.routes import UPLOADS_PER_TOKEN, MediaRoutes
 from gateway.media.upload_store import SWEEP_LIMIT, Upload, UploadStore
+from gateway.stops import StoppedNumbers
 from services import clock
 from services.files import object_store
 from services.files.object_store import ObjectStore
@@ -91,8 +92,11 @@ def _open_for(id: UUID, object: str, content: bytes) -> bytes:
 
 
 @asynccontextmanager
-async def opened(pool: Pool, folder: Path) -> AsyncIterator[tuple[Desk, MediaRoutes]]:
-    media = MediaRoutes(UploadStore(pool), ObjectStore(folder.as_uri()))
+async def opened(
+    pool: Pool, folder: Path, stopped: StoppedNumbers | None = None
+) -> AsyncIterator[tuple[Desk, MediaRoutes]]:
+    store, known = ObjectStore(folder.as_uri()), stopped or StoppedNumbers()
+    media = MediaRoutes(UploadStore(pool), store, known)
 
     async def upload(request: web.Request) -> web.Response:
         return await media.upload(request, RIGHTS)

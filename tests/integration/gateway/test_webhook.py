@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gateway.stops import StoppedNumbers
 from gateway.webhook import handler
 from gateway.webhook.endpoints import build_endpoints
 from gateway.webhook.handler import BODY_BYTES, PATH, ClientCertificate, Webhook
@@ -41,10 +42,12 @@ async def door(
     ahead: bool,
     client: ClientCertificate | None = None,
     limits: ServerLimits = INTERNAL,
+    stopped: StoppedNumbers | None = None,
 ) -> AsyncIterator[int]:
     town = loader.load(EXAMPLE).config
     ways = build_endpoints(town, [SECRET.decode()], "t", {})
-    webhook = Webhook(kept, ways, town, client or ClientCertificate())
+    known = stopped or StoppedNumbers()
+    webhook = Webhook(kept, ways, town, client or ClientCertificate(), known)
     app = api_app(webhook.routes())
     if ahead:
         app[POST_HANDLERS] = {PATH: webhook.receive}

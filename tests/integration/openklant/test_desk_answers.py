@@ -10,6 +10,7 @@ from router.conversation.reopen_request import ASKED
 from services import clock, metrics
 from services.contract import CloseConversation, SendMessage
 from services.postgres.database import Pool
+from tests.support.integration.stops import start, stop
 from tests.support.observer import until
 from tests.support.openklant.desk import SANNE, Desk, found_after
 from tests.support.openklant.link import Link, ProcessEnded
@@ -272,3 +273,15 @@ async def test_answers_of_a_long_absence_are_all_found(
     for _ in range(2):
         found = [command.action for command in await found_after(register)]
     assert [each.text for each in found if isinstance(each, SendMessage)] == answers
+
+
+async def test_an_answer_about_a_stopped_number_is_left_for_after_its_move(
+    register: Register, asked: Scene, desk: Desk, pool: Pool
+) -> None:
+    await desk.answer(WORDS, close=True)
+    await stop(pool, ID.partition("-")[0])
+    assert await found_after(register) == []
+    assert await pool.fetchval("select count(*) from deliverer.registration") == 0
+    await start(pool)
+    [command] = await found_after(register)
+    assert isinstance(command.action, SendMessage) and command.action.text == WORDS

@@ -16,6 +16,7 @@ from deliverer.transport.response import Body, Response
 from services import clock
 from services.postgres.database import Pool
 from tests.contract.openklant.test_openapi import document
+from tests.support.integration.stops import start, stop
 from tests.support.openklant.desk import SEND, Desk
 from tests.support.openklant.link import Link, OddSender, ProcessEnded
 from tests.support.openklant.register import OPEN_TASKS, REAL, Register, Scene, needs_stand_in
@@ -283,3 +284,23 @@ async def test_a_change_among_2000_open_tasks_is_found_in_time_at_a_request_a_se
     round_seconds = len(register.link.requests) * PAUSE_SECONDS
     # At worst a change comes just after its page was read.
     assert round_seconds + longest_wait + round_seconds <= SECONDS_TO_FIND
+
+
+async def test_work_on_tasks_of_a_stopped_number_is_found_after_its_move(
+    register: Register, pool: Pool
+) -> None:
+    await add_tasks(register, 2)
+    await Scene(register, "10000002-c").ask()
+    await register.complete_task(0)
+    assert await register.poll()
+    assert await closed(register) == ["10000001-c0"]
+    await register.complete_task(1)
+    await register.complete_task(2)
+    await stop(pool, "10000001")
+    await pool.execute("update deliverer.internetaak set asked_at = asked_at - interval '3 h'")
+    assert await register.poll()
+    assert await closed(register) == ["10000002-c"], "what was found before rests too"
+    assert await pool.fetchval(OPEN_TASKS) == 1
+    await start(pool)
+    assert await register.poll()
+    assert await closed(register) == ["10000001-c0", "10000001-c1", "10000002-c"]

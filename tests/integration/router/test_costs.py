@@ -42,6 +42,7 @@ from tests.support.integration.billing_month import (
     receipts,
 )
 from tests.support.integration.running_partition import Standing
+from tests.support.integration.stops import start, stop
 from tests.support.observer import until
 
 
@@ -250,6 +251,12 @@ async def test_the_share_of_a_budget_is_that_of_the_month_and_goes_with_the_budg
     rows = [(clock.new_id(), *each) for each in [*whens, (None, "regular")]]
     await pool.executemany(INSERT, rows)
     budgets = BudgetMonitor(pool, given)
+    await budgets.refresh()
+    assert share() == pytest.approx(0.75)
+    await stop(pool, "10000001")
+    await budgets.refresh()
+    assert share() is None, "a stopped municipality rests"
+    await start(pool)
     await budgets.refresh()
     assert share() == pytest.approx(0.75)
     current = text.replace('budget = "2.00"', "")

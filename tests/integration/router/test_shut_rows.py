@@ -16,6 +16,7 @@ from tests.integration.router.test_partition import is_handed_again
 from tests.support.citizens import NUMBER, phone, text, webhook
 from tests.support.integration.running_partition import GROUND, Standing, receipt
 from tests.support.integration.shut_rows import alter, shut_rows
+from tests.support.integration.stops import start, stop
 from tests.support.observer import until
 from tests.support.router.commands import build_command
 from tests.support.working_keys import lost_key, read_keys, seal_under_lost_key
@@ -115,5 +116,9 @@ async def test_retry_that_does_not_open_waits_for_a_person_and_the_others_are_tr
     for _ in range(2):
         assert await store.retries(9, []) == [(other, [entry])]
     assert shut_rows("router.quarantine") == before + 1
+    await pool.execute("update router.quarantine set number = '7' where id = $1", other)
+    await stop(pool, "7")
+    assert await store.retries(9, []) == [], "that of a stopped number rests"
+    await start(pool)
     waiting = "select id from router.quarantine where again_at is null and entry is not null"
     assert await pool.fetchval(waiting) == shut

@@ -18,6 +18,7 @@ from services import clock, metrics
 from services.postgres.database import Pool, connection_pool
 from tests.support.citizens import text, webhook
 from tests.support.cli.command_line import postkamer
+from tests.support.integration.stops import start, stop
 from tests.support.router.batch_office import GROUND, NUMBER, Office
 from tests.support.router.webhooks import body, change, status
 
@@ -226,3 +227,19 @@ async def test_silence_of_a_closed_number_does_not_count(
     assert gauge("silent") == 0
     await look_until(looking, time, MONDAY + 7 * HOUR)
     assert gauge("silent") == 1
+
+
+async def test_stopped_number_is_not_looked_at_and_its_rest_counts_for_nothing(
+    own: Pool, pool: Pool, ground: RoutingContext, time: Clock
+) -> None:
+    await own.execute(FILL, NUMBER, FIRST, MONDAY)
+    looking = monitor(own, ground)
+    await looking.refresh()
+    await stop(pool, NUMBER)
+    await look_until(looking, time, MONDAY + 8 * HOUR)
+    assert gauge("silent") is None
+    assert (await own.fetchrow(SILENCE, NUMBER))["looked_at"] == MONDAY
+    assert looked_at() == time.now, "the others are watched"
+    await start(pool)
+    await looking.refresh()
+    assert gauge("silent") == 0

@@ -26,6 +26,7 @@ from services.postgres.database import Pool, connection_pool
 from services.postgres.outbox import LIMIT
 from services.tasks import background_task
 from tests.integration.conftest import PASSWORDS
+from tests.support.integration.stops import start, stop
 from tests.support.observer import until
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -262,3 +263,17 @@ async def test_timer_is_told_only_when_there_is_a_broker(
     assert await told_at(pool, id) is None
     async with relays.one() as relay, background_task(relay.run()):
         await until(lambda: told_at(pool, id), lambda at: at == NOON, 10)
+
+
+async def test_timers_of_a_stopped_number_rest_and_are_not_late(
+    relays: Relays, relay: TimerRelay, pool: Pool
+) -> None:
+    rests = await waits(pool, NOON - 900 * SECOND)
+    goes = await waits(pool, NOON - SECOND, OTHER)
+    await stop(pool, NUMBER)
+    assert await relay.publish_due() == 1
+    assert [each.id for each in await relays.told()] == [goes]
+    assert metrics.REGISTRY.get_sample_value("postkamer_timeouts_late_seconds") == 1
+    await start(pool)
+    assert await relay.publish_due() == 1
+    assert [each.id for each in await relays.told()] == [rests]

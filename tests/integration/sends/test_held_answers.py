@@ -14,9 +14,10 @@ from services.calendar.opening_hours import AMSTERDAM
 from services.calendar.quiet_hours import QuietHours
 from services.config.numbers import LateAnswerTemplate
 from services.postgres.database import connection_pool
-from services.whatsapp.delivery_status import WINDOW_CLOSED_CODE
+from services.whatsapp.delivery_status import MAX_HOLD, WINDOW_CLOSED_CODE
 from tests.support.integration.late_answers import ASK, PICTURE, Late
 from tests.support.integration.message_provider import NUMBER, TEXT
+from tests.support.integration.stops import start, stop
 
 
 def change_account(late: Late, **changed: Any) -> None:
@@ -172,3 +173,22 @@ async def test_deliverer_may_sweep_and_defer_held_answers(late: Late, empty: str
 
 
 _TEST = "update deliverer.ledger set test = true where id = $1"
+
+
+async def test_held_answers_of_a_stopped_number_rest(late: Late) -> None:
+    """Neither time nor the citizen does anything to them here: after the move all counts again."""
+    async with late.working():
+        first = await late.hold()
+    await stop(late.office.pool, NUMBER)
+    behind = await late.answer()
+
+    async def states_after_a_sweep() -> tuple[str, str]:
+        await late.sweep()
+        return await late.state(first), await late.state(behind)
+
+    await late.age(first, MAX_HOLD.total_seconds() + 1)
+    assert await states_after_a_sweep() == ("held", "queued")
+    await late.write()
+    assert await states_after_a_sweep() == ("held", "queued")
+    await start(late.office.pool)
+    assert await states_after_a_sweep() == ("queued", "queued")

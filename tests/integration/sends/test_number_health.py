@@ -24,6 +24,7 @@ from deliverer.transport.http_client import http_client
 from deliverer.transport.shown_certificate import ShownCertificate
 from services import clock, metrics
 from services.postgres.database import Pool, connection_pool
+from tests.support.integration.stops import start, stop
 from tests.support.sandbox_world import NUMBER, TOKEN, World, world
 
 OTHER = "206540352242923"
@@ -198,3 +199,20 @@ async def test_failing_look_does_not_end_the_watch(own: Pool, pool: Pool) -> Non
         task.cancel()
         await asyncio.wait([task])
     assert logs[0]["event"] == "health.failed"
+
+
+async def test_stopped_number_is_not_looked_at_and_has_no_metric(
+    own: Pool, pool: Pool, sandbox: World, outside: Outside
+) -> None:
+    store = HealthStore(own, [NUMBER, OTHER])
+    watch = HealthWatch(store, {NUMBER: account(sandbox)}, outside)
+    await HealthWatch(HealthStore(own, [NUMBER]), watch._accounts, outside).look_at_due()
+    await watch._show()
+    assert shown(LOOKED) is not None
+    await stop(pool, NUMBER)
+    await store.begin()
+    assert [await store.claim(60), await store.claim(60)] == [OTHER, None]
+    await watch._show()
+    assert shown(LOOKED) is None and shown(HEALTH, check="payment", state="fine") is None
+    await start(pool)
+    assert await store.claim(60) == NUMBER

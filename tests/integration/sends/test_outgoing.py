@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from deliverer.meta import media_uploader
 from deliverer.meta.graph_api import STOPPED, UNREACHABLE
+from deliverer.meta.ledger import UNKNOWN_SECONDS, Ledger
 from deliverer.meta.media_upload import DAMAGED, GONE, UPLOAD_FAILED, WAITING
 from deliverer.meta.media_upload_store import open_provider_id
 from deliverer.meta.send_loop import MESSAGE_UNKNOWN, NUMBER_UNKNOWN
@@ -28,6 +29,7 @@ from tests.support.integration.message_provider import (
     TEXT,
     Office,
 )
+from tests.support.integration.stops import start, stop
 from tests.support.observer import until, until_true
 
 IMAGE = {"type": "image", "image": {"caption": "Zo."}}
@@ -357,3 +359,28 @@ async def test_number_sends_at_most_its_rate_in_any_second(office: Office) -> No
         from deliverer.ledger) as seconds
     """
     assert 1 < await office.pool.fetchval(busiest) <= office.account.per_second
+
+
+async def test_messages_and_files_of_a_stopped_number_rest_until_it_starts(office: Office) -> None:
+    other = msgspec.structs.replace(office.account, number=OTHER_NUMBER, name="meta:other")
+    await stop(office.pool, NUMBER)
+    rest = [await office.queue(TEXT), await office.queue_image(), await office.queue(TEXT)]
+    await office.pool.execute(_IN_DOUBT, rest[2], UNKNOWN_SECONDS + 1)
+    ledger = Ledger(office.pool, clock.new_id(), {})
+    async with office.working(**{NUMBER: office.account, OTHER_NUMBER: other}):
+        image = await office.queue_image(number=OTHER_NUMBER)
+        await office.until(image, "sent")
+        assert await ledger.sweep(clock.now()) == 0, "its status may come after the move"
+        assert [(await office.line(id))["state"] for id in rest] == ["queued", "queued", "unknown"]
+        assert (len(office.provider.files), office.sent_types) == (1, ["image"])
+        await start(office.pool)
+        for id in rest[:2]:
+            await office.until(id, "sent")
+    assert await ledger.sweep(clock.now()) == 1
+    assert (await office.line(rest[2]))["state"] == "unconfirmed"
+
+
+_IN_DOUBT = """
+update deliverer.ledger set state = 'unknown', claimed_at = now() - make_interval(secs => $2)
+where id = $1
+"""

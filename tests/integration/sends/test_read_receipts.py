@@ -18,6 +18,7 @@ from services.sealing.columns import WAMID, bind
 from services.sealing.key_ring import RING
 from services.tasks import background_task
 from tests.support.integration.message_provider import NUMBER, OTHER_NUMBER, TEXT, Office
+from tests.support.integration.stops import start, stop
 from tests.support.observer import until, until_true
 
 REFUSED = (400, {"error": {"code": 131009}})
@@ -200,3 +201,12 @@ async def test_mark_that_hangs_does_not_delay_the_citizens_answer(office: Office
         assert await office.pool.fetchval("select count(*) from deliverer.mark") == 1
         office.provider.may_mark.set()
         await until_left(office)
+
+
+async def test_receipts_of_a_stopped_number_rest(office: Office) -> None:
+    await ask(office)
+    await stop(office.pool, NUMBER)
+    store = ReadReceiptStore(office.pool)
+    assert await store.claim({NUMBER: 4}, 4) == []
+    await start(office.pool)
+    assert len(await store.claim({NUMBER: 4}, 4)) == 1

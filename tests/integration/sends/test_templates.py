@@ -17,6 +17,7 @@ from gateway.api.template_store import TemplateStore as GatewayStore
 from sandbox.meta.message_templates import TEMPLATES
 from services.postgres.database import Pool, connection_pool
 from services.whatsapp.templates import MessageTemplate
+from tests.support.integration.stops import start, stop
 from tests.support.sandbox_world import NUMBER, TOKEN, World, world
 
 OTHER = "206540352242923"
@@ -234,3 +235,11 @@ async def test_failing_look_does_not_end_the_watch(
         task.cancel()
         await asyncio.wait([task])
     assert logs[0]["event"] == "templates.failed"
+
+
+async def test_templates_of_a_stopped_number_are_not_asked_for(own: Pool, pool: Pool) -> None:
+    store = TemplateStore(own, {NUMBER: "meta:1", OTHER: "meta:2"})
+    await stop(pool, NUMBER)
+    assert [await store.claim(60), await store.claim(60)] == [OTHER, None]
+    await start(pool)
+    assert await store.claim(60) == NUMBER

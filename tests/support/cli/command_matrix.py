@@ -140,6 +140,8 @@ COMMANDS = {
     "silence show": ROUTER,
     "silence simulate": NONE,
     "status": Need("database", SERVICES),
+    "tenant start": OWN_PERSON,
+    "tenant stop": OWN_PERSON,
     "token add": OWN_PERSON,
     "token list": Need("database", ("gateway", "router", "archiver")),
     "token confirm": OWN_PERSON,

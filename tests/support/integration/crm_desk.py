@@ -14,6 +14,7 @@ from gateway.api.template_routes import TemplateRoutes
 from gateway.api.template_store import TemplateStore
 from gateway.media.upload_store import UploadStore
 from gateway.requests.changes import COMMAND_ROLES
+from gateway.stops import StoppedNumbers
 from services import clock
 from services.config import loader
 from services.config.model import Configuration
@@ -74,7 +75,12 @@ class Desk:
 
 @asynccontextmanager
 async def desk_of(
-    pool: Pool, *departments: str, intake: Any = None, town: Configuration = TOWN, **given: Any
+    pool: Pool,
+    *departments: str,
+    intake: Any = None,
+    town: Configuration = TOWN,
+    stopped: StoppedNumbers | None = None,
+    **given: Any,
 ) -> AsyncIterator[Desk]:
     """Desk of a token for these departments, or for all of them when none is named. It has the
     roles that order anything; `given` are rights of its own. `intake` replaces one that takes
@@ -87,7 +93,8 @@ async def desk_of(
     rights |= GENEROUS | given
     uploads = UploadStore(pool)
     tokens = TokenStore(pool, [key("t", **rights)])
-    api = MessageRoutes(taken, CommandStore(pool), uploads, town, tokens)
+    known = stopped or StoppedNumbers()
+    api = MessageRoutes(taken, CommandStore(pool), uploads, town, tokens, known)
     templates = TemplateRoutes(TemplateStore(pool), town, tokens)
     routes = [*AccessRoutes(town, tokens).routes(), *api.routes(), *templates.routes()]
     async with serve(api_app(routes), "127.0.0.1", 0) as port:

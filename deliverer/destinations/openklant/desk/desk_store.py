@@ -28,6 +28,7 @@ from services.postgres.outbox import Outbox
 from services.postgres.shut_rows import RowShut, ShutRows
 from services.sealing.columns import ACTION, EMPLOYEE, bind, unseal_json
 from services.sealing.key_ring import RING
+from services.stops.stopped_numbers import not_stopped
 
 KEEP_SECONDS = 30.0
 """Time for which a step keeps its round: two time-outs of a request. A process that ended in the
@@ -45,6 +46,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     department: str | None
     seen: int
     """Last place in the conversation that its task covers."""
+    rests: bool = False
+    """True if its number is stopped: what employees do is found after the move."""
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +90,8 @@ class DeskStore:
         return since
 
     async def known_tasks(self, listed: Sequence[str], started: datetime) -> list[KnownTask]:
-        """Return our open tasks, and those of the listed ones that had ended before the round."""
+        """Return our open tasks, and those of the listed ones that had ended before the round;
+        those of stopped numbers rest."""
         ids = list(map(UUID, listed))
         rows = await self._fitting(TASK, await self._rows(_KNOWN_TASKS, started, ids))
         rows = [{name: row[name] for name in row if name != "contact"} for row in rows]
@@ -342,6 +346,7 @@ select t.event, t.contact, t.conversation, t.tenant, t.internetaak, t.seal, t.de
         where (k.destination, k.event) = (t.destination, t.contact)) as klantcontact
 from deliverer.internetaak t
 where destination = $1 and internetaak is not null and not {_IS_CHANGING}
+    and {not_stopped("split_part(t.conversation, '-', 1)")}
     and (not ended and looked_at < $2
         or ended and ended_at < $2 and internetaak = any($3::uuid[]))
 order by asked_at limit {MAX_TASKS}
@@ -423,7 +428,8 @@ select klantcontact, contact, message, seal from deliverer.registration
 where destination = $1 and klantcontact = $2 and contact is not null
 """
 _QUESTION = f"""
-select {_CONTACT}, t.department, coalesce(t.covers, 0) as seen
+select {_CONTACT}, t.department, coalesce(t.covers, 0) as seen,
+    not {not_stopped("split_part(k.conversation, '-', 1)")} as rests
 from deliverer.klantcontact k left join deliverer.internetaak t using (destination, event)
 where destination = $1 and event = $2 and k.answers is null
 """
@@ -456,17 +462,19 @@ values ($1, $2, $3, $4, $5, $6, $7)
 on conflict do nothing
 returning true
 """
-_UNPOLLED_SECONDS = """
+_UNPOLLED_SECONDS = f"""
 select coalesce(extract(epoch from now() - min(case when t.refused then t.looked_at
     else greatest(t.looked_at, l.listed_at) end)), 0)::float8
 from deliverer.internetaak t left join deliverer.look l using (destination)
 where t.destination = $1 and not ended and not ending and internetaak is not null
+    and {not_stopped("split_part(t.conversation, '-', 1)")}
 """
 # A closing may be stored just after its answer was settled, by a transaction that did not see it.
-_UNPUBLISHED = """
+_UNPUBLISHED = f"""
 select id, destination, conversation, department, employee, action, waits_for, found_at
 from deliverer.found_command
 where split_part(conversation, '-', 1) <> all($2::text[]) and id <> all($3::uuid[])
+    and {not_stopped("split_part(conversation, '-', 1)")}
     and (waits_for is null or exists (
     select from deliverer.registration where message = waits_for and settled = 'sent'))
 order by position limit $1

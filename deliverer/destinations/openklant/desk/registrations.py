@@ -141,6 +141,9 @@ class Registrations:
         question = await self._find_question(previous)
         if question is None:
             return await self._store.pass_over(uuid)
+        if question.rests:
+            self._unreferenced[uuid] += 1  # it comes last, and is not read before the move
+            return
         # Its actor was written before the reference.
         if contact := await self._calls.get(CONTACTS, uuid):
             await self._add(contact, question)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.webhook.partitioning import split_by_partition
+from gateway.webhook.partitioning import concerns, split_by_partition
 from services.amqp.topology import partition_of
 
 ID = UUID(int=7)
@@ -39,3 +39,24 @@ def test_a_number_keeps_its_partition_whatever_meta_calls_it() -> None:
     ours = {"900000000000001": "106540352242922"}
     made = split_by_partition(["900000000000001"], lambda id: ours.get(id, id), 64, ID)
     assert made == [(partition_of("106540352242922", 64), ["900000000000001", ""])]
+
+
+@pytest.mark.parametrize(
+    ("keys", "does"),
+    [
+        ([], False),
+        (["900"], True),
+        (["901"], False),
+        (["901", "900"], True),
+        (["waba:7"], True),
+        (["waba:8"], False),
+        (["1"], True),
+    ],
+    ids=["none", "ours", "another", "both", "its account", "another account", "our own id"],
+)
+def test_body_concerns_a_number_by_any_of_its_keys(keys: list[str], does: bool) -> None:
+    """`900` is what Meta calls our number 1. A key that is nobody's stands for itself: the number
+    may have left the configuration."""
+    owners = {"900": frozenset(["1"]), "901": frozenset(["2"]), "waba:7": frozenset(["1", "2"])}
+    owners["waba:8"] = frozenset(["2"])
+    assert concerns(keys, owners, {"1"}) is does

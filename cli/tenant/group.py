@@ -1,0 +1,20 @@
+"""`postkamer tenant`: a municipality as a whole."""
+
+import click
+
+from cli.support.lazy_group import LazyGroup
+
+COMMANDS = {
+    "export": "cli.tenant.export:command",
+    "import": "cli.tenant.arrival:command",
+    "start": "cli.tenant.stop:start_command",
+    "stop": "cli.tenant.stop:stop_command",
+}
+
+
+@click.group("tenant", cls=LazyGroup, places=COMMANDS, path="tenant")
+def group() -> None:
+    """A municipality as a whole: move it to another installation.
+
+    Needs POSTKAMER_DATABASE_URL, as its owner.
+    """

@@ -1,0 +1,1 @@
+"""Numbers that are stopped here because their municipality moves to another installation."""

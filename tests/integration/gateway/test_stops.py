@@ -1,0 +1,173 @@
+"""A municipality that moves is refused at the door and at the API, with 503, and others are not."""
+
+import hashlib
+import hmac
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gateway.stops import MOVES, MOVES_CODE, Stopped, StoppedNumbers, StopsWatch, watch_stops
+from gateway.webhook.handler import PATH
+from services import metrics
+from services.postgres.database import DATABASE_ERRORS, Pool, connection_pool
+from services.stops.gateway_rows import stops_seen
+from tests.integration.gateway.test_uploads import PNG, opened
+from tests.integration.gateway.test_webhook import SECRET, door
+from tests.support.citizens import text, webhook
+from tests.support.integration.crm_desk import CONVERSATION, NUMBER, TOWN, Taken, desk_of
+from tests.support.integration.crm_desk import opened as conversation_opened
+from tests.support.integration.raw_http import HOST, said
+from tests.support.integration.stops import start, stop
+
+OTHER = "206540352242923"
+TENANT = TOWN.numbers[0].tenant
+REFUSES = "select refuses from sharing.instance where service = 'gateway'"
+STOPPED = Stopped(frozenset([NUMBER]), frozenset([TENANT]))
+
+
+@pytest.fixture
+async def own(empty: str, pool: Pool) -> AsyncIterator[Pool]:
+    """The gateway's, which may do what its grants say."""
+    async with connection_pool(f"{empty}?role=postkamer_gateway", "test", 2) as own:
+        yield own
+
+
+def posted(body: bytes) -> bytes:
+    signature = hmac.new(SECRET, body, hashlib.sha256).hexdigest()
+    head = f"POST {PATH} HTTP/1.1\r\nX-Hub-Signature-256: sha256={signature}\r\n"
+    length = f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + HOST + length.encode() + body
+
+
+def joined(*bodies: bytes) -> bytes:
+    """One body with the entries of all."""
+    whole = [msgspec.json.decode(each) for each in bodies]
+    entries = [entry for each in whole for entry in each["entry"]]
+    return msgspec.json.encode(whole[0] | {"entry": entries})
+
+
+def shown(number: str) -> float | None:
+    return metrics.REGISTRY.get_sample_value("postkamer_number_stopped", {"number": number})
+
+
+async def test_webhook_of_a_stopped_number_is_refused_as_a_whole_also_without_the_database(
+    own: Pool, pool: Pool
+) -> None:
+    known, kept = StoppedNumbers(), Taken()
+    watch = StopsWatch(own, known, [NUMBER])
+    ours, others = (
+        webhook(text("hoi", "wamid.1", 1)),
+        webhook(text("a", "wamid.2", 2), number=OTHER),
+    )
+
+    async def answer(body: bytes) -> tuple[int, dict[str, str], dict[str, object]]:
+        ((status, headers, content),) = await said(port, posted(body))
+        problem = msgspec.json.decode(content) if content else {}
+        return status, {name.lower(): value for name, value in headers.items()}, problem
+
+    async with door(kept, False, stopped=known) as port:
+        await watch.beat()
+        assert (await answer(ours))[0] == 200 and shown(NUMBER) == 0
+        await stop(pool, NUMBER, TENANT)
+        await watch.beat()
+        for body in (ours, joined(others, ours)):
+            status, headers, problem = await answer(body)
+            assert (status, problem["code"], problem["detail"]) == (503, MOVES_CODE, MOVES)
+            assert 5 <= int(headers["retry-after"]) <= 15
+        assert (await answer(others))[0] == 200
+        assert [each.keys[0] for each in kept.entries] == [NUMBER, OTHER]
+        await own.close()
+        with pytest.raises(DATABASE_ERRORS):
+            await watch.beat()
+        assert (await answer(ours))[0] == 503, "what it read last still holds"
+    assert (len(kept.entries), shown(NUMBER)) == (2, 1)
+
+
+async def test_gateway_tells_that_it_refuses_a_beat_after_it_does_and_that_it_has_left(
+    own: Pool, pool: Pool
+) -> None:
+    known = StoppedNumbers()
+    watch = StopsWatch(own, known, [NUMBER])
+    assert await stops_seen(pool, [NUMBER]), "no gateway runs"
+    await watch.beat()
+    await stop(pool, NUMBER, TENANT)
+    assert not await stops_seen(pool, [NUMBER])
+    await watch.beat()
+    assert known.now == STOPPED and not await stops_seen(pool, [NUMBER])
+    await watch.beat()
+    assert await stops_seen(pool, [NUMBER]) and not await stops_seen(pool, [NUMBER, OTHER])
+    await start(pool)
+    await watch.beat()
+    assert known.now == Stopped() and await pool.fetchval(REFUSES) == []
+    await stop(pool, NUMBER, TENANT)
+    assert not await stops_seen(pool, [NUMBER]), "it may let something in until its next beat"
+    await pool.execute("update sharing.instance set seen_at = now() - interval '41 s'")
+    assert await stops_seen(pool, [NUMBER]), "it is gone"
+    other = StoppedNumbers()
+    async with watch_stops(own, other, []):
+        assert other.now == STOPPED, "before a door opens"
+        assert await pool.fetchval("select count(*) from sharing.instance") == 1
+    assert await pool.fetchval("select count(*) from sharing.instance") == 0
+
+
+ORDER = {"number": NUMBER, "to": "+31600000011", "type": "text", "text": {"body": "Goedemiddag"}}
+CONSENT = {
+    "number": NUMBER, "to": "+31600000011", "purpose": "afspraken", "source": "balie",
+    "givenAt": "2026-11-20T10:00:00Z",
+}  # fmt: skip
+COMMANDS = [
+    ("POST", "messages", ORDER),
+    ("POST", f"conversations/{CONVERSATION}/_close", {}),
+    ("POST", "consents", CONSENT),
+    ("DELETE", f"numbers/{NUMBER}/notice", {}),
+]
+
+
+async def test_command_for_a_stopped_municipality_is_refused_and_nothing_of_it_is_kept(
+    pool: Pool,
+) -> None:
+    known = StoppedNumbers()
+    await conversation_opened(pool, CONVERSATION, "burgerzaken")
+    async with desk_of(pool, stopped=known) as desk:
+        assert (await desk.ask("POST", "messages", ORDER, [("Idempotency-Key", "before")]))[
+            0
+        ] == 202
+        known.now = STOPPED
+        for method, path, body in COMMANDS:
+            status, problem = await desk.ask(method, path, body)
+            assert (status, problem["code"]) == (503, MOVES_CODE), path
+        before = await desk.ask("POST", "messages", ORDER, [("Idempotency-Key", "before")])
+        assert before[0] == 202, "the same answer again"
+        assert (await desk.ask("GET", f"messages/{before[1]['id']}"))[0] == 200
+        known.now = Stopped(frozenset([OTHER]), frozenset(["elders"]))
+        assert (await desk.ask("POST", "messages", ORDER))[0] == 202
+    assert len(desk.commands) == 2
+    assert await pool.fetchval("select count(*) from gateway.command") == 2
+
+
+async def test_command_that_was_stored_and_not_published_says_nothing_of_its_fate(
+    pool: Pool,
+) -> None:
+    """Its first request may have reached the broker, so that a desk must not give it anew."""
+    known = StoppedNumbers()
+    async with desk_of(pool, stopped=known) as desk:
+        assert (await desk.post("messages", ORDER))[0] == 202
+        await pool.execute("update gateway.command set confirmed_at = null")
+        known.now = STOPPED
+        status, problem = await desk.post("messages", ORDER)
+        assert (status, problem["detail"], "code" in problem) == (503, MOVES, False)
+        assert len(desk.commands) == 1
+        known.now = Stopped()
+        assert (await desk.post("messages", ORDER))[0] == 202
+    assert [each.id for each in desk.commands] == [desk.commands[0].id] * 2
+
+
+async def test_file_for_a_stopped_municipality_is_refused(pool: Pool, tmp_path: Path) -> None:
+    known = StoppedNumbers(Stopped(frozenset(), frozenset(["almelo"])))
+    async with opened(pool, tmp_path, known) as (desk, _):
+        status, problem = await desk.post(PNG)
+        assert (status, problem["code"], await desk.files()) == (503, MOVES_CODE, [])
+        known.now = Stopped()
+        assert (await desk.post(PNG))[0] == 201
