@@ -164,6 +164,7 @@ with read as materialized (
         i.record is not null or e.kind = 'segment' as is_known
     from archiver.entry e left join router.inbox i on i.record = e.id
     where e.position >= $1 and e.position < $2 and e.item is not null
+        and not exists (select from archiver.former_entry f where f.entry = e.id)
 ), cut as materialized (
     select coalesce(min(position), $2) as position from read where xact >= $3
 ), new as materialized (
@@ -181,13 +182,16 @@ with read as materialized (
 select position from cut
 """
 
+# What came from another installation was balanced there.
+#
 # The items of a receipt are numbered from 0, over all its copies. The ids of their entries have the
 # time of the receipt; the other months are searched only if some lack.
 _INCOMPLETE = """
 with came as materialized (
     select distinct receipt, to_timestamp(
         ('x' || left(replace(receipt::text, '-', ''), 12))::bit(48)::bigint / 1000.0) as at
-    from archiver.entry where position >= $1 and position < $2 and item > 0
+    from archiver.entry e where position >= $1 and position < $2 and item > 0
+        and not exists (select from archiver.former_entry f where f.entry = e.id)
 ), near as materialized (
     select receipt, (
         select count(distinct item) > max(item) from archiver.entry e

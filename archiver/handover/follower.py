@@ -61,7 +61,8 @@ class HandoverFollower:
     def _changes(self, rows: Sequence[Any]) -> Iterable[Change]:
         config = self._config()
         handing = {each.id for each in config.tenants if each.handover}
-        for row in decrypt_rows([each for each in rows if each["tenant"] in handing], self._keys):
+        own = [each for each in rows if each["tenant"] in handing and not each["came"]]
+        for row in decrypt_rows(own, self._keys):
             try:
                 yield from read_changes(row)
             except msgspec.DecodeError:
@@ -100,12 +101,14 @@ class HandoverFollower:
 
 _TAKE_TURN = "select position from archiver.handover_progress for update skip locked"
 _ADVANCE = "update archiver.handover_progress set position = $1"
+# What came from another installation was handed over there, or not.
 _NEXT = f"""
 with e as materialized (
     select * from archiver.entry
     where kind in ('conversation', 'valuation') and position >= $1 order by position limit $2
 )
-{SELECT_COLUMNS} from e {JOIN_KEYS} order by e.position
+{SELECT_COLUMNS}, exists (select from archiver.former_entry f where f.entry = e.id) as came
+from e {JOIN_KEYS} order by e.position
 """
 _LAST_DEPARTMENT = """
 select department from archiver.entry

@@ -61,7 +61,10 @@ JSON_COLUMNS = ("state", "content", "action")
 """Sealed columns that are JSON in the database."""
 KEPT = ("archiver.former_log", "archiver.former_entry")
 """Tables of which a run only adds rows: this log has rows in them too."""
-OWN = "{tenant} has a record of its own here: it can only come where it has none"
+OWN = (
+    "{tenant} has a record of its own here, and can only come where it has none: load its package"
+    " before anything else is done for it, also before it has tokens"
+)
 STARTED = "{tenant} has started here: nothing more can come from {origin}"
 TAKEN = "another municipality has these names here: {names}"
 NUMBERED = {
@@ -434,8 +437,8 @@ def to_json(name: str, value: Any) -> Any:
 _LOCK = "lock table archiver.conversation_key in share row exclusive mode"
 _KNOWN = "select loaded from archiver.former_log where (tenant, origin) = ($1, $2)"
 _OWN = """
-select exists (select from archiver.entry where tenant = $1 and kind <> 'operation')
-    or exists (select from archiver.conversation_key where tenant = $1 and conversation <> '')
+select exists (select from archiver.conversation_key where tenant = $1)
+    or exists (select from archiver.destroyed_conversation where tenant = $1)
 """
 _STARTED = """
 select count(*) <> cardinality($1::text[]) from sharing.stopped_number where number = any($1)

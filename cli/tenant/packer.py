@@ -153,6 +153,8 @@ class Packer:
         """Write the keys of the municipality under the transport key; those of its conversations
         stay wrapped under them."""
         package, tenant = self._package, self._place.tenant
+        # Where it comes nothing may make this key first: its own steps are recorded under it.
+        await self._keys.ensure_conversation_keys([(tenant, "")])
         async with self._pool.acquire() as connection, connection.transaction():
             own = [self._open_key(row) for row in await connection.fetch(_KEYS, tenant)]
             lines = 0

@@ -143,6 +143,8 @@ async def _verify_records(
             for row in decrypt_rows(rows, keys)
             if (destruction := read_destruction(row))
         ]
+        ids = [each.row["id"] for each in recorded]
+        came = {each["entry"] for each in await connection.fetch(_CAME, ids)}
         numbers = [each.destruction.order for each in recorded]
         found = await connection.fetch(_STATES, numbers)
         orders = {each["number"]: each["state"] for each in found}
@@ -154,7 +156,10 @@ async def _verify_records(
             if each["state"] == "destroyed"
         }
         for each in recorded:
-            for sentence in record_faults(each.destruction, orders, items):
+            destruction = each.destruction
+            if each.row["id"] in came:  # the orders of another installation stay there
+                destruction = msgspec.structs.replace(destruction, order=None)
+            for sentence in record_faults(destruction, orders, items):
                 yield each.finding(sentence)
         for finding in await judge_destructions(connection, recorded, steps):
             yield finding
@@ -180,6 +185,7 @@ _ORDERS = """
 select number, digest, sealed, state, is_replayed from archiver.destruction_order order by number
 """
 _STATES = "select number, state from archiver.destruction_order where number = any($1::bigint[])"
+_CAME = "select entry from archiver.former_entry where entry = any($1::uuid[])"
 _RECORDS = f"{RECORDS} where e.kind = 'destruction' order by e.tenant, e.at, e.id"
 _OF_ENTRIES = f"""{RECORDS}
 where e.message = any($2::uuid[]) and e.message is not null and e.tenant = $1
