@@ -58,40 +58,46 @@ def command(
         package = Package(folder, read_key(key_file))
     except BadKeyFile as error:
         fail(f"--key-file: {error}", 2)
-    progress = Progress("entries")
 
     async def work(pool: Pool, keys: KeyStore) -> tuple[Manifest, Result]:
-        manifest = package.read_manifest()
-        if manifest is None:
-            raise PackageRefused(f"{folder}: has no manifest")
-        await require_town(pool, manifest.tenant)
-        if faults := list(missing_places(config, manifest)):
-            raise CommandRefused("\n".join(faults))
-        await load_working_keys(pool)
-        loader = Loader(pool, keys, load_object_store(), package, manifest)
-        result = await loader.run(log_key, progress)
-        data = {
-            "why": why,
-            "from": manifest.origin,
-            "size": manifest.size,
-            "entries": result.entries,
-            "final": manifest.is_final,
-        }
-        await record_access(
-            pool, Operation(what="tenant import", tenant=manifest.tenant, data=data)
-        )
-        return manifest, result
-
-    async def refused(pool: Pool, keys: KeyStore) -> tuple[Manifest, Result]:
         try:
-            return await work(pool, keys)
+            manifest = await _read(pool, package, config)
+            await load_working_keys(pool)
+            loader = Loader(pool, keys, load_object_store(), package, manifest)
+            result = await loader.run(log_key, Progress("entries"))
         except PackageRefused as error:
             raise CommandRefused(str(error)) from None
         except CannotDecrypt:
             raise CommandRefused(f"{folder}: a line does not open: it was altered") from None
+        if result.is_whole:
+            package.write_arrived(manifest)
+        await record_access(pool, _operation(manifest, result, why))
+        return manifest, result
 
-    manifest, result = with_archive("tenant import", refused)
+    manifest, result = with_archive("tenant import", work)
     _print(manifest, result, as_json=as_json)
+
+
+async def _read(pool: Pool, package: Package, config: Configuration) -> Manifest:
+    """Return the manifest of a package that can come here. Raises PackageRefused."""
+    manifest = package.read_manifest()
+    if manifest is None:
+        raise PackageRefused(f"{package.folder}: has no manifest")
+    await require_town(pool, manifest.tenant)
+    if faults := list(missing_places(config, manifest)):
+        raise PackageRefused("\n".join(faults))
+    return manifest
+
+
+def _operation(manifest: Manifest, result: Result, why: str) -> Operation:
+    data = {
+        "why": why,
+        "from": manifest.origin,
+        "size": manifest.size,
+        "entries": result.entries,
+        "final": manifest.is_final,
+    }
+    return Operation(what="tenant import", tenant=manifest.tenant, data=data)
 
 
 def missing_places(config: Configuration, manifest: Manifest) -> Iterator[str]:

@@ -6,6 +6,7 @@ from cli.support.lazy_group import LazyGroup
 
 COMMANDS = {
     "export": "cli.tenant.export:command",
+    "forget": "cli.tenant.erasure:command",
     "import": "cli.tenant.arrival:command",
     "start": "cli.tenant.stop:start_command",
     "stop": "cli.tenant.stop:stop_command",

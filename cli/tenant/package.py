@@ -2,11 +2,13 @@
 
     manifest.json   what is in it, with the SHA-256 of each file and a hash under the transport key
     leaves          hashes of all leaves of the log, 32 bytes each, in order
-    entries/        entries of the municipality as they stand in the log, sealed, a JSON object a line
+    entries/        entries of the municipality as they stand in the log, a JSON object a line
     keys            its keys, sealed
     rows/           everything else, a sealed line for each row; only when the package is final
     objects/        files of citizens, encrypted as they stand in the object store
     uploads/        files of CRMs that a message may still need; only when the package is final
+    former-leaves   the same of logs that it came from before
+    arrived         says that all of it was loaded; written by the other installation
 
 A package grows: each run adds what came since. A file counts once the manifest names it.
 """
@@ -26,6 +28,7 @@ from cli.tenant.transport_key import TransportKey
 
 FORMAT = 1
 MANIFEST, LEAVES, KEYS, FORMER_LEAVES = "manifest.json", "leaves", "keys", "former-leaves"
+ARRIVED = "arrived"
 ENTRIES, ROWS, OBJECTS, UPLOADS = "entries", "rows", "objects", "uploads"
 NEW = ".new"
 """Ending of a file that is being written."""
@@ -112,6 +115,25 @@ class Package:
         text = json.dumps(msgspec.to_builtins(manifest), indent=1, sort_keys=True)
         with self.writing(MANIFEST) as file:
             file.write(text.encode() + b"\n")
+
+    def write_arrived(self, manifest: Manifest) -> None:
+        """Say in the package that all of it was loaded."""
+        with self.writing(ARRIVED) as file:
+            file.write(self._arrival(manifest).encode() + b"\n")
+
+    def read_arrived(self) -> Manifest | None:
+        """Return the manifest if all that it names was loaded elsewhere. Raises PackageRefused."""
+        manifest = self.read_manifest()
+        try:
+            said = (self.folder / ARRIVED).read_text().strip()
+        except (OSError, ValueError):
+            return None
+        if manifest is None or not manifest.is_final or said != self._arrival(manifest):
+            return None
+        return manifest
+
+    def _arrival(self, manifest: Manifest) -> str:
+        return self.key.mac(f"{ARRIVED} {manifest.mac}".encode())
 
     def make(self) -> None:
         """Make the folders."""

@@ -1,7 +1,7 @@
 """Write the package of a municipality, while the services run: what the log has since the last run,
 and once the municipality is stopped, all the rest."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 

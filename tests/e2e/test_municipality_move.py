@@ -139,8 +139,15 @@ async def test_municipality_moves_while_its_citizens_write(
     former = json.loads(await ran(new, "archive", "prove", asked["messageId"], "--former"))
     assert former["leaf"] == proof["leaf"]
     assert former["verifier"] == proof["verifier"] == log_key
+    await ran(new, "archive", "checkpoint")
     own = json.loads(await ran(new, "archive", "prove", asked["messageId"]))
     assert own["leaf"] == proof["leaf"] and own["verifier"] != log_key
+
+    code, said_so = await asyncio.to_thread(old.runs, "tenant", "start", "almelo")
+    assert code == 1 and "may have started elsewhere" in said_so
+    await ran(old, "tenant", "forget", "almelo", str(folder), *key, *REASON)
+    verified = await ran(old, "archive", "verify")
+    assert "not as it was" not in verified, verified
 
 
 async def _both(here: Watch, there: Watch) -> Counter[str]:

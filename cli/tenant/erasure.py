@@ -1,0 +1,145 @@
+"""`postkamer tenant forget`: what a municipality leaves behind, once all of it is elsewhere."""
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from archiver.encryption.key_store import KeyStore
+from archiver.log.erasure import Eraser
+from archiver.orders.order_keeper import OrderKeeper, OutsideAhead
+from cli.support.archive_access import (
+    load_book,
+    load_object_store,
+    require_folder,
+    with_archive,
+)
+from cli.support.audit import Operation, parse_reason, record_access
+from cli.support.configuration import load_config
+from cli.support.options import config_option, json_option, reason_option
+from cli.support.output import CommandRefused, count, fail, print_result
+from cli.support.person import require_town
+from cli.tenant.export import place_of
+from cli.tenant.package import Manifest, Package, PackageRefused
+from cli.tenant.packer import Place
+from cli.tenant.rows import ALL_GIVEN, WORK
+from cli.tenant.transport_key import BadKeyFile, read_key
+from services.files.object_store import ObjectStore, upload_key
+from services.postgres.database import Pool
+from services.restoration.waiting_room import REPLAY
+
+GROUND = "it moved to another installation"
+NOT_THERE = (
+    "{folder}: does not say that all of it arrived: bring it back from there after the last"
+    " postkamer tenant import"
+)
+STARTED = "{tenant}: its numbers are not stopped, or its package was not final"
+GROWN = (
+    "{tenant}: {entries} since the last package: run postkamer tenant export --final again, and"
+    " load it there"
+)
+
+
+class ForgetResult(msgspec.Struct, frozen=True, rename="camel"):
+    """Rows with which the services worked, and files of CRMs, that are gone."""
+
+    tenant: str
+    rows: int
+    files: int
+
+
+@click.command("forget")
+@click.argument("municipality")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option(
+    "--key-file",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="File with the transport key.",
+)
+@reason_option
+@config_option
+@json_option
+def command(
+    municipality: str, folder: Path, key_file: Path, reason: str, path: Path | None, as_json: bool
+) -> None:
+    """Destroy what MUNICIPALITY leaves behind here.
+
+    FOLDER is its package, as the other installation returned it: it says there that all of it
+    arrived. The keys are destroyed, and with them every copy; the log keeps the hashes of its
+    entries, and the record of this. It cannot be undone. A back-up keeps its term.
+
+    Also needs POSTKAMER_OBJECT_STORE.
+    """
+    place, why = place_of(load_config(path), municipality), parse_reason(reason)
+    require_folder()
+    try:
+        package = Package(folder, read_key(key_file))
+    except BadKeyFile as error:
+        fail(f"--key-file: {error}", 2)
+
+    async def work(pool: Pool, keys: KeyStore) -> ForgetResult:
+        await require_town(pool, place.tenant)
+        try:
+            manifest = package.read_arrived()
+        except PackageRefused as error:
+            raise CommandRefused(str(error)) from None
+        if manifest is None or manifest.tenant != place.tenant:
+            raise CommandRefused(NOT_THERE.format(folder=folder))
+        await _require_left(pool, place, manifest)
+        data = {"why": why, "size": manifest.size}
+        await record_access(pool, Operation(what="tenant forget", tenant=place.tenant, data=data))
+        return await _forget(pool, keys, place)
+
+    result = with_archive("tenant forget", work)
+    lines = [
+        f"{result.tenant}: the keys are destroyed; {count(result.rows, 'row|rows')} and"
+        f" {count(result.files, 'file|files')} are gone",
+        "next: take its tables out of the configuration",
+    ]
+    print_result(result, lines, as_json=as_json)
+
+
+async def _require_left(pool: Pool, place: Place, manifest: Manifest) -> None:
+    """Refuse a municipality that may still work here, or of which the package lacks something."""
+    if not await pool.fetchval(_LEFT, list(place.numbers)):
+        raise CommandRefused(STARTED.format(tenant=place.tenant))
+    if new := await pool.fetchval(_NEW, place.tenant, manifest.size):
+        entries = count(new, "entry came|entries came")
+        raise CommandRefused(GROWN.format(tenant=place.tenant, entries=entries))
+
+
+async def _forget(pool: Pool, keys: KeyStore, place: Place) -> ForgetResult:
+    store = load_object_store()
+    files = await _delete_uploads(pool, store, place.tenant)
+    rows = 0
+    async with pool.acquire() as connection, connection.transaction():
+        values = place.tenant, list(place.numbers), list(place.destinations)
+        for table in reversed(WORK):
+            sql = f"delete from {table.name} t where {table.where} and {ALL_GIVEN}"
+            rows += int((await connection.execute(sql, *values)).rpartition(" ")[2])
+    try:
+        eraser = Eraser(pool, keys, OrderKeeper(load_book(store)))
+        await eraser.erase_municipality(place.tenant, GROUND)
+    except OutsideAhead:
+        raise CommandRefused(f"this database was restored: see {REPLAY}") from None
+    return ForgetResult(place.tenant, rows, files)
+
+
+async def _delete_uploads(pool: Pool, store: ObjectStore, tenant: str) -> int:
+    """Delete the files of CRMs: they lie under a key of the installation, which stays."""
+    rows = await pool.fetch("select object from gateway.media where tenant = $1", tenant)
+    for row in rows:
+        await store.delete(upload_key(row["object"]))
+    return len(rows)
+
+
+_LEFT = """
+select count(*) = cardinality($1::text[]) from sharing.stopped_number
+where number = any($1) and left_at is not null
+"""
+# Steps at the desk of this installation, such as this command, are no part of what moves.
+_NEW = """
+select count(*) from archiver.entry
+where tenant = $1 and position >= $2 and kind not in ('operation', 'view')
+"""
