@@ -136,9 +136,10 @@ class Package:
         return self.key.mac(f"{ARRIVED} {manifest.mac}".encode())
 
     def make(self) -> None:
-        """Make the folders."""
+        """Make the folders, and the file that grows in place."""
         for name in ("", ENTRIES, ROWS, OBJECTS, UPLOADS):
             (self.folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self.folder / LEAVES).touch()
 
     @contextmanager
     def writing(self, name: str) -> Iterator[BinaryIO]:

@@ -127,6 +127,7 @@ LEFT = {
             *("router.cleared", "router.gap", "router.lease", "router.sighting", "router.source"),
             *("router.suspect", "sealing.working_key", "sharing.instance", "sharing.partitions"),
             *("desk.event", "desk.session", "desk.reason", "gateway.upload"),
+            "postkamer.migration",
         ),
         NEITHER,
     ),

@@ -1,0 +1,349 @@
+"""A municipality in a package: written from one database, loaded into another with other keys."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from archiver.audit.checkpoints import Trust
+from archiver.audit.former_logs import verify_former_logs
+from archiver.audit.log import VerifyOptions, verify_log
+from archiver.audit.log_walk import Finding
+from archiver.audit.search_index import verify_index
+from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
+from archiver.encryption.key_store import KeyStore
+from archiver.log.checkpoint_signer import sign_checkpoint
+from archiver.log.writer import Writer
+from archiver.signing.signer import Signer
+from cli.tenant.loader import AT_ONCE, Loader, Result
+from cli.tenant.package import LEAVES, MANIFEST, Manifest, Package, PackageRefused
+from cli.tenant.packer import Packer, Place
+from cli.tenant.resealing import SEALED, open_row
+from cli.tenant.rows import ALL_GIVEN, LEFT, TABLES, Table
+from cli.tenant.transport_key import TransportKey
+from services import clock
+from services.files.object_store import ObjectStore
+from services.postgres.database import Pool, connection_pool
+from services.sealing.columns import NAME_COLUMNS, SEALED_COLUMNS
+from services.sealing.key_ring import RING, KeyRing, WorkingKey
+from tests.support.archiver.orders import eraser_of
+from tests.support.archiver.records import NUMBER
+from tests.support.archiver.signed_log import conversation, entry
+from tests.support.cli.one_of_each import add_one_of_each
+from tests.support.working_keys import install_test_keys, shared_keys
+
+HENGELO = "206540352242923"
+SIGNER = Signer("old/log", bytes(range(32)))
+PLACE = Place("almelo", (NUMBER,), ("balie", "jeugd"), ("crm-almelo",))
+TRANSPORT = TransportKey(b"t" * 32)
+
+
+class Side:
+    """An installation: its database, keys and store."""
+
+    def __init__(self, pool: Pool, folder: Path, master: bytes) -> None:
+        self.pool, self.folder = pool, folder
+        self.keys = KeyStore(pool, [master])
+        self.store = ObjectStore(folder.as_uri())
+        self.writer = Writer(pool, self.keys)
+
+    async def contents(self, tenant: str) -> dict[Any, tuple[bytes, bytes, bytes]]:
+        """Id -> what each entry of a municipality says, with the bodies in which it came."""
+        rows = await self.pool.fetch(f"{RECORDS} where e.tenant = $1", tenant)
+        return {
+            row["id"]: (row["data"], row["raw"], row["contact"])
+            for row in decrypt_rows(rows, self.keys)
+        }
+
+
+@pytest.fixture
+async def old(pool: Pool, tmp_path: Path) -> Side:
+    side = Side(pool, tmp_path / "old", b"o" * 32)
+    await side.keys.check()
+    return side
+
+
+@pytest.fixture
+async def new(fresh: str, tmp_path: Path) -> AsyncIterator[Side]:
+    async with connection_pool(fresh, "test", 4) as pool:
+        side = Side(pool, tmp_path / "new", b"n" * 32)
+        await side.keys.check()
+        yield side
+
+
+@pytest.fixture(autouse=True)
+def ring_of_before() -> Iterator[None]:
+    yield
+    install_test_keys()
+
+
+def other_ring() -> None:
+    """Seal from now on under the keys of the other installation."""
+    vars(RING).update(vars(KeyRing()))
+    today = clock.now().date()
+    RING.install(
+        [
+            WorkingKey(b"o" + each.id[1:], each.kind, each.day, b"o" * 32)
+            for each in shared_keys(today)
+        ],
+        today,
+    )
+
+
+async def packed(old: Side, folder: Path, *, is_final: bool = True) -> Manifest:
+    install_test_keys()
+    packer = Packer(old.pool, old.keys, old.store, Package(folder, TRANSPORT), PLACE)
+    return await packer.run(SIGNER, is_final=is_final, progress=lambda done, of: None)
+
+
+async def loaded(new: Side, folder: Path, progress: Any = lambda done, of: None) -> Result:
+    other_ring()
+    package = Package(folder, TRANSPORT)
+    manifest = package.read_manifest()
+    assert manifest
+    loader = Loader(new.pool, new.keys, new.store, package, manifest)
+    return await loader.run(SIGNER.verifier, progress)
+
+
+async def write(side: Side, count: int, tenant: str = "almelo", first: int = 0) -> None:
+    records = [entry(first + n) for n in range(count)]
+    await side.writer.add([msgspec.structs.replace(each, tenant=tenant) for each in records])
+
+
+async def test_each_row_comes_with_what_is_sealed_in_it_and_no_row_of_another(
+    old: Side, new: Side, tmp_path: Path
+) -> None:
+    install_test_keys()
+    await write(old, 40)
+    await add_one_of_each(old.pool, "almelo", NUMBER, 7)
+    await add_one_of_each(old.pool, "hengelo", HENGELO, 8)
+    await packed(old, tmp_path / "package")
+    before = {table: await rows_of(old, table) for table in TABLES}
+    assert (await loaded(new, tmp_path / "package")).is_whole
+    for table in TABLES:
+        assert before[table], table.name
+        assert await rows_of(new, table) == before[table], table.name
+    assert await new.pool.fetchval("select count(*) from router.conversation") == 1
+    assert await new.contents("almelo") == await old.contents("almelo")
+
+
+async def test_what_came_since_is_added_and_what_was_destroyed_is_destroyed_there(
+    old: Side, new: Side, tmp_path: Path
+) -> None:
+    folder = tmp_path / "package"
+    await write(old, 30)
+    await write(old, 5, tenant="hengelo", first=30)
+    await packed(old, folder, is_final=False)
+    await write(new, 12, tenant="enschede", first=100)
+    first = await loaded(new, folder)
+    assert (first.entries, first.is_whole) == (30, False)
+    assert await new.contents("almelo") == await old.contents("almelo")
+    await write(old, 20, first=40)
+    gone = conversation(1)
+    await eraser_of(old.pool, old.keys, old.folder).erase_conversation("almelo", gone, "test")
+    await write(new, 7, tenant="enschede", first=200)
+    await packed(old, folder)
+    second = await loaded(new, folder)
+    assert (second.entries, second.is_whole) == (21, True), "and the record of the destruction"
+    assert await new.contents("almelo") == await old.contents("almelo")
+    assert await new.contents("hengelo") == {}
+    assert len(await new.contents("enschede")) == 19
+    assert (await loaded(new, folder)).entries == 0
+    keys = "select count(*) from archiver.conversation_key where conversation = $1"
+    assert await new.pool.fetchval(keys, gone) == 0
+    assert await findings(new) == []
+
+
+async def findings(side: Side) -> list[Finding]:
+    """What is wrong with the log here, its places in that of before, and what it is found by."""
+    size = await side.pool.fetchval("select size from archiver.head")
+    signer = Signer("new/log", bytes(32))
+    assert (await sign_checkpoint(side.pool, signer, side.store)).size == size
+    trust = VerifyOptions(trust=Trust(signer.origin, signer.public_key), keys=side.keys)
+    unseen = list[str]()
+    async with side.pool.acquire() as connection, connection.transaction():
+        found = [each async for each in verify_log(connection, trust, lambda done, of: None)]
+        found += [each async for each in verify_former_logs(connection, side.keys, unseen)]
+        index = verify_index(connection, side.keys, lambda done, of: None)
+        found += [each async for each in index]
+    assert unseen == []
+    return found
+
+
+async def test_load_that_was_killed_goes_on_where_it_was(
+    old: Side, new: Side, tmp_path: Path
+) -> None:
+    await write(old, 700)
+    await packed(old, tmp_path / "package")
+    loads = 0
+
+    class Killed(Exception):
+        pass
+
+    async def append(self: Loader, *given: Any) -> None:
+        nonlocal loads
+        loads += 1
+        if loads == 2:
+            raise Killed
+        await kept(self, *given)
+
+    kept, Loader._append = Loader._append, append  # type: ignore[method-assign]
+    try:
+        with pytest.raises(Killed):
+            await loaded(new, tmp_path / "package")
+    finally:
+        Loader._append = kept  # type: ignore[method-assign]
+    assert await new.pool.fetchval("select size from archiver.head") == AT_ONCE
+    again = await loaded(new, tmp_path / "package")
+    assert (again.entries, again.known, again.is_whole) == (700 - AT_ONCE, AT_ONCE, True)
+    assert await new.contents("almelo") == await old.contents("almelo")
+    assert await findings(new) == []
+
+
+def change_entry(folder: Path) -> None:
+    """Change one letter of what is sealed, and name the file as it is then."""
+    [chunk] = (folder / "entries").iterdir()
+    lines = chunk.read_bytes().splitlines(keepends=True)
+    packed = msgspec.json.decode(lines[3])
+    packed["department"] = "geheim"
+    sealed = packed["sealed"]
+    packed["sealed"] = sealed[:40] + ("A" if sealed[40] != "A" else "B") + sealed[41:]
+    lines[3] = msgspec.json.encode(packed) + b"\n"
+    chunk.write_bytes(b"".join(lines))
+    package = Package(folder, TRANSPORT)
+    manifest = package.read_manifest()
+    assert manifest
+    manifest.chunks[0] = msgspec.structs.replace(
+        manifest.chunks[0], file=package.mark(manifest.chunks[0].name, len(lines))
+    )
+    package.write_manifest(manifest)
+
+
+def change_leaf(folder: Path) -> None:
+    leaves = bytearray((folder / LEAVES).read_bytes())
+    leaves[5] ^= 1
+    (folder / LEAVES).write_bytes(leaves)
+
+
+def change_manifest(folder: Path) -> None:
+    path = folder / MANIFEST
+    path.write_text(path.read_text().replace('"tenant": "almelo"', '"tenant": "hengelo"'))
+
+
+def change_rows(folder: Path) -> None:
+    path = folder / "rows" / "router.conversation"
+    path.write_bytes(path.read_bytes() + b"x")
+
+
+def lose_chunk(folder: Path) -> None:
+    [chunk] = (folder / "entries").iterdir()
+    chunk.unlink()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (change_entry, "is not the one that the log has there"),
+        (change_leaf, "are not those that its checkpoint signed"),
+        (change_manifest, "was altered, or the key is of another package"),
+        (change_rows, "is not the file that the manifest names"),
+        (lose_chunk, "is missing"),
+    ],
+)
+async def test_altered_package_is_refused(
+    old: Side, new: Side, tmp_path: Path, change: Callable[[Path], None], said: str
+) -> None:
+    await write(old, 10)
+    await packed(old, tmp_path / "package")
+    change(tmp_path / "package")
+    with pytest.raises(PackageRefused, match=said):
+        await loaded(new, tmp_path / "package")
+    assert await new.pool.fetchval("select count(*) from archiver.searchable") == 0
+
+
+async def test_package_comes_only_where_nothing_of_it_is(
+    old: Side, new: Side, tmp_path: Path
+) -> None:
+    await write(old, 10)
+    await packed(old, tmp_path / "package")
+    await write(new, 1, first=50)
+    with pytest.raises(PackageRefused, match="has a record of its own here"):
+        await loaded(new, tmp_path / "package")
+
+
+async def test_name_that_another_municipality_has_here_is_refused(
+    old: Side, new: Side, tmp_path: Path
+) -> None:
+    install_test_keys()
+    await add_one_of_each(old.pool, "almelo", NUMBER, 7)
+    await packed(old, tmp_path / "package")
+    await add_one_of_each(new.pool, "hengelo", HENGELO, 7)
+    with pytest.raises(PackageRefused, match="AVG-2026-0007"):
+        await loaded(new, tmp_path / "package")
+
+
+async def test_municipality_that_started_takes_nothing_more(
+    old: Side, new: Side, tmp_path: Path
+) -> None:
+    await write(old, 10)
+    await packed(old, tmp_path / "package")
+    await loaded(new, tmp_path / "package")
+    await new.pool.execute("delete from sharing.stopped_number")
+    with pytest.raises(PackageRefused, match="has started here"):
+        await loaded(new, tmp_path / "package")
+
+
+async def test_every_table_is_carried_or_has_a_reason(old: Side) -> None:
+    names = {row["name"] for row in await old.pool.fetch(_TABLES)}
+    assert names == {each.name for each in TABLES} | set(LEFT)
+
+
+def test_every_sealed_column_of_a_carried_table_is_sealed_anew() -> None:
+    carried = {each.name for each in TABLES}
+    sealed = {name for name in (*SEALED_COLUMNS, *NAME_COLUMNS) if table_of(name) in carried}
+    assert sealed == {f"{table}.{each.name}" for table in SEALED for each in SEALED[table]}
+
+
+def table_of(column: str) -> str:
+    return column.rpartition(".")[0]
+
+
+_TABLES = """
+select n.nspname || '.' || c.relname as name
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p') and not c.relispartition
+    and n.nspname not in ('pg_catalog', 'information_schema', 'public') and n.nspname !~ '^pg_'
+"""
+
+
+async def rows_of(side: Side, table: Table) -> list[dict[str, Any]]:
+    """What the rows of the municipality say in a table, with what is sealed in them; without what
+    each installation gives anew."""
+    sealed = [each.name for each in SEALED.get(table.name, ())]
+    given = [*table.without, *sealed, "seal", *ANEW.get(table.name, ())]
+    values = PLACE.tenant, list(PLACE.numbers), list(PLACE.destinations), given
+    sql = f"""
+    select (to_jsonb(t) - $4::text[])::text as row, t.* from {table.name} t
+    where {table.where} and {ALL_GIVEN} {OLDER.get(table.name, "")} order by {table.order}
+    """
+    rows = await side.pool.fetch(sql, *values)
+    return [
+        msgspec.json.decode(row["row"]) | {"open": open_row(table.name, dict(row))} for row in rows
+    ]
+
+
+ANEW = {
+    "archiver.searchable": ("position",),
+    "archiver.disclosure_document": ("up_to",),
+    "router.held": ("n",),
+    "deliverer.ledger": ("position",),
+    "deliverer.found_command": ("position",),
+}
+"""Table -> places in the log, and numbers that the database gives."""
+OLDER = {
+    "archiver.former_log": "and t.origin = 'older'",
+    "archiver.former_entry": "and t.origin = 'older'",
+}
+"""Rows that came along, beside those about the log that the municipality comes from."""
