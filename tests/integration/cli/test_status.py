@@ -169,6 +169,7 @@ async def test_status_shows_what_broker_and_database_tell(
     [number] = status["numbers"]
     counts = [number[name] for name in ("queued", "held", "inDoubt", "stopped", "state")]
     assert counts == [2, 1, 1, True, "open"]
+    assert number["movesSince"] is None
     send = next(each for each in status["waiting"] if each["kind"] == "send")
     assert send["count"] == 2
     assert status["others"] == [{"name": "router", "instance": "web9/77"}]
