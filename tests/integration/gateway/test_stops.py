@@ -1,5 +1,6 @@
 """A municipality that moves is refused at the door and at the API, with 503, and others are not."""
 
+import asyncio
 import hashlib
 import hmac
 from collections.abc import AsyncIterator
@@ -12,7 +13,7 @@ from gateway.stops import Stopped, StoppedNumbers, StopsWatch, watch_stops
 from gateway.webhook.handler import PATH
 from services import metrics
 from services.postgres.database import DATABASE_ERRORS, Pool, connection_pool
-from services.stops.gateway_rows import stops_seen
+from services.stops.gateway_rows import BEAT_LOCK, stops_seen
 from services.stops.refusal import MOVES
 from tests.integration.gateway.test_uploads import PNG, opened
 from tests.integration.gateway.test_webhook import SECRET, door
@@ -20,7 +21,8 @@ from tests.support.citizens import text, webhook
 from tests.support.integration.crm_desk import CONVERSATION, NUMBER, TOWN, Taken, desk_of
 from tests.support.integration.crm_desk import opened as conversation_opened
 from tests.support.integration.raw_http import HOST, said
-from tests.support.integration.stops import start, stop
+from tests.support.integration.stops import STOP, start, stop
+from tests.support.observer import until
 
 OTHER = "206540352242923"
 TENANT = TOWN.numbers[0].tenant
@@ -113,6 +115,22 @@ async def test_gateway_tells_that_it_refuses_a_beat_after_it_does_and_that_it_ha
     assert await pool.fetchval("select count(*) from sharing.instance") == 0
 
 
+async def test_gateway_that_starts_during_a_stop_knows_of_it(own: Pool, pool: Pool) -> None:
+    """Its first beat would otherwise be written after the stop and tell of the time before."""
+    known = StoppedNumbers()
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("select pg_advisory_xact_lock($1)", BEAT_LOCK)
+        await connection.execute(STOP, NUMBER, TENANT)
+        beat = asyncio.create_task(StopsWatch(own, known, []).beat())
+        await until(lambda: pool.fetchval(WAITS), bool, 10)
+    await beat
+    assert known.now == STOPPED
+
+
+WAITS = """
+select exists (select from pg_stat_activity where wait_event_type = 'Lock'
+    and wait_event = 'advisory')
+"""
 ORDER = {"number": NUMBER, "to": "+31600000011", "type": "text", "text": {"body": "Goedemiddag"}}
 CONSENT = {
     "number": NUMBER, "to": "+31600000011", "purpose": "afspraken", "source": "balie",
