@@ -49,7 +49,7 @@ HEADINGS = {
     ),
     "Deliveries and access": ("trace", "parked", "quarantine", "sends", "destination", "token"),
     "The record and privacy": ("archive", "files"),
-    "Installation": ("status", "balance", "silence", "tenant", "migrate", "topology"),
+    "Installation": ("status", "balance", "silence", "migrate", "topology", "tenant"),
     "Services": ("gateway", "router", "deliverer", "archiver", "desk", "sandbox", "witness"),
 }
 """Heading in the help -> its commands, the most wanted first."""

@@ -23,9 +23,6 @@ BEAT_SECONDS = 2.0
 is longer than what was let in waits for its confirm (`gateway.intake.CONFIRM_SECONDS`)."""
 LEAVE_SECONDS = 1.0
 """Time for taking back the row of a process that stops."""
-MOVES_CODE = "municipality_moves"
-MOVES = "this municipality moves to another installation: try again later"
-"""Refusal of what is for a stopped municipality: the same request succeeds once it has moved."""
 
 log = structlog.get_logger()
 
@@ -69,7 +66,7 @@ class StopsWatch:
             frozenset(row["number"] for row in rows), frozenset(row["tenant"] for row in rows)
         )
         if after != self._known.now:
-            log.warning("door.stops", numbers=sorted(after.numbers))
+            log.warning("door.stops", count=len(after.numbers))
         self._known.now = after
         for number in {*self._configured, *before, *after.numbers}:
             metrics.number_stopped.labels(number=number).set(number in after.numbers)

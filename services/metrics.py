@@ -404,6 +404,10 @@ silence_looked = _gauge(
     "postkamer_silence_looked_timestamp_seconds",
     "When a router last looked at the silence of the numbers; its own start, until it knows",
 )
+webhooks_of_stopped = _counter(
+    "postkamer_webhooks_stopped_total",
+    "Webhooks answered 503 because the municipality of an item moves",
+)
 webhooks_unproven = _counter(
     "postkamer_webhooks_unproven_total",
     "Webhooks answered 401 although they were signed: another secret, path or client certificate",

@@ -209,6 +209,7 @@ def _numbers(answers: Answers, at: datetime) -> Iterator[Number]:
             state=row.get("state", ""),
             queued=row.get("queued"),
             stopped=row.get("stopped", False),
+            moves_since=row.get("moves_since"),
             held=_count(answers, "held", "number", id, "held"),
             in_doubt=_count(answers, "in_doubt", "number", id, "in_doubt"),
             due_since=due_at if due_at and due_at < at else None,

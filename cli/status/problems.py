@@ -45,6 +45,7 @@ LEAST_FREE = 0.10
 ROOM_OF_LIMITS = 2
 """The broker takes nothing in below its limit, so twice as much must be free."""
 CHECK_LIVE = "postkamer check --live"
+MOVE = "postkamer tenant start --help"
 DESTINATIONS = "postkamer destination list"
 LOG = "read the log of that service, and start it again"
 WAITING = {
@@ -178,7 +179,11 @@ def _numbers(snapshot: Snapshot) -> Iterator[Problem]:
 
 
 def _sending(about: str, number: Number, at: datetime) -> Iterator[Problem]:
-    if number.stopped:
+    if number.moves_since:
+        since = format_span(at - number.moves_since)
+        text = f"Nothing goes in or out at {about} for {since}: its municipality moves."
+        yield Problem(about, text, MOVE)
+    elif number.stopped:
         text = f"The provider of {about} lets nothing go; its messages wait."
         yield Problem(about, text, CHECK_LIVE)
     elif number.due_since and at - number.due_since >= LATE_SEND:

@@ -10,6 +10,7 @@ from cli.status.answers import Scope
 from cli.status.snapshot import CAP
 from cli.support.unlimited_tokens import UNLIMITED
 from services.postgres.database import Query
+from services.stops.stopped_numbers import not_stopped
 
 _COUNT = f"(select count(*) from (select from {{}} limit {CAP + 1}) counted)"
 """At most CAP + 1 rows."""
@@ -53,7 +54,8 @@ select known.id, {_COUNT.format("deliverer.ledger where number = known.id and st
             and h.person = line.person and h.number = line.number)) as due_at,
     (select created_at from deliverer.ledger where number = known.id and state = 'queued'
         order by position limit 1) as oldest,
-    coalesce((select state from router.standing s where s.number = known.id), 'open') as state
+    coalesce((select state from router.standing s where s.number = known.id), 'open') as state,
+    (select stopped_at from sharing.stopped_number s where s.number = known.id) as moves_since
 from unnest($1::text[]) known (id)
 """
 HELD = f"""
@@ -73,7 +75,7 @@ select count(*) as count, min(sent_at) as since from (
 """
 TIMERS = f"""
 select count(*) as count, min(due_at) as since from (select due_at from router.timer
-    where due_at < now() order by due_at limit {CAP + 1}) due
+    where due_at < now() and {not_stopped("number")} order by due_at limit {CAP + 1}) due
 """
 QUARANTINE = f"""
 select count(*) as count, min(at) as since from (select at from router.quarantine

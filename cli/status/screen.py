@@ -239,6 +239,7 @@ def _number(count: int | None) -> str:
 def _numbers(snapshot: Snapshot) -> Iterator[Row]:
     for each in snapshot.numbers:
         word = "stopped" if each.stopped else each.state or "not known"
+        word = "moves" if each.moves_since else word
         state = _state(snapshot, f"number {each.id}", is_known=word != "not known")
         counts = (each.queued, each.held, each.in_doubt)
         yield Row(state, (each.id, word, *map(_number, counts), _health(each.checks)))

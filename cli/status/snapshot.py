@@ -95,6 +95,8 @@ class Number(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     queued: int | None = None
     stopped: bool = False
     """Its provider lets nothing go."""
+    moves_since: datetime | None = None
+    """Time since which it is refused and rests, because its municipality moves; None otherwise."""
     held: int | None = None
     """Answers that wait until their citizen writes again."""
     in_doubt: int | None = None

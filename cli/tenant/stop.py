@@ -130,9 +130,10 @@ def stop_command(municipality: str, path: Path | None, as_json: bool) -> None:
 @config_option
 @json_option
 def start_command(municipality: str, path: Path | None, as_json: bool) -> None:
-    """Start MUNICIPALITY here: webhooks and commands are taken in again, and what rested goes on.
+    """Start MUNICIPALITY here: it takes in and sends again.
 
-    At an installation that it has left this would say things twice. Needs POSTKAMER_CONFIG.
+    What rested goes on. At an installation that it has left this would say things twice. Needs
+    POSTKAMER_CONFIG.
     """
     numbers = _numbers_of(municipality, path)
     run_audited("tenant", lambda connection: start(connection, municipality))

@@ -222,4 +222,4 @@ NOT_LOOKED_AT = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 KINDS = {"image": "image", "image/webp": "document", "video": "video", "audio": "audio"}
 """Content type, or its first part -> kind."""
 CAPTIONED = frozenset({"image", "video", "document"})
-UPLOAD_REFUSALS = {413: "file.large", 415: "file.type"}
+UPLOAD_REFUSALS = {413: "file.large", 415: "file.type", 503: "problem.moves"}

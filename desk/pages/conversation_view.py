@@ -36,6 +36,7 @@ from desk.postkamer.record import Dossier, Message
 from desk.web.site import Site, Visit
 from services.ids import CONVERSATION
 from services.retention.selection_list import RESULTS, Result
+from services.stops.refusal import MOVES
 
 TARGETS_SECONDS = 2.0
 """Longest wait for the departments to transfer to, while the rest of the page is there."""
@@ -283,6 +284,7 @@ REFUSALS = {
     "outcome_needed": "change.outcome_needed",
     "other_open": "change.other_open",
     "not_in_doubt": "settle.known",
+    MOVES.code: "problem.moves",
 }
 """Code of a refusal -> key of the words that explain it."""
 

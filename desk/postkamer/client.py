@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from services import metrics
+from services.stops.refusal import MOVES
 
 ANSWER_SECONDS = 10.0
 """Longest wait for an answer: the browser of an employee waits for it."""
@@ -156,10 +157,12 @@ class PostkamerClient:
         if 200 <= answer.status < 300:
             self._count("answered")
             return answer
-        if answer.status in (408, 429) or not 400 <= answer.status < 500:
+        code, problem = _problem_in(answer.body)
+        is_refused = 400 <= answer.status < 500 and answer.status not in (408, 429)
+        if not is_refused and code != MOVES.code:
             raise self._unanswered(f"status {answer.status}")
         self._count("refused")
-        raise Refused(answer.status, *_problem_in(answer.body))
+        raise Refused(answer.status, code, problem)
 
     def _unanswered(self, reason: str) -> Unanswered:
         self._count("unanswered")

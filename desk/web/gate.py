@@ -31,6 +31,7 @@ from services import clock
 from services.http.application import refuse_in_json
 from services.ids import parse_uuid
 from services.postgres.database import is_transient
+from services.stops.refusal import MOVES
 
 TOUCH_SECONDS = 60.0
 """Time between two notes that a session is in use: it ends after an hour without."""
@@ -226,6 +227,8 @@ class Gate:
         if refused.code == DESTROYED:
             past = msgspec.convert(refused.body, PastDestruction)
             return self._site.page(self.visit(request), "destroyed.html", 410, past=past)
+        if refused.code == MOVES.code:
+            return self._site.page(self.visit(request), "problem.html", 503, reason="problem.moves")
         status = 404 if refused.status in (403, 404) else 502
         reason = "problem.unknown" if status == 404 else "problem.refused"
         if status != 404:

@@ -13,7 +13,7 @@ from gateway.commands import builder, idempotency
 from gateway.commands.builder import CommandContext
 from gateway.intake import Intake, NotAccepted
 from gateway.requests import changes, messages
-from gateway.stops import MOVES, MOVES_CODE, StoppedNumbers
+from gateway.stops import StoppedNumbers
 from services import clock, tracing
 from services.amqp import topology
 from services.api.json_body import FieldError, parse_body, parse_ignoring_faults
@@ -24,6 +24,7 @@ from services.http.bearer_auth import require_token
 from services.http.problems import json_response, problem_response, service_unavailable
 from services.http.rights import Rights, Role
 from services.http.token_store import TokenStore
+from services.stops.refusal import MOVES
 
 T = TypeVar("T")
 
@@ -85,7 +86,7 @@ class CommandEndpoint:
                     return service_unavailable(closed)
                 command = await _read_command(request, rights)
                 if rights.tenant in self._stopped.now.tenants:
-                    refusal = service_unavailable(MOVES, code=MOVES_CODE)
+                    refusal = service_unavailable(MOVES.detail, code=MOVES.code)
                     await self.raise_unless_accepted(command, refusal)
                 return await accept(request, command)
             except Refused as refused:
@@ -159,7 +160,7 @@ class CommandEndpoint:
         Of a stopped municipality nothing is published, not even again. The refusal has no code of
         its own, because it does not tell if an earlier request was published."""
         if command.tenant in self._stopped.now.tenants:
-            return service_unavailable(MOVES)
+            return service_unavailable(MOVES.detail)
         partition = topology.partition_of(command.number, self._config.partitions)
         try:
             await self._intake.put([(partition, command)])

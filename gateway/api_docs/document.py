@@ -12,6 +12,7 @@ from services.api.json_body import SLOW
 from services.api.openapi import build_document
 from services.api.operations import DOCUMENT, Answer, Api, Content, Operation, ProblemExample
 from services.http.problems import VERSION
+from services.stops.refusal import MOVES
 
 Json = dict[str, Any]
 
@@ -63,7 +64,15 @@ RECEIVE = Operation(
         408: [SLOW],
         413: [ProblemExample("a webhook is at most 4194304 bytes", "The body is too large.")],
         415: [ProblemExample("a webhook has no Content-Encoding", "The body is compressed.")],
-        503: [ProblemExample("the broker does not answer", "The webhook cannot be made safe now.")],
+        503: [
+            ProblemExample("the broker does not answer", "The webhook cannot be made safe now."),
+            ProblemExample(
+                MOVES.detail,
+                "`municipality_moves`: it has an item for a municipality that moves to another"
+                " installation. Nothing of it was taken.",
+                {"code": MOVES.code},
+            ),
+        ],
     },
     at_root=True,
 )

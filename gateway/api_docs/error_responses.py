@@ -2,7 +2,8 @@
 
 from gateway.api_docs import examples
 from services.api.json_body import UNREAD_REFUSALS
-from services.api.operations import ProblemExample
+from services.api.operations import AWAY, ProblemExample
+from services.stops.refusal import MOVES
 
 WRONG = ProblemExample(
     "the body is not what it should be",
@@ -50,6 +51,14 @@ TEST_TOKEN = ProblemExample(
     "`test_token`: consent is real, and a test token records and ends none.",
     {"code": "test_token"},
 )
+MOVING = ProblemExample(
+    MOVES.detail,
+    "`municipality_moves`: your municipality moves to another installation. Nothing was done, and"
+    " the same request succeeds after the move, with the same key.",
+    {"code": MOVES.code},
+)
+UNAVAILABLE: dict[int, list[ProblemExample]] = {503: [AWAY, MOVING]}
+"""Refusals of what is for a municipality, until it may be tried again."""
 NO_MESSAGE = ProblemExample(
     "there is no such message", "There is no such message, or another token sent it."
 )
@@ -74,3 +83,5 @@ UNFIT_TEXT = ProblemExample(
 )
 BODY_REFUSALS: dict[int, list[ProblemExample]] = {400: [WRONG]} | UNREAD_REFUSALS
 """Refusals that every command can get for its key and body."""
+COMMAND_REFUSALS = BODY_REFUSALS | UNAVAILABLE
+"""Refusals that every command for a municipality can get."""

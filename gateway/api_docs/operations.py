@@ -6,8 +6,8 @@ from typing import Literal
 from gateway.api_docs import examples
 from gateway.api_docs.error_responses import (
     ANSWERED,
-    BODY_REFUSALS,
     CLOSED,
+    COMMAND_REFUSALS,
     CONFIDENTIAL,
     KEY_USED,
     MARKS_OFF,
@@ -17,6 +17,7 @@ from gateway.api_docs.error_responses import (
     NOT_ON_GUEST_LIST,
     TEST_TOKEN,
     TRANSFERRED,
+    UNAVAILABLE,
     UNFIT_TEXT,
 )
 from gateway.api_docs.parameters import CONVERSATION, DISPOSITION, ID, KEY, NUMBER
@@ -72,7 +73,7 @@ SEND = Operation(
     parameters=[KEY],
     content=Content(model=messages.MESSAGE, name="Message", examples=examples.MESSAGES),
     answers=_accepted("The message is safe and will be sent."),
-    refusals=BODY_REFUSALS | {409: [ANSWERED, TRANSFERRED, KEY_USED], 422: [NOT_ON_GUEST_LIST]},
+    refusals=COMMAND_REFUSALS | {409: [ANSWERED, TRANSFERRED, KEY_USED], 422: [NOT_ON_GUEST_LIST]},
 )
 READ = Operation(
     method="get",
@@ -128,6 +129,7 @@ UPLOAD = Operation(
                 "Meta does not accept this type, or the name of the file does not show it.",
             )
         ],
+        **UNAVAILABLE,
     },
 )
 
@@ -151,7 +153,7 @@ def _change_operation(
         parameters=[CONVERSATION, KEY],
         content=Content(model=kind, examples=examples.CHANGES[verb]),
         answers=_accepted("The change is safe and will be made in the order of the conversation."),
-        refusals=BODY_REFUSALS | {404: [NO_CONVERSATION], 409: [*conflicts, KEY_USED]},
+        refusals=COMMAND_REFUSALS | {404: [NO_CONVERSATION], 409: [*conflicts, KEY_USED]},
     )
 
 
@@ -259,7 +261,7 @@ def _consent_operation(
         parameters=[KEY],
         content=content,
         answers=_accepted("The command is safe and applies to later commands."),
-        refusals=BODY_REFUSALS | {409: [KEY_USED], 422: [TEST_TOKEN]},
+        refusals=COMMAND_REFUSALS | {409: [KEY_USED], 422: [TEST_TOKEN]},
     )
 
 
@@ -349,7 +351,7 @@ def _number_operation(
         parameters=[NUMBER, KEY],
         content=content,
         answers=_accepted("The command is safe and applies to later messages of citizens."),
-        refusals=BODY_REFUSALS | {400: [UNFIT_TEXT], 404: [NO_NUMBER], 409: [KEY_USED]},
+        refusals=COMMAND_REFUSALS | {400: [UNFIT_TEXT], 404: [NO_NUMBER], 409: [KEY_USED]},
     )
 
 

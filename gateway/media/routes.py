@@ -15,7 +15,7 @@ from gateway.commands import idempotency
 from gateway.media import media_types
 from gateway.media.filenames import HEADER_CHARACTERS, parse_filename
 from gateway.media.upload_store import SWEEP_LIMIT, Upload, UploadStore
-from gateway.stops import MOVES, MOVES_CODE, StoppedNumbers
+from gateway.stops import StoppedNumbers
 from services import clock
 from services.clearing import PACE
 from services.files import object_store
@@ -30,6 +30,7 @@ from services.postgres.shut_rows import RowShut
 from services.sealing.columns import file_salt
 from services.sealing.key_ring import RING
 from services.sealing.stream_sealing import SealingStream
+from services.stops.refusal import MOVES
 
 UPLOADS_AT_ONCE = 8
 """Simultaneous uploads in one process. Each holds up to 15 MiB (`object_store.PIECE_BYTES`), so
@@ -115,7 +116,7 @@ class MediaRoutes:
         """Return the refusal of any file of this token now. That of a stopped municipality would
         stay behind when it moves."""
         if rights.tenant in self._stopped.now.tenants:
-            return service_unavailable(MOVES, code=MOVES_CODE)
+            return service_unavailable(MOVES.detail, code=MOVES.code)
         of_token = self._uploading[rights.name]
         if self._uploading.total() >= UPLOADS_AT_ONCE or of_token >= UPLOADS_PER_TOKEN:
             return service_unavailable("too many files are coming in")

@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 from prometheus_client import Counter
 
 from gateway.intake import Intake, NotAccepted
-from gateway.stops import MOVES, MOVES_CODE, StoppedNumbers
+from gateway.stops import StoppedNumbers
 from gateway.webhook.endpoints import SHARED_ENDPOINT, WebhookEndpoint, numbers_by_provider_id
 from gateway.webhook.partitioning import concerns, split_by_partition
 from gateway.webhook.signatures import (
@@ -37,6 +37,7 @@ from services.http.problems import (
     service_unavailable,
 )
 from services.http.server import client_networks, end_for_another, mark_proven
+from services.stops.refusal import MOVES
 from services.whatsapp.parser import routing_keys
 
 PATH = "/webhooks/whatsapp"
@@ -175,7 +176,8 @@ class Webhook:
         stopped = self._stopped.now.numbers
         if stopped and concerns(keys, self._owners, stopped):
             span.end(failed=True)
-            return service_unavailable(MOVES, code=MOVES_CODE)  # Meta repeats the whole body
+            metrics.webhooks_of_stopped.inc()
+            return service_unavailable(MOVES.detail, code=MOVES.code)  # Meta repeats the whole body
         receipt = Receipt(
             id=clock.new_id(at),
             received_at=at,

@@ -1,6 +1,7 @@
 """Two gateways that share a port: both take webhooks, and one that stops refuses no request."""
 
 import asyncio
+import json
 import os
 import signal
 from dataclasses import replace
@@ -16,7 +17,8 @@ from tests.support.installation import Installation, frozen_database
 from tests.support.observer import Watch, until
 
 RUN = "shared"
-HELD, FRESH = 16, 50
+HELD, FRESH, REFUSED = 16, 50, 8
+COUNT = 2 * FRESH + REFUSED
 UNKNOWN = UUID(int=0)
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -58,6 +60,22 @@ def listening_sockets(port: int) -> int:
     return sum(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in rows)
 
 
+async def refused_while_stopped(town: Installation, session: aiohttp.ClientSession) -> None:
+    """Both gateways refuse what is for a municipality once its stop returns, and take what Meta
+    repeats soon after its start."""
+    tenant = partial(asyncio.to_thread, town.says, "tenant")
+    stopped = json.loads(await tenant("stop", "almelo", "--json"))
+    assert len(stopped["gateways"]) == 2, stopped
+
+    async def repeated() -> list[int]:
+        posts = [post(session, town.gateway, body("stopped", n)) for n in range(REFUSED)]
+        return await asyncio.gather(*posts)
+
+    assert set(await repeated()) == {503}
+    await tenant("start", "almelo")
+    await until(repeated, lambda statuses: set(statuses) == {200}, 30)
+
+
 async def test_gateways_share_a_port_and_one_that_stops_refuses_nothing(
     town: Installation, watch: Watch
 ) -> None:
@@ -71,6 +89,7 @@ async def test_gateways_share_a_port_and_one_that_stops_refuses_nothing(
         assert set(await asyncio.gather(*both)) == {200}
         for name in ("gateway", second):
             assert await webhooks_taken(session, town.operations(name)) > 0, name
+        await refused_while_stopped(town, session)
 
         with frozen_database(town):
             held = [await hold(port) for _ in range(HELD)]
@@ -85,8 +104,8 @@ async def test_gateways_share_a_port_and_one_that_stops_refuses_nothing(
         return town.services[second].exit_code
 
     assert await until(exit_code, lambda code: code is not None, 30) == 0
-    archived = await until(lambda: watch.archived(RUN), lambda rows: len(rows) == 2 * FRESH, 30)
-    assert len(set(archived)) == 2 * FRESH
+    archived = await until(lambda: watch.archived(RUN), lambda rows: len(rows) == COUNT, 30)
+    assert len(set(archived)) == COUNT
 
 
 async def test_a_second_gateway_with_the_operations_port_of_the_first_ends(

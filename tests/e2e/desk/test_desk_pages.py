@@ -632,3 +632,23 @@ async def _sends_file(watch: Watch, phone: Phone, name: str) -> None:
     ) as answer:
         media = (await answer.json())["id"]
     await phone.writes(WORDS, kind="document", media=media, filename=name)
+
+
+async def test_employee_of_a_municipality_that_moves_is_told_so_and_keeps_the_text(
+    town: Installation, fatima: Phone, lotte: Employee
+) -> None:
+    fatima.number = "31600000874"
+    path = await opened(fatima, lotte, "Verhuist het paspoort mee?")
+    await asyncio.to_thread(town.says, "tenant", "stop", "almelo")
+    await lotte.submit(f"{path}/answer", {"text": "Dat gaat vanzelf."})
+    kept = lotte.form(f"{path}/answer")
+    assert lotte.status == 409 and "Uw gemeente verhuist" in lotte.page
+    assert kept and kept["text"] == "Dat gaat vanzelf." and "Is dit verstuurd?" not in lotte.page
+    await asyncio.to_thread(town.says, "tenant", "start", "almelo")
+
+    async def answered() -> int:
+        await lotte.submit(f"{path}/answer", {})
+        return lotte.status
+
+    await until(answered, lambda status: status == 200, SECONDS)
+    await until(fatima.got_texts, lambda got: got == ["Dat gaat vanzelf."], SECONDS)

@@ -35,6 +35,7 @@ from services.postgres.database import connection_pool
 from tests.integration.conftest import PASSWORDS
 from tests.support.cli.command_line import TOML, postkamer
 from tests.support.integration.parked_deliveries import filled
+from tests.support.integration.stops import stop
 
 REFUSED = RefusedChange("/etc/rules/afval.toml", 3, "rule afval: words: is missing")
 NUMBER = "10000001"
@@ -51,6 +52,13 @@ select gen_random_uuid(), $1, 'c' || n, 1, gen_random_uuid(), 'phone', '', '{}',
     now() - interval '1 hour', now() - interval '2 hours'
 from (values (1, 'queued', true), (2, 'queued', false), (3, 'held', false),
     (4, 'unconfirmed', false)) line (n, state, stopped)
+"""
+
+
+MOVING = "70000001"
+TIMER = """
+insert into router.timer (id, conversation, number, kind, due_at)
+values (gen_random_uuid(), $1 || '-c', $1, 'care', now() - interval '1 hour')
 """
 
 
@@ -148,6 +156,8 @@ async def write_day(url: str) -> None:
         await pool.execute(SENT, NUMBER)
         await pool.execute("insert into router.lease values (0, 3)")
         await pool.execute("insert into deliverer.pause values ('piket', now(), 'upgrade')")
+        await pool.execute(TIMER, MOVING)
+        await stop(pool, MOVING)
 
 
 async def test_status_shows_what_broker_and_database_tell(
@@ -169,8 +179,11 @@ async def test_status_shows_what_broker_and_database_tell(
     [number] = status["numbers"]
     counts = [number[name] for name in ("queued", "held", "inDoubt", "stopped", "state")]
     assert counts == [2, 1, 1, True, "open"]
+    assert number["movesSince"] is None
     send = next(each for each in status["waiting"] if each["kind"] == "send")
     assert send["count"] == 2
+    timer = next(each for each in status["waiting"] if each["kind"] == "timer")
+    assert timer["count"] == 0, "that of a stopped number rests"
     assert status["others"] == [{"name": "router", "instance": "web9/77"}]
     assert status["archive"]["entries"] == 0
     database = next(each for each in status["disk"] if each["name"] == "database")

@@ -8,8 +8,10 @@ from uuid import UUID
 import pytest
 
 from cli.tenant import stop as stopping
+from deliverer.meta.shared_pacing import TURN_LOCK
 from router.store.store import TIMER_RELAY_LOCK
 from services.postgres.database import Pool
+from services.stops.gateway_rows import BEAT_LOCK
 from tests.support.cli.command_line import postkamer
 from tests.support.installation import EXAMPLE
 from tests.support.integration.parked_deliveries import Command, commands, on
@@ -105,14 +107,19 @@ select exists (select from pg_stat_activity
 """
 
 
-def test_stop_waits_for_time_outs_that_are_being_published_and_gives_up_in_time(
-    run: Command, fresh: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "turn",
+    [f"_lock_shared({BEAT_LOCK})", f"_lock({TIMER_RELAY_LOCK})", f"_lock({TURN_LOCK})"],
+    ids=["gateway tells", "time-outs are published", "messages are claimed"],
+)
+def test_stop_waits_for_whoever_has_a_turn_and_gives_up_in_time(
+    run: Command, fresh: str, turn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stopping, "TURN_SECONDS", 1)
 
     async def while_locked(pool: Pool) -> Any:
         async with pool.acquire() as connection, connection.transaction():
-            await connection.execute("select pg_advisory_xact_lock($1)", TIMER_RELAY_LOCK)
+            await connection.execute(f"select pg_advisory_xact{turn}")
             return await asyncio.to_thread(run, "tenant", "stop", TENANT)
 
     refused = on(fresh, while_locked)

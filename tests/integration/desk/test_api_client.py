@@ -17,6 +17,10 @@ from desk.postkamer.client import (
 from services import metrics
 from services.http.problems import problem_response
 from services.http.server import serve
+from services.stops.refusal import MOVES
+
+MOVED = 999
+"""Asks for a 503 of a municipality that moves: nothing was done."""
 
 
 def counts() -> list[float]:
@@ -28,7 +32,9 @@ def counts() -> list[float]:
 
 async def answer(request: web.Request) -> web.Response:
     status = int(request.match_info["status"])
-    return web.Response() if status == 200 else problem_response(status, "no", code="why")
+    code = MOVES.code if status == MOVED else "why"
+    status = 503 if status == MOVED else status
+    return web.Response() if status == 200 else problem_response(status, "no", code=code)
 
 
 async def ask(client: PostkamerClient, status: int) -> str:
@@ -44,6 +50,7 @@ async def ask(client: PostkamerClient, status: int) -> str:
         (200, "200", [2, 0, 0]),
         (404, "Refused", [0, 2, 0]),
         (503, "Unanswered", [0, 0, 2]),
+        (MOVED, "Refused", [0, 1, 1]),
     ],
 )
 async def test_request_and_file_are_counted_by_their_outcome(
@@ -55,7 +62,7 @@ async def test_request_and_file_are_counted_by_their_outcome(
         client, before = PostkamerClient(http, "archiver", f"http://127.0.0.1:{port}"), counts()
         assert await ask(client, status) == outcome
         async with client.open_file(f"/{status}", "token", {}) as file:
-            assert file.status == status
+            assert file.status == (503 if status == MOVED else status)
     assert [now - then for now, then in zip(counts(), before, strict=True)] == rise
 
 

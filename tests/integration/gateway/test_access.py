@@ -10,6 +10,7 @@ import pytest
 
 from gateway.intake import Intake
 from gateway.service import run_api
+from gateway.stops import StoppedNumbers
 from services import clock
 from services.config import loader
 from services.config.reload import ActiveVersion
@@ -55,7 +56,7 @@ async def test_departments_follow_the_configuration_without_a_restart(
     given = {"POSTKAMER_CONFIG": str(file), "POSTKAMER_OBJECT_STORE": f"file://{tmp_path}"}
     version = ActiveVersion(loader.load(file))
     settings = load(GatewaySettings, SETTINGS | given)
-    run = run_api(settings, version, pool, cast(Intake, Taken()))
+    run = run_api(settings, version, pool, cast(Intake, Taken()), StoppedNumbers())
     async with run as (routes, _), serve(api_app(routes), "127.0.0.1", 0) as port:
 
         async def listed(path: str) -> dict[str, Any]:

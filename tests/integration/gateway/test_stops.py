@@ -1,5 +1,6 @@
 """A municipality that moves is refused at the door and at the API, with 503, and others are not."""
 
+import asyncio
 import hashlib
 import hmac
 from collections.abc import AsyncIterator
@@ -8,18 +9,20 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.stops import MOVES, MOVES_CODE, Stopped, StoppedNumbers, StopsWatch, watch_stops
+from gateway.stops import Stopped, StoppedNumbers, StopsWatch, watch_stops
 from gateway.webhook.handler import PATH
 from services import metrics
 from services.postgres.database import DATABASE_ERRORS, Pool, connection_pool
-from services.stops.gateway_rows import stops_seen
+from services.stops.gateway_rows import BEAT_LOCK, stops_seen
+from services.stops.refusal import MOVES
 from tests.integration.gateway.test_uploads import PNG, opened
 from tests.integration.gateway.test_webhook import SECRET, door
 from tests.support.citizens import text, webhook
 from tests.support.integration.crm_desk import CONVERSATION, NUMBER, TOWN, Taken, desk_of
 from tests.support.integration.crm_desk import opened as conversation_opened
 from tests.support.integration.raw_http import HOST, said
-from tests.support.integration.stops import start, stop
+from tests.support.integration.stops import STOP, start, stop
+from tests.support.observer import until
 
 OTHER = "206540352242923"
 TENANT = TOWN.numbers[0].tenant
@@ -74,7 +77,7 @@ async def test_webhook_of_a_stopped_number_is_refused_as_a_whole_also_without_th
         await watch.beat()
         for body in (ours, joined(others, ours)):
             status, headers, problem = await answer(body)
-            assert (status, problem["code"], problem["detail"]) == (503, MOVES_CODE, MOVES)
+            assert (status, problem["code"], problem["detail"]) == (503, MOVES.code, MOVES.detail)
             assert 5 <= int(headers["retry-after"]) <= 15
         assert (await answer(others))[0] == 200
         assert [each.keys[0] for each in kept.entries] == [NUMBER, OTHER]
@@ -112,6 +115,22 @@ async def test_gateway_tells_that_it_refuses_a_beat_after_it_does_and_that_it_ha
     assert await pool.fetchval("select count(*) from sharing.instance") == 0
 
 
+async def test_gateway_that_starts_during_a_stop_knows_of_it(own: Pool, pool: Pool) -> None:
+    """Its first beat would otherwise be written after the stop and tell of the time before."""
+    known = StoppedNumbers()
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("select pg_advisory_xact_lock($1)", BEAT_LOCK)
+        await connection.execute(STOP, NUMBER, TENANT)
+        beat = asyncio.create_task(StopsWatch(own, known, []).beat())
+        await until(lambda: pool.fetchval(WAITS), bool, 10)
+    await beat
+    assert known.now == STOPPED
+
+
+WAITS = """
+select exists (select from pg_stat_activity where wait_event_type = 'Lock'
+    and wait_event = 'advisory')
+"""
 ORDER = {"number": NUMBER, "to": "+31600000011", "type": "text", "text": {"body": "Goedemiddag"}}
 CONSENT = {
     "number": NUMBER, "to": "+31600000011", "purpose": "afspraken", "source": "balie",
@@ -137,7 +156,7 @@ async def test_command_for_a_stopped_municipality_is_refused_and_nothing_of_it_i
         known.now = STOPPED
         for method, path, body in COMMANDS:
             status, problem = await desk.ask(method, path, body)
-            assert (status, problem["code"]) == (503, MOVES_CODE), path
+            assert (status, problem["code"]) == (503, MOVES.code), path
         before = await desk.ask("POST", "messages", ORDER, [("Idempotency-Key", "before")])
         assert before[0] == 202, "the same answer again"
         assert (await desk.ask("GET", f"messages/{before[1]['id']}"))[0] == 200
@@ -157,7 +176,7 @@ async def test_command_that_was_stored_and_not_published_says_nothing_of_its_fat
         await pool.execute("update gateway.command set confirmed_at = null")
         known.now = STOPPED
         status, problem = await desk.post("messages", ORDER)
-        assert (status, problem["detail"], "code" in problem) == (503, MOVES, False)
+        assert (status, problem["detail"], "code" in problem) == (503, MOVES.detail, False)
         assert len(desk.commands) == 1
         known.now = Stopped()
         assert (await desk.post("messages", ORDER))[0] == 202
@@ -168,6 +187,6 @@ async def test_file_for_a_stopped_municipality_is_refused(pool: Pool, tmp_path: 
     known = StoppedNumbers(Stopped(frozenset(), frozenset(["almelo"])))
     async with opened(pool, tmp_path, known) as (desk, _):
         status, problem = await desk.post(PNG)
-        assert (status, problem["code"], await desk.files()) == (503, MOVES_CODE, [])
+        assert (status, problem["code"], await desk.files()) == (503, MOVES.code, [])
         known.now = Stopped()
         assert (await desk.post(PNG))[0] == 201

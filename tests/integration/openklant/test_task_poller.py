@@ -297,10 +297,17 @@ async def test_work_on_tasks_of_a_stopped_number_is_found_after_its_move(
     await register.complete_task(1)
     await register.complete_task(2)
     await stop(pool, "10000001")
-    await pool.execute("update deliverer.internetaak set asked_at = asked_at - interval '3 h'")
+    await pool.execute(_LONG_AGO)
     assert await register.poll()
+    assert await register.desk_store.unpolled_seconds() < 3600, "no alarm goes off for what rests"
     assert await closed(register) == ["10000002-c"], "what was found before rests too"
     assert await pool.fetchval(OPEN_TASKS) == 1
     await start(pool)
     assert await register.poll()
     assert await closed(register) == ["10000001-c0", "10000001-c1", "10000002-c"]
+
+
+_LONG_AGO = """
+update deliverer.internetaak set looked_at = looked_at - interval '3 h', refused = true
+where not ended
+"""

@@ -2,11 +2,11 @@
 
 from services.postgres.database import Pool
 
-_STOP = "insert into sharing.stopped_number (number, tenant, by) values ($1, $2, 'beheer')"
+STOP = "insert into sharing.stopped_number (number, tenant, by) values ($1, $2, 'beheer')"
 
 
 async def stop(pool: Pool, number: str, tenant: str = "almelo") -> None:
-    await pool.execute(_STOP, number, tenant)
+    await pool.execute(STOP, number, tenant)
 
 
 async def start(pool: Pool) -> None:

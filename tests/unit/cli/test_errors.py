@@ -53,6 +53,7 @@ EXITS = {
     "silence": ("", "silence show", "silence simulate --per-day 0"),
     "status": ("", "", "status x"),
     "balance": ("", "balance", "balance x"),
+    "tenant": ("", "tenant stop almelo --config good.toml", "tenant stop"),
     "token": ("", "token list", "token add"),
     "trace": (
         "",

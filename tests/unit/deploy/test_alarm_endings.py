@@ -39,6 +39,7 @@ ENDINGS = {
     "IdentityKeysOld": ('postkamer_identity_keys_age_seconds{provider="x"}', "4000+60x20 20x90"),
     "OwnerUnreached": ('postkamer_owner_unreached_seconds{destination="crm"}', "950x20 0x90"),
     "NumberSilent": ('postkamer_number_silent{number="1"}', RAISED),
+    "NumberMoves": ('postkamer_number_stopped{number="1"}', "1x300 0x90"),
     "SilenceUnwatched": (
         "postkamer_silence_looked_timestamp_seconds", "60x25 1560+60x90"
     ),
@@ -187,12 +188,14 @@ AT = {
     "BalanceStands": 24,
     "SilenceUnwatched": 24,
     "NumberUnchecked": 195,
+    "NumberMoves": 245,
     "PublishesUnconfirmed": 25,
 }
 """Minute at which an alarm has gone off, where that takes longer than 8 minutes."""
 SILENT_AT = {
     "WebhooksRefused": 60,
     "NumberUnchecked": 215,
+    "NumberMoves": 302,
     "FirstSighting": 70,
     "OpenKlantActor": 70,
     "SendsFail": 52,

@@ -83,6 +83,8 @@ UNPROVEN_WEBHOOKS = 'postkamer_webhooks_unproven_total{service="gateway"}'
 UNCONFIRMED_PUBLISHES = 'postkamer_unconfirmed_publishes_total{service="router",reason="full"}'
 UNUSABLE = 'postkamer_destination_certificate_refused{destination="crm"}'
 UNRECORDED = "postkamer_attempts_unrecorded_total"
+MOVING = 'postkamer_number_stopped{number="106540352242922",instance="%s"}'
+OF_STOPPED = 'postkamer_webhooks_stopped_total{service="gateway"}'
 SILENT = 'postkamer_number_silent{number="106540352242922"}'
 SILENCE_LOOKED = 'postkamer_silence_looked_timestamp_seconds{instance="%s"}'
 WAITING = 'postkamer_waiting_%s{destination="crm",partition="%d"}'
@@ -295,6 +297,11 @@ CASES = [
     case("a door that is shut for one number",
          {WEBHOOKS % "503": "0+2x30", WEBHOOKS % "200": "0+9x30"}, 12, "DoorShut"),
     case("a door that is shut by night", {WEBHOOKS % "503": "0 1x8 2x12 3x30"}, 12, "DoorShut"),
+    case("a door that is shut for a municipality that moves",
+         {WEBHOOKS % "503": "0+2x30", OF_STOPPED: "0+2x30", WEBHOOKS % "200": "0x30"}, 12),
+    case("a door that is shut beside it",
+         {WEBHOOKS % "503": "0+3x30", OF_STOPPED: "0+2x30", WEBHOOKS % "200": "0x30"},
+         12, "DoorShut"),
     case("a door at a restart of the broker",
          {WEBHOOKS % "503": "0 5 9x30", WEBHOOKS % "200": "9x3 9+2x30"}, 6),
     case("a door at the end of that restart",
@@ -369,6 +376,11 @@ CASES = [
     case("a number of which one deliverer is late",
         {LOOKED % "a": "0x240", LOOKED % "b": "9000x240"}, 200),
     case("a number that is looked at again", {LOOKED % "a": "0x200 12000x40"}, 220),
+    case("a move that takes half a day", {MOVING % "a": "1x300", MOVING % "b": "1x300"}, 245,
+         "NumberMoves"),
+    case("a move of an afternoon", {MOVING % "a": "0 1x200 0x100"}, 245),
+    case("a move of which a gateway was started again",
+         {MOVING % "a": "1x100 stale", MOVING % "b": "1x300"}, 245, "NumberMoves"),
     one("a number that falls silent", SILENT, "0 0 0 1x30", "NumberSilent"),
     one("a number from which a message came", SILENT, "0 1x10 0x30"),
     case("a silence that no router looks at", {SILENCE_LOOKED % "a": "60x60"}, 30,

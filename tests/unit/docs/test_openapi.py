@@ -242,8 +242,11 @@ NONE: Any = None
 def routes_of(name: str) -> list[Any]:
     """Every route that a service serves, but the webhooks of one municipality."""
     if name == "gateway":
-        orders, owners = Orders(NONE, NONE, NONE, NONE, NONE), DestinationRoutes(NONE, NONE, NONE)
-        access, uploads = AccessRoutes(CONFIG, NONE), UploadRoutes(NONE, NONE)
+        orders, owners = (
+            Orders(NONE, NONE, NONE, NONE, NONE, NONE),
+            DestinationRoutes(NONE, NONE, NONE),
+        )
+        access, uploads = AccessRoutes(CONFIG, NONE), UploadRoutes(NONE, NONE, NONE)
         templates = TemplateRoutes(NONE, CONFIG, NONE)
         api = gateway.service.api_routes(access, orders, templates, uploads, owners, NONE)
         served = gateway.service.all_routes(none_of(Webhook), api)

@@ -150,6 +150,11 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
         LIVE,
     ),
     (
+        {"numbers": [number("1065", moves_since=ago(hours=2), due_since=ago(hours=3))]},
+        "Nothing goes in or out at number 1065 for 2 h: its municipality moves.",
+        "postkamer tenant start --help",
+    ),
+    (
         {"numbers": [number("1065", due_since=ago(minutes=16))]},
         "A message from number 1065 is late by 16 min.",
         LIVE,
