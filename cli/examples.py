@@ -130,6 +130,12 @@ EXAMPLES = {
     "topology definitions": "topology definitions > definitions.json",
     "topology repartition": "topology repartition",
     "topology show": "topology show",
+    "tenant export": "tenant export almelo almelo --key-file almelo.key --reason 'eigen omgeving'",
+    "tenant forget": "tenant forget almelo almelo --key-file almelo.key --reason 'eigen omgeving'",
+    "tenant import": (
+        "tenant import almelo --key-file almelo.key --log-key postkamer+5d0c8f1b+AV8xUg=="
+        " --reason 'eigen omgeving'"
+    ),
     "tenant start": "tenant start almelo",
     "tenant stop": "tenant stop almelo",
     "gateway": "gateway",

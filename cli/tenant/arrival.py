@@ -30,11 +30,11 @@ LAST = "change the callback at Meta to this installation, then run postkamer ten
 
 
 @click.command("import")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
     "--key-file",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=click.Path(path_type=Path, dir_okay=False),
     help="File with the transport key.",
 )
 @click.option("--log-key", required=True, help="The published key of the log that it comes from.")

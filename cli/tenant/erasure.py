@@ -50,11 +50,11 @@ class ForgetResult(msgspec.Struct, frozen=True, rename="camel"):
 
 @click.command("forget")
 @click.argument("municipality")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
     "--key-file",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=click.Path(path_type=Path, dir_okay=False),
     help="File with the transport key.",
 )
 @reason_option

@@ -24,6 +24,11 @@ TURNS = (BEAT_LOCK, TIMER_RELAY_LOCK, TURN_LOCK)
 TURN_SECONDS = 15
 """Longest wait for one of these turns. Time-outs wait 5 s for their confirms; the others take
 milliseconds."""
+LEFT = (
+    "{tenant}: its final package was written, so it may have started elsewhere. If the move was"
+    " called off, give --called-off: then that package must be loaded nowhere any more"
+)
+COMING = "{tenant}: not all of it has come yet: run postkamer tenant import with the final package"
 BUSY = "time-outs or messages are being handed out for too long: nothing was stopped; try again"
 WAIT_SECONDS = GONE_SECONDS + 20.0
 """Longest wait for the gateways. One that has died counts as gone before; the others need two
@@ -59,11 +64,16 @@ async def stop(
     return None, _operation("tenant stop", tenant, [row["number"] for row in rows])
 
 
-async def start(connection: Connection, tenant: str) -> tuple[list[str], Operation | None]:
-    """Start the numbers of a municipality again; return those that were stopped.
-
-    A refusal belongs here, before anything changes: the caller rolls back what this did.
-    """
+async def start(
+    connection: Connection, tenant: str, *, is_called_off: bool = False
+) -> tuple[list[str], Operation | None]:
+    """Start the numbers of a municipality again; return those that were stopped. CommandRefused for
+    one that may have started elsewhere, unless its move was called off, and for one that has not
+    come whole."""
+    if not is_called_off and await connection.fetchval(_HAS_LEFT, tenant):
+        raise CommandRefused(LEFT.format(tenant=tenant))
+    if await connection.fetchval(_IS_COMING, tenant):
+        raise CommandRefused(COMING.format(tenant=tenant))
     numbers = sorted(row["number"] for row in await connection.fetch(_START, tenant))
     return numbers, _operation("tenant start", tenant, numbers)
 
@@ -101,6 +111,12 @@ insert into sharing.stopped_number (number, tenant, by)
 select number, $2, $3 from unnest($1::text[]) n (number)
 on conflict do nothing returning number
 """
+_HAS_LEFT = """
+select exists (select from sharing.stopped_number where tenant = $1 and left_at is not null)
+"""
+_IS_COMING = """
+select exists (select from archiver.former_log where tenant = $1 and ended_at is null)
+"""
 _START = "delete from sharing.stopped_number where tenant = $1 returning number"
 
 
@@ -127,16 +143,19 @@ def stop_command(municipality: str, path: Path | None, as_json: bool) -> None:
 
 @click.command("start")
 @click.argument("municipality")
+@click.option("--called-off", is_flag=True, help="It has not started elsewhere, and will not.")
 @config_option
 @json_option
-def start_command(municipality: str, path: Path | None, as_json: bool) -> None:
+def start_command(municipality: str, path: Path | None, as_json: bool, called_off: bool) -> None:
     """Start MUNICIPALITY here: it takes in and sends again.
 
-    What rested goes on. At an installation that it has left this would say things twice. Needs
+    What rested goes on. Where its final package was written this is refused, since it may have
+    started elsewhere, and everything would be said twice; --called-off says that it has not. Needs
     POSTKAMER_CONFIG.
     """
     numbers = _numbers_of(municipality, path)
-    run_audited("tenant", lambda connection: start(connection, municipality))
+    begin = partial(start, tenant=municipality, is_called_off=called_off)
+    run_audited("tenant", begin)
     result = StopResult(id=municipality, stopped=False, numbers=numbers, gateways=())
     line = f"{municipality} takes in and sends: {', '.join(numbers)}"
     print_result(result, [line], as_json=as_json)
