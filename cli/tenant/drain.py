@@ -1,4 +1,4 @@
-"""What of a stopped municipality is still under way. Its package is final once that is nothing."""
+"""Work of a stopped municipality that is still under way: its package is final once there is none."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -28,12 +28,12 @@ NOT_DRAINED = (
 
 
 class Drain(msgspec.Struct, frozen=True):
-    """What was read: when the municipality was stopped, when each queue was last seen empty, and
-    the number of rows of each of WAITING."""
+    """State that was read: when the municipality was stopped, when each queue was last seen empty,
+    and the number of rows of each of WAITING."""
 
     stopped_at: datetime
     settled_at: datetime | None
-    """When the last result of a send was published into a partition."""
+    """Time at which the last result of a send was published into a partition."""
     queues: Mapping[str, datetime | None]
     """Queue -> when all of its consumers had last done all that was in it."""
     rows: Mapping[str, int]
@@ -45,7 +45,7 @@ class Stages:
     def __init__(self, stages: Sequence[Sequence[str]]) -> None:
         self._stages = list(stages)
         self._reached: datetime | None = None
-        """When all queues of the last stage that is over were seen empty."""
+        """Time at which all queues of the last stage that is over were seen empty."""
 
     def obstacles(self, drain: Drain) -> list[str]:
         """Return what is under way, a sentence for each."""

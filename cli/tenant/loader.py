@@ -80,7 +80,7 @@ T = TypeVar("T")
 
 
 class Result(msgspec.Struct, rename="camel"):
-    """What was loaded."""
+    """Totals of what was loaded."""
 
     entries: int = 0
     """Entries that are new here."""
@@ -450,7 +450,8 @@ on conflict (number) do nothing
 """
 _LOG = """
 insert into archiver.former_log (tenant, origin, verifier, size, note) values ($1, $2, $3, $4, $5)
-on conflict (tenant, origin) do update set size = excluded.size, note = excluded.note
+on conflict (tenant, origin) do update
+    set size = excluded.size, note = excluded.note, ended_at = null
 """
 _NEW_KEYS = "delete from archiver.municipality_key where tenant = $1"
 # The archiver forgets the keys of municipalities that it knows.

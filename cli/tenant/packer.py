@@ -87,7 +87,8 @@ class Packer:
         return self._manifest
 
     def _begin(self, signer: NoteSigner) -> Manifest:
-        """Return the manifest of the package, or a new one. What it does not name is overwritten."""
+        """Return the manifest of the package, or a new one. What it does not name is written
+        anew."""
         place, found = self._place, self._package.read_manifest()
         if found and (found.tenant, found.origin) != (place.tenant, signer.origin):
             raise PackageRefused(ANOTHER.format(folder=self._package.folder))
@@ -230,8 +231,8 @@ class Packer:
         self._manifest.files[name] = self._package.mark(name, lines)
 
     async def _copy_uploads(self) -> None:
-        """Copy the files of CRMs, sealed under the transport key: in the object store they lie under
-        a key of the installation."""
+        """Copy the files of CRMs, sealed under the transport key: in the object store they lie
+        under a key of the installation."""
         async for row in self._uploads():
             name = f"{UPLOADS}/{row['object']}"
             try:

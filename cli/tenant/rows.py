@@ -10,8 +10,8 @@ TENANT = "t.tenant = $1"
 NUMBER = "t.number = any($2)"
 DESTINATION = "t.destination = any($3)"
 CONVERSATION = "split_part(t.conversation, '-', 1) = any($2)"
-"""Conditions for a row `t`: $1 is the municipality, $2 its numbers, $3 its destinations. The id of a
-conversation begins with that of its number."""
+"""Conditions for a row `t`: $1 is the municipality, $2 its numbers, $3 its destinations. The id of
+a conversation begins with that of its number."""
 ALL_GIVEN = "$1::text is not null and $2::text[] is not null and $3::text[] is not null"
 """Condition that names all three, since PostgreSQL refuses a value that no condition names."""
 
@@ -113,8 +113,8 @@ LEFT = {
     "archiver.former_leaves": "in `former-leaves`",
     "archiver.dossier": "made again from the log",
     "archiver.renewal": "a package is not final while there is one",
-    "archiver.destruction_order": "of the installation: what it destroyed is gone there, and does not come along",
-    "archiver.quarantine": "under the installation's key: a package is not final while one is of the municipality",
+    "archiver.destruction_order": "what it destroyed is gone, and does not come along",
+    "archiver.quarantine": "a package is not final while something of it is there",
     **dict.fromkeys(
         (
             *("access.budget", "access.installation", "access.operation", "access.refused_token"),

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -29,7 +30,7 @@ REASON = ("--reason", "Overgang naar de eigen omgeving")
 
 
 class Meta:
-    """Where Meta brings the webhooks of each municipality, and what it brought."""
+    """Meta, which brings webhooks to where the callback leads, and knows what it brought."""
 
     def __init__(self, session: aiohttp.ClientSession, gateway: str) -> None:
         self._session, self.gateway = session, gateway
@@ -90,64 +91,109 @@ async def ran(town: Installation, *words: str) -> str:
     return said
 
 
-def texts(events: list[dict]) -> Counter[str]:
+def texts(events: list[dict[str, Any]]) -> Counter[str]:
     return Counter(each["event"]["data"]["text"] for each in events)
 
 
 async def test_municipality_moves_while_its_citizens_write(
     old: Installation, new: Installation, session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
-    here, there = Watch(old, session), Watch(new, session)
-    meta = Meta(session, old.gateway)
-    folder, key = tmp_path / "almelo", ("--key-file", str(tmp_path / "transport"))
-    export = ("tenant", "export", "almelo", str(folder), *key, *REASON)
-    log_key = (await ran(old, "archive", "key")).strip()
-    load = ("tenant", "import", str(folder), *key, "--log-key", log_key, *REASON)
-
-    phone = Phone(here, session, "31600000961")
-    asked = await phone.asks("Wanneer wordt het oud papier opgehaald")
-    desk = Desk(here)
-    status, answer = await desk.answer(asked["conversationId"], text={"body": "Op dinsdag."})
-    assert status == 202, answer
-    await phone.sends_photo(_photo())
+    move = Move(old, new, Meta(session, old.gateway), tmp_path)
+    meta, here, there = move.meta, Watch(old, session), Watch(new, session)
+    await move.begin()
+    asked = await ask_and_answer(here, session)
     async with writing(meta, CITIZENS):
         await until(lambda: here.events(RUN), lambda seen: len(seen) > 30, SECONDS)
         await ran(old, "archive", "checkpoint")
         proof = json.loads(await ran(old, "archive", "prove", asked["messageId"]))
-        await ran(old, *export)
-        await ran(new, *load)
+        await move.carry()
         early = len(meta.taken)
         await until(lambda: _taken(meta), lambda n: n > early + 20, SECONDS)
         await ran(old, "tenant", "stop", "almelo")
         await until(lambda: _refused(meta), lambda n: n > 0, SECONDS)
-        stopped_with = list(meta.taken)
-        await ran(old, *export, "--final")
-        await ran(new, *load)
+        taken_here = list(meta.taken)
+        await move.carry("--final")
         meta.gateway = new.gateway
         await ran(new, "tenant", "start", "almelo")
         await until(lambda: there.events(RUN), lambda seen: len(seen) > 30, SECONDS)
-    for _, body in stopped_with[-20:]:
+    for _, body in taken_here[-20:]:
         assert await post(session, new.gateway, body) == 200, "Meta repeats itself"
     said = Counter(words for words, _ in meta.taken)
     assert set(said.values()) == {1}
     await until(lambda: _both(here, there), lambda seen: seen.keys() == said.keys(), SECONDS)
+    await answer_there(there, asked)
     assert await _both(here, there) == said, "each came to one of the two, once"
-    assert texts(await here.events(RUN)).keys() == {words for words, _ in stopped_with}
+    assert texts(await here.events(RUN)).keys() == {words for words, _ in taken_here}
+    events = [*await here.received(), *await there.received()]
+    ids = Counter(each["event"]["id"] for each in events)
+    assert [id for id, times in ids.items() if times > 1] == []
+    assert await archived(there, events) == said
 
-    verified = await ran(new, "archive", "verify", "--index", "--media")
-    assert "not as it was" not in verified, verified
+    await verified(new, "--index", "--media")
     former = json.loads(await ran(new, "archive", "prove", asked["messageId"], "--former"))
-    assert former["leaf"] == proof["leaf"]
-    assert former["verifier"] == proof["verifier"] == log_key
-    await ran(new, "archive", "checkpoint")
     own = json.loads(await ran(new, "archive", "prove", asked["messageId"]))
-    assert own["leaf"] == proof["leaf"] and own["verifier"] != log_key
+    assert former["leaf"] == own["leaf"] == proof["leaf"]
+    assert former["verifier"] == proof["verifier"] == move.log_key != own["verifier"]
+    await move.end()
 
-    code, said_so = await asyncio.to_thread(old.runs, "tenant", "start", "almelo")
-    assert code == 1 and "may have started elsewhere" in said_so
-    await ran(old, "tenant", "forget", "almelo", str(folder), *key, *REASON)
-    verified = await ran(old, "archive", "verify")
-    assert "not as it was" not in verified, verified
+
+class Move:
+    """The move of a municipality from one installation to another, step by step."""
+
+    def __init__(self, old: Installation, new: Installation, meta: Meta, folder: Path) -> None:
+        self.old, self.new, self.meta = old, new, meta
+        self._folder, self._key = str(folder / "almelo"), ("--key-file", str(folder / "transport"))
+        self.log_key = ""
+
+    async def begin(self) -> None:
+        self.log_key = (await ran(self.old, "archive", "key")).strip()
+
+    async def carry(self, *how: str) -> None:
+        """Write what came since the last time, and load it."""
+        export = ("tenant", "export", "almelo", self._folder, *self._key, *REASON)
+        await ran(self.old, *export, *how)
+        log_key = ("--log-key", self.log_key)
+        await ran(self.new, "tenant", "import", self._folder, *self._key, *log_key, *REASON)
+
+    async def end(self) -> None:
+        """Destroy what is left at the old one, which starts it no more."""
+        code, said = await asyncio.to_thread(self.old.runs, "tenant", "start", "almelo")
+        assert code == 1 and "may have started elsewhere" in said
+        await ran(self.old, "tenant", "forget", "almelo", self._folder, *self._key, *REASON)
+        await verified(self.old)
+
+
+async def ask_and_answer(watch: Watch, session: aiohttp.ClientSession) -> dict[str, Any]:
+    """A question that was answered, with a photo."""
+    phone = Phone(watch, session, "31600000961")
+    asked = await phone.asks("Wanneer wordt het oud papier opgehaald")
+    status, answer = await Desk(watch).answer(asked["conversationId"], text={"body": "Op dinsdag."})
+    assert status == 202, answer
+    await phone.sends_photo(small_photo())
+    return asked
+
+
+async def answer_there(watch: Watch, asked: dict[str, Any]) -> None:
+    """Answer at the new installation what was asked at the old one."""
+    desk = Desk(watch)
+    status, answer = await desk.answer(asked["conversationId"], text={"body": "En vrijdag."})
+    assert status == 202, answer
+    sent = {"sent", "delivered", "read"}
+    await until(lambda: desk.status(answer["messageId"]), lambda s: s["status"] in sent, SECONDS)
+
+
+async def archived(watch: Watch, events: list[dict[str, Any]]) -> Counter[str]:
+    """Texts of the run that the archive of an installation has."""
+    conversations = {each["event"]["data"].get("conversationId", "") for each in events} - {""}
+    found = Counter[str]()
+    for each in conversations:
+        found.update(one.get("text", "") for one in await watch.messages(each))
+    return Counter({text: n for text, n in found.items() if text.startswith(RUN)})
+
+
+async def verified(town: Installation, *how: str) -> None:
+    await ran(town, "archive", "checkpoint")
+    assert "not as it was" not in await ran(town, "archive", "verify", *how)
 
 
 async def _both(here: Watch, there: Watch) -> Counter[str]:
@@ -160,16 +206,6 @@ async def _taken(meta: Meta) -> int:
 
 async def _refused(meta: Meta) -> int:
     return meta.refused
-
-
-def _photo() -> bytes:
-    import io
-
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.new("RGB", (64, 48), (200, 40, 40)).save(file, "JPEG")
-    return file.getvalue()
 
 
 @asynccontextmanager

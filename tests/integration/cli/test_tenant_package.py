@@ -129,7 +129,7 @@ async def test_each_row_comes_with_what_is_sealed_in_it_and_no_row_of_another(
     assert await new.contents("almelo") == await old.contents("almelo")
 
 
-async def test_what_came_since_is_added_and_what_was_destroyed_is_destroyed_there(
+async def test_package_takes_what_came_since_and_destroys_what_was_destroyed(
     old: Side, new: Side, tmp_path: Path
 ) -> None:
     folder = tmp_path / "package"
@@ -157,7 +157,7 @@ async def test_what_came_since_is_added_and_what_was_destroyed_is_destroyed_ther
 
 
 async def findings(side: Side) -> list[Finding]:
-    """What is wrong with the log here, its places in that of before, and what it is found by."""
+    """Faults of the log here, of places in that of before, and of the index."""
     size = await side.pool.fetchval("select size from archiver.head")
     signer = Signer("new/log", bytes(32))
     assert (await sign_checkpoint(side.pool, signer, side.store)).size == size
@@ -319,8 +319,8 @@ where c.relkind in ('r', 'p') and not c.relispartition
 
 
 async def rows_of(side: Side, table: Table) -> list[dict[str, Any]]:
-    """What the rows of the municipality say in a table, with what is sealed in them; without what
-    each installation gives anew."""
+    """Rows of the municipality in a table, with what is sealed in them; without what each
+    installation gives anew."""
     sealed = [each.name for each in SEALED.get(table.name, ())]
     given = [*table.without, *sealed, "seal", *ANEW.get(table.name, ())]
     values = PLACE.tenant, list(PLACE.numbers), list(PLACE.destinations), given

@@ -40,12 +40,13 @@ def values_of(nth: int) -> dict[str, dict[str, Any]]:
             "withdrawn_at": None},
         "archiver.destruction_item": {"list": f"VL-2026-{nth:04}", "state": "destroyed"},
         "archiver.declaration": {"list": f"VL-2026-{nth:04}"},
-        "archiver.disclosure": {"id": f"WOO-2026-{nth:04}", "kind": "woo", "hold": f"BW-2026-{nth:04}",
-            "state": "approved", "drawn_by": "a", "reviewed_by": "b", "approved_by": "c"},
+        "archiver.disclosure": {"id": f"WOO-2026-{nth:04}", "kind": "woo",
+            "hold": f"BW-2026-{nth:04}", "state": "approved", "drawn_by": "a", "reviewed_by": "b", "approved_by": "c"},
         "archiver.disclosure_document": {"disclosure": f"WOO-2026-{nth:04}", "decision": "open",
             "grounds": []},
         "archiver.handover": {"state": "done"},
-        "archiver.media": {"state": "lost", "mac": None, "scanned": False, "ciphertext_sha256": "", "digest": None},
+        "archiver.media": {"state": "lost", "mac": None, "scanned": False,
+            "ciphertext_sha256": "", "digest": None},
         "archiver.processing": {"trace_id": "\\x" + "01" * 16, "span_id": "\\x" + "02" * 8,
             "status": "Ok", "parent_span_id": None},
         "archiver.former_log": {"origin": "older"},
@@ -59,7 +60,7 @@ def values_of(nth: int) -> dict[str, dict[str, Any]]:
 
 
 def opened(table: str) -> dict[str, Any]:
-    """What is sealed in the row of a table: a word of its own for each column."""
+    """Return what is sealed in the row of a table: a word of its own for each column."""
     values: dict[str, Any] = {}
     for column in SEALED.get(table, ()):
         word = f"{table} {column.name}"
