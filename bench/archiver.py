@@ -21,7 +21,7 @@ from bench.usage import peak_memory
 from bench.workloads.archive_workload import RECORDS_PER_CITIZEN, record_batches, split_waves
 from bench.workloads.texts import example_texts, write_texts
 from deploy.local.process import Process
-from router.handlers.units import keyed_hash
+from router.model.hashes import Hashes
 from router.ruleset.context import build_context
 from services import clock, logs
 from services.config import loader
@@ -86,7 +86,7 @@ def _make_batches(stage: Stage, first: int, citizens: int) -> Iterator[list[Reco
     config = loader.load(stage.config_file)
     about = [word for rule in config.config.rules for word in rule.words]
     texts = write_texts(example_texts(EXAMPLES.read_text()), about, seed=first)
-    context = build_context(config, keyed_hash(b"bench"))
+    context = build_context(config, Hashes(b"bench"))
     waves = ((wave, clock.now()) for wave in split_waves(first, citizens))
     return record_batches(waves, texts, context, NUMBERS)
 

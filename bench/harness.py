@@ -207,6 +207,8 @@ def start_stage(folder: Path, change: Callable[[str], str] = lambda text: text) 
         for name in REAL:
             database.execute(f"alter role postkamer_{name} login password '{passwords[name]}'")
         asyncio.run(read_keys(stage.settings))
+        # As an archiver notes of a database that was not restored: no service starts before.
+        database.execute("select restoration.note_comparison(-1)")
         yield stage
 
 

@@ -37,7 +37,7 @@ from bench.workloads import tampering
 from bench.workloads.archive_workload import RECORDS_PER_CITIZEN, record_batches, split_waves
 from bench.workloads.texts import example_texts, write_texts
 from deploy.local.postgresql import Database
-from router.handlers.units import keyed_hash
+from router.model.hashes import Hashes
 from router.ruleset.context import build_context
 from services import clock
 from services.config import loader
@@ -94,7 +94,7 @@ def _make_records(records: int) -> Iterator[Record]:
         (wave, now - timedelta(days=DAYS) * (1 - wave.first / citizens))
         for wave in split_waves(0, citizens, CITIZENS_AT_ONCE)
     )
-    made = record_batches(waves, texts, build_context(config, keyed_hash(b"bench")))
+    made = record_batches(waves, texts, build_context(config, Hashes(b"bench")))
     return itertools.islice((record for batch in made for record in batch), records)
 
 

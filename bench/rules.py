@@ -18,7 +18,8 @@ from bench.workloads.large_config import large_municipality, rule_words
 from bench.workloads.receipts import Wave, receipts
 from bench.workloads.texts import example_texts, subjects, write_texts
 from router.handlers.batch import decide_batch
-from router.handlers.units import keyed_hash, parse_units
+from router.handlers.units import parse_units
+from router.model.hashes import Hashes
 from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
 from router.rules.engine import evaluate
@@ -95,7 +96,7 @@ def write_municipality(folder: Path, size: Size) -> Path:
 def compile_rules(path: Path) -> tuple[RoutingContext, float]:
     """Return the routing context, and the CPU seconds that it took to build."""
     began = time.process_time()
-    context = build_context(loader.load(path), keyed_hash(b"bench"))
+    context = build_context(loader.load(path), Hashes(b"bench"))
     return context, time.process_time() - began
 
 

@@ -7,7 +7,8 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from router.model.work import Hash, RoutingContext
+from router.model.hashes import Hashes
+from router.model.work import RoutingContext
 from router.ruleset.context import build_context, build_version_record, create_version
 from router.ruleset.validation import validate
 from router.store.store import Store
@@ -27,8 +28,8 @@ UNRECORDED = "the rules are not on record yet"
 
 
 class ActiveRules:
-    def __init__(self, store: Store, archive: Publisher, hash: Hash) -> None:
-        self._store, self._archive, self._hash = store, archive, hash
+    def __init__(self, store: Store, archive: Publisher, hashes: Hashes) -> None:
+        self._store, self._archive, self._hashes = store, archive, hashes
         self._context: RoutingContext | None = None
         self._is_active = asyncio.Event()
         self._followers: list[Callable[[Configuration], None]] = []
@@ -55,7 +56,7 @@ class ActiveRules:
 
     async def activate(self, config: LoadedConfig) -> None:
         """Put a version on record, then in force; ConfigError when it is too large."""
-        context = await asyncio.to_thread(build_context, config, self._hash)
+        context = await asyncio.to_thread(build_context, config, self._hashes)
         await self._record(config)
         self._context = context
         self._is_active.set()
@@ -68,7 +69,7 @@ class ActiveRules:
         The record is published at each start: whether an earlier start did so is not known, and
         the archive drops duplicates.
         """
-        new = create_version(config, clock.now(), self._hash)
+        new = create_version(config, clock.now(), self._hashes.own)
         if len(build_version_record(new, config).raw) > LARGEST:
             raise ConfigError(
                 [ConfigFault("", 0, "file", f"all files are over {LARGEST} bytes as JSON")]

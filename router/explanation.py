@@ -8,9 +8,9 @@ import msgspec
 
 from router.conversation.interpretation import collect_facts
 from router.handlers.dispatch import decide
-from router.handlers.units import keyed_hash
 from router.model.changes import Changes
 from router.model.decision import MessageDecision
+from router.model.hashes import Hashes
 from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
 from router.rules.engine import RuleStep, trace_rules, trace_safety_rules, with_quotes
@@ -22,8 +22,8 @@ from services.whatsapp import items
 PERSON = items.Person(identities=(items.Identity("phone", "31600000000"),))
 """A phone number that is not in use in the Netherlands."""
 OUTCOMES = {"no": "past niet", "marks": "markeert", "fits": "past"}
-HASH = keyed_hash(b"explained")
-"""Hash of who never wrote: nobody of the router's is recognised in it."""
+HASHES = Hashes(b"explained")
+"""Hashes of who never wrote: nobody of the router's is recognised in it."""
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -64,7 +64,7 @@ def explain_message(question: Question, context: RoutingContext) -> dict[str, An
 def _quoting(context: RoutingContext) -> RoutingContext:
     """Return a context in which reasons quote the text: the one who reads them wrote it."""
     rules = {tenant: with_quotes(table) for tenant, table in context.rules.items()}
-    return msgspec.structs.replace(context, rules=rules, hash=HASH)
+    return msgspec.structs.replace(context, rules=rules, hashes=HASHES)
 
 
 def build_unit(text: str, number: str, at: datetime, type: str) -> WorkUnit:

@@ -11,7 +11,7 @@ from router.api.openapi import document
 from router.api.routes import RuleRoutes
 from router.budget_monitor import BudgetMonitor
 from router.ended_rows import clearings
-from router.handlers.units import keyed_hash
+from router.model.hashes import Hashes
 from router.partition.worker import FRAMES, Partition
 from router.retry_relay import run_retries
 from router.silence.monitor import SilenceMonitor
@@ -39,6 +39,7 @@ from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool
 from services.published_batches import published_batch_reports
 from services.restoration.waiting_room import wait_until_compared
+from services.sealing import hash_keys
 from services.tasks import background_task
 from services.working_keys import sealing_pool
 
@@ -63,8 +64,8 @@ async def router(
         shared, sharing = await enter(shared_queues(pool, "router"))
         store = Store(pool)
         archive = Publisher(outgoing, topology.ARCHIVE)
-        hash = keyed_hash(derive_key(settings.archive_key, "router"))
-        rules = ActiveRules(store, archive, hash)
+        hashes = Hashes(derive_key(settings.archive_key, hash_keys.PURPOSE))
+        rules = ActiveRules(store, archive, hashes)
         version = ActiveVersion(loaded)
         rules_task = await enter(background_task(rules.run(settings.config, version)))
         destinations = Publisher(outgoing, topology.DESTINATIONS)

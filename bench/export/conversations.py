@@ -17,7 +17,7 @@ from bench.rules import EXAMPLES
 from bench.servers import EXAMPLE
 from bench.workloads.archive_workload import record_batches, split_waves
 from bench.workloads.texts import example_texts, write_texts
-from router.handlers.units import keyed_hash
+from router.model.hashes import Hashes
 from router.ruleset.context import build_context
 from services import clock
 from services.config import loader
@@ -55,7 +55,7 @@ def _make_records(conversations: int, begin: datetime) -> Iterator[Record]:
     config = loader.load(EXAMPLE)
     about = [word for rule in config.config.rules for word in rule.words]
     texts = write_texts(example_texts(EXAMPLES.read_text()), about, seed=1)
-    context = build_context(config, keyed_hash(b"bench"))
+    context = build_context(config, Hashes(b"bench"))
     for wave in split_waves(0, conversations, CITIZENS_AT_ONCE):
         at = begin + timedelta(days=DAYS) * (wave.first / conversations)
         opened = list[Record]()

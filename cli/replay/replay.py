@@ -22,7 +22,7 @@ from cli.support.language import lang_option
 from cli.support.options import Time, json_option, require_period
 from cli.support.output import CommandRefused, fail, print_result
 from cli.support.person import narrow_tenant, require_all_departments
-from router.handlers.units import keyed_hash
+from router.model.hashes import Hashes
 from router.model.work import RoutingContext
 from router.rules.reasons import REASONS
 from router.ruleset.context import build_context
@@ -74,7 +74,7 @@ async def compare_rules(
         if version and version != after.version:
             files = await load_files(connection, version)
             loaded = load_version(version, files, _first_file(version, files, path))
-            before = build_context(loaded, keyed_hash(b"replayed"), reasons=after.reasons)
+            before = build_context(loaded, Hashes(b"replayed"), reasons=after.reasons)
         differences = Differences(before, after, criteria.examples)
         async for rows in _messages(connection, keys, criteria):
             for row in rows:
@@ -165,7 +165,7 @@ def command(
     path = configured_path(path)
     require_period(criteria.since, criteria.until)
     try:
-        after = build_context(loader.load(path), keyed_hash(b"replayed"), reasons=REASONS[lang])
+        after = build_context(loader.load(path), Hashes(b"replayed"), reasons=REASONS[lang])
     except ConfigError as error:
         fail(str(error))
     result = with_archive(

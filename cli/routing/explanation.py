@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from router.explanation import HASH, Question, explain_message
+from router.explanation import HASHES, Question, explain_message
 from router.rules.reasons import REASONS
 from router.ruleset.context import build_context
 from services.config.loader import LoadedConfig
@@ -27,5 +27,5 @@ def explain(
     number = loaded.config.number(number_id) if number_id else loaded.config.numbers[0]
     if number is None:
         raise ValueError(f"--number: {number_id} is not in the configuration")
-    context = build_context(loaded, HASH, few_texts=True, reasons=REASONS[lang])
+    context = build_context(loaded, HASHES, few_texts=True, reasons=REASONS[lang])
     return explain_message(Question(text, number, at, type), context)

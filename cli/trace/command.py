@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
@@ -18,15 +18,19 @@ from cli.support.configuration import load_config
 from cli.support.options import config_option, json_option, reason_option
 from cli.support.output import CommandRefused, fail, print_note, print_result
 from cli.support.person import narrow_tenant
+from cli.support.working_keys import load_working_keys, opening
 from cli.trace.evidence import Evidence, Subject
 from cli.trace.rows import MAX_ENTRIES, load_evidence
 from cli.trace.search import WAMID, find_subject
 from cli.trace.steps import Step, make_steps
 from cli.trace.turns import Turn, find_turns
-from router.handlers.units import keyed_hash
+from router.model.hashes import Hashes
 from services.config import settings
 from services.ids import CONVERSATION, parse_uuid
 from services.postgres.database import Pool
+from services.sealing import hash_keys
+from services.sealing.brought_keys import open_brought_key
+from services.sealing.key_ring import RING
 
 LONGEST_ID = 500
 PHONE = re.compile(r"\+[0-9]+|0[0-9]{9}|[0-9]{11,15}")
@@ -70,19 +74,20 @@ def command(id: str, path: Path | None, reason: str, as_json: bool) -> None:
     The steps have no contents. Each use is archived.
 
     Needs POSTKAMER_DATABASE_URL, as its owner, POSTKAMER_ARCHIVE_KEY, and for a wamid
-    POSTKAMER_CONFIG.
+    POSTKAMER_CONFIG, and POSTKAMER_WORKING_KEY once a municipality came from another installation.
     """
     reason, id = parse_reason(reason), _read_id(id)
-    numbers = [number.id for number in load_config(path).numbers] if WAMID.fullmatch(id) else []
+    numbers = _tenants_of_numbers(path) if WAMID.fullmatch(id) else {}
 
     async def work(pool: Pool, keys: KeyStore) -> Trace:
         masters = settings.load(settings.ArchiveSettings, os.environ).archive_key
-        hash = keyed_hash(settings.derive_key(masters, "router"))
+        key = settings.derive_key(masters, hash_keys.PURPOSE)
+        hashes = Hashes(key, await _load_brought_keys(pool, set(numbers.values())))
         async with (
             pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            subject = await find_subject(connection, id, hash, numbers)
+            subject = await find_subject(connection, id, hashes, numbers)
             evidence = await load_evidence(connection, keys, subject or Subject())
         home = await narrow_tenant(pool, None)
         if home not in ("", make_trace(evidence).tenant):
@@ -101,6 +106,23 @@ def command(id: str, path: Path | None, reason: str, as_json: bool) -> None:
     if trace.cut:
         note = f"these are the first {MAX_ENTRIES} entries of the record; there are more"
         print_note(note, as_json=as_json)
+
+
+def _tenants_of_numbers(path: Path | None) -> dict[str, str]:
+    return {number.id: number.tenant for number in load_config(path).numbers}
+
+
+async def _load_brought_keys(pool: Pool, tenants: Collection[str]) -> dict[str, bytes]:
+    """Return the keys that these municipalities brought.
+
+    Raises CommandRefused and SettingsError."""
+    query = "select tenant, sealed from router.brought_key where tenant = any($1::text[])"
+    rows = await pool.fetch(query, list(tenants))
+    if not rows:
+        return {}
+    await load_working_keys(pool)
+    with opening("the hash key of a municipality"):
+        return {row["tenant"]: open_brought_key(RING, **row) for row in rows}
 
 
 def _read_id(given: str) -> str:

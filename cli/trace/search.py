@@ -5,14 +5,15 @@ an event is found among the few decisions of its millisecond.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from cli.trace.evidence import Row, Subject
 from router.handlers.units import retried_key
-from router.model.work import Hash, derive_id
+from router.model.hashes import Hash, Hashes
+from router.model.work import derive_id
 from services.ids import CONVERSATION, created_at, min_id_at, parse_uuid
 from services.postgres.database import Connection
 
@@ -33,13 +34,15 @@ async def fetch_rows(connection: Connection, query: str, *arguments: Any) -> lis
 
 
 async def find_subject(
-    connection: Connection, id: str, hash: Hash, numbers: Collection[str]
+    connection: Connection, id: str, hashes: Hashes, numbers: Mapping[str, str]
 ) -> Subject | None:
-    """Return the subject with this id; None if nothing has it. `numbers` are our ids of numbers."""
+    """Return the subject with this id; None if nothing has it. `numbers` are our ids of numbers,
+    each with its municipality."""
+    hash = hashes.own
     if CONVERSATION.fullmatch(id):
         return Subject(conversation=id)
     if WAMID.fullmatch(id):
-        return await _by_wamid(connection, id, hash, numbers)
+        return await _by_wamid(connection, id, hashes, numbers)
     if (uuid := parse_uuid(id)) is not None:
         return await _by_uuid(connection, uuid, hash)
     number = int(id) if REGISTER_NUMBER.fullmatch(id) else None
@@ -50,13 +53,18 @@ async def find_subject(
 
 
 async def _by_wamid(
-    connection: Connection, wamid: str, hash: Hash, numbers: Collection[str]
+    connection: Connection, wamid: str, hashes: Hashes, numbers: Mapping[str, str]
 ) -> Subject | None:
     kinds = "message", "echo"
-    keys = [hash("item", kind, number, wamid) for kind in kinds for number in numbers]
+    keys = [
+        hashes.of(tenant)("item", kind, number, wamid)
+        for kind in kinds
+        for number, tenant in numbers.items()
+    ]
     rows = await fetch_rows(connection, _BY_KEYS, keys)
-    found = [key for row in rows for key in await _with_retries(connection, row, hash)]
-    message = await connection.fetchval(_BY_WAMID_HASH, hash("wamid", wamid))
+    found = [key for row in rows for key in await _with_retries(connection, row, hashes.own)]
+    sent = [hashes.of(tenant)("wamid", wamid) for tenant in set(numbers.values())]
+    message = await connection.fetchval(_BY_WAMID_HASH, sent)
     if not found and message is None:
         return None
     return Subject(keys=tuple(found), messages=(message,) if message else ())
@@ -188,7 +196,7 @@ _BY_KEYS = """
 select key, record, is_quarantined from router.inbox where key = any($1::bytea[])
 """
 _BY_RECORD = "select key, record, is_quarantined from router.inbox where record = $1"
-_BY_WAMID_HASH = "select id from router.outgoing where wamid_hash = $1"
+_BY_WAMID_HASH = "select id from router.outgoing where wamid_hash = any($1::bytea[])"
 _IS_MESSAGE = """
 select exists (select from router.inbox where message = $1)
     or exists (select from deliverer.ledger where id = $1)

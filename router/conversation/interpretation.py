@@ -105,7 +105,8 @@ def _is_reopen_button(
     are sent and there is no other work."""
     if item.content.type != BUTTON or previous is None or not item.quoted:
         return False
-    return context.hash("wamid", item.quoted).hex() in previous.state.asks_named
+    hash = context.hashes.of(previous.tenant)
+    return hash("wamid", item.quoted).hex() in previous.state.asks_named
 
 
 def _find_pii_kinds(content: items.Content) -> tuple[str, ...]:

@@ -282,7 +282,7 @@ def open_conversation(
 ) -> Conversation:
     """Open a conversation. Its id begins with our id of the number, which shows the partition and
     the municipality to anyone with the id. The rest is unguessable."""
-    digest = context.hash("conversation", unit.key.hex())
+    digest = context.hashes.own("conversation", unit.key.hex())
     return Conversation(
         id=conversation_id(number.id, digest),
         tenant=number.tenant,

@@ -36,7 +36,7 @@ _pricing = msgspec.json.Decoder(dict[str, Any])
 
 def needs_of_outcome(unit: WorkUnit, outcome: SendOutcome, context: RoutingContext) -> Needs:
     """The message, and the statuses that came before its wamid was known."""
-    early = (wamid_key(outcome.wamid, context),) if outcome.wamid else ()
+    early = (wamid_key(outcome.wamid, outcome.number, context),) if outcome.wamid else ()
     return Needs(numbers=(outcome.number,), messages=(outcome.message,), early=early)
 
 
@@ -50,7 +50,7 @@ def decide_send_outcome(
     after = previous
     if outcome.state == "sent" and not outcome.reported:
         # Meta has accepted the message. A status of Meta's will say that it was sent.
-        after = _with_wamid(previous, outcome.wamid, context)
+        after = _with_wamid(unit, previous, outcome.wamid, context)
         if previous.status == "accepted":  # it is no longer on hold, unless at Meta
             waits = outcome.reason in WAITS_AT_META.values()
             after = msgspec.structs.replace(after, reason=outcome.reason if waits else "")
@@ -127,7 +127,7 @@ def needs_of_status(unit: WorkUnit, status: items.Status, context: RoutingContex
     return Needs(
         numbers=(status.number,),
         messages=(message,) if message else (),
-        wamids=(wamid_key(status.id, context),),
+        wamids=(wamid_key(status.id, status.number, context),),
         charges=True,
     )
 
@@ -142,14 +142,14 @@ def decide_status(
     written only by the partition of its own number.
     """
     message = message_id_from_opaque(status) or snapshot.message_by_wamid.get(
-        wamid_key(status.id, context)
+        wamid_key(status.id, status.number, context)
     )
     previous = _outgoing_message(message, snapshot) if message else None
     if previous is None or previous.number != status.number:
         is_early = previous is None and message is None
         early_status = _early_status(unit, status, context) if is_early else None
         return _unmatched(unit, status.number, context), Changes(early_status=early_status)
-    after = _with_wamid(previous, status.id, context)
+    after = _with_wamid(unit, previous, status.id, context)
     if _is_forward(previous.status, status.status):
         after = msgspec.structs.replace(
             after,
@@ -178,7 +178,7 @@ def _early_status(
     if not status.id or status.status not in STATUS_RANK:
         return None
     return EarlyStatus(
-        wamid_hash=wamid_key(status.id, context),
+        wamid_hash=wamid_key(status.id, status.number, context),
         status=status.status,
         number=status.number,
         code=status.code,
@@ -221,15 +221,20 @@ def _outgoing_message(id: UUID, snapshot: Snapshot) -> OutgoingStatus | None:
     return None if message is None or message.status == COMMAND_DONE else message
 
 
-def _with_wamid(message: OutgoingStatus, wamid: str, context: RoutingContext) -> OutgoingStatus:
+def _with_wamid(
+    unit: WorkUnit, message: OutgoingStatus, wamid: str, context: RoutingContext
+) -> OutgoingStatus:
     if not wamid:
         return message
-    return msgspec.structs.replace(message, wamid_hash=wamid_key(wamid, context))
+    return msgspec.structs.replace(message, wamid_hash=wamid_key(wamid, unit.number, context))
 
 
-def wamid_key(wamid: str, context: RoutingContext) -> bytes:
-    """Return the key under which a wamid is stored: the wamid itself contains a phone number."""
-    return context.hash("wamid", wamid)
+def wamid_key(wamid: str, number_id: str, context: RoutingContext) -> bytes:
+    """Return the key under which a wamid of a number is stored: the wamid itself contains a phone
+    number. A number that is not ours has no message that it could belong to."""
+    number = context.config.number(number_id)
+    hash = context.hashes.of(number.tenant) if number else context.hashes.own
+    return hash("wamid", wamid)
 
 
 def message_id_from_opaque(status: items.Status) -> UUID | None:

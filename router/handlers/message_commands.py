@@ -56,7 +56,7 @@ def _send_to_address(pending: PendingCommand, message: SendMessage) -> Result:
     who = resolver.resolve_person(
         unit, number, resolver.SenderIdentities((name,), unit.at), snapshot, context
     )
-    hash = context.hash(number.tenant, name.kind, name.value)
+    hash = context.hashes.of(number.tenant)(number.tenant, name.kind, name.value)
     to = (
         who.identities[0] if who.identities else snapshot.identities[number.tenant, name.kind, hash]
     )

@@ -3,13 +3,13 @@
 From here on a number has our own id. Meta's id occurs only in the bytes of an item.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 import msgspec
 
-from router.model.work import UNPROVEN, Hash, RoutingContext, WorkUnit
+from router.model.hashes import Hash
+from router.model.work import UNPROVEN, RoutingContext, WorkUnit
 from services.contract import (
     Command,
     ConversationDestroyed,
@@ -24,20 +24,6 @@ from services.whatsapp.parser import Unparseable, identity_key, parse
 
 UNOPENED = "nobody has looked at what is in it"
 """Reason why a whole body is one item."""
-
-
-def keyed_hash(key: bytes) -> Hash:
-    """Return a hash function of strings: 16 bytes that reveal nothing without `key`."""
-    keyed = hashlib.blake2b(key=key, digest_size=16)
-
-    def hash(*parts: str) -> bytes:
-        digest = keyed.copy()
-        for part in parts:
-            encoded = part.encode("utf-8", "surrogatepass")
-            digest.update(len(encoded).to_bytes(4, "big") + encoded)
-        return digest.digest()
-
-    return hash
 
 
 def parse_items(entry: Entry) -> list[AnyItem] | None:
@@ -65,15 +51,15 @@ def split_entry(
         case Command():
             number = context.config.number(entry.number)
             scope = number.portfolio if number else ""
-            yield WorkUnit(context.hash("command", str(entry.id)), entry, scope=scope)
+            yield WorkUnit(context.hashes.own("command", str(entry.id)), entry, scope=scope)
         case SendOutcome():
-            yield WorkUnit(context.hash("outcome", str(entry.id)), entry)
+            yield WorkUnit(context.hashes.own("outcome", str(entry.id)), entry)
         case Timeout():
-            yield WorkUnit(context.hash("timeout", str(entry.id)), entry)
+            yield WorkUnit(context.hashes.own("timeout", str(entry.id)), entry)
         case MediaOutcome():
-            yield WorkUnit(context.hash("media", str(entry.id)), entry)
+            yield WorkUnit(context.hashes.own("media", str(entry.id)), entry)
         case ConversationDestroyed():
-            yield WorkUnit(context.hash("destroyed", str(entry.id)), entry)
+            yield WorkUnit(context.hashes.own("destroyed", str(entry.id)), entry)
 
 
 def opaque_unit(entry: Entry, context: RoutingContext) -> WorkUnit:
@@ -83,7 +69,7 @@ def opaque_unit(entry: Entry, context: RoutingContext) -> WorkUnit:
     """
     if isinstance(entry, Receipt):
         body = Unknown(raw=entry.body, reason=UNOPENED)
-        return WorkUnit(context.hash("crash", str(entry.id)), entry, body)
+        return WorkUnit(context.hashes.own("crash", str(entry.id)), entry, body)
     return next(parse_units(entry, context))
 
 
@@ -95,7 +81,7 @@ def _split_receipt(
     Each copy names its numbers, so that a body of several numbers is decided once for each.
     """
     if items is None:
-        yield WorkUnit(context.hash("receipt", str(receipt.id)), receipt)
+        yield WorkUnit(context.hashes.own("receipt", str(receipt.id)), receipt)
         return
     seen: set[bytes] = set()
     for index, item in enumerate(items):
@@ -105,7 +91,7 @@ def _split_receipt(
         key, converted, scope = convert(receipt, item, context)
         place: int | None = index
         if receipt.is_single_item:
-            key, place = retried_key(key, receipt.id, context.hash), None
+            key, place = retried_key(key, receipt.id, context.hashes.own), None
         yield WorkUnit(key, receipt, converted, scope, place, is_repeat=key in seen)
         seen.add(key)
 
@@ -129,7 +115,8 @@ def _verified_item(
             scope = number.portfolio_of(meta_id, item.waba, provider)
         if number.id != meta_id:
             item = msgspec.structs.replace(item, number=number.id)
-    return context.hash("item", *identity_key(item)), item, scope
+    hash = context.hashes.of(number.tenant) if number else context.hashes.own
+    return hash("item", *identity_key(item)), item, scope
 
 
 def _unverified_item(
@@ -147,4 +134,4 @@ def _unverified_item(
         field=item.field,
         reason=UNPROVEN,
     )
-    return context.hash("unproven", *identity_key(unknown)), unknown, ""
+    return context.hashes.own("unproven", *identity_key(unknown)), unknown, ""

@@ -72,7 +72,8 @@ def resolve_person(
 ) -> ResolvedPerson:
     """Return the person with these identifiers, and the changes in the identities on record."""
     tenant, names, becomes = number.tenant, sender.names, sender.becomes
-    keys = {i: (tenant, i.kind, context.hash(tenant, i.kind, i.value)) for i in (*names, *becomes)}
+    hash = context.hashes.of(tenant)
+    keys = {i: (tenant, i.kind, hash(tenant, i.kind, i.value)) for i in (*names, *becomes)}
     recorded = {i: row for i, key in keys.items() if (row := snapshot.identities.get(key))}
     lookup = _Lookup(unit, number, sender, snapshot, recorded)
     owner, is_phone_match = _find_owner(names, lookup)

@@ -139,4 +139,5 @@ def identity_hashes(
     number = context.config.number(number_id)
     if number is None:
         return []
-    return [context.hash(number.tenant, each.kind, each.value) for each in identities]
+    hash = context.hashes.of(number.tenant)
+    return [hash(number.tenant, each.kind, each.value) for each in identities]

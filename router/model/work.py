@@ -1,6 +1,5 @@
 """Types for the router's input: work units, and the context that decisions rest on. No logic."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import blake2b
 from uuid import UUID
@@ -8,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from router.model.conversation import Conversation
+from router.model.hashes import Hashes
 from router.rules.engine import RuleTable
 from router.rules.reasons import DUTCH, Reasons
 from services.calendar.opening_hours import Hours
@@ -18,8 +18,6 @@ from services.ids import moment_bits, uuid7_at
 from services.texts.catalogue import Texts
 from services.whatsapp.items import AnyItem
 
-Hash = Callable[..., bytes]
-"""Keyed hash of some strings: 16 bytes that reveal nothing without the key."""
 Traced = Receipt | Command | SendOutcome
 """Entries that a trace may bring; a timer and the result of a file belong to none."""
 Received = Receipt | Command
@@ -102,12 +100,12 @@ def _digest(key: bytes, purpose: str) -> bytes:
 
 
 class RoutingContext(msgspec.Struct, frozen=True):
-    """Everything that decisions rest on: the municipality's configuration and the keyed hash."""
+    """Everything that decisions rest on: the municipality's configuration and the keyed hashes."""
 
     config: Configuration
     rules: dict[str, RuleTable]
-    hash: Hash
-    """Keyed hash with a secret; all other fields come from the files of one version."""
+    hashes: Hashes
+    """Keyed hashes with secrets; all other fields come from the files of one version."""
     hours: dict[tuple[str, str], Hours] = {}
     """Opening hours by department: (tenant, id)."""
     contacts: dict[tuple[str, str], tuple[str, ...]] = {}

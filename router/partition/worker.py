@@ -31,6 +31,7 @@ from router.handlers.batch import (
 from router.handlers.dispatch import quarantine_unit
 from router.handlers.units import opaque_unit, parse_items, split_entry
 from router.model.changes import DecidedUnit
+from router.model.hashes import Hashes
 from router.model.snapshot import Relied
 from router.model.work import RoutingContext, WorkUnit
 from router.output.archive_records import unread_record
@@ -112,6 +113,8 @@ class Partition:
         self._unsaved: BatchGaps | None = None
         """Changes of the gaps that the next commit takes along."""
         self._published = PublishedMark(store, number)
+        self._hashes: Hashes
+        """Read with each epoch."""
 
     async def work(self, inbox: Inbox) -> None:
         """Run until the channel is lost or given up.
@@ -126,6 +129,7 @@ class Partition:
         epoch = await retry_while_unavailable(lambda: self._store.take_epoch(self.number), "epoch")
         self.epoch = epoch
         log.info("partition.held", partition=self.number, epoch=epoch)
+        self._hashes = await self._read_hashes()
         load = partial(self._store.load_gaps, self.number)
         self._gaps = BatchGapDetector(*await retry_while_unavailable(load, "gaps"))
         self._unsaved = None
@@ -138,13 +142,20 @@ class Partition:
             work = self._work(messages, inbox, epoch, lines)
             await first_or_watchdog(first_or_watchdog(work, marking), draining)
 
+    async def _read_hashes(self) -> Hashes:
+        """Return the hashes with the keys that municipalities brought. As soon as one of these
+        changes, this partition is fenced, and taken anew."""
+        brought = await retry_while_unavailable(self._store.load_brought_keys, "brought keys")
+        return (await self._context()).hashes.with_brought(*brought)
+
     async def _work(
         self, messages: list[IncomingMessage], inbox: Inbox, epoch: int, lines: DestinationLines
     ) -> None:
         loop = asyncio.get_running_loop()
         while True:
             started = loop.time()
-            current = BatchContext(await self._context(), epoch, inbox.lost.is_set, lines)
+            routing = msgspec.structs.replace(await self._context(), hashes=self._hashes)
+            current = BatchContext(routing, epoch, inbox.lost.is_set, lines)
             await self._handle(messages, current)
             await inbox.ack_all(messages)
             await asyncio.sleep(max(0.0, started + PACE_SECONDS - loop.time()))
@@ -189,7 +200,7 @@ class Partition:
         reason = "a message in the partition's queue cannot be read"
         log.error("frame.unreadable", partition=self.number, reason=reason)
         metrics.quarantined.labels(reason="frame unreadable").inc()
-        id = UUID(bytes=current.routing.hash("frame", message.body.hex()))
+        id = UUID(bytes=current.routing.hashes.own("frame", message.body.hex()))
         body = open_body(message.type, message.body)
         await retry_while_unavailable(
             lambda: self._store.quarantine_message(id, reason, body), "aside"
@@ -204,7 +215,7 @@ class Partition:
 
     async def _process_one_by_one(self, entries: Sequence[Entry], current: BatchContext) -> None:
         for entry in entries:
-            key = current.routing.hash("suspect", str(self.number), str(entry.id))
+            key = current.routing.hashes.own("suspect", str(self.number), str(entry.id))
             starts = await retry_while_unavailable(
                 partial(self._store.mark_suspect, key), "suspect"
             )

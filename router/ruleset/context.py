@@ -6,7 +6,8 @@ from uuid import UUID
 import msgspec
 import re2
 
-from router.model.work import Hash, RoutingContext
+from router.model.hashes import Hash, Hashes
+from router.model.work import RoutingContext
 from router.rules.engine import RuleTable, compile_rule_tables
 from router.rules.reasons import DUTCH, Reasons
 from router.ruleset.validation import validate
@@ -35,7 +36,7 @@ class RulesetVersion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_context(
-    loaded: LoadedConfig, hash: Hash, *, few_texts: bool = False, reasons: Reasons = DUTCH
+    loaded: LoadedConfig, hashes: Hashes, *, few_texts: bool = False, reasons: Reasons = DUTCH
 ) -> RoutingContext:
     """Raise ConfigError if the router cannot decide by some part of it. For `few_texts` it is built
     in half of the time, and decides slower."""
@@ -43,7 +44,7 @@ def build_context(
     return RoutingContext(
         config=config,
         rules=_compile_rules(loaded, few_texts=few_texts, reasons=reasons),
-        hash=hash,
+        hashes=hashes,
         hours=config.opening_hours(),
         contacts=index_contacts(config),
         texts=loaded.texts,

@@ -55,6 +55,7 @@ async def load_snapshot(
 ) -> Snapshot:
     """Load what the decisions on these units read, and what was decided on them before.
     Raises RowShut."""
+    _require_keys(units, context)
     decided, forgotten = await _decided(connection, units)
     # A known unit is published again from its row: nothing else is read for it.
     known = decided.keys() | forgotten
@@ -76,6 +77,17 @@ async def load_snapshot(
     await _last_heard(connection, needs, snapshot)
     await _numbers(connection, needs, snapshot)
     return snapshot
+
+
+def _require_keys(units: Sequence[WorkUnit], context: RoutingContext) -> None:
+    """Raise RowShut for a unit of a municipality whose own key does not open: under another key
+    nothing of before would be found."""
+    if not context.hashes.shut:
+        return
+    for unit in units:
+        number = context.config.number(unit.number)
+        if number and number.tenant in context.hashes.shut:
+            raise RowShut("router.brought_key", number.tenant)
 
 
 async def _decided(

@@ -27,6 +27,7 @@ from services.contract import Delivery, Entry, PartitionBatch, Receipt, Timeout
 from services.ids import CONVERSATION, NUMBER, created_at, min_id_at
 from services.postgres.database import Connection, Pool
 from services.postgres.shut_rows import RowShut, ShutRows, open_rows, report_shut, wait_for_keys
+from services.sealing.brought_keys import open_brought_key
 from services.sealing.columns import DECISION, DELIVERY, QUARANTINE, WAMID, bind
 from services.sealing.key_ring import RING
 from services.stops.stopped_numbers import not_stopped
@@ -108,6 +109,16 @@ class Store:
                     taking.cancel()
                     await asyncio.wait([taking])
         return epoch
+
+    async def load_brought_keys(self) -> tuple[dict[str, bytes], frozenset[str]]:
+        """Return the keys that municipalities brought, by municipality, and those of which it does
+        not open. Whoever changes one makes every partition be taken anew: read them after the
+        epoch."""
+        rows = await self._pool.fetch("select tenant, sealed from router.brought_key")
+        opened, shut = await open_rows(rows, _read_brought_key)
+        if shut:
+            report_shut("router.brought_key", *(row["tenant"] for row in shut))
+        return dict(opened), frozenset(row["tenant"] for row in shut)
 
     async def load(self, units: Sequence[WorkUnit], context: RoutingContext) -> Snapshot:
         """Load everything that deciding these units takes. Raises RowShut."""
@@ -376,6 +387,10 @@ def _sealed_event(event: Delivery, destination: str) -> bytes:
 def _read_withheld(row: Any) -> tuple[str, Delivery]:
     bound = bind(row["id"], row["conversation"], row["destination"])
     return row["destination"], _decode_delivery(RING.unseal(row["delivery"], DELIVERY, bound))
+
+
+def _read_brought_key(row: Any) -> tuple[str, bytes]:
+    return row["tenant"], open_brought_key(RING, row["tenant"], row["sealed"])
 
 
 def _read_entries(row: Any) -> Sequence[Entry] | None:

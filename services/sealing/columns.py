@@ -24,6 +24,8 @@ DESK_ATTEMPT = "desk attempt"
 """Use of the cookie with an attempt to log in at the desk."""
 FINGERPRINT = "fingerprint"
 """Use of the keyed hash of what is only compared: gateway.command.fingerprint."""
+HASH_KEY = "hash key"
+"""Use of the key that a municipality brought: services.sealing.brought_keys."""
 IDENTITY = "identity"
 """Use of the keyed hash over a row of router.identity: router.identity.seal."""
 OPEN_KLANT = "open klant"
@@ -62,13 +64,15 @@ SEALED_COLUMNS = {
 }
 """Column -> use, under the key of a day. The function sealing.key_holders() reads each of them."""
 NAME_COLUMNS = {
+    "router.brought_key.sealed": HASH_KEY,
     "router.identity.value": ADDRESS,
     "deliverer.ledger.address": ADDRESS,
     "deliverer.guest.value": ADDRESS,
     "deliverer.upload.provider_id": PROVIDER_ID,
     "desk.conversation.assignee": EMPLOYEE,
 }
-"""Column -> use, under the standing key: equal names have equal values, so that they are found."""
+"""Column -> use, under the standing key: equal names have equal values, so that they are found, and
+the key that a municipality brought outlives every day."""
 LEDGER = (
     "id",
     "number",

@@ -220,6 +220,36 @@ class KeyRing:
         sealed = cipher.encrypt(name.encode("utf-8", "surrogatepass"), [use.encode() + bound])
         return head + b2a_base64(sealed, newline=False).decode()
 
+    def seal_lasting(self, plain: bytes, use: str, bound: bytes) -> bytes:
+        """Seal bytes of a row that no end of a day's key may shut. Raises NoWorkingKey."""
+        if self._names is None:
+            raise NoWorkingKey(NOT_READ)
+        head, cipher = self._names
+        return head.encode() + cipher.encrypt(plain, [use.encode() + bound])
+
+    def unseal_lasting(self, value: bytes, use: str, bound: bytes) -> bytes:
+        """Open such bytes. Raises KeyUnknown, Unsealable and NoWorkingKey."""
+        if self._names is None:
+            raise NoWorkingKey(NOT_READ)
+        head = value[:TEXT_HEAD].decode("ascii", "replace")
+        cipher = self._standing.get(head)
+        if cipher is None:
+            raise self._not_open_lasting(head, use)
+        try:
+            return cipher.decrypt(value[TEXT_HEAD:], [use.encode() + bound])
+        except (InvalidTag, ValueError):
+            raise Unsealable(f"a sealed value of {use} was altered or cut off") from None
+
+    def _not_open_lasting(self, head: str, use: str) -> Exception:
+        """Return the error of lasting bytes whose key is not here, or that name none."""
+        try:
+            id = bytes.fromhex(head.removeprefix(NAME_MARK))
+        except ValueError:
+            id = b""
+        if head.startswith(NAME_MARK) and len(id) == ID_BYTES:
+            return self._unknown(id, use)
+        return Unsealable(f"a value of {use} is not sealed")
+
     def unseal_text(self, value: str, use: str, bound: bytes = b"") -> str:
         """Open a sealed text or name. An open one that ought to be bound was put there by hand.
         Raises KeyUnknown and Unsealable."""

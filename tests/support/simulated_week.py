@@ -8,9 +8,10 @@ import msgspec
 
 from router.handlers.batch import decide_batch
 from router.handlers.dispatch import records
-from router.handlers.units import keyed_hash, parse_items, parse_units
+from router.handlers.units import parse_items, parse_units
 from router.model.changes import Timer
 from router.model.decision import Decision
+from router.model.hashes import Hashes, keyed_hash
 from router.model.snapshot import Snapshot
 from router.model.work import WorkUnit
 from router.output.archive_records import duplicate_segment, receipt_record
@@ -143,7 +144,7 @@ class Week:
     """A router without its shell, and a clock."""
 
     def __init__(self, town: LoadedConfig, start: datetime = MONDAY) -> None:
-        self.ground = build_context(town, keyed_hash(b"a key of the tests"))
+        self.ground = build_context(town, Hashes(b"a key of the tests"))
         self.now = start
         self.records: list[Record] = []
         self._known = Snapshot()
@@ -209,7 +210,7 @@ class Week:
 
     def open(self, citizen: int) -> str:
         """Id of the conversation that is open with somebody; ''."""
-        key = "stad", "phone", self.ground.hash("stad", "phone", phone(citizen))
+        key = "stad", "phone", self.ground.hashes.of("stad")("stad", "phone", phone(citizen))
         who = self._known.identities.get(key)
         return self._known.open.get((NUMBER, who.person), "") if who else ""
 

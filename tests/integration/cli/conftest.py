@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from router.handlers.units import keyed_hash
+from router.model.hashes import Hashes
 from router.model.work import RoutingContext
 from services.config.settings import derive_key
+from services.sealing import hash_keys
 from tests.support.decrypted_record import KEY
 from tests.support.integration.parked_deliveries import Command, commands, filled
 from tests.support.integration.rule_versions import Town
@@ -28,8 +29,8 @@ def command(table: str) -> Command:
 @pytest.fixture
 def ground() -> RoutingContext:
     """The router's, with the key by which commands find its decisions."""
-    hash = keyed_hash(derive_key([SecretStr(KEY)], "router"))
-    return RoutingContext(CONFIG, GROUND.rules, hash)
+    hashes = Hashes(derive_key([SecretStr(KEY)], hash_keys.PURPOSE))
+    return RoutingContext(CONFIG, GROUND.rules, hashes)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from archiver import table_partitions
-from router.handlers.units import keyed_hash
+from router.model.hashes import keyed_hash
 from router.ruleset.context import create_version
 from services.config import loader
 from services.postgres.database import Pool

@@ -5,16 +5,22 @@ import json
 from typing import Any
 from uuid import UUID
 
+import pytest
 from click.testing import Result
 from structlog.testing import capture_logs
 
 from cli.trace.command import UNKNOWN
+from cli.trace.evidence import Subject
+from cli.trace.search import find_subject
 from deploy.local.rabbitmq import Broker
+from router.model.hashes import Hashes
 from router.model.work import RoutingContext
 from services import clock
 from services.contract import Delivery
 from services.postgres.database import Pool
-from tests.support.citizens import phone, text, webhook
+from services.sealing.brought_keys import seal_brought_key
+from services.sealing.key_ring import RING
+from tests.support.citizens import NUMBER, phone, text, webhook
 from tests.support.cli.command_line import postkamer
 from tests.support.decrypted_record import KEY, writer_of
 from tests.support.installation import EXAMPLE
@@ -44,6 +50,11 @@ insert into deliverer.delivery (destination, event, message, tenant, conversatio
     status, at)
 values ('crm', $1, $2, 'almelo', $3, 'settled', 1, 204, now())
 """
+SENT = """
+insert into router.outgoing (id, tenant, number, conversation, department, status, changed_at,
+    wamid_hash)
+values ($1, 'almelo', '106540352242922', 'c', 'kcc', 'accepted', now(), $2)
+"""
 
 ENDED = (
     "update router.cleared set first_at = now()",
@@ -62,11 +73,12 @@ class Traces:
             "POSTKAMER_OPERATOR": "S. Jansen",
         }
 
-    async def run(self, id: str, *options: str, stdin: str = "") -> Result:
+    async def run(self, id: str, *options: str, stdin: str = "", keys: str = KEY) -> Result:
         if id == WAMID:  # it is no argument: it would stay in the shell's history
             id, stdin = "-", id
         line = ("trace", id, "--reason", REASON, *options)
-        return await asyncio.to_thread(postkamer, *line, env=self._env, stdin=stdin)
+        env = self._env | ({"POSTKAMER_WORKING_KEY": keys} if keys else {})
+        return await asyncio.to_thread(postkamer, *line, env=env, stdin=stdin)
 
     async def read(self, id: object, stdin: str = "") -> Any:
         done = await self.run(str(id), "--json", stdin=stdin)
@@ -74,6 +86,18 @@ class Traces:
         return json.loads(done.stdout)
 
 
+async def bring_key(pool: Pool) -> None:
+    put = "insert into router.brought_key (tenant, sealed) values ('almelo', $1)"
+    await pool.execute(put, seal_brought_key(RING, "almelo", bytes(32)))
+
+
+@pytest.fixture
+async def brought(pool: Pool) -> None:
+    """The municipality came from another installation, and brought its key."""
+    await bring_key(pool)
+
+
+@pytest.mark.usefixtures("brought")
 async def test_message_is_found_by_each_of_its_ids_and_each_look_is_on_record(
     broker: Broker, pool: Pool, empty: str, ground: RoutingContext
 ) -> None:
@@ -131,10 +155,28 @@ async def ended_work_is_told(traces: Traces, pool: Pool, event: Delivery) -> Non
     assert "ended at its term; the record has" in (await traces.run(str(event.id))).stderr
 
 
+async def test_wamid_needs_the_working_key_once_a_municipality_brought_its_own(
+    pool: Pool, empty: str
+) -> None:
+    await bring_key(pool)
+    done = await Traces(empty).run(WAMID, keys="")
+    assert done.exit_code != 0 and "POSTKAMER_WORKING_KEY" in done.stderr
+
+
+async def test_message_that_we_sent_is_found_by_its_wamid_under_the_key_of_its_municipality(
+    pool: Pool,
+) -> None:
+    hashes, message = Hashes(b"own", {"almelo": bytes(32)}), clock.new_id()
+    await pool.execute(SENT, message, hashes.of("almelo")("wamid", WAMID))
+    async with pool.acquire() as connection:
+        for tenant, found in (("almelo", Subject(messages=(message,))), ("borne", None)):
+            assert await find_subject(connection, WAMID, hashes, {NUMBER: tenant}) == found
+
+
 async def test_unknown_id_is_refused_and_the_look_is_on_record(pool: Pool, empty: str) -> None:
     traces = Traces(empty)
     for id in (str(clock.new_id()), str(UUID(int=4)), WAMID, "4000000199", "Z-2026-17"):
-        done = await traces.run(id)
+        done = await traces.run(id, keys="")
         assert (done.exit_code, done.stdout, done.stderr) == (1, "", f"{UNKNOWN}\n"), id
     rows = await pool.fetch("select about, data::text as data from access.operation")
     assert [json.loads(row["data"])["found"] for row in rows] == [False] * 5

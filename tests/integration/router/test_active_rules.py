@@ -11,7 +11,7 @@ import pytest
 
 from deploy.local.rabbitmq import Broker
 from router.active_rules import UNRECORDED, ActiveRules
-from router.handlers.units import keyed_hash
+from router.model.hashes import Hashes
 from router.store.store import Store
 from services import clock
 from services.amqp import topology
@@ -29,7 +29,7 @@ from tests.support.decrypted_record import writer_of
 from tests.support.integration.archive_queue import Heard, hearing
 from tests.support.observer import until
 
-HASH = keyed_hash(b"k" * 32)
+HASHES = Hashes(b"k" * 32)
 
 
 def chosen(folder: Path, approved_by: str) -> LoadedConfig:
@@ -57,7 +57,7 @@ async def rulebook(broker: Broker, pool: Pool) -> AsyncIterator[ActiveRules]:
     async with broker_connection(
         broker.url_for("router", PASSWORDS["router"]), "test rules"
     ) as link:
-        yield ActiveRules(Store(pool), Publisher(link, topology.ARCHIVE), HASH)
+        yield ActiveRules(Store(pool), Publisher(link, topology.ARCHIVE), HASHES)
 
 
 async def rows(pool: Pool) -> list[Any]:
@@ -118,7 +118,7 @@ async def test_version_is_not_used_before_the_archive_confirms_it(
         await asyncio.Event().wait()
 
     nowhere.publish = unheard  # type: ignore[method-assign]
-    book = ActiveRules(Store(own), nowhere, HASH)
+    book = ActiveRules(Store(own), nowhere, HASHES)
     async with background_task(book.context()) as waiting, background_task(book.activate(town)):
         await asyncio.wait_for(asked.wait(), 10)
         assert await kept() == 1

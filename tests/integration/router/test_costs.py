@@ -19,7 +19,7 @@ import pytest
 
 from deploy.local.rabbitmq import Broker
 from router.budget_monitor import BudgetMonitor
-from router.handlers.units import keyed_hash
+from router.model.hashes import Hashes
 from router.model.work import RoutingContext
 from router.ruleset.context import build_context
 from services import clock, metrics
@@ -66,7 +66,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ground(file: Path) -> RoutingContext:
-    return build_context(loader.load(file), keyed_hash(b"k" * 32))
+    return build_context(loader.load(file), Hashes(b"k" * 32))
 
 
 async def run(url: str, file: Path | None, *arguments: str) -> tuple[int | None, str, str]:

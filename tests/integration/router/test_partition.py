@@ -1,10 +1,12 @@
 """A partition at work on the real broker and database: fencing, poison, and being careful."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
+import asyncpg
 import msgspec
 import pytest
 
@@ -12,8 +14,9 @@ from deploy.local.rabbitmq import Broker
 from router.conversation.refusals import FAULT
 from router.handlers.batch import decide_batch, make_outputs
 from router.handlers.units import parse_units
+from router.model.hashes import Hashes
 from router.partition.worker import CAREFUL_FROM, STARTS
-from router.store.fencing import PartitionFenced
+from router.store.fencing import PartitionFenced, check_epoch
 from router.store.store import Store
 from services import clock
 from services.amqp import topology
@@ -21,17 +24,20 @@ from services.amqp.consumer import Inbox
 from services.amqp.incoming_message import IncomingMessage
 from services.amqp.sealed_batch import open_batch, seal_batch
 from services.contract import ArchiveBatch, Command, Entry, PartitionBatch, Record
-from services.postgres.database import Pool
+from services.postgres.database import Pool, connection_pool
+from services.sealing.brought_keys import seal_brought_key
 from services.sealing.columns import QUARANTINE, bind
 from services.sealing.key_ring import MARK, RING
 from services.tasks import background_task
-from tests.support.citizens import text, webhook
+from tests.support.citizens import NUMBER, text, webhook
 from tests.support.integration.crm_queue import crm_queue
 from tests.support.integration.running_partition import CONFIG, GROUND, QUEUE, Standing, receipt
 from tests.support.integration.sealed_rows import refusing
 from tests.support.observer import until
 from tests.support.router.commands import build_command
 from tests.support.working_keys import read_keys, seal_under_lost_key
+
+TENANT, BROUGHT = "almelo", bytes(range(32))
 
 
 async def is_handed_again(standing: Standing, *entries: Entry) -> None:
@@ -67,17 +73,102 @@ async def test_an_item_that_the_database_refuses_is_put_aside_and_its_siblings_g
     assert [row["reason"] for row in rows] == ["the database refused it"]
 
 
-async def test_a_router_that_lost_its_partition_writes_nothing(pool: Pool) -> None:
-    old, new = Store(pool), Store(pool)
+async def bring_key(pool: Pool, tenant: str = TENANT, key: bytes = BROUGHT) -> None:
+    """Bring the key of a municipality from another installation, as its import does."""
+    put = "insert into router.brought_key (tenant, sealed) values ($1, $2)"
+    await pool.execute(put, tenant, seal_brought_key(RING, tenant, key))
+
+
+async def take_over(pool: Pool) -> None:
+    await Store(pool).take_epoch(0)
+
+
+async def change_key(pool: Pool) -> None:
+    await pool.execute("update router.brought_key set sealed = ''")
+
+
+async def take_key_away(pool: Pool) -> None:
+    await pool.execute("delete from router.brought_key")
+
+
+async def take_all_keys_away(pool: Pool) -> None:
+    await pool.execute("truncate router.brought_key")
+
+
+@pytest.mark.parametrize(
+    "lose", [take_over, bring_key, change_key, take_key_away, take_all_keys_away]
+)
+async def test_a_router_that_lost_its_partition_writes_nothing(
+    pool: Pool, lose: Callable[[Pool], Awaitable[None]]
+) -> None:
+    """Also if a municipality brings its key, or takes it away: what was decided under another one
+    is never written."""
+    await bring_key(pool, "elsewhere")
+    old = Store(pool)
     todo = list(parse_units(receipt(webhook(text("late", "wamid.late", 1))), GROUND))
     mine = await old.take_epoch(0)
     known = await old.load(todo, GROUND)
     fresh = decide_batch(todo, known, GROUND).new
-    await new.take_epoch(0)
+    await lose(pool)
     with pytest.raises(PartitionFenced):
         await old.commit(0, mine, fresh, make_outputs(fresh))
     for table in ("inbox", "conversation", "identity"):
         assert await pool.fetchval(f"select count(*) from router.{table}") == 0
+
+
+async def test_brought_key_waits_for_a_commit_and_no_partition_is_taken_before_it_is_there(
+    pool: Pool,
+) -> None:
+    """A router that takes a partition while a key is brought has that key when it decides."""
+    store = Store(pool)
+    epoch = await store.take_epoch(0)
+    async with pool.acquire() as owner:
+        await owner.execute("set lock_timeout = '50ms'")
+        async with pool.acquire() as router, router.transaction():
+            await check_epoch(router, 0, epoch)
+            with pytest.raises(asyncpg.LockNotAvailableError):
+                await bring_key(cast(Pool, owner))
+        async with owner.transaction():
+            await bring_key(cast(Pool, owner))
+            taking = [asyncio.create_task(store.take_epoch(n)) for n in (0, 1)]
+            waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+            await until(lambda: pool.fetchval(waits), lambda n: n == 2, 15)
+            assert (await store.load_brought_keys())[0] == {}
+        await asyncio.gather(*taking)
+    assert await store.load_brought_keys() == ({TENANT: BROUGHT}, frozenset())
+
+
+async def test_work_goes_on_under_a_key_that_is_brought_and_stops_for_one_that_does_not_open(
+    broker: Broker, pool: Pool, empty: str
+) -> None:
+    def key(hashes: Hashes, wamid: str) -> bytes:
+        return hashes.of(TENANT)("item", "message", NUMBER, wamid)
+
+    async def decided(count: int) -> set[bytes]:
+        read = "select key from router.inbox"
+        return {r[0] for r in await until(lambda: pool.fetch(read), lambda r: len(r) == count, 30)}
+
+    brought = GROUND.hashes.with_brought({TENANT: BROUGHT}, frozenset())
+    role = f"{empty}?role=postkamer_router"
+    async with connection_pool(role, "test", 4) as own, Standing(broker, own) as standing:
+        await standing.put(receipt(webhook(text("one", "wamid.1", 1))))
+        assert await decided(1) == {key(GROUND.hashes, "wamid.1")}
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await bring_key(own)
+        await bring_key(pool)
+        await standing.put(receipt(webhook(text("two", "wamid.2", 1))))
+        keys = {key(GROUND.hashes, "wamid.1"), key(brought, "wamid.2")}
+        assert await decided(2) == keys
+        await pool.execute("update router.brought_key set sealed = sealed || '\\x00'::bytea")
+        await standing.put(receipt(webhook(text("three", "wamid.3", 1))))
+        assert not await decided(3) & {key(brought, "wamid.3")}
+        aside = await pool.fetch("select reason from router.quarantine")
+        assert [row[0] for row in aside] == ["a row of router.brought_key does not open"]
+        await pool.execute("delete from router.brought_key")
+        await bring_key(pool)
+        await standing.put(receipt(webhook(text("four", "wamid.4", 1))))
+        assert key(brought, "wamid.4") in await decided(4)
+    assert await pool.fetchval("select count(*) from router.quarantine") == 1
 
 
 async def test_committed_decision_is_known_again_and_not_made_twice(pool: Pool) -> None:
@@ -151,7 +242,7 @@ async def test_an_entry_that_was_in_hand_at_two_crashes_is_put_aside_and_no_othe
 ) -> None:
     poison, innocent = (receipt(webhook(text("m", f"wamid.c{n}", n))) for n in range(2))
     async with Standing(broker, pool) as standing:
-        mark = GROUND.hash("suspect", "0", str(poison.id))
+        mark = GROUND.hashes.own("suspect", "0", str(poison.id))
         for _ in range(starts):
             await Store(pool).mark_suspect(mark)
         await is_handed_again(standing, poison, innocent)
@@ -192,7 +283,7 @@ async def test_an_item_that_was_decided_before_the_crashes_is_told_and_the_other
     await store.commit(0, epoch, new, outputs)
     async with Standing(broker, pool) as standing, crm_queue(broker) as so_far:
         for _ in range(STARTS):
-            await store.mark_suspect(GROUND.hash("suspect", "0", str(entry.id)))
+            await store.mark_suspect(GROUND.hashes.own("suspect", "0", str(entry.id)))
         await is_handed_again(standing, entry)
         told = await until(so_far, bool, 15)
     assert [event.id for event in told] == [event.id for _, event in outputs[todo[0].key].events]
@@ -209,7 +300,7 @@ async def test_a_body_that_crashed_again_when_it_was_retried_is_not_parsed(
     async with Standing(broker, pool) as standing:
         for entry in (poison, retry):
             for _ in range(STARTS):
-                await Store(pool).mark_suspect(GROUND.hash("suspect", "0", str(entry.id)))
+                await Store(pool).mark_suspect(GROUND.hashes.own("suspect", "0", str(entry.id)))
             await is_handed_again(standing, entry)
     rows = await pool.fetch("select is_item, is_quarantined from router.inbox")
     assert [(*row,) for row in rows] == [(False, True)] * 2
@@ -253,7 +344,7 @@ async def test_an_order_that_was_in_hand_at_two_crashes_has_failed_for_good(
     poison = _order()
     async with Standing(broker, pool) as standing:
         for _ in range(STARTS):
-            await Store(pool).mark_suspect(GROUND.hash("suspect", "0", str(poison.id)))
+            await Store(pool).mark_suspect(GROUND.hashes.own("suspect", "0", str(poison.id)))
         await is_handed_again(standing, poison)
         assert await _fates(pool) == {poison.id: ("failed", str(FAULT))}
         last = _order(to="31622222222")
@@ -275,7 +366,7 @@ async def test_an_order_that_was_decided_before_the_crashes_stays_as_it_was_deci
     await store.commit(0, epoch, new, make_outputs(new))
     async with Standing(broker, pool) as standing:
         for _ in range(STARTS):
-            await store.mark_suspect(GROUND.hash("suspect", "0", str(order.id)))
+            await store.mark_suspect(GROUND.hashes.own("suspect", "0", str(order.id)))
         await is_handed_again(standing, order)
     assert await _fates(pool) == {order.id: ("accepted", "")}
 

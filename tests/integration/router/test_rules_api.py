@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from router.api.figure_routes import FigureRoutes
 from router.api.routes import BUSY, CHANGED, NO_NUMBER, NO_VERSION, NOT_YET, RuleRoutes
-from router.handlers.units import keyed_hash
+from router.model.hashes import Hashes
 from router.model.work import RoutingContext
 from router.ruleset.context import build_context, create_version
 from router.service import all_routes
@@ -32,7 +32,7 @@ from tests.support.cli.command_line import TOML, postkamer
 from tests.support.config_files import approved_rules
 from tests.support.tokens import GENEROUS, bearer, key
 
-HASH = keyed_hash(b"k" * 32)
+HASHES = Hashes(b"k" * 32)
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 AT = "2026-12-01T21:15:00+01:00"
 BORNE = '[[rules]]\nid = "markt"\ntenant = "borne"\nwords = ["markt"]\ndepartment = "kcc"\n'
@@ -69,8 +69,8 @@ class Town:
         return loader.load(self.path)
 
     async def activate(self, loaded: LoadedConfig, at: datetime) -> str:
-        await Store(self._pool).store_version(create_version(loaded, at, HASH))
-        self.context = build_context(loaded, HASH)
+        await Store(self._pool).store_version(create_version(loaded, at, HASHES.own))
+        self.context = build_context(loaded, HASHES)
         return loaded.version
 
     async def active(self) -> RoutingContext:

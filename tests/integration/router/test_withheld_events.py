@@ -11,7 +11,7 @@ import pytest
 
 from deploy.local.rabbitmq import Broker
 from router.handlers.batch import ITEMS
-from router.handlers.units import keyed_hash
+from router.model.hashes import Hashes
 from router.model.work import RoutingContext
 from router.rules.engine import compile_rule_tables
 from router.store.fencing import PartitionFenced
@@ -45,7 +45,7 @@ def ground(tmp_path: Path) -> RoutingContext:
     path = tmp_path / "postkamer.toml"
     path.write_text(HOLDS + EXAMPLE.read_text("utf-8"), "utf-8")
     config = loader.load(path).config
-    return RoutingContext(config, compile_rule_tables(config), keyed_hash(b"k" * 32))
+    return RoutingContext(config, compile_rule_tables(config), Hashes(b"k" * 32))
 
 
 async def test_held_events_are_told_once_and_in_order_when_they_are_released(

@@ -2,7 +2,7 @@
 
 from cli.replay.diff import Differences
 from cli.replay.recorded import MessageRecord, read_row, sort_rows
-from router.handlers.units import keyed_hash
+from router.model.hashes import Hashes
 from router.ruleset.context import build_context
 from services.config.loader import LoadedConfig
 from services.contract import Record
@@ -25,7 +25,7 @@ def rows(records: list[Record]) -> list[MessageRecord]:
 
 
 def replayed(week: Week, new: LoadedConfig, examples: int = 0) -> Differences:
-    before, after = (build_context(each, keyed_hash(b"another key")) for each in (SAME, new))
+    before, after = (build_context(each, Hashes(b"another key")) for each in (SAME, new))
     found = Differences(before, after, examples)
     for row in rows(week.records):
         found.compare(row)

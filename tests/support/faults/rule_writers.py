@@ -13,7 +13,7 @@ import msgspec
 
 from router.explanation import build_unit
 from router.handlers.dispatch import decide
-from router.handlers.units import keyed_hash
+from router.model.hashes import Hashes
 from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext
 from router.output.crm_events import decision_json
@@ -116,7 +116,7 @@ class Rules:
         for content in VERSIONS.values():
             self.write(content)
             found = loader.load(town.config)
-            self.versions[found.version] = build_context(found, keyed_hash(b"k"))
+            self.versions[found.version] = build_context(found, Hashes(b"k"))
 
     def write(self, content: str) -> None:
         """Write the file in one step, as an editor or a deployment does."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from click.testing import Result
 
-from router.handlers.units import keyed_hash
+from router.model.hashes import keyed_hash
 from router.ruleset.context import create_version
 from router.store.store import Store
 from services.config import loader

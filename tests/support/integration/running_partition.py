@@ -3,7 +3,7 @@
 from contextlib import AsyncExitStack
 
 from deploy.local.rabbitmq import Broker
-from router.handlers.units import keyed_hash
+from router.model.hashes import Hashes
 from router.model.work import RoutingContext
 from router.partition.worker import FRAMES, Partition
 from router.rules.engine import compile_rule_tables
@@ -21,7 +21,7 @@ from tests.integration.conftest import PASSWORDS
 from tests.support.installation import EXAMPLE
 
 CONFIG = loader.load(EXAMPLE).config
-GROUND = RoutingContext(CONFIG, compile_rule_tables(CONFIG), keyed_hash(b"k" * 32))
+GROUND = RoutingContext(CONFIG, compile_rule_tables(CONFIG), Hashes(b"k" * 32))
 QUEUE = topology.queues(2, ["crm"])[0]
 
 

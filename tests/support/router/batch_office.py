@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 
 from router.handlers.batch import decide_batch, make_outputs
-from router.handlers.units import keyed_hash, parse_units
+from router.handlers.units import parse_units
 from router.model.changes import Changes
+from router.model.hashes import Hashes
 from router.model.work import RoutingContext, WorkUnit
 from router.rules.engine import compile_rule_tables
 from router.store.store import Store
@@ -19,7 +20,7 @@ from tests.support.router.commands import build_command
 from tests.support.router.decisions import DecisionView
 
 CONFIG = loader.load(EXAMPLE).config
-GROUND = RoutingContext(CONFIG, compile_rule_tables(CONFIG), keyed_hash(b"k" * 32))
+GROUND = RoutingContext(CONFIG, compile_rule_tables(CONFIG), Hashes(b"k" * 32))
 NUMBER = CONFIG.numbers[0].id
 WABA = "102290129340398"
 ANNA = 1111111

@@ -7,10 +7,11 @@ from uuid import UUID
 from router.billing.charges import Charge
 from router.handlers.batch import decide_batch
 from router.handlers.dispatch import needs_of
-from router.handlers.units import keyed_hash, parse_units
+from router.handlers.units import parse_units
 from router.model.changes import Changes, DecidedUnit, Identity, OutgoingStatus, RepeatedUnit, Timer
 from router.model.conversation import Conversation
 from router.model.decision import Decision
+from router.model.hashes import Hashes
 from router.model.needs import Needs, union
 from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
@@ -72,7 +73,7 @@ SILENT = Texts({}, {})
 
 
 def ground(config: Configuration = CONFIG, texts: Texts = SILENT) -> RoutingContext:
-    return build_context(LoadedConfig(config, texts, {}, ""), keyed_hash(b"a key of the tests"))
+    return build_context(LoadedConfig(config, texts, {}, ""), Hashes(b"a key of the tests"))
 
 
 APPLIED = (

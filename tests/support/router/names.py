@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from router.handlers.units import keyed_hash
+from router.model.hashes import keyed_hash
 from services.ids import uuid7
 
 NUMBER, OTHER_NUMBER, BORNE = "10000001", "10000002", "20000001"

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from router.handlers.units import keyed_hash
 from router.model.changes import DecidedUnit
+from router.model.hashes import Hashes
 from router.model.work import RoutingContext, WorkUnit
 from router.ruleset.context import build_context
 from services.config.loader import LoadedConfig, load
@@ -16,7 +16,7 @@ from tests.support.router.simulation import Stadhuis
 from tests.support.router.webhooks import content_of
 
 EXAMPLE = Path(__file__).parents[3] / "deploy/examples/voorbeeldstad/postkamer.toml"
-HASH = keyed_hash(b"the town hall of the tests")
+HASHES = Hashes(b"the town hall of the tests")
 NUMBER, CITIZEN = "106540352242922", "31611111111"
 CONTEXTS: dict[str, RoutingContext] = {}
 """Version -> routing context: compiling the rules of a town takes a second."""
@@ -28,7 +28,7 @@ def example() -> LoadedConfig:
 
 def open_town_hall(choices: LoadedConfig, start: datetime) -> Stadhuis:
     if choices.version not in CONTEXTS:
-        CONTEXTS[choices.version] = build_context(choices, HASH)
+        CONTEXTS[choices.version] = build_context(choices, HASHES)
     return Stadhuis(start, context=CONTEXTS[choices.version], number=NUMBER)
 
 

@@ -28,7 +28,7 @@ from bench.workloads.archive_workload import (
 from bench.workloads.receipts import Wave
 from bench.workloads.texts import example_texts, write_texts
 from router.handlers.batch import BYTES, ITEMS
-from router.handlers.units import keyed_hash
+from router.model.hashes import Hashes
 from router.ruleset.context import build_context
 from services.config import loader
 from services.contract import Record
@@ -43,7 +43,7 @@ TEXTS = example_texts(EXAMPLES.read_text())
 def batches(tmp_path: Path) -> list[list[Record]]:
     """Records of 300 citizens."""
     (tmp_path / "postkamer.toml").write_text(EXAMPLE.read_text())
-    ground = build_context(loader.load(tmp_path / "postkamer.toml"), keyed_hash(b"bench"))
+    ground = build_context(loader.load(tmp_path / "postkamer.toml"), Hashes(b"bench"))
     waves = ((wave, AT) for wave in split_waves(7, 300))
     return list(record_batches(waves, write_texts(TEXTS, (), 1), ground))
 

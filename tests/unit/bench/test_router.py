@@ -24,7 +24,7 @@ from bench.workloads.large_config import large_municipality, rule_words
 from bench.workloads.receipts import Wave, receipt_batches, receipts
 from bench.workloads.texts import FEWEST_WORDS, MOST_WORDS, example_texts, subjects, write_texts
 from gateway.intake import OVERHEAD_BYTES
-from router.handlers.units import keyed_hash
+from router.model.hashes import keyed_hash
 from services.amqp.batcher import BatchLimits
 from services.amqp.topology import partition_of
 from services.event_types import RECEIVED

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from router.api.openapi import document
 from router.api.requests import EXPLAIN, FIRST, LAST
-from router.explanation import HASH, Question, explain_message
+from router.explanation import HASHES, Question, explain_message
 from router.model.work import RoutingContext
 from router.ruleset.context import build_context
 from services.api.json_body import parse_body
@@ -28,7 +28,7 @@ JUST_BEFORE = datetime(2099, 12, 31, 23, 59, 59, 999_999, UTC)
 
 @cache
 def town() -> RoutingContext:
-    return build_context(loader.load(EXAMPLE), HASH)
+    return build_context(loader.load(EXAMPLE), HASHES)
 
 
 @given(text=st.text(min_size=1, max_size=300), at=MOMENTS)

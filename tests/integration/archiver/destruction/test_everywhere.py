@@ -76,6 +76,7 @@ ELSEWHERE = {
     "deliverer.guest.value": "colleagues of a trial",
     "router.quarantine.raw": "nobody knows whose it is until it is decided: then it is emptied",
     "router.quarantine.entry": "the same",
+    "router.brought_key.sealed": "of a municipality, not of a citizen",
     "desk.session.tokens": "of an employee",
     "desk.session.person": "of an employee",
 }

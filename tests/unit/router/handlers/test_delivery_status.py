@@ -206,7 +206,9 @@ def test_status_without_progress_still_gives_the_wamid() -> None:
     _, changes = decide_one(router, reports("a new word", message))
     assert changes.settled_send == (message, "wamid.ours")
     assert router.outgoing[message].status == "accepted"
-    assert router.outgoing[message].wamid_hash == wamid_key("wamid.ours", router.ground)
+    assert router.outgoing[message].wamid_hash == wamid_key(
+        "wamid.ours", router.outgoing[message].number, router.ground
+    )
 
 
 def test_status_counts_from_its_own_time_and_the_first_one_stands() -> None:

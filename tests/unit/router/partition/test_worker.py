@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from router.conversation.refusals import FAULT
 from router.handlers import batch
 from router.handlers.batch import BYTES, ITEMS, split_by_size
-from router.handlers.units import keyed_hash, parse_units
+from router.handlers.units import parse_units
 from router.model.changes import OutgoingStatus
+from router.model.hashes import keyed_hash
 from router.model.work import RoutingContext, WorkUnit
 from router.partition.batch_gaps import GAPS, SOURCES, BatchGapDetector, Gap, GapChanges
 from router.partition.worker import Partition
@@ -215,6 +216,9 @@ class StoredGaps:
 
     async def take_epoch(self, partition: int) -> int:
         return 1
+
+    async def load_brought_keys(self) -> tuple[dict[str, bytes], frozenset[str]]:
+        return {}, frozenset()
 
     async def load_gaps(self, partition: int) -> tuple[list[Gap], list[Gap]]:
         return list(self.next.items()), list(self.gaps)

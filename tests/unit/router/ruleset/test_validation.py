@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from router.handlers.units import keyed_hash
+from router.model.hashes import Hashes
 from router.rules import regex_set
 from router.rules.engine import compile_rule_tables
 from router.ruleset.context import build_context
@@ -116,7 +116,7 @@ def test_patterns_that_take_too_much_memory_together_are_refused(
     fault = "the patterns of almelo take too much memory together: fewer of them, shorter ones, or"
     assert next(find_faults(made.config)) == (("rules",), f"{fault} smaller repeats")
     with pytest.raises(ConfigError, match=fault):
-        build_context(made, keyed_hash(b"key"))
+        build_context(made, Hashes(b"key"))
 
 
 def test_nested_conditions_are_all_validated() -> None:
