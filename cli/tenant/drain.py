@@ -1,4 +1,4 @@
-"""Work of a stopped municipality that is still under way: its package is final once there is none."""
+"""Work of a stopped municipality that is still under way. Without any its package is final."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta

@@ -1,6 +1,7 @@
 """`postkamer tenant export`: everything of one municipality, for another installation."""
 
 import asyncio
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,9 @@ from cli.tenant.package import Manifest, Package, PackageRefused
 from cli.tenant.packer import Packer, Place
 from cli.tenant.transport_key import BadKeyFile, ensure_key
 from services.config.model import Configuration
+from services.config.settings import ArchiveSettings, derive_key, load
 from services.postgres.database import Pool
+from services.sealing import hash_keys
 
 POLL_SECONDS = 1.0
 """Pause between two looks at what is under way."""
@@ -84,7 +87,8 @@ def command(path: Path | None, reason: str, as_json: bool, **values: Any) -> Non
         if is_final:
             await load_working_keys(pool)
             await wait_until_done(pool, place, config.partitions, values["wait"])
-        packer = Packer(pool, keys, load_object_store(), package, place)
+        router_key = derive_key(load(ArchiveSettings, os.environ).archive_key, hash_keys.PURPOSE)
+        packer = Packer(pool, keys, load_object_store(), package, place, router_key)
         manifest = await packer.run(load_signer(), is_final=is_final, progress=progress)
         if is_final:
             await pool.execute(_NOTE_LEFT, list(place.numbers))

@@ -22,6 +22,7 @@ from archiver.log.append import Entry, append_entries
 from archiver.log.former_log import LEAVES_AT_ONCE
 from cli.tenant.package import (
     FORMER_LEAVES,
+    HASH_KEY,
     KEYS,
     LEAVES,
     OBJECTS,
@@ -47,6 +48,7 @@ from cli.tenant.rows import ALL_GIVEN, TABLES, Table
 from services import clock
 from services.files.object_store import ObjectStore, media_key, sealed_key, upload_key
 from services.postgres.database import Connection, Pool
+from services.sealing.brought_keys import open_brought_key, seal_brought_key
 from services.sealing.columns import file_salt
 from services.sealing.key_ring import RING
 from services.sealing.stream_sealing import SealingStream, open_stream
@@ -118,6 +120,7 @@ class Loader:
         await self._load_objects()
         if self._manifest.is_final:
             await self._load_uploads()
+            await self._load_hash_key()
             await self._finish()
         return self.result
 
@@ -235,6 +238,16 @@ class Loader:
             sealed = SealingStream(RING.stream_key(file_salt(id, object)), plain)
             await self._store.put(upload_key(object), sealed.pieces())
             self.result.files += 1
+
+    async def _load_hash_key(self) -> None:
+        """Let the router recognise what it knew there. Every router takes its partitions anew, in a
+        transaction that is over at once, since none of them commits meanwhile."""
+        tenant = self._manifest.tenant
+        [line] = self._package.sealed_lines(HASH_KEY)
+        key = msgspec.json.decode(line, type=bytes)
+        stored = await self._pool.fetchval(_BROUGHT, tenant)
+        if stored is None or open_brought_key(RING, tenant, stored) != key:
+            await self._pool.execute(_BRING, tenant, seal_brought_key(RING, tenant, key))
 
     async def _finish(self) -> None:
         """Load everything else in one transaction. Until it is over, nothing of it is here."""
@@ -508,5 +521,10 @@ where k.tenant = $1 and (d.tenant, d.conversation) = (k.tenant, k.conversation)
 _ERASE_DOSSIERS = """
 delete from archiver.dossier k using archiver.destroyed_conversation d
 where k.tenant = $1 and (d.tenant, d.conversation) = (k.tenant, k.conversation)
+"""
+_BROUGHT = "select sealed from router.brought_key where tenant = $1"
+_BRING = """
+insert into router.brought_key (tenant, sealed) values ($1, $2)
+on conflict (tenant) do update set sealed = excluded.sealed
 """
 _END = "update archiver.former_log set ended_at = now() where (tenant, origin) = ($1, $2)"

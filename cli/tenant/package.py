@@ -4,6 +4,7 @@
     leaves          hashes of all leaves of the log, 32 bytes each, in order
     entries/        entries of the municipality as they stand in the log, a JSON object a line
     keys            its keys, sealed
+    hash-key        the key by which the router recognises what it has seen, sealed; as rows/
     rows/           everything else, a sealed line for each row; only when the package is final
     objects/        files of citizens, encrypted as they stand in the object store
     uploads/        files of CRMs that a message may still need; only when the package is final
@@ -28,6 +29,7 @@ from cli.tenant.transport_key import TransportKey
 
 FORMAT = 1
 MANIFEST, LEAVES, KEYS, FORMER_LEAVES = "manifest.json", "leaves", "keys", "former-leaves"
+HASH_KEY = "hash-key"
 ARRIVED = "arrived"
 ENTRIES, ROWS, OBJECTS, UPLOADS = "entries", "rows", "objects", "uploads"
 NEW = ".new"

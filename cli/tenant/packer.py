@@ -13,6 +13,7 @@ from archiver.signing.signer import NoteSigner
 from cli.tenant.package import (
     ENTRIES,
     FORMER_LEAVES,
+    HASH_KEY,
     KEYS,
     LEAVES,
     OBJECTS,
@@ -31,7 +32,9 @@ from services import clock
 from services.files.object_store import ObjectNotFound, ObjectStore, sealed_key, upload_key
 from services.postgres.database import Connection, Pool
 from services.postgres.shut_rows import SHUT
+from services.sealing.brought_keys import open_brought_key
 from services.sealing.columns import file_salt
+from services.sealing.hash_keys import municipality_hash_key
 from services.sealing.key_ring import RING
 from services.sealing.stream_sealing import SealingStream, open_stream
 from services.sealing.wrapping import CannotDecrypt, unwrap
@@ -57,11 +60,19 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Packer:
+    """Packer of a municipality. `router_key` is that of the router of this installation."""
+
     def __init__(
-        self, pool: Pool, keys: KeyStore, store: ObjectStore, package: Package, place: Place
+        self,
+        pool: Pool,
+        keys: KeyStore,
+        store: ObjectStore,
+        package: Package,
+        place: Place,
+        router_key: bytes,
     ) -> None:
         self._pool, self._keys, self._store = pool, keys, store
-        self._package, self._place = package, place
+        self._package, self._place, self._router_key = package, place, router_key
         self._manifest: Manifest
 
     async def run(
@@ -188,6 +199,7 @@ class Packer:
             for table in TABLES:
                 await self._write_table(connection, table)
             await self._write_former_leaves(connection)
+            await self._write_hash_key(connection)
         await self._copy_uploads()
 
     async def _write_table(self, connection: Connection, table: Table) -> None:
@@ -220,6 +232,15 @@ class Packer:
                 file.write(self._package.key.seal_line(row["id"], line_name(name, lines)))
                 lines += 1
         self._manifest.files[name] = self._package.mark(name, lines)
+
+    async def _write_hash_key(self, connection: Connection) -> None:
+        tenant = self._place.tenant
+        sealed = await connection.fetchval(_BROUGHT, tenant)
+        brought = None if sealed is None else open_brought_key(RING, tenant, sealed)
+        key = municipality_hash_key(self._router_key, brought, tenant)
+        with self._package.writing(HASH_KEY) as file:
+            file.write(self._package.key.seal_line(key, line_name(HASH_KEY, 0)))
+        self._manifest.files[HASH_KEY] = self._package.mark(HASH_KEY, 1)
 
     async def _write_former_leaves(self, connection: Connection) -> None:
         """Write the hashes of the logs that the municipality came from before."""
@@ -329,4 +350,5 @@ order by id
 _FORMER_LEAVES = """
 select origin, first, leaves from archiver.former_leaves where tenant = $1 order by origin, first
 """
+_BROUGHT = "select sealed from router.brought_key where tenant = $1"
 _UPLOADS = "select id, object from gateway.media where tenant = $1 order by id"

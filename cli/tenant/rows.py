@@ -134,7 +134,7 @@ LEFT = {
     "access.token": "given out anew: their address changes too",
     "router.version": "with other municipalities' rules in it; the record has the reasons",
     "router.approval": "of `router.version`",
-    "router.brought_key": "in `keys`",
+    "router.brought_key": "in `hash-key`",
     "sharing.stopped_number": "set on both sides",
     **dict.fromkeys(
         (

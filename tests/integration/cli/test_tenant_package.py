@@ -94,7 +94,7 @@ def other_ring() -> None:
 
 async def packed(old: Side, folder: Path, *, is_final: bool = True) -> Manifest:
     install_test_keys()
-    packer = Packer(old.pool, old.keys, old.store, Package(folder, TRANSPORT), PLACE)
+    packer = Packer(old.pool, old.keys, old.store, Package(folder, TRANSPORT), PLACE, b"r" * 32)
     return await packer.run(SIGNER, is_final=is_final, progress=lambda done, of: None)
 
 
