@@ -296,6 +296,8 @@ class Loader:
         for batch in batches(self._package.sealed_lines(name), AT_ONCE):
             lines = [msgspec.json.decode(line) for line in batch]
             rows = [line["row"] for line in lines]
+            for row in rows:
+                row |= dict(table.instead)
             if any(line["open"] for line in lines):
                 await self._seal(connection, table, lines)
             columns = [each for each in rows[0] if each in known]

@@ -6,6 +6,8 @@ database.
 
 from typing import NamedTuple
 
+from gateway.commands.idempotency import CAME
+
 TENANT = "t.tenant = $1"
 NUMBER = "t.number = any($2)"
 DESTINATION = "t.destination = any($3)"
@@ -24,6 +26,8 @@ class Table(NamedTuple):
     order: str
     without: tuple[str, ...] = ()
     """Columns that are given anew where the row comes."""
+    instead: tuple[tuple[str, str], ...] = ()
+    """Columns that have another value where the row comes, as PostgreSQL reads it from JSON."""
 
 
 RECORD = (
@@ -65,7 +69,7 @@ WORK = (
     Table("router.early_status", NUMBER, "wamid_hash, status"),
     Table("router.held", CONVERSATION, "n", without=("n",)),
     Table("router.inbox", NUMBER, "key", without=("xact", "partition")),
-    Table("gateway.command", TENANT, "id"),
+    Table("gateway.command", TENANT, "id", instead=(("fingerprint", f"\\x{CAME.hex()}"),)),
     Table("gateway.media", TENANT, "id"),
     Table(
         "deliverer.delivery", TENANT, "destination, event", without=("claimed_by", "claimed_until")

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from gateway.commands.authorization import ConversationView
+from gateway.commands.idempotency import CAME
 from services.http.rights import Rights
 from services.ids import CONVERSATION
 from services.postgres.database import ANSWER_SECONDS, Connection, Pool
@@ -123,7 +124,7 @@ class CommandStore:
 
         def is_same(fingerprint: bytes) -> bool:
             # A version that did not seal stored the fingerprint itself.
-            return fingerprint in (keyed, new.fingerprint)
+            return fingerprint in (keyed, new.fingerprint, CAME)
 
         async with self._pool.acquire() as connection, connection.transaction():
             if new.last is not UNSET:

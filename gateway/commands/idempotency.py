@@ -13,6 +13,9 @@ COMMANDS = uuid.UUID("b7a1f5a4-52b7-5d7e-9a4e-0d2f0c6f3c11")
 UPLOADS = uuid.UUID("0b8f2c0a-6a53-5b6c-8f0e-5a0b9d7c1e42")
 RESENDS = uuid.UUID("5d1c3a0e-9b2f-5f6e-8a41-7c6e2d9f4b13")
 """Namespaces of ids: a key for a command and the same key for an upload have two ids."""
+CAME = b"came"
+"""Instead of the hash of a request that another installation accepted, which nobody here can make:
+whatever comes again with its key is taken for it."""
 MESSAGES = "/v1/messages"
 
 

@@ -140,7 +140,7 @@ async def nothing_is_lost_or_said_twice(here: Watch, there: Watch, said: Counter
     assert [id for id, times in ids.items() if times > 1] == []
     assert await archived(there, events) == said
     places = Counter(
-        (each["event"]["data"]["conversationId"], each["event"]["data"]["sequence"])
+        (each["event"]["data"]["conversationId"], each["event"]["sequence"])
         for each in [*await here.events(RUN), *await there.events(RUN)]
     )
     assert set(places.values()) == {1}

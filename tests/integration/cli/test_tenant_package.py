@@ -337,6 +337,7 @@ async def rows_of(side: Side, table: Table) -> list[dict[str, Any]]:
 ANEW = {
     "archiver.searchable": ("position",),
     "archiver.disclosure_document": ("up_to",),
+    "gateway.command": ("fingerprint",),
     "router.held": ("n",),
     "deliverer.ledger": ("position",),
     "deliverer.found_command": ("position",),

@@ -16,6 +16,7 @@ from gateway.api.command_store import (
     NewCommand,
     StoredCommand,
 )
+from gateway.commands.idempotency import CAME
 from services import clock
 from services.http.rights import Rights
 from services.postgres.database import Pool, connection_pool
@@ -54,6 +55,15 @@ async def test_the_same_key_is_accepted_once_and_gives_the_same_answer(store: Co
     assert (await store.accept(first)).is_same
     await store.confirm(first.id, clock.now())
     assert (await store.accept(again)).confirmed
+
+
+async def test_command_that_another_installation_accepted_is_known_by_its_key(
+    store: CommandStore, pool: Pool
+) -> None:
+    accepted = await store.accept(first := answer())
+    await pool.execute("update gateway.command set fingerprint = $1", CAME)
+    again = await store.accept(msgspec.structs.replace(first, at=clock.now()))
+    assert (again.accepted_at, again.is_same) == (accepted.accepted_at, True)
 
 
 async def test_an_answer_by_who_has_not_seen_the_last_one_is_refused(store: CommandStore) -> None:
