@@ -1,6 +1,8 @@
 """A municipality in a package: written from one database, loaded into another with other keys."""
 
+from base64 import b64decode
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,15 @@ from archiver.audit.checkpoints import Trust
 from archiver.audit.former_logs import verify_former_logs
 from archiver.audit.log import VerifyOptions, verify_log
 from archiver.audit.log_walk import Finding
+from archiver.audit.rows.rows_beside import Unseen, verify_rows
 from archiver.audit.search_index import verify_index
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from archiver.log.checkpoint_signer import sign_checkpoint
 from archiver.log.writer import Writer
+from archiver.retention.dossier_follower import DossierFollower
 from archiver.signing.signer import Signer
+from cli.tenant import packer
 from cli.tenant.loader import AT_ONCE, Loader, Result
 from cli.tenant.package import LEAVES, MANIFEST, Manifest, Package, PackageRefused
 from cli.tenant.packer import Packer, Place
@@ -28,10 +33,12 @@ from services.files.object_store import ObjectStore
 from services.postgres.database import Pool, connection_pool
 from services.sealing.columns import NAME_COLUMNS, SEALED_COLUMNS
 from services.sealing.key_ring import RING, KeyRing, WorkingKey
+from tests.support.archiver.destruction_history import DestructionHistory
 from tests.support.archiver.orders import eraser_of
-from tests.support.archiver.records import NUMBER
+from tests.support.archiver.records import NUMBER, id_of
 from tests.support.archiver.signed_log import conversation, entry
 from tests.support.cli.one_of_each import add_one_of_each
+from tests.support.decrypted_record import KEY
 from tests.support.working_keys import install_test_keys, shared_keys
 
 HENGELO = "206540352242923"
@@ -60,7 +67,7 @@ class Side:
 
 @pytest.fixture
 async def old(pool: Pool, tmp_path: Path) -> Side:
-    side = Side(pool, tmp_path / "old", b"o" * 32)
+    side = Side(pool, tmp_path / "old", b64decode(KEY))
     await side.keys.check()
     return side
 
@@ -79,6 +86,10 @@ def ring_of_before() -> Iterator[None]:
     install_test_keys()
 
 
+class Killed(Exception):
+    """End of a run amid its work."""
+
+
 def other_ring() -> None:
     """Seal from now on under the keys of the other installation."""
     vars(RING).update(vars(KeyRing()))
@@ -92,19 +103,29 @@ def other_ring() -> None:
     )
 
 
-async def packed(old: Side, folder: Path, *, is_final: bool = True) -> Manifest:
+def quiet(done: int, of: int) -> None:
+    """Show no progress."""
+
+
+async def packed(
+    old: Side,
+    folder: Path,
+    *,
+    is_final: bool = True,
+    progress: Callable[[int, int], None] = quiet,
+) -> Manifest:
     install_test_keys()
-    packer = Packer(old.pool, old.keys, old.store, Package(folder, TRANSPORT), PLACE, b"r" * 32)
-    return await packer.run(SIGNER, is_final=is_final, progress=lambda done, of: None)
+    each = Packer(old.pool, old.keys, old.store, Package(folder, TRANSPORT), PLACE, b"r" * 32)
+    return await each.run(SIGNER, is_final=is_final, progress=progress)
 
 
-async def loaded(new: Side, folder: Path, progress: Any = lambda done, of: None) -> Result:
+async def loaded(new: Side, folder: Path) -> Result:
     other_ring()
     package = Package(folder, TRANSPORT)
     manifest = package.read_manifest()
     assert manifest
     loader = Loader(new.pool, new.keys, new.store, package, manifest)
-    return await loader.run(SIGNER.verifier, progress)
+    return await loader.run(SIGNER.verifier, quiet)
 
 
 async def write(side: Side, count: int, tenant: str = "almelo", first: int = 0) -> None:
@@ -164,12 +185,41 @@ async def findings(side: Side) -> list[Finding]:
     trust = VerifyOptions(trust=Trust(signer.origin, signer.public_key), keys=side.keys)
     unseen = list[str]()
     async with side.pool.acquire() as connection, connection.transaction():
-        found = [each async for each in verify_log(connection, trust, lambda done, of: None)]
+        found = [each async for each in verify_log(connection, trust, quiet)]
         found += [each async for each in verify_former_logs(connection, side.keys, unseen)]
-        index = verify_index(connection, side.keys, lambda done, of: None)
+        index = verify_index(connection, side.keys, quiet)
         found += [each async for each in index]
+        rows = verify_rows(connection, side.keys, Unseen())
+        found += [each async for each in rows]
     assert unseen == []
     return found
+
+
+async def test_lists_holds_and_destructions_are_what_their_steps_say_there(
+    old: Side, new: Side, tmp_path: Path
+) -> None:
+    install_test_keys()
+    history = DestructionHistory(old.pool, old.keys, old.folder)
+    await history.close("weg", "vast", "later")
+    held = await history.hold(conversation=id_of("vast"))
+    list = await history.draw()
+    await history.spare(list, "later", clock.now().date() + timedelta(days=90))
+    await history.approve(list)
+    await history.destroyer.carry_out_due()
+    states = {
+        row["state"] for row in await old.pool.fetch("select state from archiver.destruction_item")
+    }
+    assert "destroyed" in states
+    await packed(old, tmp_path / "package", is_final=False)
+    await loaded(new, tmp_path / "package")
+    await history.lift(held)
+    await history.close("nieuw")
+    await packed(old, tmp_path / "package")
+    await loaded(new, tmp_path / "package")
+    follower = DossierFollower(new.pool, new.keys, lambda: history.config)
+    await follower.catch_up()
+    assert await findings(new) == []
+    assert await new.contents("almelo") == await old.contents("almelo")
 
 
 async def test_load_that_was_killed_goes_on_where_it_was(
@@ -178,9 +228,6 @@ async def test_load_that_was_killed_goes_on_where_it_was(
     await write(old, 700)
     await packed(old, tmp_path / "package")
     loads = 0
-
-    class Killed(Exception):
-        pass
 
     async def append(self: Loader, *given: Any) -> None:
         nonlocal loads
@@ -198,6 +245,29 @@ async def test_load_that_was_killed_goes_on_where_it_was(
     assert await new.pool.fetchval("select size from archiver.head") == AT_ONCE
     again = await loaded(new, tmp_path / "package")
     assert (again.entries, again.known, again.is_whole) == (700 - AT_ONCE, AT_ONCE, True)
+    assert await new.contents("almelo") == await old.contents("almelo")
+    assert await findings(new) == []
+
+
+async def test_export_that_was_killed_goes_on_where_it_was(
+    old: Side, new: Side, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packer, "WINDOW", 64)
+    await write(old, 200)
+    folder, seen = tmp_path / "package", list[int]()
+
+    def kill(done: int, of: int) -> None:
+        seen.append(done)
+        if len(seen) == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        await packed(old, folder, is_final=False, progress=kill)
+    (folder / "entries" / "000000000128.jsonl").write_text("half of a li")
+    again = list[int]()
+    await packed(old, folder, progress=lambda done, of: again.append(done))
+    assert (seen, again) == ([64, 128], [64, 72]), "it went on behind what was there"
+    await loaded(new, folder)
     assert await new.contents("almelo") == await old.contents("almelo")
     assert await findings(new) == []
 
