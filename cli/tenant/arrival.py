@@ -93,6 +93,7 @@ def _operation(manifest: Manifest, result: Result, why: str) -> Operation:
     data = {
         "why": why,
         "from": manifest.origin,
+        "logKey": manifest.verifier,
         "size": manifest.size,
         "entries": result.entries,
         "final": manifest.is_final,

@@ -195,6 +195,54 @@ async def findings(side: Side) -> list[Finding]:
     return found
 
 
+TAMPERINGS = {
+    "update archiver.former_leaves set leaves = overlay(leaves placing '\\x00' from 70)":
+        "are not what was signed there",
+    "delete from archiver.former_leaves": "are not what was signed there",
+    "update archiver.former_log set size = size - 1": "are not what was signed there",
+    "update archiver.former_log set note = replace(note, 'old', 'odd')": "the checkpoint of",
+    "update archiver.former_entry set leaf = sha256(leaf) where position = 3":
+        "is not what it was in the log that it came from",
+    "update archiver.entry set sealed = sha256(sealed) where position = 3":
+        "is not what it was in the log that it came from",
+    "update archiver.entry set department = 'geheim' where position = 3":
+        "is not what it was in the log that it came from",
+    "delete from archiver.entry where position = 3": "that came from another log is gone",
+    "update archiver.former_entry set sealed = sha256(sealed) where key is not null":
+        "is not what it was in the log that it came from",
+    "update archiver.former_entry set key = sha256(key) where key is not null":
+        "is not what it said in the log that it came from",
+}  # fmt: skip
+"""Deed of whoever may write all tables -> what is found."""
+
+
+async def test_each_change_to_what_is_kept_of_the_log_of_before_is_found(
+    old: Side, new: Side, tmp_path: Path
+) -> None:
+    await write(old, 10)
+    await eraser_of(old.pool, old.keys, old.folder).erase_conversation(
+        "almelo", conversation(1), "test"
+    )
+    await packed(old, tmp_path / "package")
+    await loaded(new, tmp_path / "package")
+    assert await former_findings(new, "select 1") == []
+    for deed, said in TAMPERINGS.items():
+        found = await former_findings(new, deed)
+        assert any(said in each for each in found), (deed, found)
+
+
+async def former_findings(side: Side, deed: str) -> list[str]:
+    """Faults of what came from another log, after a deed that is undone."""
+    async with side.pool.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute(deed)
+        audit = verify_former_logs(connection, side.keys, [])
+        found = [each.sentence async for each in audit]
+        await transaction.rollback()
+    return found
+
+
 async def test_lists_holds_and_destructions_are_what_their_steps_say_there(
     old: Side, new: Side, tmp_path: Path
 ) -> None:
