@@ -242,9 +242,12 @@ def _cause_of(tenant: str, first: Destruction | None) -> Cause:
     return Cause(tenant, first.ground, first.list, first.by, first.first_at)
 
 
+# A list that has begun is ended; none is begun of a municipality whose final package is written.
 _DUE = """
-select id from archiver.destruction_list
+select id from archiver.destruction_list l
 where state = 'destroying' or state = 'approved' and approved_at + waiting <= now()
+    and not exists (select from sharing.stopped_number s
+        where s.tenant = l.tenant and s.left_at is not null)
 order by approved_at, id
 """
 _STOPPED = """

@@ -44,5 +44,5 @@ create table archiver.former_entry (
 grant select on archiver.former_log, archiver.former_leaves, archiver.former_entry
     to postkamer_archiver;
 
--- When the package of a stopped municipality became final: from then on it may have started elsewhere.
+-- When its final package was begun: from then on a municipality may have started elsewhere.
 alter table sharing.stopped_number add column left_at timestamptz;

@@ -11,14 +11,17 @@ from services.postgres.database import Connection
 
 MARGIN = timedelta(seconds=2)
 """Time by which reports of two processes may seem to be in another order."""
+LATE = timedelta(seconds=10)
+"""Work that was read just before the stop may be published some 5 s after it."""
 REPORTED_WITHIN = timedelta(seconds=90)
 """A consumer that is silent for longer has gone: services.drained_queues."""
 WAITING = {
-    "lines": "events wait for a destination whose queue takes none: it must take them first",
+    "events": "events wait for a destination whose queue takes none: it must take them first",
     "outcomes": "results of sends were not published yet: is a deliverer running?",
     "sending": "messages are being sent: they are known within seconds",
     "records": "records could not be written: postkamer archive aside",
     "webhooks": "webhooks are in the router's quarantine: postkamer quarantine",
+    "lists": "destruction lists are being carried out: they end by themselves",
     "actions": "actions of owners are not on the record yet: is a deliverer running?",
 }
 """Rows that must be gone -> what to do."""
@@ -57,7 +60,8 @@ class Stages:
         if waiting:
             return waiting
         while self._stages:
-            begin = max(drain.stopped_at, drain.settled_at or drain.stopped_at)
+            stopped_at = drain.stopped_at + LATE
+            begin = max(stopped_at, drain.settled_at or stopped_at)
             since = (self._reached or begin) + MARGIN
             seen = {queue: drain.queues.get(queue) for queue in self._stages[0]}
             if left := [queue for queue, at in seen.items() if at is None or at < since]:
@@ -101,7 +105,7 @@ select
     (select count(*) from sharing.stopped_number s where s.number = any($2)) as stopped,
     (select max(stopped_at) from sharing.stopped_number s where s.number = any($2)) as stopped_at,
     (select max(published_at) from deliverer.outcome o where o.number = any($2)) as settled_at,
-    (select count(*) from router.waiting w where w.destination = any($3)) as lines,
+    (select count(*) from router.waiting w where w.destination = any($3)) as events,
     (select count(*) from deliverer.outcome o
         where o.number = any($2) and o.published_at is null) as outcomes,
     (select count(*) from deliverer.ledger l
@@ -110,6 +114,8 @@ select
         where split_part(q.conversation, '-', 1) = any($2)) as records,
     (select count(*) from router.quarantine q
         where q.number = any($2) and q.dropped_at is null and q.published_at is null) as webhooks,
+    (select count(*) from archiver.destruction_list d
+        where d.tenant = $1 and d.state = 'destroying') as lists,
     (select count(*) from deliverer.owner_action a where a.tenant = $1) as actions
 """
 _QUEUES = """

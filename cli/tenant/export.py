@@ -86,13 +86,11 @@ def command(path: Path | None, reason: str, as_json: bool, **values: Any) -> Non
         await record_access(pool, Operation(what="tenant export", tenant=place.tenant, data=data))
         if is_final:
             await load_working_keys(pool)
+            await pool.execute(_NOTE_LEFT, list(place.numbers))
             await wait_until_done(pool, place, config.partitions, values["wait"])
         router_key = derive_key(load(ArchiveSettings, os.environ).archive_key, hash_keys.PURPOSE)
         packer = Packer(pool, keys, load_object_store(), package, place, router_key)
-        manifest = await packer.run(load_signer(), is_final=is_final, progress=progress)
-        if is_final:
-            await pool.execute(_NOTE_LEFT, list(place.numbers))
-        return manifest
+        return await packer.run(load_signer(), is_final=is_final, progress=progress)
 
     async def refused(pool: Pool, keys: KeyStore) -> Manifest:
         try:
@@ -161,4 +159,5 @@ def _print(manifest: Manifest, folder: Path, *, as_json: bool) -> None:
     print_result(result, [*lines, f"next: {after}"], as_json=as_json)
 
 
+# From now on no destruction list is begun, and whoever starts it must say that the move is off.
 _NOTE_LEFT = "update sharing.stopped_number set left_at = now() where number = any($1)"
