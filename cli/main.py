@@ -36,6 +36,7 @@ COMMANDS = {
     "sends": "cli.deliveries.sends:group",
     "silence": "cli.silence.silence:group",
     "status": "cli.status.command:command",
+    "tenant": "cli.tenant.group:group",
     "token": "cli.tokens:group",
     "topology": "cli.topology:group",
     "trace": "cli.trace.command:command",
@@ -47,7 +48,7 @@ HEADINGS = {
         *("route", "check", "rules", "number", "guests", "notice", "care", "costs", "figures"),
     ),
     "Deliveries and access": ("trace", "parked", "quarantine", "sends", "destination", "token"),
-    "The record and privacy": ("archive", "files"),
+    "The record and privacy": ("archive", "files", "tenant"),
     "Installation": ("status", "balance", "silence", "migrate", "topology"),
     "Services": ("gateway", "router", "deliverer", "archiver", "desk", "sandbox", "witness"),
 }

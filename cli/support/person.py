@@ -88,6 +88,7 @@ PERSONAL: dict[str, Role] = {
     "rules approve": "rules",
     "rules rollback": "rules",
     "sends settle": "kcc",
+    "tenant export-open": "archivist",
     "token add": "operator",
     "token confirm": "operator",
     "token narrow": "operator",
