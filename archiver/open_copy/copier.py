@@ -119,6 +119,7 @@ class Copier:
     async def _copy_files(self, progress: Progress) -> None:
         mark, done = UUID(self._folder.marks.get(FILES) or str(NO_ID)), 0
         place = self._plan.tenant, self._plan.log_size
+        self._folder.remove_files_after(str(mark))
         while True:
             async with snapshot(self._means.pool) as connection:
                 found = await find_files(connection, self._means.keys, place, mark, AT_ONCE)

@@ -161,6 +161,13 @@ class CopyFolder:
                     kept.write(line)
         new.rename(self.path(table))
 
+    def remove_files_after(self, message: str) -> None:
+        """Remove the files of messages after this one, which a killed copy wrote in vain: their
+        conversation may be destroyed by now."""
+        for path in (self._part / FILES).glob("*/*"):
+            if path.stem > message:
+                path.unlink()
+
     def remove_files(self, conversation: str) -> None:
         shutil.rmtree(self._part / FILES / conversation, ignore_errors=True)
 
