@@ -48,8 +48,8 @@ HEADINGS = {
         *("route", "check", "rules", "number", "guests", "notice", "care", "costs", "figures"),
     ),
     "Deliveries and access": ("trace", "parked", "quarantine", "sends", "destination", "token"),
-    "The record and privacy": ("archive", "files", "tenant"),
-    "Installation": ("status", "balance", "silence", "migrate", "topology"),
+    "The record and privacy": ("archive", "files"),
+    "Installation": ("status", "balance", "silence", "tenant", "migrate", "topology"),
     "Services": ("gateway", "router", "deliverer", "archiver", "desk", "sandbox", "witness"),
 }
 """Heading in the help -> its commands, the most wanted first."""

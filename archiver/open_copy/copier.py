@@ -68,21 +68,24 @@ class Copier:
     async def run(self, look: Look, progress: Callable[[str], Progress]) -> Summary:
         """Copy what is not there yet, and end the folder. `progress` is given the noun of what is
         counted."""
-        self._folder.resume()
-        await look([])
-        self._proof_key = (await self._means.keys.index_keys(self._plan.tenant)).proof
-        if CONVERSATIONS not in self._folder.ended:
-            await self._copy_conversations(look, progress("conversations"))
-        if BESIDE not in self._folder.ended:
-            await self._copy_beside(progress("records"))
-        if FILES not in self._folder.ended:
-            await self._copy_files(progress("files"))
-        for name, table in TABLES.items():
-            if table.is_beside_log and name not in (*self._folder.ended, FILES):
-                await self._copy_table(name)
-        self._folder.close_tables()
+        with self._folder.open_tables():
+            await look([])
+            await self._copy(look, progress)
         await self._remove_gone()
         return self._finish(progress("tables"))
+
+    async def _copy(self, look: Look, progress: Callable[[str], Progress]) -> None:
+        ended = self._folder.ended
+        self._proof_key = (await self._means.keys.index_keys(self._plan.tenant)).proof
+        if CONVERSATIONS not in ended:
+            await self._copy_conversations(look, progress("conversations"))
+        if BESIDE not in ended:
+            await self._copy_beside(progress("records"))
+        if FILES not in ended:
+            await self._copy_files(progress("files"))
+        for name, table in TABLES.items():
+            if table.is_beside_log and name not in ended:
+                await self._copy_table(name)
 
     async def _copy_conversations(self, look: Look, progress: Progress) -> None:
         mark = self._folder.marks.get(CONVERSATIONS, "")

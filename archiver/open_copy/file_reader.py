@@ -73,7 +73,10 @@ async def find_files(
 _NEXT = """
 select m.id, m.conversation, m.sent_at from archiver.media m
 join archiver.conversation_key k on (k.tenant, k.conversation) = (m.tenant, m.conversation)
-where m.tenant = $1 and m.id > $2 and m.salt is not null and exists (
+where m.tenant = $1 and m.id > $2 and m.salt is not null and not exists (
+    select from archiver.destroyed_conversation d
+    where d.tenant = m.tenant and d.conversation = m.conversation)
+and exists (
     select from archiver.entry e where e.position < $4 and e.kind = 'message'
         and (e.message = m.id or e.id = m.id and e.message is null))
 order by m.id limit $3

@@ -10,6 +10,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
@@ -65,7 +66,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CopyFolder:
-    """A folder that is being written. `read_plan` comes first, then `begin` or `resume`."""
+    """A folder that is being written. `read_plan` comes first; without a plan, `begin`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -97,7 +98,8 @@ class CopyFolder:
         shutil.rmtree(self._part, ignore_errors=True)
         self._journal.begin(Line(plan=plan))
 
-    def resume(self) -> None:
+    @contextmanager
+    def open_tables(self) -> Iterator[None]:
         """Open the tables, each as long as the journal says. What came after that was not done."""
         (self._part / FILES).mkdir(mode=0o700, parents=True, exist_ok=True)
         self._part.chmod(0o700)
@@ -106,6 +108,12 @@ class CopyFolder:
             # What was destroyed is taken out at the end: a table may be shorter than it was.
             file.truncate(min(self._sizes.get(table, 0), file.tell()))
             self._files[table] = file
+        try:
+            yield
+        finally:
+            for opened in self._files.values():
+                opened.close()
+            self._files.clear()
 
     def path(self, table: str) -> Path:
         """Return the path of a table while it is being written."""
@@ -146,11 +154,6 @@ class CopyFolder:
         line = Line(step=step, mark=mark, is_ended=is_ended, sizes=sizes, tally=tally)
         self._journal.append([line])
         self._note(line)
-
-    def close_tables(self) -> None:
-        for file in self._files.values():
-            file.close()
-        self._files.clear()
 
     def remove_rows(self, table: str, column: str, gone: set[str]) -> None:
         """Take out the rows of conversations that are gone."""

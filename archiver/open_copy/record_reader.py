@@ -109,9 +109,13 @@ async def count_conversations(connection: Connection, tenant: str, after: str) -
 
 
 _NEXT = """
-select conversation from archiver.conversation_key
-where tenant = $1 and conversation > $2 and conversation <> '' order by conversation limit $3
+select k.conversation from archiver.conversation_key k
+where k.tenant = $1 and k.conversation > $2 and k.conversation <> '' and not exists (
+    select from archiver.destroyed_conversation d
+    where d.tenant = k.tenant and d.conversation = k.conversation)
+order by k.conversation limit $3
 """
+"""Something of a destroyed conversation may come late, until that is destroyed too."""
 _COUNT = """
 select count(*) as total, count(*) filter (where conversation <= $2) as done
 from archiver.conversation_key where tenant = $1 and conversation <> ''

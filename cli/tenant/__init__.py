@@ -1,1 +1,1 @@
-"""Commands of `postkamer tenant`."""
+"""`postkamer tenant`: a municipality as a whole, which may move to another installation."""

@@ -1,4 +1,4 @@
-"""`postkamer tenant`: all of one municipality."""
+"""`postkamer tenant`: a municipality as a whole."""
 
 import click
 
@@ -11,7 +11,7 @@ COMMANDS = {
 
 @click.group("tenant", cls=LazyGroup, places=COMMANDS, path="tenant")
 def group() -> None:
-    """All of one municipality: take it along.
+    """A municipality as a whole: take it along.
 
     Needs POSTKAMER_DATABASE_URL, as its owner, and POSTKAMER_ARCHIVE_KEY.
     """

@@ -159,7 +159,7 @@ def check_conversation(tables: dict[str, list[dict[str, Any]]], id: str) -> None
 def check_beside(tables: dict[str, list[dict[str, Any]]]) -> None:
     [consent] = tables["consents"]
     assert (consent["purpose"], consent["event"]) == ("nieuws", "given")
-    assert consent["at"] == "2026-11-01T10:00:00Z" and consent["recipient"] == BERT.phone
+    assert consent["happened_at"] == "2026-11-01T10:00:00Z" and consent["recipient"] == BERT.phone
     assert [each["employee"] for each in tables["views"]] == ["m.devries"]
     assert "parked drop" in [each["what"] for each in tables["operations"]]
     assert [each["destination"] for each in tables["deliveries"]] == ["kiss"]
@@ -188,7 +188,7 @@ async def test_same_record_gives_the_same_bytes_again(
     size = max(each["position"] for each in tables["records"])
     rules = [(each["file"], each["text"]) for each in tables["rules"]]
     assert rules == [("a.toml", "é"), ("postkamer.toml", "[[tenants]]\n")]  # almelo is alone
-    assert [each["by"] for each in tables["approvals"]] == ["A. Arts"]
+    assert [each["done_by"] for each in tables["approvals"]] == ["A. Arts"]
     monkeypatch.setattr(copier, "AT_ONCE", 1)
     monkeypatch.setattr(copier, "WINDOW", 1)
     assert bytes_of(await copy()) == before
@@ -223,7 +223,7 @@ async def test_killed_copy_goes_on_to_the_same_bytes(town: TransferTown, copy: C
     assert {path.name for path in folder.iterdir()} == {*COPY_POINTS}  # nothing unfinished
 
 
-async def test_what_is_destroyed_is_not_in_it_but_named(
+async def test_destroyed_conversation_is_not_in_it_but_named(
     town: TransferTown, copy: Copy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before the copy, one message alone, and while the copy is made."""

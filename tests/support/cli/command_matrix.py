@@ -140,7 +140,7 @@ COMMANDS = {
     "silence show": ROUTER,
     "silence simulate": NONE,
     "status": Need("database", SERVICES),
-    "tenant export-open": ARCHIVE_PERSON,
+    "tenant export-open": OWN_PERSON,
     "token add": OWN_PERSON,
     "token list": Need("database", ("gateway", "router", "archiver")),
     "token confirm": OWN_PERSON,

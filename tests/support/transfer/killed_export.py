@@ -36,7 +36,7 @@ POINTS: Points = {
 }
 COPY_POINTS: Points = {
     "amid-the-plan": (journal, "_write_lines", 1, "torn"),
-    "before-the-tables": (CopyFolder, "resume", 1, "before"),
+    "before-the-tables": (CopyFolder, "open_tables", 1, "before"),
     "amid-a-conversation": (CopyFolder, "write", 30, "before"),
     "amid-the-journal": (journal, "_write_lines", 3, "torn"),
     "after-the-journal": (journal.Journal, "append", 2, "after"),

@@ -53,6 +53,7 @@ EXITS = {
     "silence": ("", "silence show", "silence simulate --per-day 0"),
     "status": ("", "", "status x"),
     "balance": ("", "balance", "balance x"),
+    "tenant": ("", "tenant export-open almelo x --reason x", "tenant export-open almelo"),
     "token": ("", "token list", "token add"),
     "trace": (
         "",

@@ -73,6 +73,7 @@ OWN = {
     "sends settle": {"--saw"},
     "silence simulate": {"--hours", "--per-day", "--seed"},
     "status": {"--watch"},
+    "tenant export-open": {"--as-of"},
     "token add": {
         *("--role", "--people", "--test", "--per-second", "--burst", "--note"),
         *("--all-departments", "--confidential"),

@@ -54,7 +54,7 @@ def test_value_has_the_form_of_its_type(type: str, value: Any, expected: Any) ->
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 ))  # fmt: skip
-def test_whatever_a_record_says_gives_a_line(type: Any, value: Any) -> None:
+def test_record_gives_a_line_whatever_it_says(type: Any, value: Any) -> None:
     if type == "bytes":  # bytes are columns of ours, never of what others say
         return
     line = encode_row(row_of(table(type), {"data": {"a": value}}))
@@ -95,7 +95,7 @@ def test_consent_in_a_message_and_its_end_are_rows_too() -> None:
     assert [(row["event"], row["purpose"]) for row in rows] == [
         ("given", "nieuws"), ("ended", "enquête"),
     ]  # fmt: skip
-    assert rows[0]["source"] == "formulier" and rows[0]["at"] == datetime(
+    assert rows[0]["source"] == "formulier" and rows[0]["happened_at"] == datetime(
         2026, 11, 1, 10, tzinfo=UTC
     )
 

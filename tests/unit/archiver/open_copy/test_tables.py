@@ -42,6 +42,15 @@ WORKING_SCHEMAS = {
 a process."""
 
 
+RESERVED = {
+    "all", "and", "as", "asc", "at", "between", "by", "case", "check", "column", "current_date",
+    "default", "desc", "distinct", "end", "for", "from", "group", "having", "in", "is", "join",
+    "left", "like", "limit", "not", "null", "offset", "on", "or", "order", "select", "table",
+    "then", "to", "union", "user", "using", "when", "where", "window", "with",
+}  # fmt: skip
+"""Words that some SQL takes as its own: a column of that name must be quoted each time."""
+
+
 def places_in_copy() -> set[str]:
     found = {
         re.search(r"\bfrom ((archiver|router)\.\w+) t\b", each.rows) for each in TABLES.values()
@@ -68,6 +77,7 @@ def test_kind_of_record_has_one_table_at_most() -> None:
 def test_table_agrees_with_itself(table: Table) -> None:
     names = [each.name for each in table.columns]
     assert len(names) == len(set(names)) and set(table.key) <= set(names)
+    assert not RESERVED & {table.name, *names}
     assert {each.type for each in table.columns} <= SHAPES.keys()
     assert all(each.en and each.nl and each.source for each in table.columns)
     texts = [table.en, table.nl, *(text for each in table.columns for text in (each.en, each.nl))]
