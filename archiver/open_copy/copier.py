@@ -20,7 +20,15 @@ from archiver.open_copy.description import (
     explain,
 )
 from archiver.open_copy.file_reader import DAMAGED, FoundFile, find_files, folder_of
-from archiver.open_copy.folder import CopyFolder, Plan, Tally, Written, count_rows, measure
+from archiver.open_copy.folder import (
+    LAST_STEP,
+    CopyFolder,
+    Plan,
+    Tally,
+    Written,
+    count_rows,
+    measure,
+)
 from archiver.open_copy.parquet import write_parquet
 from archiver.open_copy.record_reader import WINDOW, ReadPlace, RecordReader, count_conversations
 from archiver.open_copy.rows import decode_row, encode_json
@@ -71,6 +79,7 @@ class Copier:
         with self._folder.open_tables():
             await look([])
             await self._copy(look, progress)
+            await self._folder.commit(LAST_STEP, "")
         await self._remove_gone()
         return self._finish(progress("tables"))
 

@@ -9,7 +9,7 @@ import asyncio
 import os
 import shutil
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -24,6 +24,8 @@ from archiver.transfer.package import JOURNAL, UNFINISHED, PackageRefused
 
 FILES = "files"
 """Folder of the files of messages."""
+LAST_STEP = "last"
+"""Step after which no table grows."""
 PIECE_BYTES = 1 << 20
 """Bytes in memory at once while a file is hashed: 1 MiB."""
 
@@ -79,6 +81,7 @@ class CopyFolder:
         self.ended: set[str] = set()
         """Steps that have come to their end."""
         self.tally = Tally()
+        self._has_new_files = False
 
     def read_plan(self) -> Plan | None:
         """Return the plan of a copy that did not end, and read how far it came; None if there is
@@ -104,11 +107,11 @@ class CopyFolder:
         (self._part / FILES).mkdir(mode=0o700, parents=True, exist_ok=True)
         self._part.chmod(0o700)
         for table in TABLES:
-            file = self.path(table).open("ab")
-            # What was destroyed is taken out at the end: a table may be shorter than it was.
-            file.truncate(min(self._sizes.get(table, 0), file.tell()))
-            self._files[table] = file
+            self._files[table] = self.path(table).open("ab")
+        _sync_folder(self._part)
         try:
+            for table, file in self._files.items():
+                self._cut_off(table, file)
             yield
         finally:
             for opened in self._files.values():
@@ -130,6 +133,7 @@ class CopyFolder:
         """Write the file of a message; it is never whole in memory."""
         place, digest, size = self._part / path, sha256(), 0
         place.parent.mkdir(mode=0o700, exist_ok=True)
+        self._has_new_files = True
         try:
             with place.open("wb") as file:
                 async for piece in content:
@@ -150,7 +154,7 @@ class CopyFolder:
             file.flush()
             if (size := file.tell()) != self._sizes.get(table, 0):
                 sizes[table] = size
-        await asyncio.to_thread(os.sync)
+        await asyncio.to_thread(self._sync, sizes)
         line = Line(step=step, mark=mark, is_ended=is_ended, sizes=sizes, tally=tally)
         self._journal.append([line])
         self._note(line)
@@ -187,6 +191,23 @@ class CopyFolder:
         os.sync()
         self._journal.remove()
 
+    def _cut_off(self, table: str, file: BinaryIO) -> None:
+        """Cut off what the journal does not have. In the last step a table may have become
+        shorter, since what was destroyed is taken out. Raises PackageRefused if it is otherwise."""
+        size, known = file.tell(), self._sizes.get(table, 0)
+        if size < known and LAST_STEP not in self.marks:
+            raise PackageRefused(f"{self.path(table)}: lacks what was written: remove {self._part}")
+        file.truncate(min(size, known))
+
+    def _sync(self, tables: Iterable[str]) -> None:
+        """Return once what was written is on the disk. After files of messages, one call for the
+        whole disk costs less than one for each."""
+        if self._has_new_files:
+            os.sync()
+        for table in tables:
+            os.fsync(self._files[table].fileno())
+        self._has_new_files = False
+
     def _note(self, line: Line) -> None:
         if line.step:
             self.marks[line.step] = line.mark
@@ -194,6 +215,15 @@ class CopyFolder:
             self.ended.add(line.step)
         self._sizes |= line.sizes
         self.tally += line.tally
+
+
+def _sync_folder(folder: Path) -> None:
+    """Return once the names in a folder are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class Written(msgspec.Struct, frozen=True):

@@ -83,6 +83,21 @@ async def fill_beside(town: TransferTown, copy: Copy, made: dict[str, str]) -> N
         "request", "open", "--kind", "access", "--received", "2026-11-25", "--phone-file", "-",
         "--by", OPERATOR, stdin=f"+{ANNA.phone}",
     )  # fmt: skip
+    given = {
+        "department": "openbare-ruimte", "code": "13.1.3", "source": "person", "reason": "monument",
+        "startsOn": "2026-12-01", "by": OPERATOR, "identified": "proven",
+    }  # fmt: skip
+    await town.desk.add("valuation", answered, given)
+    await archive(
+        "disclosure", "draw", "--words", "container", "--review-on", "2027-06-01", "--text",
+        "Woo 18", "--by", "E. Smit",
+    )  # fmt: skip
+    await archive(
+        "disclosure", "redact", "WOO-2026-0001", 1, "--list", "-", "--reason", "Woo 18", "--by",
+        "D. Kok", stdin="what,words,ground\nwords,container,5.1.2e\n",
+    )  # fmt: skip
+    for statement in (_LIST, _ITEM, _DECLARATION, _HANDOVER):
+        await town.pool.execute(statement)
     await town.pool.execute(_CHARGE, clock.new_id(), datetime(2026, 11, 3, 9, tzinfo=UTC))
     files = msgspec.msgpack.encode({"postkamer.toml": "[[tenants]]\n", "a.toml": "é"})
     await town.pool.execute(_VERSION, clock.new_id(), datetime(2026, 11, 1, tzinfo=UTC), files)
@@ -96,6 +111,22 @@ async def fill_beside(town: TransferTown, copy: Copy, made: dict[str, str]) -> N
 _CHARGE = """
 insert into router.charge values ($1, 'almelo', '1', 'balie', 'utility', 'regular', 'PMP', true,
     'delivered', $2)
+"""
+_LIST = """
+insert into archiver.destruction_list (id, tenant, kind, up_to, waiting, is_joined, drawn_by)
+values ('VL-2026-0001', 'almelo', 'term', '2026-12-01', '14 days', false, 'E. Smit')
+"""
+_ITEM = """
+insert into archiver.destruction_item (list, tenant, conversation, department, code, closed_on)
+values ('VL-2026-0001', 'almelo', 'gone', 'balie', '6.1.3', '2025-11-01')
+"""
+_DECLARATION = """
+insert into archiver.declaration
+values ('VL-2026-0001', gen_random_uuid(), now(), '{"list": "VL-2026-0001"}')
+"""
+_HANDOVER = """
+insert into archiver.handover (tenant, target, conversation, sequence, closed_at, due_at, due_since)
+values ('almelo', 'zaaksysteem', 'gone', 4, now(), now(), now())
 """
 _VERSION = "insert into router.version values ('v1', $1, $2, 'A. Arts', $3)"
 _ANSWER = "insert into desk.standard_answer values ($1, $2, '', 'Groet', 'Dag {naam}', 'm', now())"
@@ -164,11 +195,21 @@ def check_beside(tables: dict[str, list[dict[str, Any]]]) -> None:
     assert "parked drop" in [each["what"] for each in tables["operations"]]
     assert [each["destination"] for each in tables["deliveries"]] == ["kiss"]
     assert tables["identities"][0]["changes"]
-    [hold] = tables["holds"]
+    hold, searched = tables["holds"]
     assert hold["review_on"] == "2027-06-01" and hold["placed_by"] == "P. Bakker"
+    assert searched["words"] == "container" and searched["kind"] == "selection"
+    [disclosure], [document] = tables["disclosures"], tables["disclosure_documents"]
+    assert disclosure["hold"] == searched["id"] and disclosure["drawn_by"] == "E. Smit"
+    assert [each["ground"] for each in document["redactions"]["spans"]] == ["5.1.2e"]
+    assert document["handled_by"] == ["D. Kok"]
+    [given] = tables["valuations"]
+    assert (given["code"], given["starts_on"]) == ("13.1.3", "2026-12-01")
+    [listed], [item], [handover] = tables["lists"], tables["list_items"], tables["handovers"]
+    assert listed["declaration"] == {"list": "VL-2026-0001"} and listed["state"] == "drawn"
+    assert item["closed_on"] == "2025-11-01" and handover["state"] == "waiting"
     [request] = tables["requests"]
     assert request["received_on"] == "2026-11-25" and request["conversations"]
-    assert {each["kind"] for each in tables["steps"]} == {"hold", "request"}
+    assert {each["kind"] for each in tables["steps"]} == {"hold", "request", "disclosure"}
     [opened] = of(tables["steps"], kind="request")
     assert {"kind": "phone", "value": ANNA.phone} in opened["data"]["names"]
     [charge] = tables["charges"]

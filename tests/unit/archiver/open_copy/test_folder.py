@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from archiver.open_copy.columns import TABLES
-from archiver.open_copy.folder import CopyFolder, Plan, Tally
+from archiver.open_copy.folder import LAST_STEP, CopyFolder, Plan, Tally
 from archiver.transfer.package import PackageRefused
 
 PLAN = Plan(tenant="almelo", log_size=5, note="x")
@@ -35,6 +35,26 @@ async def test_rows_after_the_last_line_of_the_journal_are_cut_off(tmp_path: Pat
         await again.commit("beside", "8", Tally(damaged=2), is_ended=True)
     assert [*again.lines("notes")] == [b'{"id":"1"}\n', b'{"id":"3"}\n']
     assert again.tally == Tally(unopened=1, damaged=2) and again.ended == {"beside"}
+
+
+async def test_table_that_lost_rows_is_refused_unless_they_were_taken_out(tmp_path: Path) -> None:
+    copy = begun(tmp_path / "a")
+    with copy.open_tables():
+        copy.write("notes", {"id": "1"})
+        await copy.commit("beside", "7")
+    copy.path("notes").write_bytes(b"")
+    again = CopyFolder(tmp_path / "a")
+    again.read_plan()
+    with pytest.raises(PackageRefused, match=r"notes\.jsonl: lacks what was written"):
+        again.open_tables().__enter__()
+    copy.path("notes").write_bytes(b'{"id":"1"}\n')
+    with again.open_tables():
+        await again.commit(LAST_STEP, "")
+    copy.path("notes").write_bytes(b"")
+    last = CopyFolder(tmp_path / "a")
+    last.read_plan()
+    with last.open_tables():
+        assert [*last.lines("notes")] == []
 
 
 async def test_files_that_no_row_names_yet_are_removed(tmp_path: Path) -> None:
