@@ -4,6 +4,7 @@ Each step reads as one transaction sees it, and is done again from its last mark
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from archiver.open_copy.description import (
     describe_package,
     explain,
 )
-from archiver.open_copy.file_reader import DAMAGED, FoundFile, find_files, folder_of
+from archiver.open_copy.file_reader import DAMAGED, FoundFile, find_files
 from archiver.open_copy.folder import (
     LAST_STEP,
     CopyFolder,
@@ -29,8 +30,15 @@ from archiver.open_copy.folder import (
     count_rows,
     measure,
 )
+from archiver.open_copy.gone import Gone
 from archiver.open_copy.parquet import write_parquet
-from archiver.open_copy.record_reader import WINDOW, ReadPlace, RecordReader, count_conversations
+from archiver.open_copy.record_reader import (
+    WINDOW,
+    ReadPlace,
+    RecordReader,
+    count_conversations,
+    find_gone_records,
+)
 from archiver.open_copy.rows import decode_row, encode_json
 from archiver.open_copy.tables_beside import TableReader
 from archiver.transfer.exporter import AT_ONCE, Look, Progress
@@ -167,15 +175,24 @@ class Copier:
 
     async def _remove_gone(self) -> None:
         """Take out what was destroyed while the copy was made."""
-        lines, gone = self._folder.lines(CONVERSATIONS), set[str]()
-        async with self._means.pool.acquire() as connection:
-            while some := [decode_row(line)["id"] for line in islice(lines, CHECKED)]:
-                gone |= await find_gone(connection, self._plan.tenant, some)
-        for table in TABLES.values() if gone else ():
+        gone = await self._find_gone()
+        if not (gone.conversations or gone.records):
+            return
+        for table in TABLES.values():
             if table.is_of_conversations:
-                self._folder.remove_rows(table.name, table.conversation_column, gone)
-        for id in gone:
-            self._folder.remove_files(folder_of(id))
+                self._folder.remove_rows(table.name, partial(gone.has, table))
+
+    async def _find_gone(self) -> Gone:
+        tenant, conversations = self._plan.tenant, set[str]()
+        async with self._means.pool.acquire() as connection:
+            lines = self._folder.lines(CONVERSATIONS)
+            while some := [decode_row(line)["id"] for line in islice(lines, CHECKED)]:
+                conversations |= await find_gone(connection, tenant, some)
+            found = await find_gone_records(connection, tenant, self._plan.log_size)
+        records = {str(id) for id in found}
+        rows = map(decode_row, self._folder.lines("messages")) if records else ()
+        messages = {row["id"] for row in rows if row["record"] in records}
+        return Gone(conversations, records, messages)
 
     def _finish(self, progress: Progress) -> Summary:
         folder, resources = self._folder, list[Resource]()

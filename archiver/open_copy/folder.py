@@ -9,7 +9,7 @@ import asyncio
 import os
 import shutil
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import BinaryIO
 import msgspec
 
 from archiver.open_copy.columns import TABLES
-from archiver.open_copy.rows import Row, encode_row
+from archiver.open_copy.rows import Row, decode_row, encode_row
 from archiver.transfer.journal import Journal
 from archiver.transfer.package import JOURNAL, UNFINISHED, PackageRefused
 
@@ -159,13 +159,15 @@ class CopyFolder:
         self._journal.append([line])
         self._note(line)
 
-    def remove_rows(self, table: str, column: str, gone: set[str]) -> None:
-        """Take out the rows of conversations that are gone."""
+    def remove_rows(self, table: str, is_gone: Callable[[Row], bool]) -> None:
+        """Take out rows, with the files that they name."""
         new = self.other(f"{table}.new")
         with new.open("wb") as kept:
             for line in self.lines(table):
-                if msgspec.json.decode(line)[column] not in gone:
+                if not is_gone(row := decode_row(line)):
                     kept.write(line)
+                elif table == FILES and row["path"]:
+                    self.other(row["path"]).unlink(missing_ok=True)
         new.rename(self.path(table))
 
     def remove_files_after(self, message: str) -> None:
@@ -175,9 +177,6 @@ class CopyFolder:
             if path.stem > message:
                 path.unlink()
 
-    def remove_files(self, conversation: str) -> None:
-        shutil.rmtree(self._part / FILES / conversation, ignore_errors=True)
-
     def lines(self, table: str) -> Iterator[bytes]:
         with self.path(table).open("rb") as file:
             yield from file
@@ -186,6 +185,9 @@ class CopyFolder:
         """Give the folder its name, then remove the journal."""
         for each in self._part.glob("*.new"):
             each.unlink()
+        for folder in (self._part / FILES).iterdir():
+            if not any(folder.iterdir()):
+                folder.rmdir()
         os.sync()
         self._part.rename(self.folder)
         os.sync()

@@ -4,6 +4,7 @@ conversation, then the others by their place in the log."""
 from collections.abc import AsyncIterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
@@ -108,6 +109,16 @@ async def count_conversations(connection: Connection, tenant: str, after: str) -
     return Total(row["total"], row["done"])
 
 
+async def find_gone_records(connection: Connection, tenant: str, since: int) -> Sequence[UUID]:
+    """Return the records that were destroyed one by one since a place in the log."""
+    rows = await connection.fetch(_GONE, tenant, since)
+    return [row["message"] for row in rows]
+
+
+_GONE = """
+select message from archiver.entry
+where position >= $2 and tenant = $1 and kind = 'destruction' and message is not null
+"""
 _NEXT = """
 select k.conversation from archiver.conversation_key k
 where k.tenant = $1 and k.conversation > $2 and k.conversation <> '' and not exists (

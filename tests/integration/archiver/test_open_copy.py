@@ -276,9 +276,15 @@ async def test_destroyed_conversation_is_not_in_it_but_named(
     await town.signs()
     find_gone, loop = copier.find_gone, asyncio.get_running_loop()
 
+    file = await town.pool.fetchval(f"{one} and sequence = 2", made["image/jpeg"])
+
+    async def destroy() -> None:
+        await town.destroys(made["image/png"])
+        await town.erases(file)
+
     async def destroy_first(connection: Any, tenant: str, conversations: list[str]) -> set[str]:
-        destroying = town.destroys(made["image/png"])  # in the loop of its pool
-        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(destroying, loop))
+        in_its_loop = asyncio.run_coroutine_threadsafe(destroy(), loop)
+        await asyncio.wrap_future(in_its_loop)
         return await find_gone(connection, tenant, conversations)
 
     monkeypatch.setattr(copier, "find_gone", destroy_first)
@@ -293,7 +299,9 @@ async def test_destroyed_conversation_is_not_in_it_but_named(
     for gone in (b"wat kost de hond", b"geheim", b"hierbij een bestand, image/png"):
         assert not any(gone in content for content in written.values()), gone
     assert any(b"blijft" in content for content in written.values())
-    assert not (folder / "files" / made["image/png"]).exists()
+    assert tables["files"] == [] == [*(folder / "files").iterdir()]
+    [kept] = of(tables["messages"], conversation=made["image/jpeg"])
+    assert kept["type"] == "text" and of(tables["records"], id=str(file)) == []
 
 
 async def test_damage_is_counted_and_said(town: TransferTown, copy: Copy, pool: Pool) -> None:
