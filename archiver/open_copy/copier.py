@@ -171,7 +171,8 @@ class Copier:
             reader = TableReader(connection, self._means.keys, self._plan.tenant)
             async for row in reader.rows(TABLES[name]):
                 self._folder.write(name, row)
-        await self._folder.commit(name, "", is_ended=True)
+        tally = Tally(unopened=reader.unopened)
+        await self._folder.commit(name, "", tally, is_ended=True)
 
     async def _remove_gone(self) -> None:
         """Take out what was destroyed while the copy was made."""

@@ -1,11 +1,11 @@
 """Read the tables that stand beside the log, as they are."""
 
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from typing import Any, TypeVar
 
 import msgspec
 
-from archiver.disclosure.disclosure import Document
+from archiver.disclosure.disclosure import DisclosureRefused
 from archiver.disclosure.disclosure_store import (
     DISCLOSURES,
     DisclosureStore,
@@ -16,11 +16,14 @@ from archiver.encryption.key_store import KeyStore
 from archiver.encryption.row_batches import fetch_batches
 from archiver.open_copy.columns import TABLES, Table
 from archiver.open_copy.rows import Row, row_of
+from archiver.retention.hold import Secret
 from archiver.retention.hold_store import HoldStore, read_hold
 from services.event_types import event_source
 from services.postgres.database import Connection
+from services.sealing.wrapping import CannotDecrypt
 
 Source = Mapping[str, Any]
+T = TypeVar("T")
 
 
 class TableReader:
@@ -29,6 +32,8 @@ class TableReader:
     def __init__(self, connection: Connection, keys: KeyStore, tenant: str) -> None:
         self._connection, self._keys = connection, keys.on(connection)
         self._tenant = tenant
+        self.unopened = 0
+        """Rows of which a sealed part does not open; the rest of them is copied."""
 
     async def rows(self, table: Table) -> AsyncIterator[Row]:
         """Yield the rows of a table, in its order."""
@@ -56,7 +61,7 @@ class TableReader:
         """Yield the holds, those that stand with what they are about."""
         store = HoldStore(self._connection, self._keys)
         async for row in self._select(TABLES["holds"].rows, self._tenant):
-            secret = await store.secret(read_hold(row))
+            secret = await self._opened(store.secret(read_hold(row))) or Secret()
             persons = [msgspec.structs.asdict(each) for each in secret.identities]
             yield {**row, "persons": persons, "words": secret.words}
 
@@ -66,11 +71,19 @@ class TableReader:
         rows = await self._connection.fetch(f"{DISCLOSURES} where tenant = $1", self._tenant)
         found = {row["id"]: read_disclosure(row) for row in rows}
         async for row in self._select(TABLES["disclosure_documents"].rows, self._tenant):
-            document: Document = read_document(row)
             redactions = None
             if row["sealed"] is not None:
-                redactions = await store.redactions(found[row["disclosure"]], document)
+                place = found[row["disclosure"]], read_document(row)
+                redactions = await self._opened(store.redactions(*place))
             yield {**row, "redactions": msgspec.to_builtins(redactions)}
+
+    async def _opened(self, work: Awaitable[T]) -> T | None:
+        """Return what `work` opens; None if it was altered, which is counted."""
+        try:
+            return await work
+        except (CannotDecrypt, DisclosureRefused):
+            self.unopened += 1
+            return None
 
     async def _rules(self) -> AsyncIterator[Source]:
         """Yield the files of each version: they are of all municipalities of an installation, so

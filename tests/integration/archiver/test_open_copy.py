@@ -312,12 +312,18 @@ async def test_damage_is_counted_and_said(town: TransferTown, copy: Copy, pool: 
         "update archiver.entry set sealed = set_byte(sealed, 20, 255 - get_byte(sealed, 20))"
         " where kind = 'note'"
     )
+    await copy.archive(
+        "hold", "place", "--ground", "woo", "--words", "container", "--review-on", "2027-06-01",
+        "--text", "Woo 17", "--by", "P. Bakker",
+    )  # fmt: skip
+    await pool.execute("update archiver.hold set sealed = salt")
+    await town.signs()
     folder = await copy()
-    assert "missing: 1 record that did not open, 1 file gone or altered" in copy.said.stdout
+    assert "missing: 2 records that did not open, 1 file gone or altered" in copy.said.stdout
     tables = read_copy(folder)
     assert [each["state"] for each in tables["files"] if not each["path"]] == ["damaged"]
-    assert tables["notes"] == []
-    assert "1 records did not open, and 1 files" in (folder / "README.md").read_text()
+    assert tables["notes"] == [] and [each["words"] for each in tables["holds"]] == [""]
+    assert "2 records did not open, and 1 files" in (folder / "README.md").read_text()
 
 
 async def test_without_its_library_there_is_no_parquet(
