@@ -122,6 +122,7 @@ EXAMPLES = {
     "files open": f"files open {MESSAGE} --out file.bin --by 'A. Arts'",
     "files release": f"files release {MESSAGE} --by 'A. Arts'",
     "status": "status",
+    "tenant export-open": "tenant export-open almelo uittreding --reason 'einde contract'",
     "balance": "balance",
     "silence show": "silence show",
     "silence simulate": "silence simulate --per-day 10 --seed 7",

@@ -22,7 +22,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-FREE_MIB=1024      # the packages take about 450 MiB, .venv 200 (runtime) to 500 (tools), a generator 140
+FREE_MIB=1280      # the packages take about 450 MiB, .venv 370 (runtime) to 670 (tools), a generator 140
 LOG=.local/log/setup.log
 OFFLINE=.local/log/package-lists-failed
 POLICY=/usr/sbin/policy-rc.d

@@ -40,7 +40,7 @@ _decode = msgspec.json.Decoder(ConsentFields).decode
 
 def list_consents(rows: Iterable[Mapping[str, Any]]) -> tuple[Consent, ...]:
     """Return the consents by purpose, each with when it was given and when it ended."""
-    events = sorted((each for row in rows for each in _read_events(row)), key=lambda each: each.at)
+    events = sorted((each for row in rows for each in read_events(row)), key=lambda each: each.at)
     by_purpose: dict[str, list[Consent]] = {}
     for event in events:
         history = by_purpose.setdefault(event.purpose, [])
@@ -54,7 +54,7 @@ def list_consents(rows: Iterable[Mapping[str, Any]]) -> tuple[Consent, ...]:
     return tuple(consent for purpose in sorted(by_purpose) for consent in by_purpose[purpose])
 
 
-def _read_events(row: Mapping[str, Any]) -> Iterator[ConsentEvent]:
+def read_events(row: Mapping[str, Any]) -> Iterator[ConsentEvent]:
     if row["kind"] not in KINDS:
         return
     try:

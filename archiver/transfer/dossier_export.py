@@ -10,7 +10,6 @@ import msgspec
 from archiver.encryption.key_store import KeyStore
 from archiver.encryption.sealing import derive_item_key
 from archiver.log.entry import PlainColumns, encode_leaf
-from archiver.media.reader import read
 from archiver.receipt_assembly import AssembledBody
 from archiver.retention.dossier import Dossier
 from archiver.transfer.description import Department, Describer, Document, Facts, pseudonym_of
@@ -25,11 +24,11 @@ from archiver.transfer.folder_writer import FolderWriter, Packed
 from archiver.transfer.formats import extension_of
 from archiver.transfer.mdto import Reference
 from archiver.transfer.names import attachment_name, attachment_object
-from archiver.transfer.parts import FileDamaged, Part, PartSource, Place, whole
+from archiver.transfer.parts import Part, PartSource, Place, whole
+from archiver.transfer.stored_content import read_checked
 from archiver.transfer.tree_reader import TreeReader
-from services.files.object_store import ObjectNotFound, ObjectStore
+from services.files.object_store import ObjectStore
 from services.postgres.database import Connection
-from services.sealing.wrapping import CannotDecrypt
 from services.transparency.merkle import leaf_hash
 
 JSON = "application/json"
@@ -161,17 +160,9 @@ class DossierExport:
 
     async def _content(self, file: Attachment) -> AsyncIterator[bytes]:
         """Yield a file as it was sent. Raises FileDamaged if it is not what was stored."""
-        stored, digest = await self._reader.file(file.message), sha256()
-        try:
-            if stored is None:
-                raise ObjectNotFound
-            async for piece in await read(self._given.objects, stored):
-                digest.update(piece)
-                yield piece
-        except (CannotDecrypt, ObjectNotFound):
-            raise FileDamaged(str(file.message)) from None
-        if file.sha256 and digest.hexdigest() != file.sha256:
-            raise FileDamaged(str(file.message))
+        stored = await self._reader.file(file.message)
+        async for piece in read_checked(self._given.objects, stored, file.message, file.sha256):
+            yield piece
 
     async def _proofs(self) -> AsyncIterator[bytes]:
         """Yield a proof for each entry of the conversation, one a line, in the order of the log."""

@@ -26,7 +26,7 @@ from archiver.transfer.selection import find_gone
 from archiver.transfer.tree_reader import TreeReader
 from services.config.model import Configuration
 from services.files.object_store import ObjectStore
-from services.postgres.database import Connection, Pool
+from services.postgres.database import Connection, Pool, snapshot
 from services.tasks import cancel_and_wait
 from services.transparency import signed_note
 
@@ -91,10 +91,7 @@ class Exporter:
 
     async def _export(self, given: Surroundings, id: str) -> Line:
         """Export a conversation as one transaction sees it."""
-        async with (
-            self._means.pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
+        async with snapshot(self._means.pool) as connection:
             dossier = await self._load(connection, id)
             if isinstance(dossier, str):
                 return Line(left_out=(id, dossier))

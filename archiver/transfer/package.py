@@ -16,10 +16,11 @@ from typing import NamedTuple
 import msgspec
 
 from archiver.transfer.folder_writer import Packed, digest_lines
+from archiver.transfer.journal import Journal
 from archiver.transfer.packing_slip import NAME, Reason, Totals
 from archiver.transfer.selection import Choice, Selection
 
-JOURNAL, UNFINISHED, NEW = ".journal", ".part", ".new"
+JOURNAL, UNFINISHED = ".journal", ".part"
 """Endings of the files and folders beside the package."""
 
 
@@ -76,7 +77,7 @@ class Package:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._journal = folder.with_name(folder.name + JOURNAL)
+        self._journal = Journal(folder.with_name(folder.name + JOURNAL), Line)
         self._part = folder.with_name(folder.name + UNFINISHED)
         self.done: set[str] = set()
         """Names of the folders that are there; what is in them is in the journal."""
@@ -84,17 +85,9 @@ class Package:
 
     def read_plan(self) -> Plan | None:
         """Return the plan of an export that did not end, and read how far it came; None if there is
-        none. A last line that was not written whole is cut off."""
-        try:
-            content = self._journal.read_bytes()
-        except FileNotFoundError:
-            return None
-        whole, newline, torn = content.rpartition(b"\n")
-        if torn:
-            os.truncate(self._journal, len(whole) + len(newline))
+        none."""
         plan: Plan | None = None
-        for raw in whole.splitlines():
-            line = msgspec.json.decode(raw, type=Line)
+        for line in self._journal.resume():
             plan = line.plan or plan
             self._note(line)
         return plan
@@ -104,9 +97,7 @@ class Package:
         if self.folder.exists():
             raise PackageRefused(f"{self.folder}: is there already")
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        new = self._journal.with_name(self._journal.name + NEW)
-        _write_lines(new, [Line(plan=plan)], "wb")
-        new.rename(self._journal)
+        self._journal.begin(Line(plan=plan))
         self.clear()
 
     def clear(self) -> None:
@@ -132,7 +123,7 @@ class Package:
         """Return once everything that was placed is on the disk, and the journal says so. One call
         for the whole disk costs less than one for each of some thousand files."""
         await asyncio.to_thread(os.sync)
-        _write_lines(self._journal, lines, "ab")
+        self._journal.append(lines)
         for line in lines:
             self._note(line)
 
@@ -146,19 +137,17 @@ class Package:
         path.rename(self.folder / NAME)
         os.sync()
         shutil.rmtree(self._part)
-        self._journal.unlink()
+        self._journal.remove()
 
     def summary(self) -> Summary:
         """Return what the whole package has, from the journal."""
         digests, totals, missing = list[bytes](), Totals(), 0
-        with self._journal.open("rb") as file:
-            for raw in file:
-                line = msgspec.json.decode(raw, type=Line)
-                if line.done and line.done.name in self.done:
-                    digest = bytes.fromhex(line.done.digest)
-                    digests.append(line.done.name.encode() + b"\0" + digest)
-                    totals += line.done.totals
-                    missing += line.missing
+        for line in self._journal.read():
+            if line.done and line.done.name in self.done:
+                digest = bytes.fromhex(line.done.digest)
+                digests.append(line.done.name.encode() + b"\0" + digest)
+                totals += line.done.totals
+                missing += line.missing
         digests.sort()
         parted = (each.partition(b"\0") for each in digests)
         lines = (f"{digest.hex()}  {name.decode()}" for name, _, digest in parted)
@@ -178,12 +167,3 @@ class Package:
             conversation, reason = line.left_out
             self.left_out[conversation] = reason
             self.done.discard(conversation)
-
-
-def _write_lines(path: Path, lines: Sequence[Line], mode: str) -> None:
-    content = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
-    with path.open(mode) as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

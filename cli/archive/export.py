@@ -1,47 +1,42 @@
 """`postkamer archive export`: conversations as a package for an archival depot (MDTO, SIP)."""
 
-import errno
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 import msgspec
 
 from archiver.encryption.key_store import KeyStore
-from archiver.log.inclusion_proof import NotProvable
 from archiver.media.thumbnail_maker import ThumbnailMaker
 from archiver.transcript.contents import ContentLoader
 from archiver.transfer.exporter import Exporter, Look, Means
-from archiver.transfer.package import Package, PackageRefused, Plan
+from archiver.transfer.package import Package, Plan
 from archiver.transfer.packing_slip import Reason, Slip
 from archiver.transfer.selection import Selection, choose
 from archiver.transfer.transcript_parts import FORMS, Form, transcript_parts
-from archiver.transfer.tree_reader import find_note
 from cli.support.archive_access import (
     Progress,
     find_verifier,
+    load_checkpoint,
     load_object_store,
+    refuse_export_errors,
     require_folder,
     with_archive,
 )
 from cli.support.archive_rows import require_tenant
 from cli.support.audit import Operation, parse_reason, record_access
 from cli.support.configuration import load_config
-from cli.support.database import snapshot
 from cli.support.options import Time, config_option, json_option, reason_option
 from cli.support.output import CommandRefused, count, fail, print_result
 from cli.support.person import narrow_tenant, require_all_departments
 from services import clock
 from services.config.model import Configuration
-from services.postgres.database import Pool
+from services.postgres.database import Pool, snapshot
 from services.retention.selection_list import RESULTS
-from services.transparency import signed_note
-from services.transparency.signed_note import InvalidNote
 
 Day = click.DateTime(["%Y-%m-%d"])
-NO_CHECKPOINT = "there is no such checkpoint: make one with postkamer archive checkpoint"
 NOTHING = "no conversation goes along; left out: {}"
 ANOTHER = (
     "{}: another export began there: give the options with which it began, or remove it with what"
@@ -55,9 +50,6 @@ WORDS: dict[Reason, str] = {
     "damaged": "with a file that is damaged or gone",
 }
 LONGEST_TEXT = 200
-DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
-"""Faults of the disk, and not of the way to the database."""
-T = TypeVar("T")
 
 
 class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,7 +111,9 @@ def command(path: Path | None, reason: str, as_json: bool, **values: Any) -> Non
     async def work(pool: Pool, keys: KeyStore) -> Slip:
         return await _export(pool, keys, selection, options, progress)
 
-    slip = with_archive("export", lambda pool, keys: _refuse(work(pool, keys)))
+    slip = with_archive(
+        "export", lambda pool, keys: refuse_export_errors(work(pool, keys), "--out")
+    )
     _print(slip, options.out, progress, as_json=as_json)
 
 
@@ -206,11 +200,8 @@ async def _plan(
 
 async def _new_plan(means: Means, selection: Selection, options: ExportOptions) -> Plan:
     async with snapshot(means.pool) as connection:
-        note = await find_note(connection, options.as_of)
-        if note is None:
-            raise CommandRefused(NO_CHECKPOINT)
-        key = signed_note.read_verifier(means.verifier)
-        size = signed_note.verify_note(note, *key).size
+        note, checkpoint = await load_checkpoint(connection, options.as_of, means.verifier)
+        size = checkpoint.size
         choice = await choose(connection, means.keys, selection, size)
     tenant = means.config.tenant(selection.tenant)
     assert tenant is not None
@@ -241,20 +232,6 @@ def _look(pool: Pool, plan: Plan, reason: str) -> Look:
         await record_access(pool, Operation(what="archive export", tenant=tenant, data=data))
 
     return look
-
-
-async def _refuse(work: Awaitable[T]) -> T:
-    """Return the result of `work`; a fault of the log or of the disk refuses the command."""
-    try:
-        return await work
-    except (NotProvable, PackageRefused) as error:
-        raise CommandRefused(str(error)) from None
-    except InvalidNote as error:
-        raise CommandRefused(f"the checkpoint: {error}: see postkamer archive verify") from None
-    except OSError as error:
-        if error.errno in DISK:
-            raise CommandRefused(f"--out: {error.strerror}") from None
-        raise
 
 
 def _print(slip: Slip, out: Path, progress: Progress, *, as_json: bool) -> None:

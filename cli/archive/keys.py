@@ -11,11 +11,10 @@ from archiver.retention.dossier_store import start_anew
 from cli.support.archive_access import Progress, with_archive
 from cli.support.archive_rows import require_tenant
 from cli.support.audit import Operation, record_access, write_operation
-from cli.support.database import snapshot
 from cli.support.options import json_option, renamed_option
 from cli.support.output import CommandRefused, count, fail, print_result
 from cli.support.person import require_town
-from services.postgres.database import Connection, Pool
+from services.postgres.database import Connection, Pool, snapshot
 
 
 @click.command()

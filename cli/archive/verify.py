@@ -70,7 +70,7 @@ from cli.support.archive_access import (
 )
 from cli.support.audit import Operation, parse_reason, write_operation
 from cli.support.configuration import path_in_environment
-from cli.support.database import run_or_fail, snapshot, with_database
+from cli.support.database import run_or_fail, with_database
 from cli.support.options import Time, json_option, reason_option, renamed_option
 from cli.support.output import (
     CommandMisused,
@@ -86,7 +86,7 @@ from cli.support.reach import Subject
 from cli.support.working_keys import ring_if_given
 from services.config import loader, settings
 from services.files.object_store import ObjectStore
-from services.postgres.database import Connection, Pool
+from services.postgres.database import Connection, Pool, snapshot
 from services.transparency.cosignature import Witness
 from services.transparency.signed_note import InvalidNote, read_verifier
 

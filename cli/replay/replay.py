@@ -17,7 +17,6 @@ from cli.routing.rule_versions import load_files
 from cli.support.archive_access import with_archive
 from cli.support.audit import Operation, record_access
 from cli.support.configuration import configured_path, path_in_environment
-from cli.support.database import snapshot
 from cli.support.language import lang_option
 from cli.support.options import Time, json_option, require_period
 from cli.support.output import CommandRefused, fail, print_result
@@ -30,7 +29,7 @@ from services import clock
 from services.config import loader
 from services.config.model import ConfigError
 from services.ids import created_at
-from services.postgres.database import Connection, Pool
+from services.postgres.database import Connection, Pool, snapshot
 
 BATCH = 500
 """Records in memory at the same time, some 5 KB each; a few more of the same millisecond."""

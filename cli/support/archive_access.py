@@ -1,5 +1,6 @@
 """Access to the archive for commands: its keys, its signer, and its object store."""
 
+import errno
 import os
 import sys
 import time
@@ -14,6 +15,7 @@ import msgspec
 from archiver.audit.checkpoints import Trust
 from archiver.encryption.key_store import KeyStore, WrongMasterKey
 from archiver.log import checkpoint_signer, outside_head
+from archiver.log.inclusion_proof import NotProvable
 from archiver.log.outside_head import OutsideHead
 from archiver.orders import order
 from archiver.orders.order_book import OrderBook
@@ -27,6 +29,8 @@ from archiver.signing.remote_signer import ask_verifier
 from archiver.signing.signer import NoteSigner, SignerRefused, SignerUnavailable
 from archiver.timestamps.configured_authority import configured_authorities
 from archiver.timestamps.stamp import Authorities
+from archiver.transfer.package import PackageRefused
+from archiver.transfer.tree_reader import find_note
 from cli.support.archive_rows import require_tenant
 from cli.support.audit import Operation, record_access, run_audited
 from cli.support.configuration import path_in_environment
@@ -37,11 +41,16 @@ from services.config import loader, settings
 from services.files.object_store import ObjectStore, StoreUnavailable
 from services.postgres.database import Connection, Pool
 from services.sealing.wrapping import CannotDecrypt
+from services.transparency import signed_note
+from services.transparency.signed_note import Checkpoint, InvalidNote
 
 DEFAULT_LOG_NAME = "postkamer"
 """Name of the log without a configuration."""
 OBJECT_STORE = "POSTKAMER_OBJECT_STORE"
 SIGNER = "POSTKAMER_ARCHIVE_SIGNER"
+NO_CHECKPOINT = "there is no such checkpoint: make one with postkamer archive checkpoint"
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
+"""Faults of the disk, and not of the way to the database."""
 SHOW_SECONDS = 0.2
 """Interval between two updates on the terminal."""
 
@@ -227,6 +236,32 @@ def load_object_store() -> ObjectStore:
 def load_book(store: ObjectStore, *, is_read_only: bool = False) -> OrderBook:
     """Return the orders of destruction in a store. SettingsError without a master key."""
     return OrderBook(store, load_order_keys(), is_read_only=is_read_only)
+
+
+async def load_checkpoint(
+    connection: Connection, size: int | None, verifier: str
+) -> tuple[str, Checkpoint]:
+    """Return the checkpoint of this size, or the newest one, as it was signed and read.
+    CommandRefused if there is none."""
+    note = await find_note(connection, size)
+    if note is None:
+        raise CommandRefused(NO_CHECKPOINT)
+    return note, signed_note.verify_note(note, *signed_note.read_verifier(verifier))
+
+
+async def refuse_export_errors(work: Awaitable[T], place: str) -> T:
+    """Return the result of `work`; a fault of the log or of the disk refuses the command. `place`
+    is the option or the argument that names the folder."""
+    try:
+        return await work
+    except (NotProvable, PackageRefused) as error:
+        raise CommandRefused(str(error)) from None
+    except InvalidNote as error:
+        raise CommandRefused(f"the checkpoint: {error}: see postkamer archive verify") from None
+    except OSError as error:
+        if error.errno in DISK:
+            raise CommandRefused(f"{place}: {error.strerror}") from None
+        raise
 
 
 def write_private_file(path: Path, body: bytes) -> None:

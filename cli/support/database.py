@@ -2,8 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from socket import gaierror
 from typing import TypeVar
 
@@ -12,7 +11,7 @@ from cli.support.person import require_person
 from cli.support.recorded import require_recorded
 from services.config import model, settings
 from services.config.settings import DatabaseSettings
-from services.postgres.database import DATABASE_ERRORS, Connection, Pool, connection_pool
+from services.postgres.database import DATABASE_ERRORS, Pool, connection_pool
 
 T = TypeVar("T")
 
@@ -66,13 +65,3 @@ def describe_failure(error: Exception, hosts: str) -> str:
         case _:
             return str(error) or type(error).__name__
     return f"the database at {hosts or 'POSTKAMER_DATABASE_URL'} does not answer: {reason}"
-
-
-@asynccontextmanager
-async def snapshot(pool: Pool) -> AsyncIterator[Connection]:
-    """Read on one connection, while nothing that others write is seen."""
-    async with (
-        pool.acquire() as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
-        yield connection

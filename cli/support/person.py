@@ -93,6 +93,7 @@ PERSONAL: dict[str, Role] = {
     "tenant import": "operator",
     "tenant start": "operator",
     "tenant stop": "operator",
+    "tenant export-open": "archivist",
     "token add": "operator",
     "token confirm": "operator",
     "token narrow": "operator",

@@ -44,7 +44,7 @@ LAST = "change the callback at Meta to this installation, then run postkamer ten
 def command(
     folder: Path, key_file: Path, log_key: str, reason: str, path: Path | None, as_json: bool
 ) -> None:
-    """Load a municipality that comes from another installation.
+    """Load a municipality that comes from elsewhere.
 
     The services go on meanwhile; its own numbers are stopped here until `postkamer tenant start`.
     Run again, it loads what was added to the folder since. Every entry is held against the log that

@@ -62,7 +62,7 @@ LAST = "load it there (postkamer tenant import), then change the callback at Met
 @config_option
 @json_option
 def command(path: Path | None, reason: str, as_json: bool, **values: Any) -> None:
-    """Write everything of one municipality, for another installation.
+    """Write everything of MUNICIPALITY, to be loaded elsewhere.
 
     The services go on meanwhile. Run again, it adds what came since; --final adds all the rest,
     once the municipality is stopped. Another installation loads the folder with `postkamer tenant

@@ -10,12 +10,13 @@ COMMANDS = {
     "import": "cli.tenant.arrival:command",
     "start": "cli.tenant.stop:start_command",
     "stop": "cli.tenant.stop:stop_command",
+    "export-open": "cli.tenant.open_copy:command",
 }
 
 
 @click.group("tenant", cls=LazyGroup, places=COMMANDS, path="tenant")
 def group() -> None:
-    """A municipality as a whole: move it to another installation.
+    """A municipality as a whole: copy it, or move it.
 
-    Needs POSTKAMER_DATABASE_URL, as its owner.
+    Needs POSTKAMER_DATABASE_URL, as its owner, and mostly POSTKAMER_ARCHIVE_KEY.
     """

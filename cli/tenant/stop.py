@@ -125,7 +125,7 @@ _START = "delete from sharing.stopped_number where tenant = $1 returning number"
 @config_option
 @json_option
 def stop_command(municipality: str, path: Path | None, as_json: bool) -> None:
-    """Stop MUNICIPALITY here, because it moves to another installation.
+    """Stop MUNICIPALITY here, because it moves.
 
     From now on its webhooks and commands get 503, and nothing of it starts by itself. It ends once
     every gateway refuses; what is under way then drains. Meta tries again for 7 days. Needs

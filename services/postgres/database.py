@@ -120,6 +120,16 @@ class Query(NamedTuple):
 
 
 @asynccontextmanager
+async def snapshot(pool: Pool) -> AsyncIterator[Connection]:
+    """Read on one connection, while nothing that others write is seen."""
+    async with (
+        pool.acquire() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        yield connection
+
+
+@asynccontextmanager
 async def reading_connection(
     url: str, name: str, seconds: float
 ) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":

@@ -1,10 +1,7 @@
 """`postkamer archive export`: a package that a program without our code reads back whole."""
 
-import asyncio
-import os
 import signal
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -24,19 +21,13 @@ from services.postgres.database import Pool
 from tests.support.archiver.commands import OPERATOR, Archive
 from tests.support.archiver.desk import ANNA, BERT, CORA, Desk
 from tests.support.decrypted_record import keys_of
-from tests.support.installation import ROOT
 from tests.support.integration.media_provider import damage, flipped
-from tests.support.transfer.killed_export import POINTS
+from tests.support.transfer.killed_export import FOLDER, POINTS, killed
 from tests.support.transfer.package_reader import PackageFault, ReadPackage, read_package
 from tests.support.transfer.schema import PATH, Schema
-from tests.support.transfer.town import SAMPLES, TransferTown
+from tests.support.transfer.town import SAMPLES, TransferTown, bytes_of, fill
 
 TARGET = ("--target", "Archief Almelo", "--reason", "overbrenging", "--made-at", "2026-12-01T12:00")
-NAMES = {
-    "application/pdf": "brief: één & twee?.pdf",
-    "text/plain": "..\\" + "lang " * 60 + ".txt",
-    "application/msword": "\u202e<>|*.doc",
-}
 
 
 @pytest.fixture
@@ -69,14 +60,6 @@ def export(empty: str, town: TransferTown) -> Export:
     return Export(empty, town)
 
 
-def bytes_of(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
 def schema_faults(package: ReadPackage) -> list[str]:
     """Faults of all metadata against the schema. It is not ours to copy: where it is absent, the
     unit tests say that they are skipped."""
@@ -86,35 +69,7 @@ def schema_faults(package: ReadPackage) -> list[str]:
     return [fault for each in package.documents for fault in schema.faults(each)]
 
 
-FEW = {type: SAMPLES[type] for type in ("image/jpeg", "image/png")}
 ALL = ("--since", "2020-01-01")
-
-
-async def fill(town: TransferTown, samples: Mapping[str, bytes] = FEW) -> dict[str, str]:
-    """A conversation for each type of file, one with all sides, and one that a confidential
-    department had; return them by name."""
-    made = {}
-    for type, content in samples.items():
-        [first] = await town.desk.heard((ANNA, f"hierbij een bestand, {type}"))
-        assert await town.sends(ANNA, type, content, NAMES.get(type, "")) == first
-        await town.closes(first)
-        made[type] = first
-    order = town.desk.office.order
-    [made["answered"]] = await town.desk.heard((BERT, "de container is vol \u0001 \U0001f62d"))
-    [(_, answer, *_)] = await town.desk.takes(
-        order("text", conversation=made["answered"], text="Wij komen")
-    )
-    await town.desk.takes(order("note", conversation=made["answered"], text="bij de school"))
-    read = {"status": "read", "wamid": "w", "at": town.desk.office.later, "reason": ""}
-    await town.desk.add("status", made["answered"], read, message=answer.message)
-    await town.closes(made["answered"], code="13.1.3")
-    [made["taxes"]] = await town.desk.heard((CORA, "wat kost de hond"))
-    await town.desk.takes(
-        order("transfer", conversation=made["taxes"], to_department="belastingen")
-    )
-    await town.closes(made["taxes"])
-    await town.keeps()
-    return made
 
 
 async def test_package_is_read_back_whole_without_our_code(
@@ -278,7 +233,8 @@ async def test_killed_export_goes_on_to_the_same_bytes(town: TransferTown, expor
     made = await fill(town)
     expected, folder = bytes_of(await export(*ALL)), town.folder / "killed"
     folder.mkdir()
-    codes = await killed(export, folder, "archive", "export", *TARGET, *ALL)
+    typed = ("archive", "export", *TARGET, *ALL, "--out", FOLDER)
+    codes = await killed(export.archive, folder, *typed)
     assert codes == [-signal.SIGKILL] * len(POINTS)
     for point in POINTS:
         out = folder / point
@@ -292,18 +248,6 @@ async def test_killed_export_goes_on_to_the_same_bytes(town: TransferTown, expor
     assert {path.name for path in folder.iterdir()} == {*POINTS}  # no journal, nothing unfinished
     done = ("export", "--out", town.folder / "sip-1", *TARGET, *ALL)
     assert "is there already" in await export.archive.fails(*done)
-
-
-async def killed(export: Export, folder: Path, *typed: object) -> list[int]:
-    """Run the command until it is killed, at each point; return the exit codes."""
-    module = "tests.support.transfer.killed_export"
-    env = os.environ | {name: value for name, value in export.archive.env.items() if value}
-    ran = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, str(folder), *map(str, typed),
-        env=env, cwd=ROOT, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    said, _ = await asyncio.wait_for(ran.communicate(), 60)
-    return [int(line) for line in said.splitlines()]
 
 
 async def test_conversation_with_a_damaged_file_stays_behind(

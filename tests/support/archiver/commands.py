@@ -15,6 +15,8 @@ OPERATOR = "S. Jansen"
 class Archive:
     """The commands of one archive. Every call asserts the exit code."""
 
+    group = "archive"
+
     def __init__(self, url: str, **env: str) -> None:
         self.env: dict[str, str | None] = {
             "POSTKAMER_DATABASE_URL": url, "POSTKAMER_ARCHIVE_KEY": KEY,
@@ -25,7 +27,7 @@ class Archive:
     async def __call__(
         self, *arguments: object, code: int = 0, stdin: str = "", **env: str | None
     ) -> Result:
-        typed = ["archive", *map(str, arguments)]
+        typed = [self.group, *map(str, arguments)]
         run = CliRunner().invoke
         result = await asyncio.to_thread(run, main, typed, input=stdin, env=self.env | env)
         assert result.exit_code == code, result.output

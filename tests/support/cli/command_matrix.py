@@ -145,6 +145,7 @@ COMMANDS = {
     "tenant import": OWN_PERSON,
     "tenant start": OWN_PERSON,
     "tenant stop": OWN_PERSON,
+    "tenant export-open": OWN_PERSON,
     "token add": OWN_PERSON,
     "token list": Need("database", ("gateway", "router", "archiver")),
     "token confirm": OWN_PERSON,

@@ -16,7 +16,7 @@ from gateway.media.media_types import EXTENSIONS
 from services.config import loader
 from services.config.settings import derive_key
 from services.files.object_store import ObjectStore
-from tests.support.archiver.desk import AFTER_SECONDS, Citizen, Desk, body
+from tests.support.archiver.desk import AFTER_SECONDS, ANNA, BERT, CORA, Citizen, Desk, body
 from tests.support.archiver.orders import eraser_of
 from tests.support.decrypted_record import KEY, keys_of
 from tests.support.installation import EXAMPLE
@@ -44,6 +44,14 @@ SAMPLES: Mapping[str, bytes] = {
 }
 """Content type -> the first bytes of such a file, and some more."""
 KIND = {"audio": "audio", "image": "image", "video": "video"}
+
+
+FEW = {type: SAMPLES[type] for type in ("image/jpeg", "image/png")}
+NAMES = {
+    "application/pdf": "brief: één & twee?.pdf",
+    "text/plain": "..\\" + "lang " * 60 + ".txt",
+    "application/msword": "\u202e<>|*.doc",
+}
 
 
 def config_text(more: str = "") -> str:
@@ -104,3 +112,38 @@ class TransferTown:
     async def destroys(self, conversation: str) -> None:
         eraser = eraser_of(self.pool, await keys_of(self.pool), self.folder / "orders")
         await eraser.erase_conversation("almelo", conversation, "test")
+
+
+async def fill(town: TransferTown, samples: Mapping[str, bytes] = FEW) -> dict[str, str]:
+    """A conversation for each type of file, one with all sides, and one that a confidential
+    department had; return them by name."""
+    made = {}
+    for type, content in samples.items():
+        [first] = await town.desk.heard((ANNA, f"hierbij een bestand, {type}"))
+        assert await town.sends(ANNA, type, content, NAMES.get(type, "")) == first
+        await town.closes(first)
+        made[type] = first
+    order = town.desk.office.order
+    [made["answered"]] = await town.desk.heard((BERT, "de container is vol \u0001 \U0001f62d"))
+    [(_, answer, *_)] = await town.desk.takes(
+        order("text", conversation=made["answered"], text="Wij komen")
+    )
+    await town.desk.takes(order("note", conversation=made["answered"], text="bij de school"))
+    read = {"status": "read", "wamid": "w", "at": town.desk.office.later, "reason": ""}
+    await town.desk.add("status", made["answered"], read, message=answer.message)
+    await town.closes(made["answered"], code="13.1.3")
+    [made["taxes"]] = await town.desk.heard((CORA, "wat kost de hond"))
+    await town.desk.takes(
+        order("transfer", conversation=made["taxes"], to_department="belastingen")
+    )
+    await town.closes(made["taxes"])
+    await town.keeps()
+    return made
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }

@@ -77,6 +77,7 @@ OWN = {
     "tenant start": {"--called-off"},
     "tenant forget": {"--key-file"},
     "tenant import": {"--key-file", "--log-key"},
+    "tenant export-open": {"--as-of"},
     "token add": {
         *("--role", "--people", "--test", "--per-second", "--burst", "--note"),
         *("--all-departments", "--confidential"),
