@@ -25,6 +25,7 @@ from archiver.transfer.selection import Selection, choose
 from archiver.transfer.tree_reader import find_note
 from bench.destruction import BATCHES_PER_SECOND, RECORDS_PER_BATCH, write_records
 from bench.export.conversations import fill_record
+from bench.export.killed_run import run_killed
 from bench.record import SIGNER
 from bench.reports.results import Line, Report, at_least, at_most
 from bench.servers import EXAMPLE, KEY, migrated_database
@@ -56,30 +57,53 @@ class ExportRun(NamedTuple):
 
 
 def measure(folder: Path, conversations: int, report: Report) -> None:
-    """Measure and print."""
+    """Measure and print; then export the same again, killed halfway."""
     with migrated_database(folder) as (database, _):
-        for line in _table(asyncio.run(_measure(database.url, folder, conversations))):
+        run, plan = asyncio.run(_measure(database.url, folder, conversations))
+        for line in _table(run):
             report(line)
+        again = folder / "killed"
+        was_killed = not run_killed(database.url, again, plan, conversations // 2)
+        is_whole = run_killed(database.url, again, plan, 0)
+        is_same = is_whole and trees_of(again) == trees_of(folder / "sip")
+        word = "not a byte is different" if is_same else "IT IS NOT THE SAME"
+        killed = "killed halfway" if was_killed else "NOT KILLED"
+        report(f"the same again, {killed} and gone on: {word}")
 
 
-async def _measure(url: str, folder: Path, conversations: int) -> ExportRun:
+def trees_of(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file below a folder."""
+    found = {}
+    for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+        with open(path, "rb") as file:
+            found[str(path.relative_to(folder))] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+async def _measure(url: str, folder: Path, conversations: int) -> tuple[ExportRun, Plan]:
     own = f"{url}{'&' if '?' in url else '?'}role=postkamer_archiver"
-    async with connection_pool(url, "bench", 4) as pool, connection_pool(own, "bench", 2) as role:
+    async with opened_means(url, folder) as means, connection_pool(own, "bench", 2) as role:
+        await fill_record(means.pool, means.keys, means.objects, conversations)
+        writer = Writer(role, KeyStore(role, [base64.b64decode(KEY)]))
+        await writer._keys.check()
+        plan = await _plan(means)
+        async with _traffic(writer) as waits:
+            return await _export(means, folder / "sip", plan, waits), plan
+
+
+@asynccontextmanager
+async def opened_means(url: str, folder: Path) -> AsyncIterator[Means]:
+    """Open what an export needs; the object store is in `folder`."""
+    async with connection_pool(url, "bench", 4) as pool:
         keys = KeyStore(pool, [base64.b64decode(KEY)])
         await keys.check()
-        objects = ObjectStore((folder / "objects").as_uri())
-        await fill_record(pool, keys, objects, conversations)
-        means = Means(
+        yield Means(
             pool=pool,
             keys=keys,
-            objects=objects,
+            objects=ObjectStore((folder / "objects").as_uri()),
             config=loader.load(EXAMPLE).config,
             verifier=SIGNER.verifier,
         )
-        writer = Writer(role, KeyStore(role, [base64.b64decode(KEY)]))
-        await writer._keys.check()
-        async with _traffic(writer) as waits:
-            return await _export(means, folder / "sip", waits)
 
 
 @asynccontextmanager
@@ -93,8 +117,7 @@ async def _traffic(writer: Writer) -> AsyncIterator[Sequence[float]]:
         await asyncio.wait([task])
 
 
-async def _export(means: Means, folder: Path, waits: Sequence[float]) -> ExportRun:
-    plan = await _plan(means)
+async def _export(means: Means, folder: Path, plan: Plan, waits: Sequence[float]) -> ExportRun:
     package, warm = Package(folder), list[float]()
     package.begin(plan)
 
