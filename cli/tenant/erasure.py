@@ -22,7 +22,7 @@ from cli.support.person import require_town
 from cli.tenant.export import place_of
 from cli.tenant.package import Manifest, Package, PackageRefused
 from cli.tenant.packer import Place
-from cli.tenant.rows import ALL_GIVEN, WORK
+from cli.tenant.rows import ALL_GIVEN, STATEMENT_SECONDS, WORK
 from cli.tenant.transport_key import BadKeyFile, read_key
 from services.files.object_store import ObjectStore, upload_key
 from services.postgres.database import Pool
@@ -117,7 +117,8 @@ async def _forget(pool: Pool, keys: KeyStore, place: Place) -> ForgetResult:
         values = place.tenant, list(place.numbers), list(place.destinations)
         for table in reversed(WORK):
             sql = f"delete from {table.name} t where {table.where} and {ALL_GIVEN}"
-            rows += int((await connection.execute(sql, *values)).rpartition(" ")[2])
+            done = await connection.execute(sql, *values, timeout=STATEMENT_SECONDS)
+            rows += int(done.rpartition(" ")[2])
     try:
         eraser = Eraser(pool, keys, OrderKeeper(load_book(store)))
         await eraser.erase_municipality(place.tenant, GROUND)

@@ -44,7 +44,7 @@ from cli.tenant.packed_entry import (
     take_entry,
 )
 from cli.tenant.resealing import seal_row
-from cli.tenant.rows import ALL_GIVEN, TABLES, Table
+from cli.tenant.rows import ALL_GIVEN, STATEMENT_SECONDS, TABLES, Table
 from services import clock
 from services.files.object_store import ObjectStore, media_key, sealed_key, upload_key
 from services.postgres.database import Connection, Pool
@@ -250,25 +250,37 @@ class Loader:
             await self._pool.execute(_BRING, tenant, seal_brought_key(RING, tenant, key))
 
     async def _finish(self) -> None:
-        """Load everything else in one transaction. Until it is over, nothing of it is here."""
+        """Load everything else in one transaction. Until it is over, nothing of it is here.
+
+        Tables without guards come first: to take the guards off a table locks it, and others work
+        meanwhile.
+        """
         manifest = self._manifest
+        guarded = [table for table in TABLES if table.is_guarded]
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(_LOCK)
             for table in TABLES:
                 await self._refuse_taken_numbers(connection, table)
-            for table in reversed(TABLES):
+            await self._load_tables(connection, [table for table in TABLES if table not in guarded])
+            await connection.execute(_WORDS_PLACE, manifest.tenant, timeout=STATEMENT_SECONDS)
+            for table in guarded:
                 await connection.execute(f"alter table {table.name} disable trigger user")
-                await self._clear(connection, table)
-            for table in TABLES:
-                await self._load_table(connection, table)
-            await self._translate(connection)
+            await self._load_tables(connection, guarded)
+            place = manifest.tenant, manifest.origin
+            await connection.execute(_DOCUMENT_PLACE, *place, timeout=STATEMENT_SECONDS)
+            for table in guarded:
+                await connection.execute(f"alter table {table.name} enable trigger user")
             await self._erase(connection)
             await self._load_former_leaves(connection)
             for table in TABLES:
-                await connection.execute(f"alter table {table.name} enable trigger user")
                 await self._advance_numbers(connection, table)
             await connection.execute(_END, manifest.tenant, manifest.origin)
         self.result.is_whole = True
+
+    async def _load_tables(self, connection: Connection, tables: Sequence[Table]) -> None:
+        for table in reversed(tables):
+            await self._clear(connection, table)
+        for table in tables:
+            await self._load_table(connection, table)
 
     async def _refuse_taken_numbers(self, connection: Connection, table: Table) -> None:
         """Refuse a name such as AVG-2026-0001 that another municipality has here."""
@@ -288,7 +300,7 @@ class Loader:
         place = self._manifest
         values = place.tenant, list(place.numbers), list(place.destinations)
         sql = f"delete from {table.name} t where {table.where} and {ALL_GIVEN}"
-        await connection.execute(sql, *values)
+        await connection.execute(sql, *values, timeout=STATEMENT_SECONDS)
 
     async def _load_table(self, connection: Connection, table: Table) -> None:
         name = f"{ROWS}/{table.name}"
@@ -325,19 +337,14 @@ class Loader:
             changed = seal_row(table.name, dict(row), line["open"])
             line["row"] |= {name: to_json(name, value) for name, value in changed.items()}
 
-    async def _translate(self, connection: Connection) -> None:
-        """Replace positions in the log of before by those of the same entries here."""
-        await connection.execute(_WORDS_PLACE, self._manifest.tenant)
-        await connection.execute(_DOCUMENT_PLACE, self._manifest.tenant, self._manifest.origin)
-
     async def _erase(self, connection: Connection) -> None:
         """Destroy here what was destroyed there since it was loaded."""
         tenant = self._manifest.tenant
         for batch in batches(self._package.sealed_lines(f"{ROWS}/erased"), AT_ONCE):
             ids = [msgspec.json.decode(line, type=UUID) for line in batch]
             await connection.execute(_ERASE, ids)
-        await connection.execute(_ERASE_KEYS, tenant)
-        await connection.execute(_ERASE_DOSSIERS, tenant)
+        await connection.execute(_ERASE_KEYS, tenant, timeout=STATEMENT_SECONDS)
+        await connection.execute(_ERASE_DOSSIERS, tenant, timeout=STATEMENT_SECONDS)
 
     async def _load_former_leaves(self, connection: Connection) -> None:
         for line in self._package.sealed_lines(FORMER_LEAVES):
@@ -504,6 +511,7 @@ _COLUMNS = """
 select attname as name from pg_attribute
 where attrelid = $1::regclass and attnum > 0 and not attisdropped
 """
+# Positions in the log of before become those of the same entries here.
 _WORDS_PLACE = """
 update archiver.searchable s set position = e.position from archiver.entry e
 where s.tenant = $1 and e.id = s.id

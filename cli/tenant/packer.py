@@ -27,7 +27,7 @@ from cli.tenant.package import (
 )
 from cli.tenant.packed_entry import pack_entry
 from cli.tenant.resealing import open_row
-from cli.tenant.rows import ALL_GIVEN, TABLES, Table
+from cli.tenant.rows import ALL_GIVEN, STATEMENT_SECONDS, TABLES, Table
 from services import clock
 from services.files.object_store import ObjectNotFound, ObjectStore, sealed_key, upload_key
 from services.postgres.database import Connection, Pool
@@ -278,10 +278,11 @@ async def _rows(connection: Connection, sql: str, *values: Any) -> AsyncIterator
     """Yield rows, some at a time."""
     if not connection.is_in_transaction():
         async with connection.transaction(readonly=True):
-            async for row in connection.cursor(sql, *values, prefetch=AT_ONCE):
+            async for row in _rows(connection, sql, *values):
                 yield row
         return
-    async for row in connection.cursor(sql, *values, prefetch=AT_ONCE):
+    cursor = connection.cursor(sql, *values, prefetch=AT_ONCE, timeout=STATEMENT_SECONDS)
+    async for row in cursor:
         yield row
 
 

@@ -18,6 +18,10 @@ ALL_GIVEN = "$1::text is not null and $2::text[] is not null and $3::text[] is n
 """Condition that names all three, since PostgreSQL refuses a value that no condition names."""
 
 
+STATEMENT_SECONDS = 600.0
+"""Time limit of one statement: a municipality has millions of rows."""
+
+
 class Table(NamedTuple):
     """A table, the condition for its rows, and the columns by which they are in order."""
 
@@ -28,22 +32,26 @@ class Table(NamedTuple):
     """Columns that are given anew where the row comes."""
     instead: tuple[tuple[str, str], ...] = ()
     """Columns that have another value where the row comes, as PostgreSQL reads it from JSON."""
+    is_guarded: bool = False
+    """True if triggers hold its rows to an order of steps, which those that come have behind
+    them."""
 
 
 RECORD = (
     Table("archiver.request", TENANT, "id"),
-    Table("archiver.hold", TENANT, "id"),
-    Table("archiver.destruction_list", TENANT, "id"),
-    Table("archiver.destruction_item", TENANT, "list, conversation"),
+    Table("archiver.hold", TENANT, "id", is_guarded=True),
+    Table("archiver.destruction_list", TENANT, "id", is_guarded=True),
+    Table("archiver.destruction_item", TENANT, "list, conversation", is_guarded=True),
     Table(
         "archiver.declaration",
         "t.list in (select l.id from archiver.destruction_list l where l.tenant = $1)",
         "list",
+        is_guarded=True,
     ),
-    Table("archiver.destroyed_conversation", TENANT, "conversation"),
+    Table("archiver.destroyed_conversation", TENANT, "conversation", is_guarded=True),
     Table("archiver.destruction_notice", TENANT, "conversation"),
-    Table("archiver.disclosure", TENANT, "id"),
-    Table("archiver.disclosure_document", TENANT, "disclosure, number"),
+    Table("archiver.disclosure", TENANT, "id", is_guarded=True),
+    Table("archiver.disclosure_document", TENANT, "disclosure, number", is_guarded=True),
     Table("archiver.handover", TENANT, "conversation, target, sequence"),
     Table("archiver.media", TENANT, "id"),
     Table("archiver.processing", TENANT, "start_time, trace_id, span_id"),
