@@ -17,6 +17,7 @@ from bench import (
     destruction,
     full_destination,
     gateway,
+    move,
     noisy_neighbour,
     openklant,
     record,
@@ -65,6 +66,10 @@ PARTS: dict[str, tuple[str, Part]] = {
     "export": (
         "Exporting conversations to a depot",
         lambda at, o, say: export.measure(at, o.conversations, say),
+    ),
+    "move": (
+        "Moving a municipality to another installation",
+        lambda at, o, say: move.measure(at, o.conversations, say),
     ),
     "openklant": (
         "An Open Klant at its limit",

@@ -40,7 +40,7 @@ async def fill_record(pool: Pool, keys: KeyStore, objects: ObjectStore, conversa
     months = "select archiver.make_months_of($1, $2, 15)"
     for table in ("entry", "searchable"):
         await pool.execute(months, table, begin.date().replace(day=1))
-    writer, made = Writer(pool, keys), _make_records(conversations, begin)
+    writer, made = Writer(pool, keys), make_records(conversations, begin)
     while batch := list(itertools.islice(made, RECORDS_PER_WRITE)):
         await writer.add(batch)
     photo = os.urandom(PHOTO_BYTES)
@@ -51,7 +51,7 @@ async def fill_record(pool: Pool, keys: KeyStore, objects: ObjectStore, conversa
     await pool.execute("vacuum analyze", timeout=600)
 
 
-def _make_records(conversations: int, begin: datetime) -> Iterator[Record]:
+def make_records(conversations: int, begin: datetime) -> Iterator[Record]:
     config = loader.load(EXAMPLE)
     about = [word for rule in config.config.rules for word in rule.words]
     texts = write_texts(example_texts(EXAMPLES.read_text()), about, seed=1)
