@@ -139,7 +139,7 @@ _LEFT = """
 select count(*) = cardinality($1::text[]) from sharing.stopped_number
 where number = any($1) and left_at is not null
 """
-# Steps at the desk of this installation, such as this command, are no part of what moves.
+# Steps of this installation itself, such as this command, are no part of what moves.
 _NEW = """
 select count(*) from archiver.entry
 where tenant = $1 and position >= $2 and kind not in ('operation', 'view')

@@ -67,7 +67,6 @@ OWN = (
     "{tenant} has a record of its own here, and can only come where it has none: load its package"
     " before anything else is done for it, also before it has tokens"
 )
-STARTED = "{tenant} has started here: nothing more can come from {origin}"
 TAKEN = "another municipality has these names here: {names}"
 NUMBERED = {
     "archiver.request": "archiver.request_number",
@@ -100,6 +99,8 @@ class Loader:
         self._pool, self._keys, self._store = pool, keys, store
         self._package, self._manifest = package, manifest
         self._transport = package.key
+        self._has_started = False
+        """True for a municipality that works here already: only late entries are taken."""
         self.result = Result()
 
     async def run(self, verifier: str, progress: Callable[[int, int], None]) -> Result:
@@ -118,7 +119,9 @@ class Loader:
             done += chunk.file.lines
             progress(done, total)
         await self._load_objects()
-        if self._manifest.is_final:
+        if self._has_started:
+            self.result.is_whole = True
+        elif self._manifest.is_final:
             await self._load_uploads()
             await self._load_hash_key()
             await self._finish()
@@ -126,23 +129,27 @@ class Loader:
 
     async def _begin(self, verifier: str) -> int:
         """Note the log that the municipality comes from, and take its keys. From now on its numbers
-        are stopped here. Return the position there up to which entries are here. Raises
-        PackageRefused for a municipality that has a record of its own here, or has started."""
+        are stopped here, unless it has started. Return the position there up to which entries are
+        here. Raises PackageRefused for a municipality that has a record of its own here."""
         manifest, tenant = self._manifest, self._manifest.tenant
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(_LOCK)
             known = await connection.fetchrow(_KNOWN, tenant, manifest.origin)
             if known is None and await connection.fetchval(_OWN, tenant):
                 raise PackageRefused(OWN.format(tenant=tenant))
-            if known and await connection.fetchval(_STARTED, list(manifest.numbers)):
-                raise PackageRefused(STARTED.format(tenant=tenant, origin=manifest.origin))
-            await connection.execute(_STOP, list(manifest.numbers), tenant, manifest.origin)
+            self._has_started = bool(
+                known
+                and known["ended_at"]
+                and await connection.fetchval(_STARTED, list(manifest.numbers))
+            )
             row = tenant, manifest.origin, verifier, manifest.size, manifest.note
-            await connection.execute(_LOG, *row)
+            await connection.execute(_LOG, *row, self._has_started)
             if known is None:
                 await connection.execute(_NEW_KEYS, tenant)
                 await connection.execute(_COUNT_DESTRUCTION)
-            await self._load_keys(connection)
+            if not self._has_started:
+                await connection.execute(_STOP, list(manifest.numbers), tenant, manifest.origin)
+                await self._load_keys(connection)
         return int(known["loaded"]) if known else 0
 
     async def _load_keys(self, connection: Connection) -> None:
@@ -457,7 +464,7 @@ def to_json(name: str, value: Any) -> Any:
 
 
 _LOCK = "lock table archiver.conversation_key in share row exclusive mode"
-_KNOWN = "select loaded from archiver.former_log where (tenant, origin) = ($1, $2)"
+_KNOWN = "select loaded, ended_at from archiver.former_log where (tenant, origin) = ($1, $2)"
 _OWN = """
 select exists (select from archiver.conversation_key where tenant = $1)
     or exists (select from archiver.destroyed_conversation where tenant = $1)
@@ -471,9 +478,11 @@ select number, $2, 'comes from ' || $3 from unnest($1::text[]) n (number)
 on conflict (number) do nothing
 """
 _LOG = """
-insert into archiver.former_log (tenant, origin, verifier, size, note) values ($1, $2, $3, $4, $5)
+insert into archiver.former_log as l (tenant, origin, verifier, size, note)
+values ($1, $2, $3, $4, $5)
 on conflict (tenant, origin) do update
-    set size = excluded.size, note = excluded.note, ended_at = null
+    set size = excluded.size, note = excluded.note, verifier = excluded.verifier,
+        ended_at = case when $6 then l.ended_at end
 """
 _NEW_KEYS = "delete from archiver.municipality_key where tenant = $1"
 # The archiver forgets the keys of municipalities that it knows.

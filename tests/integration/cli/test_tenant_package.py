@@ -402,15 +402,20 @@ async def test_name_that_another_municipality_has_here_is_refused(
         await loaded(new, tmp_path / "package")
 
 
-async def test_municipality_that_started_takes_nothing_more(
+async def test_municipality_that_started_takes_late_entries_and_nothing_else(
     old: Side, new: Side, tmp_path: Path
 ) -> None:
     await write(old, 10)
     await packed(old, tmp_path / "package")
     await loaded(new, tmp_path / "package")
     await new.pool.execute("delete from sharing.stopped_number")
-    with pytest.raises(PackageRefused, match="has started here"):
-        await loaded(new, tmp_path / "package")
+    await new.pool.execute("delete from archiver.searchable")
+    await write(old, 1, first=9)
+    await packed(old, tmp_path / "package")
+    late = await loaded(new, tmp_path / "package")
+    assert (late.entries, late.rows, late.is_whole) == (1, 0, True)
+    assert await new.pool.fetchval("select count(*) from sharing.stopped_number") == 0
+    assert await new.contents("almelo") == await old.contents("almelo")
 
 
 async def test_every_table_is_carried_or_has_a_reason(old: Side) -> None:
