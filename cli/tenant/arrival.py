@@ -10,11 +10,12 @@ from cli.support.archive_access import Progress, load_object_store, require_fold
 from cli.support.audit import Operation, parse_reason, record_access
 from cli.support.configuration import load_config
 from cli.support.options import config_option, json_option, reason_option
-from cli.support.output import CommandRefused, count, fail, print_result
+from cli.support.output import CommandRefused, count, print_result
 from cli.support.person import require_town
 from cli.support.working_keys import load_working_keys
 from cli.tenant.loader import Loader, Result
 from cli.tenant.package import Manifest, Package, PackageRefused
+from cli.tenant.rows import OWNERS_QUESTION
 from cli.tenant.transport_key import BadKeyFile, read_key
 from services.config.model import Configuration
 from services.postgres.database import Pool
@@ -54,18 +55,16 @@ def command(
     """
     config, why = load_config(path), parse_reason(reason)
     require_folder()
-    try:
-        package = Package(folder, read_key(key_file))
-    except BadKeyFile as error:
-        fail(f"--key-file: {error}", 2)
 
     async def work(pool: Pool, keys: KeyStore) -> tuple[Manifest, Result]:
+        await pool.execute(OWNERS_QUESTION)
         try:
+            package = Package(folder, read_key(key_file))
             manifest = await _read(pool, package, config)
             await load_working_keys(pool)
             loader = Loader(pool, keys, load_object_store(), package, manifest)
             result = await loader.run(log_key, Progress("entries"))
-        except PackageRefused as error:
+        except (BadKeyFile, PackageRefused) as error:
             raise CommandRefused(str(error)) from None
         except CannotDecrypt:
             raise CommandRefused(f"{folder}: a line does not open: it was altered") from None

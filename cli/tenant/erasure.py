@@ -17,12 +17,12 @@ from cli.support.archive_access import (
 from cli.support.audit import Operation, parse_reason, record_access
 from cli.support.configuration import load_config
 from cli.support.options import config_option, json_option, reason_option
-from cli.support.output import CommandRefused, count, fail, print_result
+from cli.support.output import CommandRefused, count, print_result
 from cli.support.person import require_town
 from cli.tenant.export import place_of
 from cli.tenant.package import Manifest, Package, PackageRefused
 from cli.tenant.packer import Place
-from cli.tenant.rows import ALL_GIVEN, STATEMENT_SECONDS, WORK
+from cli.tenant.rows import ALL_GIVEN, OWNERS_QUESTION, STATEMENT_SECONDS, WORK
 from cli.tenant.transport_key import BadKeyFile, read_key
 from services.files.object_store import ObjectStore, upload_key
 from services.postgres.database import Pool
@@ -73,16 +73,13 @@ def command(
     """
     place, why = place_of(load_config(path), municipality), parse_reason(reason)
     require_folder()
-    try:
-        package = Package(folder, read_key(key_file))
-    except BadKeyFile as error:
-        fail(f"--key-file: {error}", 2)
 
     async def work(pool: Pool, keys: KeyStore) -> ForgetResult:
+        await pool.execute(OWNERS_QUESTION)
         await require_town(pool, place.tenant)
         try:
-            manifest = package.read_arrived()
-        except PackageRefused as error:
+            manifest = Package(folder, read_key(key_file)).read_arrived()
+        except (BadKeyFile, PackageRefused) as error:
             raise CommandRefused(str(error)) from None
         if manifest is None or manifest.tenant != place.tenant:
             raise CommandRefused(NOT_THERE.format(folder=folder))

@@ -18,6 +18,9 @@ ALL_GIVEN = "$1::text is not null and $2::text[] is not null and $3::text[] is n
 """Condition that names all three, since PostgreSQL refuses a value that no condition names."""
 
 
+OWNERS_QUESTION = "select count(*) from router.brought_key"
+"""Question that is answered to the owner alone, of those who have the keys of the archive: it comes
+before a package is opened."""
 STATEMENT_SECONDS = 600.0
 """Time limit of one statement: a municipality has millions of rows."""
 
