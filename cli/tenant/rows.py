@@ -7,11 +7,13 @@ database.
 from typing import NamedTuple
 
 from gateway.commands.idempotency import CAME
+from services.event_types import event_source
 
 TENANT = "t.tenant = $1"
 NUMBER = "t.number = any($2)"
 DESTINATION = "t.destination = any($3)"
 CONVERSATION = "split_part(t.conversation, '-', 1) = any($2)"
+SOURCE = "t.source = '" + event_source("' || $1 || '") + "'"
 """Conditions for a row `t`: $1 is the municipality, $2 its numbers, $3 its destinations. The id of
 a conversation begins with that of its number."""
 ALL_GIVEN = "$1::text is not null and $2::text[] is not null and $3::text[] is not null"
@@ -108,12 +110,7 @@ WORK = (
     Table("desk.alarm", CONVERSATION, "conversation"),
     Table("desk.draft", CONVERSATION, "conversation, person"),
     Table("desk.answer", CONVERSATION, "key"),
-    Table(
-        "desk.standard_answer",
-        "t.source in (select c.source from desk.conversation c"
-        " where split_part(c.id, '-', 1) = any($2))",
-        "id",
-    ),
+    Table("desk.standard_answer", SOURCE, "id"),
 )
 """Tables with which the services work."""
 TABLES = (*RECORD, *WORK)

@@ -9,6 +9,7 @@ import msgspec
 from cli.tenant.loader import to_json
 from cli.tenant.resealing import HASHED, SEALED, seal_row
 from cli.tenant.rows import TABLES, Table
+from services.event_types import event_source
 from services.postgres.database import Pool
 
 AT = datetime(2026, 6, 1, 12, 30, 15, 123456, UTC).isoformat()
@@ -80,7 +81,7 @@ async def add_one_of_each(pool: Pool, tenant: str, number: str, nth: int) -> Non
         "tenant": tenant,
         "number": number,
         "conversation": conversation,
-        "source": f"urn:{tenant}",
+        "source": event_source(tenant),
         "destination": f"crm-{tenant}",
     }
     async with pool.acquire() as connection, connection.transaction():
