@@ -111,7 +111,7 @@ async def _forget(pool: Pool, keys: KeyStore, place: Place) -> ForgetResult:
     files = await _delete_uploads(pool, store, place.tenant)
     rows = 0
     async with pool.acquire() as connection, connection.transaction():
-        values = place.tenant, list(place.numbers), list(place.destinations)
+        values = place.tenant, list(place.numbers), list(place.own_destinations)
         for table in reversed(WORK):
             sql = f"delete from {table.name} t where {table.where} and {ALL_GIVEN}"
             done = await connection.execute(sql, *values, timeout=STATEMENT_SECONDS)

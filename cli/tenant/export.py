@@ -106,11 +106,14 @@ def place_of(config: Configuration, tenant: str) -> Place:
     if config.tenant(tenant) is None:
         fail(f"MUNICIPALITY: {tenant!r} is not in the configuration", 2)
     departments = [each for each in config.departments if each.tenant == tenant]
+    used = {each.destination for each in departments}
+    shared = {each.destination for each in config.departments if each.tenant != tenant}
     return Place(
         tenant=tenant,
         numbers=tuple(sorted(each.id for each in config.numbers if each.tenant == tenant)),
         departments=tuple(sorted(each.id for each in departments)),
-        destinations=tuple(sorted({each.destination for each in departments})),
+        destinations=tuple(sorted(used)),
+        own_destinations=tuple(sorted(used - shared)),
     )
 
 

@@ -305,7 +305,7 @@ class Loader:
         if table.name in KEPT:
             return
         place = self._manifest
-        values = place.tenant, list(place.numbers), list(place.destinations)
+        values = place.tenant, list(place.numbers), list(place.own_destinations)
         sql = f"delete from {table.name} t where {table.where} and {ALL_GIVEN}"
         await connection.execute(sql, *values, timeout=STATEMENT_SECONDS)
 

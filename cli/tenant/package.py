@@ -68,6 +68,8 @@ class Manifest(msgspec.Struct, rename="camel", kw_only=True):
     """Ids that the other installation must have in its configuration."""
     departments: tuple[str, ...]
     destinations: tuple[str, ...]
+    own_destinations: tuple[str, ...] = ()
+    """Those of which no other municipality had a department."""
     size: int = 0
     """Entries of the log that were looked at."""
     note: str = ""

@@ -57,6 +57,8 @@ class Place(msgspec.Struct, frozen=True):
     numbers: tuple[str, ...]
     departments: tuple[str, ...]
     destinations: tuple[str, ...]
+    own_destinations: tuple[str, ...] = ()
+    """Those of which no other municipality has a department."""
 
 
 class Packer:
@@ -114,6 +116,7 @@ class Packer:
         )
         manifest.numbers, manifest.departments = place.numbers, place.departments
         manifest.destinations, manifest.made_at = place.destinations, clock.now()
+        manifest.own_destinations = place.own_destinations
         return manifest
 
     async def _add_window(self, end: int) -> None:
@@ -211,7 +214,7 @@ class Packer:
         order by {table.order}
         """
         place = self._place
-        values = place.tenant, list(place.numbers), list(place.destinations), list(left)
+        values = place.tenant, list(place.numbers), list(place.own_destinations), list(left)
         name, lines = f"{ROWS}/{table.name}", 0
         with self._package.writing(name) as file:
             async for row in _rows(connection, sql, *values):

@@ -14,8 +14,8 @@ NUMBER = "t.number = any($2)"
 DESTINATION = "t.destination = any($3)"
 CONVERSATION = "split_part(t.conversation, '-', 1) = any($2)"
 SOURCE = "t.source = '" + event_source("' || $1 || '") + "'"
-"""Conditions for a row `t`: $1 is the municipality, $2 its numbers, $3 its destinations. The id of
-a conversation begins with that of its number."""
+"""Conditions for a row `t`: $1 is the municipality, $2 its numbers, $3 the destinations that it has
+alone. The id of a conversation begins with that of its number."""
 ALL_GIVEN = "$1::text is not null and $2::text[] is not null and $3::text[] is not null"
 """Condition that names all three, since PostgreSQL refuses a value that no condition names."""
 

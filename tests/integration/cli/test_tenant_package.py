@@ -43,7 +43,7 @@ from tests.support.working_keys import install_test_keys, shared_keys
 
 HENGELO = "206540352242923"
 SIGNER = Signer("old/log", bytes(range(32)))
-PLACE = Place("almelo", (NUMBER,), ("balie", "jeugd"), ("crm-almelo",))
+PLACE = Place("almelo", (NUMBER,), ("balie", "jeugd"), ("crm-almelo",), ("crm-almelo",))
 TRANSPORT = TransportKey(b"t" * 32)
 
 
@@ -446,7 +446,7 @@ async def rows_of(side: Side, table: Table) -> list[dict[str, Any]]:
     installation gives anew."""
     sealed = [each.name for each in SEALED.get(table.name, ())]
     given = [*table.without, *sealed, "seal", *ANEW.get(table.name, ())]
-    values = PLACE.tenant, list(PLACE.numbers), list(PLACE.destinations), given
+    values = PLACE.tenant, list(PLACE.numbers), list(PLACE.own_destinations), given
     sql = f"""
     select (to_jsonb(t) - $4::text[])::text as row, t.* from {table.name} t
     where {table.where} and {ALL_GIVEN} {OLDER.get(table.name, "")} order by {table.order}
