@@ -17,7 +17,6 @@ from bench import (
     destruction,
     full_destination,
     gateway,
-    move,
     noisy_neighbour,
     openklant,
     record,
@@ -28,6 +27,7 @@ from bench import (
 )
 from bench.desk import measurement as desk
 from bench.export import measurement as export
+from bench.export import move
 from bench.reports.results import Line, Report, TargetLine
 from bench.trip import measurement
 

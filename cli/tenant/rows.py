@@ -42,6 +42,8 @@ class Table(NamedTuple):
     them."""
 
 
+BALANCED = (("xact", "0"),)
+"""Transaction that the balance has taken: decisions are balanced where they were made."""
 RECORD = (
     Table("archiver.request", TENANT, "id"),
     Table("archiver.hold", TENANT, "id", is_guarded=True),
@@ -81,7 +83,7 @@ WORK = (
     Table("router.standing", NUMBER, "number"),
     Table("router.early_status", NUMBER, "wamid_hash, status"),
     Table("router.held", CONVERSATION, "n", without=("n",)),
-    Table("router.inbox", NUMBER, "key", without=("xact", "partition")),
+    Table("router.inbox", NUMBER, "key", without=("partition",), instead=BALANCED),
     Table("gateway.command", TENANT, "id", instead=(("fingerprint", f"\\x{CAME.hex()}"),)),
     Table("gateway.media", TENANT, "id"),
     Table(

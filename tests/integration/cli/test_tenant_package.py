@@ -462,6 +462,7 @@ ANEW = {
     "archiver.disclosure_document": ("up_to",),
     "gateway.command": ("fingerprint",),
     "router.held": ("n",),
+    "router.inbox": ("xact",),
     "deliverer.ledger": ("position",),
     "deliverer.found_command": ("position",),
 }
