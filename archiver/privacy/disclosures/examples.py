@@ -25,7 +25,7 @@ DRAW: Json = {
 }
 REDACT: Json = {
     "parts": {
-        "spans": [{"message": MESSAGE_ID, "from": 8, "to": 13, "ground": "5.1.2e"}],
+        "spans": [{"message": MESSAGE_ID, "from": 8, "to": 12, "ground": "5.1.2e"}],
         "boxes": [
             {
                 "message": MESSAGE_ID,
@@ -40,7 +40,7 @@ REDACT: Json = {
     "words": {"words": [{"words": "Henk van nummer 14", "ground": "5.1.2e"}], "propose": True},
     "takenBack": {
         "remove": {
-            "spans": [{"message": MESSAGE_ID, "from": 8, "to": 13}],
+            "spans": [{"message": MESSAGE_ID, "from": 8, "to": 12}],
             "pictures": [MESSAGE_ID],
         }
     },
