@@ -5,6 +5,7 @@ import base64
 import io
 import re
 import time
+import zipfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -739,6 +740,12 @@ async def check_approval(page: Page, id: str) -> None:
     await page.get_by_role("button", name="Beslis", exact=True).press("Enter")
     await open_all(page)
     await check(page, "desk-disclosure")
+    async with page.expect_download() as coming:
+        await page.get_by_role("button", name="Haal alles op").press("Enter")
+    result = await coming.value
+    assert result.suggested_filename == f"{id}.zip"
+    with zipfile.ZipFile(await result.path()) as opened:
+        assert opened.namelist() == ["concept-inventaris.csv", "concept-inventaris.ods"]
     await page.get_by_role("button", name="Ik keek alles na").press("Enter")
     await page.get_by_label(f"Typ {id} over").fill(id)
     await page.get_by_role("button", name="Keur goed").press("Enter")
