@@ -44,6 +44,8 @@ DOCUMENT = f"{ONE}/documents/{{number}}"
 PREVIEWS = {"html": "text/html; charset=utf-8", "pdf": "application/pdf"}
 PAGE = 100
 """Texts on a page, which a person looks through."""
+MOST_PROPOSALS = 400
+"""Proposals on a page: some four of each of its texts. A form of them is within its bounds."""
 USUAL = {"woo": "5.1.2e", "access": "AVG-15.4"}
 """Kind of disclosure -> ground that is chosen unless another one is."""
 WHOLE = 1000
@@ -128,7 +130,7 @@ class DocumentPages:
             path=f"{PATH}/{id}/documents/{number}",
             is_open=found.state == "drawn",
             texts=show_texts(document, page, mark),
-            proposals=[(each, _around(document, each)) for each in document.proposals],
+            proposals=show_proposals(document, page),
             page=page,
             pages=-(-len(document.texts) // PAGE),
             mark=mark,
@@ -225,7 +227,9 @@ class DocumentPages:
                 raise Refused(source.status, "", {})
             name = f"{id}-{number:04}.{form}"
             given = {"Content-Type": PREVIEWS[form]}
-            given["Content-Disposition"] = f'inline; filename="{name}"'
+            # A browser shows no PDF in a sandbox.
+            kind = "inline" if form == "html" else "attachment"
+            given["Content-Disposition"] = f'{kind}; filename="{name}"'
             return await pass_on(request, source, HEADERS | given)
 
     async def _reason(self, visit: Visit, id: str) -> str:
@@ -263,8 +267,14 @@ def _show_text(text: Text, document: FullDocument, *, is_chosen: bool) -> ShownT
     return ShownText(text, mark_text(text.text, places, proposed), around, words, rest)
 
 
-def _around(document: FullDocument, span: Span) -> tuple[str, str, str]:
-    return shorten_between(document.text_of(span.message), (span.start, span.end))
+def show_proposals(document: FullDocument, page: int) -> list[tuple[Span, tuple[str, str, str]]]:
+    """Return the proposals in the texts of a page, each with what stands around it. Pure."""
+    texts = {each.message: each.text for each in document.texts[(page - 1) * PAGE : page * PAGE]}
+    shown = [each for each in document.proposals if each.message in texts]
+    return [
+        (each, shorten_between(texts[each.message], (each.start, each.end)))
+        for each in shown[:MOST_PROPOSALS]
+    ]
 
 
 def _others(found: FullDisclosure, number: int) -> dict[str, int]:

@@ -30,7 +30,14 @@ from desk.pages.archive.disclosures import (
     disclosure_steps,
     trouble_of_disclosure,
 )
-from desk.pages.archive.documents import PAGE, USUAL, DocumentPages, show_texts
+from desk.pages.archive.documents import (
+    MOST_PROPOSALS,
+    PAGE,
+    USUAL,
+    DocumentPages,
+    show_proposals,
+    show_texts,
+)
 from desk.pages.archive.marked_text import join_words, list_words, mark_text
 from desk.pages.archive.redaction_order import ORDERS, Nothing, redaction_body
 from desk.pages.forms import Form
@@ -284,10 +291,14 @@ def test_words_leave_out_the_marks_beside_them_and_join_with_those_between() -> 
     assert join_words(text, {"0-2", "1-3", ""}) == []
 
 
-def test_page_has_a_hundred_texts() -> None:
+def test_page_has_a_hundred_texts_and_their_proposals() -> None:
     texts = tuple(Text(f"m{n}", "message", NOW, "dag") for n in range(PAGE + 1))
-    document = msgspec.structs.replace(DOCUMENT, texts=texts, spans=())
+    found = [msgspec.structs.replace(DOCUMENT.spans[0], message=each.message) for each in texts]
+    proposals = tuple(found * (MOST_PROPOSALS // PAGE + 1))
+    document = msgspec.structs.replace(DOCUMENT, texts=texts, spans=(), proposals=proposals)
     assert [len(show_texts(document, page, "")) for page in (1, 2, 3)] == [PAGE, 1, 0]
+    counts = [len(show_proposals(document, page)) for page in (1, 2, 3)]
+    assert counts == [MOST_PROPOSALS, MOST_PROPOSALS // PAGE + 1, 0]
 
 
 def test_disclosure_and_decision_are_asked_as_the_archive_takes_them() -> None:
