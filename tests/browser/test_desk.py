@@ -658,7 +658,7 @@ async def check_holds(page: Page, town: Installation) -> None:
 async def check_disclosure(page: Page, town: Installation, fatima: Phone) -> None:
     """A disclosure from its drawing to its approval, which is another person's; its words and boxes
     by keys, and by the mouse."""
-    await fatima.writes("Dit is mijn oude paspoort", kind="image", sample="lantaarn")
+    await fatima.writes("Dit is 😕 mijn oude paspoort", kind="image", sample="lantaarn")
     came = "select count(*) from archiver.media where state = 'available'"
     await until(lambda: asyncio.to_thread(town.database.execute, came), lambda n: n != "0", 30)
     await page.goto(f"{town.desk}/archive/disclosures")

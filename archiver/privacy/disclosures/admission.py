@@ -30,6 +30,8 @@ NOT_ALL = "this token has not the role 'records' for every department, confident
 PICTURES_BUSY = "others are being answered: try again"
 LONGEST_NUMBER = 6
 """Digits of the number of a document."""
+NO_NUMBER = 0
+"""Number that no document has."""
 Read = Callable[[str], Awaitable[Disclosure | None]]
 
 
@@ -87,8 +89,16 @@ async def find_disclosure(read: Read, request: web.Request, rights: Rights) -> D
 async def find_document(store: DisclosureStore, found: Disclosure, number: str) -> Document:
     """Return a document by its number. Raises Refused."""
     is_number = number.isascii() and number.isdecimal() and len(number) <= LONGEST_NUMBER
-    documents = await store.documents(found.id) if is_number else []
-    for each in documents:
-        if each.number == int(number):
-            return each
-    raise Refused(problem_response(404, "Not Found", NO_DOCUMENT))
+    [document] = choose_documents(
+        await store.documents(found.id), [int(number) if is_number else NO_NUMBER]
+    )
+    return document
+
+
+def choose_documents(documents: Iterable[Document], numbers: Iterable[int]) -> list[Document]:
+    """Return documents by their numbers, each once. Raises Refused if there is no such one."""
+    by_number = {each.number: each for each in documents}
+    chosen = list(dict.fromkeys(numbers))
+    if not by_number.keys() >= {*chosen}:
+        raise Refused(problem_response(404, "Not Found", NO_DOCUMENT))
+    return [by_number[each] for each in chosen]

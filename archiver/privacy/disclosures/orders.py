@@ -26,6 +26,8 @@ MAX_NAMED = 50
 """Employees who are named in one disclosure: those whose position asks for it."""
 MAX_CHANGED = 500
 """Redactions of one kind in one request: those of a page that a person looks through."""
+MAX_DECIDED = 200
+"""Documents that one request decides about: each is read, in some 20 ms."""
 LONGEST_WORDS = 500
 LONGEST_LIST = 20_000
 """Characters of a list. A longer one goes by the command, or in parts as members of a body."""
@@ -191,7 +193,7 @@ class DecideDocuments(Body):
     """Decision about documents: about all of them, or about none."""
 
     numbers: Annotated[tuple[Annotated[int, Field(ge=1, le=MAX_DOCUMENTS)], ...],
-                       Field(min_length=1, max_length=MAX_CHANGED)]  # fmt: skip
+                       Field(min_length=1, max_length=MAX_DECIDED)]  # fmt: skip
     decision: Decision
     """open: shown whole. partly: with redactions. closed: not shown. outside: the request is not
     about it."""

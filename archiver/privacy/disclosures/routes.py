@@ -23,8 +23,8 @@ from archiver.privacy.disclosures.admission import (
     ONE,
     PATH,
     Admission,
+    choose_documents,
     find_disclosure,
-    find_document,
 )
 from archiver.privacy.disclosures.export import ExportMaker, StreamedArchive, write_export
 from archiver.privacy.disclosures.orders import (
@@ -130,11 +130,9 @@ class DisclosureRoutes:
             config = self._archive.config
             reader = DocumentReader(connection, self._archive.keys, config)
             assessor = Assessor(store, reader, config, found)
+            chosen = choose_documents(await store.documents(found.id), order.numbers)
             verdicts = [
-                await assessor.judge(
-                    await find_document(store, found, str(number)), order.decision, order.grounds
-                )
-                for number in dict.fromkeys(order.numbers)
+                await assessor.judge(each, order.decision, order.grounds) for each in chosen
             ]
             await store.decide(found, verdicts, request[VIEWER].employee, clock.now())
             body = await _whole(store, found)

@@ -66,6 +66,7 @@ POINTERS = {
     "/words": "disclosures.nowhere",
     "/list": "disclosures.wrong_list",
     "/selection": "disclosures.not_theirs",
+    "/numbers": "disclosures.fewer",
 }
 """Pointer of a fault, without the rest of its path -> key of the words that explain it."""
 
