@@ -25,6 +25,7 @@ from desk.pages.archive.disclosures import (
     KINDS,
     POINTERS,
     REFUSALS,
+    DisclosurePages,
     decision_body,
     disclosure_body,
     disclosure_steps,
@@ -78,6 +79,11 @@ class Office(DisclosureOffice):
     async def document(self, *_: Any) -> FullDocument:
         return self._document
 
+    async def change(self, token: str, id: str, verb: str, body: dict[str, Any]) -> None:
+        self.orders.append((verb, body))
+        if self.refusal:
+            raise self.refusal
+
     async def redact(
         self, token: str, id: str, number: int, look: Any, body: dict[str, Any]
     ) -> None:
@@ -113,17 +119,32 @@ async def answer(
     query: str = "",
     language: Language = "nl",
 ) -> web.Response:
-    nothing = cast(Any, None)
-    given = reasons or Reasons()
-    pages = DocumentPages(cast(Gate, OpenGate()), Site(Assets()), office, nothing, cast(Any, given))
-    route = "/archive/disclosures/{id}/documents/{number}" + end
-    [handler] = [
-        each.handler for each in pages.routes() if (each.method, each.path) == (method, route)
-    ]
+    given = cast(Any, reasons or Reasons())
+    pages = DocumentPages(*made_of(office, given)).routes()
+    handler = handler_of(pages, method, "/archive/disclosures/{id}/documents/{number}" + end)
     match = {"id": FOUND.id, "number": "1"}
     request = make_mocked_request(method, f"{PATH}{end}{query}", match_info=match)
     request._post = MultiDictProxy(MultiDict(fields))
-    return cast(web.Response, await cast(Handler, handler)(request, visit_of(language)))
+    return cast(web.Response, await handler(request, visit_of(language)))
+
+
+def made_of(office: Office, reasons: Any) -> tuple[Gate, Site, Office, Any, Any]:
+    return cast(Gate, OpenGate()), Site(Assets()), office, None, reasons
+
+
+def handler_of(routes: list[web.RouteDef], method: str, path: str) -> Handler:
+    [handler] = [each.handler for each in routes if (each.method, each.path) == (method, path)]
+    return cast(Handler, handler)
+
+
+async def step(office: Office, end: str, fields: Any) -> web.Response:
+    """The answer to a form on the page of the disclosure."""
+    pages = DisclosurePages(*made_of(office, Reasons())).routes()
+    path = "/archive/disclosures/{id}" + end
+    request = make_mocked_request("POST", path, match_info={"id": FOUND.id})
+    request._post = MultiDictProxy(MultiDict(fields))
+    handler = handler_of(pages, "POST", path)
+    return cast(web.Response, await handler(request, visit_of()))
 
 
 @pytest.mark.parametrize("language", ["nl", "en"])
@@ -353,3 +374,35 @@ def test_choices_are_those_of_the_archive_and_have_words() -> None:
 def test_refusal_is_explained(status: int, code: str, pointer: str, words: str) -> None:
     body = {"errors": [{"pointer": pointer}]}
     assert trouble_of_disclosure(Refused(status, code, body)) == words
+
+
+async def test_approval_takes_the_id_and_says_whose_it_is_not() -> None:
+    office = Office(msgspec.structs.replace(FOUND, state="reviewed"))
+    wrong = await step(office, "/step", {"step": "approve", "typed": "WOO-2026-0009"})
+    assert wrong.status == 400 and office.orders == []
+    fields = {"step": "approve", "typed": FOUND.id, "text": "akkoord <b>"}
+    done = await step(office, "/step", fields)
+    assert done.status == 303 and office.orders == [("approve", {"text": "akkoord <b>"})]
+    office.refusal = Refused(409, "disclosure_decider_does_not_approve", {})
+    refused = await step(office, "/step", fields)
+    assert refused.status == 400
+    assert "Iemand anders keurt het goed." in (refused.text or "")
+    assert "akkoord &lt;b&gt;</textarea>" in (refused.text or ""), "what was typed is not lost"
+    with pytest.raises(Refused):
+        await step(office, "/step", {"step": "destroy"})
+
+
+async def test_decision_is_about_documents_that_were_chosen() -> None:
+    office = Office(msgspec.structs.replace(FOUND, state="drawn"))
+    nothing = await step(office, "/decide", {"decision": "outside"})
+    assert nothing.status == 400 and office.orders == []
+    assert "Kies eerst documenten" in (nothing.text or "")
+    office.refusal = Refused(409, "left_out", {})
+    refused = await step(office, "/decide", {"decision": "open", "number": "1"})
+    assert 'value="1" checked' in (refused.text or "")
+    assert '<option value="open" selected>' in (refused.text or "")
+
+
+async def test_result_is_fetched_for_a_reason() -> None:
+    refused = await step(Office(), "/result", {"reason": " "})
+    assert refused.status == 400 and "Zeg eerst waarom" in (refused.text or "")
