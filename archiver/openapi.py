@@ -24,6 +24,8 @@ from archiver.api.viewer import (
 from archiver.media.routes import BUSY, WITHOUT_THUMBNAIL
 from archiver.media.routes import NO_THUMBNAIL as NO_THUMBNAIL_CODE
 from archiver.media.thumbnail_maker import THUMBNAIL_TYPE
+from archiver.privacy.disclosures.operations import TAG as DISCLOSURES_TAG
+from archiver.privacy.disclosures.operations import disclosure_operations
 from archiver.privacy.holds.operations import TAG as HOLDS_TAG
 from archiver.privacy.holds.operations import hold_operations
 from archiver.privacy.lists.operations import TAGS as LIST_TAGS
@@ -417,6 +419,7 @@ API = Api(
         "messages": "Messages, and the files in them.",
         **TAGS,
         **HOLDS_TAG,
+        **DISCLOSURES_TAG,
         **LIST_TAGS,
         "documentation": "This document.",
     },
@@ -432,6 +435,7 @@ OPERATIONS = (
     *operations(VIEWER_HEADERS, MESSAGE_ID),
     *hold_operations(VIEWER_HEADERS),
     *list_operations(VIEWER_HEADERS),
+    *disclosure_operations(VIEWER_HEADERS),
     DOCUMENT,
 )
 

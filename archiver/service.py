@@ -46,6 +46,8 @@ from archiver.orders.order_book import OrderBook
 from archiver.orders.order_keeper import OrderKeeper
 from archiver.privacy.annotation_routes import AnnotationRoutes
 from archiver.privacy.archive import PrivacyArchive
+from archiver.privacy.disclosures.document_routes import DocumentRoutes
+from archiver.privacy.disclosures.routes import DisclosureRoutes
 from archiver.privacy.exposure_routes import ExposureRoutes
 from archiver.privacy.holds.routes import HoldRoutes
 from archiver.privacy.lists.routes import ListRoutes
@@ -178,7 +180,7 @@ def _api_routes(
 ) -> list[Route]:
     pool, keys, objects = archive.pool, archive.keys, archive.objects
     store, only = RecordReader(pool, keys), archive.scanned_only
-    privacy = PrivacyArchive(pool, keys, archive.config)
+    privacy = PrivacyArchive(pool, keys, archive.config, objects)
     return all_routes(
         RecordRoutes(store, views, tokens, lag),
         SearchRoutes(Search(pool, keys, store), store, views, tokens),
@@ -211,6 +213,8 @@ def privacy_routes(archive: PrivacyArchive, views: AccessLog, tokens: TokenStore
         AnnotationRoutes,
         ValuationRoutes,
         HoldRoutes,
+        DisclosureRoutes,
+        DocumentRoutes,
     )
     return [route for part in parts for route in part(archive, views, tokens).routes()]
 

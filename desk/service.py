@@ -25,6 +25,8 @@ from desk.login.sessions import SessionStore
 from desk.pages.alarms import AlarmPages
 from desk.pages.answers import AnswerPages
 from desk.pages.archive.annotations import AnnotationPages
+from desk.pages.archive.disclosures import DisclosurePages
+from desk.pages.archive.documents import DocumentPages
 from desk.pages.archive.exposures import ExposurePages
 from desk.pages.archive.holds import HoldPages
 from desk.pages.archive.lists import ListPages
@@ -51,6 +53,7 @@ from desk.postkamer.archive import Archive
 from desk.postkamer.client import PostkamerClient, client_session
 from desk.postkamer.destinations import Destinations
 from desk.postkamer.destruction import DestructionLists
+from desk.postkamer.disclosures import DisclosureOffice
 from desk.postkamer.figure_reader import FigureReader
 from desk.postkamer.gateway import Gateway
 from desk.postkamer.grants import GrantsReader
@@ -187,7 +190,7 @@ def archive_routes(
 ) -> list[web.RouteDef]:
     """Return the pages of the archivist and the privacy officer."""
     office, lists = PrivacyOffice(archiver), DestructionLists(archiver)
-    holds = HoldOffice(archiver)
+    holds, disclosures = HoldOffice(archiver), DisclosureOffice(archiver)
     return [
         *SearchPages(gate, site, archive, reasons).routes(),
         *PeoplePages(gate, site, office).routes(),
@@ -197,6 +200,8 @@ def archive_routes(
         *ExposurePages(gate, site, office).routes(),
         *AnnotationPages(gate, site, office).routes(),
         *HoldPages(gate, site, holds).routes(),
+        *DisclosurePages(gate, site, disclosures, archiver, reasons).routes(),
+        *DocumentPages(gate, site, disclosures, archiver, reasons).routes(),
     ]
 
 

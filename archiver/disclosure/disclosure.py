@@ -29,12 +29,23 @@ PERSONS = {
     "disclosure_decider_does_not_approve": "who decided about a document does not approve it",
 }
 """Rule of the database about two people -> its sentence."""
+WRONG_STATE, GONE, CHANGED = "wrong_state", "gone", "changed"
+"""Codes of refusals: another step goes before; the conversation was destroyed; a text is not the
+one that was redacted."""
+MAX_DOCUMENTS = 2_000
+"""Documents of one disclosure. Two people cannot look through more, and its step has some 60 bytes
+for each."""
 LONGEST_TEXT = 500
 """Characters of the reference of a case, and of words about a step."""
 
 
 class DisclosureRefused(Exception):
-    """The rules forbid it. The argument is a sentence for the user."""
+    """The rules forbid it. The first argument is a sentence for the user, the second one, if there
+    is one, a code by which a program knows it."""
+
+    @property
+    def code(self) -> str:
+        return str(self.args[1]) if len(self.args) > 1 else "refused"
 
 
 class Disclosure(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,13 +123,15 @@ class DisclosureEvent(
 def check_state(found: Disclosure, needed: State) -> None:
     """Raise DisclosureRefused unless the disclosure is in this state."""
     if found.state != needed:
-        raise DisclosureRefused(f"{found.id} is {found.state}: this needs one that is {needed}")
+        sentence = f"{found.id} is {found.state}: this needs one that is {needed}"
+        raise DisclosureRefused(sentence, WRONG_STATE)
 
 
 def check_step(found: Disclosure, step: State) -> None:
     """Raise DisclosureRefused if this step does not follow the state."""
     if found.state not in BEFORE[step]:
-        raise DisclosureRefused(f"{found.id} is {found.state}, and cannot become {step}")
+        sentence = f"{found.id} is {found.state}, and cannot become {step}"
+        raise DisclosureRefused(sentence, WRONG_STATE)
 
 
 def check_decision(
@@ -128,12 +141,14 @@ def check_decision(
     stand in what is shown of it. Raises DisclosureRefused."""
     if decision == "closed":
         if not given:
-            raise DisclosureRefused("closed: say on which ground it is refused")
+            raise DisclosureRefused("closed: say on which ground it is refused", "ground_needed")
         return given
     if given:
-        raise DisclosureRefused(f"{decision}: its grounds are those of its redactions")
+        sentence = f"{decision}: its grounds are those of its redactions"
+        raise DisclosureRefused(sentence, "no_ground")
     if decision == "open" and used:
-        raise DisclosureRefused(f"open: something of it is left out ({', '.join(used)}): partly")
+        sentence = f"open: something of it is left out ({', '.join(used)}): partly"
+        raise DisclosureRefused(sentence, "left_out")
     if decision == "partly" and not used:
-        raise DisclosureRefused("partly: nothing of it is left out: open")
+        raise DisclosureRefused("partly: nothing of it is left out: open", "nothing_left_out")
     return used if decision == "partly" else ()

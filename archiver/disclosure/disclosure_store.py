@@ -11,6 +11,8 @@ import msgspec
 
 from archiver.disclosure.disclosure import (
     EVENTS,
+    GONE,
+    MAX_DOCUMENTS,
     PERSONS,
     Disclosure,
     DisclosureEvent,
@@ -36,9 +38,6 @@ from services.postgres.database import Connection
 
 KIND = "disclosure"
 """Kind of the records of steps."""
-MAX_DOCUMENTS = 2_000
-"""Documents of one disclosure. Two people cannot look through more, and its step has some 60 bytes
-for each."""
 SHOWN = ("message", "note", "conversation", "annotation", "media")
 """Kinds of entries that somebody must look at. A status that comes later changes nothing."""
 MAX_LISTED = 500
@@ -83,12 +82,13 @@ class DisclosureStore:
         hold = await holds.find(found.hold)
         assert hold is not None
         if hold.lifted_at:
-            raise DisclosureRefused(f"{hold.id} was lifted: it selects nothing any more")
+            raise DisclosureRefused(f"{hold.id} was lifted: it selects nothing any more", "lifted")
         covered = await holds.covered_conversations(hold, MAX_DOCUMENTS + 1)
         known = {each.conversation: each for each in await self.documents(found.id)}
         new = [each for each in covered if each not in known]
         if len(known) + len(new) > MAX_DOCUMENTS:
-            raise DisclosureRefused(f"over {MAX_DOCUMENTS} documents: make the selection smaller")
+            sentence = f"over {MAX_DOCUMENTS} documents: make the selection smaller"
+            raise DisclosureRefused(sentence, "too_many")
         ends = await self._ends([*known, *new], found.tenant)
         numbers = {each: number for number, each in enumerate(new, len(known) + 1)}
         changed = [
@@ -194,7 +194,7 @@ class DisclosureStore:
         place = found.tenant, document.conversation
         keys = await self._keys.existing_conversation_keys([place])
         if place not in keys:
-            raise DisclosureRefused(f"document {document.number}: {DESTROYED}")
+            raise DisclosureRefused(f"document {document.number}: {DESTROYED}", GONE)
         return keys[place]
 
     async def _record(self, found: Disclosure, now: datetime, **fields: Any) -> None:

@@ -1,14 +1,20 @@
 """Reading a document of a disclosure, and building what is shown of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
 
 from archiver.disclosure import phrases
-from archiver.disclosure.disclosure import Disclosure, DisclosureRefused, Document
-from archiver.disclosure.redaction import Redactions, TextChanged
+from archiver.disclosure.disclosure import (
+    CHANGED,
+    GONE,
+    Disclosure,
+    DisclosureRefused,
+    Document,
+)
+from archiver.disclosure.redaction import Box, Redactions, TextChanged
 from archiver.disclosure.redactor import Redacted, Rules, redact
 from archiver.encryption.key_store import KeyStore
 from archiver.media.reader import read
@@ -25,11 +31,13 @@ from services.postgres.database import Connection
 
 HERE = "available"
 """State of a file that came."""
-GONE = "document {number}: its conversation was destroyed"
+WAS_DESTROYED = "document {number}: its conversation was destroyed"
 TOO_MANY = (
     f"document {{number}}: its pictures are over {EMBEDDED_BYTES // 1024**2} MiB: let fewer through"
 )
-CHANGED = "document {number}: a text is not the one that was redacted: redact the document again"
+CHANGED_TEXT = (
+    "document {number}: a text is not the one that was redacted: redact the document again"
+)
 
 
 class OpenDocument(NamedTuple):
@@ -83,7 +91,7 @@ class DocumentReader:
         """Read a document. Raises DisclosureRefused if its conversation was destroyed."""
         opened = await self.find(found, document)
         if opened is None:
-            raise DisclosureRefused(GONE.format(number=document.number))
+            raise DisclosureRefused(WAS_DESTROYED.format(number=document.number), GONE)
         return opened
 
 
@@ -116,21 +124,29 @@ class PictureLoader:
         for id, file in opened.pictures(scanned_only=self.scanned_only).items():
             if found.kind != "access" and str(id) not in redactions.pictures:
                 continue
-            boxes = tuple(
-                (box.x, box.y, box.width, box.height)
-                for box in redactions.boxes
-                if box.message == str(id)
-            )
-            size = FOR_PRINT._replace(boxes=boxes)
-            try:
-                picture = await self._maker.make(await read(self._objects, file), size)
-            except ObjectNotFound:
-                continue
-            if picture:
+            boxes = [box for box in redactions.boxes if box.message == str(id)]
+            if picture := await self._make(file, boxes):
                 loaded[str(id)] = picture
             if sum(map(len, loaded.values())) > EMBEDDED_BYTES:
-                raise DisclosureRefused(TOO_MANY.format(number=opened.document.number))
+                sentence = TOO_MANY.format(number=opened.document.number)
+                raise DisclosureRefused(sentence, "too_many_pictures")
         return loaded
+
+    async def load_bare(self, opened: OpenDocument, message: str) -> bytes:
+        """Return a picture without its boxes, as they are measured on it; b"" if there is none.
+        Raises MakerBusy and StoreUnavailable."""
+        for id, file in opened.pictures(scanned_only=self.scanned_only).items():
+            if str(id) == message:
+                return await self._make(file, ())
+        return b""
+
+    async def _make(self, file: StoredFile, boxes: Sequence[Box]) -> bytes:
+        painted = tuple((box.x, box.y, box.width, box.height) for box in boxes)
+        try:
+            pieces = await read(self._objects, file)
+            return await self._maker.make(pieces, FOR_PRINT._replace(boxes=painted))
+        except ObjectNotFound:
+            return b""
 
 
 def redact_document(
@@ -144,4 +160,5 @@ def redact_document(
     try:
         return redact(opened.transcript, rules, pictures)
     except TextChanged:
-        raise DisclosureRefused(CHANGED.format(number=opened.document.number)) from None
+        sentence = CHANGED_TEXT.format(number=opened.document.number)
+        raise DisclosureRefused(sentence, CHANGED) from None

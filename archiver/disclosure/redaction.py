@@ -20,6 +20,10 @@ MAX_BOXES = 200
 """Boxes on one picture. A group of people has a face each."""
 
 
+SpanPlace = tuple[str, int, int]
+BoxPlace = tuple[str, int, int, int, int]
+
+
 class Span(msgspec.Struct, frozen=True, order=True):
     """Part of the text of a message or a note, from a character up to another one."""
 
@@ -27,6 +31,10 @@ class Span(msgspec.Struct, frozen=True, order=True):
     start: int
     end: int
     ground: str
+
+    @property
+    def place(self) -> SpanPlace:
+        return self.message, self.start, self.end
 
 
 class Box(msgspec.Struct, frozen=True, order=True):
@@ -38,6 +46,10 @@ class Box(msgspec.Struct, frozen=True, order=True):
     width: int
     height: int
     ground: str
+
+    @property
+    def place(self) -> BoxPlace:
+        return self.message, self.x, self.y, self.width, self.height
 
 
 class Redactions(msgspec.Struct, frozen=True):
@@ -99,6 +111,51 @@ def bind(
     messages = {span.message for span in redactions.spans}
     hashes = {each: hash_text(texts[each], salts[each]) for each in sorted(messages)}
     return msgspec.structs.replace(redactions, texts=hashes)
+
+
+def has_other_texts(
+    redactions: Redactions, texts: Mapping[str, str], salts: Mapping[str, bytes]
+) -> bool:
+    """Return True if a text is not the one that was redacted."""
+    return any(
+        each not in texts or hash_text(texts[each], salts.get(each, b"")) != known
+        for each, known in redactions.texts.items()
+    )
+
+
+class Removal(msgspec.Struct, frozen=True):
+    """Redactions that are taken back, by their place, whatever their ground."""
+
+    spans: frozenset[SpanPlace] = frozenset()
+    boxes: frozenset[BoxPlace] = frozenset()
+    pictures: frozenset[str] = frozenset()
+    """Messages of which the picture is not shown any more; their boxes go too."""
+
+
+def take_back(redactions: Redactions, removal: Removal) -> Redactions:
+    """Return redactions without those."""
+    spans = tuple(each for each in redactions.spans if each.place not in removal.spans)
+    boxes = tuple(
+        each
+        for each in redactions.boxes
+        if each.message not in removal.pictures and each.place not in removal.boxes
+    )
+    pictures = tuple(each for each in redactions.pictures if each not in removal.pictures)
+    return msgspec.structs.replace(redactions, spans=spans, boxes=boxes, pictures=pictures)
+
+
+def add_redactions(redactions: Redactions, added: Redactions) -> Redactions:
+    """Return redactions with those others. A picture that gets a box is shown. A span with another
+    ground at the same place takes the place of the one that was there."""
+    places = frozenset(each.place for each in added.spans)
+    kept = take_back(redactions, Removal(spans=places))
+    pictures = {*kept.pictures, *added.pictures, *(box.message for box in added.boxes)}
+    return msgspec.structs.replace(
+        kept,
+        spans=tuple(sorted({*kept.spans, *added.spans})),
+        boxes=tuple(sorted({*kept.boxes, *added.boxes})),
+        pictures=tuple(sorted(pictures)),
+    )
 
 
 def redaction_faults(

@@ -104,7 +104,7 @@ def read_redactions(
                     Span(line["message"], int(line["from"]), int(line["to"]), line["ground"])
                 )
             case "words":
-                found = list(_spans_of_words(line, texts))
+                found = list(spans_of_words(line["words"], line["ground"], texts))
                 spans += found
                 faults += [] if found else [ListFault(number, "these words occur nowhere in it")]
             case "box":
@@ -119,7 +119,8 @@ def read_redactions(
     )
 
 
-def _spans_of_words(line: Line, texts: Mapping[str, str]) -> Iterator[Span]:
+def spans_of_words(words: str, ground: str, texts: Mapping[str, str]) -> Iterator[Span]:
+    """Yield a span wherever these words stand in a text."""
     for message, text in texts.items():
-        for start, end in find_words(text, [line["words"]]):
-            yield Span(message, start, end, line["ground"])
+        for start, end in find_words(text, [words]):
+            yield Span(message, start, end, ground)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from archiver.api.turns import turn
 from archiver.encryption.key_store import KeyStore
 from services.config.model import Configuration
+from services.files.object_store import ObjectStore
 from services.http.rights import Rights
 from services.postgres.database import Connection, Pool
 
@@ -19,8 +20,14 @@ WORK_SECONDS = 60.0
 class PrivacyArchive:
     """`config` returns the configuration that holds now."""
 
-    def __init__(self, pool: Pool, keys: KeyStore, config: Callable[[], Configuration]) -> None:
-        self.keys, self._pool, self._config = keys, pool, config
+    def __init__(
+        self,
+        pool: Pool,
+        keys: KeyStore,
+        config: Callable[[], Configuration],
+        objects: ObjectStore,
+    ) -> None:
+        self.keys, self.objects, self._pool, self._config = keys, objects, pool, config
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     @property
@@ -42,5 +49,16 @@ class PrivacyArchive:
             asyncio.timeout(WORK_SECONDS),
             self._pool.acquire() as connection,
             connection.transaction(),
+        ):
+            yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Connection]:
+        """Yield a connection that reads one moment, for work that has a turn of its own. Raises
+        TimeoutError if it takes too long."""
+        async with (
+            asyncio.timeout(WORK_SECONDS),
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             yield connection

@@ -11,6 +11,7 @@ SLICE = timedelta(days=1)
 """Part of the period that one query covers."""
 KINDS_OF_VIEW: dict[str, tuple[str, ...]] = {
     "conversation": ("conversation",),
+    "disclosure": ("conversation", "file"),
     "exposure": ("conversation",),
     "file": ("file",),
     "thumbnail": ("file",),

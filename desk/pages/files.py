@@ -7,13 +7,13 @@ from aiohttp import web
 
 from desk.conversation.reasons import ReasonStore
 from desk.conversation.transcript import INLINE_PICTURES, INLINE_SOUND
+from desk.pages.passed_file import pass_on
 from desk.postkamer.archive import Look
 from desk.postkamer.client import PostkamerClient, Refused
 from desk.web.gate import Gate
 from desk.web.site import Visit
 from services.ids import CONVERSATION, parse_uuid
 
-PIECE_BYTES = 64 * 1024
 INLINE = frozenset((*INLINE_PICTURES, *INLINE_SOUND))
 """Types that a page shows. All others are downloads, whatever they contain."""
 PASSED_ON = ("Content-Length", "Content-Disposition")
@@ -53,12 +53,8 @@ class FilePages:
             if source.status != HTTPStatus.OK:
                 is_shown = source.status == HTTPStatus.UNAUTHORIZED or source.status >= 500
                 raise Refused(source.status if is_shown else HTTPStatus.NOT_FOUND, "", {})
-            response = web.StreamResponse(headers=file_headers(source.headers, source.content_type))
-            await response.prepare(request)
-            async for piece in source.content.iter_chunked(PIECE_BYTES):
-                await response.write(piece)
-            await response.write_eof()
-        return response
+            headers = file_headers(source.headers, source.content_type)
+            return await pass_on(request, source, headers)
 
     async def _look(self, request: web.Request, visit: Visit) -> Look:
         """Return the look at the page that shows the file, and the reason given for it."""

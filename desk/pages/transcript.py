@@ -5,7 +5,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from desk.conversation.reasons import ReasonStore
-from desk.pages.files import PIECE_BYTES
+from desk.pages.passed_file import pass_on
 from desk.postkamer.archive import Look
 from desk.postkamer.client import REPORT_TIMEOUT, PostkamerClient, Refused
 from desk.web.gate import Gate
@@ -55,9 +55,4 @@ class TranscriptPages:
                 raise Refused(source.status, "", {})
             given = {"Content-Type": FORMS[form]}
             given["Content-Disposition"] = f'attachment; filename="gesprek.{form}"'
-            response = web.StreamResponse(headers=HEADERS | given)
-            await response.prepare(request)
-            async for piece in source.content.iter_chunked(PIECE_BYTES):
-                await response.write(piece)
-            await response.write_eof()
-        return response
+            return await pass_on(request, source, HEADERS | given)

@@ -131,13 +131,15 @@ class PostkamerClient:
         token: str,
         headers: Mapping[str, str],
         timeout: aiohttp.ClientTimeout | None = None,
+        method: str = "GET",
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Yield the answer with a file, whatever its status, to be read in pieces. Raises
         Unanswered."""
         given = {"Authorization": f"Bearer {token}"} | dict(headers)
         response = None
         try:
-            response = await self._http.get(
+            response = await self._http.request(
+                method,
                 self._address + path,
                 headers=given,
                 allow_redirects=False,
@@ -175,6 +177,9 @@ class PostkamerClient:
 
 REPORT_TIMEOUT = aiohttp.ClientTimeout(total=90, sock_connect=5)
 """Longest wait for a report: the archiver gives a minute to one, and half of that to its PDF."""
+RESULT_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=90)
+"""Longest waits for a result that is made while it is read: before its first byte the archiver
+looks through all documents, each within a second."""
 FILE_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=30)
 
 

@@ -46,6 +46,7 @@ LINKS = (
         Link("/archive/holds", "holds.title"),
         _has("records", "archivist", "privacy"),
     ),
+    ("site.archive", Link("/archive/disclosures", "disclosures.title"), _has("records")),
     ("site.archive", Link("/archive/requests", "requests.title"), _has("privacy")),
     ("site.archive", Link("/archive/people", "people.title"), _has("privacy")),
     ("site.archive", Link("/archive/views", "views.title"), _has("privacy")),

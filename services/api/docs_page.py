@@ -203,7 +203,7 @@ def _fill_path(path: str, operation: Json) -> str:
     query = []
     for parameter in operation["parameters"]:
         if parameter["in"] == "path":
-            path = path.replace(f"{{{parameter['name']}}}", parameter["example"])
+            path = path.replace(f"{{{parameter['name']}}}", str(parameter["example"]))
         elif parameter["in"] == "query" and isinstance(parameter.get("example"), dict):
             query += [f"{name}={value}" for name, value in parameter["example"].items()]
     return f"{path}?{'&'.join(query)}" if query else path

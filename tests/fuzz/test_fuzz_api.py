@@ -42,8 +42,8 @@ INPUTS = int(WHOLE * SHARE / 3)
 AWAY_SHARE = 0.01
 """Largest share of 503 in all calls: it is documented, but only a slow service gives it here."""
 TOKEN = "fuzz-api-token"
-NO_REQUEST, NO_HOLD = "AVG-2026-9999", "BW-2026-9999"
-REASONED = ("/requests", "/people", "/views", "/holds")
+NO_REQUEST, NO_HOLD, NO_DISCLOSURE = "AVG-2026-9999", "BW-2026-9999", "WOO-2026-9999"
+REASONED = ("/requests", "/people", "/views", "/holds", "/disclosures")
 """Paths that say who looks, and why."""
 ROLES = "send,read,kcc,care,rules,records,privacy"
 CITIZENS = 20
@@ -76,6 +76,7 @@ class Known(msgspec.Struct):
     requests: list[str] = []
     """Requests of citizens about their data."""
     holds: list[str] = []
+    disclosures: list[str] = []
     accepted: set[str] = set()
     """Messages to citizens that were answered 202."""
 
@@ -84,6 +85,8 @@ class Known(msgspec.Struct):
             self.requests = [*self.requests, id][-KEPT:]
         elif path == "/holds":
             self.holds = [*self.holds, id][-KEPT:]
+        elif path == "/disclosures":
+            self.disclosures = [*self.disclosures, id][-KEPT:]
         elif path == "/media":
             self.files = [*self.files, id][-KEPT:]
         elif path == "/messages":
@@ -182,6 +185,8 @@ class Calls:
             return self._known.requests or [NO_REQUEST]
         if "/holds/" in path:
             return self._known.holds or [NO_HOLD]
+        if "/disclosures/" in path:
+            return self._known.disclosures or [NO_DISCLOSURE]
         if "/versions/" in path:
             return self._known.versions
         ids = self._known.messages if "/messages/{id}" in path else None

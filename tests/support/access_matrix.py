@@ -25,6 +25,7 @@ CONFIDENTIAL: frozenset[Subject] = frozenset(("confidential",))
 NONE: frozenset[Subject] = frozenset()
 KEEPERS: tuple[Role, ...] = ("records", "archivist", "privacy")
 """Roles of those who keep the record."""
+RECORDS: tuple[Role, ...] = ("records",)
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -139,6 +140,28 @@ MATRIX = {
     "archiver GET /v1/holds/{id}": Entry(KEEPERS, "whole", 404, 403),
     "archiver POST /v1/holds/{id}/_review": Entry(KEEPERS, "whole", 404, 403),
     "archiver POST /v1/holds/{id}/_lift": Entry(KEEPERS, "whole", 404, 403),
+    # Each is of all departments. The orders are of no kind, the others of no disclosure.
+    "archiver GET /v1/disclosures": Entry(RECORDS, "whole", 200, 403),
+    "archiver POST /v1/disclosures": Entry(RECORDS, "whole", 400, 403),
+    "archiver GET /v1/disclosures/{id}": Entry(RECORDS, "whole", 404, 403),
+    "archiver POST /v1/disclosures/{id}/_refresh": Entry(RECORDS, "whole", 404, 403),
+    "archiver POST /v1/disclosures/{id}/_decide": Entry(RECORDS, "whole", 404, 403),
+    "archiver POST /v1/disclosures/{id}/_review": Entry(RECORDS, "whole", 404, 403),
+    "archiver POST /v1/disclosures/{id}/_return": Entry(RECORDS, "whole", 404, 403),
+    "archiver POST /v1/disclosures/{id}/_approve": Entry(RECORDS, "whole", 404, 403),
+    "archiver POST /v1/disclosures/{id}/_export": Entry(RECORDS, "whole", 404, 403),
+    "archiver GET /v1/disclosures/{id}/inventory/csv": Entry(RECORDS, "whole", 404, 403),
+    "archiver GET /v1/disclosures/{id}/inventory/ods": Entry(RECORDS, "whole", 404, 403),
+    "archiver GET /v1/disclosures/{id}/documents/{number}": Entry(RECORDS, "whole", 404, 403),
+    "archiver POST /v1/disclosures/{id}/documents/{number}/_redact": Entry(
+        RECORDS, "whole", 404, 403
+    ),
+    "archiver GET /v1/disclosures/{id}/documents/{number}/preview": Entry(
+        RECORDS, "whole", 404, 403
+    ),
+    "archiver GET /v1/disclosures/{id}/documents/{number}/pictures/{message}": Entry(
+        RECORDS, "whole", 404, 403
+    ),
     "archiver GET /v1/openapi.json": Entry((), "open", 200),
 }
 """In this order they leave a conversation open for those that need it open."""
@@ -253,6 +276,9 @@ def _hold_bodies() -> dict[str, Any]:
     soon = clock.now().date() + timedelta(days=30)
     return {
         "/v1/holds": {"ground": "none"},
+        "/v1/disclosures": {"kind": "none"},
+        "/v1/disclosures/{id}/_decide": {"numbers": [1], "decision": "open"},
+        "/v1/disclosures/{id}/documents/{number}/_redact": {"propose": True},
         "/v1/holds/{id}/_review": {"reviewOn": f"{soon}", "text": "Loopt nog."},
     }
 

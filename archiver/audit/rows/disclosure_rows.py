@@ -12,6 +12,7 @@ import msgspec
 
 from archiver.audit.log_walk import Finding
 from archiver.audit.rows.destruction_records import find_erased, is_shut
+from archiver.destruction.destruction_list import is_same
 from archiver.disclosure.disclosure import Disclosure, DisclosureEvent, Document
 from archiver.disclosure.disclosure_store import (
     DISCLOSURES,
@@ -48,6 +49,8 @@ class RecordedDisclosure(msgspec.Struct, frozen=True):
     documents: dict[int, KeptDocument]
     position: int
     entry: UUID
+    late: int = 0
+    """Steps after its approval, but for those by which it was handed over."""
 
     def finding(self, sentence: str) -> Finding:
         return Finding(WHAT, sentence, self.position, str(self.entry))
@@ -70,7 +73,10 @@ class RecordedDisclosures(msgspec.Struct):
             changes = _changes(row["at"], step)
             now = msgspec.structs.replace(known.disclosure, **changes)
             documents = known.documents | dict(_documents(known.documents, row["at"], step))
-        recorded = RecordedDisclosure(now, documents, row["position"], row["id"])
+        late = known.late if known else 0
+        if known and known.disclosure.state == "approved" and step.event != "exported":
+            late += 1
+        recorded = RecordedDisclosure(now, documents, row["position"], row["id"], late)
         self.disclosures[step.disclosure] = recorded
 
 
@@ -172,6 +178,30 @@ def compare(
         yield from _compare_documents(known, documents.get(row.id, {}), forgotten)
     for id, known in unseen.items():
         yield known.finding(f"the disclosure {id} is on the record, and its row is gone")
+    for id, known in recorded.disclosures.items():
+        for sentence in rule_faults(known):
+            yield known.finding(f"the disclosure {id} {sentence}")
+
+
+def rule_faults(known: RecordedDisclosure) -> Iterator[str]:
+    """Yield the rules that the steps of a disclosure break. Rows that agree with their steps show
+    no more than that nobody changed them afterwards. Pure."""
+    found, documents = known.disclosure, known.documents.values()
+    if known.late:
+        yield "was changed after its approval"
+    if found.approved_by is None:
+        return
+    if is_same(found.drawn_by, found.approved_by):
+        yield "was drawn and approved by one person"
+    if found.reviewed_by is None:
+        yield "was approved, and nobody had reviewed it"
+    elif is_same(found.reviewed_by, found.approved_by):
+        yield "was reviewed and approved by one person"
+    handled = {each for kept in documents for each in kept.document.handled_by}
+    if any(is_same(each, found.approved_by) for each in handled):
+        yield "was decided and approved by one person"
+    if not documents or not all(kept.document.decision for kept in documents):
+        yield "was approved, and not all of it was decided"
 
 
 def _compare_documents(

@@ -1,6 +1,7 @@
 """`postkamer archive disclosure`: what is made public, or shown to who asked for access."""
 
 from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
@@ -8,6 +9,7 @@ from typing import Any, TextIO, TypeVar
 import click
 import msgspec
 
+from archiver.disclosure.assessment import Assessor, bind_redactions, picture_ids, propose
 from archiver.disclosure.disclosure import (
     DECISIONS,
     KINDS,
@@ -18,16 +20,13 @@ from archiver.disclosure.disclosure import (
     DisclosureRefused,
     Document,
     State,
-    Verdict,
-    check_decision,
 )
 from archiver.disclosure.disclosure_store import DisclosureStore
 from archiver.disclosure.grounds import ground_fault
-from archiver.disclosure.handling import DocumentReader, OpenDocument, redact_document
-from archiver.disclosure.proposals import propose_spans
-from archiver.disclosure.redaction import Redactions, add_spans, bind, redaction_faults
+from archiver.disclosure.handling import DocumentReader, OpenDocument
+from archiver.disclosure.redaction import Redactions, add_redactions
 from archiver.disclosure.redaction_list import WrittenList, parse_list, read_redactions
-from archiver.disclosure.redactor import find_people, find_texts
+from archiver.disclosure.redactor import find_texts
 from archiver.encryption.key_store import KeyStore
 from archiver.retention.hold_store import HoldStore
 from archiver.subject_access.person_finder import TooManyMatches
@@ -217,19 +216,30 @@ def show_command(
 @click.argument("id")
 @click.argument("number", type=click.IntRange(1))
 @click.option("--list", "file", type=click.File(encoding="utf-8"), help="CSV; - for input.")
-@click.option("--propose", is_flag=True, help="Add names, numbers and addresses that are found.")
+@click.option(
+    "--propose",
+    "should_propose",
+    is_flag=True,
+    help="Add names, numbers and addresses that are found.",
+)
 @reason_option
 @by_option
 @config_option
 @json_option
 def redact_command(
-    *, id: str, number: int, file: TextIO | None, propose: bool, as_json: bool, **options: Any
+    *,
+    id: str,
+    number: int,
+    file: TextIO | None,
+    should_propose: bool,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Redact the document NUMBER of the disclosure ID.
 
     A list takes the place of all redactions before. The original stays as it is.
     """
-    if file is None and not propose:
+    if file is None and not should_propose:
         fail(NOTHING, 2)
     name, why = parse_name(options["by"]), parse_reason(options["reason"])
     config = load_config(options["path"])
@@ -238,20 +248,17 @@ def redact_command(
     async def redact(connection: Connection, keys: KeyStore) -> tuple[Any, Operation]:
         desk = await open_desk(connection, keys, id, name)
         opened = await refuse(desk.opened(number, config))
-        texts = find_texts(opened.transcript)
         if text is None:
             redactions = await desk.store.redactions(desk.found, opened.document)
         else:
-            redactions = _read_list(text, desk.found, texts)
-        if propose:
-            people = find_people(opened.transcript, frozenset(desk.found.named))
-            spans = propose_spans(texts, people, desk.found.kind)
-            more = add_spans(redactions.spans, spans)
-            redactions = msgspec.structs.replace(redactions, spans=more)
-        if faults := redaction_faults(redactions, texts, _picture_ids(opened, config)):
-            raise CommandRefused("\n".join(faults))
-        bound, now = bind(redactions, texts, opened.salts), clock.now()
-        await refuse(desk.store.redact(desk.found, opened.document, bound, desk.person, now))
+            redactions = _read_list(text, desk.found, find_texts(opened.transcript))
+        if should_propose:
+            more = Redactions(spans=propose(desk.found, opened, redactions))
+            redactions = add_redactions(redactions, more)
+        with refusing():
+            bound = bind_redactions(opened, redactions, config)
+        storing = desk.store.redact(desk.found, opened.document, bound, desk.person, clock.now())
+        await refuse(storing)
         conversations = [opened.document.conversation]
         data = {"why": why, "number": number, "conversations": conversations}
         return _document_json(opened, bound, config), _operation("redact", desk.found, **data)
@@ -288,37 +295,16 @@ def decide_command(
         for ground in grounds:
             if fault := ground_fault(ground, desk.found.kind):
                 raise CommandRefused(f"--ground: {fault}")
-        judging = (_judge(desk, each, decision, grounds, config) for each in dict.fromkeys(numbers))
+        reader = DocumentReader(connection, keys, config)
+        assessor = Assessor(desk.store, reader, config, desk.found)
+        documents = [await desk.document(each) for each in dict.fromkeys(numbers)]
+        judging = (assessor.judge(each, decision, grounds) for each in documents)
         verdicts = [await refuse(each) for each in judging]
         await refuse(desk.store.decide(desk.found, verdicts, desk.person, clock.now()))
         data = {"numbers": [*numbers], "decision": decision}
         return await desk.view(), _operation("decide", desk.found, **data)
 
     print_view(change_archive(decide, by=name), as_json=as_json)
-
-
-async def _judge(
-    desk: Desk, number: int, decision: Decision, grounds: tuple[str, ...], config: Configuration
-) -> Verdict:
-    """Return the verdict on a document, which follows from what is shown of it."""
-    used: tuple[str, ...] = ()
-    document = await desk.document(number)
-    if decision in ("open", "partly"):
-        opened = await desk.opened(number, config)
-        redactions = await desk.store.redactions(desk.found, document)
-        used = redact_document(
-            desk.found, opened, redactions, _shown(desk.found, opened, redactions, config)
-        ).grounds
-    checked = check_decision(decision, tuple(dict.fromkeys(grounds)), used)
-    return Verdict(number, decision, checked)
-
-
-def _shown(
-    found: Disclosure, opened: OpenDocument, redactions: Redactions, config: Configuration
-) -> dict[str, bytes]:
-    """Return a mark for each picture that will be shown, which is made when it is written."""
-    ids = _picture_ids(opened, config)
-    return {each: b"-" for each in ids if found.kind == "access" or each in redactions.pictures}
 
 
 def _step_command(name: str, step: State, help: str) -> None:
@@ -389,12 +375,19 @@ async def open_desk(connection: Connection, keys: KeyStore, id: str, by: str) ->
     return Desk(connection, keys, store, found, person.name)
 
 
-async def refuse(work: Awaitable[T]) -> T:
-    """Return the result of `work`. Raises CommandRefused if the rules forbid it."""
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Raise CommandRefused if the rules forbid what is done within."""
     try:
-        return await work
+        yield
     except (DisclosureRefused, TooLong) as refused:
         raise CommandRefused(str(refused.args[0])) from None
+
+
+async def refuse(work: Awaitable[T]) -> T:
+    """Return the result of `work`. Raises CommandRefused if the rules forbid it."""
+    with refusing():
+        return await work
 
 
 def _operation(action: str, found: Disclosure, **data: Any) -> Operation:
@@ -425,18 +418,13 @@ def _read_list(text: str, found: Disclosure, texts: dict[str, str]) -> Redaction
     raise CommandRefused("\n".join(f"--list: {each}" for each in written))
 
 
-def _picture_ids(opened: OpenDocument, config: Configuration) -> list[str]:
-    scanned_only = config.environment == "production"
-    return [str(each) for each in opened.pictures(scanned_only=scanned_only)]
-
-
 def _document_json(
     opened: OpenDocument, redactions: Redactions, config: Configuration
 ) -> dict[str, Any]:
     return {
         "document": opened.document,
         "texts": find_texts(opened.transcript),
-        "pictures": _picture_ids(opened, config),
+        "pictures": picture_ids(opened, config),
         "redactions": msgspec.to_builtins(redactions) | {"texts": None},
     }
 

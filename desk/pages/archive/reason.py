@@ -17,8 +17,8 @@ from desk.web.times import local_time
 RECORDS, ARCHIVIST, PRIVACY, READ = "records", "archivist", "privacy", "read"
 HOLDERS = (RECORDS, ARCHIVIST, PRIVACY)
 """Roles of which one is needed for holds."""
-ID = re.compile(r"(?:AVG|VL|BW)-[0-9]{4}-[0-9]{4,9}")
-"""Id of a request, a list or a hold."""
+ID = re.compile(r"(?:AVG|VL|BW|WOO)-[0-9]{4}-[0-9]{4,9}")
+"""Id of a request, a list, a hold or a disclosure."""
 TROUBLES = {
     "/words": "archive.words",
     "/request": "archive.of_another",

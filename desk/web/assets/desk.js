@@ -292,3 +292,62 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 document.addEventListener("htmx:afterSwap", () => {
   if (focused) focusOn(`.desk-item[data-conversation="${CSS.escape(focused)}"] .desk-item-link`);
 });
+
+// A part of a text that is left out, by selecting it. Places are counted in characters, as the record counts them.
+const selectedForm = document.getElementById("selected");
+if (selectedForm) {
+  const before = (text, node, offset) => {
+    const range = document.createRange();
+    range.setStart(text, 0);
+    range.setEnd(node, offset);
+    return [...range.toString()].length;
+  };
+  document.addEventListener("selectionchange", () => {
+    const selection = getSelection();
+    if (selection.rangeCount === 0 || selection.isCollapsed) return;
+    const range = selection.getRangeAt(0);
+    const place = range.commonAncestorContainer;
+    const text = (place.nodeType === Node.TEXT_NODE ? place.parentElement : place).closest("[data-redacts]");
+    if (!text) return;
+    const fields = selectedForm.elements;
+    fields.message.value = text.dataset.redacts;
+    fields.start.value = before(text, range.startContainer, range.startOffset);
+    fields.end.value = before(text, range.endContainer, range.endOffset);
+    fields.quote.value = range.toString();
+    selectedForm.querySelector("[data-quote]").textContent = range.toString();
+    selectedForm.hidden = false;
+  });
+}
+
+// A box on a picture, by dragging; or by numbers, which it follows.
+for (const drawing of document.querySelectorAll("svg[data-draws]")) {
+  const fields = document.getElementById(drawing.dataset.draws).elements;
+  const drawn = drawing.querySelector("[data-drawn]");
+  const whole = drawing.viewBox.baseVal.width;
+  const show = () => {
+    for (const side of ["x", "y", "width", "height"]) drawn.setAttribute(side, fields[side].value || 0);
+  };
+  const place = (event) => {
+    const { left, top, width, height } = drawing.getBoundingClientRect();
+    const within = (part) => Math.round(Math.min(Math.max(part, 0), 1) * whole);
+    return [within((event.clientX - left) / width), within((event.clientY - top) / height)];
+  };
+  let from = null;
+  drawing.addEventListener("pointerdown", (event) => {
+    from = place(event);
+    drawing.setPointerCapture(event.pointerId);
+    fields.x.closest("details").open = true;
+    event.preventDefault();
+  });
+  drawing.addEventListener("pointermove", (event) => {
+    if (!from) return;
+    const to = place(event);
+    const [x, y] = [0, 1].map((side) => Math.min(from[side], to[side]));
+    const [width, height] = [0, 1].map((side) => Math.abs(from[side] - to[side]));
+    Object.entries({ x, y, width, height }).forEach(([side, value]) => { fields[side].value = value; });
+    show();
+  });
+  drawing.addEventListener("pointerup", () => { from = null; });
+  fields.x.form.addEventListener("input", show);
+  fields.x.closest("details").addEventListener("toggle", show);
+}

@@ -10,6 +10,7 @@ import zlib
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -17,7 +18,9 @@ from PIL import Image
 from archiver.subject_access.requests.deadlines import day_of
 from services import clock
 from services.postgres.database import Pool
+from tests.support.archiver.api import views_of
 from tests.support.archiver.commands import Archive
+from tests.support.archiver.privacy_api import PrivacyApi, privacy_api
 from tests.support.archiver.transcripts import FILE, Story, ordinary
 from tests.support.decrypted_record import writer_of
 from tests.support.installation import EXAMPLE
@@ -60,6 +63,10 @@ async def told(place: Room, story: Story) -> str:
     await place.until(id, "available")
     await recorded(place.pool)
     return str(id)
+
+
+def who(name: str) -> dict[str, str]:
+    return {"Postkamer-Employee": name, "Postkamer-Reason": WHY[1]}
 
 
 def said(*command: object) -> str:
@@ -202,3 +209,106 @@ async def test_no_tool_finds_what_was_left_out(desk: Archive, pool: Pool, tmp_pa
         "select what from access.operation where about = $1 and data->>'why' = $2", id, WHY[1]
     )}  # fmt: skip
     assert not any("Henk" in repr(each) for each in data)
+
+
+async def posted(api: PrivacyApi, name: str, path: str, status: int = 200, **body: Any) -> Any:
+    """The answer to an order of an employee."""
+    answered, said = await api.ask("POST", path, body, who(name))
+    assert answered == status, said
+    return said
+
+
+async def redacted_over_http(api: PrivacyApi, picture: str) -> str:
+    """Draw a disclosure of the story and redact it by places, words, boxes and proposals."""
+    review = f"{day_of(clock.now()) + timedelta(days=30)}"
+    order = {"kind": "woo", "reviewOn": review, "text": "Woo 17", "selection": {"words": "stoep"}}
+    drawn = await posted(api, "Els", "disclosures", 201, **order)
+    assert await posted(api, "Els", "disclosures", 201, **order) == drawn, "the same once more"
+    path = f"disclosures/{drawn['id']}/documents/1"
+    status, document = await api.get(path, **who("Dirk"))
+    assert status == 200
+    [text] = [each for each in document["texts"] if NEIGHBOUR in each["text"]]
+    start = text["text"].index(NEIGHBOUR)
+    place = {"message": text["message"], "from": start, "to": start + len(NEIGHBOUR)}
+    box = {"message": picture, "x": 0, "y": 0, "width": 500, "height": 1000}
+    wrong = place | {"to": 9_999, "ground": "5.1.2e"}
+    refused = await posted(api, "Dirk", f"{path}/_redact", 409, spans=[wrong])
+    assert refused["code"] == "not_of_it"
+    refused = await posted(api, "Dirk", f"{path}/_redact", 400, spans=[wrong | {"ground": "9"}])
+    assert refused["errors"][0]["pointer"] == "/spans/0/ground"
+    changed = await posted(
+        api,
+        "Dirk",
+        f"{path}/_redact",
+        spans=[place | {"ground": "5.1.2e"}, place | {"to": place["to"] - 1, "ground": "5.1.2i"}],
+        words=[{"words": each, "ground": "5.1.2e"} for each in ("de aannemer", "Gaat over")],
+        boxes=[box | {"ground": "5.1.1d"}, box | {"height": 1, "ground": "5.1.1a"}],
+        propose=True,
+    )
+    assert len(changed["spans"]) == 4 and changed["proposals"] == []
+    taken = {"spans": [place | {"to": place["to"] - 1}], "boxes": [box | {"height": 1}]}
+    changed = await posted(api, "Dirk", f"{path}/_redact", remove=taken)
+    assert {each["ground"] for each in changed["spans"]} == {"5.1.2e"}
+    assert [each["boxes"] for each in changed["pictures"]] == [[box | {"ground": "5.1.1d"}]]
+    return str(drawn["id"])
+
+
+async def approved_over_http(api: PrivacyApi, id: str) -> None:
+    """Three people decide, review and approve, and none of them another's part."""
+    for decision, code in (("open", "left_out"), ("closed", "ground_needed")):
+        order = {"numbers": [1], "decision": decision}
+        refused = await posted(api, "Dirk", f"disclosures/{id}/_decide", 409, **order)
+        assert refused["code"] == code
+    await posted(api, "Dirk", f"disclosures/{id}/_decide", numbers=[1], decision="partly")
+    await posted(api, "Els", f"disclosures/{id}/_review")
+    late = {"words": [{"words": "stoep", "ground": "5.1.2e"}]}
+    refused = await posted(api, "Dirk", f"disclosures/{id}/documents/1/_redact", 409, **late)
+    assert refused["code"] == "wrong_state"
+    for name, part in (("Els", "drawer"), ("Dirk", "decider")):
+        refused = await posted(api, name, f"disclosures/{id}/_approve", 409)
+        assert refused["code"] == f"disclosure_{part}_does_not_approve"
+    draft = unpacked(await posted(api, "Els", f"disclosures/{id}/_export"))
+    assert all(name.startswith("concept-") for name in draft)
+    await posted(api, "Fred", f"disclosures/{id}/_approve")
+
+
+def unpacked(archive: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        return {name: opened.read(name) for name in opened.namelist()}
+
+
+async def test_no_tool_finds_what_was_left_out_over_http(
+    empty: str, pool: Pool, tmp_path: Path
+) -> None:
+    if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    story = ordinary()
+    async with room(pool, tmp_path) as place:
+        picture = await told(place, story)
+    objects = (tmp_path / "objects").as_uri()
+    async with privacy_api(empty, objects, roles=frozenset(["records"])) as api:
+        id = await redacted_over_http(api, picture)
+        _, bare = await api.get(f"disclosures/{id}/documents/1/pictures/{picture}", **who("Dirk"))
+        with pytest.raises(AssertionError):
+            assert_nothing_under_the_box(bare)
+        page = {"Accept": "text/html"} | who("Dirk")
+        _, preview = await api.get(f"disclosures/{id}/documents/1/preview", **page)
+        await approved_over_http(api, id)
+        archive = await posted(api, "Fred", f"disclosures/{id}/_export")
+        assert await posted(api, "Fred", f"disclosures/{id}/_export") == archive
+        for form in ("csv", "ods"):
+            _, inventory = await api.get(f"disclosures/{id}/inventory/{form}")
+            assert inventory == unpacked(archive)[f"inventaris.{form}"]
+        _, whole = await api.get(f"disclosures/{id}")
+    out = tmp_path / "out"
+    out.mkdir()
+    for name, body in unpacked(archive).items():
+        (out / name).write_bytes(body)
+    assert sorted(each.name for each in out.iterdir()) == NAMES
+    assert_nothing_is_found(out, tmp_path / "scratch")
+    shown = preview.decode()
+    assert "Concept" in shown and not [each for each in SECRET if each in shown]
+    events = [(each["event"], each["by"]) for each in whole["steps"]]
+    assert events[-3:] == [("approved", "Fred"), ("exported", "Fred"), ("exported", "Fred")]
+    views = [(view["employee"], view["what"]) for view in await views_of(pool)]
+    assert {("Dirk", "disclosure"), ("Dirk", "file"), ("Fred", "disclosure")} <= {*views}

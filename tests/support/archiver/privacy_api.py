@@ -1,8 +1,10 @@
 """The API of the privacy officer over HTTP, by the archiver's role, for a token of some rights."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import aiohttp
@@ -17,6 +19,7 @@ from archiver.search.routes import SearchRoutes
 from archiver.search.search import Search
 from archiver.service import privacy_routes
 from services.config import loader
+from services.files.object_store import ObjectStore
 from services.http.application import api_app
 from services.http.server import serve
 from services.http.token_store import TokenStore
@@ -37,12 +40,12 @@ class PrivacyApi:
     async def ask(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] = BOTH
     ) -> tuple[int, Any]:
-        """Status and body; of a PDF its bytes."""
+        """Status and body; of a file its bytes."""
         url, given = f"{self._url}/v1/{path}", bearer("t") | headers
         async with self._session.request(method, url, json=body, headers=given) as answer:
             content = await answer.read()
-            is_file = answer.content_type == "application/pdf"
-            return answer.status, content if is_file else msgspec.json.decode(content)
+            is_json = answer.content_type.endswith("json")
+            return answer.status, msgspec.json.decode(content) if is_json else content
 
     async def get(self, path: str, **headers: str) -> tuple[int, Any]:
         return await self.ask("GET", path, headers=headers or BOTH)
@@ -52,16 +55,21 @@ class PrivacyApi:
 
 
 @asynccontextmanager
-async def privacy_api(url: str, **rights: Any) -> AsyncIterator[PrivacyApi]:
+async def privacy_api(url: str, objects: str = "", **rights: Any) -> AsyncIterator[PrivacyApi]:
     given = {"roles": frozenset(["privacy"]), "tenant": TENANT, "departments": None}
     config = loader.load(EXAMPLE).config
-    async with connection_pool(f"{url}?role=postkamer_archiver", "test", 6) as pool:
+    async with (
+        connection_pool(f"{url}?role=postkamer_archiver", "test", 6) as pool,
+        AsyncExitStack() as stack,
+    ):
+        store = objects or Path(stack.enter_context(TemporaryDirectory())).as_uri()
         keys = await keys_of(pool)
         tokens = TokenStore(pool, [key("t", **(given | GENEROUS | rights))], config)
         reader = RecordReader(pool, keys)
         log = access_log(Writer(pool, keys), tokens.asking_departments)
         async with log as views, aiohttp.ClientSession() as session:
-            routes = privacy_routes(PrivacyArchive(pool, keys, lambda: config), views, tokens)
+            archive = PrivacyArchive(pool, keys, lambda: config, ObjectStore(store))
+            routes = privacy_routes(archive, views, tokens)
             search = SearchRoutes(Search(pool, keys, reader), reader, views, tokens)
             record = RecordRoutes(reader, views, tokens, lambda: timedelta())
             routes += [*search.routes(), *record.routes()]

@@ -1,6 +1,7 @@
 """Pictures of the pages of the archivist and the privacy officer."""
 
 import asyncio
+from urllib.parse import urlsplit
 
 from playwright.async_api import Page
 
@@ -27,6 +28,7 @@ async def archive(studio: Studio) -> None:
         await exposures(studio, wim)
         await finds(studio, wim)
         await holds(studio, wim)
+        await disclosures(studio, wim)
         await lists(studio, wim)
 
 
@@ -113,3 +115,52 @@ async def lists(studio: Studio, wim: Page) -> None:
         await asyncio.sleep(0.5)
     await studio.goes(wim, "/archive/lists/VL-2020-0001/declaration")
     await studio.show(wim, "declaration")
+
+
+async def disclosures(studio: Studio, wim: Page) -> None:
+    """A disclosure, and one of its documents with words and a part of a photo left out."""
+    await studio.goes(wim, "/archive/disclosures/new")
+    await wim.locator("#phone").fill("+31600000901")
+    await wim.locator("#review_on").fill("2027-02-01")
+    await wim.locator("#text").fill("Woo-verzoek W-2026-31, verlichting")
+    await studio.show(wim, "disclosure-new")
+    await wim.get_by_role("button", name="Begin met dit verzoek").click()
+    await wim.get_by_role("link", name="document 1").click()
+    await wim.get_by_role("button", name="Toon het document").click()
+    await wim.locator("#words").fill("bij de bakker")
+    await wim.locator("#everywhere + form button").click()
+    await wim.locator("del.desk-redacted").first.wait_for()
+    await studio.show(wim, "disclosure-document")
+    await words(studio, wim)
+    await boxes(studio, wim)
+    await wim.get_by_role("button", name="Beslis", exact=True).click()
+    await wim.get_by_text("deels openbaar", exact=True).first.wait_for()
+    document = urlsplit(wim.url).path
+    await studio.goes(wim, f"{document}/preview/html")
+    await studio.show(wim, "disclosure-preview")
+    await studio.goes(wim, document.partition("/documents/")[0])
+    await studio.show(wim, "disclosure")
+    await studio.goes(wim, "/archive/disclosures")
+    await studio.show(wim, "disclosures")
+
+
+async def words(studio: Studio, wim: Page) -> None:
+    """Words of one text."""
+    row = wim.locator("li.desk-item", has_text="Marktstraat")
+    await row.get_by_role("link", name="Kies woorden").click()
+    for word in ("Op", "de", "Marktstraat"):
+        await row.get_by_label(word, exact=True).first.check()
+    await row.scroll_into_view_if_needed()
+    await studio.show(wim, "disclosure-words")
+    await row.get_by_role("button", name="Laat weg").click()
+
+
+async def boxes(studio: Studio, wim: Page) -> None:
+    """A part of a photo."""
+    await wim.locator("article summary").click()
+    for side, value in (("x", 100), ("y", 550), ("width", 350), ("height", 400)):
+        await wim.locator(f"#{side}-1").fill(f"{value}")
+    await wim.get_by_role("button", name="Maak dit vlak zwart").click()
+    await wim.locator("rect.desk-box:not([data-drawn])").wait_for()
+    await wim.evaluate("document.getElementById('picture-1').scrollIntoView()")
+    await studio.show(wim, "disclosure-picture")

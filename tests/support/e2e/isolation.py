@@ -41,6 +41,9 @@ def url_of(operation: Operation, part: Part, town: Installation) -> str:
         "requests": "AVG-2026-9999",
         "holds": "BW-2026-9999",
         "destruction-lists": "VL-2026-9999",
+        "disclosures": "WOO-2026-9999",
+        "documents": "1",
+        "pictures": part.messages[-1],
         "resends": part.messages[-1],
         "secrets": part.messages[-1],
     }

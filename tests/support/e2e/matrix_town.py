@@ -38,7 +38,7 @@ NO_TENANT = "nergens"
 """Municipality that is not there; its number is none of ours."""
 BY_NAME = {name_of(operation): operation for operation in operations()}
 REASONED = re.compile(
-    r"/v1/(requests|people|views|exposures|holds|destruction-lists|messages/_search)"
+    r"/v1/(requests|people|views|exposures|holds|disclosures|destruction-lists|messages/_search)"
     r"|.*/_(value|annotate)$"
 )
 """Paths that are for employees who say why they look, or who they are."""

@@ -150,7 +150,8 @@ DECLARATIONS = [
 STANDING = "where lifted_at is null and kind = '{}'"
 HOLDS = [
     _of_hold("hold-removed", "A hold is removed.",
-             f"delete from archiver.hold {STANDING.format('conversation')}",
+             f"delete from archiver.hold {STANDING.format('conversation')}"
+             " and id not in (select hold from archiver.disclosure)",
              "is on the record, and its row is gone"),
     _of_hold("hold-lifted", "A hold is lifted by hand.",
              "update archiver.hold set lifted_by = 'a.ander', lifted_at = now(), hashes = '{}',"

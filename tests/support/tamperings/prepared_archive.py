@@ -1,5 +1,5 @@
 """An archive with something of everything: two municipalities, files, a request, erasures, holds,
-destruction lists, operations, tokens, a quarantined record and two checkpoints."""
+destruction lists, disclosures, operations, tokens, a quarantined record and two checkpoints."""
 
 import asyncio
 from datetime import timedelta
@@ -20,6 +20,7 @@ from services.postgres.database import Pool, connection_pool
 from services.transparency.cosignature import Witness
 from tests.support.archiver.commands import Archive
 from tests.support.archiver.destruction_history import DestructionHistory
+from tests.support.archiver.disclosure_history import disclose_two
 from tests.support.archiver.records import message, note, record
 from tests.support.archiver.signed_log import Log, conversation, entry
 from tests.support.archiver.time_stamp_authority import TimeStampAuthority
@@ -68,6 +69,7 @@ async def fill_archive(
         await log.grow(MORE)
         await _act_as_operators(url, pool, log)
         await DestructionHistory(pool, log.keys, folder).live()
+        await disclose_two(pool, log.keys)
         await log.erase(10)
         await log.eraser.erase_entry(log.records[12 * 5].id, "test")
         await log.grow(10)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tests.support.tamperings.of_access import OF_ACCESS, OF_OTHERS
 from tests.support.tamperings.of_destruction import OF_DESTRUCTION
+from tests.support.tamperings.of_disclosure import OF_DISCLOSURE
 from tests.support.tamperings.of_files import OF_FILES, OF_OBJECTS
 from tests.support.tamperings.of_index import OF_INDEX
 from tests.support.tamperings.of_log import (
@@ -34,6 +35,7 @@ GROUPS: dict[str, list[Tampering]] = {
     "Tokens and what operators did": OF_ACCESS,
     "Tables beside the log": OF_OTHERS,
     "Terms, holds and destruction": OF_DESTRUCTION,
+    "Disclosures": OF_DISCLOSURE,
     "Files": OF_OBJECTS,
     "Copies of checkpoints": OF_COPIES,
     "Time stamps": OF_STAMPS,

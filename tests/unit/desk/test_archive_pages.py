@@ -12,6 +12,7 @@ from aiohttp.test_utils import make_mocked_request
 from multidict import MultiDict, MultiDictProxy
 
 from archiver.destruction.destruction_list import SPARING_REASONS, ItemState, State
+from archiver.privacy.disclosures.examples import DISCLOSURE_ID
 from archiver.privacy.examples import REQUEST_ID
 from archiver.privacy.holds.examples import HOLD_ID
 from archiver.privacy.lists.examples import LIST_ID
@@ -50,6 +51,18 @@ NOW = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
 ROLES = ("send", "care", "kcc", "read", "rules", "records", "archivist", "privacy", "operator")
 NEEDED = {
     "/archive/search": {"records"},
+    "/archive/disclosures": {"records"},
+    "/archive/disclosures/new": {"records"},
+    "/archive/disclosures/{id}": {"records"},
+    "/archive/disclosures/{id}/step": {"records"},
+    "/archive/disclosures/{id}/decide": {"records"},
+    "/archive/disclosures/{id}/inventory/{form}": {"records"},
+    "/archive/disclosures/{id}/result": {"records"},
+    "/archive/disclosures/{id}/documents/{number}": {"records"},
+    "/archive/disclosures/{id}/documents/{number}/redact": {"records"},
+    "/archive/disclosures/{id}/documents/{number}/decide": {"records"},
+    "/archive/disclosures/{id}/documents/{number}/pictures/{message}": {"records"},
+    "/archive/disclosures/{id}/documents/{number}/preview/{form}": {"records"},
     "/archive/search/conversation": {"records", "read"},
     "/archive/people": {"privacy"},
     "/archive/people/report": {"privacy"},
@@ -137,7 +150,7 @@ async def test_page_of_what_is_no_id_is_not_there(path: str) -> None:
             assert refused.value.status == 404
 
 
-@pytest.mark.parametrize("id", [REQUEST_ID, LIST_ID, HOLD_ID])
+@pytest.mark.parametrize("id", [REQUEST_ID, LIST_ID, HOLD_ID, DISCLOSURE_ID])
 def test_id_has_the_form_that_the_record_gives_it(id: str) -> None:
     request = make_mocked_request("GET", "/", match_info={"id": id})
     assert id_of(request) == id

@@ -26,7 +26,10 @@ OF_PRIVACY = "holds", "requests", "people", "views", "exposures", "annotations"
     [
         (("send", "read"), []),
         (("kcc",), [["/rules", "/numbers", "/figures"]]),
-        (("records",), [["/archive/search", "/archive/lists", "/archive/holds"]]),
+        (
+            ("records",),
+            [["/archive/search", "/archive/lists", "/archive/holds", "/archive/disclosures"]],
+        ),
         (("archivist",), [["/archive/lists", "/archive/holds"]]),
         (
             ("privacy",),
@@ -36,7 +39,7 @@ OF_PRIVACY = "holds", "requests", "people", "views", "exposures", "annotations"
             ("rules", "records"),
             [
                 ["/rules", "/figures", "/rights"],
-                ["/archive/search", "/archive/lists", "/archive/holds"],
+                ["/archive/search", "/archive/lists", "/archive/holds", "/archive/disclosures"],
             ],
         ),
     ],

@@ -10,15 +10,38 @@ import pytest
 from archiver.audit.rows.rows_beside import Unseen, verify_rows
 from archiver.subject_access.requests.deadlines import day_of
 from services import clock
+from services.http.rights import ROLES
 from services.postgres.database import Pool
 from tests.support.archiver.commands import Archive
 from tests.support.archiver.desk import ANNA, BERT, Desk
 from tests.support.archiver.orders import eraser_of
+from tests.support.archiver.privacy_api import BOTH, WHO, privacy_api
 from tests.support.decrypted_record import keys_of, rows_of
 
 SOON = day_of(clock.now()) + timedelta(days=30)
 WHY = ("--reason", "Woo-verzoek 17")
 ELS, DIRK, FRED = (("--by", name) for name in ("Els", "Dirk", "Fred"))
+CASE: dict[str, Any] = {"kind": "woo", "reviewOn": f"{SOON}", "text": "Woo 17"}
+ONE = "disclosures/WOO-2026-9999"
+DOCUMENT = f"{ONE}/documents/1"
+CALLS: list[tuple[str, str, Any]] = [
+    ("GET", "disclosures", None),
+    ("GET", ONE, None),
+    ("GET", f"{ONE}/inventory/csv", None),
+    ("GET", f"{ONE}/inventory/ods", None),
+    ("POST", "disclosures", CASE | {"selection": {"words": "zwembad"}}),
+    ("POST", f"{ONE}/_refresh", None),
+    ("POST", f"{ONE}/_decide", {"numbers": [1], "decision": "outside"}),
+    ("POST", f"{ONE}/_review", {}),
+    ("POST", f"{ONE}/_return", {}),
+    ("POST", f"{ONE}/_approve", {}),
+    ("POST", f"{ONE}/_export", None),
+    ("GET", DOCUMENT, None),
+    ("POST", f"{DOCUMENT}/_redact", {}),
+    ("GET", f"{DOCUMENT}/preview", None),
+    ("GET", f"{DOCUMENT}/pictures/018fe5a4-52b7-7d7e-9a4e-0d2f0c6f3c11", None),
+]
+"""The calls that name nobody come first; of the last five something is shown."""
 NEW = ("disclosure", "draw", "--review-on", SOON, "--text", "Woo 17", *ELS)
 
 
@@ -165,3 +188,50 @@ async def test_order_that_cannot_be_carried_out_says_why(town_archive: Archive, 
     assert "say of whom" in await town_archive.fails(*NEW, *access, code=2)
     nothing = ("disclosure", "redact", "WOO-2026-9999", 1, *WHY, *ELS)
     assert "--list, --propose" in await town_archive.fails(*nothing, code=2)
+
+
+async def test_disclosures_over_http_are_for_who_keeps_the_record_and_reaches_all(
+    empty: str, desk: Desk, pool: Pool
+) -> None:
+    for role in ROLES:
+        async with privacy_api(empty, roles=frozenset([role])) as api:
+            for method, path, body in CALLS:
+                status, _ = await api.ask(method, path, body)
+                assert (status != 403) == (role == "records"), (role, method, path)
+    part: dict[str, Any] = {"departments": frozenset(["burgerzaken"])}
+    async with privacy_api(empty, roles=frozenset(["records"]), **part) as api:
+        for method, path, body in CALLS:
+            status, problem = await api.ask(method, path, body)
+            assert status == 403 and "every department" in problem["detail"], path
+    assert await pool.fetchval("select count(*) from archiver.disclosure") == 1
+
+
+async def test_step_over_http_names_its_employee_and_a_look_its_reason(
+    empty: str, desk: Desk, pool: Pool
+) -> None:
+    async with privacy_api(empty, roles=frozenset(["records"])) as api:
+        for method, path, body in CALLS[4:]:
+            status, problem = await api.ask(method, path, body, {})
+            assert (status, problem["code"]) == (400, "employee_missing"), path
+        for method, path, body in CALLS[10:]:
+            status, problem = await api.ask(method, path, body, WHO)
+            assert (status, problem["errors"][0]["parameter"]) == (400, "Postkamer-Reason"), path
+            assert (await api.ask(method, path, body, BOTH))[0] == 404
+        assert await pool.fetchval("select count(*) from archiver.disclosure") == 0
+        for order in (
+            CASE | {"kind": "access", "selection": {"words": "zwembad"}},
+            CASE | {"kind": "access"},
+            CASE | {"selection": {"words": "zwembad"}, "text": " "},
+        ):
+            assert (await api.ask("POST", "disclosures", order))[0] == 400
+        [hers] = await desk.heard((ANNA, "het zwembad is dicht"))
+        status, drawn = await api.post("disclosures", **CASE | {"conversation": hers})
+        assert [each["conversation"] for each in drawn["documents"]] == [hers]
+        path = f"disclosures/{drawn['id']}"
+        assert (await api.get(f"{path}/documents/2"))[0] == 404
+        assert (await api.get(f"{path}/documents/{'9' * 30}"))[0] == 404
+        closed = {"numbers": [1], "decision": "closed"}
+        status, problem = await api.post(f"{path}/_decide", **closed, grounds=["AVG-15.4"])
+        assert (status, problem["errors"][0]["pointer"]) == (400, "/grounds/0")
+        status, _ = await api.post(f"{path}/_decide", **closed, grounds=["5.1.2d"])
+        assert status == 200 and await findings(pool) == []

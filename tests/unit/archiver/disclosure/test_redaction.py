@@ -10,10 +10,15 @@ from archiver.disclosure.redaction import (
     MAX_BOXES,
     Box,
     Redactions,
+    Removal,
     Span,
+    add_redactions,
     add_spans,
     apply_spans,
+    bind,
+    has_other_texts,
     redaction_faults,
+    take_back,
 )
 from archiver.disclosure.redaction_list import WrittenList, parse_list, read_redactions
 
@@ -212,3 +217,57 @@ def test_decision_that_contradicts_its_redactions_is_refused(
 ) -> None:
     with pytest.raises(DisclosureRefused):
         check_decision(decision, given, used)  # type: ignore[arg-type]
+
+
+BOX = Box("p", 0, 0, 10, 10, WHO)
+BEFORE = Redactions((Span("m1", 0, 3, WHO),), (BOX,), ("p", "q"))
+
+
+OTHER_BOX = Box("r", 0, 0, 1, 1, WHO)
+
+
+@pytest.mark.parametrize(
+    ("added", "after"),
+    [
+        (Redactions(), BEFORE),
+        # Another ground at one place takes the place of the one before.
+        (
+            Redactions((Span("m1", 0, 3, NUMBER),)),
+            Redactions((Span("m1", 0, 3, NUMBER),), (BOX,), ("p", "q")),
+        ),
+        (
+            Redactions((Span("m1", 0, 4, NUMBER),)),
+            Redactions((Span("m1", 0, 3, WHO), Span("m1", 0, 4, NUMBER)), (BOX,), ("p", "q")),
+        ),
+        # A picture with a box is shown.
+        (
+            Redactions(boxes=(OTHER_BOX,)),
+            Redactions(BEFORE.spans, (BOX, OTHER_BOX), ("p", "q", "r")),
+        ),
+    ],
+)
+def test_added_redactions_keep_the_others(added: Redactions, after: Redactions) -> None:
+    assert add_redactions(BEFORE, added) == after
+
+
+@pytest.mark.parametrize(
+    ("removal", "after"),
+    [
+        (Removal(), BEFORE),
+        (Removal(frozenset({("m1", 0, 3)})), Redactions((), (BOX,), ("p", "q"))),
+        (Removal(frozenset({("m1", 0, 2)})), BEFORE),
+        (Removal(boxes=frozenset({BOX.place})), Redactions(BEFORE.spans, (), ("p", "q"))),
+        (Removal(pictures=frozenset("p")), Redactions(BEFORE.spans, (), ("q",))),
+    ],
+)
+def test_redaction_is_taken_back_by_its_place(removal: Removal, after: Redactions) -> None:
+    assert take_back(BEFORE, removal) == after
+
+
+def test_redactions_are_of_the_text_that_was_read() -> None:
+    salts = {"m1": b"salt", "m2": b"other"}
+    bound = bind(BEFORE, TEXTS, salts)
+    assert not has_other_texts(bound, TEXTS, salts)
+    assert has_other_texts(bound, TEXTS | {"m1": "Jan Jansen woont daar"}, salts)
+    assert has_other_texts(bound, TEXTS, salts | {"m1": b"new"})
+    assert has_other_texts(bound, {}, salts)
