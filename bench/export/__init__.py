@@ -1,1 +1,1 @@
-"""Exporting conversations to a depot: the conversations, the export, and its report."""
+"""Whatever leaves: conversations for a depot, and a municipality for another installation."""

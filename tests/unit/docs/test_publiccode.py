@@ -14,6 +14,40 @@ MANDATORY = {
     "publiccodeYmlVersion", "name", "url", "platforms", "developmentStatus", "softwareType",
     "description", "legal", "maintenance", "localisation",
 }  # fmt: skip
+OPTIONAL = {
+    "applicationSuite", "landingURL", "isBasedOn", "softwareVersion", "releaseDate", "logo",
+    "categories", "usedBy", "fundedBy", "roadmap", "supports", "organisation", "intendedAudience",
+    "dependsOn",
+}  # fmt: skip
+"""Optional keys, without those that the standard calls deprecated."""
+KEYS = {
+    "legal": {"license", "mainCopyrightOwner"},
+    "maintenance": {"type", "contractors", "contacts"},
+    "localisation": {"localisationReady", "availableLanguages"},
+    "intendedAudience": {"countries", "unsupportedCountries", "scope"},
+    "dependsOn": {"open", "proprietary", "hardware"},
+    "organisation": {"uri", "name"},
+}
+LANGUAGE_KEYS = {
+    "localisedName", "shortDescription", "longDescription", "documentation", "apiDocumentation",
+    "features", "screenshots", "videos", "awards",
+}  # fmt: skip
+DEPENDENCY_KEYS = {"name", "versionMin", "versionMax", "version", "optional"}
+PLATFORMS = {"web", "windows", "mac", "linux", "ios", "android"}
+CATEGORIES = {
+    "call-center-management", "collaboration", "communications", "compliance-management",
+    "contact-management", "crm", "customer-service-and-support", "digital-citizenship",
+    "document-management", "help-desk", "instant-messaging", "service-desk",
+    "social-media-management", "workflow-management",
+}  # fmt: skip
+"""Words of the standard's list of categories that could be said of a mailroom."""
+SCOPES = {
+    "agriculture", "culture", "defence", "education", "emergency-services", "employment", "energy",
+    "environment", "finance-and-economic-development", "foreign-affairs", "government",
+    "healthcare", "infrastructures", "justice", "local-authorities", "manufacturing", "research",
+    "science-and-technology", "security", "society", "sport", "tourism", "transportation",
+    "welfare",
+}  # fmt: skip
 STATUSES = {"concept", "development", "beta", "stable", "obsolete"}
 TYPES = {f"standalone/{kind}" for kind in ("mobile", "iot", "desktop", "web", "backend", "other")}
 TYPES |= {"addon", "library", "configurationFiles"}
@@ -32,6 +66,37 @@ def test_mandatory_keys_are_there_with_allowed_values() -> None:
     for supported in DOCUMENT["supports"]:
         assert supported.keys() == {"id"}
         assert re.match(r"(alias:\w+|https?://\S+|urn:\S+)$", supported["id"])
+
+
+def unknown_keys(document: dict[str, Any]) -> set[str]:
+    """Keys that version 0.7.0 does not have, or no longer wants."""
+    found = document.keys() - MANDATORY - OPTIONAL
+    for section, known in KEYS.items():
+        found |= {f"{section}/{key}" for key in document.get(section, {}).keys() - known}
+    for language, description in document["description"].items():
+        found |= {f"{language}/{key}" for key in description.keys() - LANGUAGE_KEYS}
+    for several in document["dependsOn"].values():
+        found |= {f"dependsOn/{key}" for one in several for key in one.keys() - DEPENDENCY_KEYS}
+    return found
+
+
+def test_document_has_no_key_and_no_word_that_the_schema_does_not_have() -> None:
+    assert unknown_keys(DOCUMENT) == set()
+    assert {*DOCUMENT["platforms"]} <= PLATFORMS
+    assert {*DOCUMENT["categories"]} <= CATEGORIES
+    assert {*DOCUMENT["intendedAudience"]["scope"]} <= SCOPES
+    assert all(re.fullmatch("[A-Z]{2}", one) for one in DOCUMENT["intendedAudience"]["countries"])
+    tags = [*DOCUMENT["description"], *DOCUMENT["localisation"]["availableLanguages"]]
+    assert all(re.fullmatch("[a-z]{2,3}(-[A-Za-z0-9]+)*", tag) for tag in tags)
+    assert all(one["name"] for several in DOCUMENT["dependsOn"].values() for one in several)
+
+
+def test_key_that_is_unknown_or_deprecated_is_found() -> None:
+    wrong = DOCUMENT | {
+        "inputTypes": ["text/plain"],
+        "legal": DOCUMENT["legal"] | {"repoOwner": "x"},
+    }
+    assert unknown_keys(wrong) == {"inputTypes", "legal/repoOwner"}
 
 
 def test_each_language_has_descriptions_of_the_required_length() -> None:
