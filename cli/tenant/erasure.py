@@ -24,7 +24,7 @@ from cli.tenant.package import Manifest, Package, PackageRefused
 from cli.tenant.packer import Place
 from cli.tenant.rows import ALL_GIVEN, OWNERS_QUESTION, STATEMENT_SECONDS, WORK
 from cli.tenant.transport_key import BadKeyFile, read_key
-from services.files.object_store import ObjectStore, upload_key
+from services.files.object_store import ObjectStore, sealed_key, thumbnail_key, upload_key
 from services.postgres.database import Pool
 from services.restoration.waiting_room import REPLAY
 
@@ -41,7 +41,7 @@ GROWN = (
 
 
 class ForgetResult(msgspec.Struct, frozen=True, rename="camel"):
-    """Rows with which the services worked, and files of CRMs, that are gone."""
+    """Rows with which the services worked, and files, that are gone."""
 
     tenant: str
     rows: int
@@ -108,7 +108,7 @@ async def _require_left(pool: Pool, place: Place, manifest: Manifest) -> None:
 
 async def _forget(pool: Pool, keys: KeyStore, place: Place) -> ForgetResult:
     store = load_object_store()
-    files = await _delete_uploads(pool, store, place.tenant)
+    files = await _delete_files(pool, store, place.tenant)
     rows = 0
     async with pool.acquire() as connection, connection.transaction():
         values = place.tenant, list(place.numbers), list(place.own_destinations)
@@ -116,6 +116,8 @@ async def _forget(pool: Pool, keys: KeyStore, place: Place) -> ForgetResult:
             sql = f"delete from {table.name} t where {table.where} and {ALL_GIVEN}"
             done = await connection.execute(sql, *values, timeout=STATEMENT_SECONDS)
             rows += int(done.rpartition(" ")[2])
+        subjects = [*place.numbers, *place.own_destinations]
+        await connection.execute(_FORGET_BALANCE, subjects, timeout=STATEMENT_SECONDS)
     try:
         eraser = Eraser(pool, keys, OrderKeeper(load_book(store)))
         await eraser.erase_municipality(place.tenant, GROUND)
@@ -124,14 +126,30 @@ async def _forget(pool: Pool, keys: KeyStore, place: Place) -> ForgetResult:
     return ForgetResult(place.tenant, rows, files)
 
 
-async def _delete_uploads(pool: Pool, store: ObjectStore, tenant: str) -> int:
-    """Delete the files of CRMs: they lie under a key of the installation, which stays."""
-    rows = await pool.fetch("select object from gateway.media where tenant = $1", tenant)
-    for row in rows:
+async def _delete_files(pool: Pool, store: ObjectStore, tenant: str) -> int:
+    """Delete the files of CRMs, which lie under a key of the installation that stays, and those of
+    citizens."""
+    uploads = await pool.fetch("select object from gateway.media where tenant = $1", tenant)
+    files = await pool.fetch(_FILES, tenant)
+    for row in uploads:
         await store.delete(upload_key(row["object"]))
-    return len(rows)
+    for row in files:
+        await store.delete(sealed_key(row["ciphertext_sha256"]))
+        await store.delete(thumbnail_key(row["id"]))
+    await pool.execute(_REMOVED, tenant, timeout=STATEMENT_SECONDS)
+    return len(uploads) + len(files)
 
 
+_FILES = """
+select id, ciphertext_sha256 from archiver.media
+where tenant = $1 and ciphertext_sha256 <> '' and removed_at is null
+"""
+_REMOVED = """
+update archiver.media set removed_at = now(), remove_at = coalesce(remove_at, now())
+where tenant = $1 and removed_at is null
+"""
+# Its ends are known where it went.
+_FORGET_BALANCE = "delete from balance.open where subject = any($1)"
 _LEFT = """
 select count(*) = cardinality($1::text[]) from sharing.stopped_number
 where number = any($1) and left_at is not null

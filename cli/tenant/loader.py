@@ -2,29 +2,29 @@
 is, so that a run that ended early is run again, and each addition to the package is loaded."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from datetime import datetime
-from itertools import islice
-from pathlib import Path
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
 
 from archiver.encryption.key_store import (
+    FOREIGN_KEY_VIOLATION,
     NOWHERE,
     KeyStore,
     Purpose,
     municipality_key_name,
 )
 from archiver.encryption.sealing import SALT_BYTES
+from archiver.index.processing_log import span_of
 from archiver.log.append import Entry, append_entries
 from archiver.log.former_log import LEAVES_AT_ONCE
+from cli.tenant.late_entries import TABLES as LATE_TABLES
+from cli.tenant.late_entries import name_entries, rows_of
 from cli.tenant.package import (
     FORMER_LEAVES,
     HASH_KEY,
     KEYS,
-    LEAVES,
     OBJECTS,
     ROWS,
     UPLOADS,
@@ -34,11 +34,19 @@ from cli.tenant.package import (
     Package,
     PackageRefused,
 )
+from cli.tenant.package_reader import (
+    PackedKey,
+    PackedLeaves,
+    batches,
+    json_row,
+    read_entries,
+    read_leaves,
+    read_pieces,
+    verify_package,
+)
 from cli.tenant.packed_entry import (
-    Faulty,
     FormerEntry,
     PackedEntry,
-    check_entry,
     is_sealed_anew,
     reseal_entry,
     take_entry,
@@ -53,12 +61,10 @@ from services.sealing.columns import file_salt
 from services.sealing.key_ring import RING
 from services.sealing.stream_sealing import SealingStream, open_stream
 from services.sealing.wrapping import NONCE_BYTES, CannotDecrypt, wrap
-from services.transparency.merkle import HASH_BYTES, Tree, load_tree
-from services.transparency.signed_note import InvalidNote, read_verifier, verify_note
+from services.transparency.merkle import load_tree
 
 AT_ONCE = 500
 """Entries in one transaction, as many as the archiver writes: others write between two."""
-PIECE_BYTES = 256 * 1024
 JSON_COLUMNS = ("state", "content", "action")
 """Sealed columns that are JSON in the database."""
 KEPT = ("archiver.former_log", "archiver.former_entry")
@@ -66,6 +72,10 @@ KEPT = ("archiver.former_log", "archiver.former_entry")
 OWN = (
     "{tenant} has a record of its own here, and can only come where it has none: load its package"
     " before anything else is done for it, also before it has tokens"
+)
+ROTATED = (
+    "{tenant}: late entries lie under a key of the municipality that was replaced here: nothing of"
+    " them was loaded"
 )
 TAKEN = "another municipality has these names here: {names}"
 NUMBERED = {
@@ -75,9 +85,6 @@ NUMBERED = {
     "archiver.disclosure": "archiver.disclosure_number",
 }
 """Tables whose rows have a number in their name -> the sequence from which it came."""
-
-
-T = TypeVar("T")
 
 
 class Result(msgspec.Struct, rename="camel"):
@@ -101,6 +108,8 @@ class Loader:
         self._transport = package.key
         self._has_started = False
         """True for a municipality that works here already: only late entries are taken."""
+        self._late = list[PackedEntry]()
+        """Entries that came late; a municipality that has left writes hardly any."""
         self.result = Result()
 
     async def run(self, verifier: str, progress: Callable[[int, int], None]) -> Result:
@@ -120,7 +129,8 @@ class Loader:
             progress(done, total)
         await self._load_objects()
         if self._has_started:
-            self.result.is_whole = True
+            await self._load_late_rows()
+            self.result.is_whole = self._manifest.is_final
         elif self._manifest.is_final:
             await self._load_uploads()
             await self._load_hash_key()
@@ -147,7 +157,9 @@ class Loader:
             if known is None:
                 await connection.execute(_NEW_KEYS, tenant)
                 await connection.execute(_COUNT_DESTRUCTION)
-            if not self._has_started:
+            if self._has_started:
+                await self._load_late_keys(connection)
+            else:
                 await connection.execute(_STOP, list(manifest.numbers), tenant, manifest.origin)
                 await self._load_keys(connection)
         return int(known["loaded"]) if known else 0
@@ -181,6 +193,38 @@ class Loader:
         master = self._keys.master_key(self._keys.newest_master)
         return wrap(master, key.key, name, os.urandom(NONCE_BYTES))
 
+    async def _load_late_keys(self, connection: Connection) -> None:
+        """Take the keys of conversations that began since. One that was destroyed here stays so."""
+        for batch in batches(self._package.sealed_lines(KEYS), AT_ONCE):
+            keys = [msgspec.json.decode(line, type=PackedKey) for line in batch]
+            rows = [
+                (self._manifest.tenant, key.conversation, key.version, key.wrapped, key.made_at)
+                for key in keys
+                if not key.purpose
+            ]
+            try:
+                await connection.executemany(_LATE_KEY, rows)
+            except Exception as error:
+                if getattr(error, "sqlstate", None) != FOREIGN_KEY_VIOLATION:
+                    raise
+                raise PackageRefused(ROTATED.format(tenant=self._manifest.tenant)) from None
+
+    async def _load_late_rows(self) -> None:
+        """Take what late entries are found by, their files, and the processing log of them."""
+        if not (self._late and self._manifest.is_final):
+            return
+        late = name_entries(self._late)
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(
+                _FORGET_SPANS, [span_of(each.columns.id) for each in self._late]
+            )
+            for table in (each for each in TABLES if each.name in LATE_TABLES):
+                for batch in batches(self._package.sealed_lines(f"{ROWS}/{table.name}"), AT_ONCE):
+                    rows = rows_of(table.name, [json_row(line) for line in batch], late)
+                    await self._insert(connection, table, rows)
+            tenant = self._manifest.tenant
+            await connection.execute(_WORDS_PLACE, tenant, timeout=STATEMENT_SECONDS)
+
     async def _load_leaves(self) -> None:
         """Keep the hashes of the whole log of before. The last row grows."""
         place = self._manifest.tenant, self._manifest.origin
@@ -194,6 +238,8 @@ class Loader:
         for batch in batches(read_entries(self._package, self._manifest, chunk), AT_ONCE):
             async with self._pool.acquire() as connection, connection.transaction():
                 await self._append(connection, batch)
+        if self._has_started:
+            return  # it is read again until its rows beside the log are here too
         place = self._manifest.tenant, self._manifest.origin
         await self._pool.execute(_LOADED, *place, chunk.end)
 
@@ -205,6 +251,10 @@ class Loader:
         ids = [each.columns.id for each in packed]
         known = {row["id"] for row in await connection.fetch(_KNOWN_IDS, ids)}
         new = [each for each in packed if each.columns.id not in known]
+        if self._has_started:
+            gone = await _destroyed(connection, packed)
+            new = [each for each in new if each.columns.conversation not in gone]
+            self._late += [each for each in packed if each.columns.conversation not in gone]
         taken = [self._take(each, shared[NOWHERE]) for each in new]
         await append_entries(connection, tree, [entry for entry, _ in taken])
         place = self._manifest.tenant, self._manifest.origin
@@ -311,7 +361,6 @@ class Loader:
 
     async def _load_table(self, connection: Connection, table: Table) -> None:
         name = f"{ROWS}/{table.name}"
-        known = {row["name"] for row in await connection.fetch(_COLUMNS, table.name)}
         for batch in batches(self._package.sealed_lines(name), AT_ONCE):
             lines = [msgspec.json.decode(line) for line in batch]
             rows = [line["row"] for line in lines]
@@ -319,15 +368,22 @@ class Loader:
                 row |= dict(table.instead)
             if any(line["open"] for line in lines):
                 await self._seal(connection, table, lines)
-            columns = [each for each in rows[0] if each in known]
-            listed = ", ".join(f'"{each}"' for each in columns)
-            sql = f"""
-            insert into {table.name} ({listed})
-            select {listed} from jsonb_populate_recordset(null::{table.name}, $1::jsonb)
-            on conflict do nothing
-            """
-            await connection.execute(sql, msgspec.json.encode(rows).decode())
-            self.result.rows += len(rows)
+            await self._insert(connection, table, rows)
+
+    async def _insert(
+        self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]]
+    ) -> None:
+        if not rows:
+            return
+        known = {row["name"] for row in await connection.fetch(_COLUMNS, table.name)}
+        listed = ", ".join(f'"{each}"' for each in rows[0] if each in known)
+        sql = f"""
+        insert into {table.name} ({listed})
+        select {listed} from jsonb_populate_recordset(null::{table.name}, $1::jsonb)
+        on conflict do nothing
+        """
+        await connection.execute(sql, msgspec.json.encode(rows).decode())
+        self.result.rows += len(rows)
 
     async def _seal(
         self, connection: Connection, table: Table, lines: Sequence[dict[str, Any]]
@@ -370,88 +426,11 @@ class Loader:
             )
 
 
-class PackedKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of `keys`: a key of the municipality, or one of a conversation as it is wrapped."""
-
-    version: int
-    purpose: str = ""
-    key: bytes = b""
-    conversation: str = ""
-    wrapped: bytes = b""
-    made_at: datetime | None = None
-
-
-class PackedLeaves(msgspec.Struct, frozen=True):
-    """A line of `former-leaves`."""
-
-    origin: str
-    first: int
-    leaves: bytes
-
-
-def verify_package(package: Package, manifest: Manifest, verifier: str) -> None:
-    """Raise PackageRefused unless each file is the one that the manifest names, and the leaves lead
-    to the checkpoint, which this key signed."""
-    for name, file in manifest.files.items():
-        package.verify(name, file)
-    for chunk in manifest.chunks:
-        package.verify(chunk.name, chunk.file)
-    try:
-        checkpoint = verify_note(manifest.note, *read_verifier(verifier))
-    except InvalidNote as error:
-        raise PackageRefused(f"the checkpoint of the package: {error}") from None
-    tree = Tree()
-    for leaves in read_leaves(package):
-        for at in range(0, len(leaves), HASH_BYTES):
-            tree.append(leaves[at : at + HASH_BYTES])
-    if (tree.size, tree.root()) != (checkpoint.size, checkpoint.root):
-        raise PackageRefused("the hashes of the log are not those that its checkpoint signed")
-
-
-def read_leaves(package: Package, first: int = 0) -> Iterator[bytes]:
-    """Yield the hashes of LEAVES_AT_ONCE leaves at a time, from the one at `first` on."""
-    with open(package.folder / LEAVES, "rb") as file:
-        file.seek(first * HASH_BYTES)
-        while leaves := file.read(LEAVES_AT_ONCE * HASH_BYTES):
-            yield leaves
-
-
-def read_entries(package: Package, manifest: Manifest, chunk: Chunk) -> Iterator[PackedEntry]:
-    """Yield the entries of a chunk, each held against the log. Raises PackageRefused."""
-    decode = msgspec.json.Decoder(PackedEntry).decode
-    with open(package.folder / LEAVES, "rb") as leaves:
-        for line in package.lines(chunk.name):
-            packed = decode(line)
-            leaves.seek(packed.position * HASH_BYTES)
-            try:
-                check_entry(packed, manifest.tenant, leaves.read(HASH_BYTES))
-            except Faulty as error:
-                raise PackageRefused(f"{package.folder / chunk.name}: {error}") from None
-            yield packed
-
-
-async def read_pieces(path: Path) -> AsyncIterator[bytes]:
-    """Yield a file in pieces."""
-    for piece in _pieces(path):
-        yield piece
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
-    with open(path, "rb") as file:
-        while piece := file.read(PIECE_BYTES):
-            yield piece
-
-
-def batches(items: Iterable[T], most: int) -> Iterator[list[T]]:
-    """Yield the items in lists of at most so many."""
-    iterator = iter(items)
-    while batch := list(islice(iterator, most)):
-        yield batch
-
-
-def json_row(line: bytes) -> dict[str, Any]:
-    row: dict[str, Any] = msgspec.json.decode(line)["row"]
-    return row
+async def _destroyed(connection: Connection, packed: Sequence[PackedEntry]) -> set[str]:
+    """Return those of the conversations of these entries that were destroyed here: whatever comes
+    late for one goes with it."""
+    conversations = [each.columns.conversation for each in packed]
+    return {row["conversation"] for row in await connection.fetch(_DESTROYED, conversations)}
 
 
 def to_json(name: str, value: Any) -> Any:
@@ -499,6 +478,18 @@ values ($1, $2, $3, $4, $5)
 on conflict (tenant, conversation) do update
     set version = excluded.version, wrapped = excluded.wrapped
 """
+_LATE_KEY = """
+insert into archiver.conversation_key (tenant, conversation, version, wrapped, made_at)
+select $1, $2, $3, $4, $5 where not exists (select from archiver.destroyed_conversation d
+    where (d.tenant, d.conversation) = ($1, $2))
+on conflict (tenant, conversation) do nothing
+"""
+_DESTROYED = """
+select conversation from archiver.destroyed_conversation
+where conversation = any($1::text[]) and conversation <> ''
+"""
+# The processing log has no key by which a row is there once.
+_FORGET_SPANS = "delete from archiver.processing where span_id = any($1::bytea[])"
 _LAST_LEAVES = """
 select max(first) from archiver.former_leaves where (tenant, origin) = ($1, $2)
 """

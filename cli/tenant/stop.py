@@ -28,7 +28,10 @@ LEFT = (
     "{tenant}: its final package was written, so it may have started elsewhere. If the move was"
     " called off, give --called-off: then that package must be loaded nowhere any more"
 )
-COMING = "{tenant}: not all of it has come yet: run postkamer tenant import with the final package"
+COMING = (
+    "{tenant}: not all of it has come yet: run postkamer tenant import with the final package. If"
+    " its move was called off, --called-off starts it with what is here"
+)
 BUSY = "time-outs or messages are being handed out for too long: nothing was stopped; try again"
 WAIT_SECONDS = GONE_SECONDS + 20.0
 """Longest wait for the gateways. One that has died counts as gone before; the others need two
@@ -72,7 +75,7 @@ async def start(
     come whole."""
     if not is_called_off and await connection.fetchval(_HAS_LEFT, tenant):
         raise CommandRefused(LEFT.format(tenant=tenant))
-    if await connection.fetchval(_IS_COMING, tenant):
+    if not is_called_off and await connection.fetchval(_IS_COMING, tenant):
         raise CommandRefused(COMING.format(tenant=tenant))
     numbers = sorted(row["number"] for row in await connection.fetch(_START, tenant))
     return numbers, _operation("tenant start", tenant, numbers)

@@ -1,5 +1,6 @@
 """A municipality in a package: written from one database, loaded into another with other keys."""
 
+import hashlib
 from base64 import b64decode
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
@@ -29,7 +30,7 @@ from cli.tenant.resealing import SEALED, open_row
 from cli.tenant.rows import ALL_GIVEN, LEFT, TABLES, Table
 from cli.tenant.transport_key import TransportKey
 from services import clock
-from services.files.object_store import ObjectStore
+from services.files.object_store import ObjectStore, sealed_key
 from services.postgres.database import Pool, connection_pool
 from services.sealing.columns import NAME_COLUMNS, SEALED_COLUMNS
 from services.sealing.key_ring import RING, KeyRing, WorkingKey
@@ -409,13 +410,45 @@ async def test_municipality_that_started_takes_late_entries_and_nothing_else(
     await packed(old, tmp_path / "package")
     await loaded(new, tmp_path / "package")
     await new.pool.execute("delete from sharing.stopped_number")
-    await new.pool.execute("delete from archiver.searchable")
     await write(old, 1, first=9)
+    await write(old, 2, first=400)
+    gone = conversation(1)
+    await eraser_of(new.pool, new.keys, new.folder).erase_conversation("almelo", gone, "test")
     await packed(old, tmp_path / "package")
     late = await loaded(new, tmp_path / "package")
-    assert (late.entries, late.rows, late.is_whole) == (1, 0, True)
+    assert (late.entries, late.is_whole) == (2, True), "one is of a destroyed conversation"
     assert await new.pool.fetchval("select count(*) from sharing.stopped_number") == 0
-    assert await new.contents("almelo") == await old.contents("almelo")
+    kept, here = await old.contents("almelo"), await new.contents("almelo")
+    assert len(here) == 5 + 2 + 1, "those of the destroyed conversation stay destroyed"
+    assert {id: kept[id] for id in kept.keys() & here} == {
+        id: here[id] for id in kept.keys() & here
+    }
+    assert await findings(new) == []
+
+
+async def test_package_without_one_of_its_files_is_refused(
+    old: Side, new: Side, tmp_path: Path
+) -> None:
+    await write(old, 2)
+    content = b"sealed"
+    sha256 = hashlib.sha256(content).hexdigest()
+    await old.store.create(sealed_key(sha256), content)
+    await old.pool.execute(_FILE, NUMBER, conversation(0), sha256)
+    assert (await packed(old, tmp_path / "package")).objects == 1
+    (tmp_path / "package" / "objects" / sha256).rename(tmp_path / "lost")
+    with pytest.raises(PackageRefused, match="has 0 of 1 files"):
+        await loaded(new, tmp_path / "package")
+    (tmp_path / "lost").rename(tmp_path / "package" / "objects" / sha256)
+    (tmp_path / "package" / "objects" / sha256).write_bytes(b"altered")
+    with pytest.raises(PackageRefused, match="is not the file that the manifest names"):
+        await loaded(new, tmp_path / "package")
+
+
+_FILE = """
+insert into archiver.media (id, tenant, number, conversation, department, announced, sealed,
+    sent_at, state, file_salt, ciphertext_sha256)
+values (gen_random_uuid(), 'almelo', $1, $2, 'balie', '{}', '', now(), 'available', '', $3)
+"""
 
 
 async def test_every_table_is_carried_or_has_a_reason(old: Side) -> None:

@@ -1,0 +1,109 @@
+"""Reading a package: each file is the one that the manifest names, and each entry the one of which the
+log has the hash."""
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from archiver.log.former_log import LEAVES_AT_ONCE
+from cli.tenant.package import LEAVES, OBJECTS, Chunk, Manifest, Package, PackageRefused
+from cli.tenant.packed_entry import Faulty, PackedEntry, check_entry
+from services.transparency.merkle import HASH_BYTES, Tree
+from services.transparency.signed_note import InvalidNote, read_verifier, verify_note
+
+PIECE_BYTES = 256 * 1024
+LOST_FILES = "{folder}: has {found} of {named} files in objects/"
+
+T = TypeVar("T")
+
+
+class PackedKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of `keys`: a key of the municipality, or one of a conversation as it is wrapped."""
+
+    version: int
+    purpose: str = ""
+    key: bytes = b""
+    conversation: str = ""
+    wrapped: bytes = b""
+    made_at: datetime | None = None
+
+
+class PackedLeaves(msgspec.Struct, frozen=True):
+    """A line of `former-leaves`."""
+
+    origin: str
+    first: int
+    leaves: bytes
+
+
+def verify_package(package: Package, manifest: Manifest, verifier: str) -> None:
+    """Raise PackageRefused unless each file is the one that the manifest names, and the leaves lead
+    to the checkpoint, which this key signed."""
+    for name, file in manifest.files.items():
+        package.verify(name, file)
+    for chunk in manifest.chunks:
+        package.verify(chunk.name, chunk.file)
+    found = sum(not path.suffix for path in (package.folder / OBJECTS).iterdir())
+    if found < manifest.objects:  # each is held against its name when it is loaded
+        place = package.folder
+        raise PackageRefused(LOST_FILES.format(folder=place, found=found, named=manifest.objects))
+    try:
+        checkpoint = verify_note(manifest.note, *read_verifier(verifier))
+    except InvalidNote as error:
+        raise PackageRefused(f"the checkpoint of the package: {error}") from None
+    tree = Tree()
+    for leaves in read_leaves(package):
+        for at in range(0, len(leaves), HASH_BYTES):
+            tree.append(leaves[at : at + HASH_BYTES])
+    if (tree.size, tree.root()) != (checkpoint.size, checkpoint.root):
+        raise PackageRefused("the hashes of the log are not those that its checkpoint signed")
+
+
+def read_leaves(package: Package, first: int = 0) -> Iterator[bytes]:
+    """Yield the hashes of LEAVES_AT_ONCE leaves at a time, from the one at `first` on."""
+    with open(package.folder / LEAVES, "rb") as file:
+        file.seek(first * HASH_BYTES)
+        while leaves := file.read(LEAVES_AT_ONCE * HASH_BYTES):
+            yield leaves
+
+
+def read_entries(package: Package, manifest: Manifest, chunk: Chunk) -> Iterator[PackedEntry]:
+    """Yield the entries of a chunk, each held against the log. Raises PackageRefused."""
+    decode = msgspec.json.Decoder(PackedEntry).decode
+    with open(package.folder / LEAVES, "rb") as leaves:
+        for line in package.lines(chunk.name):
+            packed = decode(line)
+            leaves.seek(packed.position * HASH_BYTES)
+            try:
+                check_entry(packed, manifest.tenant, leaves.read(HASH_BYTES))
+            except Faulty as error:
+                raise PackageRefused(f"{package.folder / chunk.name}: {error}") from None
+            yield packed
+
+
+async def read_pieces(path: Path) -> AsyncIterator[bytes]:
+    """Yield a file in pieces."""
+    for piece in _pieces(path):
+        yield piece
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with open(path, "rb") as file:
+        while piece := file.read(PIECE_BYTES):
+            yield piece
+
+
+def batches(items: Iterable[T], most: int) -> Iterator[list[T]]:
+    """Yield the items in lists of at most so many."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, most)):
+        yield batch
+
+
+def json_row(line: bytes) -> dict[str, Any]:
+    row: dict[str, Any] = msgspec.json.decode(line)["row"]
+    return row
