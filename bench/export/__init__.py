@@ -1,1 +1,1 @@
-"""Whatever leaves: conversations for a depot, and a municipality for another installation."""
+"""Everything that leaves: conversations for a depot, a municipality for another installation."""

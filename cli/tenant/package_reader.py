@@ -1,5 +1,5 @@
-"""Reading a package: each file is the one that the manifest names, and each entry the one of which the
-log has the hash."""
+"""Reading a package: each file is the one that the manifest names, and each entry the one of which
+the log has the hash."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import datetime
