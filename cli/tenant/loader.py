@@ -156,17 +156,18 @@ class Loader:
             await connection.execute(_LOG, *row, self._has_started)
             if known is None:
                 await connection.execute(_NEW_KEYS, tenant)
-                await connection.execute(_COUNT_DESTRUCTION)
             if self._has_started:
                 await self._load_late_keys(connection)
             else:
+                await connection.execute(_COUNT_DESTRUCTION)
                 await connection.execute(_STOP, list(manifest.numbers), tenant, manifest.origin)
                 await self._load_keys(connection)
         return int(known["loaded"]) if known else 0
 
     async def _load_keys(self, connection: Connection) -> None:
         """Put the keys under the master key of this installation. Those of conversations stay
-        wrapped as they are."""
+        wrapped as they are. A key of hashes that was replaced there goes."""
+        hashes = list[int]()
         for batch in batches(self._package.sealed_lines(KEYS), AT_ONCE):
             keys = [msgspec.json.decode(line, type=PackedKey) for line in batch]
             own = [
@@ -185,8 +186,10 @@ class Loader:
                 for key in keys
                 if not key.purpose
             ]
+            hashes += [key.version for key in keys if key.purpose == "hash"]
             await connection.executemany(_MUNICIPALITY_KEY, own)
             await connection.executemany(_CONVERSATION_KEY, others)
+        await connection.execute(_FORMER_HASHES, self._manifest.tenant, hashes)
 
     def _wrap(self, key: "PackedKey") -> bytes:
         name = municipality_key_name(self._manifest.tenant, cast(Purpose, key.purpose), key.version)
@@ -464,8 +467,12 @@ on conflict (tenant, origin) do update
         ended_at = case when $6 then l.ended_at end
 """
 _NEW_KEYS = "delete from archiver.municipality_key where tenant = $1"
-# The archiver forgets the keys of municipalities that it knows.
+# The archiver forgets the keys of municipalities that it knows, and seals anew what it has in hand.
 _COUNT_DESTRUCTION = "update archiver.head set destructions = destructions + 1"
+_FORMER_HASHES = """
+delete from archiver.municipality_key
+where tenant = $1 and purpose = 'hash' and version <> all($2::int[])
+"""
 _MUNICIPALITY_KEY = """
 insert into archiver.municipality_key (tenant, purpose, version, master, wrapped)
 values ($1, $2, $3, $4, $5)

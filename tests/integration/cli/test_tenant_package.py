@@ -16,6 +16,7 @@ from archiver.audit.log import VerifyOptions, verify_log
 from archiver.audit.log_walk import Finding
 from archiver.audit.rows.rows_beside import Unseen, verify_rows
 from archiver.audit.search_index import verify_index
+from archiver.destruction.hash_renewal import HashRenewer
 from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from archiver.log.checkpoint_signer import sign_checkpoint
@@ -165,6 +166,12 @@ async def test_package_takes_what_came_since_and_destroys_what_was_destroyed(
     await write(old, 20, first=40)
     gone = conversation(1)
     await eraser_of(old.pool, old.keys, old.folder).erase_conversation("almelo", gone, "test")
+    renewer = HashRenewer(old.pool, old.keys)
+    await renewer.begin("almelo")
+    with pytest.raises(PackageRefused, match="hashed anew"):
+        await packed(old, folder)
+    while await renewer.renew_batch("almelo") is not None:
+        pass
     await write(new, 7, tenant="enschede", first=200)
     await packed(old, folder)
     second = await loaded(new, folder)
@@ -173,9 +180,16 @@ async def test_package_takes_what_came_since_and_destroys_what_was_destroyed(
     assert await new.contents("hengelo") == {}
     assert len(await new.contents("enschede")) == 19
     assert (await loaded(new, folder)).entries == 0
-    keys = "select count(*) from archiver.conversation_key where conversation = $1"
-    assert await new.pool.fetchval(keys, gone) == 0
+    assert await key_versions(new, gone) == await key_versions(old, gone) == (0, [2])
     assert await findings(new) == []
+
+
+async def key_versions(side: Side, gone: str) -> tuple[int, list[int]]:
+    """Number of keys of a conversation, and the keys of hashes that the municipality has."""
+    keys = "select count(*) from archiver.conversation_key where conversation = $1"
+    hashes = """select array_agg(version) from archiver.municipality_key
+        where tenant = 'almelo' and purpose = 'hash'"""
+    return await side.pool.fetchval(keys, gone), await side.pool.fetchval(hashes)
 
 
 async def findings(side: Side) -> list[Finding]:
