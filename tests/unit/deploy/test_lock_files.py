@@ -17,6 +17,7 @@ LOCKS = (
     "requirements-dev.txt",
     "deploy/generator.txt",
     "deploy/faststream.txt",
+    "deploy/charts.txt",
 )
 LOCK = """\
 # Made with uv.
@@ -52,7 +53,7 @@ def test_locked_package_has_one_version_and_hashes(path: str) -> None:
 def test_set_up_installs_packages_by_hash() -> None:
     set_up = (ROOT / "deploy" / "setup.sh").read_text().replace("\\\n", " ")
     installs = [line for line in set_up.splitlines() if "pip_install " in line]
-    assert len(installs) == 4
+    assert len(installs) == 5
     for line in installs:
         assert "--require-hashes" in line or "--no-deps --no-build-isolation -e ." in line, line
     assert set_up.count("pip install") == 1, "the one in pip_install()"

@@ -1,0 +1,277 @@
+{{/*
+Environment of a service: (dict "root" $ "service" "gateway"). files/settings.yaml says which settings it
+reads. A setting is computed from other values, or stands under `settings`, or in a Secret that `secrets`
+names; an empty one is left out, so that the service's own default counts.
+*/}}
+{{- define "postkamer.env" -}}
+{{- $root := .root }}
+{{- $table := $root.Files.Get "files/settings.yaml" | fromYaml }}
+{{- $computed := include "postkamer.computed" . | fromYaml }}
+{{- include "postkamer.passwords" . }}
+{{- range $name := index $table .service }}
+{{- $variable := printf "POSTKAMER_%s" (upper $name) }}
+{{- $key := $name | camelcase | untitle }}
+{{- if hasKey $computed $name }}
+{{- with index $computed $name }}
+- name: {{ $variable }}
+  value: {{ . | toString | quote }}
+{{- end }}
+{{- else if hasKey $root.Values.secrets $key }}
+{{- with index $root.Values.secrets $key }}
+{{- if .name }}
+- name: {{ $variable }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ .name }}
+      key: {{ .key }}
+{{- end }}
+{{- end }}
+{{- else if hasKey $root.Values.settings $key }}
+{{- $value := index $root.Values.settings $key | toString }}
+{{- if $value }}
+- name: {{ $variable }}
+  value: {{ $value | quote }}
+{{- end }}
+{{- else }}
+{{- fail (printf "values.yaml has no place for the setting %s" $variable) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Passwords that the URLs name as $(DATABASE_PASSWORD): before them, as Kubernetes wants it. */}}
+{{- define "postkamer.passwords" -}}
+{{- $accounts := include "postkamer.accounts" . | fromYaml }}
+{{- $database := $accounts.database }}
+{{- $broker := $accounts.broker }}
+- name: DATABASE_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ $database.secret.name }}
+      key: {{ $database.secret.key }}
+{{- if $broker }}
+- name: BROKER_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ $broker.secret.name }}
+      key: {{ $broker.secret.key }}
+{{- end }}
+{{- if and (eq .service "operator") (include "postkamer.brokerAdmin" .root) }}
+{{- include "postkamer.adminEnv" .root }}
+{{- end }}
+{{- end }}
+
+{{/* Accounts of a service in database and broker. The operator's commands need the owner of the database. */}}
+{{- define "postkamer.accounts" -}}
+{{- $of := ternary "owner" .service (eq .service "operator") }}
+database: {{ index .root.Values.database.accounts $of | toJson }}
+{{- if ne .service "desk" }}
+broker: {{ index .root.Values.broker.accounts .service | toJson }}
+{{- end }}
+{{- end }}
+
+{{- define "postkamer.databaseUrl" -}}
+{{- $values := .root.Values.database }}
+{{- $hosts := $values.hosts }}
+{{- $parameters := $values.parameters }}
+{{- if eq $values.mode "cloudnativepg" }}
+{{- $hosts = list (printf "%s-rw:5432" (include "postkamer.postgres" .root)) }}
+{{- $parameters = default "sslmode=verify-full&sslrootcert=/etc/postkamer-tls/database/ca.crt" $parameters }}
+{{- end }}
+{{- printf "postgresql://%s:$(DATABASE_PASSWORD)@%s/%s" .account.username (join "," $hosts) $values.name }}
+{{- with $parameters }}?{{ . }}{{ end }}
+{{- end }}
+
+{{/* (dict "root" $ "user" ... "password" "$(BROKER_PASSWORD)"): a URL for each node. */}}
+{{- define "postkamer.amqpUrl" -}}
+{{- $values := .root.Values.broker }}
+{{- $hosts := $values.hosts }}
+{{- if eq $values.mode "operator" }}
+{{- $port := ternary 5671 5672 $values.tls }}
+{{- $hosts = list (printf "%s:%v" (include "postkamer.rabbitmq" .root) $port) }}
+{{- end }}
+{{- $scheme := ternary "amqps" "amqp" $values.tls }}
+{{- $user := .user }}
+{{- $password := .password }}
+{{- $query := $values.parameters }}
+{{- $urls := list }}
+{{- range $hosts }}
+{{- $url := printf "%s://%s:%s@%s/postkamer" $scheme $user $password . }}
+{{- $urls = append $urls (ternary (printf "%s?%s" $url $query) $url (ne $query "")) }}
+{{- end }}
+{{- join "," $urls }}
+{{- end }}
+
+{{/* "yes" where the broker's administrator is known. */}}
+{{- define "postkamer.brokerAdmin" -}}
+{{- if or (eq .Values.broker.mode "operator") .Values.broker.admin.secret.name }}yes{{ end }}
+{{- end }}
+
+{{- define "postkamer.adminEnv" }}
+{{- $secret := .Values.broker.admin.secret }}
+{{- $name := default (printf "%s-default-user" (include "postkamer.rabbitmq" .)) $secret.name }}
+- name: BROKER_ADMIN_USER
+  valueFrom:
+    secretKeyRef:
+      name: {{ $name }}
+      key: {{ $secret.usernameKey }}
+- name: BROKER_ADMIN_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ $name }}
+      key: {{ $secret.key }}
+{{- end }}
+
+{{- define "postkamer.managementUrl" -}}
+{{- if include "postkamer.brokerAdmin" . }}
+{{- $where := .Values.broker.admin.management }}
+{{- if eq .Values.broker.mode "operator" }}
+{{- $address := printf "http://%s:15672" (include "postkamer.rabbitmq" .) }}
+{{- if .Values.broker.tls }}{{ $address = printf "https://%s:15671" (include "postkamer.rabbitmq" .) }}{{ end }}
+{{- $where = default $address $where }}
+{{- end }}
+{{- if $where }}
+{{- $parts := splitn "://" 2 $where }}
+{{- printf "%s://$(BROKER_ADMIN_USER):$(BROKER_ADMIN_PASSWORD)@%s" $parts._0 $parts._1 }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Settings that follow from other values: addresses inside the cluster, ports, accounts. */}}
+{{- define "postkamer.computed" -}}
+{{- $root := .root }}
+{{- $full := include "postkamer.fullname" $root }}
+{{- $accounts := include "postkamer.accounts" . | fromYaml }}
+bind: {{ $root.Values.settings.bind | quote }}
+config: /etc/postkamer/postkamer.toml
+database_url: {{ include "postkamer.databaseUrl" (dict "root" $root "account" $accounts.database) | quote }}
+{{- with $accounts.broker }}
+amqp_url: {{ include "postkamer.amqpUrl" (dict "root" $root "user" .username "password" "$(BROKER_PASSWORD)") | quote }}
+{{- end }}
+object_store: {{ $root.Values.objectStore.url | quote }}
+upload_store: {{ $root.Values.objectStore.uploads | quote }}
+gateway_url: {{ printf "http://%s-gateway:%v" $full $root.Values.gateway.port | quote }}
+router_url: {{ printf "http://%s-router:%v" $full $root.Values.router.port | quote }}
+{{- if eq .service "desk" }}
+archiver_url: {{ printf "http://%s-archiver:%v" $full $root.Values.archiver.port | quote }}
+{{- end }}
+{{- if eq .service "operator" }}
+broker_management_url: {{ include "postkamer.managementUrl" $root | quote }}
+{{- $ops := list }}
+{{- range $each := include "postkamer.services" $root | fromYamlArray }}
+{{- $port := index $root.Values $each "opsPort" }}
+{{- $ops = append $ops (printf "%s=http://%s-%s-ops:%v" $each $full $each $port) }}
+{{- end }}
+ops_urls: {{ join "," $ops | quote }}
+{{- if eq $root.Values.broker.mode "operator" }}
+broker_metrics_url: {{ printf "http://%s:15692/metrics" (include "postkamer.rabbitmq" $root) | quote }}
+{{- end }}
+{{- end }}
+{{- range $each := list "gateway" "router" "deliverer" "archiver" "desk" }}
+{{- with index $root.Values $each "port" }}
+{{ $each }}_port: {{ . }}
+{{- end }}
+{{ $each }}_ops_port: {{ index $root.Values $each "opsPort" }}
+{{- end }}
+{{- end }}
+
+{{/* Secrets that postkamer.toml names as env:NAME, and the keys of a bucket. */}}
+{{- define "postkamer.otherEnv" -}}
+{{- $service := .service }}
+{{- range .root.Values.configSecrets }}
+{{- if or (has $service .services) (eq $service "operator") }}
+- name: {{ .variable }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ .name }}
+      key: {{ .key }}
+{{- end }}
+{{- end }}
+{{- if has $service (list "gateway" "deliverer" "archiver" "operator") }}
+{{- with .root.Values.objectStore.s3 }}
+{{- with .region }}
+- name: AWS_REGION
+  value: {{ . | quote }}
+{{- end }}
+{{- with .endpoint }}
+- name: AWS_ENDPOINT_URL
+  value: {{ . | quote }}
+{{- end }}
+{{- if .secret.name }}
+- name: AWS_ACCESS_KEY_ID
+  valueFrom:
+    secretKeyRef:
+      name: {{ .secret.name }}
+      key: {{ .secret.accessKeyIdKey }}
+- name: AWS_SECRET_ACCESS_KEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ .secret.name }}
+      key: {{ .secret.secretAccessKeyKey }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Volumes and where they are mounted: (dict "root" $ "service" "gateway"). `migrate` has no configuration. */}}
+{{- define "postkamer.volumes" -}}
+{{- $root := .root }}
+- name: tmp
+  emptyDir: {sizeLimit: {{ $root.Values.temporarySize }}}
+{{- if not (has .service (list "desk" "migrate")) }}
+- name: config
+  configMap:
+    name: {{ default (printf "%s-config" (include "postkamer.fullname" $root)) $root.Values.config.existingConfigMap }}
+    {{- if $root.Values.config.existingConfigMap }}
+    {{- with $root.Values.config.items }}
+    items:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
+    {{- else }}
+    items:
+      {{- range $path, $_ := $root.Values.config.files }}
+      - {key: {{ replace "/" "__" $path }}, path: {{ $path }}}
+      {{- end }}
+    {{- end }}
+{{- end }}
+{{- if and $root.Values.objectStore.existingClaim (has .service (list "gateway" "deliverer" "archiver" "operator")) }}
+- name: objects
+  persistentVolumeClaim:
+    claimName: {{ $root.Values.objectStore.existingClaim }}
+{{- end }}
+{{- if include "postkamer.databaseCa" $root }}
+- name: database-ca
+  secret:
+    secretName: {{ include "postkamer.databaseCa" $root }}
+    items:
+      - {key: {{ $root.Values.database.ca.key }}, path: ca.crt}
+{{- end }}
+{{- if $root.Values.broker.ca.name }}
+- name: broker-ca
+  secret:
+    secretName: {{ $root.Values.broker.ca.name }}
+    items:
+      - {key: {{ $root.Values.broker.ca.key }}, path: ca.crt}
+{{- end }}
+{{- end }}
+
+{{- define "postkamer.databaseCa" -}}
+{{- $made := ternary (printf "%s-ca" (include "postkamer.postgres" .)) "" (eq .Values.database.mode "cloudnativepg") }}
+{{- default $made .Values.database.ca.name }}
+{{- end }}
+
+{{- define "postkamer.volumeMounts" -}}
+{{- $root := .root }}
+- {name: tmp, mountPath: /tmp}
+{{- if not (has .service (list "desk" "migrate")) }}
+- {name: config, mountPath: /etc/postkamer, readOnly: true}
+{{- end }}
+{{- if and $root.Values.objectStore.existingClaim (has .service (list "gateway" "deliverer" "archiver" "operator")) }}
+- {name: objects, mountPath: /objects}
+{{- end }}
+{{- if include "postkamer.databaseCa" $root }}
+- {name: database-ca, mountPath: /etc/postkamer-tls/database, readOnly: true}
+{{- end }}
+{{- if $root.Values.broker.ca.name }}
+- {name: broker-ca, mountPath: /etc/postkamer-tls/broker, readOnly: true}
+{{- end }}
+{{- end }}

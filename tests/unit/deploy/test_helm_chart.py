@@ -1,0 +1,236 @@
+"""deploy/helm: the chart renders valid objects for three towns, and refuses what cannot work."""
+
+import json
+import shutil
+import tarfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from services.amqp import topology
+from tests.support.kubernetes import schemas
+from tests.support.kubernetes.chart import (
+    CHART,
+    MONITORING,
+    ROOT,
+    VALUES,
+    Object,
+    example,
+    helm,
+    needs_helm,
+    of_kind,
+    refusal,
+    render,
+)
+
+pytestmark = needs_helm
+UMBRELLA = """\
+apiVersion: v2
+name: podiumd
+version: 4.9.0
+dependencies:
+  - {name: postkamer, alias: postkamer, version: 0.1.0, condition: postkamer.enabled, repository: ""}
+"""
+FIRST = {
+    "NetworkPolicy", "ServiceAccount", "Service", "Deployment", "Job", "PodDisruptionBudget",
+}  # fmt: skip
+OF_OPERATORS = {
+    "Cluster", "RabbitmqCluster", "Vhost", "User", "Permission", "ScaledObject", "ConfigMap",
+    "ServiceMonitor", "PrometheusRule",
+}  # fmt: skip
+SMALL, LARGE, IN_UMBRELLA = example("small"), example("large"), example("umbrella")
+
+
+@pytest.fixture(scope="module")
+def umbrella(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A chart that has ours as a dependency."""
+    folder = tmp_path_factory.mktemp("umbrella")
+    (folder / "Chart.yaml").write_text(UMBRELLA)
+    (folder / "values.yaml").write_text("postkamer: {enabled: false}\n")
+    shutil.copytree(CHART, folder / "charts" / "postkamer")
+    return folder
+
+
+def towns(umbrella: Path) -> dict[str, tuple[Object, ...]]:
+    return {
+        "small": render(SMALL),
+        "umbrella": render(IN_UMBRELLA, chart=umbrella),
+        "large": render(LARGE),
+        "large, later": render(LARGE, is_upgrade=True),
+    }
+
+
+@pytest.mark.parametrize("version", [schemas.OLDEST, schemas.NEWEST])
+def test_objects_of_each_town_are_valid(umbrella: Path, version: str) -> None:
+    found = towns(umbrella)
+    assert [
+        f"{town}: {fault}"
+        for town, objects in found.items()
+        for each in objects
+        for fault in schemas.faults(each, version)
+    ] == []
+    assert {each["kind"] for each in found["small"]} == FIRST
+    assert {each["kind"] for each in found["large"]} == FIRST | OF_OPERATORS
+    for objects in found.values():
+        names = [(each["kind"], each["metadata"]["name"]) for each in objects]
+        assert len(names) == len({*names})
+        assert max(len(name) for _, name in names) <= 63
+
+
+def test_schemas_find_what_is_wrong() -> None:
+    for kind, field in (("Deployment", "replica"), ("Cluster", "instance"), ("ScaledObject", "x")):
+        [thing, *_] = of_kind(render(LARGE), kind).values()
+        wrong = thing | {"spec": thing["spec"] | {field: 3}}
+        assert schemas.faults(thing, schemas.NEWEST) == []
+        assert len(schemas.faults(wrong, schemas.NEWEST)) == 1, kind
+
+
+@pytest.mark.parametrize("values", [SMALL, LARGE], ids=["small", "large"])
+def test_helm_finds_no_fault(values: Path) -> None:
+    done = helm("lint", CHART, "--strict", "--values", values)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_umbrella_decides_if_there_is_any(umbrella: Path) -> None:
+    assert render(chart=umbrella) == ()
+    found = render(IN_UMBRELLA, chart=umbrella)
+    assert {"postkamer-gateway", "postkamer-archiver"} <= of_kind(found, "Deployment").keys()
+    assert not of_kind(found, "NetworkPolicy")
+    assert not of_kind(found, "PodDisruptionBudget")
+    for each in of_kind(found, "Deployment").values():
+        [container] = each["spec"]["template"]["spec"]["containers"]
+        assert container["image"].startswith(
+            "acr.podiumd.example/postkamer/postkamer:0.1.0@sha256:"
+        )
+
+
+def test_chart_makes_no_secret_and_nothing_by_chance(umbrella: Path) -> None:
+    for town, objects in towns(umbrella).items():
+        assert not of_kind(objects, "Secret"), town
+    again = render.__wrapped__(LARGE)
+    assert again is not render(LARGE)
+    assert again == render(LARGE)
+
+
+def test_alarms_are_those_of_prometheus_to_the_letter() -> None:
+    rules = yaml.safe_load((ROOT / "deploy" / "prometheus" / "rules.yml").read_text())
+    assert of_kind(render(LARGE), "PrometheusRule")["postkamer"]["spec"] == rules
+    assert (CHART / "files" / "rules.yml").is_symlink()
+
+
+def test_package_has_the_alarms_and_no_values_of_tests(tmp_path: Path) -> None:
+    done = helm("package", CHART, "--destination", tmp_path)
+    assert done.returncode == 0, done.stderr
+    with tarfile.open(tmp_path / "postkamer-0.1.0.tgz") as package:
+        rules = package.extractfile("postkamer/files/rules.yml")
+        assert rules is not None
+        assert rules.read() == (ROOT / "deploy" / "prometheus" / "rules.yml").read_bytes()
+        assert not [name for name in package.getnames() if "/ci/" in name]
+
+
+def test_cluster_without_the_operator_of_prometheus_gets_nothing_of_it() -> None:
+    kinds = {each["kind"] for each in render(LARGE, apis=())}
+    assert kinds == FIRST | OF_OPERATORS - {"ServiceMonitor", "PrometheusRule"}
+
+
+def test_chart_has_the_version_of_the_product() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert f'\nversion = "{chart["appVersion"]}"\n' in (ROOT / "pyproject.toml").read_text()
+    assert chart["kubeVersion"] == f">={schemas.OLDEST}-0"
+
+
+def test_users_of_the_broker_have_the_rights_of_the_topology() -> None:
+    objects = render(LARGE)
+    given = {
+        name.removeprefix("postkamer-rabbitmq-"): tuple(
+            each["spec"]["permissions"][right] for right in ("configure", "write", "read")
+        )
+        for name, each in of_kind(objects, "Permission").items()
+    }
+    assert given == topology.PERMISSIONS
+    [vhost] = of_kind(objects, "Vhost").values()
+    assert vhost["spec"]["name"] == topology.VHOST
+    assert of_kind(objects, "User").keys() == of_kind(objects, "Permission").keys()
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ('image.tag="0.1.0"', "/image/tag"),
+        ('image.digest="sha256:00"', "additional properties 'digest' not allowed"),
+        ('settings.metaGraphURL="https://x.example"', "'metaGraphURL' not allowed"),
+        ('settings.logLevel="loud"', "/settings/logLevel"),
+        ('secrets.archiveKey={"name":"","key":"k"}', "secrets.archiveKey.name"),
+        ('secrets.archiveKey={"value":"c2VjcmV0"}', "'value' not allowed"),
+        ('settings.metaGraphUrl=""', "settings.metaGraphUrl: must be given"),
+        ('objectStore.existingClaim=""', "objectStore: file:// needs existingClaim"),
+        ("database.hosts=[]", "database.hosts: must name the servers"),
+        ("broker.hosts=[]", "broker.hosts: must name the nodes"),
+        ("desk.enabled=true", "desk: needs settings.deskUrl"),
+        ("router.autoscaling.enabled=true", "router.autoscaling: needs autoscaling.prometheus"),
+        ('broker.admin.secret.name="admin"', "broker.admin.management: must be given"),
+        ('config.existingConfigMap=""', "config: name existingConfigMap, or give files"),
+        ('database.mode="cloudnativepg"', "database.cloudnativepg.image: must be given"),
+        ("router.replicas=0", "/router/replicas"),
+    ],
+)
+def test_values_that_cannot_work_are_refused(changed: str, words: str) -> None:
+    assert words in refusal(SMALL, set_json=[changed])
+
+
+def test_schema_names_every_value_and_no_other() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    assert unknown(VALUES, schema, schema["$defs"]) == []
+    added = {"global", "enabled"}  # of an umbrella
+    assert schema["properties"].keys() == VALUES.keys() | added
+
+
+def unknown(value: object, schema: Object, named: Object, where: str = "") -> list[str]:
+    """Places where values and schema have different keys."""
+    schema = named[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    if not isinstance(value, dict) or "properties" not in schema:
+        return []
+    keys = schema["properties"].keys() - ({"global", "enabled"} if not where else {"claims"})
+    return [f"{where}: {sorted(keys ^ value.keys())}"] * (keys != value.keys()) + [
+        fault
+        for key in keys & value.keys()
+        for fault in unknown(value[key], schema["properties"][key], named, f"{where}/{key}")
+    ]
+
+
+def test_queues_are_declared_anew_when_what_they_follow_from_changes() -> None:
+    def name(*changes: str) -> str:
+        jobs = of_kind(render(LARGE, set_json=changes), "Job")
+        [found] = [each for each in jobs if each.startswith("postkamer-topology-")]
+        return found
+
+    before = name()
+    assert name('topology.revision="2"') != before
+    assert name('config.files={"postkamer.toml":"partitions = 8"}') != before
+    assert name("gateway.replicas=5") == before
+
+
+def test_migrations_run_before_all_else_unless_the_database_comes_with_the_release() -> None:
+    def job(objects: tuple[Object, ...]) -> Object:
+        [found] = [each for n, each in of_kind(objects, "Job").items() if "-migrate" in n]
+        return found
+
+    hooks = {
+        "helm.sh/hook": "pre-install,pre-upgrade",
+        "helm.sh/hook-weight": "0",
+        "helm.sh/hook-delete-policy": "before-hook-creation,hook-succeeded",
+    }
+    assert job(render(SMALL))["metadata"]["annotations"] == hooks
+    assert job(render(LARGE, is_upgrade=True))["metadata"]["annotations"] == hooks
+    assert "annotations" not in job(render(LARGE))["metadata"]
+    # What the hook needs is there before the release: no account, no configuration of the release.
+    spec = job(render(SMALL))["spec"]["template"]["spec"]
+    assert "serviceAccountName" not in spec
+    assert [each["name"] for each in spec["volumes"]] == ["tmp"]
+
+
+def test_record_and_queues_stay_when_the_release_goes() -> None:
+    for kind in ("Cluster", "RabbitmqCluster", "Vhost"):
+        [thing] = of_kind(render(LARGE, apis=MONITORING), kind).values()
+        assert thing["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"

@@ -1,0 +1,266 @@
+"""deploy/helm: each setting of each service has one place in the chart, and arrives there as the service wants it."""
+
+import inspect
+import json
+import re
+from functools import cache
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from services.amqp import topology
+from services.config import settings
+from services.config.settings import PREFIX, load
+from services.transparency.signed_note import COSIGNATURE, Key, derive_public_key, encode_key
+from tests.support.kubernetes.chart import (
+    CHART,
+    ROOT,
+    SERVICES,
+    VALUES,
+    environment,
+    example,
+    needs_helm,
+    pods,
+    render,
+)
+
+pytestmark = needs_helm
+OF_SERVICES: dict[str, type[BaseModel]] = {
+    "gateway": settings.GatewaySettings,
+    "router": settings.RouterSettings,
+    "deliverer": settings.DelivererSettings,
+    "archiver": settings.ArchiverSettings,
+    "desk": settings.DeskSettings,
+}
+OF_COMMANDS: list[type[BaseModel]] = [
+    settings.ApiSettings, settings.ArchiveSettings, settings.BalanceSettings,
+    settings.ManagementSettings, settings.PersonSettings, settings.SignerSettings,
+    settings.StatusSettings, settings.TimestampSettings, settings.WitnessSettings,
+    settings.WorkingKeySettings,
+]  # fmt: skip
+KEY = "A" * 43 + "="
+"""32 bytes in base64."""
+GIVEN: dict[str, Any] = {
+    "bind": "::",
+    "logLevel": "debug",
+    "tracesUrl": "http://otel.example:4318",
+    "metaGraphUrl": "https://graph.facebook.com/v26.0",
+    "metaClientNameHeader": "X-Client-Name",
+    "metaClientName": "name.example",
+    "webhookUrl": "https://postkamer.example/webhooks/whatsapp",
+    "trustedProxies": "10.1.0.7/32",
+    "privateNetworks": "10.1.0.0/16,10.2.0.0/16",
+    "archiverUrl": "https://archief.example",
+    "scannerUrl": "tcp://clamav.security:3310",
+    "archiveSigner": "unix:///signer/socket",
+    "archivePublicKey": "a,b",
+    "archiveTimestamps": "https://tsa.example",
+    "archiveTimestampRoots": "/etc/postkamer/tsa.pem",
+    "archiveWitnesses": "https://w.example "
+    + encode_key(Key("w1", derive_public_key(bytes(32)), COSIGNATURE)),
+    "archiveWitnessQuorum": 1,
+    "deskUrl": "https://balie.example",
+    "deskIssuer": "https://inloggen.example/realms/gemeente",
+    "deskClientId": "balie",
+    "deskScope": "openid email",
+    "deskDesign": "/design",
+    "brokerMetricsUrl": "http://mq1.example:15692/metrics",
+    "requireProven": True,
+}
+"""A value for each setting of the table `settings`, none of them the default."""
+SECRETS = {
+    "working_key": KEY,
+    "archive_key": KEY,
+    "api_tokens": "crm/*:token",
+    "test_tokens": "test:token",
+}
+"""Contents of secrets that are more than a word."""
+
+
+@cache
+def all_given() -> dict[str, dict[str, Any]]:
+    """Environment of each service with everything set, by its name."""
+    secrets = {name: {"name": "town", "key": name} for name in VALUES["secrets"]}
+    changes = {
+        "settings": GIVEN,
+        "secrets": secrets,
+        "objectStore.uploads": "s3://uploads",
+        "broker.admin": {
+            "secret": {"name": "admin", "usernameKey": "user", "key": "password"},
+            "management": "https://mq1.example:15671",
+        },
+        "database.accounts.desk.secret": {"name": "town", "key": "desk"},
+        "desk.enabled": True,
+    }
+    changes |= {f"{service}.opsPort": 9180 + n for n, service in enumerate(SERVICES)}
+    set_json = tuple(f"{place}={json.dumps(value)}" for place, value in changes.items())
+    found = pods(render(example("small"), set_json=set_json))
+    names = (*SERVICES, "operator")
+    return {name: environment(found[f"Deployment postkamer-{name}"]) for name in names}
+
+
+def as_in_a_pod(given: dict[str, Any]) -> dict[str, str]:
+    """Texts that a process sees: secrets are read, and then $(NAME) stands for them."""
+
+    def secret(name: str) -> str:
+        return SECRETS.get(name.removeprefix(PREFIX).lower(), "word")
+
+    seen: dict[str, str] = {}
+    for name, value in given.items():
+        text = value if isinstance(value, str) else secret(name)
+        # Kubernetes knows only the variables that come before.
+        seen[name] = re.sub(r"\$\((\w+)\)", lambda found: seen[found[1]], text)
+    return seen
+
+
+def variables(kind: type[BaseModel]) -> set[str]:
+    return {PREFIX + field.upper() for field in kind.model_fields}
+
+
+def ours(given: dict[str, Any]) -> set[str]:
+    return {name for name in given if name.startswith(PREFIX)}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_setting_of_a_service_can_be_set_and_no_other(service: str) -> None:
+    given = all_given()[service]
+    kind = OF_SERVICES[service]
+    assert ours(given) == variables(kind)
+    loaded = load(kind, as_in_a_pod(given))
+    for field in kind.model_fields:
+        name = re.sub(r"_(\w)", lambda found: found[1].upper(), field)
+        if name in GIVEN and not (service == "desk" and field == "archiver_url"):
+            assert given[PREFIX + field.upper()] == str(GIVEN[name]).replace("True", "true")
+    ops_port = getattr(loaded, f"{service}_ops_port")
+    assert ops_port == 9180 + SERVICES.index(service)
+
+
+def test_operator_has_the_settings_of_every_command() -> None:
+    given = all_given()["operator"]
+    of_services = set[str]().union(*map(variables, OF_SERVICES.values()))
+    of_commands = set[str]().union(*map(variables, OF_COMMANDS))
+    assert of_commands <= ours(given) <= of_services | of_commands
+    for kind in OF_COMMANDS:
+        load(kind, as_in_a_pod(given))
+    status = load(settings.StatusSettings, as_in_a_pod(given))
+    assert dict(status.ops_urls) == {
+        name: f"http://postkamer-{name}-ops:{9180 + n}" for n, name in enumerate(SERVICES)
+    }
+
+
+def test_values_have_no_setting_that_nobody_reads() -> None:
+    kinds = [each for _, each in inspect.getmembers(settings, inspect.isclass)]
+    fields = {
+        field
+        for each in kinds
+        if issubclass(each, BaseModel) and each.__module__ == settings.__name__
+        for field in each.model_fields
+    }
+    named = {re.sub(r"_(\w)", lambda found: found[1].upper(), field) for field in fields}
+    assert VALUES["settings"].keys() == GIVEN.keys()
+    assert VALUES["settings"].keys() <= named
+    assert VALUES["secrets"].keys() <= named
+    assert not VALUES["settings"].keys() & VALUES["secrets"].keys()
+    table = yaml.safe_load((CHART / "files" / "settings.yaml").read_text())
+    assert table.keys() == {*SERVICES, "operator"}
+    assert set[str]().union(*table.values()) == fields
+
+
+@pytest.mark.parametrize("town", ["small", "large"])
+def test_secret_comes_from_a_secret_and_is_in_no_value(town: str) -> None:
+    for name, pod in pods(render(example(town))).items():
+        for variable, value in environment(pod).items():
+            field = variable.removeprefix(PREFIX).lower()
+            kinds = [each for each in OF_SERVICES.values() if field in each.model_fields]
+            hidden = any("SecretStr" in str(each.model_fields[field].annotation) for each in kinds)
+            if not isinstance(value, str):
+                assert value["secretKeyRef"]["name"], (name, variable)
+            elif "://" in value and "@" in value:
+                assert re.search(r"://[\w()$.-]+:\$\(\w+_PASSWORD\)@", value), (name, variable)
+            else:
+                assert not hidden, (name, variable)
+
+
+@pytest.mark.parametrize("town", ["small", "large"])
+def test_example_of_a_town_has_what_each_service_needs(town: str) -> None:
+    found = pods(render(example(town)))
+    for service, kind in OF_SERVICES.items():
+        if f"Deployment postkamer-{service}" in found:
+            given = environment(found[f"Deployment postkamer-{service}"])
+            assert ours(given) <= variables(kind)
+            load(kind, as_in_a_pod(given))
+
+
+def test_addresses_in_the_cluster_are_those_of_services() -> None:
+    objects = render(example("large"))
+    services = {each["metadata"]["name"]: each for each in objects if each["kind"] == "Service"}
+    found = pods(objects)
+    desk = load(settings.DeskSettings, as_in_a_pod(environment(found["Deployment postkamer-desk"])))
+    urls = [desk.gateway_url, desk.archiver_url, desk.router_url]
+    operator = as_in_a_pod(environment(found["Deployment postkamer-operator"]))
+    urls += [url for _, url in load(settings.StatusSettings, operator).ops_urls]
+    assert len(urls) == 8
+    for url in urls:
+        name, port = re.fullmatch(r"http://([\w-]+):(\d+)", url).groups()  # type: ignore[union-attr]
+        [given] = services[name]["spec"]["ports"]
+        assert given["port"] == int(port)
+
+
+def test_servers_of_operators_are_reached_by_the_names_that_these_give() -> None:
+    found = pods(render(example("large")))
+    gateway = as_in_a_pod(environment(found["Deployment postkamer-gateway"]))
+    assert gateway["POSTKAMER_AMQP_URL"] == (
+        f"amqps://gateway:word@postkamer-rabbitmq:5671/{topology.VHOST}"
+        "?cafile=/etc/postkamer-tls/broker/ca.crt"
+    )
+    assert gateway["POSTKAMER_DATABASE_URL"] == (
+        "postgresql://postkamer_gateway:word@postkamer-postgres-rw:5432/postkamer"
+        "?sslmode=verify-full&sslrootcert=/etc/postkamer-tls/database/ca.crt"
+    )
+    [topology_job] = [pod for name, pod in found.items() if "topology" in name]
+    admin = environment(topology_job)
+    secret = {"secretKeyRef": {"name": "postkamer-rabbitmq-default-user", "key": "username"}}
+    assert admin["BROKER_ADMIN_USER"] == secret
+    load(settings.ManagementSettings, as_in_a_pod(admin))
+    load(settings.BrokerSettings, as_in_a_pod(admin))
+
+
+def test_several_nodes_are_named_each_with_its_account() -> None:
+    hosts = 'broker.hosts=["mq1.example:5672","mq2.example:5672"]'
+    servers = 'database.hosts=["pg1.example:5432","pg2.example:5432"]'
+    found = pods(render(example("small"), set_json=(hosts, servers)))
+    router = as_in_a_pod(environment(found["Deployment postkamer-router"]))
+    assert router["POSTKAMER_AMQP_URL"] == (
+        "amqp://router:word@mq1.example:5672/postkamer,amqp://router:word@mq2.example:5672/postkamer"
+    )
+    database = "postgresql://postkamer_router:word@pg1.example:5432,pg2.example:5432/postkamer"
+    assert router["POSTKAMER_DATABASE_URL"] == f"{database}?sslmode=require"
+
+
+def test_files_of_the_configuration_are_in_their_folders() -> None:
+    objects = render(example("large"))
+    [config] = [each for each in objects if each["kind"] == "ConfigMap"]
+    pod = pods(objects)["Deployment postkamer-router"]
+    [volume] = [each for each in pod["volumes"] if each["name"] == "config"]
+    paths = {item["path"]: config["data"][item["key"]] for item in volume["configMap"]["items"]}
+    assert paths == {
+        "postkamer.toml": 'texts = "texts"\ninclude = ["rules/*.toml"]\n',
+        "rules/10-afval.toml": "# A rule a file\n",
+        "texts/nl.toml": "# Texts\n",
+    }
+
+
+def test_secrets_of_the_configuration_go_to_the_services_that_read_them() -> None:
+    found = {name: environment(pod) for name, pod in pods(render(example("large"))).items()}
+    holders = {name.rpartition("-")[2] for name, given in found.items() if "CRM_SECRET" in given}
+    assert holders == {"deliverer", "operator"}
+    assert "NUMBER_SECRETS" in found["Deployment postkamer-gateway"]
+
+
+def test_page_has_a_row_for_each_group_of_values() -> None:
+    page = (ROOT / "docs" / "operators" / "kubernetes.md").read_text()
+    rows = re.findall(r"^\| (`[^|]*) \|", page, re.MULTILINE)
+    named = {name.partition(".")[0] for row in rows for name in re.findall(r"`([\w.]+)`", row)}
+    assert VALUES.keys() - named == set()
