@@ -1,8 +1,8 @@
 """Schemas of objects of Kubernetes: its own, and those of the operators that the chart knows.
 
-`custom_resources.json` has the schemas of the operators, taken from their repositories, as each entry says:
-CloudNativePG, KEDA, the operator of Prometheus (Apache 2.0) and those of RabbitMQ (MPL 2.0). Descriptions, status and
-the parts that repeat Kubernetes (`affinity`, `override`) are left out.
+`custom_resources.json` has the schemas of the operators; each entry says whence: CloudNativePG,
+KEDA, the operator of Prometheus (Apache 2.0) and those of RabbitMQ (MPL 2.0). Left out are
+descriptions, status, and the parts that repeat Kubernetes (`affinity`, `override`).
 """
 
 import json
@@ -21,16 +21,16 @@ CUSTOM: dict[str, Any] = json.loads((Path(__file__).parent / "custom_resources.j
 PLACE = "file:///api"
 """Place to which the schemas refer, as /api/_definitions.json."""
 OLDEST, NEWEST = "1.30.0", "1.37.0"
-"""Versions of Kubernetes: the oldest that the chart takes, and the newest whose schemas are there."""
+"""Versions of Kubernetes: the oldest that the chart takes, and the newest with schemas."""
 
 
 def faults(thing: Object, version: str) -> list[str]:
     """Return what is wrong with an object, a line each."""
     group, kind = thing["apiVersion"], thing["kind"]
-    custom = CUSTOM.get(f"{group} {kind}")
-    validator = _custom_validator(f"{group} {kind}") if custom else _validator(group, kind, version)
+    name = f"{group} {kind}"
+    validator = _custom_validator(name) if name in CUSTOM else _validator(group, kind, version)
     return [
-        f"{kind} {thing['metadata']['name']}: {'/'.join(map(str, error.instance_path))}: {error.message[:200]}"
+        f"{kind} {thing['metadata']['name']}: {[*error.instance_path]}: {error.message[:200]}"
         for error in validator.iter_errors(thing)
     ]
 

@@ -30,7 +30,11 @@ apiVersion: v2
 name: podiumd
 version: 4.9.0
 dependencies:
-  - {name: postkamer, alias: postkamer, version: 0.1.0, condition: postkamer.enabled, repository: ""}
+  - name: postkamer
+    alias: postkamer
+    version: 0.1.0
+    condition: postkamer.enabled
+    repository: ""
 """
 FIRST = {
     "NetworkPolicy", "ServiceAccount", "Service", "Deployment", "Job", "PodDisruptionBudget",

@@ -1,4 +1,4 @@
-"""deploy/helm: each setting of each service has one place in the chart, and arrives there as the service wants it."""
+"""deploy/helm: each setting of a service has one place in the chart, and arrives as it should."""
 
 import inspect
 import json

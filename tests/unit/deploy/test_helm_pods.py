@@ -1,0 +1,377 @@
+"""deploy/helm: pods are restricted, probed and replaced as they should, and meet whom they need."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+
+from cli.main import main
+from services.config.settings import (
+    ArchiverSettings,
+    DelivererSettings,
+    DeskSettings,
+    GatewaySettings,
+    RouterSettings,
+)
+from services.lifecycle import DRAIN_SECONDS, HARD_EXIT_SECONDS
+from tests.support.kubernetes.chart import (
+    SERVICES,
+    Object,
+    example,
+    needs_helm,
+    of_kind,
+    pods,
+    render,
+)
+from tests.support.promql import expression_faults, known_metrics
+from tests.support.promtool import needs_promtool
+
+pytestmark = needs_helm
+TOWNS = ["small", "large"]
+VOLUMES = {"configMap", "secret", "emptyDir", "persistentVolumeClaim"}
+"""Kinds of volumes that we use; the profile allows a few more."""
+PORTS = {
+    "gateway": GatewaySettings.model_fields["gateway_port"].default,
+    "router": RouterSettings.model_fields["router_port"].default,
+    "archiver": ArchiverSettings.model_fields["archiver_port"].default,
+    "desk": DeskSettings.model_fields["desk_port"].default,
+}
+OPS_PORTS = {
+    kind.__name__.removesuffix("Settings").lower(): next(
+        field.default for name, field in kind.model_fields.items() if name.endswith("_ops_port")
+    )
+    for kind in (GatewaySettings, RouterSettings, DelivererSettings, ArchiverSettings, DeskSettings)
+}
+
+
+def breaches(pod: Object) -> Iterator[str]:
+    """Breaches of the restricted profile, and of our own rules: read-only, no account, no shell."""
+    security = pod["securityContext"]
+    if not (security["runAsNonRoot"] and security["runAsUser"] > 0):
+        yield "may run as root"
+    if security["seccompProfile"] != {"type": "RuntimeDefault"}:
+        yield "no seccomp profile"
+    if any(pod.get(name) for name in ("hostNetwork", "hostPID", "hostIPC")):
+        yield "shares what is the host's"
+    if pod["automountServiceAccountToken"]:
+        yield "may talk to Kubernetes"
+    for volume in pod["volumes"]:
+        if not (volume.keys() - {"name"}) <= VOLUMES:
+            yield f"volume {volume['name']}"
+    for container in pod.get("initContainers", []) + pod["containers"]:
+        yield from breaches_of_container(container)
+
+
+def breaches_of_container(container: Object) -> Iterator[str]:
+    wanted = {
+        "runAsNonRoot": True,
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "privileged": False,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    given = container["securityContext"]
+    yield from (name for name, value in wanted.items() if given.get(name) != value)
+    if given["runAsUser"] == 0:
+        yield "runs as root"
+    if "@sha256:" not in container["image"]:
+        yield "image without a digest"
+    if container.get("command", ["postkamer"])[0] not in ("postkamer", "python"):
+        yield "starts something else"
+    if not {"requests", "limits"} <= container["resources"].keys():
+        yield "no bounds"
+    if any(port.get("hostPort") for port in container.get("ports", [])):
+        yield "a port of the host"
+
+
+@pytest.mark.parametrize("town", TOWNS)
+def test_pod_is_of_the_restricted_profile_and_read_only(town: str) -> None:
+    found = pods(render(example(town)))
+    assert len(found) >= 6
+    for name, pod in found.items():
+        assert [*breaches(pod)] == [], name
+        assert {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}} in pod["volumes"]
+        [container] = pod["containers"]
+        mounted = {each["name"] for each in container["volumeMounts"]}
+        assert mounted == {each["name"] for each in pod["volumes"]}
+        writable = [each for each in container["volumeMounts"] if not each.get("readOnly")]
+        assert {each["mountPath"] for each in writable} <= {"/tmp", "/objects"}
+
+
+def test_breaches_are_found() -> None:
+    [pod, *_] = pods(render(example("small"))).values()
+    [container] = pod["containers"]
+    security = container["securityContext"] | {"readOnlyRootFilesystem": False, "runAsUser": 0}
+    wrong = container | {"securityContext": security, "command": ["sh", "-c", "postkamer gateway"]}
+    assert {*breaches(pod | {"containers": [wrong]})} == {
+        "readOnlyRootFilesystem", "runs as root", "starts something else",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("town", TOWNS)
+def test_commands_of_the_pods_exist(town: str) -> None:
+    for name, pod in pods(render(example(town))).items():
+        [container] = pod["containers"]
+        if name != "Deployment postkamer-operator":
+            command: click.Command | None = main
+            for word in container["args"]:
+                assert isinstance(command, click.Group)
+                command = command.get_command(click.Context(command), word)
+            assert command is not None, name
+
+
+def test_service_is_probed_and_ends_in_its_time() -> None:
+    for name, each in of_kind(render(example("large")), "Deployment").items():
+        service = name.removeprefix("postkamer-")
+        pod = each["spec"]["template"]["spec"]
+        [container] = pod["containers"]
+        if service == "operator":
+            assert each["spec"]["replicas"] == 0
+            continue
+        ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+        assert ports.pop("ops") == OPS_PORTS[service]
+        assert ports == ({"api": PORTS[service]} if service in PORTS else {})
+        probes = {
+            "startupProbe": "/health/live",
+            "livenessProbe": "/health/live",
+            "readinessProbe": "/health/ready",
+        }
+        for probe, path in probes.items():
+            assert container[probe]["httpGet"] == {"path": path, "port": "ops"}
+        before = (
+            container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+        )
+        assert bool(before) == (service in PORTS)
+        longest = max(DRAIN_SECONDS, HARD_EXIT_SECONDS)
+        assert pod["terminationGracePeriodSeconds"] > before + longest
+
+
+def test_versions_run_together_only_where_they_may() -> None:
+    kinds = {
+        name.removeprefix("postkamer-"): each["spec"]["strategy"]["type"]
+        for name, each in of_kind(render(example("large")), "Deployment").items()
+    }
+    assert kinds == {
+        "gateway": "RollingUpdate", "router": "RollingUpdate", "desk": "RollingUpdate",
+        "archiver": "Recreate", "deliverer": "Recreate", "operator": "Recreate",
+    }  # fmt: skip
+
+
+def test_one_service_can_have_another_version_during_an_update() -> None:
+    other = "0.0.9@sha256:" + "f" * 64
+    found = pods(render(example("small"), set_json=(f'gateway.tag="{other}"',)))
+    images = {name: pod["containers"][0]["image"] for name, pod in found.items()}
+    assert images["Deployment postkamer-gateway"] == f"postkamer:{other}"
+    assert {image for name, image in images.items() if "gateway" not in name} == {
+        "postkamer:0.1.0@sha256:" + "a" * 64
+    }
+
+
+def test_node_is_drained_of_one_instance_at_a_time() -> None:
+    objects = render(example("large"))
+    budgets = of_kind(objects, "PodDisruptionBudget")
+    assert budgets.keys() == {f"postkamer-{service}" for service in SERVICES}
+    deployed = of_kind(objects, "Deployment")
+    for name, each in budgets.items():
+        assert each["spec"]["maxUnavailable"] == 1
+        selected = each["spec"]["selector"]["matchLabels"].items()
+        assert selected <= deployed[name]["spec"]["template"]["metadata"]["labels"].items()
+
+
+# ---- who may talk to whom ------------------------------------------------------------------------
+
+
+def labels_of(objects: tuple[Object, ...]) -> dict[str, dict[str, str]]:
+    """Labels of the pods of each part, and of pods of others."""
+    parts = {
+        each["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/component"]: each["spec"][
+            "template"
+        ]["metadata"]["labels"]
+        for each in objects
+        if each["kind"] in ("Deployment", "Job")
+    }
+    others = {
+        "postgres": {"cnpg.io/cluster": "postkamer-postgres"},
+        "rabbitmq": {"app.kubernetes.io/name": "postkamer-rabbitmq"},
+        "stranger": {"app.kubernetes.io/name": "stranger"},
+    }
+    return parts | others
+
+
+def is_allowed(
+    policies: list[Object], caller: dict[str, str], called: dict[str, str], port: str | int
+) -> bool:
+    """True if both ends allow a connection between two pods of one namespace."""
+
+    def selects(selector: Object, labels: dict[str, str]) -> bool:
+        return selector.get("matchLabels", {}).items() <= labels.items()
+
+    def rules(labels: dict[str, str], direction: str) -> list[Object] | None:
+        found = [each["spec"] for each in policies if selects(each["spec"]["podSelector"], labels)]
+        return [rule for spec in found for rule in spec[direction]] if found else None
+
+    def passes(rule: Object, peers: str, other: dict[str, str]) -> bool:
+        allowed = rule.get(peers)
+        ports = [each["port"] for each in rule["ports"]]
+        pods_allowed = [each["podSelector"] for each in allowed or [] if "podSelector" in each]
+        is_peer = allowed is None or any(selects(each, other) for each in pods_allowed)
+        return port in ports and is_peer
+
+    out, into = rules(caller, "egress"), rules(called, "ingress")
+    goes = out is None or any(passes(rule, "to", called) for rule in out)
+    comes = into is None or any(passes(rule, "from", caller) for rule in into)
+    return goes and comes
+
+
+def test_pods_reach_those_whom_they_need_and_no_others() -> None:
+    objects = render(example("large"))
+    policies = [*of_kind(objects, "NetworkPolicy").values()]
+    labels = labels_of(objects)
+    ours = sorted(labels.keys() - {"postgres", "rabbitmq", "stranger"})
+    assert ours == sorted([*SERVICES, "operator", "migrate", "topology"])
+    between = {
+        (caller, called)
+        for caller in [*ours, "stranger"]
+        for called in ours
+        if caller != called and is_allowed(policies, labels[caller], labels[called], "api")
+    }
+    assert between == {
+        ("desk", "gateway"), ("desk", "router"), ("desk", "archiver"), ("deliverer", "desk"),
+        ("operator", "gateway"), ("stranger", "gateway"),
+    }  # fmt: skip
+    assert {
+        called for called in ours if is_allowed(policies, labels["operator"], labels[called], "ops")
+    } == {*SERVICES}
+    assert not is_allowed(policies, labels["stranger"], labels["archiver"], "ops")
+    to_database = {p for p in ours if is_allowed(policies, labels[p], labels["postgres"], 5432)}
+    assert to_database == {*ours} - {"topology"}
+    to_broker = {p for p in ours if is_allowed(policies, labels[p], labels["rabbitmq"], 5671)}
+    assert to_broker == {*ours} - {"desk", "migrate"}
+    to_management = {p for p in ours if is_allowed(policies, labels[p], labels["rabbitmq"], 15672)}
+    assert to_management == {"operator", "topology"}
+    assert not is_allowed(policies, labels["gateway"], labels["stranger"], 5432)
+
+
+def test_internet_is_reached_by_those_who_need_it() -> None:
+    for name, each in of_kind(render(example("large")), "NetworkPolicy").items():
+        blocks = [
+            peer["ipBlock"]["cidr"]
+            for rule in each["spec"]["egress"]
+            for peer in rule.get("to", [])
+            if "ipBlock" in peer
+        ]
+        closed = ("router", "migrate", "topology")
+        assert blocks == ([] if name.endswith(closed) else ["0.0.0.0/0"]), name
+
+
+# ---- watching, and more instances by themselves --------------------------------------------------
+
+
+def test_targets_have_the_labels_that_the_alarms_name() -> None:
+    objects = render(example("large"))
+    monitors = of_kind(objects, "ServiceMonitor")
+    [endpoint] = monitors["postkamer"]["spec"]["endpoints"]
+    assert endpoint["relabelings"] == [
+        {"targetLabel": "job", "replacement": "postkamer"},
+        {
+            "sourceLabels": ["__meta_kubernetes_service_label_app_kubernetes_io_component"],
+            "targetLabel": "service",
+        },
+    ]
+    wanted = monitors["postkamer"]["spec"]["selector"]["matchLabels"].items()
+    selected = {
+        each["metadata"]["labels"]["app.kubernetes.io/component"]
+        for each in of_kind(objects, "Service").values()
+        if wanted <= each["metadata"]["labels"].items()
+        and endpoint["port"] in [port["name"] for port in each["spec"]["ports"]]
+    }
+    assert selected == {*SERVICES}
+    [broker] = monitors["postkamer-rabbitmq"]["spec"]["endpoints"]
+    assert broker["relabelings"] == [{"targetLabel": "job", "replacement": "rabbitmq"}]
+    scraped = (Path(__file__).parents[3] / "deploy" / "prometheus" / "prometheus.yml").read_text()
+    jobs = {each["job_name"]: each for each in yaml.safe_load(scraped)["scrape_configs"]}
+    assert broker["path"] == jobs["rabbitmq"]["metrics_path"]
+
+
+def queries() -> dict[str, str]:
+    scaled = of_kind(render(example("large")), "ScaledObject")
+    return {
+        name.removeprefix("postkamer-"): each["spec"]["triggers"][0]["metadata"]["query"]
+        for name, each in scaled.items()
+    }
+
+
+def test_instances_grow_by_metrics_that_exist() -> None:
+    assert queries().keys() == {"router", "deliverer", "archiver"}
+    for query in queries().values():
+        assert expression_faults(query.replace("$1", ""), known_metrics()) == []
+    for each in of_kind(render(example("large")), "Deployment").values():
+        is_scaled = each["metadata"]["name"].removeprefix("postkamer-") in queries()
+        assert ("replicas" in each["spec"]) != is_scaled
+
+
+IN_QUEUE = 'rabbitmq_queue_messages{queue="%s",vhost="postkamer"}'
+QUEUE = "deliverer.destination."
+AGES: list[tuple[str, dict[str, str], list[float]]] = [
+    (
+        "router",  # 90 wait in two partitions, and 3 are decided in a second: half a minute
+        {
+            IN_QUEUE % "router.partition.0": "60x10",
+            IN_QUEUE % "router.partition.1": "30x10",
+            'postkamer_decisions_total{department="a",instance="1"}': "0+60x10",
+            'postkamer_decisions_total{department="a",instance="2"}': "0+120x10",
+        },
+        [30],
+    ),
+    ("router", {IN_QUEUE % "router.partition.0": "0x10"}, []),
+    (
+        "deliverer",  # the destination that is paused does not count
+        {
+            IN_QUEUE % f"{QUEUE}crm": "120x10",
+            IN_QUEUE % f"{QUEUE}dead": "5000x10",
+            'postkamer_destination_paused{destination="crm"}': "0x10",
+            'postkamer_destination_paused{destination="dead"}': "1x10",
+            'postkamer_deliveries_total{destination="crm",outcome="delivered"}': "0+120x10",
+        },
+        [60],
+    ),
+    (
+        "archiver",
+        {IN_QUEUE % "archiver.records": "7x10", "postkamer_archive_lag_seconds": "90x10"},
+        [90],
+    ),
+    # The last thing was old, and nothing waits any more.
+    (
+        "archiver",
+        {IN_QUEUE % "archiver.records": "0x10", "postkamer_archive_lag_seconds": "90x10"},
+        [],
+    ),
+]
+
+
+@needs_promtool
+def test_age_is_that_of_what_waits(tmp_path: Path) -> None:
+    tests = [
+        {
+            "interval": "1m",
+            "input_series": [{"series": s, "values": values} for s, values in series.items()],
+            "promql_expr_test": [
+                {
+                    "expr": queries()[service],
+                    "eval_time": "8m",
+                    "exp_samples": [{"labels": "{}", "value": each} for each in ages],
+                }
+            ],
+        }
+        for service, series, ages in AGES
+    ]
+    (tmp_path / "tests.yml").write_text(yaml.safe_dump({"rule_files": [], "tests": tests}))
+    done = subprocess.run(
+        ["promtool", "test", "rules", tmp_path / "tests.yml"],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
