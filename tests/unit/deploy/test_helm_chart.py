@@ -133,6 +133,24 @@ def test_package_has_the_alarms_and_no_values_of_tests(tmp_path: Path) -> None:
         assert not [name for name in package.getnames() if "/ci/" in name]
 
 
+def test_notes_say_what_is_still_missing() -> None:
+    def notes(values: Path, *changes: str) -> str:
+        options = [each for change in changes for each in ("--set-json", change)]
+        name = ("install", "postkamer", CHART, "--dry-run=client", "--values", values)
+        done = helm(*name, *options)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.partition("\nNOTES:\n")[2]
+
+    small, large = notes(SMALL), notes(LARGE, "metrics.enabled=false")
+    assert "scale deployment postkamer-operator --replicas=1" in small
+    assert "Nobody declares the queues: broker.admin.secret is not given" in small
+    assert "One gateway" in small
+    assert "Nobody declares" not in large
+    assert "One gateway" not in large
+    assert "Nothing is watched" in small
+    assert "Nothing is watched" in large
+
+
 def test_cluster_without_the_operator_of_prometheus_gets_nothing_of_it() -> None:
     kinds = {each["kind"] for each in render(LARGE, apis=())}
     assert kinds == FIRST | OF_OPERATORS - {"ServiceMonitor", "PrometheusRule"}
@@ -227,7 +245,10 @@ def test_migrations_run_before_all_else_unless_the_database_comes_with_the_relea
     }
     assert job(render(SMALL))["metadata"]["annotations"] == hooks
     assert job(render(LARGE, is_upgrade=True))["metadata"]["annotations"] == hooks
-    assert "annotations" not in job(render(LARGE))["metadata"]
+    first = job(render(LARGE))["metadata"]
+    assert "annotations" not in first
+    other = f'image.tag="0.1.1@sha256:{"f" * 64}"'
+    assert job(render(LARGE, set_json=(other,)))["metadata"]["name"] != first["name"]
     # What the hook needs is there before the release: no account, no configuration of the release.
     spec = job(render(SMALL))["spec"]["template"]["spec"]
     assert "serviceAccountName" not in spec
