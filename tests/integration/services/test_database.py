@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from archiver import table_partitions
 from archiver.log.writer import writer_in_transaction
+from deploy.local.postgresql import Database
 from services import clock
 from services.contract import Record
 from services.postgres import primary as primary_server
@@ -74,6 +75,33 @@ async def test_migration_that_fails_leaves_nothing_behind(empty: str) -> None:
     connection = await asyncpg.connect(empty)
     assert await connection.fetchval("select to_regclass('half_done')") is None
     await connection.close()
+
+
+OF_AN_ADMINISTRATOR = """
+do $$
+declare
+    name text;
+begin
+    foreach name in array array['gateway', 'router', 'deliverer', 'archiver', 'desk', 'person'] loop
+        if not exists (select from pg_roles where rolname = 'postkamer_' || name) then
+            execute format('create role %I nologin', 'postkamer_' || name);
+        end if;
+    end loop;
+end
+$$;
+create role plain_owner login password 'word';
+create database owned owner plain_owner;
+"""
+"""As docs/operators/kubernetes.md asks the database's administrator for."""
+
+
+async def test_owner_of_the_tables_needs_no_right_to_make_roles(server: Database) -> None:
+    server.execute(OF_AN_ADMINISTRATOR, "postgres")
+    try:
+        url = server.url_for("plain_owner", "word", "owned")
+        assert len(await migrate(url, all_migrations())) == len(all_migrations())
+    finally:
+        server.execute("drop database owned with (force);\ndrop role plain_owner", "postgres")
 
 
 FORBIDDEN = {
