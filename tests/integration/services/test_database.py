@@ -92,7 +92,7 @@ $$;
 create role plain_owner login password 'word';
 create database owned owner plain_owner;
 """
-"""As docs/operators/kubernetes.md asks the database's administrator for."""
+"""The request of docs/operators/kubernetes.md to the database's administrator."""
 
 
 async def test_owner_of_the_tables_needs_no_right_to_make_roles(server: Database) -> None:

@@ -223,7 +223,9 @@ def test_servers_of_operators_are_reached_by_the_names_that_these_give() -> None
     admin = environment(topology_job)
     secret = {"secretKeyRef": {"name": "postkamer-rabbitmq-default-user", "key": "username"}}
     assert admin["BROKER_ADMIN_USER"] == secret
-    load(settings.ManagementSettings, as_in_a_pod(admin))
+    given = load(settings.ManagementSettings, as_in_a_pod(admin)).broker_management_url
+    assert given is not None
+    assert given.get_secret_value() == "http://word:word@postkamer-rabbitmq:15672"
     load(settings.BrokerSettings, as_in_a_pod(admin))
 
 

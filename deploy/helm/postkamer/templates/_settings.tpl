@@ -125,9 +125,7 @@ broker: {{ index .root.Values.broker.accounts .service | toJson }}
 {{- if include "postkamer.brokerAdmin" . }}
 {{- $where := .Values.broker.admin.management }}
 {{- if eq .Values.broker.mode "operator" }}
-{{- $address := printf "http://%s:15672" (include "postkamer.rabbitmq" .) }}
-{{- if .Values.broker.tls }}{{ $address = printf "https://%s:15671" (include "postkamer.rabbitmq" .) }}{{ end }}
-{{- $where = default $address $where }}
+{{- $where = default (printf "http://%s:15672" (include "postkamer.rabbitmq" .)) $where }}
 {{- end }}
 {{- if $where }}
 {{- $parts := splitn "://" 2 $where }}
