@@ -202,7 +202,9 @@ class _Redactor:
             reason = self._hide()
         asked = self._hide() if row.asked else ""
         author, zaak = self._author(row.author), self.own(row.zaak)
-        return replace(row, id="", reason=reason, asked=asked, author=author, zaak=zaak)
+        # The kind of a danger is health or safety of somebody: it is shown to them alone.
+        care = row.care if self._own else ""
+        return replace(row, id="", reason=reason, asked=asked, author=author, zaak=zaak, care=care)
 
     def _status(self, status: Status) -> Status:
         if status.author is None:

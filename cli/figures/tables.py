@@ -1,7 +1,9 @@
 """The tables of a month that may be published, without small counts. Pure.
 
-Five tables, of which no two have a total in common: else a count that one hides would follow from
-the other. Confidential departments are in none of them, nor are their rules.
+Four tables, of which no two have a total in common: else a count that one hides would follow from
+the other. Nor is a count of one bounded by one of another: a conversation begins with a message in
+the same hour, so that only messages are counted by hour. Confidential departments are in none of
+them, nor are their rules.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +12,13 @@ from typing import NamedTuple
 
 from router.figures import tally
 from router.figures.month import OUTCOMES, CountedByMonth, CountedRow
-from router.figures.suppression import Mark, Published, suppress_list, suppress_table
+from router.figures.suppression import (
+    Mark,
+    Published,
+    hide_small,
+    suppress_list,
+    suppress_table,
+)
 from router.rules.engine import ESCALATED, MENU
 from services.config.model import Configuration
 from services.config.organisation import Tenant
@@ -97,8 +105,7 @@ def build_statistics(counts: MonthCounts, config: Configuration, tenant: Tenant)
         month=f"{counts.month:%Y-%m}",
         tenant=tenant,
         tables=(
-            _by_hour(tally.OPENED, counts, names, smallest),
-            _by_hour(tally.RECEIVED, counts, names, smallest),
+            _by_hour(counts, names, smallest),
             _by_kind(ANSWERS, counts, names, smallest),
             _by_kind(ENDS, counts, names, smallest),
             _by_rule(counts, config, tenant, names),
@@ -110,23 +117,17 @@ def build_statistics(counts: MonthCounts, config: Configuration, tenant: Tenant)
 
 
 Names = Mapping[str, str]
-BY_HOUR = {
-    tally.OPENED: ("gesprekken-per-uur", "Gesprekken die inwoners begonnen", "gesprekken"),
-    tally.RECEIVED: ("berichten-per-uur", "Berichten van inwoners", "berichten"),
-}
 
 
-def _by_hour(what: str, counts: MonthCounts, names: Names, smallest: int) -> Table:
-    """Return the table by department, and hour of the week."""
-    name, title, noun = BY_HOUR[what]
-    of_kind = {
-        (each.department, each.hour): each.count for each in counts.by_month if each.what == what
-    }
+def _by_hour(counts: MonthCounts, names: Names, smallest: int) -> Table:
+    """Return the table of messages by department, and hour of the week."""
+    received = [each for each in counts.by_month if each.what == tally.RECEIVED]
+    of_kind = {(each.department, each.hour): each.count for each in received}
     cells = [[of_kind.get((department, hour), 0) for hour in HOURS] for department in names]
     columns = [(WEEKDAYS[hour // 24], str(hour % 24)) for hour in HOURS]
-    header = ("maand", "afdeling", "afdelingsnaam", "weekdag", "uur", noun)
+    header = ("maand", "afdeling", "afdelingsnaam", "weekdag", "uur", "berichten")
     records = _records(counts.month, names, [*columns, (TOTAL, TOTAL)], cells, smallest)
-    return Table(name, title, header, tuple(records))
+    return Table("berichten-per-uur", "Berichten van inwoners", header, tuple(records))
 
 
 class KindTable(NamedTuple):
@@ -188,14 +189,12 @@ def _by_rule(counts: MonthCounts, config: Configuration, tenant: Tenant, names: 
             of_kind = cells[each.what]
             of_kind[row] = of_kind.get(row, 0) + each.count
     ids = [*dict.fromkeys((*rows.values(), REMOVED))]
-    columns = [
-        suppress_list([of_kind.get(row, 0) for row in ids], tenant.open_data.smallest_count)
-        for of_kind in cells.values()
-    ]
-    placed, corrected = (column or () for column in columns)
+    smallest = tenant.open_data.smallest_count
+    placed, corrected = ([of_kind.get(row, 0) for row in ids] for of_kind in cells.values())
+    columns = suppress_list(placed, smallest) or (), hide_small(corrected, smallest)
     records = (
         (f"{counts.month:%Y-%m}", row, rule_name(row), *each)
-        for row, *each in zip((*ids, TOTAL), placed, corrected, strict=False)
+        for row, *each in zip((*ids, TOTAL), *columns, strict=False)
     )
     header = ("maand", "regel", "naam", "geplaatst", "doorgegeven")
     return Table("regels", "Gesprekken die regels plaatsten", header, tuple(records))

@@ -65,6 +65,13 @@ def suppress_list(counts: Sequence[int], smallest: int) -> tuple[Published, ...]
     return table[0] if table else None
 
 
+def hide_small(counts: Sequence[int], smallest: int) -> tuple[Published, ...]:
+    """Return counts that another published column bounds, as they may be published: with their
+    total, a bound could tell the small ones. So the total is hidden."""
+    shown = [Mark.SMALL if count < smallest else count for count in counts]
+    return (*shown, Mark.HIDDEN)
+
+
 class _Table:
     """Counts with their totals, and the cells that are not shown."""
 
