@@ -24,6 +24,7 @@ from services.postgres.lease import LEASE_SECONDS
 from services.postgres.outbox import Outbox
 from services.postgres.times import clamp_time
 from services.sealing.stream_sealing import StreamKey
+from services.stops.stopped_numbers import not_stopped
 from services.tasks import with_timeout
 
 log = structlog.get_logger()
@@ -243,10 +244,10 @@ _CLAIM = """
 update archiver.media set due_at = $1::timestamptz + make_interval(secs => $2),
     attempts = case when attempts between 0 and {4} then attempts else 0 end + 1
 where id = coalesce(
-    (select id from archiver.media where due_at <= $1 and {0}
+    (select id from archiver.media where due_at <= $1 and {0} and {6}
         order by due_at limit 1 for update skip locked),
     (select id from archiver.media
-        where due_at > $1::timestamptz + make_interval(secs => {3}) and {0}
+        where due_at > $1::timestamptz + make_interval(secs => {3}) and {0} and {6}
         order by due_at limit 1 for update skip locked))
 returning id, number, announced, {5} as sent_at, state, attempts, {1}, mime_type, {2}
 """
@@ -254,7 +255,7 @@ _AHEAD = FURTHEST_AHEAD.total_seconds()
 _MOST_ATTEMPTS = 1_000_000
 """Attempts beyond which a hand wrote their number: Meta keeps a file for a week, and each attempt
 takes a second. They are counted anew, since the largest number of the column has none after it."""
-_BOUNDS = _AHEAD, _MOST_ATTEMPTS, clamp_time("sent_at")
+_BOUNDS = _AHEAD, _MOST_ATTEMPTS, clamp_time("sent_at"), not_stopped("number")
 _TO_FETCH = _CLAIM.format(
     "state = 'waiting' and number <> all($3::text[])",
     "object as previous_object, ciphertext_sha256 as previous_sha256",
@@ -313,8 +314,8 @@ select id as about, tenant, number, conversation, department, state, reason, mim
     digest, file_salt, scanned, upload is not null as is_outgoing,
     {clamp_time("ended_at")} as ended_at, announced->>'mimeType' as announced_type,
     case when state = 'lost' then '' else ciphertext_sha256 end as object
-from archiver.media where not told and number <> all($2::text[]) order by media.ended_at
-limit $1
+from archiver.media where not told and number <> all($2::text[]) and {not_stopped("number")}
+order by media.ended_at limit $1
 """
 
 _MARK_PUBLISHED = f"""

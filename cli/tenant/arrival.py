@@ -13,6 +13,7 @@ from cli.support.options import config_option, json_option, reason_option
 from cli.support.output import CommandRefused, count, print_result
 from cli.support.person import require_town
 from cli.support.working_keys import load_working_keys
+from cli.tenant.export import place_of
 from cli.tenant.loader import Loader, Result
 from cli.tenant.package import Manifest, Package, PackageRefused
 from cli.tenant.rows import OWNERS_QUESTION
@@ -85,6 +86,8 @@ async def _read(pool: Pool, package: Package, config: Configuration) -> Manifest
     await require_town(pool, manifest.tenant)
     if faults := list(missing_places(config, manifest)):
         raise PackageRefused("\n".join(faults))
+    alone = place_of(config, manifest.tenant).own_destinations
+    manifest.own_destinations = tuple(each for each in manifest.own_destinations if each in alone)
     return manifest
 
 

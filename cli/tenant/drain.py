@@ -119,6 +119,7 @@ select
     (select count(*) from deliverer.owner_action a where a.tenant = $1) as actions
 """
 _QUEUES = """
-select queue, min(coalesce(drained_at, '-infinity')) as drained_at from balance.consumer
+select queue, case when bool_and(drained_at is not null) then min(drained_at) end as drained_at
+from balance.consumer
 where seen_at > now() - $1::interval group by queue
 """

@@ -3,6 +3,7 @@ is, so that a run that ended early is run again, and each addition to the packag
 
 import os
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any, cast
 from uuid import UUID
 
@@ -38,6 +39,7 @@ from cli.tenant.package_reader import (
     PackedKey,
     PackedLeaves,
     batches,
+    is_taken,
     json_row,
     read_entries,
     read_leaves,
@@ -69,6 +71,8 @@ JSON_COLUMNS = ("state", "content", "action")
 """Sealed columns that are JSON in the database."""
 KEPT = ("archiver.former_log", "archiver.former_entry")
 """Tables of which a run only adds rows: this log has rows in them too."""
+RETURNS = "{tenant} was here before: its entries are here, and it does not come back"
+OLDER = "{folder}: is an older state of this package than the one that was loaded"
 OWN = (
     "{tenant} has a record of its own here, and can only come where it has none: load its package"
     " before anything else is done for it, also before it has tokens"
@@ -145,8 +149,12 @@ class Loader:
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(_LOCK)
             known = await connection.fetchrow(_KNOWN, tenant, manifest.origin)
+            if known is None and await self._was_here(connection):
+                raise PackageRefused(RETURNS.format(tenant=tenant))
             if known is None and await connection.fetchval(_OWN, tenant):
                 raise PackageRefused(OWN.format(tenant=tenant))
+            if known and known["size"] > manifest.size:
+                raise PackageRefused(OLDER.format(folder=self._package.folder))
             self._has_started = bool(
                 known
                 and known["ended_at"]
@@ -163,6 +171,15 @@ class Loader:
                 await connection.execute(_STOP, list(manifest.numbers), tenant, manifest.origin)
                 await self._load_keys(connection)
         return int(known["loaded"]) if known else 0
+
+    async def _was_here(self, connection: Connection) -> bool:
+        """Return True if the log here has entries of the package: with their keys they would come
+        back to life where they were destroyed."""
+        for chunk in self._manifest.chunks[:1]:
+            entries = islice(read_entries(self._package, self._manifest, chunk), AT_ONCE)
+            ids = [each.columns.id for each in entries]
+            return bool(await connection.fetch(_KNOWN_IDS, ids))
+        return False
 
     async def _load_keys(self, connection: Connection) -> None:
         """Put the keys under the master key of this installation. Those of conversations stay
@@ -221,6 +238,7 @@ class Loader:
             await connection.execute(
                 _FORGET_SPANS, [span_of(each.columns.id) for each in self._late]
             )
+            await connection.execute(_FORGET_WAITING, sorted(late.messages))
             for table in (each for each in TABLES if each.name in LATE_TABLES):
                 for batch in batches(self._package.sealed_lines(f"{ROWS}/{table.name}"), AT_ONCE):
                     rows = rows_of(table.name, [json_row(line) for line in batch], late)
@@ -366,6 +384,7 @@ class Loader:
         name = f"{ROWS}/{table.name}"
         for batch in batches(self._package.sealed_lines(name), AT_ONCE):
             lines = [msgspec.json.decode(line) for line in batch]
+            lines = [line for line in lines if is_taken(table, line["row"], self._manifest)]
             rows = [line["row"] for line in lines]
             for row in rows:
                 row |= dict(table.instead)
@@ -408,7 +427,7 @@ class Loader:
         tenant = self._manifest.tenant
         for batch in batches(self._package.sealed_lines(f"{ROWS}/erased"), AT_ONCE):
             ids = [msgspec.json.decode(line, type=UUID) for line in batch]
-            await connection.execute(_ERASE, ids)
+            await connection.execute(_ERASE, ids, tenant)
         await connection.execute(_ERASE_KEYS, tenant, timeout=STATEMENT_SECONDS)
         await connection.execute(_ERASE_DOSSIERS, tenant, timeout=STATEMENT_SECONDS)
 
@@ -446,7 +465,7 @@ def to_json(name: str, value: Any) -> Any:
 
 
 _LOCK = "lock table archiver.conversation_key in share row exclusive mode"
-_KNOWN = "select loaded, ended_at from archiver.former_log where (tenant, origin) = ($1, $2)"
+_KNOWN = "select loaded, ended_at, size from archiver.former_log where (tenant, origin) = ($1, $2)"
 _OWN = """
 select exists (select from archiver.conversation_key where tenant = $1)
     or exists (select from archiver.destroyed_conversation where tenant = $1)
@@ -497,6 +516,10 @@ where conversation = any($1::text[]) and conversation <> ''
 """
 # The processing log has no key by which a row is there once.
 _FORGET_SPANS = "delete from archiver.processing where span_id = any($1::bytea[])"
+# A file that came there late is not fetched here once more.
+_FORGET_WAITING = """
+delete from archiver.media where id = any($1::text[]::uuid[]) and state = 'waiting'
+"""
 _LAST_LEAVES = """
 select max(first) from archiver.former_leaves where (tenant, origin) = ($1, $2)
 """
@@ -530,7 +553,10 @@ update archiver.disclosure_document d set up_to = coalesce((
         and f.origin = $2 and f.position <= d.up_to), 0)
 where d.tenant = $1
 """
-_ERASE = "update archiver.entry set salt = null where id = any($1::uuid[]) and salt is not null"
+_ERASE = """
+update archiver.entry e set salt = null where id = any($1::uuid[]) and salt is not null
+    and exists (select from archiver.former_entry f where f.entry = e.id and f.tenant = $2)
+"""
 _ERASE_KEYS = """
 delete from archiver.conversation_key k using archiver.destroyed_conversation d
 where k.tenant = $1 and (d.tenant, d.conversation) = (k.tenant, k.conversation)

@@ -12,6 +12,7 @@ import msgspec
 from archiver.log.former_log import LEAVES_AT_ONCE
 from cli.tenant.package import LEAVES, OBJECTS, Chunk, Manifest, Package, PackageRefused
 from cli.tenant.packed_entry import Faulty, PackedEntry, check_entry
+from cli.tenant.rows import DESTINATION, Table
 from services.transparency.merkle import HASH_BYTES, Tree
 from services.transparency.signed_note import InvalidNote, read_verifier, verify_note
 
@@ -83,6 +84,20 @@ def read_entries(package: Package, manifest: Manifest, chunk: Chunk) -> Iterator
             except Faulty as error:
                 raise PackageRefused(f"{package.folder / chunk.name}: {error}") from None
             yield packed
+
+
+def is_taken(table: Table, row: dict[str, Any], manifest: Manifest) -> bool:
+    """Return False for a secret of a destination that others use here. Raises PackageRefused for a
+    row of another municipality. Pure."""
+    number = row.get("number")
+    is_strange = (
+        row["tenant"] != manifest.tenant
+        if "tenant" in row
+        else isinstance(number, str) and number not in manifest.numbers
+    )
+    if is_strange:
+        raise PackageRefused(f"a row of {table.name} is of another municipality")
+    return DESTINATION not in table.where or row["destination"] in manifest.own_destinations
 
 
 async def read_pieces(path: Path) -> AsyncIterator[bytes]:

@@ -2,6 +2,7 @@
 and once the municipality is stopped, all the rest."""
 
 from collections.abc import AsyncIterator, Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,7 @@ class Packer:
         await self._write_keys()
         if is_final:
             await self._finish()
+            await self._add_objects()  # a file may have come before the rows were read
         self._manifest.is_final = is_final
         self._package.write_manifest(self._manifest)
         return self._manifest
@@ -159,9 +161,14 @@ class Packer:
             pieces = await self._store.read(key)
         except ObjectNotFound:
             return False
+        content = sha256()
         with self._package.writing(name) as file:
             async for piece in pieces:
                 file.write(piece)
+                content.update(piece)
+        if content.hexdigest() != key.rpartition("/")[2]:
+            (self._package.folder / name).unlink()  # `archive verify --media` names it
+            return False
         return True
 
     async def _write_keys(self) -> None:
