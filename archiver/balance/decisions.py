@@ -3,6 +3,9 @@
 NOT_CLEARED = "coalesce((select first_at from router.cleared), '-infinity')"
 """Time from which all decisions are there: those from before may be gone, as their term is over. It
 is read in the statement that looks for a decision, so that both see the same state."""
+LEFT = """select from sharing.stopped_number s
+    where s.tenant = e.tenant and s.left_at is not null"""
+"""Query that has a row if the municipality of the entry `e` left: its decisions go with it."""
 ITEMS_FROM = f"({NOT_CLEARED} + interval '1 hour')"
 """Time from which an item in the record has its decision. The id of an item has the time of its
 receipt, by the clock of a gateway, which may be ahead."""

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from archiver.balance.decisions import ISSUED, ITEMS_FROM, STATE
+from archiver.balance.decisions import ISSUED, ITEMS_FROM, LEFT, STATE
 from archiver.balance.lost_batches import find_lost_batches
 from archiver.balance.second_look import (
     BY_INDEX,
@@ -165,6 +165,7 @@ with read as materialized (
     from archiver.entry e left join router.inbox i on i.record = e.id
     where e.position >= $1 and e.position < $2 and e.item is not null
         and not exists (select from archiver.former_entry f where f.entry = e.id)
+        and not exists ({LEFT})
 ), cut as materialized (
     select coalesce(min(position), $2) as position from read where xact >= $3
 ), new as materialized (
@@ -186,12 +187,13 @@ select position from cut
 #
 # The items of a receipt are numbered from 0, over all its copies. The ids of their entries have the
 # time of the receipt; the other months are searched only if some lack.
-_INCOMPLETE = """
+_INCOMPLETE = f"""
 with came as materialized (
     select distinct receipt, to_timestamp(
         ('x' || left(replace(receipt::text, '-', ''), 12))::bit(48)::bigint / 1000.0) as at
     from archiver.entry e where position >= $1 and position < $2 and item > 0
         and not exists (select from archiver.former_entry f where f.entry = e.id)
+        and not exists ({LEFT})
 ), near as materialized (
     select receipt, (
         select count(distinct item) > max(item) from archiver.entry e

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from archiver.balance.decisions import ISSUED, ITEMS_FROM, NOT_CLEARED, STATE
+from archiver.balance.decisions import ISSUED, ITEMS_FROM, LEFT, NOT_CLEARED, STATE
 from archiver.balance.turn import take_turn
 from services.postgres.database import Connection, Pool
 
@@ -152,8 +152,9 @@ _ENTRIES = f"""
 with there as materialized (
     select id, position, split_part(conversation, '-', 1) as wrote_to,
         item is not null and kind <> 'segment'
-            and id >= archiver.first_id(greatest($3, {ITEMS_FROM})) as is_item
-    from archiver.entry where position >= $1 and position < $2
+            and id >= archiver.first_id(greatest($3, {ITEMS_FROM}))
+            and not exists ({LEFT}) as is_item
+    from archiver.entry e where position >= $1 and position < $2
 ), items as materialized (
     select 'item' as equation, id, wrote_to as subject, null::int as partition,
         null::bigint as xact

@@ -44,5 +44,30 @@ create table archiver.former_entry (
 grant select on archiver.former_log, archiver.former_leaves, archiver.former_entry
     to postkamer_archiver;
 
+-- Nothing is asked, held, listed or disclosed any more for a municipality whose final package was begun: it
+-- would stay behind.
+create function archiver.keep_left() returns trigger
+    language plpgsql set search_path = pg_catalog
+    as $$ begin
+        if exists (select from sharing.stopped_number s
+            where s.tenant = new.tenant and s.left_at is not null)
+        then
+            raise check_violation using message = 'this municipality moves to another installation';
+        end if;
+        return new;
+    end $$;
+create trigger keep_left before insert or update of decision, extension, ground on archiver.request
+    for each row execute function archiver.keep_left();
+create trigger keep_left before insert or update of lifted_at, review_on on archiver.hold
+    for each row execute function archiver.keep_left();
+-- A list that was being carried out ends.
+create trigger keep_left before insert or update of state on archiver.destruction_list
+    for each row when (new.state not in ('destroying', 'destroyed'))
+    execute function archiver.keep_left();
+create trigger keep_left before insert or update of state on archiver.disclosure
+    for each row execute function archiver.keep_left();
+create trigger keep_left before insert or update of decision on archiver.disclosure_document
+    for each row execute function archiver.keep_left();
+
 -- When its final package was begun: from then on a municipality may have started elsewhere.
 alter table sharing.stopped_number add column left_at timestamptz;

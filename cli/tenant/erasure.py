@@ -1,6 +1,7 @@
 """`postkamer tenant forget`: what a municipality leaves behind, once all of it is elsewhere."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -17,13 +18,13 @@ from cli.support.archive_access import (
 from cli.support.audit import Operation, parse_reason, record_access
 from cli.support.configuration import load_config
 from cli.support.options import config_option, json_option, reason_option
-from cli.support.output import CommandRefused, count, print_result
+from cli.support.output import CommandRefused, count, fail, print_result
 from cli.support.person import require_town
 from cli.tenant.export import place_of
 from cli.tenant.package import Manifest, Package, PackageRefused
 from cli.tenant.packer import Place
 from cli.tenant.rows import ALL_GIVEN, OWNERS_QUESTION, STATEMENT_SECONDS, WORK
-from cli.tenant.transport_key import BadKeyFile, read_key
+from cli.tenant.transport_key import BadKeyFile, TransportKey, read_key
 from services.files.object_store import ObjectStore, sealed_key, thumbnail_key, upload_key
 from services.postgres.database import Pool
 from services.restoration.waiting_room import REPLAY
@@ -33,6 +34,7 @@ NOT_THERE = (
     "{folder}: does not say that all of it arrived: bring it back from there after the last"
     " postkamer tenant import"
 )
+NOT_COMING = "{tenant}: did not come here from another installation, or has started here"
 STARTED = "{tenant}: its numbers are not stopped, or its package was not final"
 GROWN = (
     "{tenant}: {entries} since the last package: run postkamer tenant export --final again, and"
@@ -50,41 +52,42 @@ class ForgetResult(msgspec.Struct, frozen=True, rename="camel"):
 
 @click.command("forget")
 @click.argument("municipality")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), required=False)
 @click.option(
     "--key-file",
-    required=True,
     type=click.Path(path_type=Path, dir_okay=False),
     help="File with the transport key.",
 )
+@click.option("--called-off", is_flag=True, help="It was to come here, and does not.")
 @reason_option
 @config_option
 @json_option
-def command(
-    municipality: str, folder: Path, key_file: Path, reason: str, path: Path | None, as_json: bool
-) -> None:
+def command(path: Path | None, reason: str, as_json: bool, **values: Any) -> None:
     """Destroy what MUNICIPALITY leaves behind here.
 
     FOLDER is its package, as the other installation returned it: it says there that all of it
     arrived. The keys are destroyed, and with them every copy; the log keeps the hashes of its
-    entries, and the record of this. It cannot be undone. A back-up keeps its term.
+    entries, and the record of this. It cannot be undone. A back-up keeps its term. With
+    --called-off, and without FOLDER, it destroys what came of one that never started here.
 
     Also needs POSTKAMER_OBJECT_STORE.
     """
-    place, why = place_of(load_config(path), municipality), parse_reason(reason)
+    place, why = place_of(load_config(path), values["municipality"]), parse_reason(reason)
+    folder, key_file = values["folder"], values["key_file"]
+    if not values["called_off"] and (folder is None or key_file is None):
+        fail("FOLDER, --key-file: are missing", 2)
     require_folder()
 
     async def work(pool: Pool, keys: KeyStore) -> ForgetResult:
         await pool.execute(OWNERS_QUESTION)
         await require_town(pool, place.tenant)
-        try:
-            manifest = Package(folder, read_key(key_file)).read_arrived()
-        except (BadKeyFile, PackageRefused) as error:
-            raise CommandRefused(str(error)) from None
-        if manifest is None or manifest.tenant != place.tenant:
-            raise CommandRefused(NOT_THERE.format(folder=folder))
-        await _require_left(pool, place, manifest)
-        data = {"why": why, "size": manifest.size}
+        if values["called_off"]:
+            await _require_coming(pool, place)
+            data = {"why": why, "calledOff": True}
+        else:
+            manifest = _read_arrived(Package(folder, read_transport_key(key_file)), place)
+            await _require_left(pool, place, manifest)
+            data = {"why": why, "size": manifest.size}
         await record_access(pool, Operation(what="tenant forget", tenant=place.tenant, data=data))
         return await _forget(pool, keys, place)
 
@@ -95,6 +98,31 @@ def command(
         "next: take its tables out of the configuration",
     ]
     print_result(result, lines, as_json=as_json)
+
+
+def _read_arrived(package: Package, place: Place) -> Manifest:
+    """Return the manifest of a package that arrived whole. Raises CommandRefused."""
+    try:
+        manifest = package.read_arrived()
+    except PackageRefused as error:
+        raise CommandRefused(str(error)) from None
+    if manifest is None or manifest.tenant != place.tenant:
+        raise CommandRefused(NOT_THERE.format(folder=package.folder))
+    return manifest
+
+
+def read_transport_key(path: Path) -> TransportKey:
+    """Return the transport key. Raises CommandRefused."""
+    try:
+        return read_key(path)
+    except BadKeyFile as error:
+        raise CommandRefused(str(error)) from None
+
+
+async def _require_coming(pool: Pool, place: Place) -> None:
+    """Refuse a municipality that works here, or did not come from elsewhere."""
+    if not await pool.fetchval(_COMING, place.tenant, list(place.numbers)):
+        raise CommandRefused(NOT_COMING.format(tenant=place.tenant))
 
 
 async def _require_left(pool: Pool, place: Place, manifest: Manifest) -> None:
@@ -140,6 +168,11 @@ async def _delete_files(pool: Pool, store: ObjectStore, tenant: str) -> int:
     return len(uploads) + len(files)
 
 
+_COMING = """
+select exists (select from archiver.former_log where tenant = $1)
+    and (select count(*) from sharing.stopped_number
+        where number = any($2) and by like 'comes from %') = cardinality($2::text[])
+"""
 _FILES = """
 select id, ciphertext_sha256 from archiver.media
 where tenant = $1 and ciphertext_sha256 <> '' and removed_at is null

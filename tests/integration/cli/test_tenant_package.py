@@ -1,6 +1,7 @@
 """A municipality in a package: written from one database, loaded into another with other keys."""
 
 import hashlib
+import shutil
 from base64 import b64decode
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
@@ -24,8 +25,16 @@ from archiver.log.writer import Writer
 from archiver.retention.dossier_follower import DossierFollower
 from archiver.signing.signer import Signer
 from cli.tenant import packer
+from cli.tenant.drain import Stages, read_drain
 from cli.tenant.loader import AT_ONCE, Loader, Result
-from cli.tenant.package import LEAVES, MANIFEST, Manifest, Package, PackageRefused
+from cli.tenant.package import (
+    LEAVES,
+    MANIFEST,
+    Manifest,
+    Package,
+    PackageRefused,
+    line_name,
+)
 from cli.tenant.packer import Packer, Place
 from cli.tenant.resealing import SEALED, open_row
 from cli.tenant.rows import ALL_GIVEN, LEFT, TABLES, Table
@@ -394,6 +403,82 @@ async def test_altered_package_is_refused(
     with pytest.raises(PackageRefused, match=said):
         await loaded(new, tmp_path / "package")
     assert await new.pool.fetchval("select count(*) from archiver.searchable") == 0
+
+
+async def test_package_that_is_older_than_what_was_loaded_is_refused(
+    old: Side, new: Side, tmp_path: Path
+) -> None:
+    await write(old, 10)
+    await packed(old, tmp_path / "package", is_final=False)
+    shutil.copytree(tmp_path / "package", tmp_path / "older")
+    await write(old, 5, first=10)
+    await packed(old, tmp_path / "package")
+    await loaded(new, tmp_path / "package")
+    with pytest.raises(PackageRefused, match="an older state"):
+        await loaded(new, tmp_path / "older")
+
+
+async def test_municipality_does_not_come_back_to_where_it_was_destroyed(
+    old: Side, tmp_path: Path
+) -> None:
+    await write(old, 10)
+    await packed(old, tmp_path / "package")
+    await eraser_of(old.pool, old.keys, old.folder).erase_municipality("almelo", "moved")
+    with pytest.raises(PackageRefused, match="does not come back"):
+        await loaded(old, tmp_path / "package")
+    assert len(await old.contents("almelo")) == 1, "the record of the destruction alone"
+
+
+@pytest.mark.parametrize("table", ["router.conversation", "router.timer", "archiver.hold"])
+async def test_row_of_another_municipality_is_refused(
+    old: Side, new: Side, tmp_path: Path, table: str
+) -> None:
+    install_test_keys()
+    await add_one_of_each(old.pool, "almelo", NUMBER, 7)
+    await packed(old, tmp_path / "package")
+    package, name = Package(tmp_path / "package", TRANSPORT), f"rows/{table}"
+    manifest = package.read_manifest()
+    assert manifest
+    [line] = [msgspec.json.decode(each) for each in package.sealed_lines(name)]
+    line["row"] |= {"number": HENGELO} if table == "router.timer" else {"tenant": "hengelo"}
+    with package.writing(name) as file:
+        file.write(TRANSPORT.seal_line(line, line_name(name, 0)))
+    manifest.files[name] = package.mark(name, 1)
+    package.write_manifest(manifest)
+    with pytest.raises(PackageRefused, match="of another municipality"):
+        await loaded(new, tmp_path / "package")
+
+
+async def test_queue_that_was_never_seen_empty_is_waited_for(old: Side) -> None:
+    await old.pool.execute(
+        "insert into sharing.stopped_number (number, tenant, by) values ($1, 'almelo', 'b')", NUMBER
+    )
+    await old.pool.execute(
+        "insert into balance.consumer (queue, instance) values ('archiver.records', $1)",
+        clock.new_id(),
+    )
+    async with old.pool.acquire() as connection:
+        drain = await read_drain(connection, "almelo", [NUMBER], ["crm"])
+    assert drain
+    [waiting] = Stages([["archiver.records"]]).obstacles(drain)
+    assert waiting.startswith("archiver.records: was not seen empty")
+
+
+async def test_nothing_is_asked_of_a_municipality_that_left(old: Side) -> None:
+    install_test_keys()
+    await add_one_of_each(old.pool, "almelo", NUMBER, 7)
+    await old.pool.execute(
+        "insert into sharing.stopped_number (number, tenant, by, left_at)"
+        " values ($1, 'almelo', 'b', now())",
+        NUMBER,
+    )
+    for change in (
+        "update archiver.request set extension = 'x'",
+        "update archiver.hold set review_on = review_on + 1",
+        "insert into archiver.hold select * from archiver.hold",
+    ):
+        with pytest.raises(Exception, match="moves to another installation"):
+            await old.pool.execute(change)
 
 
 async def test_package_comes_only_where_nothing_of_it_is(

@@ -75,7 +75,7 @@ OWN = {
     "status": {"--watch"},
     "tenant export": {"--key-file", "--final", "--wait"},
     "tenant start": {"--called-off"},
-    "tenant forget": {"--key-file"},
+    "tenant forget": {"--key-file", "--called-off"},
     "tenant import": {"--key-file", "--log-key"},
     "tenant export-open": {"--as-of"},
     "token add": {
