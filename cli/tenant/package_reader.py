@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from archiver.log.former_log import LEAVES_AT_ONCE
-from cli.tenant.package import LEAVES, OBJECTS, Chunk, Manifest, Package, PackageRefused
+from cli.tenant.package import LEAVES, OBJECTS, ROWS, Chunk, Manifest, Package, PackageRefused
 from cli.tenant.packed_entry import Faulty, PackedEntry, check_entry
 from cli.tenant.rows import DESTINATION, Table
 from services.transparency.merkle import HASH_BYTES, Tree
 from services.transparency.signed_note import InvalidNote, read_verifier, verify_note
 
 PIECE_BYTES = 256 * 1024
-LOST_FILES = "{folder}: has {found} of {named} files in objects/"
+LOST_FILES = "{folder}: lacks {lost} of the files of citizens in objects/"
 
 T = TypeVar("T")
 
@@ -48,10 +48,9 @@ def verify_package(package: Package, manifest: Manifest, verifier: str) -> None:
         package.verify(name, file)
     for chunk in manifest.chunks:
         package.verify(chunk.name, chunk.file)
-    found = sum(not path.suffix for path in (package.folder / OBJECTS).iterdir())
-    if found < manifest.objects:  # each is held against its name when it is loaded
-        place = package.folder
-        raise PackageRefused(LOST_FILES.format(folder=place, found=found, named=manifest.objects))
+    lost = lost_files(package) if manifest.is_final else 0
+    if lost > manifest.missing:
+        raise PackageRefused(LOST_FILES.format(folder=package.folder, lost=lost - manifest.missing))
     try:
         checkpoint = verify_note(manifest.note, *read_verifier(verifier))
     except InvalidNote as error:
@@ -62,6 +61,17 @@ def verify_package(package: Package, manifest: Manifest, verifier: str) -> None:
             tree.append(leaves[at : at + HASH_BYTES])
     if (tree.size, tree.root()) != (checkpoint.size, checkpoint.root):
         raise PackageRefused("the hashes of the log are not those that its checkpoint signed")
+
+
+def lost_files(package: Package) -> int:
+    """Return how many files of citizens the rows name that are not in the package; those that are
+    there are held against their names when they are loaded."""
+    rows = map(json_row, package.sealed_lines(f"{ROWS}/archiver.media"))
+    return sum(
+        not (package.folder / OBJECTS / row["ciphertext_sha256"]).exists()
+        for row in rows
+        if row["ciphertext_sha256"] and row["file_salt"] and not row["removed_at"]
+    )
 
 
 def read_leaves(package: Package, first: int = 0) -> Iterator[bytes]:
