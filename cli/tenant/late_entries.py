@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from archiver.index.processing_log import span_of
-from cli.tenant.packed_entry import PackedEntry
+from archiver.log.entry import PlainColumns
 
 TABLES = ("archiver.searchable", "archiver.subject", "archiver.media", "archiver.processing")
 """Tables with rows that follow from an entry."""
@@ -21,9 +21,9 @@ class LateEntries(msgspec.Struct, frozen=True):
     spans: frozenset[str]
 
 
-def name_entries(packed: Iterable[PackedEntry]) -> LateEntries:
+def name_entries(entries: Iterable[PlainColumns]) -> LateEntries:
     """Return the names of these entries, as the rows of a package have them."""
-    columns = [each.columns for each in packed]
+    columns = list(entries)
     ids = frozenset(str(each.id) for each in columns)
     return LateEntries(
         ids=ids,

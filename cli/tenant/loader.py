@@ -233,7 +233,7 @@ class Loader:
         """Take what late entries are found by, their files, and the processing log of them."""
         if not (self._late and self._manifest.is_final):
             return
-        late = name_entries(self._late)
+        late = name_entries(each.columns for each in self._late)
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(
                 _FORGET_SPANS, [span_of(each.columns.id) for each in self._late]
