@@ -17,14 +17,14 @@ from services import logs
 @click.option(
     "--settings",
     "folder",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=click.Path(path_type=Path),
     help="Folder with gateway.env, router.env and so on: settings of one service each.",
 )
 @click.option("--desk", "has_desk", is_flag=True, help="Run the desk too.")
 def command(folder: Path | None, has_desk: bool) -> None:
-    """Run gateway, router, deliverer and archiver under one supervisor.
+    """Run all four services under one supervisor.
 
-    For one machine. SIGTERM stops them in order; SIGHUP makes them read their configuration again.
+    For one machine. SIGTERM stops them in order, SIGHUP makes them read their configuration anew.
     """
     logs.log_to_stdout("all", "info")
     sys.exit(supervisor.run(os.environ, folder, has_desk=has_desk))

@@ -8,7 +8,7 @@ from deploy.local.plan import Service
 
 LINE = re.compile(
     r"""(?P<name>[A-Za-z_][A-Za-z0-9_]*)=
-        (?: (?P<plain>[\w@%+=:,./?~-]*) | '(?P<single>[^']*)' | "(?P<double>[^"$`\\]*)" )""",
+        (?: (?P<plain>[\w@%+=:,./?*-]*) | '(?P<single>[^']*)' | "(?P<double>[^"$`\\]*)" )""",
     re.VERBOSE | re.ASCII,
 )
 """A setting, written so that a shell and systemd's `EnvironmentFile` read the same in it."""
@@ -28,7 +28,7 @@ def environment_of(
 
 def parse_settings(text: str, file: str) -> dict[str, str]:
     """Return the settings of a file: lines `NAME=value`, a value with other than letters, digits
-    and @%+=:,./?~- in quotes, and comments. Refusal names the line, and no value.
+    and @%+=:,./?*- in quotes, and comments. Refusal names the line, and no value.
     """
     settings = {}
     for number, line in enumerate(text.splitlines(), start=1):

@@ -153,6 +153,7 @@ def test_one_machine_ends_with_the_reason_when_a_service_cannot_run(
     ("text", "settings"),
     [
         ("A=1\n\n# of the gateway\n  B=x=y \n", {"A": "1", "B": "x=y"}),
+        ("A=operator/**:x", {"A": "operator/**:x"}),
         ("A='x y$'\nB=\"x # y\"\nC=", {"A": "x y$", "B": "x # y", "C": ""}),
         ("A=postgresql://x:y@h:5432/postkamer?a=1", {"A": "postgresql://x:y@h:5432/postkamer?a=1"}),
     ],
@@ -164,7 +165,8 @@ def test_settings_of_a_service_are_lines_that_a_shell_reads_too(
 
 
 @pytest.mark.parametrize(
-    "line", ["A=x y", "A='x", "A=x&y", 'A="$x"', "A=x#y", "A='x'y", "export A=x", "A", "1A=x"]
+    "line",
+    ["A=x y", "A=~/x", "A='x", "A=x&y", 'A="$x"', "A=x#y", "A='x'y", "export A=x", "A", "1A=x"],
 )
 def test_setting_that_a_shell_would_read_otherwise_is_refused(line: str) -> None:
     with pytest.raises(Refusal, match=r"router\.env:2: expected NAME=value"):
