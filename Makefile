@@ -38,7 +38,7 @@ unit: ## run the quick unit and contract tests, without servers, in seconds
 	@$(HALVES) -q -m "not slow" $(ARGS)
 
 test: ## run all tests against real servers, seeded and short (ARGS="-k words" for some)
-	@deploy/setup.sh servers scanner browser paper token clock alarms proxy generator tools
+	@deploy/setup.sh servers scanner browser paper token clock alarms proxy units generator tools
 	@deploy/setup.sh provider || true # without it, a test of the desk is skipped
 	@deploy/setup.sh charts || true # without it, the tests of the chart are skipped
 	@$(if $(ARGS),$(BESIDE) $(ARGS),failed=0; \
@@ -48,7 +48,7 @@ test: ## run all tests against real servers, seeded and short (ARGS="-k words" f
 	    exit $$failed)
 
 thorough: ## run all tests at full length, with new examples and long fault runs: hours, before a release
-	@deploy/setup.sh servers scanner browser paper token clock alarms proxy generator tools
+	@deploy/setup.sh servers scanner browser paper token clock alarms proxy units generator tools
 	@deploy/setup.sh provider || true # without it, a test of the desk is skipped
 	@deploy/setup.sh charts || true # without it, the tests of the chart are skipped
 	@POSTKAMER_TEST_PRIVACY_MESSAGES=5000 $(BESIDE) --hypothesis-profile=thorough --ignore=tests/faults --ignore=tests/fuzz $(ARGS)
@@ -99,7 +99,7 @@ advisories: ## copy the known vulnerabilities of our packages, for machines with
 	@$(PYTHON) -m deploy.supply_chain.advisory_copy "$(FROM)"
 
 setup: ## install what the above need, without running anything
-	@deploy/setup.sh servers scanner browser paper token clock alarms proxy generator tools spectral provider charts
+	@deploy/setup.sh servers scanner browser paper token clock alarms proxy units generator tools spectral provider charts
 
 format: ## put the code in its one form
 	@deploy/setup.sh tools

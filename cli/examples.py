@@ -139,6 +139,7 @@ EXAMPLES = {
     ),
     "tenant start": "tenant start almelo",
     "tenant stop": "tenant stop almelo",
+    "all": "all --settings /etc/postkamer/services",
     "gateway": "gateway",
     "router": "router",
     "deliverer": "deliverer",

@@ -11,6 +11,7 @@ from cli.support.command_line import CommandLine
 from cli.support.lazy_group import LazyGroup
 
 COMMANDS = {
+    "all": "cli.one_machine:command",
     "archive": "cli.archive.group:group",
     "archiver": "cli.services:archiver",
     "balance": "cli.balance:command",
@@ -50,7 +51,7 @@ HEADINGS = {
     "Deliveries and access": ("trace", "parked", "quarantine", "sends", "destination", "token"),
     "The record and privacy": ("archive", "files"),
     "Installation": ("status", "balance", "silence", "migrate", "topology", "tenant"),
-    "Services": ("gateway", "router", "deliverer", "archiver", "desk", "sandbox", "witness"),
+    "Services": ("all", "gateway", "router", "deliverer", "archiver", "desk", "sandbox", "witness"),
 }
 """Heading in the help -> its commands, the most wanted first."""
 OWN_PROCESS = "postkamer.process"

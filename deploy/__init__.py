@@ -1,1 +1,1 @@
-"""Ways to run Postkamer: on a laptop (`deploy.local`), or in containers (the other files)."""
+"""Ways to run Postkamer: on a laptop (`local`), on one machine (`one_machine`), in containers."""

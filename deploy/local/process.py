@@ -24,6 +24,8 @@ STOP_SECONDS = 30.0
 """Time limit of a clean stop; longer than the 25 s after which a service always ends itself."""
 LINGER_SECONDS = 5.0
 """Time limit for the children of a process that has ended; they notice within milliseconds."""
+OUR_OUTPUT = 1
+"""Descriptor of our own standard output."""
 
 # The kernel's death signal comes when the *thread* that forked ends, so all are forked by one
 # thread that lives as long as this process.
@@ -32,12 +34,14 @@ _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """Program to run. `folder` gets `<name>.log`, the previous log, and `<name>.pid`."""
+    """Program to run."""
 
     name: str
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
-    folder: Path
+    folder: Path | None = None
+    """Folder for `<name>.log`, the previous log, and `<name>.pid`; without one it writes to our own
+    output, and whoever started us ends what we leave behind."""
     cwd: Path = Path("/")
     account: tuple[int, int] | None = None
     """User and group to run as; None means our own."""
@@ -49,11 +53,15 @@ class Program:
 
     @property
     def log(self) -> Path:
-        return self.folder / f"{self.name}.log"
+        return self._in_folder("log")
 
     @property
     def pid_file(self) -> Path:
-        return self.folder / f"{self.name}.pid"
+        return self._in_folder("pid")
+
+    def _in_folder(self, suffix: str) -> Path:
+        assert self.folder, f"{self.name} has no folder"
+        return self.folder / f"{self.name}.{suffix}"
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -98,14 +106,24 @@ class Process:
 
     def start(self) -> None:
         """Start it in a session of its own, after ending a leftover of an earlier run."""
+        if not self.program.folder:
+            self._start_with_output(OUR_OUTPUT)
+            return
         self.program.folder.mkdir(parents=True, exist_ok=True)
         end_leftover(self.program.pid_file)
         log = self.program.log
         if log.exists():
             log.replace(log.with_suffix(".log.old"))
         with log.open("ab") as output:
-            self._running = _spawner.submit(self._spawn, self.program, output.fileno()).result()
+            self._start_with_output(output.fileno())
         self.program.pid_file.write_text(identity(self.pid))
+
+    def _start_with_output(self, output: int) -> None:
+        self._running = _spawner.submit(self._spawn, self.program, output).result()
+
+    def _remove_pid_file(self) -> None:
+        if self.program.folder:
+            self.program.pid_file.unlink(missing_ok=True)
 
     @property
     def name(self) -> str:
@@ -122,12 +140,15 @@ class Process:
         return self._running.poll() if self._running else None
 
     def must_run(self) -> None:
-        """Raise Refusal, with the end of its log, if it has ended."""
-        if self.exit_code is not None:
-            raise Refusal(
-                f"{self.name} ended by itself ({ending(self.exit_code)}). "
-                f"Its log, {self.program.log}, ends:\n{last_lines(self.program.log)}"
-            )
+        """Raise Refusal, with the end of its log if that is a file, if it has ended."""
+        if self.exit_code is None:
+            return
+        ended = f"{self.name} ended by itself ({ending(self.exit_code)})"
+        if not self.program.folder:
+            raise Refusal(f"{ended}; the lines before this one say why")
+        raise Refusal(
+            f"{ended}. Its log, {self.program.log}, ends:\n{last_lines(self.program.log)}"
+        )
 
     def send(self, number: signal.Signals) -> None:
         if self._running and self.exit_code is None:
@@ -150,7 +171,7 @@ class Process:
                 return False
             time.sleep(POLL_SECONDS)
         see_off(family, LINGER_SECONDS)
-        self.program.pid_file.unlink(missing_ok=True)
+        self._remove_pid_file()
         return True
 
     def kill(self) -> None:
@@ -161,7 +182,7 @@ class Process:
                 os.killpg(self.pid, signal.SIGKILL)
             self._running.wait()
             see_off(family, LINGER_SECONDS)
-            self.program.pid_file.unlink(missing_ok=True)
+            self._remove_pid_file()
 
 
 def ending(exit_code: int) -> str:

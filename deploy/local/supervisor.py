@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,6 +106,30 @@ def check_ports(environment: Mapping[str, str]) -> None:
         raise Refusal("\n".join(faults))
 
 
+def watch_over(
+    watch: Watch,
+    interruption: Interruption,
+    servers: Sequence[Process] = (),
+    beat: Callable[[], None] = lambda: None,
+) -> NoReturn:
+    """Keep the services running until a signal comes, and call `beat` at each look. Refusal if a
+    server ends, or a service cannot be kept running.
+    """
+    rules_at = 0.0
+    processes = (*(each.process for each in watch.services), *servers)
+    while True:
+        if interruption.stopping:  # raised where Python drops it, as in a finalizer
+            raise Stopped
+        for server in servers:
+            server.must_run()
+        watch.keep_running(now := time.monotonic())
+        if now >= rules_at:
+            watch.report_rules()
+            rules_at = now + RULES_SECONDS
+        beat()
+        wait_for_end(processes, watch.pause_seconds())
+
+
 @dataclass
 class Supervisor:
     """Processes of one run. `report` shows a line to the user."""
@@ -172,17 +196,7 @@ class Supervisor:
             for service, process in zip(plan.SERVICES, self.services, strict=True)
         ]
         watch = Watch(watched, self.report, Path(environment["POSTKAMER_CONFIG"]))
-        rules_at = 0.0
-        while True:
-            if self.interruption.stopping:  # raised where Python drops it, as in a finalizer
-                raise Stopped
-            for server in self.servers:
-                server.must_run()
-            watch.keep_running(now := time.monotonic())
-            if now >= rules_at:
-                watch.report_rules()
-                rules_at = now + RULES_SECONDS
-            wait_for_end((*self.services, *self.servers), watch.pause_seconds())
+        watch_over(watch, self.interruption, self.servers)
 
     def give_up(self) -> None:
         """Stop all services at once: after a failure one may wait for another that never comes."""

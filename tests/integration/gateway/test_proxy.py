@@ -1,6 +1,8 @@
 """deploy/proxy/nginx.conf before a server of ours: what a client cannot do through it."""
 
 import asyncio
+import os
+import signal
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -87,7 +89,9 @@ async def status(
     head = f"POST {path} HTTP/1.1\r\nHost: {NAME}\r\n{more}{length}\r\n"
     try:
         writer.write(head.encode() + (body or b""))
-        return int((await reader.readuntil(b"\r\n\r\n")).split()[1])
+        answer = await reader.readuntil(b"\r\n\r\n")
+        assert b"\r\nStrict-Transport-Security: max-age=31536000\r\n" in answer
+        return int(answer.split()[1])
     finally:
         writer.close()
 
@@ -118,6 +122,36 @@ async def test_address_of_a_client_comes_through_and_cannot_be_forged(
     assert (headers[FORWARDED.lower()], gateway.networks) == (CLIENT, [counted_networks(address)])
     assert not {"x-real-ip", "forwarded", "x-client-name"} & headers.keys()
     assert (headers["host"], gateway.bodies) == (NAME, [3])
+
+
+async def test_reload_drops_no_request(tmp_path: Path, authority: Authority) -> None:
+    """A renewed certificate is taken while Meta calls."""
+    async with proxied(tmp_path, authority) as (gateway, proxy):
+        master = int((tmp_path / "nginx.pid").read_text())
+        gateway.go_on.clear()
+        held = asyncio.create_task(proxy.post(CLIENT, body=b"in hand"))
+        await taken(gateway, 1)
+        former = worker_of(master)
+        os.kill(master, signal.SIGHUP)
+        during = []
+        while not is_leaving(former):
+            during.append(asyncio.create_task(proxy.post(OTHER)))
+            await taken(gateway, 1)
+        during.append(asyncio.create_task(proxy.post(OTHER)))
+        await taken(gateway, 1)
+        gateway.go_on.set()
+        assert {*await asyncio.gather(held, *during)} == {200}
+
+
+def worker_of(master: int) -> int:
+    """Pid of the one worker of nginx."""
+    [worker] = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+    return int(worker)
+
+
+def is_leaving(worker: int) -> bool:
+    """True once it takes no new requests; an error if it has left, with requests in hand."""
+    return "shutting down" in Path(f"/proc/{worker}/cmdline").read_text()
 
 
 @pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")

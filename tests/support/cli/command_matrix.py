@@ -36,6 +36,7 @@ COUNTED = Need("database", ("gateway", "deliverer"), is_personal=True)
 NONE, SERVICE, BROKER = Need("none"), Need("service"), Need("broker")
 
 COMMANDS = {
+    "all": SERVICE,
     "archive annotate": ARCHIVE_PERSON,
     "archive aside again": OWN_PERSON,
     "archive aside drop": OWN_PERSON,

@@ -22,6 +22,7 @@ COMMON = {
 }  # fmt: skip
 """Options that mean the same in each command."""
 OWN = {
+    "all": {"--desk", "--settings"},
     "archive annotate": {"--request"},
     "archive disclosure decide": {"--decision", "--ground"},
     "archive disclosure draw": {"--kind", "--review-on", "--words"},

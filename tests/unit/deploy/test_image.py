@@ -13,6 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[3]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
 PACKAGES = ("services", "gateway", "router", "deliverer", "archiver", "desk", "sandbox", "cli")
+SUPERVISION = ("local", "one_machine")
+"""Folders of `deploy` that `postkamer all` needs."""
 
 
 def copied() -> list[str]:
@@ -27,6 +29,9 @@ def needed() -> Iterator[Path]:
         for path in (ROOT / package).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
                 yield path.relative_to(ROOT)
+    for folder in SUPERVISION:
+        for path in (ROOT / "deploy" / folder).glob("*.py"):
+            yield path.relative_to(ROOT)
     for path in (ROOT / "deploy" / "examples").rglob("*.toml"):
         yield path.relative_to(ROOT)
     yield Path("deploy/compose/definitions.py")

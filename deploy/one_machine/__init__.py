@@ -1,0 +1,1 @@
+"""`postkamer all`: the services of one machine under one supervisor."""

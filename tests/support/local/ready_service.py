@@ -1,0 +1,47 @@
+"""A stand-in for one service of `postkamer all`: answers that it is ready, says what it hears.
+
+    python -m tests.support.local.ready_service NAME
+
+POSTKAMER_REFUSES makes it end at once, as a wrong setting does.
+"""
+
+import os
+import signal
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from types import FrameType
+
+from deploy.local import plan
+
+
+class Ready(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/health/ready" else 404)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+def main(name: str) -> None:
+    if os.environ.get("POSTKAMER_REFUSES"):
+        sys.exit(f"{name}: POSTKAMER_X: is missing")
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        print(f"{name} hears {signal.Signals(number).name}", flush=True)
+        if number == signal.SIGTERM:
+            sys.exit(0)
+
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, hear)
+    port = next(each.port for each in plan.SERVICES if each.name == name)
+    server = HTTPServer(("127.0.0.1", int(os.environ[port.variable])), Ready)
+    print(f"{name} is {os.getpid()} with {os.environ['OWN']}", flush=True)
+    Thread(target=server.serve_forever, daemon=True).start()
+    while True:
+        signal.pause()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,92 @@
+"""The units of deploy/systemd: how far they are shut off, what they start, and what they read."""
+
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import click
+import pytest
+
+from cli.main import main
+from deploy.one_machine.service_settings import parse_settings
+from deploy.one_machine.supervisor import SERVICES
+from services.config import settings
+
+ROOT = Path(__file__).parents[3]
+FOLDER, PAGE = ROOT / "deploy" / "systemd", ROOT / "docs" / "operators" / "one-machine.md"
+UNITS = sorted(path.name for path in FOLDER.glob("*.service"))
+EXPOSURE = 30
+"""Highest exposure, in tenths: systemd calls less than 30 of 100 fine."""
+KINDS = {
+    "gateway": settings.GatewaySettings,
+    "router": settings.RouterSettings,
+    "deliverer": settings.DelivererSettings,
+    "archiver": settings.ArchiverSettings,
+    "desk": settings.DeskSettings,
+}
+GIVEN = {"META_APP_SECRET": "geheim", "META_ACCESS_TOKEN": "sleutel", "PATH": "/usr/bin:/bin"}
+
+
+def lines(unit: str, name: str) -> list[str]:
+    return re.findall(rf"^{name}=(.*)$", (FOLDER / unit).read_text(), re.MULTILINE)
+
+
+@pytest.mark.skipif(
+    not shutil.which("systemd-analyze"), reason="no systemd-analyze: deploy/setup.sh units"
+)
+@pytest.mark.parametrize("unit", UNITS)
+def test_unit_is_shut_off_from_the_machine(unit: str) -> None:
+    command = ("systemd-analyze", "security", "--offline=yes", f"--threshold={EXPOSURE}")
+    done = subprocess.run((*command, FOLDER / unit), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-200:] + done.stderr
+    assert "Unknown key" not in done.stderr
+
+
+@pytest.mark.parametrize("unit", [*UNITS, "desk.conf"])
+def test_unit_starts_a_command_that_exists(unit: str) -> None:
+    started = [each for each in lines(unit, "ExecStart") if "bin/postkamer" in each]
+    assert len(started) == (unit != "postkamer-backup.service")
+    for each in started:
+        command: click.Command = main
+        words = shlex.split(each.replace("%i", "gateway").replace("%d", "/run/x"))[1:]
+        while isinstance(command, click.Group):
+            name = words.pop(0)
+            found = command.get_command(click.Context(command), name)
+            assert found, name
+            command = found
+        command.parse_args(click.Context(command), words)
+
+
+def test_one_machine_gets_the_settings_of_each_service() -> None:
+    loaded = {each.partition(":")[0] for each in lines("postkamer.service", "LoadCredential")}
+    assert loaded == {f"{each.name}.env" for each in SERVICES if each.name != "desk"}
+    assert [each.partition(":")[0] for each in lines("desk.conf", "LoadCredential")] == ["desk.env"]
+
+
+def test_drawn_settings_are_all_that_each_service_needs_and_no_more_than_its_own(
+    tmp_path: Path,
+) -> None:
+    script = ("sh", FOLDER / "settings.sh", tmp_path)
+    subprocess.run(script, env=GIVEN, check=True, capture_output=True)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+    shared = parse_settings((tmp_path / "environment").read_text(), "environment")
+    own = {
+        name: parse_settings((tmp_path / "services" / f"{name}.env").read_text(), name)
+        for name in KINDS
+    }
+    for name, kind in KINDS.items():
+        assert settings.load(kind, shared | own[name]), name
+    have_archive_key = {name for name, given in own.items() if "POSTKAMER_ARCHIVE_KEY" in given}
+    assert have_archive_key == {"router", "archiver"}
+    assert len({given["POSTKAMER_DATABASE_URL"] for given in own.values()}) == len(KINDS)
+    again = subprocess.run(script, env=GIVEN, check=False, capture_output=True, text=True)
+    assert again.returncode == 1
+    assert "their secrets are in use" in again.stderr
+
+
+def test_page_names_only_files_that_exist() -> None:
+    named = {*re.findall(r"deploy/[\w./*@-]+", PAGE.read_text())}
+    assert [name for name in named if not list(ROOT.glob(name))] == []
