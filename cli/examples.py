@@ -35,6 +35,7 @@ EXAMPLES = {
     "quarantine show": f"quarantine show {MESSAGE} --content --reason 'fault 12'",
     "quarantine again": "quarantine again --cause 'unknown field' --dry-run",
     "quarantine drop": f"quarantine drop {MESSAGE} --reason 'answered by telephone'",
+    "sends doubt": "sends doubt --reason 'restored from the back-up'",
     "sends list": "sends list --number 106540352242922",
     "sends settle": f"sends settle {CONVERSATION} {MESSAGE} --saw not-sent"
     " --reason 'not in WhatsApp Manager' --by s.jansen",

@@ -18,10 +18,11 @@ from cli.support.archive_access import (
     require_folder,
     with_archive,
 )
-from cli.support.audit import Operation, record_access
+from cli.support.audit import Operation, write_operation
 from cli.support.options import json_option
 from cli.support.output import CommandRefused, count, print_result
 from cli.support.person import require_town
+from cli.support.recorded import leave_to_archiver
 from services.postgres.database import Pool
 from services.restoration.waiting_room import IS_COMPARED
 
@@ -95,7 +96,9 @@ def command(dry_run: bool, mend: bool, as_json: bool) -> None:
         result = _with_loss(result, await read_outside_heads(load_object_store()), size)
         if not dry_run and (result.missing or mended):
             data = {"count": result.missing, "mended": len(mended)}
-            await record_access(pool, Operation(what="archive replay", data=data))
+            async with pool.acquire() as connection:
+                await write_operation(connection, Operation(what="archive replay", data=data))
+            leave_to_archiver()
         return result
 
     result = with_archive("replay", work)

@@ -13,15 +13,16 @@ from cli.support.api_command import (
     run_with_gateway,
     send_command,
 )
-from cli.support.audit import parse_reason
+from cli.support.audit import Operation, parse_reason, run_audited
 from cli.support.configuration import require_known
 from cli.support.database import with_database
 from cli.support.options import by_option, json_option, reason_option
-from cli.support.output import TO_FETCH, print_list
-from cli.support.person import narrow_tenant
+from cli.support.output import TO_FETCH, CommandRefused, count, print_list, print_result
+from cli.support.person import narrow_tenant, require_town
+from cli.support.recorded import leave_to_archiver
 from deliverer.meta.ledger import UNKNOWN_SECONDS
 from services.ids import CONVERSATION
-from services.postgres.database import Pool
+from services.postgres.database import Connection, Pool
 
 LONGEST_REASON = 500
 """Longest reason; the gateway's API takes no more."""
@@ -53,14 +54,29 @@ where l.state in ('unknown', 'unconfirmed') and ($1::text is null or o.tenant = 
     and ($2::text is null or l.number = $2)
 order by l.claimed_at limit $3
 """
+RUNS = "a deliverer runs: stop it first, as each step of a restore"
+_RUNS = """
+select exists (select from pg_stat_activity
+    where application_name like 'postkamer-deliverer %' and datname = current_database())
+"""
+# What is not due yet was not due when the machine was lost. The attempt is counted, so that the one
+# that may have been made is another than the next.
+_DOUBT = """
+update deliverer.ledger set state = 'unknown', attempt = attempt + 1, claimed_at = now(),
+    claimed_by = null, first_at = coalesce(first_at, now()), stopped = false, code = 0,
+    reason = 'the database was restored'
+where not test and (state = 'queued' and due_at <= now() or state = 'held' and $1)
+returning id
+"""
+_HELD = "select count(*) from deliverer.ledger where state = 'held' and not test"
 
 
 @click.group("sends")
 def group() -> None:
     """Messages to citizens that may or may not have been sent.
 
-    `list` needs POSTKAMER_DATABASE_URL, as its owner; `settle` needs POSTKAMER_API_TOKEN, with the
-    role send or kcc.
+    `list` and `doubt` need POSTKAMER_DATABASE_URL, as its owner; `settle` needs
+    POSTKAMER_API_TOKEN, with the role send or kcc.
     """
 
 
@@ -123,3 +139,42 @@ def settle_command(
         lambda gateway: send_command(gateway, "POST", path, body, conversation=conversation)
     )
     print_outcomes([outcome], outcome, "en", as_json=as_json)
+
+
+class DoubtedSends(msgspec.Struct, frozen=True):
+    """Messages that are in doubt since a restore, and answers on hold that are not."""
+
+    doubted: int
+    held: int
+
+
+@group.command("doubt")
+@click.option("--held", is_flag=True, help="Also the answers on hold: the back-up is hours old.")
+@reason_option
+@json_option
+def doubt_command(held: bool, reason: str, as_json: bool) -> None:
+    """Put in doubt what waited when the restored database was backed up.
+
+    A step of each restore, before the deliverer starts: the deliverer that was lost may have sent
+    these messages since, and they would arrive twice. A status of Meta's settles them, and after
+    ten minutes a person does.
+    """
+    reason = parse_reason(reason)
+
+    async def doubt(connection: Connection) -> tuple[DoubtedSends, Operation | None]:
+        await require_town(connection)
+        if await connection.fetchval(_RUNS):
+            raise CommandRefused(RUNS)
+        doubted = len(await connection.fetch(_DOUBT, held))
+        result = DoubtedSends(doubted, int(await connection.fetchval(_HELD)))
+        data = {"why": reason, "count": doubted}
+        return result, Operation(what="sends doubt", data=data) if doubted else None
+
+    result = run_audited("sends", doubt, before_commit=lambda _: leave_to_archiver())
+    print_result(result, _doubt_lines(result), as_json=as_json)
+
+
+def _doubt_lines(result: DoubtedSends) -> Iterator[str]:
+    yield f"{count(result.doubted, 'message is|messages are')} in doubt"
+    if result.held:
+        yield f"{count(result.held, 'answer stays|answers stay')} on hold: see --held"

@@ -87,6 +87,7 @@ PERSONAL: dict[str, Role] = {
     "route replay": "rules",
     "rules approve": "rules",
     "rules rollback": "rules",
+    "sends doubt": "operator",
     "sends settle": "kcc",
     "tenant export": "operator",
     "tenant forget": "operator",

@@ -57,6 +57,13 @@ def note_written(entry: WrittenEntry) -> None:
         context.meta.setdefault(WRITTEN, []).append(entry)
 
 
+def leave_to_archiver() -> None:
+    """Wait for no entry of this command: it is a step of a restore, in which no archiver runs. They
+    stay in access.operation until one starts."""
+    if context := click.get_current_context(silent=True):
+        context.meta.pop(WRITTEN, None)
+
+
 async def require_recorded(pool: Pool) -> None:
     """In production, wait until the archive has all entries of this command as it wrote them,
     because a row could be changed or taken away before the archiver sees it. CommandRefused if one

@@ -136,6 +136,7 @@ COMMANDS = {
     "rules show": ROUTER,
     "desk": SERVICE,
     "sandbox": SERVICE,
+    "sends doubt": OWN_PERSON,
     "sends list": OWNER,
     "sends settle": Need("token", is_personal=True, operation=SETTLE),
     "silence show": ROUTER,

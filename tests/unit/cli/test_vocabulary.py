@@ -71,6 +71,7 @@ OWN = {
     "quarantine show": {"--content"},
     "route explain": {"--at"},
     "route replay": {"--before", "--examples"},
+    "sends doubt": {"--held"},
     "sends settle": {"--saw"},
     "silence simulate": {"--hours", "--per-day", "--seed"},
     "status": {"--watch"},
