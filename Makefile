@@ -24,10 +24,10 @@ LONG_RUNS = POSTKAMER_TEST_OVERLOAD_SECONDS=60 POSTKAMER_TEST_SEND_KILLS=300 \
 	POSTKAMER_TEST_DESK_KILLS=300 POSTKAMER_TEST_DESK_ANSWER_KILLS=40 FUZZ_INPUTS=100000
 
 .DEFAULT_GOAL := help
-.PHONY: help run unit test thorough check bench faults openklant fuzz pictures sbom advisories setup format lint types imports unused clean
+.PHONY: help run unit test thorough check bench faults openklant fuzz restore-proof pictures sbom advisories setup format lint types imports unused clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start everything on this machine, with private servers; Ctrl-C stops it
 	@deploy/setup.sh servers runtime $(if $(filter yes,$(POSTKAMER_PROMETHEUS)),prometheus)
@@ -84,6 +84,10 @@ openklant: ## hand over to a real Open Klant (OPENKLANT_URL=https://.../klantint
 fuzz: ## send 100,000 odd webhooks and API calls to a real installation (FUZZ_INPUTS=n for others)
 	@deploy/setup.sh servers tools
 	@FUZZ_INPUTS=$${FUZZ_INPUTS:-100000} $(PYTEST) -s tests/fuzz $(ARGS)
+
+restore-proof: ## lose a machine amid traffic, restore an empty one from its back-up, print the times
+	@deploy/setup.sh servers tools
+	@POSTKAMER_TEST_RESTORE_MESSAGES=$${POSTKAMER_TEST_RESTORE_MESSAGES:-100} $(PYTEST) -s --timeout=600 tests/e2e/test_restored_machine.py $(ARGS)
 
 pictures: ## make the pictures of desk and transcripts in docs/images anew (ARGS="--whole folder" also saves whole pages)
 	@deploy/setup.sh servers browser clock paper tools

@@ -7,15 +7,14 @@ import json
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
-from tests.support.citizens import post, text, webhook
+from tests.support.citizens import post
+from tests.support.e2e.carrier import Carrier
 from tests.support.e2e.crm_desk import Desk
 from tests.support.e2e.phone import Phone
 from tests.support.installation import Installation
@@ -24,36 +23,8 @@ from tests.support.observer import Watch, until
 SECONDS = 40.0
 CITIZENS = range(41, 47)
 RUN = "Verhuizing"
-PAUSE = 0.1
-"""Seconds between two messages of one citizen: below what anybody keeps up."""
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 40
 REASON = ("--reason", "Overgang naar de eigen omgeving")
-
-
-class Meta:
-    """Meta, which brings webhooks to where the callback leads, and knows what it brought."""
-
-    def __init__(self, session: aiohttp.ClientSession, gateway: str) -> None:
-        self._session, self.gateway = session, gateway
-        self.taken: list[tuple[str, bytes]] = []
-        """Text and body of each webhook that was answered 200, in order."""
-        self.refused = 0
-
-    async def brings(self, words: str, wamid: str, citizen: int) -> None:
-        """Bring one message until it is taken, to wherever the callback leads by then."""
-        body = webhook(text(words, wamid, citizen))
-        while (status := await post(self._session, self.gateway, body)) != 200:
-            self.refused += status == 503
-            await asyncio.sleep(PAUSE)  # Meta's wait between two attempts
-        self.taken.append((words, body))
-
-    async def writes(self, citizen: int, ends: asyncio.Event) -> None:
-        """A citizen who writes on and on."""
-        for n in count():
-            if ends.is_set():
-                return
-            await self.brings(f"{RUN} {citizen} {n}", f"wamid.{RUN}.{citizen}.{n}", citizen)
-            await asyncio.sleep(PAUSE)
 
 
 @pytest.fixture(scope="module")
@@ -99,11 +70,11 @@ def texts(events: list[dict[str, Any]]) -> Counter[str]:
 async def test_municipality_moves_while_its_citizens_write(
     old: Installation, new: Installation, session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
-    move = Move(old, new, Meta(session, old.gateway), tmp_path)
+    move = Move(old, new, Carrier(session, old.gateway, RUN), tmp_path)
     meta, here, there = move.meta, Watch(old, session), Watch(new, session)
     await move.begin()
     asked = await ask_and_answer(here, session)
-    async with writing(meta, CITIZENS):
+    async with meta.writing(CITIZENS):
         await until(lambda: here.events(RUN), lambda seen: len(seen) > 30, SECONDS)
         await ran(old, "archive", "checkpoint")
         proof = json.loads(await ran(old, "archive", "prove", asked["messageId"]))
@@ -150,7 +121,7 @@ async def nothing_is_lost_or_said_twice(here: Watch, there: Watch, said: Counter
 class Move:
     """The move of a municipality from one installation to another, step by step."""
 
-    def __init__(self, old: Installation, new: Installation, meta: Meta, folder: Path) -> None:
+    def __init__(self, old: Installation, new: Installation, meta: Carrier, folder: Path) -> None:
         self.old, self.new, self.meta = old, new, meta
         self._folder, self._key = str(folder / "almelo"), ("--key-file", str(folder / "transport"))
         self.log_key = ""
@@ -210,23 +181,9 @@ async def _both(here: Watch, there: Watch) -> Counter[str]:
     return texts(await here.events(RUN)) + texts(await there.events(RUN))
 
 
-async def _taken(meta: Meta) -> int:
+async def _taken(meta: Carrier) -> int:
     return len(meta.taken)
 
 
-async def _refused(meta: Meta) -> int:
+async def _refused(meta: Carrier) -> int:
     return meta.refused
-
-
-@asynccontextmanager
-async def writing(meta: Meta, citizens: range) -> AsyncIterator[None]:
-    """Citizens who write until the context is left, each to the end of what it writes."""
-    ends = asyncio.Event()
-    tasks = [asyncio.create_task(meta.writes(each, ends)) for each in citizens]
-    try:
-        yield
-        ends.set()
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()

@@ -1,15 +1,14 @@
 """A PostgreSQL and its synchronous stand-by, as docs/operators/cluster.md sets them up."""
 
-import os
 import shutil
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from deploy.local.postgresql import OWNER, Database, _account
+from deploy.local.postgresql import OWNER, Database
 from deploy.local.process_tree import POLL_SECONDS
 from tests.support.decrypted_record import Readable
+from tests.support.integration.back_up import copy_base, give_to_server
 
 FOLLOW_SECONDS = 30.0
 SYNCHRONOUS = "alter system set synchronous_standby_names = '{}'"
@@ -72,14 +71,6 @@ class DatabasePair(Readable):
         there = self.standby.folder
         there.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(there / "data", ignore_errors=True)
-        password = (self.folder / "password").read_text()
-        command = self._client("pg_basebackup", "-U", OWNER, "-D", str(there / "data"), "-R")
-        subprocess.run(
-            [*command, "--checkpoint=fast", "--no-sync"],
-            env={"PATH": "/usr/bin:/bin", "PGPASSWORD": password},
-            check=True,
-        )
+        copy_base(self, there / "data", "-R")
         shutil.copy2(self.folder / "password", there / "password")
-        for path in (there / "password", there / "data", *(there / "data").rglob("*")):
-            if account := _account():
-                os.chown(path, *account, follow_symlinks=False)
+        give_to_server(there / "password", there / "data")

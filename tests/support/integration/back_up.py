@@ -1,8 +1,11 @@
-"""A back-up of a test's database by PostgreSQL's own program, put back as an operator would."""
+"""Back-ups of a test's database by PostgreSQL's own programs, put back as an operator would."""
 
+import os
+import shutil
 import subprocess
+from pathlib import Path
 
-from deploy.local.postgresql import Database, binaries
+from deploy.local.postgresql import OWNER, Database, _account, binaries
 
 
 def dump(server: Database, database: str, *options: str) -> str:
@@ -11,3 +14,32 @@ def dump(server: Database, database: str, *options: str) -> str:
     url = f"{server.url.rpartition('/')[0]}/{database}"
     made = subprocess.run([str(program), *options, url], capture_output=True, text=True, check=True)
     return made.stdout
+
+
+def copy_base(server: Database, to: Path, *options: str) -> None:
+    """A base back-up in the folder `to`, by `pg_basebackup`."""
+    program = binaries(server.folder / "data")[1] / "pg_basebackup"
+    where = ("-h", "127.0.0.1", "-p", str(server.port), "-U", OWNER, "-D", str(to))
+    password = (server.folder / "password").read_text()
+    subprocess.run(
+        [str(program), *where, "--checkpoint=fast", "--no-sync", *options],
+        env={"PATH": "/usr/bin:/bin", "PGPASSWORD": password},
+        check=True,
+    )
+
+
+def give_to_server(*paths: Path) -> None:
+    """Let the user that the server runs as own these files and folders, with all in them."""
+    if not (account := _account()):
+        return
+    for path in paths:
+        for each in (path, *path.rglob("*")):
+            os.chown(each, *account, follow_symlinks=False)
+
+
+def put_back(base: Path, data: Path) -> None:
+    """A base back-up as the folder of a server's data, to be followed by what was archived."""
+    shutil.copytree(base, data, symlinks=True)
+    data.chmod(0o700)
+    (data / "recovery.signal").touch()
+    give_to_server(data)

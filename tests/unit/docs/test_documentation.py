@@ -104,7 +104,7 @@ TAKE_WORDS = tuple(
     for name, command in COMMANDS.items()
     if any(isinstance(each, click.Argument) for each in command.params)
 )
-TARGETS = {*re.findall(r"^(\w+):.*## ", read("Makefile"), re.MULTILINE)}
+TARGETS = {*re.findall(r"^([\w-]+):.*## ", read("Makefile"), re.MULTILINE)}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -112,7 +112,7 @@ def test_page_names_only_links_files_and_commands_that_exist(page: Path) -> None
     text = page.read_text()
     assert unresolved_links(page, text) == []
     assert missing_files(text) == []
-    assert {*re.findall(r"(?:^|`)make (\w+)", text, re.MULTILINE)} <= TARGETS
+    assert {*re.findall(r"(?:^|`)make (\w+(?:-\w+)*)", text, re.MULTILINE)} <= TARGETS
     named = re.findall(
         r"(?:^|`)(?:\.venv/bin/)?(postkamer(?: [a-z]+(?:-[a-z]+)*)*)", text, re.MULTILINE
     )
