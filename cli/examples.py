@@ -124,6 +124,7 @@ EXAMPLES = {
     "files release": f"files release {MESSAGE} --by 'A. Arts'",
     "status": "status",
     "tenant export-open": "tenant export-open almelo uittreding --reason 'einde contract'",
+    "backup check": "backup check --objects /backup/objects --folder /backup/base",
     "balance": "balance",
     "silence show": "silence show",
     "silence simulate": "silence simulate --per-day 10 --seed 7",

@@ -14,6 +14,7 @@ COMMANDS = {
     "all": "cli.one_machine:command",
     "archive": "cli.archive.group:group",
     "archiver": "cli.services:archiver",
+    "backup": "cli.backup.group:group",
     "balance": "cli.balance:command",
     "care": "cli.contact_centre:care",
     "check": "cli.check.check:command",
@@ -50,7 +51,7 @@ HEADINGS = {
     ),
     "Deliveries and access": ("trace", "parked", "quarantine", "sends", "destination", "token"),
     "The record and privacy": ("archive", "files"),
-    "Installation": ("status", "balance", "silence", "migrate", "topology", "tenant"),
+    "Installation": ("status", "balance", "backup", "silence", "migrate", "topology", "tenant"),
     "Services": ("all", "gateway", "router", "deliverer", "archiver", "desk", "sandbox", "witness"),
 }
 """Heading in the help -> its commands, the most wanted first."""

@@ -340,6 +340,15 @@ class StatusSettings(BaseModel):
     """RabbitMQ's metrics, such as `http://rabbitmq:15692/metrics`."""
 
 
+class BackupSettings(BaseModel):
+    """The tool that makes the base back-ups, for `postkamer backup check`."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    pgbackrest: str = ""
+    """Command with its options, such as `/usr/bin/pgbackrest --stanza=postkamer`."""
+
+
 class GatewaySettings(Settings, TokenSettings):
     meta_app_secrets: Secrets
     meta_verify_token: SecretStr

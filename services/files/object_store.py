@@ -124,12 +124,16 @@ def timestamp_key(size: int) -> str:
 class ObjectStore:
     """A store at `url`, which the settings validate: `file:///folder` or `s3://bucket/prefix`.
 
-    Raises OSError if the folder is not writable.
+    Raises OSError if the folder is not writable. One that is only read must exist, and need not be.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, is_read_only: bool = False) -> None:
         self._folder = Path(unquote(urlsplit(url).path)) if url.startswith("file:") else None
-        self._store = _open_folder(self._folder) if self._folder else _open_bucket(url)
+        folder = self._folder
+        if folder and is_read_only:
+            self._store: LocalStore | S3Store = LocalStore(folder.resolve(strict=True))
+        else:
+            self._store = _open_folder(folder) if folder else _open_bucket(url)
         self.volume = VolumeWatch(self._folder)
 
     async def put(self, key: str, pieces: AsyncIterator[bytes]) -> None:

@@ -154,6 +154,15 @@ class Machine:
         await step("the services are ready", self.town.wait_until_ready, *SERVICES)
         return said
 
+    async def check_backup(self) -> None:
+        """What there is would restore all; the servers of tests are not made to last."""
+        where = ("--folder", str(self.database.base), "--objects", str(self.town.objects), "--all")
+        said = await asyncio.to_thread(self.town.says, "backup", "check", "--json", *where)
+        sentences = [each["sentence"].partition(":")[0] for each in json.loads(said)["findings"]]
+        assert sentences == [
+            "fsync is off", "full_page_writes is off", "archive_timeout is without a limit",
+        ]  # fmt: skip
+
     async def account(self, known: Counter[str], before: set[str]) -> dict[str, int]:
         """Fate of each message that was answered 200: nothing is lost that was on the record
         when the last WAL was archived, nothing that came after the loss, and nothing is doubled."""
@@ -269,6 +278,7 @@ async def test_machine_that_is_lost_is_restored_from_archived_wal(
         await asyncio.to_thread(machine.database.back_up)
         await machine.more()
         await story.archive_last()
+        await machine.check_backup()
         await story.go_on()
         await machine.more()
         town.kill("router")  # so that what is answered 200 from now on waits in the broker

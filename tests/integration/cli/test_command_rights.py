@@ -29,7 +29,9 @@ def test_login_of_a_service_runs_only_the_commands_of_the_matrix(
             continue
         line = EXAMPLES[command].partition(" >")[0].replace("new/postkamer.toml", str(EXAMPLE))
         done = postkamer(*shlex.split(line), env=env, stdin="+31600000011")
-        refused = 3 if command == "archive verify" else 1  # its 1: it found something wrong
+        refused = (
+            3 if command in ("archive verify", "backup check") else 1
+        )  # its 1: it found something wrong
         is_denied = DENIED in done.stderr and (done.exit_code, done.stdout) == (refused, "")
         if is_denied == (service in need.logins):
             wrong[command] = done.output

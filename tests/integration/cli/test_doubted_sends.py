@@ -25,7 +25,7 @@ select string_agg(state || ' ' || attempt, ', ' order by state, attempt) from de
 _PERSON = "create role \"{}\" login password 'x' in role postkamer, postkamer_person"
 
 
-async def test_what_waited_is_in_doubt_without_an_archiver_or_a_deliverer(
+async def test_waiting_send_is_in_doubt_without_an_archiver_or_a_deliverer(
     fresh: str, tmp_path: Path, server: Database
 ) -> None:
     town, login = tmp_path / "postkamer.toml", f"c.arts.{tmp_path.name}"

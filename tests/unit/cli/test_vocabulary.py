@@ -60,6 +60,7 @@ OWN = {
     "figures open-data": {"--month"},
     "figures register": {"--month"},
     "files list": {"--state"},
+    "backup check": {"--folder", "--objects", "--days"},
     "balance": {"--accept", "--begin"},
     "parked drop": {"--status", "--unreadable"},
     "parked list": {"--status", "--unreadable"},

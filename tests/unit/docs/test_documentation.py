@@ -28,6 +28,7 @@ from services.config import loader
 from services.config.settings import (
     ApiSettings,
     ArchiverSettings,
+    BackupSettings,
     DelivererSettings,
     DeskSettings,
     GatewaySettings,
@@ -151,7 +152,7 @@ def test_readme_has_every_setting_with_its_services_and_default() -> None:
     for name in (LANGUAGE, PIN):  # read by the command line itself
         assert table.pop(name)[0] == "commands"
     ours = {field for kind in KINDS for field in kind.model_fields}
-    kinds = (ApiSettings, StatusSettings, ManagementSettings, PersonSettings)
+    kinds = (ApiSettings, BackupSettings, StatusSettings, ManagementSettings, PersonSettings)
     fields = {name: field for kind in kinds for name, field in kind.model_fields.items()}
     of_sandbox = {name for name, _ in VARIABLES.values()}
     for name in fields.keys() - ours:

@@ -1,0 +1,206 @@
+"""Reading of what `postkamer backup check` judges: servers, folders, the back-up tool, the copy of
+the object store. Nothing is changed by it."""
+
+import asyncio
+import shlex
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from archiver.log.outside_head import EPOCH, MICROSECOND
+from cli.backup.base_backup import BaseBackup, StanzaReport, read_folder_backup, read_pgbackrest
+from cli.backup.object_copy import COPYING, SHOWN, CopyState
+from cli.backup.server_state import ServerState, Slot
+from cli.support.archive_access import Progress
+from services.files import object_store
+from services.files.object_store import ObjectStore
+from services.postgres.database import Pool
+from services.postgres.primary import Primary
+
+TOOL_SECONDS = 60.0
+"""Longest run of the back-up tool: it may ask a server of its own."""
+SAMPLE = 1000
+"""Files that are looked for without `--all`: of a copy that lacks one in 300, it finds that with a
+chance of 96 %."""
+ROWS, AT_ONCE = 1000, 16
+"""Rows in memory, and questions to the copy at a time."""
+LABEL, MANIFEST = "backup_label", "backup_manifest"
+
+
+async def read_server(url: str) -> tuple[ServerState, list[Slot]]:
+    """Ask with a session that changes no setting, so that the server's own are seen."""
+    shown = {"application_name": "postkamer-backup", "default_transaction_read_only": "on"}
+    connection = await Primary(url).connect(server_settings=shown)
+    try:
+        row = await connection.fetchrow(_SERVER)
+        assert row is not None
+        slots = [Slot(*each) for each in await connection.fetch(_SLOTS)]
+        return ServerState(**dict(row)), slots
+    finally:
+        await connection.close()
+
+
+def read_bases(folder: Path) -> list[BaseBackup]:
+    """Return the base back-up that is this folder, or those in it. Raises OSError."""
+    if _parts(folder):
+        return [_read_base(folder)]
+    return [_read_base(each) for each in sorted(folder.iterdir()) if each.is_dir() and _parts(each)]
+
+
+def _parts(folder: Path) -> list[Path]:
+    return [path for path in (folder / LABEL, folder / MANIFEST) if path.exists()]
+
+
+def _read_base(folder: Path) -> BaseBackup:
+    label, manifest = folder / LABEL, folder / MANIFEST
+    changed = max(path.stat().st_mtime for path in _parts(folder))
+    return read_folder_backup(
+        folder.name,
+        label.read_text() if label.exists() else None,
+        manifest.read_bytes() if manifest.exists() else None,
+        datetime.fromtimestamp(changed, UTC),
+    )
+
+
+async def ask_pgbackrest(command: str) -> StanzaReport:
+    """Run the tool. Raises OSError, TimeoutError, and ValueError for what it does not say."""
+    words = [*shlex.split(command), "info", "--output=json"]
+    process = await asyncio.create_subprocess_exec(
+        *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        async with asyncio.timeout(TOOL_SECONDS):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise
+    if process.returncode:
+        raise ValueError(f"it ended with {process.returncode}")
+    return read_pgbackrest(output)
+
+
+async def read_copy(
+    pool: Pool, copy: ObjectStore, store: ObjectStore | None, *, look_at_all: bool
+) -> CopyState:
+    """Look in the copy for what the database names. Raises StoreUnavailable."""
+    copied_at = await _newest_head(copy)
+    due = (copied_at or EPOCH) - COPYING
+    signed = await pool.fetchrow(_CHECKPOINTS, due)
+    assert signed is not None
+    files = int(await pool.fetchval(_COUNT, due))
+    lacking, looked_at = await _find_lacking(pool, copy, due, files, look_at_all=look_at_all)
+    has_checkpoint = None
+    if signed["size"] is not None:
+        has_checkpoint = await copy.exists(object_store.checkpoint_key(signed["size"]))
+    return CopyState(
+        copied_at=copied_at,
+        signed_at=signed["at"],
+        files=files,
+        looked_at=looked_at,
+        lacking=len(lacking),
+        lacking_names=tuple(lacking[:SHOWN]),
+        has_checkpoint=has_checkpoint,
+        lacking_orders=tuple([n async for n in _lacking_orders(pool, copy, due)]),
+        has_first_order=await copy.exists(object_store.order_key(0)),
+        lacks_tokens=await _newest_tokens(copy) < await _newest_tokens(store),
+    )
+
+
+async def _newest_head(copy: ObjectStore) -> datetime | None:
+    """Return when the newest head was kept: its name says so."""
+    names = [name async for name in copy.keys(object_store.HEADS)]
+    if not names:
+        return None
+    return EPOCH + int(max(names).rpartition("/")[2]) * MICROSECOND
+
+
+async def _newest_tokens(store: ObjectStore | None) -> str:
+    """Return the name of what is known of the tokens; '' without a store."""
+    if store is None:
+        return ""
+    return max([name async for name in store.keys(object_store.TOKENS)], default="")
+
+
+async def _find_lacking(
+    pool: Pool, copy: ObjectStore, due: datetime, files: int, *, look_at_all: bool
+) -> tuple[list[str], int]:
+    """Return the names of files that the copy lacks, and the number of files looked for."""
+    progress, lacking, looked_at = Progress("files"), list[str](), 0
+    of = files if look_at_all else min(files, SAMPLE)
+    after = ""
+    while looked_at < of:
+        if look_at_all:
+            rows = await pool.fetch(_FILES, due, after, ROWS)
+        else:
+            rows = await pool.fetch(_SAMPLE, due, SAMPLE)
+        if not rows:
+            break
+        names = [object_store.sealed_key(row["name"]) for row in rows]
+        lacking += await _lacking_of(copy, names)
+        looked_at, after = looked_at + len(rows), rows[-1]["name"]
+        progress(looked_at, of)
+    return lacking, looked_at
+
+
+async def _lacking_of(copy: ObjectStore, names: Sequence[str]) -> list[str]:
+    found: list[str] = []
+    for start in range(0, len(names), AT_ONCE):
+        chunk = names[start : start + AT_ONCE]
+        there = await asyncio.gather(*(copy.exists(name) for name in chunk))
+        found += [name for name, is_there in zip(chunk, there, strict=True) if not is_there]
+    return found
+
+
+async def _lacking_orders(pool: Pool, copy: ObjectStore, due: datetime) -> Any:
+    """Yield the numbers of orders of destruction of which the copy lacks a part."""
+    for row in await pool.fetch(_ORDERS, due):
+        number = row["number"]
+        names = [object_store.order_key(number), object_store.outcome_key(number)]
+        if await _lacking_of(copy, names if number else names[:1]):
+            yield number
+
+
+def open_copy(place: str) -> ObjectStore:
+    """Open a copy, to read: a folder or a URL. Raises OSError and ValueError."""
+    url = place if "://" in place else Path(place).absolute().as_uri()
+    return ObjectStore(url, is_read_only=True)
+
+
+_SERVER = """
+select current_setting('archive_mode') as archive_mode,
+    current_setting('archive_library') as archive_library,
+    replace(current_setting('archive_command'), '(disabled)', '') as archive_command,
+    (select setting::int from pg_settings where name = 'archive_timeout') as archive_timeout,
+    current_setting('wal_level') as wal_level,
+    current_setting('synchronous_commit') as synchronous_commit,
+    current_setting('fsync') as fsync, current_setting('full_page_writes') as full_page_writes,
+    current_setting('data_checksums') as data_checksums,
+    coalesce(last_archived_wal, '') as last_archived_wal, last_archived_time as last_archived_at,
+    last_failed_time as last_failed_at, failed_count::int as failed,
+    (pg_current_wal_insert_lsn() - '0/0')::bigint as position,
+    (select setting::bigint from pg_settings where name = 'wal_segment_size') as segment_bytes,
+    (select system_identifier::text from pg_control_system()) as cluster, now() as now
+from pg_stat_archiver
+"""
+_SLOTS = """
+select slot_name, active, coalesce(wal_status, ''),
+    coalesce(pg_current_wal_insert_lsn() - restart_lsn, 0)::bigint
+from pg_replication_slots order by slot_name
+"""
+_CHECKPOINTS = """
+select max(at) as at, (select max(size) from archiver.checkpoint where at < $1) as size
+from archiver.checkpoint
+"""
+_NAMED = """
+from archiver.media where ciphertext_sha256 <> '' and state in ('available', 'quarantined')
+    and ended_at < $1
+"""
+_COUNT = f"select count(*) {_NAMED}"
+_FILES = f"""
+select ciphertext_sha256 as name {_NAMED} and ciphertext_sha256 > $2
+order by ciphertext_sha256 limit $3
+"""
+_SAMPLE = f"select ciphertext_sha256 as name {_NAMED} order by random() limit $2"
+_ORDERS = "select number from archiver.destruction_order where at < $1 order by number"
