@@ -144,9 +144,9 @@ class Machine:
         await step("put the base back-up there", self.database.put_back)
         await step("PostgreSQL follows the WAL to its end", self.database.start)
         await step("postkamer migrate", self.run, "migrate")
-        await step("postkamer archive replay --dry-run", self.run, "archive", "replay", "--dry-run")
         reason = "--reason", "the machine was lost"
         await step("postkamer sends doubt", self.run, "sends", "doubt", *reason)
+        await step("postkamer archive replay --dry-run", self.run, "archive", "replay", "--dry-run")
         said = await step("postkamer archive replay", self.run, "archive", "replay")
         await step("an empty broker", self.town.broker.start)
         for name in SERVICES:
@@ -155,7 +155,7 @@ class Machine:
         return said
 
     async def check_backup(self) -> None:
-        """What there is would restore all; the servers of tests are not made to last."""
+        """Find nothing that a restore would lose; the servers of tests are not made to last."""
         where = ("--folder", str(self.database.base), "--objects", str(self.town.objects), "--all")
         said = await asyncio.to_thread(self.town.says, "backup", "check", "--json", *where)
         sentences = [each["sentence"].partition(":")[0] for each in json.loads(said)["findings"]]

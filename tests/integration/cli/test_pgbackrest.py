@@ -1,4 +1,4 @@
-"""The configuration of pgBackRest in docs/operators/backup.md makes back-ups; the check sees them."""
+"""The configuration of pgBackRest in docs/operators/backup.md works, and the check reads it."""
 
 import os
 import re
