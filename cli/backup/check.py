@@ -62,10 +62,10 @@ def command(
     """
     oldest = timedelta(days=days)
     with fail_as_unable():
-        url = settings.load(settings.DatabaseSettings, os.environ).database_url.get_secret_value()
 
         async def work(pool: Pool) -> BackupCheck:
-            state, slots = await read_server(url)
+            url = settings.load(settings.DatabaseSettings, os.environ).database_url
+            state, slots = await read_server(url.get_secret_value())
             bases, findings = await _read_bases(folder)
             if (folder or _tool()) and not findings:
                 findings += judge_bases(bases, state.cluster, oldest, state.now)

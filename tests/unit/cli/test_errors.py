@@ -23,6 +23,7 @@ WITH_JSON = [
 ]
 EXITS = {
     "archive": ("", "archive checkpoint", "archive views"),
+    "backup": ("", "", "backup check --days 0"),
     "care": ("", "care confirm 10000001-a2a2a2a2a2a2a2a2a2a2a2a2a2", "care confirm x"),
     "check": ("check --config good.toml", "check --config wrong.toml", "check x"),
     "costs": ("", "costs", "costs --month x"),
@@ -95,8 +96,9 @@ def test_command_ends_with_the_documented_exit_code(folder: Path, code: int, lin
     assert bool(done.stderr) == (code > 0 and not line.startswith("check --config"))
 
 
-def test_verification_that_could_not_look_is_no_archive_found_wrong(folder: Path) -> None:
-    done = postkamer("archive", "verify", "--json")
+@pytest.mark.parametrize("line", ["archive verify", "backup check"])
+def test_check_that_could_not_look_has_found_nothing_wrong(folder: Path, line: str) -> None:
+    done = postkamer(*line.split(), "--json")
     assert (done.exit_code, done.stdout) == (3, "")
     assert json.loads(done.stderr)["error"]["exit"] == 3
 
