@@ -4,7 +4,6 @@ Nothing of a key is told.
 """
 
 import os
-from collections.abc import Iterator
 
 from archiver.encryption.key_store import KeyStore
 from cli.backup.finding import Finding
@@ -19,12 +18,12 @@ from services.sealing.wrapping import CannotDecrypt, fingerprint
 ARCHIVE, WORKING, CONFIG = "POSTKAMER_ARCHIVE_KEY", "POSTKAMER_WORKING_KEY", "POSTKAMER_CONFIG"
 
 
-async def check_keys(pool: Pool) -> Iterator[Finding]:
+async def check_keys(pool: Pool) -> list[Finding]:
     """Return what the keys of the environment do not open. SettingsError for one that is none."""
     archive = await _count_archive_keys(pool) if _is_given(ARCHIVE) else (0, 0)
     working = await _count_working_keys(pool) if _is_given(WORKING) else (0, 0)
     names = ((ARCHIVE, archive), (WORKING, working))
-    return iter([_shut(name, shut, of) for name, (shut, of) in names if shut])
+    return [_shut(name, shut, of) for name, (shut, of) in names if shut]
 
 
 def _is_given(name: str) -> bool:

@@ -3,10 +3,9 @@ the object store. Nothing is changed by it."""
 
 import asyncio
 import shlex
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from archiver.log.outside_head import EPOCH, MICROSECOND
 from cli.backup.base_backup import BaseBackup, StanzaReport, read_folder_backup, read_pgbackrest
@@ -153,7 +152,7 @@ async def _lacking_of(copy: ObjectStore, names: Sequence[str]) -> list[str]:
     return found
 
 
-async def _lacking_orders(pool: Pool, copy: ObjectStore, due: datetime) -> Any:
+async def _lacking_orders(pool: Pool, copy: ObjectStore, due: datetime) -> AsyncIterator[int]:
     """Yield the numbers of orders of destruction of which the copy lacks a part."""
     for row in await pool.fetch(_ORDERS, due):
         number = row["number"]

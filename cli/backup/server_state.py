@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from cli.backup.finding import Finding, format_age
+from cli.backup.finding import Finding, Weight, format_age
 
 LONGEST_TIMEOUT = 300
 """Largest `archive_timeout`, in seconds, that is not named: a restore loses so much on a quiet
@@ -75,9 +75,9 @@ WEAK = {
 def _judge_settings(state: ServerState) -> Iterator[Finding]:
     for name, (wrong, then) in (DURABLE | WEAK).items():
         if getattr(state, name) == wrong:
-            weight: str = "fault" if name in DURABLE else "warning"
+            weight: Weight = "fault" if name in DURABLE else "warning"
             sentence = f"{name} is {wrong}: {then}"
-            yield Finding(weight=weight, owner="database", sentence=sentence)  # type: ignore[arg-type]
+            yield Finding(weight=weight, owner="database", sentence=sentence)
 
 
 def _judge_archiving(state: ServerState) -> Iterator[Finding]:
