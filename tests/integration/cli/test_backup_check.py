@@ -74,8 +74,15 @@ def copy(fresh: str, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_database_without_an_archive_is_no_good(fresh: str, copy: Path) -> None:
-    code, findings, unseen = check(fresh)
+def test_database_without_an_archive_is_no_good_to_an_owner_who_is_no_superuser(
+    server: Database, fresh: str, copy: Path
+) -> None:
+    login = f"d.arts.{copy.name}"
+    server.execute(f"create role \"{login}\" login password 'x' in role postkamer", "postgres")
+    try:
+        code, findings, unseen = check(server.url_for(login, "x", fresh.rpartition("/")[2]))
+    finally:
+        server.execute(f'drop role "{login}"', "postgres")
     assert (code, findings) == (1, OF_SERVER)
     assert [each.partition(":")[0] for each in unseen] == [
         "base back-ups",
