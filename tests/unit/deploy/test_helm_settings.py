@@ -35,9 +35,9 @@ OF_SERVICES: dict[str, type[BaseModel]] = {
     "desk": settings.DeskSettings,
 }
 OF_COMMANDS: list[type[BaseModel]] = [
-    settings.ApiSettings, settings.ArchiveSettings, settings.BalanceSettings,
-    settings.ManagementSettings, settings.PersonSettings, settings.SignerSettings,
-    settings.StatusSettings, settings.TimestampSettings, settings.WitnessSettings,
+    settings.ApiSettings, settings.ArchiveSettings, settings.BackupSettings,
+    settings.BalanceSettings, settings.ManagementSettings, settings.PersonSettings,
+    settings.SignerSettings, settings.StatusSettings, settings.TimestampSettings, settings.WitnessSettings,
     settings.WorkingKeySettings,
 ]  # fmt: skip
 KEY = "A" * 43 + "="
@@ -67,6 +67,7 @@ GIVEN: dict[str, Any] = {
     "deskScope": "openid email",
     "deskDesign": "/design",
     "brokerMetricsUrl": "http://mq1.example:15692/metrics",
+    "pgbackrest": "/usr/bin/pgbackrest --stanza=postkamer",
     "requireProven": True,
 }
 """A value for each setting of the table `settings`, none of them the default."""
