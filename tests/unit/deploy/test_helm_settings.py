@@ -37,8 +37,8 @@ OF_SERVICES: dict[str, type[BaseModel]] = {
 OF_COMMANDS: list[type[BaseModel]] = [
     settings.ApiSettings, settings.ArchiveSettings, settings.BackupSettings,
     settings.BalanceSettings, settings.ManagementSettings, settings.PersonSettings,
-    settings.SignerSettings, settings.StatusSettings, settings.TimestampSettings, settings.WitnessSettings,
-    settings.WorkingKeySettings,
+    settings.SignerSettings, settings.StatusSettings, settings.TimestampSettings,
+    settings.WitnessSettings, settings.WorkingKeySettings,
 ]  # fmt: skip
 KEY = "A" * 43 + "="
 """32 bytes in base64."""
