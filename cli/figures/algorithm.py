@@ -141,17 +141,17 @@ def _human_intervention(config: Configuration, tenant: Tenant) -> list[str]:
 
 
 FOUND = (
-    ("gesprekken die een afdeling kregen", TOTAL, 1),
-    ("daarvan door een keuze uit een keuzemenu", MENU, 1),
-    ("daarvan omdat geen regel paste, aan de vaste afdeling", NO_RULE, 1),
-    ("door een medewerker aan een andere afdeling gegeven", TOTAL, 2),
+    ("gesprekken die een afdeling kregen", TOTAL),
+    ("daarvan door een keuze uit een keuzemenu", MENU),
+    ("daarvan omdat geen regel paste, aan de vaste afdeling", NO_RULE),
 )
-"""Words for a figure, its row of the table of rules, and its column after the row's id."""
+"""Words for how often a row of the table of rules placed a conversation. How many were given to
+another department is published by rule alone: their sum would be a total that hides none."""
 
 
 def _risks(statistics: Statistics) -> list[str]:
     """Return how errors are found, with the figures of the month as they are published."""
-    rows = {str(row[1]): row[2:] for row in statistics.table("regels").records}
+    placed = {str(row[1]): row[3] for row in statistics.table("regels").records}
     smallest = statistics.smallest
     lines = [
         "Een bericht kan bij de verkeerde afdeling komen, bijvoorbeeld door een woord met twee"
@@ -159,12 +159,12 @@ def _risks(statistics: Statistics) -> list[str]:
         "Van elke keuze worden de regel, de reden en de versie van de regels vastgelegd. Nieuwe"
         " regels kunnen vooraf op eerdere berichten worden uitgeprobeerd.",
     ]
-    if not rows:
+    if not placed:
         return lines
     return [
         *lines,
         f"Aantallen in {statistics.month}, zonder vertrouwelijke afdelingen:",
-        *(f"- {what}: {statistics.show(rows[row][column])}" for what, row, column in FOUND),
+        *(f"- {what}: {statistics.show(placed[row])}" for what, row in FOUND),
         f"Hierin is “<{smallest}” minder dan {smallest}, en “x” een groter aantal dat is"
         " weggelaten omdat een klein aantal er anders uit volgt.",
     ]

@@ -73,7 +73,8 @@ COLUMNS = {
     "gesprekken": "aantal gesprekken",
     "berichten": "aantal berichten",
     "geplaatst": "hoe vaak de regel een gesprek aan een afdeling toewees",
-    "doorgegeven": "hoe vaak een medewerker zo'n gesprek daarna aan een andere afdeling gaf",
+    "doorgegeven": "hoe vaak een medewerker zo'n gesprek daarna aan een andere afdeling gaf; zonder"
+    " totaal",
 }
 
 
@@ -87,7 +88,7 @@ Aantallen van een maand, zonder personen. De bestanden zijn CSV volgens RFC 4180
 
 - `<{smallest}`: minder dan {smallest}, ook nul. Zo weinig kan over herkenbare mensen gaan.
 - `x`: {smallest} of meer, en toch weggelaten: een aantal onder {smallest} zou anders uit een
-  totaal te berekenen zijn.
+  totaal of een andere tabel te berekenen zijn.
 - Vertrouwelijke afdelingen ({confidential}), met hun regels. De totalen zijn zonder hen.
 {removed}{first}- Wat een systeem op proef deed (een testtoken), en reacties met alleen een emoji.
 """

@@ -1,24 +1,20 @@
 """The tables of a month that may be published, without small counts. Pure.
 
 Four tables, of which no two have a total in common: else a count that one hides would follow from
-the other. Nor is a count of one bounded by one of another: a conversation begins with a message in
-the same hour, so that only messages are counted by hour. Confidential departments are in none of
-them, nor are their rules.
+the other. Two bound each other's counts, and are made together (`cli.figures.course`): a rule is
+applied to a message. Conversations that begin are in none, since each begins with a message of the
+same hour. Confidential departments are in none either, nor are their rules.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
+from cli.figures.course import Course, PublishedCourse, publish_course
 from router.figures import tally
 from router.figures.month import OUTCOMES, CountedByMonth, CountedRow
-from router.figures.suppression import (
-    Mark,
-    Published,
-    hide_small,
-    suppress_list,
-    suppress_table,
-)
+from router.figures.suppression import Mark, Published, suppress_table
 from router.rules.engine import ESCALATED, MENU
 from services.config.model import Configuration
 from services.config.organisation import Tenant
@@ -101,14 +97,16 @@ def build_statistics(counts: MonthCounts, config: Configuration, tenant: Tenant)
     counted = {each.department for each in counts.figures}
     counted |= {each.department for each in counts.by_month}
     smallest = tenant.open_data.smallest_count
+    course = _course(counts, config, tenant, names)
+    shown = publish_course(course, smallest)
     return Statistics(
         month=f"{counts.month:%Y-%m}",
         tenant=tenant,
         tables=(
-            _by_hour(counts, names, smallest),
+            _by_hour(counts, names, shown),
             _by_kind(ANSWERS, counts, names, smallest),
             _by_kind(ENDS, counts, names, smallest),
-            _by_rule(counts, config, tenant, names),
+            _by_rule(counts, list(course.rules), shown),
         ),
         confidential=sum(each.confidential for each in own),
         is_first=counts.is_first,
@@ -119,14 +117,60 @@ def build_statistics(counts: MonthCounts, config: Configuration, tenant: Tenant)
 Names = Mapping[str, str]
 
 
-def _by_hour(counts: MonthCounts, names: Names, smallest: int) -> Table:
+def _course(counts: MonthCounts, config: Configuration, tenant: Tenant, names: Names) -> Course:
+    """Return messages by department and hour, and conversations by department and rule."""
+    rows = _rule_rows(config, tenant.id, names)
+    known = {each.id for each in config.rules} | {each.id for each in config.care}
+    numbers = {department: number for number, department in enumerate(names)}
+    received = [[0] * len(HOURS) for _ in names]
+    placed, corrected = Counter[tuple[int, str]](), Counter[str]()
+    for each in counts.by_month:
+        department = numbers.get(each.department)
+        row = rows.get(each.rule) or (None if each.rule in known else REMOVED)
+        if department is None:
+            continue
+        if each.what == tally.RECEIVED:
+            received[department][each.hour] += each.count
+        elif row and each.what == tally.PLACED:
+            placed[department, row] += each.count
+        elif row and each.what == tally.CORRECTED:
+            corrected[row] += each.count
+    leads = find_rule_departments(config, tenant.id)
+    rules = {
+        row: [numbers[each] for each in sorted(leads.get(row, ())) if each in numbers]
+        or ([] if row == ESCALATED else list(numbers.values()))
+        for row in (*rows.values(), REMOVED)
+    }
+    return Course(received, rules, placed, corrected)
+
+
+def find_rule_departments(config: Configuration, tenant: str) -> dict[str, set[str]]:
+    """Return the departments to which each row of the table of rules may lead, as one who has the
+    configuration knows; those of others are not known. A closed department has a deputy."""
+    leads: dict[str, set[str]] = {}
+    own = [each for each in config.departments if each.tenant == tenant]
+    rules = [each for each in config.rules if each.tenant in ("", tenant)]
+    care = [each for each in config.care if each.tenant in ("", tenant)]
+    menus = [each for each in config.menus if each.tenant in ("", tenant)]
+    for row, department in (
+        *((each.id, each.department) for each in rules),
+        *((SAFETY, each.department) for each in care),
+        *((MENU, option.department) for menu in menus for option in menu.options),
+        *((NO_RULE, each.fallback) for each in config.numbers if each.tenant == tenant),
+    ):
+        leads.setdefault(row, set()).add(department)
+    deputies = {each.id: each.when_closed for each in own}
+    for found in leads.values():
+        while more := {deputies.get(each, "") for each in found} - found:
+            found |= more
+    return leads
+
+
+def _by_hour(counts: MonthCounts, names: Names, shown: PublishedCourse) -> Table:
     """Return the table of messages by department, and hour of the week."""
-    received = [each for each in counts.by_month if each.what == tally.RECEIVED]
-    of_kind = {(each.department, each.hour): each.count for each in received}
-    cells = [[of_kind.get((department, hour), 0) for hour in HOURS] for department in names]
     columns = [(WEEKDAYS[hour // 24], str(hour % 24)) for hour in HOURS]
     header = ("maand", "afdeling", "afdelingsnaam", "weekdag", "uur", "berichten")
-    records = _records(counts.month, names, [*columns, (TOTAL, TOTAL)], cells, smallest)
+    records = _records(counts.month, names, [*columns, (TOTAL, TOTAL)], shown.received)
     return Table("berichten-per-uur", "Berichten van inwoners", header, tuple(records))
 
 
@@ -159,7 +203,8 @@ def _by_kind(table: KindTable, counts: MonthCounts, names: Names, smallest: int)
     cells = [[of_kind.get((department, kind), 0) for kind in table.kinds] for department in names]
     columns = [(name,) for name in (*table.kinds.values(), TOTAL)]
     header = ("maand", "afdeling", "afdelingsnaam", *table.header)
-    records = _records(counts.month, names, columns, cells, smallest)
+    shown = suppress_table(cells, smallest) if cells else None
+    records = _records(counts.month, names, columns, shown or ())
     return Table(table.name, table.title, header, tuple(records))
 
 
@@ -167,34 +212,21 @@ def _records(
     month: date,
     names: Names,
     columns: Sequence[tuple[str, ...]],
-    cells: Sequence[Sequence[int]],
-    smallest: int,
+    shown: Sequence[Sequence[Published]],
 ) -> Iterator[tuple[Published | str, ...]]:
     """Yield a record for each cell, and for each total; none if the table is withheld."""
     rows = [*names.items(), (TOTAL, TOTAL)]
-    for row, published in zip(rows, suppress_table(cells, smallest) or (), strict=False):
+    for row, published in zip(rows, shown, strict=False):
         for column, cell in zip(columns, published, strict=True):
             yield (f"{month:%Y-%m}", *row, *column, cell)
 
 
-def _by_rule(counts: MonthCounts, config: Configuration, tenant: Tenant, names: Names) -> Table:
+def _by_rule(counts: MonthCounts, rules: Sequence[str], shown: PublishedCourse) -> Table:
     """Return the table of rules: how often each placed a conversation, and how often a person then
     gave that to another department."""
-    rows = _rule_rows(config, tenant.id, names)
-    known = {each.id for each in config.rules} | {each.id for each in config.care}
-    cells: dict[str, dict[str, int]] = {tally.PLACED: {}, tally.CORRECTED: {}}
-    for each in counts.by_month:
-        row = rows.get(each.rule) or (None if each.rule in known else REMOVED)
-        if each.what in cells and each.department in names and row:
-            of_kind = cells[each.what]
-            of_kind[row] = of_kind.get(row, 0) + each.count
-    ids = [*dict.fromkeys((*rows.values(), REMOVED))]
-    smallest = tenant.open_data.smallest_count
-    placed, corrected = ([of_kind.get(row, 0) for row in ids] for of_kind in cells.values())
-    columns = suppress_list(placed, smallest) or (), hide_small(corrected, smallest)
     records = (
-        (f"{counts.month:%Y-%m}", row, rule_name(row), *each)
-        for row, *each in zip((*ids, TOTAL), *columns, strict=False)
+        (f"{counts.month:%Y-%m}", rule, rule_name(rule), *each, *[""] * (2 - len(each)))
+        for rule, each in zip((*rules, TOTAL), shown.rules, strict=False)
     )
     header = ("maand", "regel", "naam", "geplaatst", "doorgegeven")
     return Table("regels", "Gesprekken die regels plaatsten", header, tuple(records))

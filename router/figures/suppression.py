@@ -1,4 +1,4 @@
-"""Suppression of small counts in a table that is published with its totals. Pure.
+"""Suppression of small counts in tables that are published with their totals. Pure.
 
 A count below the bound is shown as small. A reader who has the totals could subtract what is shown,
 so other cells are hidden as well, until each cell that is not shown has at least two values that
@@ -8,13 +8,14 @@ while a hidden one is not.
 The counts of a table and its totals form a network. Each row and each column is a point, and each
 cell a link between two: one more in a cell takes a change in another cell of its row and of its
 column. So a cell can have another value exactly if it lies on a cycle of cells that are not shown
-and that can each go up or down by one.
+and that can each go up or down by one. A table of which the counts bound those of another is part
+of the same network: what is left of the greater count is a link that is never published.
 
 Not defended: narrowing a cell to two or three values, what a reader knows from elsewhere, and a
 guess at why this cell was hidden and not another.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from enum import Enum
 from heapq import heappop, heappush
 from typing import NamedTuple
@@ -34,14 +35,32 @@ class Mark(Enum):
 
 
 Published = int | Mark
-Cell = tuple[int, int]
-"""Row and column; the last of each are the totals."""
+Name = Hashable
+Point = Hashable
+
+
+class Link(NamedTuple):
+    """A count, as what goes from one point to another: what comes to a point also leaves it."""
+
+    start: Point
+    end: Point
+    value: int
+    is_published: bool = True
 
 
 class Cycle(NamedTuple):
     cost: int
     """Sum of the counts that it hides beyond those that are hidden already."""
-    cells: tuple[Cell, ...]
+    names: tuple[Name, ...]
+
+
+def suppress(links: Mapping[Name, Link], smallest: int) -> dict[Name, Published] | None:
+    """Return the published counts of a network as they may be; None if none may be."""
+    network = _Network(links, smallest)
+    for name in network.hidden_counts():
+        if not network.protect(name):
+            return None
+    return {name: network.published(name) for name, link in links.items() if link.is_published}
 
 
 def suppress_table(
@@ -49,120 +68,122 @@ def suppress_table(
 ) -> tuple[tuple[Published, ...], ...] | None:
     """Return the rows with their totals, and a row of the totals of the columns, as they may be
     published; None if nothing of the table may be. Rows have the same length, at least one."""
-    table = _Table(counts, smallest)
-    for cell in list(table.hidden):
-        if not table.protect(cell):
-            return None
-    return tuple(
-        tuple(table.published((row, column)) for column in range(table.width))
-        for row in range(table.height)
-    )
+    links = table_links(counts)
+    if (shown := suppress(links, smallest)) is None:
+        return None
+    height, width = len(counts) + 1, len(counts[0]) + 1
+    return tuple(tuple(shown[row, column] for column in range(width)) for row in range(height))
 
 
-def suppress_list(counts: Sequence[int], smallest: int) -> tuple[Published, ...] | None:
-    """Return a list of counts with its total, as they may be published."""
-    table = suppress_table([counts], smallest)
-    return table[0] if table else None
+def table_links(counts: Sequence[Sequence[int]]) -> dict[Name, Link]:
+    """Return a table as a network. A count is named by its row and column, of which the last are
+    the totals; it goes from its row to its column, and a total the other way round."""
+    rows = [[*row, sum(row)] for row in counts]
+    rows.append([sum(column) for column in zip(*rows, strict=True)])
+    last = len(rows) - 1, len(rows[0]) - 1
+    links: dict[Name, Link] = {}
+    for number, row in enumerate(rows):
+        for column, count in enumerate(row):
+            start, end = ("row", number), ("column", column)
+            if (number == last[0]) != (column == last[1]):
+                start, end = end, start
+            links[number, column] = Link(start, end, count)
+    return links
 
 
-def hide_small(counts: Sequence[int], smallest: int) -> tuple[Published, ...]:
-    """Return counts that another published column bounds, as they may be published: with their
-    total, a bound could tell the small ones. So the total is hidden."""
-    shown = [Mark.SMALL if count < smallest else count for count in counts]
-    return (*shown, Mark.HIDDEN)
+class _Network:
+    """Counts of which some are not shown."""
 
+    def __init__(self, links: Mapping[Name, Link], smallest: int) -> None:
+        self._of, self._smallest = links, smallest
+        self._ways: Ways = {}
+        self._hidden_ways: Ways = {}
+        self._hidden: dict[Name, None] = {}
+        """In order, so that the same counts give the same tables."""
+        self._protected: set[Name] = set()
+        for name, link in links.items():
+            self._add_ways(name, self._ways)
+            if not link.is_published or self._is_small(name):
+                self._hide(name)
 
-class _Table:
-    """Counts with their totals, and the cells that are not shown."""
+    def hidden_counts(self) -> list[Name]:
+        """Return what would be published, were it not small."""
+        return [name for name in self._hidden if self._of[name].is_published]
 
-    def __init__(self, counts: Sequence[Sequence[int]], smallest: int) -> None:
-        rows = [[*row, sum(row)] for row in counts]
-        self._values: list[list[int]] = [*rows, [sum(column) for column in zip(*rows, strict=True)]]
-        self.height, self.width = len(self._values), len(self._values[0])
-        self._smallest = smallest
-        self._links: Links = [[] for _ in range(self.height + self.width)]
-        self._hidden_links: Links = [[] for _ in range(self.height + self.width)]
-        self.hidden: dict[Cell, None] = {}
-        """In order, so that the same counts give the same table."""
-        self._protected: set[Cell] = set()
-        for cell in ((row, column) for row in range(self.height) for column in range(self.width)):
-            self._link(cell, self._links)
-            if self._is_small(cell):
-                self._hide(cell)
-
-    def published(self, cell: Cell) -> Published:
-        if self._is_small(cell):
+    def published(self, name: Name) -> Published:
+        if self._is_small(name):
             return Mark.SMALL
-        return Mark.HIDDEN if cell in self.hidden else self._value(cell)
+        return Mark.HIDDEN if name in self._hidden else self._of[name].value
 
-    def protect(self, cell: Cell) -> bool:
-        """Hide the cells that give this one a second value, at the lowest cost. Return False if
+    def protect(self, name: Name) -> bool:
+        """Hide the counts that give this one a second value, at the lowest cost. Return False if
         there are none: the bound alone then tells it, even if no number were shown."""
-        if cell in self._protected:
+        if name in self._protected:
             return True
-        for links in (self._hidden_links, self._links):
-            cycles = [self._find_cycle(cell, step, links) for step in (1, -1)]
-            if cheapest := min((cycle for cycle in cycles if cycle), default=None):
-                for each in cheapest.cells:
+        for ways in (self._hidden_ways, self._ways):
+            cycles = [self._find_cycle(name, step, ways) for step in (1, -1)]
+            if cheapest := min((cycle for cycle in cycles if cycle), key=_cost, default=None):
+                for each in cheapest.names:
                     self._hide(each)
-                self._protected.update(cheapest.cells)
+                self._protected.update(cheapest.names)
                 return True
         return False
 
-    def _value(self, cell: Cell) -> int:
-        return self._values[cell[0]][cell[1]]
+    def _is_small(self, name: Name) -> bool:
+        return self._of[name].value < self._smallest
 
-    def _is_small(self, cell: Cell) -> bool:
-        return self._value(cell) < self._smallest
+    def _hide(self, name: Name) -> None:
+        if name not in self._hidden:
+            self._hidden[name] = None
+            self._add_ways(name, self._hidden_ways)
 
-    def _hide(self, cell: Cell) -> None:
-        if cell not in self.hidden:
-            self.hidden[cell] = None
-            self._link(cell, self._hidden_links)
+    def _add_ways(self, name: Name, ways: "Ways") -> None:
+        """Add the ways in which a count can change: along its link it goes up by one, and back it
+        goes down."""
+        link = self._of[name]
+        if self._may_change(name, 1):
+            ways.setdefault(link.start, []).append((link.end, name))
+        if self._may_change(name, -1):
+            ways.setdefault(link.end, []).append((link.start, name))
 
-    def _link(self, cell: Cell, links: "Links") -> None:
-        """Add the ways in which a cell can change: from its row to its column it goes up by one,
-        and back it goes down; a total the other way round."""
-        row, column = cell[0], self.height + cell[1]
-        if self._may_change(cell, self._sign(cell)):
-            links[row].append((column, cell))
-        if self._may_change(cell, -self._sign(cell)):
-            links[column].append((row, cell))
+    def _may_change(self, name: Name, step: int) -> bool:
+        """Return True if a reader may take one more, or one less, for a count that is not shown."""
+        link = self._of[name]
+        changed = link.value + step
+        if not link.is_published:
+            return changed >= 0
+        return changed >= 0 and (changed < self._smallest) == self._is_small(name)
 
-    def _may_change(self, cell: Cell, step: int) -> bool:
-        """Return True if a reader may take one more, or one less, for the value of a cell that is
-        not shown."""
-        changed = self._value(cell) + step
-        return changed >= 0 and (changed < self._smallest) == self._is_small(cell)
-
-    def _sign(self, cell: Cell) -> int:
-        """Return -1 for the total of a row or of a column, which goes up with its cells."""
-        row, column = cell
-        return 1 if (row == self.height - 1) == (column == self.width - 1) else -1
-
-    def _find_cycle(self, cell: Cell, step: int, links: "Links") -> Cycle | None:
-        """Return the cheapest cycle of these links on which this cell changes by `step`."""
-        if not self._may_change(cell, step):
+    def _find_cycle(self, name: Name, step: int, ways: "Ways") -> Cycle | None:
+        """Return the cheapest cycle of these ways on which this count changes by `step`."""
+        if not self._may_change(name, step):
             return None
-        row, column = cell[0], self.height + cell[1]
-        start, end = (column, row) if step == self._sign(cell) else (row, column)
-        # Of equal costs the longest path goes first: one search then protects many cells.
-        waiting: list[tuple[int, int, int, tuple[Cell, ...]]] = [(0, -1, start, (cell,))]
-        seen = set[int]()
+        link = self._of[name]
+        start, end = (link.end, link.start) if step == 1 else (link.start, link.end)
+        # Of equal costs the longest path goes first: one search then protects many counts. The
+        # number keeps the order of those that are alike.
+        number = 0
+        waiting: list[tuple[int, int, int, Point, tuple[Name, ...]]] = [(0, -1, 0, start, (name,))]
+        seen = set[Point]()
         while waiting:
-            cost, _, point, path = heappop(waiting)
+            cost, _, _, point, path = heappop(waiting)
             if point == end:
                 return Cycle(cost, path)
             if point in seen:
                 continue
             seen.add(point)
-            for other, link in links[point]:
-                if other not in seen and link != cell:
-                    price = 0 if link in self.hidden else self._value(link)
-                    heappush(waiting, (cost + price, -len(path) - 1, other, (*path, link)))
+            for other, way in ways.get(point, ()):
+                if other not in seen and way != name:
+                    number += 1
+                    price = 0 if way in self._hidden else self._of[way].value
+                    order = cost + price, -len(path) - 1, number
+                    heappush(waiting, (*order, other, (*path, way)))
         return None
 
 
-Links = list[list[tuple[int, Cell]]]
-"""From each row, then from each column: the column or row that can be reached, and the cell between
-them that changes."""
+def _cost(cycle: Cycle) -> int:
+    return cycle.cost
+
+
+Ways = dict[Point, list[tuple[Point, Name]]]
+"""From each point: the point that can be reached, and the count between them that changes."""

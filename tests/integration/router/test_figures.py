@@ -178,7 +178,7 @@ async def test_month_is_published_from_what_was_counted(
     done = await run("open-data")
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["isNew"] and (await run("open-data")).exit_code == 0
-    hours = (tmp_path / "open-data" / "2026-11" / "gesprekken-per-uur.csv").read_text()
+    hours = (tmp_path / "open-data" / "2026-11" / "berichten-per-uur.csv").read_text()
     for row in (
         "burgerzaken,Burgerzaken,zondag,7,<5",
         "burgerzaken,Burgerzaken,totaal,totaal,18",

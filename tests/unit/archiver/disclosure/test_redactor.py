@@ -10,10 +10,13 @@ from archiver.disclosure.disclosure import Kind
 from archiver.disclosure.proposals import propose_spans
 from archiver.disclosure.redaction import Box, Redactions, Span, TextChanged, bind
 from archiver.disclosure.redactor import Redacted, Rules, find_people, find_texts, redact
+from archiver.transcript.layout import lay_out
 from archiver.transcript.page import render_page
-from archiver.transcript.transcript import Message, Step, Transcript
+from archiver.transcript.phrases import CARE
+from archiver.transcript.transcript import Message, Step, Transcript, encode_transcript
 from tests.support.archiver.transcripts import PHOTO, contents_of, ordinary, transcript_of
 
+replace = msgspec.structs.replace
 SECRET = [
     "Fatima", "31600000011", "l.hendriks", "m.yilmaz", "W. Dekker", "ZAAK-2026-0012345",
     "De Weezeboom", "242120", "de stoep ligt open sinds maandag", "6c1b29ad", "Henk",
@@ -116,6 +119,22 @@ def test_citizen_sees_their_own_and_no_employee() -> None:
     shown = ["Fatima", "31600000011", "De Weezeboom", "ZAAK-2026-0012345"]
     assert [each for each in shown if each not in done] == []
     assert [each for each in ("l.hendriks", "m.yilmaz", "W. Dekker") if each in done] == []
+
+
+@pytest.mark.parametrize(("kind", "is_shown"), [("woo", False), ("access", True)])
+def test_kind_of_a_danger_is_shown_to_who_asked_for_access_alone(
+    kind: Kind, is_shown: bool
+) -> None:
+    transcript = whole()
+    at = transcript.rows[0].at
+    alarm = Step(event="alarmed", at=at, department="Klantcontact", care="suicide")
+    done = redacted(replace(transcript, rows=(*transcript.rows, alarm)), kind)
+    of_pdf = msgspec.json.encode(lay_out(done.transcript)).decode()
+    printed = encode_transcript(done.transcript).decode(errors="replace")
+    for form in (page(done), of_pdf):
+        assert "Melding van mogelijk gevaar" in form
+        assert (CARE["suicide"] in form) == is_shown
+    assert ("suicide" in printed) == is_shown
 
 
 def test_text_that_is_not_the_one_that_was_redacted_is_refused() -> None:

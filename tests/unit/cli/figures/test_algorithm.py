@@ -50,7 +50,8 @@ def test_counts_of_the_entry_are_those_that_the_open_data_publish() -> None:
     shown = {row[1]: row for row in statistics(COUNTS).table("regels").records}
     assert f"kregen: {shown['totaal'][3]}<" in risks
     assert f"een keuzemenu: {shown['_menu'][3]}<" in risks
-    assert "gegeven: 10<" in risks
+    assert f"vaste afdeling: {shown['_geen'][3]}<" in risks
+    assert "gegeven:" not in risks, "no total of it is published"
     raised = made(OPEN_DATA + "smallest_count = 20\n" + ALGORITHM)["risks"]
     assert "een keuzemenu: &lt;20<" in raised
 

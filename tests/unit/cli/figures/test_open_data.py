@@ -26,8 +26,9 @@ def test_csv_is_as_rfc_4180_wants_it_with_a_dutch_header() -> None:
     assert text.count("\r\n") == text.count("\n") and text.endswith("\r\n")
     rows = list(csv.reader(io.StringIO(text, newline="")))
     assert {len(row) for row in rows} == {5}
-    assert ["2026-11", "afval", "Afval", "22", "x"] in rows
+    assert ["2026-11", "afval", "Afval", "22", "10"] in rows
     assert ["2026-11", "parkeer-vergunning", "Parkeer vergunning", "<5", "<5"] in rows
+    assert ["2026-11", "totaal", "Totaal", "68", ""] in rows
 
 
 def test_json_has_the_same_as_the_csv() -> None:

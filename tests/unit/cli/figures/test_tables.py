@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.figures.tables import MonthCounts, Statistics
+from cli.figures.tables import MonthCounts, Statistics, find_rule_departments
 from router.figures.month import CountedByMonth, CountedRow
 from router.figures.suppression import Mark
-from tests.support.cli.counted_month import MONTH, counted, statistics
+from tests.support.cli.counted_month import MONTH, config, counted, statistics
 
 ORDINARY = ("kcc", "groen")
 
@@ -22,10 +22,10 @@ def cells(made: Statistics, name: str, *key: str) -> dict[tuple[Any, ...], Any]:
 
 def test_table_by_hour_has_a_cell_for_each_hour_of_the_week_and_the_totals() -> None:
     made = statistics(counted(*ORDINARY))
-    kcc = cells(made, "gesprekken-per-uur", "kcc", "Klantcontact")
+    kcc = cells(made, "berichten-per-uur", "kcc", "Klantcontact")
     assert len(kcc) == 169
-    assert kcc["maandag", "9"] == 21 and kcc["dinsdag", "9"] is Mark.SMALL
-    assert kcc["totaal", "totaal"] == 23
+    assert kcc["maandag", "9"] == 50 and kcc["dinsdag", "9"] is Mark.SMALL
+    assert kcc["totaal", "totaal"] == 58
     messages = cells(made, "berichten-per-uur", "totaal", "totaal")
     assert (messages["maandag", "9"], messages["totaal", "totaal"]) == (100, 116)
     assert messages["maandag", "10"] is Mark.HIDDEN, (
@@ -60,12 +60,18 @@ def test_department_that_was_removed_is_left_out_and_that_is_said() -> None:
 def test_rules_have_words_for_a_name_and_safety_rules_are_counted_together() -> None:
     made = statistics(counted(*ORDINARY))
     rules = {row[1]: row[2:] for row in made.table("regels").records}
-    assert rules["afval"] == ("Afval", 22, Mark.HIDDEN)
+    assert rules["afval"] == ("Afval", 22, 10)
     assert rules["parkeer-vergunning"] == ("Parkeer vergunning", Mark.SMALL, Mark.SMALL)
     assert rules["_veiligheid"][1] is Mark.HIDDEN, "the least that keeps two zeros apart"
     assert rules["_geen"] == ("Geen regel paste: vaste afdeling van het nummer", 18, Mark.SMALL)
     assert rules["_verwijderd"][1] == 12
-    assert rules["totaal"][1:] == (68, 10)
+    assert rules["totaal"][1:] == (68, "")
+
+
+def test_rule_leads_to_its_department_and_the_deputies_of_that() -> None:
+    leads = find_rule_departments(config(), "almelo")
+    assert leads["parkeer-vergunning"] - {""} == {"kcc"} and "kcc" in leads["_geen"]
+    assert leads["_veiligheid"] - {""} == {"kcc"} and "jeugd" in leads["jeugdzorg"]
 
 
 def test_other_municipality_is_counted_apart() -> None:
