@@ -53,14 +53,14 @@ def propose_spans(texts: Mapping[str, str], people: KnownPeople, kind: Kind) -> 
 def find_words(text: str, words: Iterable[str]) -> Iterator[tuple[int, int]]:
     """Yield where words occur by themselves in a text: with other capitals, accents or spaces too,
     and with characters between their letters that nobody sees."""
-    folded = _fold(text)
-    for word in dict.fromkeys(filter(None, (_fold(each).text.strip() for each in words))):
+    folded = fold(text)
+    for word in dict.fromkeys(filter(None, (fold(each).text.strip() for each in words))):
         spaced = r"\s+".join(map(re.escape, word.split()))
         for match in re.finditer(rf"(?<!\w){spaced}(?!\w)", folded.text):
             yield folded.span(*match.span())
 
 
-class _Folded(msgspec.Struct, frozen=True):
+class Folded(msgspec.Struct, frozen=True):
     """A text in its plainest form, and the place in the original of each character."""
 
     text: str
@@ -74,18 +74,18 @@ class _Folded(msgspec.Struct, frozen=True):
         return self.places[start], max(after, self.places[end - 1] + 1)
 
 
-def _fold(text: str) -> _Folded:
+def fold(text: str) -> Folded:
     shown, places = [], []
     for place, character in enumerate(text):
         for each in unicodedata.normalize("NFKD", character).casefold():
             if unicodedata.category(each) not in UNSEEN:
                 shown.append(each)
                 places.append(place)
-    return _Folded("".join(shown), tuple(places), len(text))
+    return Folded("".join(shown), tuple(places), len(text))
 
 
 def _find_forms(text: str) -> Iterator[tuple[int, int]]:
-    folded = _fold(text)
+    folded = fold(text)
     for pattern in (PHONE, EMAIL):
         yield from (folded.span(*match.span()) for match in pattern.finditer(folded.text))
     yield from ((each.start, each.end) for each in find_pii(text) if each.kind != BSN)

@@ -99,11 +99,21 @@ class Picture(msgspec.Struct, frozen=True, rename="camel"):
     boxes: tuple[Box, ...] = ()
 
 
+class Remnant(msgspec.Struct, frozen=True):
+    """A text where words that are left out still stand inside other words."""
+
+    text: int
+    """Its number among the texts, from 1."""
+    message: str
+    times: int
+
+
 class FullDocument(Document, frozen=True, kw_only=True, rename="camel"):
     texts: tuple[Text, ...]
     pictures: tuple[Picture, ...]
     spans: tuple[Span, ...]
     proposals: tuple[Span, ...]
+    remnants: tuple[Remnant, ...] = ()
 
     def text_of(self, message: str) -> str:
         """Return a text by its message, note or step; '' if the document has none."""

@@ -103,7 +103,7 @@ FULL_DOCUMENT: Json = DOCUMENT | {
             "kind": "message",
             "at": "2026-11-20T09:12:00Z",
             "direction": "in",
-            "text": "Volgens Henk is het hek van het zwembad stuk.",
+            "text": "Volgens Henk is het hek van het zwembad stuk. Henks hond ook.",
         }
     ],
     "pictures": [
@@ -125,4 +125,5 @@ FULL_DOCUMENT: Json = DOCUMENT | {
     ],
     "spans": [{"message": MESSAGE_ID, "from": 8, "to": 12, "ground": "5.1.2e"}],
     "proposals": [],
+    "remnants": [{"text": 1, "message": MESSAGE_ID, "times": 1}],
 }

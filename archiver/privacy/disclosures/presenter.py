@@ -10,6 +10,8 @@ from archiver.disclosure.disclosure import Disclosure, DisclosureEvent, Document
 from archiver.disclosure.grounds import GROUNDS
 from archiver.disclosure.handling import OpenDocument
 from archiver.disclosure.redaction import Redactions, Span
+from archiver.disclosure.redactor import find_texts
+from archiver.disclosure.remnants import find_remnants
 from archiver.transcript.transcript import Message, Note, Step, Transcript
 
 Json = dict[str, Any]
@@ -55,6 +57,7 @@ def whole_document(
     """Return a document with its texts, and with pictures by their message: True for those that
     are shown."""
     times = {row.id: row.at for row in opened.transcript.rows if isinstance(row, Message)}
+    remnants = find_remnants(find_texts(opened.transcript), redactions.spans)
     return document_row(opened.document) | {
         "texts": list(_texts(opened.transcript)),
         "pictures": [
@@ -63,6 +66,7 @@ def whole_document(
         ],
         "spans": list(map(_span, redactions.spans)),
         "proposals": list(map(_span, proposals)),
+        "remnants": list(map(msgspec.structs.asdict, remnants)),
     }
 
 

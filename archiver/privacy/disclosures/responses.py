@@ -120,6 +120,15 @@ class DocumentSpan(Shown):
     ground: str
 
 
+class DocumentRemnant(Shown):
+    """Text in which words that are left out elsewhere still stand, inside other words."""
+
+    text: int
+    """Its number among the texts of the document, from 1."""
+    message: str
+    times: int
+
+
 class DocumentBox(Shown):
     """Part of a picture that is painted over, in thousandths of its sides."""
 
@@ -150,3 +159,5 @@ class FullDisclosureDocument(DisclosureDocument):
     spans: tuple[DocumentSpan, ...]
     proposals: tuple[DocumentSpan, ...]
     """Names, numbers and addresses that were found and are not left out. A person judges them."""
+    remnants: tuple[DocumentRemnant, ...]
+    """Texts where words of `spans` are shown inside other words, as `Henk` in `Henks`."""

@@ -27,6 +27,7 @@ from archiver.disclosure.handling import DocumentReader, OpenDocument
 from archiver.disclosure.redaction import Redactions, add_redactions
 from archiver.disclosure.redaction_list import WrittenList, parse_list, read_redactions
 from archiver.disclosure.redactor import find_texts
+from archiver.disclosure.remnants import find_remnants
 from archiver.encryption.key_store import KeyStore
 from archiver.retention.hold_store import HoldStore
 from archiver.subject_access.person_finder import TooManyMatches
@@ -421,11 +422,13 @@ def _read_list(text: str, found: Disclosure, texts: dict[str, str]) -> Redaction
 def _document_json(
     opened: OpenDocument, redactions: Redactions, config: Configuration
 ) -> dict[str, Any]:
+    texts = find_texts(opened.transcript)
     return {
         "document": opened.document,
-        "texts": find_texts(opened.transcript),
+        "texts": texts,
         "pictures": picture_ids(opened, config),
         "redactions": msgspec.to_builtins(redactions) | {"texts": None},
+        "remnants": msgspec.to_builtins(find_remnants(texts, redactions.spans)),
     }
 
 
@@ -442,6 +445,11 @@ def _format_document(shown: dict[str, Any]) -> Iterator[str]:
         boxes = [box for box in redactions["boxes"] if box["message"] == id]
         state = "is shown" if id in redactions["pictures"] else "is shown to nobody but its citizen"
         yield f"  {id}: a picture, {state}, with {count(len(boxes), 'box|boxes')}"
+    if remnants := shown["remnants"]:
+        times = sum(each["times"] for each in remnants)
+        yield f"  left out elsewhere, and still inside other words: {count(times, 'time|times')}"
+        for each in remnants:
+            yield f"    text {each['text']} ({each['message']}): {each['times']}"
 
 
 def print_view(view: DisclosureView, *, as_json: bool) -> None:

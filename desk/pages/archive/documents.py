@@ -46,6 +46,9 @@ PAGE = 100
 """Texts on a page, which a person looks through."""
 MOST_PROPOSALS = 400
 """Proposals on a page: some four of each of its texts. A form of them is within its bounds."""
+MOST_REMNANTS = 100
+"""Texts in which words that are left out stand inside others: as many links as texts on a page. The
+number of times is of all."""
 USUAL = {"woo": "5.1.2e", "access": "AVG-15.4"}
 """Kind of disclosure -> ground that is chosen unless another one is."""
 WHOLE = 1000
@@ -133,6 +136,8 @@ class DocumentPages:
             proposals=show_proposals(document, page),
             page=page,
             pages=-(-len(document.texts) // PAGE),
+            page_size=PAGE,
+            max_remnants=MOST_REMNANTS,
             mark=mark,
             ground=typed.text("ground") or USUAL.get(found.kind, ""),
             middle=MIDDLE,

@@ -140,6 +140,10 @@ async def redacted(desk: Archive, story: Story, picture: str, folder: Path) -> s
     words = (NEIGHBOUR, "de aannemer", "Gaat over")
     written = "\n".join([HEADING, boxes, *(f'words,,,,,,"{each}",5.1.2e' for each in words)])
     (folder / "list.csv").write_text(written)
+    (folder / "first.csv").write_text("what,words,ground\nwords,rand,5.1.2e\nwords,en,5.1.2e")
+    first = ("disclosure", "redact", drawn["id"], 1, "--list", folder / "first.csv", *WHY, *DIRK)
+    printed = (await desk(*first)).stdout
+    assert "left out elsewhere, and still inside other words: 13 times\n    text 1 (" in printed
     listed = ("--list", folder / "list.csv", "--propose")
     await desk("disclosure", "redact", drawn["id"], 1, *listed, *WHY, *DIRK)
     return str(drawn["id"])
@@ -245,7 +249,7 @@ async def redacted_over_http(api: PrivacyApi, picture: str) -> str:
         boxes=[box | {"ground": "5.1.1d"}, box | {"height": 1, "ground": "5.1.1a"}],
         propose=True,
     )
-    assert len(changed["spans"]) == 4 and changed["proposals"] == []
+    assert len(changed["spans"]) == 4 and changed["proposals"] == changed["remnants"] == []
     taken = {"spans": [place | {"to": place["to"] - 1}], "boxes": [box | {"height": 1}]}
     changed = await posted(api, "Dirk", f"{path}/_redact", remove=taken)
     assert {each["ground"] for each in changed["spans"]} == {"5.1.2e"}

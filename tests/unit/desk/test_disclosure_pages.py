@@ -159,6 +159,8 @@ async def test_document_shows_what_is_left_out_and_changes_only_while_it_is_draw
     assert '<rect class="desk-box" x="0" y="0" width="500" height="1000"/>' in page
     assert (page.count('name="do" value="everywhere"') == 1) == (state == "drawn")
     assert (f"mark={MESSAGE}" in page) == (state == "drawn")
+    still = f'href="{PATH}?opening={OPENING}&amp;page=1#text-{MESSAGE}">'
+    assert (still in page) == (state == "drawn"), "Henk stands inside Henks"
 
 
 async def test_words_are_chosen_without_a_script() -> None:

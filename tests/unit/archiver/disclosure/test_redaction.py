@@ -21,6 +21,7 @@ from archiver.disclosure.redaction import (
     take_back,
 )
 from archiver.disclosure.redaction_list import WrittenList, parse_list, read_redactions
+from archiver.disclosure.remnants import Remnant, find_remnants
 
 WHO, NUMBER = "5.1.2e", "5.1.1e"
 TEXTS = {"m1": "Jan Jansen woont hier", "m2": "Bel jan op 06-12345678"}
@@ -117,6 +118,38 @@ def test_words_that_occur_nowhere_are_a_fault_without_the_words() -> None:
     assert isinstance(written, WrittenList)
     _, [fault] = read_redactions(written, TEXTS)
     assert str(fault) == "line 2: these words occur nowhere in it"
+
+
+@pytest.mark.parametrize(
+    ("text", "times"),
+    [
+        ("Henk belde, en HENK ook", 0),
+        ("Henks hond", 1),
+        ("#Henk_ en Henk2 en #Henk", 2),
+        ("Schenk het H\u00e9nkie", 2),
+        ("henkhenkhenk", 3),
+        ("Piet", 0),
+    ],
+)
+def test_words_that_still_stand_inside_others_are_counted(text: str, times: int) -> None:
+    texts = {"m1": "Henk, zei zij", "m2": text}
+    written = parse_list("what,words,ground\nwords,henk,5.1.2e", "woo")
+    assert isinstance(written, WrittenList)
+    redactions, _ = read_redactions(written, texts)
+    found = find_remnants(texts, redactions.spans)
+    assert found == ((Remnant(2, "m2", times),) if times else ())
+    # What a person then leaves out by its place is not shown any more.
+    whole = Span("m2", 0, len(text), WHO)
+    assert find_remnants(texts, add_spans(redactions.spans, [whole])) == ()
+
+
+def test_words_of_several_are_found_with_other_spaces_and_a_single_letter_is_not() -> None:
+    texts = {"m1": "de  Wit en x", "m2": "van de Wittes, extra"}
+    spans = Span("m1", 0, 7, WHO), Span("m1", 11, 12, WHO)
+    assert find_remnants(texts, spans) == (Remnant(2, "m2", 1),)
+    # Another sign is no part of a word, and the letter beside it is.
+    texts = {"m1": "@henk", "m2": "piet@henk"}
+    assert find_remnants(texts, [Span("m1", 0, 5, WHO)]) == (Remnant(2, "m2", 1),)
 
 
 @pytest.mark.parametrize(
