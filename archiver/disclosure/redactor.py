@@ -122,6 +122,9 @@ class _Redactor:
             self._spans.setdefault(span.message, []).append(span)
         decisions = [row.decision for row in transcript.rows if isinstance(row, Message)]
         self._reasons = frozenset(each.reason for each in decisions if each)
+        steps = [row for row in transcript.rows if isinstance(row, Step)]
+        self._hides_reasons = not self._own and any(step.care for step in steps)
+        """True where a danger was found: a reason may name the rule that found it, and its kind."""
         self.used: set[str] = set()
 
     def row(self, row: Row) -> Row:
@@ -191,14 +194,16 @@ class _Redactor:
 
     def _decision(self, row: Message) -> Decision | None:
         """Return why a department got a message. The reason quotes words of its text."""
-        if row.decision is None or row.id not in self._spans:
+        spans = self._spans.get(row.id, [])
+        if row.decision is None or not (spans or self._hides_reasons):
             return row.decision
-        grounds = sorted({span.ground for span in self._spans[row.id]})
+        grounds = sorted({span.ground for span in spans})
         return replace(row.decision, reason=self._hide(grounds))
 
     def _step(self, row: Step) -> Step:
         reason = self._text(row.id, row.reason)
-        if self._spans and row.reason and row.reason in self._reasons:
+        is_quoted = bool(self._spans) or self._hides_reasons
+        if is_quoted and row.reason and row.reason in self._reasons:
             reason = self._hide()
         asked = self._hide() if row.asked else ""
         author, zaak = self._author(row.author), self.own(row.zaak)

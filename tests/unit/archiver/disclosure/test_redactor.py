@@ -135,6 +135,13 @@ def test_kind_of_a_danger_is_shown_to_who_asked_for_access_alone(
         assert "Melding van mogelijk gevaar" in form
         assert (CARE["suicide"] in form) == is_shown
     assert ("suicide" in printed) == is_shown
+    assert (reasons_of(done.transcript) == reasons_of(transcript)) == is_shown, "it names the rule"
+
+
+def reasons_of(transcript: Transcript) -> set[str]:
+    """Return why departments got messages."""
+    rows = [row for row in transcript.rows if isinstance(row, Message) and row.decision]
+    return {row.decision.reason for row in rows if row.decision}
 
 
 def test_text_that_is_not_the_one_that_was_redacted_is_refused() -> None:
