@@ -34,8 +34,8 @@ from services.sealing import hash_keys
 POLL_SECONDS = 1.0
 """Pause between two looks at what is under way."""
 WAIT_SECONDS = 300
-"""Longest wait for what is under way: queues are seen empty every 10 s, and a destination that
-answers takes what it has within minutes."""
+"""Longest wait for what is under way: queues are seen empty every few seconds, and a destination
+that answers takes what it has within minutes."""
 NOT_STOPPED = "{tenant}: is not stopped: run postkamer tenant stop {tenant} first"
 NEXT = "stop the municipality (postkamer tenant stop {tenant}), then run this again with --final"
 LAST = "load it there (postkamer tenant import), then change the callback at Meta"
