@@ -658,9 +658,7 @@ async def check_holds(page: Page, town: Installation) -> None:
 async def check_disclosure(page: Page, town: Installation, fatima: Phone) -> None:
     """A disclosure from its drawing to its approval, which is another person's; its words and boxes
     by keys, and by the mouse."""
-    await fatima.writes("Dit is 😕 mijn oude paspoort", kind="image", sample="lantaarn")
-    came = "select count(*) from archiver.media where state = 'available'"
-    await until(lambda: asyncio.to_thread(town.database.execute, came), lambda n: n != "0", 30)
+    await send_picture(town, fatima)
     await page.goto(f"{town.desk}/archive/disclosures")
     await page.get_by_role("link", name="Nieuw verzoek").press("Enter")
     await check(page, "desk-disclosure-new")
@@ -686,6 +684,18 @@ async def check_disclosure(page: Page, town: Installation, fatima: Phone) -> Non
     await page.goto(disclosure)
     await check_approval(page, disclosure.rpartition("/")[2])
     await page.goto(f"{town.desk}/archive/search")
+
+
+async def send_picture(town: Installation, fatima: Phone) -> None:
+    """Send a picture, and wait until it can be shown; others may have come before."""
+
+    async def available() -> int:
+        came = "select count(*) from archiver.media where state = 'available'"
+        return int(await asyncio.to_thread(town.database.execute, came))
+
+    before = await available()
+    await fatima.writes("Dit is 😕 mijn oude paspoort", kind="image", sample="lantaarn")
+    await until(available, lambda number: number > before, 30)
 
 
 async def redact_by_keys(page: Page) -> None:
