@@ -32,6 +32,8 @@ MANIFEST, LEAVES, KEYS, FORMER_LEAVES = "manifest.json", "leaves", "keys", "form
 HASH_KEY = "hash-key"
 ARRIVED = "arrived"
 ENTRIES, ROWS, OBJECTS, UPLOADS = "entries", "rows", "objects", "uploads"
+ERASED = f"{ROWS}/erased"
+"""Ids of entries that are destroyed."""
 NEW = ".new"
 """Ending of a file that is being written."""
 

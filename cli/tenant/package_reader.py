@@ -12,7 +12,7 @@ import msgspec
 from archiver.log.former_log import LEAVES_AT_ONCE
 from cli.tenant.package import LEAVES, OBJECTS, ROWS, Chunk, Manifest, Package, PackageRefused
 from cli.tenant.packed_entry import Faulty, PackedEntry, check_entry
-from cli.tenant.rows import DESTINATION, Table
+from cli.tenant.rows import Table
 from services.transparency.merkle import HASH_BYTES, Tree
 from services.transparency.signed_note import InvalidNote, read_verifier, verify_note
 
@@ -107,7 +107,7 @@ def is_taken(table: Table, row: dict[str, Any], manifest: Manifest) -> bool:
     )
     if is_strange:
         raise PackageRefused(f"a row of {table.name} is of another municipality")
-    return DESTINATION not in table.where or row["destination"] in manifest.own_destinations
+    return not table.is_of_own or row["destination"] in manifest.own_destinations
 
 
 async def read_pieces(path: Path) -> AsyncIterator[bytes]:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -13,6 +14,7 @@ from archiver.log.checkpoint_signer import sign_checkpoint
 from archiver.signing.signer import NoteSigner
 from cli.tenant.package import (
     ENTRIES,
+    ERASED,
     FORMER_LEAVES,
     HASH_KEY,
     KEYS,
@@ -125,7 +127,7 @@ class Packer:
         """Add the next entries of the log, up to `end`."""
         first = self._manifest.size
         name = f"{ENTRIES}/{first:012}.jsonl"
-        async with self._pool.acquire() as connection:
+        async with self._pool.acquire() as connection, connection.transaction(readonly=True):
             leaves = await connection.fetchval(_LEAVES, first, end) or b""
             if len(leaves) != (end - first) * HASH_BYTES:
                 raise PackageRefused(f"the log lacks entries between {first} and {end}")
@@ -172,22 +174,28 @@ class Packer:
         return True
 
     async def _write_keys(self) -> None:
-        """Write the keys of the municipality under the transport key; those of its conversations
-        stay wrapped under them."""
-        package, tenant = self._package, self._place.tenant
         # Where it comes nothing may make this key first: its own steps are recorded under it.
-        await self._keys.ensure_conversation_keys([(tenant, "")])
+        await self._keys.ensure_conversation_keys([(self._place.tenant, "")])
         async with self._pool.acquire() as connection, connection.transaction():
-            own = [self._open_key(row) for row in await connection.fetch(_KEYS, tenant)]
-            lines = 0
-            with package.writing(KEYS) as file:
-                for line in own:
-                    file.write(package.key.seal_line(line, line_name(KEYS, lines)))
-                    lines += 1
-                async for row in _rows(connection, _CONVERSATION_KEYS, tenant):
-                    file.write(package.key.seal_line(dict(row), line_name(KEYS, lines)))
-                    lines += 1
-        self._manifest.files[KEYS] = package.mark(KEYS, lines)
+            await self._write_lines(KEYS, self._packed_keys(connection))
+
+    async def _packed_keys(self, connection: Connection) -> AsyncIterator[dict[str, Any]]:
+        """Yield the keys of the municipality, and after them those of its conversations, which stay
+        wrapped under them."""
+        tenant = self._place.tenant
+        for row in await connection.fetch(_KEYS, tenant):
+            yield self._open_key(row)
+        async for row in _rows(connection, _CONVERSATION_KEYS, tenant):
+            yield dict(row)
+
+    async def _write_lines(self, name: str, lines: AsyncIterator[Any]) -> None:
+        """Write a file of sealed lines, and name it in the manifest."""
+        count = 0
+        with self._package.writing(name) as file:
+            async for line in lines:
+                file.write(self._package.key.seal_line(line, line_name(name, count)))
+                count += 1
+        self._manifest.files[name] = self._package.mark(name, count)
 
     def _open_key(self, row: Any) -> dict[str, Any]:
         name = municipality_key_name(row["tenant"], row["purpose"], row["version"])
@@ -205,14 +213,15 @@ class Packer:
         ):
             if await connection.fetchval(_RENEWAL, self._place.tenant):
                 raise PackageRefused(RENEWED)
-            await self._write_erased(connection)
+            await self._write_lines(ERASED, self._erased(connection))
             for table in TABLES:
-                await self._write_table(connection, table)
-            await self._write_former_leaves(connection)
-            await self._write_hash_key(connection)
+                await self._write_lines(f"{ROWS}/{table.name}", self._table_rows(connection, table))
+            await self._write_lines(FORMER_LEAVES, self._former_leaves(connection))
+            await self._write_lines(HASH_KEY, self._hash_key(connection))
         await self._copy_uploads()
 
-    async def _write_table(self, connection: Connection, table: Table) -> None:
+    async def _table_rows(self, connection: Connection, table: Table) -> AsyncIterator[Any]:
+        """Yield the rows of a table, with what is sealed in them opened."""
         columns = await connection.fetch(_COLUMNS, table.name)
         left = (*table.without, *(row["name"] for row in columns if row["is_given"]))
         sql = f"""
@@ -222,44 +231,28 @@ class Packer:
         """
         place = self._place
         values = place.tenant, list(place.numbers), list(place.own_destinations), list(left)
-        name, lines = f"{ROWS}/{table.name}", 0
-        with self._package.writing(name) as file:
-            async for row in _rows(connection, sql, *values):
-                try:
-                    opened = open_row(table.name, dict(row))
-                except SHUT:
-                    raise PackageRefused(ALTERED.format(table=table.name)) from None
-                line = {"row": msgspec.Raw(row["row"].encode()), "open": opened}
-                file.write(self._package.key.seal_line(line, line_name(name, lines)))
-                lines += 1
-        self._manifest.files[name] = self._package.mark(name, lines)
+        async for row in _rows(connection, sql, *values):
+            try:
+                opened = open_row(table.name, dict(row))
+            except SHUT:
+                raise PackageRefused(ALTERED.format(table=table.name)) from None
+            yield {"row": msgspec.Raw(row["row"].encode()), "open": opened}
 
-    async def _write_erased(self, connection: Connection) -> None:
-        """Write which entries are destroyed: earlier runs may have added them as they were."""
-        name, lines = f"{ROWS}/erased", 0
-        with self._package.writing(name) as file:
-            async for row in _rows(connection, _ERASED, self._place.tenant):
-                file.write(self._package.key.seal_line(row["id"], line_name(name, lines)))
-                lines += 1
-        self._manifest.files[name] = self._package.mark(name, lines)
+    async def _erased(self, connection: Connection) -> AsyncIterator[UUID]:
+        """Yield which entries are destroyed: earlier runs may have added them as they were."""
+        async for row in _rows(connection, _ERASED, self._place.tenant):
+            yield row["id"]
 
-    async def _write_hash_key(self, connection: Connection) -> None:
+    async def _former_leaves(self, connection: Connection) -> AsyncIterator[dict[str, Any]]:
+        """Yield the hashes of the logs that the municipality came from before."""
+        async for row in _rows(connection, _FORMER_LEAVES, self._place.tenant):
+            yield dict(row)
+
+    async def _hash_key(self, connection: Connection) -> AsyncIterator[bytes]:
         tenant = self._place.tenant
         sealed = await connection.fetchval(_BROUGHT, tenant)
         brought = None if sealed is None else open_brought_key(RING, tenant, sealed)
-        key = municipality_hash_key(self._router_key, brought, tenant)
-        with self._package.writing(HASH_KEY) as file:
-            file.write(self._package.key.seal_line(key, line_name(HASH_KEY, 0)))
-        self._manifest.files[HASH_KEY] = self._package.mark(HASH_KEY, 1)
-
-    async def _write_former_leaves(self, connection: Connection) -> None:
-        """Write the hashes of the logs that the municipality came from before."""
-        name, lines = FORMER_LEAVES, 0
-        with self._package.writing(name) as file:
-            async for row in _rows(connection, _FORMER_LEAVES, self._place.tenant):
-                file.write(self._package.key.seal_line(dict(row), line_name(name, lines)))
-                lines += 1
-        self._manifest.files[name] = self._package.mark(name, lines)
+        yield municipality_hash_key(self._router_key, brought, tenant)
 
     async def _copy_uploads(self) -> None:
         """Copy the files of CRMs, sealed under the transport key: in the object store they lie
@@ -285,12 +278,7 @@ class Packer:
 
 
 async def _rows(connection: Connection, sql: str, *values: Any) -> AsyncIterator[Any]:
-    """Yield rows, some at a time."""
-    if not connection.is_in_transaction():
-        async with connection.transaction(readonly=True):
-            async for row in _rows(connection, sql, *values):
-                yield row
-        return
+    """Yield rows, some at a time, within a transaction."""
     cursor = connection.cursor(sql, *values, prefetch=AT_ONCE, timeout=STATEMENT_SECONDS)
     async for row in cursor:
         yield row

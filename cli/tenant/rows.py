@@ -18,8 +18,6 @@ SOURCE = "t.source = '" + event_source("' || $1 || '") + "'"
 alone. The id of a conversation begins with that of its number."""
 ALL_GIVEN = "$1::text is not null and $2::text[] is not null and $3::text[] is not null"
 """Condition that names all three, since PostgreSQL refuses a value that no condition names."""
-
-
 OWNERS_QUESTION = "select count(*) from router.brought_key"
 """Question that is answered to the owner alone, of those who have the keys of the archive: it comes
 before a package is opened."""
@@ -40,6 +38,8 @@ class Table(NamedTuple):
     is_guarded: bool = False
     """True if triggers hold its rows to an order of steps, which those that come have behind
     them."""
+    is_of_own: bool = False
+    """True if only rows of a destination come that the municipality has alone, here and there."""
 
 
 BALANCED = (("xact", "0"),)
@@ -95,7 +95,7 @@ WORK = (
         " and (d.destination, d.event) = (t.destination, t.event))",
         "destination, event",
     ),
-    Table("deliverer.secret", f"{DESTINATION} and t.sealed is not null", "id"),
+    Table("deliverer.secret", f"{DESTINATION} and t.sealed is not null", "id", is_of_own=True),
     Table("deliverer.ledger", NUMBER, "position", without=("position", "claimed_by", "claimed_at")),
     Table("deliverer.guest", NUMBER, "id"),
     Table("deliverer.internetaak", CONVERSATION, "destination, event"),
