@@ -20,8 +20,9 @@ from cli.support.configuration import load_config
 from cli.support.options import config_option, json_option, reason_option
 from cli.support.output import CommandRefused, count, fail, print_result
 from cli.support.person import require_town
+from cli.tenant.citizens_files import delete_unnamed_files
 from cli.tenant.export import place_of
-from cli.tenant.package import Manifest, Package, PackageRefused
+from cli.tenant.package import OBJECTS, Manifest, Package, PackageRefused
 from cli.tenant.packer import Place
 from cli.tenant.rows import ALL_GIVEN, OWNERS_QUESTION, STATEMENT_SECONDS, WORK
 from cli.tenant.transport_key import BadKeyFile, TransportKey, read_key
@@ -52,7 +53,7 @@ class ForgetResult(msgspec.Struct, frozen=True, rename="camel"):
 
 @click.command("forget")
 @click.argument("municipality")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), required=False)
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
     "--key-file",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -68,14 +69,16 @@ def command(path: Path | None, reason: str, as_json: bool, **values: Any) -> Non
     FOLDER is its package, as the other installation returned it: it says there that all of it
     arrived. The keys are destroyed, and with them every copy; the log keeps the hashes of its
     entries, and the record of this. It cannot be undone. A back-up keeps its term. With
-    --called-off, and without FOLDER, it destroys what came of one that never started here.
+    --called-off it destroys what came out of FOLDER, of one that never started here.
 
     Also needs POSTKAMER_OBJECT_STORE.
     """
     place, why = place_of(load_config(path), values["municipality"]), parse_reason(reason)
     folder, key_file = values["folder"], values["key_file"]
-    if not values["called_off"] and (folder is None or key_file is None):
-        fail("FOLDER, --key-file: are missing", 2)
+    if not values["called_off"] and key_file is None:
+        fail("--key-file: is missing", 2)
+    if not (folder / OBJECTS).is_dir():
+        fail(f"FOLDER: {folder} is no package", 2)
     require_folder()
 
     async def work(pool: Pool, keys: KeyStore) -> ForgetResult:
@@ -89,7 +92,7 @@ def command(path: Path | None, reason: str, as_json: bool, **values: Any) -> Non
             await _require_left(pool, place, manifest)
             data = {"why": why, "size": manifest.size}
         await record_access(pool, Operation(what="tenant forget", tenant=place.tenant, data=data))
-        return await _forget(pool, keys, place)
+        return await _forget(pool, keys, place, folder)
 
     result = with_archive("tenant forget", work)
     lines = [
@@ -134,9 +137,10 @@ async def _require_left(pool: Pool, place: Place, manifest: Manifest) -> None:
         raise CommandRefused(GROWN.format(tenant=place.tenant, entries=entries))
 
 
-async def _forget(pool: Pool, keys: KeyStore, place: Place) -> ForgetResult:
+async def _forget(pool: Pool, keys: KeyStore, place: Place, folder: Path) -> ForgetResult:
     store = load_object_store()
     files = await _delete_files(pool, store, place.tenant)
+    files += await delete_unnamed_files(pool, store, folder)
     rows = 0
     async with pool.acquire() as connection, connection.transaction():
         values = place.tenant, list(place.numbers), list(place.own_destinations)

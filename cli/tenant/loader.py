@@ -2,8 +2,8 @@
 is, so that a run that ended early is run again, and each addition to the package is loaded."""
 
 import os
-from collections.abc import Callable, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice, takewhile
 from typing import Any, cast
 from uuid import UUID
 
@@ -20,17 +20,17 @@ from archiver.encryption.sealing import SALT_BYTES
 from archiver.index.processing_log import span_of
 from archiver.log.append import Entry, append_entries
 from archiver.log.former_log import LEAVES_AT_ONCE
+from cli.tenant.citizens_files import delete_unnamed_files, load_files
 from cli.tenant.late_entries import TABLES as LATE_TABLES
 from cli.tenant.late_entries import name_entries, rows_of
 from cli.tenant.package import (
+    ERASED,
     FORMER_LEAVES,
     HASH_KEY,
     KEYS,
-    OBJECTS,
     ROWS,
     UPLOADS,
     Chunk,
-    File,
     Manifest,
     Package,
     PackageRefused,
@@ -55,8 +55,7 @@ from cli.tenant.packed_entry import (
 )
 from cli.tenant.resealing import seal_row
 from cli.tenant.rows import ALL_GIVEN, STATEMENT_SECONDS, TABLES, Table
-from services import clock
-from services.files.object_store import ObjectStore, media_key, sealed_key, upload_key
+from services.files.object_store import ObjectStore, upload_key
 from services.postgres.database import Connection, Pool
 from services.sealing.brought_keys import open_brought_key, seal_brought_key
 from services.sealing.columns import file_salt
@@ -121,6 +120,8 @@ class Loader:
         PackageRefused; before anything is written if the package is not whole, or not true."""
         verify_package(self._package, self._manifest, verifier)
         loaded = await self._begin(verifier)
+        if not self._has_started:
+            await self._load_conversation_keys()
         await self._load_leaves()
         chunks = self._manifest.chunks
         done, total = 0, sum(chunk.file.lines for chunk in chunks)
@@ -131,29 +132,29 @@ class Loader:
                 await self._load_chunk(chunk)
             done += chunk.file.lines
             progress(done, total)
-        await self._load_objects()
+        self.result.files += await load_files(self._store, self._package)
         if self._has_started:
             await self._load_late_rows()
-            self.result.is_whole = self._manifest.is_final
         elif self._manifest.is_final:
             await self._load_uploads()
             await self._load_hash_key()
             await self._finish()
+        if self._manifest.is_final:
+            await delete_unnamed_files(self._pool, self._store, self._package.folder)
+            self.result.is_whole = True
         return self.result
 
     async def _begin(self, verifier: str) -> int:
-        """Note the log that the municipality comes from, and take its keys. From now on its numbers
-        are stopped here, unless it has started. Return the position there up to which entries are
-        here. Raises PackageRefused for a municipality that has a record of its own here."""
+        """Note the log that the municipality comes from, and take its own keys. From now on its
+        numbers are stopped here, unless it has started. Return the position there up to which
+        entries are here. Raises PackageRefused for a municipality that has a record of its own
+        here."""
         manifest, tenant = self._manifest, self._manifest.tenant
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(_LOCK)
             known = await connection.fetchrow(_KNOWN, tenant, manifest.origin)
-            if known is None and await self._was_here(connection):
-                raise PackageRefused(RETURNS.format(tenant=tenant))
-            if known is None and await connection.fetchval(_OWN, tenant):
-                raise PackageRefused(OWN.format(tenant=tenant))
-            if known and known["size"] > manifest.size:
+            if known is None:
+                await self._refuse_own_record(connection)
+            elif known["size"] > manifest.size:
                 raise PackageRefused(OLDER.format(folder=self._package.folder))
             self._has_started = bool(
                 known
@@ -169,8 +170,18 @@ class Loader:
             else:
                 await connection.execute(_COUNT_DESTRUCTION)
                 await connection.execute(_STOP, list(manifest.numbers), tenant, manifest.origin)
-                await self._load_keys(connection)
+                await self._load_own_keys(connection)
         return int(known["loaded"]) if known else 0
+
+    async def _refuse_own_record(self, connection: Connection) -> None:
+        """Refuse a municipality that has a record here. Until this transaction ends nobody gets a
+        new key of a conversation, also not for a neighbour, so that it must be short."""
+        tenant = self._manifest.tenant
+        if await self._was_here(connection):
+            raise PackageRefused(RETURNS.format(tenant=tenant))
+        await connection.execute(_LOCK)
+        if await connection.fetchval(_OWN, tenant):
+            raise PackageRefused(OWN.format(tenant=tenant))
 
     async def _was_here(self, connection: Connection) -> bool:
         """Return True if the log here has entries of the package: with their keys they would come
@@ -181,49 +192,44 @@ class Loader:
             return bool(await connection.fetch(_KNOWN_IDS, ids))
         return False
 
-    async def _load_keys(self, connection: Connection) -> None:
-        """Put the keys under the master key of this installation. Those of conversations stay
-        wrapped as they are. A key of hashes that was replaced there goes."""
-        hashes = list[int]()
-        for batch in batches(self._package.sealed_lines(KEYS), AT_ONCE):
-            keys = [msgspec.json.decode(line, type=PackedKey) for line in batch]
-            own = [
-                (
-                    self._manifest.tenant,
-                    key.purpose,
-                    key.version,
-                    self._keys.newest_master,
-                    self._wrap(key),
-                )
-                for key in keys
-                if key.purpose
-            ]
-            others = [
-                (self._manifest.tenant, key.conversation, key.version, key.wrapped, key.made_at)
-                for key in keys
-                if not key.purpose
-            ]
-            hashes += [key.version for key in keys if key.purpose == "hash"]
-            await connection.executemany(_MUNICIPALITY_KEY, own)
-            await connection.executemany(_CONVERSATION_KEY, others)
-        await connection.execute(_FORMER_HASHES, self._manifest.tenant, hashes)
+    def _packed_keys(self) -> Iterator[PackedKey]:
+        for line in self._package.sealed_lines(KEYS):
+            yield msgspec.json.decode(line, type=PackedKey)
 
-    def _wrap(self, key: "PackedKey") -> bytes:
+    async def _load_own_keys(self, connection: Connection) -> None:
+        """Put the keys of the municipality under the master key of this installation, with the key
+        of its own steps. A key of hashes that was replaced there goes."""
+        first = list(takewhile(lambda key: not key.conversation, self._packed_keys()))
+        own = [key for key in first if key.purpose]
+        tenant, master = self._manifest.tenant, self._keys.newest_master
+        rows = [(tenant, key.purpose, key.version, master, self._wrap(key)) for key in own]
+        await connection.executemany(_MUNICIPALITY_KEY, rows)
+        hashes = [key.version for key in own if key.purpose == "hash"]
+        await connection.execute(_FORMER_HASHES, tenant, hashes)
+        steps = [key for key in first if not key.purpose]
+        await connection.executemany(_CONVERSATION_KEY, self._key_rows(steps))
+
+    async def _load_conversation_keys(self) -> None:
+        """Take the keys of conversations, wrapped as they are."""
+        keys = (key for key in self._packed_keys() if key.conversation)
+        for batch in batches(keys, AT_ONCE):
+            await self._pool.executemany(_CONVERSATION_KEY, self._key_rows(batch))
+
+    def _key_rows(self, keys: Sequence[PackedKey]) -> list[tuple[Any, ...]]:
+        tenant = self._manifest.tenant
+        return [(tenant, key.conversation, key.version, key.wrapped, key.made_at) for key in keys]
+
+    def _wrap(self, key: PackedKey) -> bytes:
         name = municipality_key_name(self._manifest.tenant, cast(Purpose, key.purpose), key.version)
         master = self._keys.master_key(self._keys.newest_master)
         return wrap(master, key.key, name, os.urandom(NONCE_BYTES))
 
     async def _load_late_keys(self, connection: Connection) -> None:
         """Take the keys of conversations that began since. One that was destroyed here stays so."""
-        for batch in batches(self._package.sealed_lines(KEYS), AT_ONCE):
-            keys = [msgspec.json.decode(line, type=PackedKey) for line in batch]
-            rows = [
-                (self._manifest.tenant, key.conversation, key.version, key.wrapped, key.made_at)
-                for key in keys
-                if not key.purpose
-            ]
+        keys = (key for key in self._packed_keys() if not key.purpose)
+        for batch in batches(keys, AT_ONCE):
             try:
-                await connection.executemany(_LATE_KEY, rows)
+                await connection.executemany(_LATE_KEY, self._key_rows(batch))
             except Exception as error:
                 if getattr(error, "sqlstate", None) != FOREIGN_KEY_VIOLATION:
                     raise
@@ -291,17 +297,6 @@ class Loader:
         except CannotDecrypt as error:
             raise PackageRefused(f"the entry at {packed.position}: {error}") from None
 
-    async def _load_objects(self) -> None:
-        """Put the files of citizens into the object store, each under the hash of its bytes."""
-        for path in sorted((self._package.folder / OBJECTS).iterdir()):
-            if path.suffix or await self._store.exists(sealed_key(path.name)):
-                continue
-            self._package.verify(f"{OBJECTS}/{path.name}", File(0, path.name))
-            arriving = media_key(clock.new_id())
-            await self._store.put(arriving, read_pieces(path))
-            await self._store.make_permanent(arriving, sealed_key(path.name))
-            self.result.files += 1
-
     async def _load_uploads(self) -> None:
         """Put the files of CRMs into the object store, sealed under the key that they have here."""
         table = f"{ROWS}/gateway.media"
@@ -352,7 +347,6 @@ class Loader:
             for table in TABLES:
                 await self._advance_numbers(connection, table)
             await connection.execute(_END, manifest.tenant, manifest.origin)
-        self.result.is_whole = True
 
     async def _load_tables(self, connection: Connection, tables: Sequence[Table]) -> None:
         for table in reversed(tables):
@@ -425,7 +419,7 @@ class Loader:
     async def _erase(self, connection: Connection) -> None:
         """Destroy here what was destroyed there since it was loaded."""
         tenant = self._manifest.tenant
-        for batch in batches(self._package.sealed_lines(f"{ROWS}/erased"), AT_ONCE):
+        for batch in batches(self._package.sealed_lines(ERASED), AT_ONCE):
             ids = [msgspec.json.decode(line, type=UUID) for line in batch]
             await connection.execute(_ERASE, ids, tenant)
         await connection.execute(_ERASE_KEYS, tenant, timeout=STATEMENT_SECONDS)

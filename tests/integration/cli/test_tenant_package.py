@@ -1,9 +1,8 @@
 """A municipality in a package: written from one database, loaded into another with other keys."""
 
-import hashlib
+import asyncio
 import shutil
-from base64 import b64decode
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,130 +17,44 @@ from archiver.audit.log_walk import Finding
 from archiver.audit.rows.rows_beside import Unseen, verify_rows
 from archiver.audit.search_index import verify_index
 from archiver.destruction.hash_renewal import HashRenewer
-from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
-from archiver.encryption.key_store import KeyStore
 from archiver.log.checkpoint_signer import sign_checkpoint
-from archiver.log.writer import Writer
 from archiver.retention.dossier_follower import DossierFollower
 from archiver.signing.signer import Signer
 from cli.tenant import packer
 from cli.tenant.drain import Stages, read_drain
-from cli.tenant.loader import AT_ONCE, Loader, Result
+from cli.tenant.loader import AT_ONCE, Loader
 from cli.tenant.package import (
     LEAVES,
     MANIFEST,
-    Manifest,
     Package,
     PackageRefused,
     line_name,
 )
-from cli.tenant.packer import Packer, Place
 from cli.tenant.resealing import SEALED, open_row
 from cli.tenant.rows import ALL_GIVEN, LEFT, TABLES, Table
-from cli.tenant.transport_key import TransportKey
 from services import clock
-from services.files.object_store import ObjectStore, sealed_key
-from services.postgres.database import Pool, connection_pool
 from services.sealing.columns import NAME_COLUMNS, SEALED_COLUMNS
-from services.sealing.key_ring import RING, KeyRing, WorkingKey
 from tests.support.archiver.destruction_history import DestructionHistory
 from tests.support.archiver.orders import eraser_of
 from tests.support.archiver.records import NUMBER, id_of
-from tests.support.archiver.signed_log import conversation, entry
+from tests.support.archiver.signed_log import conversation
 from tests.support.cli.one_of_each import add_one_of_each
-from tests.support.decrypted_record import KEY
-from tests.support.working_keys import install_test_keys, shared_keys
+from tests.support.cli.two_installations import (
+    PLACE,
+    TRANSPORT,
+    Side,
+    loaded,
+    packed,
+    quiet,
+    write,
+)
+from tests.support.working_keys import install_test_keys
 
 HENGELO = "206540352242923"
-SIGNER = Signer("old/log", bytes(range(32)))
-PLACE = Place("almelo", (NUMBER,), ("balie", "jeugd"), ("crm-almelo",), ("crm-almelo",))
-TRANSPORT = TransportKey(b"t" * 32)
-
-
-class Side:
-    """An installation: its database, keys and store."""
-
-    def __init__(self, pool: Pool, folder: Path, master: bytes) -> None:
-        self.pool, self.folder = pool, folder
-        self.keys = KeyStore(pool, [master])
-        self.store = ObjectStore(folder.as_uri())
-        self.writer = Writer(pool, self.keys)
-
-    async def contents(self, tenant: str) -> dict[Any, tuple[bytes, bytes, bytes]]:
-        """Id -> what each entry of a municipality says, with the bodies in which it came."""
-        rows = await self.pool.fetch(f"{RECORDS} where e.tenant = $1", tenant)
-        return {
-            row["id"]: (row["data"], row["raw"], row["contact"])
-            for row in decrypt_rows(rows, self.keys)
-        }
-
-
-@pytest.fixture
-async def old(pool: Pool, tmp_path: Path) -> Side:
-    side = Side(pool, tmp_path / "old", b64decode(KEY))
-    await side.keys.check()
-    return side
-
-
-@pytest.fixture
-async def new(fresh: str, tmp_path: Path) -> AsyncIterator[Side]:
-    async with connection_pool(fresh, "test", 4) as pool:
-        side = Side(pool, tmp_path / "new", b"n" * 32)
-        await side.keys.check()
-        yield side
-
-
-@pytest.fixture(autouse=True)
-def ring_of_before() -> Iterator[None]:
-    yield
-    install_test_keys()
 
 
 class Killed(Exception):
     """End of a run amid its work."""
-
-
-def other_ring() -> None:
-    """Seal from now on under the keys of the other installation."""
-    vars(RING).update(vars(KeyRing()))
-    today = clock.now().date()
-    RING.install(
-        [
-            WorkingKey(b"o" + each.id[1:], each.kind, each.day, b"o" * 32)
-            for each in shared_keys(today)
-        ],
-        today,
-    )
-
-
-def quiet(done: int, of: int) -> None:
-    """Show no progress."""
-
-
-async def packed(
-    old: Side,
-    folder: Path,
-    *,
-    is_final: bool = True,
-    progress: Callable[[int, int], None] = quiet,
-) -> Manifest:
-    install_test_keys()
-    each = Packer(old.pool, old.keys, old.store, Package(folder, TRANSPORT), PLACE, b"r" * 32)
-    return await each.run(SIGNER, is_final=is_final, progress=progress)
-
-
-async def loaded(new: Side, folder: Path) -> Result:
-    other_ring()
-    package = Package(folder, TRANSPORT)
-    manifest = package.read_manifest()
-    assert manifest
-    loader = Loader(new.pool, new.keys, new.store, package, manifest)
-    return await loader.run(SIGNER.verifier, quiet)
-
-
-async def write(side: Side, count: int, tenant: str = "almelo", first: int = 0) -> None:
-    records = [entry(first + n) for n in range(count)]
-    await side.writer.add([msgspec.structs.replace(each, tenant=tenant) for each in records])
 
 
 async def test_each_row_comes_with_what_is_sealed_in_it_and_no_row_of_another(
@@ -481,6 +394,26 @@ async def test_nothing_is_asked_of_a_municipality_that_left(old: Side) -> None:
             await old.pool.execute(change)
 
 
+async def test_neighbour_gets_new_keys_while_those_of_a_municipality_are_loaded(
+    old: Side, new: Side, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write(old, 10)
+    await packed(old, tmp_path / "package")
+    made = asyncio.Event()
+
+    async def load(self: Loader) -> None:
+        async with asyncio.timeout(10):
+            await new.keys.ensure_conversation_keys([("enschede", conversation(500))])
+        made.set()
+        await loads(self)
+
+    loads = Loader._load_conversation_keys
+    monkeypatch.setattr(Loader, "_load_conversation_keys", load)
+    await loaded(new, tmp_path / "package")
+    assert made.is_set()
+    assert await new.contents("almelo") == await old.contents("almelo")
+
+
 async def test_package_comes_only_where_nothing_of_it_is(
     old: Side, new: Side, tmp_path: Path
 ) -> None:
@@ -523,31 +456,6 @@ async def test_municipality_that_started_takes_late_entries_and_nothing_else(
         id: here[id] for id in kept.keys() & here
     }
     assert await findings(new) == []
-
-
-async def test_package_without_one_of_its_files_is_refused(
-    old: Side, new: Side, tmp_path: Path
-) -> None:
-    await write(old, 2)
-    content = b"sealed"
-    sha256 = hashlib.sha256(content).hexdigest()
-    await old.store.create(sealed_key(sha256), content)
-    await old.pool.execute(_FILE, NUMBER, conversation(0), sha256)
-    assert (await packed(old, tmp_path / "package")).objects == 1
-    (tmp_path / "package" / "objects" / sha256).rename(tmp_path / "lost")
-    with pytest.raises(PackageRefused, match="lacks 1 of the files"):
-        await loaded(new, tmp_path / "package")
-    (tmp_path / "lost").rename(tmp_path / "package" / "objects" / sha256)
-    (tmp_path / "package" / "objects" / sha256).write_bytes(b"altered")
-    with pytest.raises(PackageRefused, match="is not the file that the manifest names"):
-        await loaded(new, tmp_path / "package")
-
-
-_FILE = """
-insert into archiver.media (id, tenant, number, conversation, department, announced, sealed,
-    sent_at, state, file_salt, ciphertext_sha256)
-values (gen_random_uuid(), 'almelo', $1, $2, 'balie', '{}', '', now(), 'available', '', $3)
-"""
 
 
 async def test_every_table_is_carried_or_has_a_reason(old: Side) -> None:
