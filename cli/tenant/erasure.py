@@ -35,6 +35,7 @@ NOT_THERE = (
     "{folder}: does not say that all of it arrived: bring it back from there after the last"
     " postkamer tenant import"
 )
+NO_PACKAGE = "{folder}: is no package"
 NOT_COMING = "{tenant}: did not come here from another installation, or has started here"
 STARTED = "{tenant}: its numbers are not stopped, or its package was not final"
 GROWN = (
@@ -77,13 +78,13 @@ def command(path: Path | None, reason: str, as_json: bool, **values: Any) -> Non
     folder, key_file = values["folder"], values["key_file"]
     if not values["called_off"] and key_file is None:
         fail("--key-file: is missing", 2)
-    if not (folder / OBJECTS).is_dir():
-        fail(f"FOLDER: {folder} is no package", 2)
     require_folder()
 
     async def work(pool: Pool, keys: KeyStore) -> ForgetResult:
         await pool.execute(OWNERS_QUESTION)
         await require_town(pool, place.tenant)
+        if not (folder / OBJECTS).is_dir():
+            raise CommandRefused(NO_PACKAGE.format(folder=folder))
         if values["called_off"]:
             await _require_coming(pool, place)
             data = {"why": why, "calledOff": True}
