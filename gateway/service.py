@@ -137,7 +137,7 @@ async def run_api(
         access = AccessRoutes(config, ring)
         api = MessageRoutes(intake, CommandStore(pool), uploads, config, ring, stopped)
         templates = TemplateRoutes(TemplateStore(pool), config, ring)
-        owners = DestinationRoutes(pool, config, ring)
+        owners = DestinationRoutes(pool, config, ring, stopped)
 
         async def apply(new: LoadedConfig) -> None:
             access.reload(new.config)

@@ -13,7 +13,7 @@ from gateway.api_docs.destination_responses import (
     SecretEnded,
     Secrets,
 )
-from gateway.api_docs.error_responses import BODY_REFUSALS, KEY_USED
+from gateway.api_docs.error_responses import COMMAND_REFUSALS, KEY_USED
 from gateway.api_docs.parameters import KEY
 from gateway.destinations.delivery_query import CURSOR, LARGEST_PAGE, PAGE, STATES
 from gateway.requests import destinations as requests
@@ -149,7 +149,7 @@ _OPERATIONS = (
                 example=examples.RESEND,
             )
         },
-        refusals=BODY_REFUSALS | {409: [RUNNING, KEY_USED], 410: [ENDED]},
+        refusals=COMMAND_REFUSALS | {409: [RUNNING, KEY_USED], 410: [ENDED]},
     ),
     Operation(
         method="get",
@@ -186,7 +186,7 @@ _OPERATIONS = (
                 example=examples.SECRET_ADDED,
             )
         },
-        refusals=BODY_REFUSALS | {409: [TOO_MANY, UNSIGNED]},
+        refusals=COMMAND_REFUSALS | {409: [TOO_MANY, UNSIGNED]},
     ),
     Operation(
         method="post",
@@ -205,7 +205,7 @@ _OPERATIONS = (
                 example=examples.SECRET_ENDED,
             )
         },
-        refusals=BODY_REFUSALS | {404: [NO_DESTINATION, NO_SECRET], 409: [LAST]},
+        refusals=COMMAND_REFUSALS | {404: [NO_DESTINATION, NO_SECRET], 409: [LAST]},
     ),
 )
 LIST_DESTINATIONS = Operation(

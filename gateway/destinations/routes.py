@@ -35,18 +35,20 @@ from gateway.requests.destinations import (
     secret_of,
     time_faults,
 )
+from gateway.stops import StoppedNumbers
 from services import clock
 from services.api.json_body import parse_body
 from services.api.request_body import Refused, read_json_body
 from services.config.model import Configuration
 from services.config.organisation import Destination
 from services.http.bearer_auth import require_token
-from services.http.problems import json_response
+from services.http.problems import json_response, service_unavailable
 from services.http.rights import Rights
 from services.http.token_store import TokenStore
 from services.ids import parse_uuid
 from services.postgres.database import Pool
 from services.refusal import Refusal
+from services.stops.refusal import MOVES
 
 DESTINATION = "/v1/destinations/{destination}"
 
@@ -79,10 +81,12 @@ OwnerHandler = Callable[[OwnerRequest], Awaitable[web.Response]]
 
 
 class DestinationRoutes:
-    def __init__(self, pool: Pool, config: Configuration, keyring: TokenStore) -> None:
+    def __init__(
+        self, pool: Pool, config: Configuration, keyring: TokenStore, stopped: StoppedNumbers
+    ) -> None:
         self._deliveries, self._secrets = DeliveryStore(pool), SecretStore(pool)
         self._quarantine = QuarantineStore(pool)
-        self._config, self._keyring = config, keyring
+        self._config, self._keyring, self._stopped = config, keyring, stopped
 
     def reload(self, config: Configuration) -> None:
         """Use the destinations and departments of this configuration from the next request on."""
@@ -107,7 +111,7 @@ class DestinationRoutes:
                 for path, handler in gets.items()
             ),
             *(
-                web.post(f"{DESTINATION}/{path}", self._owned(handler))
+                web.post(f"{DESTINATION}/{path}", self._owned(self._unless_stopped(handler)))
                 for path, handler in posts.items()
             ),
         ]
@@ -125,6 +129,17 @@ class DestinationRoutes:
                 return refused.answer
 
         return require_token(handle, self._keyring, "send")
+
+    def _unless_stopped(self, handler: OwnerHandler) -> OwnerHandler:
+        """Wrap a handler that changes something: that of a stopped municipality would stay behind
+        when it moves."""
+
+        async def handle(asked: OwnerRequest) -> web.Response:
+            if asked.rights.tenant in self._stopped.now.tenants:
+                return service_unavailable(MOVES.detail, code=MOVES.code)
+            return await handler(asked)
+
+        return handle
 
     async def list_destinations(self, _: web.Request, rights: Rights) -> web.Response:
         """GET /v1/destinations: those of which the token is an owner, with what is amiss there."""

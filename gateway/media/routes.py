@@ -76,9 +76,13 @@ UPLOAD_SHUT = (
 class UploadRejected(Exception):
     """The file is refused; `answer` says why."""
 
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.answer = problem_response(status, TITLES[status], detail)
+    def __init__(self, answer: web.Response) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+def rejection(status: int, detail: str) -> UploadRejected:
+    return UploadRejected(problem_response(status, TITLES[status], detail))
 
 
 class MediaRoutes:
@@ -101,26 +105,29 @@ class MediaRoutes:
         except UploadRejected as refused:
             return _close_connection(refused.answer)
         except RowShut:
-            return _close_connection(UploadRejected(409, UPLOAD_SHUT).answer)
+            return _close_connection(rejection(409, UPLOAD_SHUT).answer)
         except StoreUnavailable as error:
             log.error("objects.away", reason=str(error))
             return _close_connection(service_unavailable("the object store does not answer"))
         except TimeoutError:
             if not deadline.expired():
                 raise
-            return _close_connection(UploadRejected(408, "this takes too long").answer)
+            return _close_connection(rejection(408, "this takes too long").answer)
         finally:
             self._uploading[rights.name] -= 1
 
     def _refusal(self, rights: Rights) -> web.Response | None:
         """Return the refusal of any file of this token now. That of a stopped municipality would
         stay behind when it moves."""
-        if rights.tenant in self._stopped.now.tenants:
-            return service_unavailable(MOVES.detail, code=MOVES.code)
+        if self._is_stopped(rights):
+            return _moves()
         of_token = self._uploading[rights.name]
         if self._uploading.total() >= UPLOADS_AT_ONCE or of_token >= UPLOADS_PER_TOKEN:
             return service_unavailable("too many files are coming in")
         return None
+
+    def _is_stopped(self, rights: Rights) -> bool:
+        return rights.tenant in self._stopped.now.tenants
 
     async def _receive(self, request: web.Request, rights: Rights) -> web.Response:
         upload = _read_headers(request, rights)
@@ -132,7 +139,7 @@ class MediaRoutes:
         else:
             stored = await self._store_new(upload, rights, file)
         if (stored.sha256, stored.mime_type) != (file.sha256, upload.mime_type):
-            raise UploadRejected(409, "this Idempotency-Key came with another file before")
+            raise rejection(409, "this Idempotency-Key came with another file before")
         return json_response(_upload_json(stored), 201)
 
     async def _store_new(
@@ -145,6 +152,8 @@ class MediaRoutes:
         try:
             sealing = SealingStream(RING.stream_key(file_salt(upload.id, object)), file.pieces())
             await self._store.put(object_store.upload_key(object), sealing.pieces())
+            if self._is_stopped(rights):  # meanwhile: files take minutes
+                raise UploadRejected(_moves())
         except Exception:
             with suppress(StoreUnavailable, *DATABASE_ERRORS):  # the sweep deletes the rest
                 await self._store.delete(object_store.upload_key(object))
@@ -205,7 +214,7 @@ class UploadStream:
         while piece:
             self.size += len(piece)
             if self.size > largest:
-                raise UploadRejected(413, f"a file of this type is at most {largest} bytes")
+                raise rejection(413, f"a file of this type is at most {largest} bytes")
             self._hash.update(piece)
             yield piece
             piece = await self._read()
@@ -215,9 +224,9 @@ class UploadStream:
         while len(head) < HEAD_BYTES and (piece := await self._read()):
             head += piece
         if not head:
-            raise UploadRejected(400, "the file is empty")
+            raise rejection(400, "the file is empty")
         if fault := media_types.media_type_error(self._mime_type, head[:HEAD_BYTES]):
-            raise UploadRejected(400, fault)
+            raise rejection(400, fault)
         return head
 
     async def _read(self) -> bytes:
@@ -225,33 +234,37 @@ class UploadStream:
             async with asyncio.timeout(IDLE_SECONDS):
                 return await self._content.readany()
         except TimeoutError:
-            raise UploadRejected(408, "the file stopped coming") from None
+            raise rejection(408, "the file stopped coming") from None
         except (OSError, web.RequestPayloadError):
-            raise UploadRejected(400, "the file broke off") from None
+            raise rejection(400, "the file broke off") from None
 
 
 def _read_headers(request: web.Request, rights: Rights) -> UploadRequest:
     headers = request.headers
     key = idempotency.single_key(headers.getall(idempotency.HEADER, []))
     if not key:
-        raise UploadRejected(400, f"{idempotency.HEADER} {idempotency.REQUIREMENT}")
+        raise rejection(400, f"{idempotency.HEADER} {idempotency.REQUIREMENT}")
     disposition = headers.get("Content-Disposition", "")
     if len(disposition) > HEADER_CHARACTERS:
-        raise UploadRejected(400, f"Content-Disposition has over {HEADER_CHARACTERS} characters")
+        raise rejection(400, f"Content-Disposition has over {HEADER_CHARACTERS} characters")
     filename = parse_filename(disposition)
     mime_type = media_types.resolve_type(headers.get("Content-Type", ""), filename)
     if not mime_type:
-        raise UploadRejected(415, UNKNOWN_TYPE)
+        raise rejection(415, UNKNOWN_TYPE)
     if "Content-Encoding" in headers:  # the decompressed size would be unknown
-        raise UploadRejected(415, "a file has no Content-Encoding")
+        raise rejection(415, "a file has no Content-Encoding")
     if (request.content_length or 0) > media_types.MEDIA_TYPES[mime_type].max_bytes:
         largest = media_types.MEDIA_TYPES[mime_type].max_bytes
-        raise UploadRejected(413, f"a file of this type is at most {largest} bytes")
+        raise rejection(413, f"a file of this type is at most {largest} bytes")
     return UploadRequest(
         id=idempotency.derive_id(idempotency.UPLOADS, rights.tenant, rights.name, key),
         mime_type=mime_type,
         filename=filename,
     )
+
+
+def _moves() -> web.Response:
+    return service_unavailable(MOVES.detail, code=MOVES.code)
 
 
 def _upload_json(upload: Upload) -> dict[str, object]:

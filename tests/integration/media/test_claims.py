@@ -21,6 +21,7 @@ from services.tasks import background_task
 from tests.support.clamav import EICAR, Clamd
 from tests.support.decrypted_record import writer_of
 from tests.support.integration.media_provider import JPEG, NUMBER, Room, book_of, came, record, room
+from tests.support.integration.stops import start, stop
 from tests.support.observer import until
 
 LONG = 20.0
@@ -64,6 +65,29 @@ async def test_late_fetcher_does_not_change_a_file_that_another_fetched(
             await until(lambda: names_in_store(tmp_path), lambda names: names == sealed, LONG)
         assert await place.row(id) == row
         assert (await place.get(id))[:2] == (200, JPEG)
+
+
+async def test_files_of_a_stopped_number_rest_and_none_of_their_results_leaves(
+    pool: Pool, tmp_path: Path
+) -> None:
+    async with room(pool, tmp_path) as place:
+        book, waits = place.book, await place.came("901")
+        await stop(pool, NUMBER)
+        soon = clock.now() + timedelta(seconds=1)
+        assert await book.claim_to_fetch(soon, clock.new_id(), []) is None
+        for state in ("fetched", "available"):
+            await pool.execute("update archiver.media set state = $1", state)
+            assert await book.claim_to_scan(soon, include_unscanned=True) is None
+        await pool.execute("update archiver.media set told = false, ended_at = now()")
+        assert await book._fetch_unpublished(10, []) == []
+        await start(pool)
+        [told] = await book._fetch_unpublished(10, [])
+        assert told.message == waits
+        assert await book.claim_to_scan(soon, include_unscanned=True)
+        await pool.execute("update archiver.media set state = 'fetched', due_at = now()")
+        assert await book.claim_to_scan(soon, include_unscanned=False)
+        await pool.execute("update archiver.media set state = 'waiting', due_at = now()")
+        assert await book.claim_to_fetch(soon, clock.new_id(), [])
 
 
 async def names_in_store(folder: Path) -> list[str]:

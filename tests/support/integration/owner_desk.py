@@ -8,6 +8,7 @@ import aiohttp
 import msgspec
 
 from gateway.destinations.routes import DestinationRoutes
+from gateway.stops import StoppedNumbers
 from services.config.model import Configuration
 from services.http.application import api_app
 from services.http.server import serve
@@ -43,11 +44,15 @@ class OwnerDesk:
 
 @asynccontextmanager
 async def owner_desk(
-    pool: Pool, town: Configuration = TOWN, **others: dict[str, Any]
+    pool: Pool,
+    town: Configuration = TOWN,
+    stopped: StoppedNumbers | None = None,
+    **others: dict[str, Any],
 ) -> AsyncIterator[OwnerDesk]:
     """Desk of the owner of `crm`, with the token `t`; `others` have the rights of more tokens."""
     keys = [key(token, **(GENEROUS | rights)) for token, rights in ({"t": OWNER} | others).items()]
-    routes = DestinationRoutes(pool, town, TokenStore(pool, keys))
+    known = stopped or StoppedNumbers()
+    routes = DestinationRoutes(pool, town, TokenStore(pool, keys), known)
     async with (
         serve(api_app(routes.routes()), "127.0.0.1", 0) as port,
         aiohttp.ClientSession() as session,

@@ -244,7 +244,7 @@ def routes_of(name: str) -> list[Any]:
     if name == "gateway":
         orders, owners = (
             Orders(NONE, NONE, NONE, NONE, NONE, NONE),
-            DestinationRoutes(NONE, NONE, NONE),
+            DestinationRoutes(NONE, NONE, NONE, NONE),
         )
         access, uploads = AccessRoutes(CONFIG, NONE), UploadRoutes(NONE, NONE, NONE)
         templates = TemplateRoutes(NONE, CONFIG, NONE)
