@@ -107,7 +107,10 @@ async def _verify_resealed(
 
 
 def says_the_same(row: Row, former: Row, keys: KeyStore) -> bool:
-    """Return True if an entry that was sealed anew says what it said before."""
+    """Return True if an entry that was sealed anew says what it said before: without the key that
+    opens what it said, nobody can know."""
+    if former["key"] is None:
+        return False
     plain: Sequence[Any] = [row[name] for name in PLAIN]
     try:
         conversation_key = keys.key_of_row(row)
@@ -132,5 +135,5 @@ where f.tenant = $1 and f.origin = $2 order by f.position
 """
 _RESEALED = """
 select entry, sealed, key from archiver.former_entry
-where tenant = $1 and origin = $2 and key is not null
+where tenant = $1 and origin = $2 and sealed is not null
 """
