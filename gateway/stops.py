@@ -8,13 +8,19 @@ counts.
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import msgspec
 import structlog
 
 from services import clock, metrics
 from services.instance import instance_name
-from services.postgres.database import DATABASE_ERRORS, Pool, retry_while_unavailable
+from services.postgres.database import (
+    ANSWER_SECONDS,
+    DATABASE_ERRORS,
+    Pool,
+    retry_while_unavailable,
+)
 from services.stops.gateway_rows import BEAT_LOCK, GONE_SECONDS, SERVICE
 from services.tasks import background_task, with_timeout
 
@@ -56,12 +62,10 @@ class StopsWatch:
 
     async def beat(self) -> None:
         """Read what is stopped. Tell which of it was refused since the beat before: a webhook that
-        was let in earlier has its answer."""
+        was let in earlier has its answer. Bounded, since one that hangs would count as gone."""
         before = sorted(self._known.now.numbers)
         values = self._id, SERVICE, instance_name(), before, GONE_SECONDS
-        async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute("select pg_advisory_xact_lock_shared($1)", BEAT_LOCK)
-            rows = await connection.fetch(_BEAT, *values)
+        rows = await with_timeout(ANSWER_SECONDS, self._write_beat(*values))
         after = Stopped(
             frozenset(row["number"] for row in rows), frozenset(row["tenant"] for row in rows)
         )
@@ -70,6 +74,11 @@ class StopsWatch:
         self._known.now = after
         for number in {*self._configured, *before, *after.numbers}:
             metrics.number_stopped.labels(number=number).set(number in after.numbers)
+
+    async def _write_beat(self, *values: Any) -> list[Any]:
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute("select pg_advisory_xact_lock_shared($1)", BEAT_LOCK)
+            return list(await connection.fetch(_BEAT, *values))
 
     async def leave(self) -> None:
         """Take the row of this process back."""

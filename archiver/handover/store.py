@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from services.postgres.database import Connection, Pool
+from services.stops.stopped_numbers import not_stopped
 
 LEASE = timedelta(minutes=5)
 """Time after which a claimed row is due again: more than all bounds of one attempt together."""
@@ -160,11 +161,13 @@ set due_at = case state when 'waiting' then due_at else now() end,
 where tenant = $1 and conversation = $2 and target = any($3::text[])
     and (state = 'waiting' or document <> '' and state in ('done', 'parked'))
 """
-_CLAIM = """
-update archiver.handover h set due_at = now() + $1, attempts = h.attempts + 1
+_CLAIM = f"""
+update archiver.handover h
+set due_at = now() + $1, claimed_until = now() + $1, attempts = h.attempts + 1
 from (
     select tenant, target, conversation, sequence from archiver.handover
     where state = 'waiting' and due_at <= now() and tenant || '/' || target <> all($2::text[])
+        and {not_stopped("split_part(conversation, '-', 1)")}
     order by due_at limit 1 for update skip locked
 ) as n
 where (h.tenant, h.target, h.conversation, h.sequence)
@@ -180,14 +183,17 @@ _NOTE_DOCUMENT = f"update archiver.handover set document = $5 where {_ROW}"
 _FINISH = f"""
 update archiver.handover
 set state = case due_since when $5 then 'done' else 'waiting' end,
-    due_at = case due_since when $5 then due_at else now() end, done_at = now(), reason = ''
+    due_at = case due_since when $5 then due_at else now() end, done_at = now(), reason = '',
+    claimed_until = null
 where {_ROW} and state = 'waiting'
 """
 _PUT_OFF = f"""
-update archiver.handover set due_at = now() + $5, reason = $6 where {_ROW} and state = 'waiting'
+update archiver.handover set due_at = now() + $5, reason = $6, claimed_until = null
+where {_ROW} and state = 'waiting'
 """
 _PARK = f"""
-update archiver.handover set state = 'parked', reason = $5 where {_ROW} and state = 'waiting'
+update archiver.handover set state = 'parked', reason = $5, claimed_until = null
+where {_ROW} and state = 'waiting'
 """
 _FORGET = f"""
 delete from archiver.handover where {_ROW} and sha256 = '' and document = ''

@@ -6,13 +6,15 @@ from typing import Any
 
 import msgspec
 
+from cli.tenant.packer import Place
 from services.amqp import topology
 from services.postgres.database import Connection
 
 MARGIN = timedelta(seconds=2)
 """Time by which reports of two processes may seem to be in another order."""
 LATE = timedelta(seconds=10)
-"""Work that was read just before the stop may be published some 5 s after it."""
+"""Time in which a request that a gateway let in before it refused is written and published, some
+5 s."""
 REPORTED_WITHIN = timedelta(seconds=90)
 """A consumer that is silent for longer has gone: services.drained_queues."""
 WAITING = {
@@ -23,6 +25,9 @@ WAITING = {
     "webhooks": "webhooks are in the router's quarantine: postkamer quarantine",
     "lists": "destruction lists are being carried out: they end by themselves",
     "actions": "actions of owners are not on the record yet: is a deliverer running?",
+    "again": "deliveries or orders to send again: their destination must take them first",
+    "closings": "closed conversations were not looked at for handing over: is an archiver running?",
+    "handovers": "transcripts are being handed over: they are known within minutes",
 }
 """Rows that must be gone -> what to do."""
 NOT_DRAINED = (
@@ -31,10 +36,10 @@ NOT_DRAINED = (
 
 
 class Drain(msgspec.Struct, frozen=True):
-    """State that was read: when the municipality was stopped, when each queue was last seen empty,
-    and the number of rows of each of WAITING."""
+    """State that was read: when the gateways had refused the municipality, when each queue was last
+    seen empty, and the number of rows of each of WAITING."""
 
-    stopped_at: datetime
+    refused_at: datetime
     settled_at: datetime | None
     """Time at which the last result of a send was published into a partition."""
     queues: Mapping[str, datetime | None]
@@ -60,8 +65,8 @@ class Stages:
         if waiting:
             return waiting
         while self._stages:
-            stopped_at = drain.stopped_at + LATE
-            begin = max(stopped_at, drain.settled_at or stopped_at)
+            refused_at = drain.refused_at + LATE
+            begin = max(refused_at, drain.settled_at or refused_at)
             since = (self._reached or begin) + MARGIN
             seen = {queue: drain.queues.get(queue) for queue in self._stages[0]}
             if left := [queue for queue, at in seen.items() if at is None or at < since]:
@@ -71,17 +76,17 @@ class Stages:
         return []
 
 
-async def read_drain(
-    connection: Connection, tenant: str, numbers: Sequence[str], destinations: Sequence[str]
-) -> Drain | None:
-    """Return what is under way; None if a number of the municipality is not stopped."""
-    values = tenant, list(numbers), list(destinations)
+async def read_drain(connection: Connection, place: Place) -> Drain | None:
+    """Return what is under way; None unless the gateways refuse each number of the
+    municipality."""
+    numbers = place.numbers
+    values = place.tenant, list(numbers), list(place.destinations), place.hands_over
     row: Any = await connection.fetchrow(_DRAIN, *values)
-    if row["stopped"] != len(set(numbers)) or not numbers:
+    if row["refused"] != len(set(numbers)) or not numbers:
         return None
     queues = await connection.fetch(_QUEUES, REPORTED_WITHIN)
     return Drain(
-        stopped_at=row["stopped_at"],
+        refused_at=row["refused_at"],
         settled_at=row["settled_at"],
         queues={each["queue"]: each["drained_at"] for each in queues},
         rows={name: row[name] for name in WAITING},
@@ -102,8 +107,8 @@ def stages_of(
 
 _DRAIN = """
 select
-    (select count(*) from sharing.stopped_number s where s.number = any($2)) as stopped,
-    (select max(stopped_at) from sharing.stopped_number s where s.number = any($2)) as stopped_at,
+    (select count(refused_at) from sharing.stopped_number s where s.number = any($2)) as refused,
+    (select max(refused_at) from sharing.stopped_number s where s.number = any($2)) as refused_at,
     (select max(published_at) from deliverer.outcome o where o.number = any($2)) as settled_at,
     (select count(*) from router.waiting w where w.destination = any($3)) as events,
     (select count(*) from deliverer.outcome o
@@ -116,7 +121,15 @@ select
         where q.number = any($2) and q.dropped_at is null and q.published_at is null) as webhooks,
     (select count(*) from archiver.destruction_list d
         where d.tenant = $1 and d.state = 'destroying') as lists,
-    (select count(*) from deliverer.owner_action a where a.tenant = $1) as actions
+    (select count(*) from deliverer.owner_action a where a.tenant = $1) as actions,
+    (select count(*) from deliverer.resend r where r.tenant = $1 and r.finished_at is null)
+        + (select count(*) from deliverer.delivery d
+            where d.destination = any($3) and d.tenant = $1 and d.state = 'replay') as again,
+    (select count(*) from archiver.entry e, archiver.handover_progress p
+        where $4 and e.position >= p.position and e.tenant = $1
+            and e.kind in ('conversation', 'valuation')) as closings,
+    (select count(*) from archiver.handover h
+        where h.tenant = $1 and h.claimed_until > now()) as handovers
 """
 _QUEUES = """
 select queue, case when bool_and(drained_at is not null) then min(drained_at) end as drained_at

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,11 @@ from cli.support.working_keys import load_working_keys
 from cli.tenant.drain import Stages, read_drain, stages_of
 from cli.tenant.package import Manifest, Package, PackageRefused
 from cli.tenant.packer import Packer, Place
+from cli.tenant.stop import wait_until_refused
 from cli.tenant.transport_key import BadKeyFile, ensure_key
 from services.config.model import Configuration
 from services.config.settings import ArchiveSettings, derive_key, load
-from services.postgres.database import Pool
+from services.postgres.database import LOCKED, Pool
 from services.sealing import hash_keys
 
 POLL_SECONDS = 1.0
@@ -36,6 +38,9 @@ POLL_SECONDS = 1.0
 WAIT_SECONDS = 300
 """Longest wait for what is under way: queues are seen empty every few seconds, and a destination
 that answers takes what it has within minutes."""
+STEP_SECONDS = 30
+"""Longest wait for a step that was begun: the longest draws a list, within seconds."""
+STEPS = "a request, hold, list or disclosure is being written for too long: run this again"
 NOT_STOPPED = "{tenant}: is not stopped: run postkamer tenant stop {tenant} first"
 NEXT = "stop the municipality (postkamer tenant stop {tenant}), then run this again with --final"
 LAST = "load it there (postkamer tenant import), then change the callback at Meta"
@@ -86,7 +91,8 @@ def command(path: Path | None, reason: str, as_json: bool, **values: Any) -> Non
         await record_access(pool, Operation(what="tenant export", tenant=place.tenant, data=data))
         if is_final:
             await load_working_keys(pool)
-            await pool.execute(_NOTE_LEFT, list(place.numbers))
+            await require_refused(pool, place, as_json=as_json)
+            await note_left(pool, place.numbers)
             await wait_until_done(pool, place, config.partitions, values["wait"])
         router_key = derive_key(load(ArchiveSettings, os.environ).archive_key, hash_keys.PURPOSE)
         packer = Packer(pool, keys, load_object_store(), package, place, router_key)
@@ -103,7 +109,7 @@ def command(path: Path | None, reason: str, as_json: bool, **values: Any) -> Non
 
 def place_of(config: Configuration, tenant: str) -> Place:
     """Return what a municipality has in the configuration; print a fault and exit."""
-    if config.tenant(tenant) is None:
+    if (own := config.tenant(tenant)) is None:
         fail(f"MUNICIPALITY: {tenant!r} is not in the configuration", 2)
     departments = [each for each in config.departments if each.tenant == tenant]
     used = {each.destination for each in departments}
@@ -114,7 +120,28 @@ def place_of(config: Configuration, tenant: str) -> Place:
         departments=tuple(sorted(each.id for each in departments)),
         destinations=tuple(sorted(used)),
         own_destinations=tuple(sorted(used - shared)),
+        hands_over=bool(own.handover),
     )
+
+
+async def require_refused(pool: Pool, place: Place, *, as_json: bool) -> None:
+    """Refuse a municipality that is not stopped, or that a living gateway does not refuse: what it
+    lets in would stay behind."""
+    if not await pool.fetchval(_STOPPED, list(place.numbers)):
+        raise CommandRefused(NOT_STOPPED.format(tenant=place.tenant))
+    await wait_until_refused(pool, place.numbers, as_json=as_json)
+
+
+async def note_left(pool: Pool, numbers: Sequence[str]) -> None:
+    """Bar from now on any step that would stay behind, and return once those that began before
+    have ended."""
+    await pool.execute(_NOTE_LEFT, list(numbers))
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(f"set local lock_timeout = '{STEP_SECONDS}s'")
+        try:
+            await connection.execute(_WAIT_FOR_STEPS)
+        except LOCKED:
+            raise CommandRefused(STEPS) from None
 
 
 async def wait_until_done(pool: Pool, place: Place, partitions: int, seconds: int) -> None:
@@ -124,7 +151,7 @@ async def wait_until_done(pool: Pool, place: Place, partitions: int, seconds: in
     end, shown = time.monotonic() + seconds, list[str]()
     while True:
         async with pool.acquire() as connection:
-            drain = await read_drain(connection, place.tenant, place.numbers, place.destinations)
+            drain = await read_drain(connection, place)
         if drain is None:
             raise CommandRefused(NOT_STOPPED.format(tenant=place.tenant))
         waiting = stages.obstacles(drain)
@@ -162,5 +189,13 @@ def _print(manifest: Manifest, folder: Path, *, as_json: bool) -> None:
     print_result(result, [*lines, f"next: {after}"], as_json=as_json)
 
 
+_STOPPED = """
+select count(*) = cardinality($1::text[]) from sharing.stopped_number where number = any($1)
+"""
 # From now on no destruction list is begun, and whoever starts it must say that the move is off.
 _NOTE_LEFT = "update sharing.stopped_number set left_at = now() where number = any($1)"
+# A step that looked before the time was noted holds its table until it is committed.
+_WAIT_FOR_STEPS = """
+lock table archiver.request, archiver.hold, archiver.destruction_list, archiver.disclosure,
+    archiver.disclosure_document in share mode
+"""

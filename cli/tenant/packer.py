@@ -62,6 +62,8 @@ class Place(msgspec.Struct, frozen=True):
     destinations: tuple[str, ...]
     own_destinations: tuple[str, ...] = ()
     """Those of which no other municipality has a department."""
+    hands_over: bool = False
+    """True if transcripts of closed conversations are handed over by themselves."""
 
 
 class Packer:

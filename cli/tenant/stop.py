@@ -88,11 +88,13 @@ def _operation(what: str, tenant: str, numbers: Sequence[str]) -> Operation | No
 
 
 async def wait_until_refused(pool: Pool, numbers: Collection[str], *, as_json: bool) -> list[str]:
-    """Return the gateways once each of them refuses these numbers; tell which it waits for."""
+    """Return the gateways once each of them refuses these numbers, and note the time; tell which it
+    waits for. Raises CommandRefused if that takes too long."""
     end, told = clock.monotonic() + WAIT_SECONDS, list[str]()
     while True:
         rows = await gateway_rows(pool)
         if not (waits_for := still_open(rows, numbers)):
+            await pool.execute(_REFUSED, list(numbers))
             return [row.name for row in rows if row.silent_seconds <= GONE_SECONDS]
         if clock.monotonic() > end:
             raise CommandRefused(_not_refused(waits_for))
@@ -113,6 +115,10 @@ _STOP = """
 insert into sharing.stopped_number (number, tenant, by)
 select number, $2, $3 from unnest($1::text[]) n (number)
 on conflict do nothing returning number
+"""
+_REFUSED = """
+update sharing.stopped_number set refused_at = now()
+where number = any($1) and refused_at is null
 """
 _HAS_LEFT = """
 select exists (select from sharing.stopped_number where tenant = $1 and left_at is not null)

@@ -40,12 +40,6 @@ async def gateway_rows(connection: "Connection | Pool") -> list[GatewayRow]:
     return [GatewayRow(**row) for row in await connection.fetch(_ROWS, SERVICE)]
 
 
-async def stops_seen(connection: "Connection | Pool", numbers: Collection[str]) -> bool:
-    """Return True if every gateway that is alive refuses these numbers: nothing that it let in
-    before is without an answer."""
-    return not still_open(await gateway_rows(connection), numbers)
-
-
 # A row of a time to come is left by a clock that was set back, and says nothing.
 _ROWS = """
 select name, refuses, abs(extract(epoch from now() - seen_at))::float8 as silent_seconds

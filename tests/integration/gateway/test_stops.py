@@ -9,17 +9,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from gateway import stops
 from gateway.stops import Stopped, StoppedNumbers, StopsWatch, watch_stops
 from gateway.webhook.handler import PATH
 from services import metrics
 from services.postgres.database import DATABASE_ERRORS, Pool, connection_pool
-from services.stops.gateway_rows import BEAT_LOCK, stops_seen
+from services.stops.gateway_rows import BEAT_LOCK, gateway_rows, still_open
 from services.stops.refusal import MOVES
 from tests.integration.gateway.test_uploads import PNG, opened
 from tests.integration.gateway.test_webhook import SECRET, door
 from tests.support.citizens import text, webhook
 from tests.support.integration.crm_desk import CONVERSATION, NUMBER, TOWN, Taken, desk_of
 from tests.support.integration.crm_desk import opened as conversation_opened
+from tests.support.integration.owner_desk import owner_desk
 from tests.support.integration.raw_http import HOST, said
 from tests.support.integration.stops import STOP, start, stop
 from tests.support.observer import until
@@ -49,6 +51,10 @@ def joined(*bodies: bytes) -> bytes:
     whole = [msgspec.json.decode(each) for each in bodies]
     entries = [entry for each in whole for entry in each["entry"]]
     return msgspec.json.encode(whole[0] | {"entry": entries})
+
+
+async def refused(pool: Pool, numbers: list[str]) -> bool:
+    return not still_open(await gateway_rows(pool), numbers)
 
 
 def shown(number: str) -> float | None:
@@ -93,21 +99,21 @@ async def test_gateway_tells_that_it_refuses_a_beat_after_it_does_and_that_it_ha
 ) -> None:
     known = StoppedNumbers()
     watch = StopsWatch(own, known, [NUMBER])
-    assert await stops_seen(pool, [NUMBER]), "no gateway runs"
+    assert await refused(pool, [NUMBER]), "no gateway runs"
     await watch.beat()
     await stop(pool, NUMBER, TENANT)
-    assert not await stops_seen(pool, [NUMBER])
+    assert not await refused(pool, [NUMBER])
     await watch.beat()
-    assert known.now == STOPPED and not await stops_seen(pool, [NUMBER])
+    assert known.now == STOPPED and not await refused(pool, [NUMBER])
     await watch.beat()
-    assert await stops_seen(pool, [NUMBER]) and not await stops_seen(pool, [NUMBER, OTHER])
+    assert await refused(pool, [NUMBER]) and not await refused(pool, [NUMBER, OTHER])
     await start(pool)
     await watch.beat()
     assert known.now == Stopped() and await pool.fetchval(REFUSES) == []
     await stop(pool, NUMBER, TENANT)
-    assert not await stops_seen(pool, [NUMBER]), "it may let something in until its next beat"
+    assert not await refused(pool, [NUMBER]), "it may let something in until its next beat"
     await pool.execute("update sharing.instance set seen_at = now() - interval '41 s'")
-    assert await stops_seen(pool, [NUMBER]), "it is gone"
+    assert await refused(pool, [NUMBER]), "it is gone"
     other = StoppedNumbers()
     async with watch_stops(own, other, []):
         assert other.now == STOPPED, "before a door opens"
@@ -190,3 +196,53 @@ async def test_file_for_a_stopped_municipality_is_refused(pool: Pool, tmp_path: 
         assert (status, problem["code"], await desk.files()) == (503, MOVES.code, [])
         known.now = Stopped()
         assert (await desk.post(PNG))[0] == 201
+
+
+async def test_file_that_comes_in_during_the_stop_is_refused_and_nothing_of_it_is_kept(
+    pool: Pool, tmp_path: Path
+) -> None:
+    known = StoppedNumbers()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield PNG
+        await until(lambda: pool.fetchval("select count(*) from gateway.upload"), bool, 10)
+        known.now = STOPPED
+        yield bytes(10)
+
+    async with opened(pool, tmp_path, known) as (desk, _):
+        status, problem = await desk.post(slowly())
+        assert (status, problem["code"], await desk.files()) == (503, MOVES.code, [])
+        assert await pool.fetchval("select count(*) from gateway.media") == 0
+
+
+async def test_owner_changes_nothing_of_a_stopped_municipality(pool: Pool) -> None:
+    known = StoppedNumbers()
+    async with owner_desk(pool, stopped=known) as desk:
+        status, secret = await desk.post("secrets", {})
+        assert status == 201
+        known.now = STOPPED
+        for path, body in (
+            ("_resend", {"state": "parked"}),
+            ("secrets", {}),
+            (f"secrets/{secret['id']}/_end", {}),
+        ):
+            status, problem = await desk.post(path, body, key=path.replace("/", "-"))
+            assert (status, problem["code"]) == (503, MOVES.code), path
+        [kept] = (await desk.get("secrets"))["secrets"]
+        assert (kept["id"], kept["endsAt"]) == (secret["id"], None)
+        assert await pool.fetchval("select count(*) from deliverer.resend") == 0
+
+
+async def test_gateway_that_the_database_keeps_waiting_beats_again(
+    own: Pool, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lives, and counts as gone after 40 s of silence."""
+    monkeypatch.setattr(stops, "ANSWER_SECONDS", 0.2)
+    watch = StopsWatch(own, StoppedNumbers(), [NUMBER])
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("lock table sharing.instance")
+        with pytest.raises(TimeoutError):
+            await watch.beat()
+    monkeypatch.undo()
+    await watch.beat()
+    assert await pool.fetchval(REFUSES) == []

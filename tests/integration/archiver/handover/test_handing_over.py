@@ -31,6 +31,7 @@ from tests.support.archiver.zgw_room import (
     zgw_room,
 )
 from tests.support.decrypted_record import keys_of, rows_of
+from tests.support.integration.stops import start, stop
 
 
 @pytest.fixture
@@ -125,6 +126,17 @@ async def test_kill_between_creating_and_noting_makes_no_second_document(
     assert await room.hand_over() == 1
     assert (await room.row())["document"] == first == _document(room)["url"]
     assert len(await _deliveries(room)) == 1
+
+
+async def test_nothing_is_handed_over_for_a_number_that_is_stopped(room: ZgwRoom) -> None:
+    """Its municipality moves, and hands over elsewhere."""
+    story = closed_story()
+    await room.add(story.records)
+    await stop(room.pool, story.conversation.partition("-")[0])
+    assert await room.hand_over() == 0 and not room.provider.documents
+    await start(room.pool)
+    assert await room.hand_over() == 1
+    assert (await room.row())["claimed_until"] is None
 
 
 async def test_lost_answer_makes_no_second_document(room: ZgwRoom) -> None:
