@@ -75,7 +75,8 @@ POSTKAMER_DESK_URL=https://fill-in
 POSTKAMER_DESK_ISSUER=https://fill-in
 EOF
 
-cat >"$folder/owner.env" <<EOF
+echo "OWNER_DATABASE_PASSWORD=$owner" >>"$folder/logins.env"
+cat >"$folder/owner.env.new" <<EOF
 # Settings of commands, as the owner of the database: set -a; . $folder/environment; . $folder/owner.env; set +a
 POSTKAMER_DATABASE_URL=postgresql://postkamer:$owner@127.0.0.1:5432/postkamer
 POSTKAMER_AMQP_URL=amqp://operator:$operator@127.0.0.1:5672/postkamer
@@ -88,5 +89,6 @@ POSTKAMER_META_ACCESS_TOKEN=${META_ACCESS_TOKEN:?}
 POSTKAMER_META_APP_SECRETS=${META_APP_SECRET:?}
 CRM_SECRET=$crm_secret
 EOF
-echo "OWNER_DATABASE_PASSWORD=$owner" >>"$folder/logins.env"
+# Last, and whole: by this file a later run sees that all settings are there.
+mv "$folder/owner.env.new" "$folder/owner.env"
 echo "$folder has settings. Nobody but root should read them; back them up apart from the machine."

@@ -156,7 +156,7 @@ class Machine:
 
     async def check_backup(self) -> None:
         """Find nothing that a restore would lose; the servers of tests are not made to last."""
-        where = ("--folder", str(self.database.base), "--objects", str(self.town.objects), "--all")
+        where = ("--folder", str(self.database.bases), "--objects", str(self.town.objects), "--all")
         said = await asyncio.to_thread(self.town.says, "backup", "check", "--json", *where)
         sentences = [each["sentence"].partition(":")[0] for each in json.loads(said)["findings"]]
         assert sentences == [

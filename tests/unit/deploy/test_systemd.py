@@ -87,6 +87,19 @@ def test_drawn_settings_are_all_that_each_service_needs_and_no_more_than_its_own
     assert "their secrets are in use" in again.stderr
 
 
+def test_settings_of_which_the_drawing_was_killed_are_drawn_anew(tmp_path: Path) -> None:
+    script, broken = ("sh", FOLDER / "settings.sh", tmp_path), tmp_path / "bin" / "mv"
+    broken.parent.mkdir()
+    broken.write_text("#!/bin/sh\nkill -9 $PPID\n")
+    broken.chmod(0o755)
+    killed = GIVEN | {"PATH": f"{broken.parent}:{GIVEN['PATH']}"}
+    assert subprocess.run(script, env=killed, check=False).returncode == -9
+    subprocess.run(script, env=GIVEN, check=True, capture_output=True)
+    owner = parse_settings((tmp_path / "owner.env").read_text(), "owner.env")
+    logins = parse_settings((tmp_path / "logins.env").read_text(), "logins.env")
+    assert f":{logins['OWNER_DATABASE_PASSWORD']}@" in owner["POSTKAMER_DATABASE_URL"]
+
+
 def test_page_names_only_files_that_exist() -> None:
     named = {*re.findall(r"deploy/[\w./*@-]+", PAGE.read_text())}
     assert [name for name in named if not list(ROOT.glob(name))] == []
