@@ -21,7 +21,7 @@ from services.postgres.database import (
     Pool,
     retry_while_unavailable,
 )
-from services.stops.gateway_rows import BEAT_LOCK, GONE_SECONDS, SERVICE
+from services.stops.gateway_rows import BEAT_LOCK, GONE_SECONDS
 from services.tasks import background_task, with_timeout
 
 BEAT_SECONDS = 2.0
@@ -64,7 +64,7 @@ class StopsWatch:
         """Read what is stopped. Tell which of it was refused since the beat before: a webhook that
         was let in earlier has its answer. Bounded, since one that hangs would count as gone."""
         before = sorted(self._known.now.numbers)
-        values = self._id, SERVICE, instance_name(), before, GONE_SECONDS
+        values = self._id, instance_name(), before, GONE_SECONDS
         rows = await with_timeout(ANSWER_SECONDS, self._write_beat(*values))
         after = Stopped(
             frozenset(row["number"] for row in rows), frozenset(row["tenant"] for row in rows)
@@ -104,16 +104,15 @@ async def watch_stops(
 
 _BEAT = """
 with gone as (
-    delete from sharing.instance where service = $2 and id <> $1
-        and abs(extract(epoch from now() - seen_at)) > $5
+    delete from sharing.gateway
+    where id <> $1 and abs(extract(epoch from now() - seen_at)) > $4
 ), stopped as (
     select number, tenant from sharing.stopped_number
 ), own as (
-    insert into sharing.instance (id, service, name, reads, holds, refuses)
-    values ($1, $2, $3, '{}', '{}',
-        array(select number from stopped where number = any($4::text[]) order by number))
+    insert into sharing.gateway (id, name, refuses) values ($1, $2,
+        array(select number from stopped where number = any($3::text[]) order by number))
     on conflict (id) do update set refuses = excluded.refuses, seen_at = now()
 )
 select number, tenant from stopped
 """
-_LEAVE = "delete from sharing.instance where id = $1"
+_LEAVE = "delete from sharing.gateway where id = $1"

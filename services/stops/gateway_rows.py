@@ -6,7 +6,6 @@ import msgspec
 
 from services.postgres.database import Connection, Pool
 
-SERVICE = "gateway"
 GONE_SECONDS = 40.0
 """Silence after which a gateway counts as gone, and its row is deleted. Its beat comes each 2 s,
 but it takes webhooks in without the database too, as while that fails over."""
@@ -37,11 +36,11 @@ def still_open(rows: Iterable[GatewayRow], numbers: Collection[str]) -> list[str
 
 
 async def gateway_rows(connection: "Connection | Pool") -> list[GatewayRow]:
-    return [GatewayRow(**row) for row in await connection.fetch(_ROWS, SERVICE)]
+    return [GatewayRow(**row) for row in await connection.fetch(_ROWS)]
 
 
 # A row of a time to come is left by a clock that was set back, and says nothing.
 _ROWS = """
 select name, refuses, abs(extract(epoch from now() - seen_at))::float8 as silent_seconds
-from sharing.instance where service = $1 order by name
+from sharing.gateway order by name
 """

@@ -18,8 +18,7 @@ from tests.support.integration.parked_deliveries import Command, commands, on
 
 NUMBER, TENANT = "106540352242922", "almelo"
 GATEWAY = """
-insert into sharing.instance (id, service, name, reads, holds, refuses)
-values ($1, 'gateway', $2, '{}', '{}', $3)
+insert into sharing.gateway (id, name, refuses) values ($1, $2, $3)
 on conflict (id) do update set refuses = excluded.refuses, seen_at = now()
 """
 

@@ -49,7 +49,7 @@ async def test_gateway_that_does_not_refuse_yet_is_waited_for_by_the_final_packa
         await require_refused(pool, PLACE, as_json=False)
     async with pool.acquire() as connection:
         assert await read_drain(connection, PLACE) is None
-    await pool.execute("update sharing.instance set refuses = array[$1]", NUMBER)
+    await pool.execute("update sharing.gateway set refuses = array[$1]", NUMBER)
     await require_refused(pool, PLACE, as_json=False)
     refused_at = (await drained(pool)).refused_at
     await require_refused(pool, PLACE, as_json=False)
@@ -156,8 +156,7 @@ async def test_destruction_list_that_was_being_carried_out_ends(pool: Pool) -> N
 
 
 _GATEWAY = """
-insert into sharing.instance (id, service, name, reads, holds)
-values (gen_random_uuid(), 'gateway', 'web/1', '{}', '{}')
+insert into sharing.gateway (id, name) values (gen_random_uuid(), 'web/1')
 """
 _RESEND = """
 insert into deliverer.resend (id, destination, tenant, token, fingerprint, since, until, per_second,

@@ -28,7 +28,7 @@ from tests.support.observer import until
 
 OTHER = "206540352242923"
 TENANT = TOWN.numbers[0].tenant
-REFUSES = "select refuses from sharing.instance where service = 'gateway'"
+REFUSES = "select refuses from sharing.gateway"
 STOPPED = Stopped(frozenset([NUMBER]), frozenset([TENANT]))
 
 
@@ -112,13 +112,13 @@ async def test_gateway_tells_that_it_refuses_a_beat_after_it_does_and_that_it_ha
     assert known.now == Stopped() and await pool.fetchval(REFUSES) == []
     await stop(pool, NUMBER, TENANT)
     assert not await refused(pool, [NUMBER]), "it may let something in until its next beat"
-    await pool.execute("update sharing.instance set seen_at = now() - interval '41 s'")
+    await pool.execute("update sharing.gateway set seen_at = now() - interval '41 s'")
     assert await refused(pool, [NUMBER]), "it is gone"
     other = StoppedNumbers()
     async with watch_stops(own, other, []):
         assert other.now == STOPPED, "before a door opens"
-        assert await pool.fetchval("select count(*) from sharing.instance") == 1
-    assert await pool.fetchval("select count(*) from sharing.instance") == 0
+        assert await pool.fetchval("select count(*) from sharing.gateway") == 1
+    assert await pool.fetchval("select count(*) from sharing.gateway") == 0
 
 
 async def test_gateway_that_starts_during_a_stop_knows_of_it(own: Pool, pool: Pool) -> None:
@@ -240,7 +240,7 @@ async def test_gateway_that_the_database_keeps_waiting_beats_again(
     monkeypatch.setattr(stops, "ANSWER_SECONDS", 0.2)
     watch = StopsWatch(own, StoppedNumbers(), [NUMBER])
     async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("lock table sharing.instance")
+        await connection.execute("lock table sharing.gateway")
         with pytest.raises(TimeoutError):
             await watch.beat()
     monkeypatch.undo()
