@@ -80,11 +80,12 @@ from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.queue_lengths import read_queue_lengths
 from services.amqp.queue_status import QueueLength
 from services.api import docs_page
-from services.config.accounts import ProviderAccount
-from services.config.handover_secrets import HandoverSecrets
+from services.config.accounts import ProviderAccount, provider_accounts
+from services.config.handover_secrets import HandoverSecrets, handover_secrets
 from services.config.loader import LoadedConfig, load
 from services.config.model import Configuration
 from services.config.reload import ActiveVersion, watch_config
+from services.config.secret_files import LiveSettings, amqp_url
 from services.config.settings import ArchiverSettings, derive_key, key_bytes
 from services.drained_queues import drained_queue_reports
 from services.files.clamd import configured_scanner
@@ -117,23 +118,21 @@ ASK_SECONDS = 10.0
 
 @asynccontextmanager
 async def archiver(
-    settings: ArchiverSettings,
+    live: LiveSettings[ArchiverSettings],
     loaded: LoadedConfig,
-    accounts: Mapping[str, ProviderAccount],
+    accounts: dict[str, ProviderAccount],
     secrets: HandoverSecrets,
 ) -> AsyncIterator["asyncio.Future[object]"]:
-    """Run the archiver until the context is left. The future ends only when a part fails."""
-    config, version = loaded.config, ActiveVersion(loaded)
+    """Run the archiver until the context is left. The future ends only when a part fails.
+    `accounts` and `secrets` follow the files of secrets."""
+    settings, config, version = live.current, loaded.config, ActiveVersion(loaded)
     queue = next(q for q in topology.queues(config.partitions, ()) if q.kind == "archive")
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        pool, working = await enter(
-            sealing_pool(settings, "archiver", POOL_SIZE, config.partitions)
-        )
+        pool, working = await enter(sealing_pool(live, "archiver", POOL_SIZE, config.partitions))
         objects, keys = ObjectStore(settings.object_store), _key_store(settings, pool)
         comparing = await enter(_comparison(settings, pool, keys, objects, working))
-        amqp = settings.amqp_url.get_secret_value()
-        connection = await enter(broker_connection(amqp, "archiver consumes"))
+        connection = await enter(broker_connection(amqp_url(live), "archiver consumes"))
         writer = Writer(pool, keys, _activities(config))
         media_store = MediaStore(pool, keys)
         tokens = TokenRecord(pool, keys, writer.add, _token_keeper(settings, objects))
@@ -149,17 +148,41 @@ async def archiver(
         guard, parts = RestorationGuard(pool), partial(_parts, consumer, intake, objects.volume)
         app = operations_app(partial(_problems, pool, consumer, guard), parts=parts)
         await enter(serve(app, settings.bind, settings.archiver_ops_port))
-        media_tasks = await enter(_media_tasks(settings, config, accounts, media_store, objects))
+        media_tasks = await enter(_media_tasks(live, config, accounts, media_store, objects))
         views = await enter(access_log(writer, ring.asking_departments))
         archive = _served_archive(pool, keys, version, objects)
         handover_tasks = await enter(_handover_tasks(archive, writer.add, settings, secrets))
         routes = _api_routes(archive, views, ring, lambda: intake.lag)
         served = api_app(routes, [refuse_while(guard.problems)])
         await enter(serve(served, settings.bind, settings.archiver_port))
+        live.use(partial(_prepare, live.environ, version, ring, accounts, secrets))
         tasks = connection.task, working, comparing, ring.task, watch, views.task, report
         yield first_failure(
-            *tasks, consumer.task, *maintenance_tasks, *media_tasks, *handover_tasks
+            *tasks, live.task, consumer.task, *maintenance_tasks, *media_tasks, *handover_tasks
         )
+
+
+def _prepare(
+    environ: Mapping[str, str],
+    version: ActiveVersion,
+    ring: TokenStore,
+    accounts: dict[str, ProviderAccount],
+    secrets: HandoverSecrets,
+    settings: ArchiverSettings,
+) -> Callable[[], None]:
+    """Prepare the tokens of the API, and what providers and targets of transcripts are shown from
+    the next request on."""
+    config, token = version.loaded.config, settings.meta_access_token.get_secret_value()
+    tokens = environment_tokens(settings, config)
+    found = provider_accounts(config.numbers, settings.meta_graph_url, token, environ)
+    targets = handover_secrets(config.tenants, environ)
+
+    def apply() -> None:
+        ring.use_environment(tokens)
+        accounts.update(found)
+        secrets.update(targets)
+
+    return apply
 
 
 def _served_archive(
@@ -416,7 +439,7 @@ async def _handover_tasks(
 
 @asynccontextmanager
 async def _media_tasks(
-    settings: ArchiverSettings,
+    live: LiveSettings[ArchiverSettings],
     config: Configuration,
     accounts: Mapping[str, ProviderAccount],
     media_store: MediaStore,
@@ -425,12 +448,11 @@ async def _media_tasks(
     """Fetch and scan files, a few at a time, and publish the outcomes. Publishing has a connection
     of its own that consumes nothing, because the broker may block it, and that must not stop the
     intake."""
+    settings = live.current
     scanner = ScanWorker(media_store, objects, configured_scanner(settings.scanner_url, config))
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        connection = await enter(
-            broker_connection(settings.amqp_url.get_secret_value(), "archiver publishes")
-        )
+        connection = await enter(broker_connection(amqp_url(live), "archiver publishes"))
         publisher = PartitionPublisher(connection, clock.new_id(), config.partitions)
         source = await enter(media_client(objects, fetcher.AT_ONCE))
         report = await enter(published_batch_reports(media_store.pool, [publisher]))

@@ -13,6 +13,7 @@ from cli.support.output import count, fail, print_result
 from cli.support.service_process import Service, run_until_stopped
 from services import logs, tracing
 from services.config import settings
+from services.config.secret_files import LiveSettings
 from services.http.token_store import environment_tokens
 from services.postgres.database import DATABASE_ERRORS
 from services.postgres.migrations import MigrationError, migrate, migrations
@@ -53,7 +54,8 @@ def gateway() -> None:
     with fail_on_wrong_settings():
         environment_tokens(options, loaded.config)
         endpoints = load_endpoints(options, loaded.config, os.environ)
-    run("gateway", options, lambda: service(options, loaded, endpoints))
+    live = LiveSettings(options, os.environ)
+    run("gateway", options, lambda: service(live, loaded, endpoints))
 
 
 @click.command()
@@ -65,7 +67,8 @@ def router() -> None:
     loaded = load_valid_config(options.config)
     with fail_on_wrong_settings():
         environment_tokens(options, loaded.config)
-    run("router", options, lambda: service(options, loaded))
+    live = LiveSettings(options, os.environ)
+    run("router", options, lambda: service(live, loaded))
 
 
 @click.command()
@@ -82,7 +85,8 @@ def deliverer() -> None:
         clamd.configured_scanner(options.scanner_url, config)
         secrets = load_credentials(config, options.config.parent, os.environ)
         numbers = load_accounts(options, config, os.environ)
-    run("deliverer", options, lambda: service(options, config, secrets, numbers))
+    live = LiveSettings(options, os.environ)
+    run("deliverer", options, lambda: service(live, config, secrets, numbers))
 
 
 @click.command()
@@ -101,7 +105,8 @@ def archiver() -> None:
         clamd.configured_scanner(options.scanner_url, config)
         numbers = provider_accounts(config.numbers, options.meta_graph_url, token, os.environ)
         secrets = handover_secrets(config.tenants, os.environ)
-    run("archiver", options, lambda: service(options, loaded, numbers, secrets))
+    live = LiveSettings(options, os.environ)
+    run("archiver", options, lambda: service(live, loaded, numbers, secrets))
 
 
 @click.command()
@@ -113,7 +118,8 @@ def desk() -> None:
     options = load_settings(settings.DeskSettings)
     with fail_on_wrong_settings():
         signing_keys(options)
-    run("desk", options, lambda: service(options))
+    live = LiveSettings(options, os.environ)
+    run("desk", options, lambda: service(live))
 
 
 @click.command()

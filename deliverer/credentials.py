@@ -33,10 +33,7 @@ def load_credentials(
             faults += [describe_fault(destination, *wrong) for wrong in error.faults]
     if faults:
         raise SettingsError(faults)
-    return {
-        id: Credentials(each.keys, each.client_secret, certificates.get(id), each.objects_token)
-        for id, each in resolved.items()
-    }
+    return {id: Credentials(secrets, certificates.get(id)) for id, secrets in resolved.items()}
 
 
 def describe_fault(destination: Destination, field: str, what: str) -> str:

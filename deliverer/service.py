@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from deliverer.audit.recorder import RecordAttempt, attempt_recorder
+from deliverer.credentials import load_secrets
 from deliverer.crm import resends
 from deliverer.crm.attempt import DeliveryAttempt, Receiver
 from deliverer.crm.condition_store import ConditionStore
@@ -25,7 +26,7 @@ from deliverer.destinations.openklant.erasure.erasure_records import erasure_out
 from deliverer.destinations.openklant.erasure.erasure_store import count_waiting
 from deliverer.ended_rows import CLEARINGS
 from deliverer.meta import ledger_sql
-from deliverer.meta.accounts import Account
+from deliverer.meta.accounts import Account, load_accounts
 from deliverer.meta.health import health_watch
 from deliverer.meta.health.health_store import HealthStore
 from deliverer.meta.health.health_watch import HealthWatch
@@ -68,6 +69,7 @@ from services.amqp.shared_queues import shared_queues
 from services.clearing import clear_periodically
 from services.config.model import Configuration
 from services.config.organisation import Destination
+from services.config.secret_files import LiveSettings, amqp_url
 from services.config.settings import DelivererSettings
 from services.contract import Record
 from services.drained_queues import drained_queue_reports
@@ -93,16 +95,16 @@ SETTLE_LIMITS = BatchLimits(min_interval=0.020, flush_size=256)
 
 @asynccontextmanager
 async def deliverer(
-    settings: DelivererSettings,
+    live: LiveSettings[DelivererSettings],
     config: Configuration,
     credentials: Mapping[str, Credentials],
-    accounts: Mapping[str, Account],
+    accounts: dict[str, Account],
 ) -> AsyncIterator["asyncio.Future[object]"]:
     """Run the deliverer inside the context. The future ends only when a part breaks."""
-    amqp = settings.amqp_url.get_secret_value()
+    settings, amqp = live.current, amqp_url(live)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        pool, keys = await enter(sealing_pool(settings, "deliverer", POOL_SIZE, config.partitions))
+        pool, keys = await enter(sealing_pool(live, "deliverer", POOL_SIZE, config.partitions))
         await wait_until_compared(pool, settings.bind, settings.deliverer_ops_port, keys)
         outgoing = await enter(broker_connection(amqp, "deliverer publishes"))
         incoming = await enter(broker_connection(amqp, "deliverer consumes"))
@@ -134,8 +136,28 @@ async def deliverer(
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
         notices = await enter(_owner_notices(pool, config, credentials, running).run())
         deliveries = [task for each in running.values() for task in each.tasks]
+        live.use(partial(_prepare, live.environ, config, credentials, accounts))
         links = outgoing.task, incoming.task, keys, sharing, attempts.task, report, lookout.task
-        yield first_failure(*links, *relays, *deliveries, *numbers, *upkeep, *notices)
+        yield first_failure(*links, live.task, *relays, *deliveries, *numbers, *upkeep, *notices)
+
+
+def _prepare(
+    environ: Mapping[str, str],
+    config: Configuration,
+    credentials: Mapping[str, Credentials],
+    accounts: dict[str, Account],
+    settings: DelivererSettings,
+) -> Callable[[], None]:
+    """Prepare what destinations and providers are shown from the next request on. `credentials` and
+    `accounts` are those that all parts read."""
+    secrets, found = load_secrets(config, environ), load_accounts(settings, config, environ)
+
+    def apply() -> None:
+        for id, each in secrets.items():
+            credentials[id].secrets = each
+        accounts.update(found)
+
+    return apply
 
 
 class RunningDestination(NamedTuple):

@@ -1,8 +1,9 @@
 """The desk process: pages for employees, events from Postkamer, and a stream of changes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,6 +69,7 @@ from desk.web.site import Site
 from desk.web.stream import Stream
 from services import clock
 from services.clearing import clear_periodically
+from services.config.secret_files import LiveSettings, database_url
 from services.config.settings import DeskSettings, SettingsError
 from services.http.application import operations_app, refuse_while
 from services.http.server import ServerLimits, serve
@@ -99,19 +101,23 @@ NO_KEYS = "there is no working key to seal with: the database has not answered f
 
 
 class Desk(NamedTuple):
-    """The desk's application, and the stream that must end before its server stops."""
+    """The desk's application, the stream that must end before its server stops, and what uses
+    secrets."""
 
     app: web.Application
     stream: Stream
     guard: RestorationGuard
+    provider: Provider
+    events: EventReceiver
 
 
 @asynccontextmanager
-async def desk(settings: DeskSettings) -> AsyncIterator["asyncio.Future[object]"]:
+async def desk(live: LiveSettings[DeskSettings]) -> AsyncIterator["asyncio.Future[object]"]:
     """Run the desk until the context is left. The future ends only when a part fails."""
-    url = settings.database_url.get_secret_value()
+    settings, url = live.current, database_url(live)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
+        await enter(live.following())
         pool = await enter(connection_pool(url, session_name("desk"), POOL_SIZE, SERVICE_SETTINGS))
         keys = await enter(working_keys(pool, working_masters(settings)))
         await wait_until_compared(pool, settings.bind, settings.desk_ops_port, keys)
@@ -123,6 +129,7 @@ async def desk(settings: DeskSettings) -> AsyncIterator["asyncio.Future[object]"
             missing += [] if RING.ready.is_set() else [NO_KEYS]
             return missing + await built.guard.problems()
 
+        live.use(partial(_prepare, built))
         clear = await enter(background_task(clear_periodically(pool, CLEARINGS, DAYS)))
         channel = listen(
             url,
@@ -136,7 +143,18 @@ async def desk(settings: DeskSettings) -> AsyncIterator["asyncio.Future[object]"
         limits = ServerLimits(connections=CONNECTIONS)
         await enter(serve(built.app, settings.bind, settings.desk_port, limits=limits))
         stack.callback(built.stream.close)
-        yield first_failure(keys, clear, hearing)
+        yield first_failure(keys, live.task, clear, hearing)
+
+
+def _prepare(built: Desk, settings: DeskSettings) -> Callable[[], None]:
+    """Prepare the keys that sign events, and the secret that the provider is shown."""
+    keys, secret = signing_keys(settings), settings.desk_client_secret.get_secret_value()
+
+    def apply() -> None:
+        built.events.use_keys(keys)
+        built.provider.use_secret(secret)
+
+    return apply
 
 
 def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> Desk:
@@ -159,6 +177,7 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
     stores = Stores(store, AnswerStore(pool), standard, ReasonStore(pool))
     views = ConversationViews(site, stores, ConversationReader(archive), gateway)
     answers = AnswerPages(gate, views, gateway)
+    events = EventReceiver(store, signing_keys(settings))
     routes = [
         *LoginRoutes(gate, site, cookies, sessions, provider, gateway).routes(),
         *InboxPages(gate, site, store, alarms, gateway).routes(),
@@ -179,10 +198,10 @@ def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> De
         *LanguagePages(own).routes(),
         *stream.routes(),
         *assets.routes(),
-        *EventReceiver(store, signing_keys(settings)).routes(),
+        *events.routes(),
     ]
     guard = RestorationGuard(pool)
-    return Desk(_application(settings, routes, gate, guard), stream, guard)
+    return Desk(_application(settings, routes, gate, guard), stream, guard, provider, events)
 
 
 def archive_routes(

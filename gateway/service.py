@@ -1,8 +1,9 @@
 """The gateway process: a broker connection, a database pool for the API, and two ports."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from gateway.api.access_routes import AccessRoutes
 from gateway.api.command_store import CommandStore
@@ -27,6 +28,7 @@ from services.clearing import clear_periodically
 from services.config.loader import LoadedConfig, load
 from services.config.model import Configuration
 from services.config.reload import ActiveVersion, watch_config
+from services.config.secret_files import LiveSettings, amqp_url
 from services.config.settings import GatewaySettings
 from services.files.object_store import ObjectStore
 from services.http.application import Route, api_app, operations_app
@@ -56,15 +58,17 @@ def load_endpoints(
 
 @asynccontextmanager
 async def gateway(
-    settings: GatewaySettings, loaded: LoadedConfig, endpoints: Mapping[str, WebhookEndpoint]
+    live: LiveSettings[GatewaySettings],
+    loaded: LoadedConfig,
+    endpoints: Mapping[str, WebhookEndpoint],
 ) -> AsyncIterator["asyncio.Future[object]"]:
     """Run the gateway while the context is open; the future ends only when a part fails."""
-    config = loaded.config
+    settings, config = live.current, loaded.config
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        pool, keys = await enter(sealing_pool(settings, "gateway", POOL_SIZE, config.partitions))
+        pool, keys = await enter(sealing_pool(live, "gateway", POOL_SIZE, config.partitions))
         await wait_until_compared(pool, settings.bind, settings.gateway_ops_port, keys)
-        link = await enter(broker_connection(settings.amqp_url.get_secret_value(), "gateway"))
+        link = await enter(broker_connection(amqp_url(live), "gateway"))
         publisher = PartitionPublisher(link, clock.new_id(), config.partitions)
         report = await enter(published_batch_reports(pool, [publisher]))
         intake = await enter(run_intake(link, publisher))
@@ -73,7 +77,8 @@ async def gateway(
         stops = await enter(watch_stops(pool, stopped, [each.id for each in config.numbers]))
         webhook = Webhook(intake, endpoints, config, client, stopped)
         version = ActiveVersion(loaded)
-        api, tasks = await enter(run_api(settings, version, pool, intake, stopped))
+        api, ring, tasks = await enter(run_api(settings, version, pool, intake, stopped))
+        live.use(partial(_prepare, live.environ, version, webhook, ring))
 
         async def obstacles() -> list[str]:
             return link.obstacles() + ([] if RING.ready.is_set() else [NO_KEYS])
@@ -91,7 +96,27 @@ async def gateway(
         limits = ServerLimits(connections=PUBLIC_CONNECTIONS, unproven=strangers)
         await enter(serve(app, *address, limits=limits, shared=True))
         memory = await enter(background_task(give_back_memory()))
-        yield first_failure(link.task, keys, report, memory, stops, *tasks, *intake.tasks)
+        tasks += [link.task, keys, report, memory, stops, live.task]
+        yield first_failure(*tasks, *intake.tasks)
+
+
+def _prepare(
+    environ: Mapping[str, str],
+    version: ActiveVersion,
+    webhook: Webhook,
+    ring: TokenStore,
+    settings: GatewaySettings,
+) -> Callable[[], None]:
+    """Prepare what changed secrets open: webhooks, Meta's handshake and the API."""
+    config = version.loaded.config
+    endpoints = load_endpoints(settings, config, environ)
+    tokens = environment_tokens(settings, config)
+
+    def apply() -> None:
+        webhook.use_endpoints(endpoints)
+        ring.use_environment(tokens)
+
+    return apply
 
 
 def all_routes(webhook: Webhook, api: Sequence[Route]) -> list[Route]:
@@ -124,8 +149,8 @@ async def run_api(
     pool: Pool,
     intake: Intake,
     stopped: StoppedNumbers,
-) -> AsyncIterator[tuple[list[Route], list["asyncio.Task[None]"]]]:
-    """Yield the routes that CRMs call, and the background tasks that they need."""
+) -> AsyncIterator[tuple[list[Route], TokenStore, list["asyncio.Task[None]"]]]:
+    """Yield the routes that CRMs call, their tokens, and the background tasks that they need."""
     uploads = UploadStore(pool)
     config = version.loaded.config
     media = MediaRoutes(uploads, ObjectStore(settings.object_store), stopped)
@@ -147,4 +172,4 @@ async def run_api(
 
         async with background_task(watch_config(settings.config, version, load, apply)) as watch:
             routes = api_routes(access, api, templates, media, owners, ring)
-            yield routes, [ring.task, sweep, clear, watch]
+            yield routes, ring, [ring.task, sweep, clear, watch]

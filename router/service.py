@@ -1,7 +1,7 @@
 """The router as a process: connections, rules, a consumer for each partition, relay, monitors."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
@@ -29,12 +29,13 @@ from services.clearing import clear_periodically
 from services.config.loader import LoadedConfig
 from services.config.model import Configuration
 from services.config.reload import ActiveVersion
+from services.config.secret_files import LiveSettings, amqp_url
 from services.config.settings import RouterSettings, derive_key
 from services.drained_queues import drained_queue_reports
 from services.http.application import Route, api_app, operations_app
 from services.http.server import serve
 from services.http.service_status import PartitionStatus, ServiceParts
-from services.http.token_store import environment_tokens, run_token_store
+from services.http.token_store import TokenStore, environment_tokens, run_token_store
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool
 from services.published_batches import published_batch_reports
@@ -51,19 +52,18 @@ tokens, and some room."""
 
 @asynccontextmanager
 async def router(
-    settings: RouterSettings, loaded: LoadedConfig
+    live: LiveSettings[RouterSettings], loaded: LoadedConfig
 ) -> AsyncIterator["asyncio.Future[object]"]:
     """Run the router until the context is left; the future ends only when a part fails."""
-    amqp, config = settings.amqp_url.get_secret_value(), loaded.config
+    settings, amqp, config = live.current, amqp_url(live), loaded.config
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        pool, keys = await enter(sealing_pool(settings, "router", POOL_SIZE, config.partitions))
+        pool, keys = await enter(sealing_pool(live, "router", POOL_SIZE, config.partitions))
         await wait_until_compared(pool, settings.bind, settings.router_ops_port, keys)
         outgoing = await enter(broker_connection(amqp, "router publishes"))
         incoming = await enter(broker_connection(amqp, "router consumes"))
         shared, sharing = await enter(shared_queues(pool, "router"))
-        store = Store(pool)
-        archive = Publisher(outgoing, topology.ARCHIVE)
+        store, archive = Store(pool), Publisher(outgoing, topology.ARCHIVE)
         hashes = Hashes(derive_key(settings.archive_key, hash_keys.PURPOSE))
         rules = ActiveRules(store, archive, hashes)
         version = ActiveVersion(loaded)
@@ -91,8 +91,19 @@ async def router(
         app = operations_app(problems, lambda: version.status, parts)
         await enter(serve(app, settings.bind, settings.router_ops_port))
         ring = await enter(_api(settings, version, pool, rules))
-        links = outgoing.task, incoming.task, keys, sharing, drained, published, ring
-        yield first_failure(*links, rules_task, *side_tasks, *(each.task for each in consumers))
+        live.use(partial(_prepare, version, ring))
+        links = outgoing.task, incoming.task, keys, sharing, drained, published, ring.task
+        yield first_failure(
+            *links, live.task, rules_task, *side_tasks, *(each.task for each in consumers)
+        )
+
+
+def _prepare(
+    version: ActiveVersion, ring: TokenStore, settings: RouterSettings
+) -> Callable[[], None]:
+    """Prepare the tokens that changed files hold."""
+    tokens = environment_tokens(settings, version.loaded.config)
+    return partial(ring.use_environment, tokens)
 
 
 def all_routes(rules: RuleRoutes, figures: FigureRoutes) -> list[Route]:
@@ -103,8 +114,8 @@ def all_routes(rules: RuleRoutes, figures: FigureRoutes) -> list[Route]:
 @asynccontextmanager
 async def _api(
     settings: RouterSettings, version: ActiveVersion, pool: Pool, rules: ActiveRules
-) -> AsyncIterator["asyncio.Task[None]"]:
-    """Serve the API; yields the task that reads its tokens. Several routers of one machine share
+) -> AsyncIterator[TokenStore]:
+    """Serve the API; yields its tokens. Several routers of one machine share
     the port: each answers alike. A router has no way out of its network, unless people are to use
     this: so it asks an identity provider nothing before one of them comes."""
     config = version.loaded.config
@@ -114,12 +125,16 @@ async def _api(
         given_to_all = pool, rules.context, ring
         app = api_app(all_routes(RuleRoutes(*given_to_all), FigureRoutes(*given_to_all)))
         async with serve(app, settings.bind, settings.router_port, shared=True):
-            yield ring.task
+            yield ring
 
 
 @asynccontextmanager
 async def _side_tasks(
-    amqp: str, config: Configuration, pool: Pool, store: Store, rules: ActiveRules
+    amqp: Callable[[], str],
+    config: Configuration,
+    pool: Pool,
+    store: Store,
+    rules: ActiveRules,
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """Run the relays, the monitors and the clearing. The relays have a connection of their own:
     trouble with their publishes must not affect the partitions."""

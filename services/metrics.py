@@ -258,6 +258,10 @@ batches_missing = _gauge("postkamer_batches_missing", "Batch numbers never seen"
 rules_refused = _gauge(
     "postkamer_rules_refused", "1 while the files of rules and texts hold what cannot be taken"
 )
+secrets_refused = _gauge(
+    "postkamer_secrets_refused",
+    "1 while a file of secrets was changed and holds what a running service cannot take",
+)
 rules_reads = _counter(
     "postkamer_rules_reads_total", "Times that changed rules and texts were read", "outcome"
 )

@@ -10,12 +10,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import date, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
 from services import clock
 from services.amqp.partition_count import agree_on_partitions
+from services.config.secret_files import LiveSettings, database_url
 from services.config.settings import Settings, WorkingKeySettings, key_bytes
 from services.instance import session_name
 from services.postgres.database import (
@@ -47,6 +48,8 @@ to the database may take."""
 STANDING_DAY = date(2000, 1, 1)
 """Day of the standing key, of which there is one."""
 
+AnyService = TypeVar("AnyService", bound=Settings)
+
 log = structlog.get_logger()
 
 
@@ -56,17 +59,21 @@ class WrongWorkingKey(Exception):
 
 @asynccontextmanager
 async def sealing_pool(
-    settings: Settings, name: str, size: int, partitions: int
+    live: LiveSettings[AnyService], name: str, size: int, partitions: int
 ) -> AsyncIterator[tuple[Pool, "asyncio.Task[None]"]]:
-    """Open the connections of a service to the database, and keep its working keys current.
+    """Open the connections of a service to the database, and keep its secrets and its working keys
+    current.
 
     A service with another number of partitions than the installation gets no keys: so it seals and
     publishes nothing. Its task ends with OtherPartitionCount.
     """
-    url = settings.database_url.get_secret_value()
-    async with connection_pool(url, session_name(name), size, SERVICE_SETTINGS) as pool:
+    shown = session_name(name)
+    async with (
+        live.following(),
+        connection_pool(database_url(live), shown, size, SERVICE_SETTINGS) as pool,
+    ):
         agree = partial(agree_on_partitions, pool, partitions)
-        async with working_keys(pool, working_masters(settings), before=agree) as task:
+        async with working_keys(pool, working_masters(live.current), before=agree) as task:
             yield pool, task
 
 

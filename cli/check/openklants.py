@@ -67,7 +67,7 @@ async def _ask(
 ) -> Answers:
     tls = own.certificates.context if own.certificates else system_tls_context
     async with http_client(1, networks=networks, tls=tls, answer_bytes=ANSWER_BYTES) as client:
-        actors_url, token = f"{destination.url.rstrip('/')}/actoren", own.keys[0].decode()
+        actors_url, token = f"{destination.url.rstrip('/')}/actoren", own.secrets.keys[0].decode()
         ask = partial(_get, client, actors_url, token)
         actors = await ask({"pageSize": "1"})
         is_usable = not describe_failure(OPEN_KLANT, actors)
@@ -79,7 +79,7 @@ async def _ask(
         }
         own_actors = await _ask_each(ask, OPEN_KLANT, asked)
         objects_url = destination.objects_url.rstrip("/")
-        ask = partial(_get, client, f"{objects_url}/objects", own.objects_token)
+        ask = partial(_get, client, f"{objects_url}/objects", own.secrets.objects_token)
         asked = {m: unit_filters(each) for m, each in departments.items() if objects_url}
         return Answers(actors, own_actors, await _ask_each(ask, OBJECTS_API, asked))
 

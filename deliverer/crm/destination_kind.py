@@ -31,13 +31,11 @@ class Secrets(NamedTuple):
     """Token for the Objecten API beside an Open Klant."""
 
 
-class Credentials(NamedTuple):
-    """Secrets and certificates of one destination. Never print them."""
+class Credentials:
+    """Secrets and certificates of one destination, as their files have them now."""
 
-    keys: Keys
-    client_secret: str
-    certificates: Certificates | None
-    objects_token: str = ""
+    def __init__(self, secrets: Secrets, certificates: Certificates | None = None) -> None:
+        self.secrets, self.certificates = secrets, certificates
 
 
 class ReceiverContext(NamedTuple):

@@ -1,7 +1,7 @@
 """Posts with an OAuth token, which is fetched inside the attempt, once for all that wait for it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -32,10 +32,15 @@ class TokenCache:
     """Token of one destination, or the answer that explains why there is none."""
 
     def __init__(
-        self, destination: str, config: OAuth, secret: str, poster: HttpClientProtocol
+        self,
+        destination: str,
+        config: OAuth,
+        secret: Callable[[], str],
+        poster: HttpClientProtocol,
     ) -> None:
-        self._destination, self._url, self._poster = destination, config.token_url, poster
-        self._body, self._headers = oauth.token_request(config, secret)
+        """`secret` returns the client secret of now; '' if it needs none."""
+        self._destination, self._poster = destination, poster
+        self._config, self._secret = config, secret
         self._loop = asyncio.get_running_loop()
         self._cached = CachedToken(Response(), 0, 0.0)
         self._fetching: asyncio.Task[None] | None = None
@@ -51,7 +56,9 @@ class TokenCache:
 
     async def _fetch(self) -> None:
         requested_at = self._loop.time()
-        result = oauth.read_token(await self._poster.post(self._url, self._body, self._headers))
+        body, headers = oauth.token_request(self._config, self._secret())
+        answer = await self._poster.post(self._config.token_url, body, headers)
+        result = oauth.read_token(answer)
         if isinstance(result, Token):
             outcome, expires_at = "given", requested_at + result.seconds
         else:
@@ -90,7 +97,7 @@ class OAuthSession:
 
 @asynccontextmanager
 async def oauth_session(
-    destination: CloudEventsDestination, secret: str, poster: HttpClientProtocol
+    destination: CloudEventsDestination, secret: Callable[[], str], poster: HttpClientProtocol
 ) -> AsyncIterator[HttpClientProtocol]:
     """Yield the poster itself, or a session if the destination requires tokens."""
     if destination.oauth is None:

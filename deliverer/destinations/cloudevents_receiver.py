@@ -57,7 +57,7 @@ async def receiver(
     connections = destination.window + 1
     async with (
         http_client(connections, networks=context.networks, tls=tls, reuse=reuse) as sender,
-        oauth_session(destination, credentials.client_secret, sender) as poster,
+        oauth_session(destination, lambda: credentials.secrets.client_secret, sender) as poster,
         signing_keys(destination, credentials, context) as (keys, tasks),
     ):
         endpoint = DestinationEndpoint(destination.url, keys, context.archiver)
@@ -72,7 +72,7 @@ async def signing_keys(
     destination: CloudEventsDestination, credentials: Credentials, context: ReceiverContext
 ) -> AsyncIterator[tuple[Callable[[], Keys], list["asyncio.Task[None]"]]]:
     """Yield the keys in force, and the task that follows their changes."""
-    secrets = SigningSecrets(context.pool, destination.id, credentials.keys)
+    secrets = SigningSecrets(context.pool, destination.id, lambda: credentials.secrets.keys)
     await retry_while_unavailable(secrets.register, "secrets")
     async with background_task(secrets.refresh_forever()) as task:
         yield secrets.keys, [task]

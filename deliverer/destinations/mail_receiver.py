@@ -7,6 +7,7 @@ from deliverer.crm.destination_kind import (
     Credentials,
     DestinationKind,
     Environ,
+    Keys,
     ReceiverContext,
     RunningReceiver,
     Secrets,
@@ -27,8 +28,11 @@ def secrets(destination: MailDestination, environ: Environ, faults: list[str]) -
 async def receiver(
     destination: MailDestination, credentials: Credentials, context: ReceiverContext
 ) -> AsyncIterator[RunningReceiver]:
-    endpoint = DestinationEndpoint(destination.url, lambda: credentials.keys, context.archiver)
-    yield HttpReceiver(endpoint, mail, Mailer(destination, credentials.keys[0])), []
+    def keys() -> Keys:
+        return credentials.secrets.keys
+
+    endpoint = DestinationEndpoint(destination.url, keys, context.archiver)
+    yield HttpReceiver(endpoint, mail, Mailer(destination, lambda: keys()[0])), []
 
 
 KIND = DestinationKind(MailDestination, secrets, receiver)

@@ -2,7 +2,7 @@
 those that its owner set by the API."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -32,9 +32,10 @@ class StoredSecret(NamedTuple):
 class SigningSecrets:
     """Keys of one destination."""
 
-    def __init__(self, pool: Pool, destination: str, configured: Keys) -> None:
-        self._pool, self._destination = pool, destination
-        self._configured = {configured_id(destination, key): key for key in configured}
+    def __init__(self, pool: Pool, destination: str, configured: Callable[[], Keys]) -> None:
+        """`configured` returns the keys of the configuration, as their files have them now."""
+        self._pool, self._destination, self._read_configured = pool, destination, configured
+        self._configured: dict[UUID, bytes] = {}
         self._stored: Sequence[StoredSecret] = ()
         self._shut = ShutRows("deliverer.secret")
         self._in_force: Keys = ()
@@ -52,10 +53,16 @@ class SigningSecrets:
 
     async def register(self) -> None:
         """Write the secrets of the configuration, so that they can be ended; then read all."""
-        ids = list(self._configured)
-        await self._pool.execute(_REGISTER, self._destination, ids)
-        await self._pool.execute(_FORGET, self._destination, ids)
+        keys = {configured_id(self._destination, key): key for key in self._read_configured()}
+        await self._pool.execute(_REGISTER, self._destination, list(keys))
+        await self._pool.execute(_FORGET, self._destination, list(keys))
+        self._configured = keys
         await self.refresh()
+
+    async def follow(self) -> None:
+        """Read all secrets; write those of the configuration before, if they were exchanged."""
+        is_known = set(self._read_configured()) == set(self._configured.values())
+        await (self.refresh() if is_known else self.register())
 
     async def refresh(self) -> None:
         """Read the secrets, erase those that have ended, and note that somebody knows them."""
@@ -77,7 +84,7 @@ class SigningSecrets:
     async def refresh_forever(self) -> None:
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
-            await retry_while_unavailable(self.refresh, "secrets")
+            await retry_while_unavailable(self.follow, "secrets")
 
 
 def configured_id(destination: str, key: bytes) -> UUID:

@@ -71,7 +71,9 @@ class MediaUploader:
     ) -> None:
         self._uploads, self._ledger = uploads, ledger
         self._files, self._poster, self._record_attempt = files, poster, record_attempt
-        self._accounts = {account.name: account for account in accounts.values()}
+        self._accounts = accounts
+        self._numbers = {account.name: number for number, account in accounts.items()}
+        """Account -> our number; its token may be exchanged."""
         self._tasks = TaskLimiter(FILES_AT_ONCE, "upload.failed")
         self._in_flight: Counter[str] = Counter()
 
@@ -92,7 +94,7 @@ class MediaUploader:
 
     async def _claim(self) -> list[UploadJob]:
         """Claim files to upload: few enough that all of them may be of one account."""
-        rooms = {name: PER_ACCOUNT - self._in_flight[name] for name in self._accounts}
+        rooms = {name: PER_ACCOUNT - self._in_flight[name] for name in self._numbers}
         full = {name for name, room in rooms.items() if room <= 0}
         most = min((room for room in rooms.values() if room > 0), default=0)
         if (room := min(self._tasks.capacity, most)) <= 0:
@@ -102,7 +104,7 @@ class MediaUploader:
         return jobs
 
     async def _process(self, job: UploadJob) -> None:
-        account = self._accounts[job.account]
+        account = self._accounts[self._numbers[job.account]]
         try:
             file = await retry_while_unavailable(partial(self._uploads.file, job.media), "uploads")
             verdict: UploadVerdict = Failed(0, GONE)

@@ -37,9 +37,9 @@ PORTS = {"smtp": 25, "smtps": 465}
 class Mailer:
     """Sends what a receiver posts, each mail over a connection of its own."""
 
-    def __init__(self, destination: MailDestination, login: bytes) -> None:
-        self._destination = destination
-        self._name, _, self._password = login.decode().partition(":")
+    def __init__(self, destination: MailDestination, login: Callable[[], bytes]) -> None:
+        """`login` returns name and password of now; b'' if the server needs none."""
+        self._destination, self._login = destination, login
 
     async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Response:
         assert isinstance(body, bytes)
@@ -63,11 +63,12 @@ class Mailer:
         server offers it. The certificate must match the name and be signed by an authority that
         the system trusts."""
         parts = urlsplit(url)
+        name, _, password = self._login().decode().partition(":")
         return SMTP(
             hostname=parts.hostname or "",
             port=parts.port or PORTS[parts.scheme],
-            username=self._name or None,
-            password=self._password if self._name else None,
+            username=name or None,
+            password=password if name else None,
             timeout=STEP_SECONDS,
             use_tls=parts.scheme == "smtps",
             validate_certs=True,

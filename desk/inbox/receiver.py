@@ -25,6 +25,10 @@ class EventReceiver:
     def __init__(self, store: ConversationStore, keys: Sequence[bytes]) -> None:
         self._store, self._keys = store, keys
 
+    def use_keys(self, keys: Sequence[bytes]) -> None:
+        """Accept what these keys sign, from the next request on."""
+        self._keys = keys
+
     def routes(self) -> list[web.RouteDef]:
         return [web.post(PATH, self.receive)]
 

@@ -75,6 +75,10 @@ class Provider:
         self._keys: KeySet | None = None
         self._turn = asyncio.Lock()
 
+    def use_secret(self, secret: str) -> None:
+        """Show the provider this secret, from the next request on."""
+        self.client = msgspec.structs.replace(self.client, secret=secret)
+
     async def metadata(self) -> Metadata:
         """Return what the provider says of itself. What it said before holds while it does not
         answer. Raises ProviderUnavailable."""

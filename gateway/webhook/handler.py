@@ -99,6 +99,10 @@ class Webhook:
         for status in (200, 503):  # shown at 0, or the first one is no increase to Prometheus
             _request_counter(status)
 
+    def use_endpoints(self, endpoints: Mapping[str, WebhookEndpoint]) -> None:
+        """Check by these secrets, from the next request on."""
+        self._endpoints = endpoints
+
     def routes(self) -> list[web.RouteDef]:
         """Return the routes, the most used first: aiohttp tries them in this order."""
         return [

@@ -7,7 +7,7 @@ while it reconnects.
 import asyncio
 import itertools
 import random
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
@@ -47,10 +47,10 @@ log = structlog.get_logger()
 class BrokerConnection:
     """Connection to the first node that answers; it reconnects whenever it is lost."""
 
-    def __init__(self, urls: str, name: str) -> None:
-        """`urls` has one AMQP URL per node, comma separated; the broker shows `name`."""
-        self.name = name
-        self._urls = [_with_heartbeat(url.strip()) for url in urls.split(",") if url.strip()]
+    def __init__(self, urls: str | Callable[[], str], name: str) -> None:
+        """`urls` has one AMQP URL per node, comma separated; a function returns those of now. The
+        broker shows `name`."""
+        self.name, self._given = name, urls
         self._connection: AbstractConnection | None = None
         self._connected = asyncio.Event()
         self._lost = asyncio.Event()
@@ -113,13 +113,19 @@ class BrokerConnection:
 
     async def run(self) -> None:
         backoff = Backoff(FIRST_WAIT, LONGEST_WAIT, random.random)
-        for url in itertools.cycle(self._urls):
+        for attempt in itertools.count():
+            urls = self._urls()
+            url = urls[attempt % len(urls)]
             try:
                 await self._connect_until_lost(url)
                 backoff.reset()
             except BROKER_ERRORS as error:
                 log.warning("broker.unreachable", what=self.name, host=url.host, exc_info=error)
             await asyncio.sleep(backoff.next_delay())
+
+    def _urls(self) -> list[URL]:
+        urls = self._given() if callable(self._given) else self._given
+        return [_with_heartbeat(url.strip()) for url in urls.split(",") if url.strip()]
 
     async def _connect_until_lost(self, url: URL) -> None:
         properties: FieldTable = {"connection_name": self.name}
@@ -221,7 +227,9 @@ async def close(resource: AbstractChannel | AbstractConnection) -> None:
 
 
 @asynccontextmanager
-async def broker_connection(urls: str, name: str) -> AsyncIterator[BrokerConnection]:
+async def broker_connection(
+    urls: str | Callable[[], str], name: str
+) -> AsyncIterator[BrokerConnection]:
     """Run a `BrokerConnection`; entering does not wait until it is connected."""
     connection = BrokerConnection(urls, name)
     async with background_task(connection.run()) as connection.task:

@@ -1,4 +1,4 @@
-"""Addresses and tokens for our numbers at their providers, read once at the start.
+"""Addresses and tokens for our numbers at their providers.
 
 An account is one of our numbers at its current provider.
 """

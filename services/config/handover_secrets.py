@@ -1,4 +1,4 @@
-"""Secrets of the targets of transcripts, read once at the start, and the store that is none."""
+"""Secrets of the targets of transcripts, and the store that is none."""
 
 from collections.abc import Iterable, Mapping
 
@@ -7,7 +7,7 @@ from services.config.settings import SettingsError, read, resolve_env
 
 OBJECT_STORE = "POSTKAMER_OBJECT_STORE"
 OWN_STORE = f"store: is {OBJECT_STORE}: a transcript goes to another"
-HandoverSecrets = Mapping[tuple[str, str], str]
+HandoverSecrets = dict[tuple[str, str], str]
 """Municipality and target -> the secret that signs our tokens. Never print it."""
 
 

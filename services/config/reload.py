@@ -62,15 +62,16 @@ class WatchedFiles:
     def poll(self) -> Snapshot:
         """Return the stamp of each existing file. While the first file cannot be read, the files
         that it named before are used."""
-        first = _stamp(self._path)
+        first = stamp(self._path)
         if first != self._first_stamp:
             self._first_stamp = first
             self._patterns = _patterns_in(self._path, self._patterns)
         files = {self._path, *matching_files(self._path, self._patterns)}
-        return {str(file): mark for file in files if (mark := _stamp(file))}
+        return {str(file): mark for file in files if (mark := stamp(file))}
 
 
-def _stamp(file: Path) -> Stamp | None:
+def stamp(file: Path) -> Stamp | None:
+    """Return the stamp of a file as it is now; None if it cannot be reached."""
     try:
         status = os.stat(file)
     except OSError:

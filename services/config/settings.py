@@ -1,6 +1,7 @@
-"""Settings from the environment: addresses and secrets, read once, typed, with all faults at once.
+"""Settings from the environment: addresses and secrets, typed, with all faults at once.
 
-A setting `X` may be given as `X_FILE`, the path of a file that holds its value.
+A setting `X` may be given as `X_FILE`, the path of a file that holds its value. A running service
+follows the files of secrets: `services.config.secret_files`.
 """
 
 import base64

@@ -144,12 +144,16 @@ class TokenStore:
         self._pool, self._config, self._keys_ahead = pool, config, keys_ahead
         self._judge = judge or TableJudge(pool).judge
         self._persons = PersonTokens(config, keys_ahead=keys_ahead) if config else None
-        self._environment = {key.hash: key for key in environment}
+        self.use_environment(environment)
         self._table: Mapping[bytes, TokenHash] = {}
         self._read_at: float | None = None
         self._refused: Set[str] = frozenset()
         """Names of tokens of the table that are refused, because no command of ours made them."""
         self._refused_until: dict[str, float] = {}
+
+    def use_environment(self, tokens: Iterable[TokenHash]) -> None:
+        """Use these tokens of the environment, from the next request on."""
+        self._environment = {key.hash: key for key in tokens}
 
     def reload(self, config: Configuration) -> None:
         """Use this configuration from the next request on."""

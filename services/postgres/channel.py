@@ -12,7 +12,7 @@ import structlog
 
 from services.backoff import Backoff
 from services.postgres.database import FIRST_WAIT, LONGEST_WAIT, is_transient
-from services.postgres.primary import Primary
+from services.postgres.primary import Address, Primary
 
 CHECK_SECONDS = 5.0
 """Pause between questions to the server: a connection that is cut off says nothing by itself."""
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 async def listen(
-    url: str,
+    url: Address,
     channel: str,
     settings: Mapping[str, str],
     *,

@@ -11,7 +11,7 @@ import structlog
 
 from services import metrics
 from services.backoff import Backoff
-from services.postgres.primary import CONNECT_SECONDS, Primary
+from services.postgres.primary import CONNECT_SECONDS, Address, Primary
 from services.sealing.key_ring import NoWorkingKey
 from services.tasks import background_task, with_timeout
 
@@ -55,6 +55,9 @@ rollback, that the server has just ended, or that found no primary (InternalClie
 want of the working keys, which are in the database."""
 RAISED = asyncpg.RaiseError
 """Error of a trigger of ours that refuses."""
+LOGIN_REFUSED = "28P01"
+"""SQLSTATE of a wrong password. It passes: the server has the new one before the service, or after
+it."""
 READ_ONLY = "25006"
 """SQLSTATE of a write to a server that is read-only for now: a stand-by that is being promoted."""
 LEFT_IDLE = "25P03"
@@ -67,9 +70,10 @@ log = structlog.get_logger()
 
 @asynccontextmanager
 async def connection_pool(
-    url: str, name: str, size: int, settings: Mapping[str, str] = SESSION_SETTINGS
+    url: Address, name: str, size: int, settings: Mapping[str, str] = SESSION_SETTINGS
 ) -> AsyncIterator[Pool]:
-    """Open a pool of at most `size` connections, which are made when they are first needed.
+    """Open a pool of at most `size` connections, which are made when they are first needed, at the
+    address of that time.
 
     The server shows `name`. The session sets `synchronous_commit`, so that with any default of the
     server a commit is on disk (and on the synchronous stand-by) when it returns.
@@ -77,7 +81,7 @@ async def connection_pool(
     primary = Primary(url)
     shown = {"application_name": name, **settings}
     pool = await asyncpg.create_pool(
-        url,
+        primary.url,
         connect=primary.connect,
         min_size=0,
         max_size=size,
@@ -185,7 +189,8 @@ def is_transient(error: BaseException) -> bool:
     """
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
-        return state[:2] in {"08", "40", "53", "55", "57", "58"} or state in {READ_ONLY, LEFT_IDLE}
+        passes = {READ_ONLY, LEFT_IDLE, LOGIN_REFUSED}
+        return state[:2] in {"08", "40", "53", "55", "57", "58"} or state in passes
     return isinstance(error, DATABASE_ERRORS)
 
 

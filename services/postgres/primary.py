@@ -6,6 +6,7 @@ fail-over there is none until the operator has made a new one.
 """
 
 import asyncio
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -25,6 +26,8 @@ would wait a minute: half of it for an answer, the other half for an end of the 
 ANSWER_SECONDS = 2.0
 """Timeout of a look, on a server that has just let us in."""
 IS_GUARDED = "select current_setting('synchronous_standby_names') <> '' as guarded"
+Address = str | Callable[[], str]
+"""A URL, or a function that returns the one of now: its password may be exchanged."""
 ServerConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 NO_PRIMARY = asyncpg.TargetServerAttributeNotMatched
 """Error of a connection when only stand-bys answer."""
@@ -49,11 +52,24 @@ def split_hosts(url: str) -> list[str]:
     return [parts._replace(netloc=f"{user}{at}{host}").geturl() for host in hosts.split(",")]
 
 
+def hosts_as_before(previous: Sequence[str], url: str) -> list[str]:
+    """Return a URL for each host of `url`: those of `previous` first, in the same order. Pure."""
+    places = {_host(each): place for place, each in enumerate(previous)}
+    return sorted(split_hosts(url), key=lambda each: places.get(_host(each), len(places)))
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
 class Primary:
     """Connects to the primary, and drops the connections to one that is it no more."""
 
-    def __init__(self, url: str) -> None:
-        self._urls = split_hosts(url)
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self.url = self._read()
+        """The address that was used last."""
+        self._urls = split_hosts(self.url)
         """The last primary first."""
         self._connections: WeakSet[ServerConnection] = WeakSet()
         """Connections to it."""
@@ -67,6 +83,7 @@ class Primary:
         asyncpg alone gives all of it to the first one, and a server that is frozen or cut off uses
         it up.
         """
+        self._update()
         share = timeout / len(self._urls)
         failure: Exception | None = None
         for url in list(self._urls):
@@ -82,6 +99,14 @@ class Primary:
                 return connection
         assert failure
         raise failure
+
+    def _read(self) -> str:
+        return self._address() if callable(self._address) else self._address
+
+    def _update(self) -> None:
+        """Go by the address of now. Connections that were made by the one before stay."""
+        if (url := self._read()) != self.url:
+            self.url, self._urls = url, hosts_as_before(self._urls, url)
 
     def _follow(self, url: str) -> None:
         """Drop the connections to another server: work on them fails at once, and is repeated."""

@@ -15,7 +15,7 @@ from deliverer.crm.destination_kind import (
     Secrets,
     resolve_key,
 )
-from deliverer.destinations.openklant.client import OpenKlantClient, Server
+from deliverer.destinations.openklant.client import OpenKlantClient, Sender, Server
 from deliverer.destinations.openklant.desk.desk_store import DeskStore
 from deliverer.destinations.openklant.desk.logbook import ObjectsApi
 from deliverer.destinations.openklant.desk.poll_round import Desk
@@ -71,11 +71,15 @@ async def receiver(
         answer_bytes=ANSWER_BYTES,
         reuse=connection_reuse(destination),
     ) as sender:
-        id, token = destination.id, credentials.keys[0].decode()
+        id, server = destination.id, Server(destination.id)
         options = PayloadOptions(
             destination.channel, context.archiver, destination.link, destination.cases_url
         )
-        client = partial(OpenKlantClient, url=destination.url, token=token, server=Server(id))
+
+        def client(sender: Sender) -> OpenKlantClient:
+            token = credentials.secrets.keys[0].decode()
+            return OpenKlantClient(sender, destination.url, token, server)
+
         saga = OpenKlantReceiver(
             destination,
             options,
@@ -84,8 +88,8 @@ async def receiver(
             partial(client, sender),
         )
         paced = PacedSender(sender)
-        url, objects_token = destination.objects_url, credentials.objects_token
-        objects = ObjectsApi(paced, url, objects_token) if url else None
+        url = destination.objects_url
+        objects = ObjectsApi(paced, url, lambda: credentials.secrets.objects_token) if url else None
         store = DeskStore(context.pool, id)
         desk = Desk(id, store, context.departments, {}, Counter(), objects)
         calls, every = partial(client, paced), float(destination.look_seconds)

@@ -50,7 +50,7 @@ async def answered(url: str, login: bytes = b"") -> Response:
     destination = MailDestination(id="piket", kind="mail", url=url, to=to, sender=sender)
     content = mail_format.body(DELIVERY, "")
     headers = mail_format.headers(DELIVERY, content, (), NOON)
-    return await Mailer(destination, login).post(url, content, headers)
+    return await Mailer(destination, lambda: login).post(url, content, headers)
 
 
 async def test_alarm_has_its_conversation_and_nothing_that_was_said() -> None:

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from deliverer.crm.attempt import Receiver
-from deliverer.crm.destination_kind import Credentials, ReceiverContext
+from deliverer.crm.destination_kind import Credentials, ReceiverContext, Secrets
 from deliverer.destinations import DESTINATIONS
 from deliverer.ended_rows import CLEARINGS
 from deliverer.owners.notice_delivery import notice_record
@@ -124,7 +124,7 @@ async def owners_of_crm(pool: Pool, own: Pool) -> AsyncIterator[Owners]:
         ):
             kind = DESTINATIONS[str(given["kind"])]
             config: AnyDestination = kind.config.model_validate(given)  # type: ignore[assignment]
-            credentials = Credentials((key,), "", None)
+            credentials = Credentials(Secrets((key,)))
             receiver, _ = await enter(kind.receiver(config, credentials, context))
             receivers[config.id] = receiver
         yield Owners(pool, own, mailbox, watch, receivers, [])

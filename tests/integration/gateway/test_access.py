@@ -57,7 +57,7 @@ async def test_departments_follow_the_configuration_without_a_restart(
     version = ActiveVersion(loader.load(file))
     settings = load(GatewaySettings, SETTINGS | given)
     run = run_api(settings, version, pool, cast(Intake, Taken()), StoppedNumbers())
-    async with run as (routes, _), serve(api_app(routes), "127.0.0.1", 0) as port:
+    async with run as (routes, _, _), serve(api_app(routes), "127.0.0.1", 0) as port:
 
         async def listed(path: str) -> dict[str, Any]:
             url = f"http://127.0.0.1:{port}/v1/{path}"

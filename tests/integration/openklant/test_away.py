@@ -8,7 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from deliverer.crm import breaker, response_policy, scheduler, session
-from deliverer.crm.destination_kind import Credentials
+from deliverer.crm.destination_kind import Credentials, Secrets
 from deliverer.destinations.openklant import destination
 from deliverer.destinations.openklant.desk import task_status
 from deliverer.destinations.openklant.desk.task_poller import PacedSender
@@ -74,7 +74,7 @@ def run(broker: Broker, pool: Pool, register: Register, monkeypatch: pytest.Monk
         fields = {"id": "crm", "kind": "openklant", "url": url, "secret": "env:TOKEN"}
         valid = OpenKlantDestination.model_validate(fields | {"answer_channel": SEND})
         paced = valid.model_copy(update={"look_seconds": look_seconds})
-        own = Credentials((register.token.encode(),), "", None)
+        own = Credentials(Secrets((register.token.encode(),)))
         post = Post(broker, pool)
         async with post.runs(paced, own, register.department, register.departments):
             yield

@@ -21,7 +21,9 @@ async def objects(register: Register, desk: Desk) -> AsyncIterator[ObjectsApi]:
     """An Objecten API with the logbooks of this desk, which the poller may read."""
     app = api_app(Objects(TOKEN, [], desk.ita.log).routes())
     async with serve(app, "127.0.0.1", 0) as port:
-        register.objects = ObjectsApi(register.link, f"http://127.0.0.1:{port}{BASE}", TOKEN)
+        register.objects = ObjectsApi(
+            register.link, f"http://127.0.0.1:{port}{BASE}", lambda: TOKEN
+        )
         yield register.objects
 
 

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from deliverer.audit.recorder import attempt_recorder
 from deliverer.crm.condition_store import ConditionStore
-from deliverer.crm.destination_kind import Credentials, ReceiverContext
+from deliverer.crm.destination_kind import Credentials, ReceiverContext, Secrets
 from deliverer.crm.replays import Replays
 from deliverer.crm.session import DeliveryTables
 from deliverer.crm.settlements import Settlements
@@ -95,7 +95,7 @@ class Post:
         destination = CloudEventsDestination.model_validate(
             {"id": "crm", "kind": "cloudevents"} | given
         )
-        own = Credentials((b"key",), secret, certificates)
+        own = Credentials(Secrets((b"key",), secret), certificates)
         async with self.runs(destination, own, self.department):
             yield
 

@@ -4,7 +4,7 @@ Open Klant shows neither. ITA writes an entry some time after the change, so the
 about an earlier change: it counts only if it names the actors that the task has now.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import Annotated, NamedTuple
 from urllib.parse import urlencode
@@ -37,7 +37,8 @@ class ObjectsApi(NamedTuple):
 
     sender: Sender
     url: str
-    token: str
+    token: Callable[[], str]
+    """Returns the token of now."""
 
 
 class LogEntry(NamedTuple):
@@ -101,7 +102,7 @@ class Logbook:
             return UNKNOWN
         sender, url, token = self._api
         filters = {"data_attr": f"heeftBetrekkingOp__objectId__exact__{task}", "pageSize": TWO}
-        headers = {"Authorization": f"Token {token}", "Accept": "application/json"} | COORDINATES
+        headers = {"Authorization": f"Token {token()}", "Accept": "application/json"} | COORDINATES
         address = f"{url.rstrip('/')}/objects?{urlencode(filters)}"
         answer = await sender.request("GET", address, b"", headers)
         if answer.status != 200:

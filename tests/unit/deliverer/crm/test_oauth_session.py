@@ -24,7 +24,7 @@ class World:
         self.crm = crm
         self.valid: set[str] = set()
         self.requests, self.posted = 0, list[str]()
-        self.tokens = TokenCache("crm", SETTINGS, "secret", self)
+        self.tokens = TokenCache("crm", SETTINGS, lambda: "secret", self)
         self.session = OAuthSession(self, self.tokens)
 
     def token(self, nth: int) -> Response:

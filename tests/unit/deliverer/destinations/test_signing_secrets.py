@@ -50,8 +50,8 @@ async def test_keys_that_are_held_are_those_in_force_at_each_moment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rows: list[dict[str, Any]] = [{"id": UUID(int=2), "sealed": None, "ends_at": None}]
-    secrets = SigningSecrets(cast(Any, Table(rows)), "crm", (b"one",))
-    await secrets.refresh()
+    secrets = SigningSecrets(cast(Any, Table(rows)), "crm", lambda: (b"one",))
+    await secrets.register()
     at = NOW
     monkeypatch.setattr(clock, "now", lambda: at)
     assert secrets.keys() == (b"one",)
