@@ -39,6 +39,7 @@ FOLLOWED = frozenset(
 """Settings that a running service takes anew. The others are read only at its start: keys are
 derived from them, or connections and ports made."""
 AT_START = "is read at the start: restart this service"
+UNREAD = "secrets cannot be read: see secrets.unread in the log"
 
 Prepare = Callable[[AnySettings], Callable[[], None]]
 """Makes all that a service needs of new settings, and of the secrets that the configuration names,
@@ -57,7 +58,9 @@ class LiveSettings(Generic[AnySettings]):
     def __init__(self, settings: AnySettings, environ: Mapping[str, str]) -> None:
         self.current, self.environ = settings, environ
         self.prepare: Prepare[AnySettings] = lambda _: lambda: None
-        self.detector = ChangeDetector()
+        self.files, self.detector = secret_files(environ), ChangeDetector()
+        self.taken = poll(self.files)
+        """Files as they were when their secrets were taken."""
         self.task: asyncio.Task[None]
         """Follows the files; it never ends."""
 
@@ -90,17 +93,15 @@ def secret_files(environ: Mapping[str, str]) -> dict[str, Path]:
 
 
 def split_changes(old: AnySettings, new: AnySettings) -> tuple[AnySettings, list[str]]:
-    """Return the settings that a running service takes, and a sentence for each that it does not.
+    """Return the settings that a running service takes, and the variable of each that it does not.
     Pure."""
     kept = {name: getattr(old, name) for name in type(old).model_fields if name not in FOLLOWED}
     left = [name for name, value in kept.items() if value != getattr(new, name)]
-    return new.model_copy(update=kept), [f"{PREFIX}{name.upper()}: {AT_START}" for name in left]
+    return new.model_copy(update=kept), [f"{PREFIX}{name.upper()}" for name in left]
 
 
-def changed_names(previous: Snapshot | None, snapshot: Snapshot) -> list[str]:
+def changed_names(previous: Snapshot, snapshot: Snapshot) -> list[str]:
     """Return the variables whose files are new, changed or gone. Pure."""
-    if previous is None:
-        return []
     names = previous.keys() | snapshot.keys()
     return sorted(name for name in names if previous.get(name) != snapshot.get(name))
 
@@ -108,24 +109,24 @@ def changed_names(previous: Snapshot | None, snapshot: Snapshot) -> list[str]:
 async def watch_secrets(live: LiveSettings[AnySettings]) -> None:
     """Take the secrets of changed files, for as long as this runs; those too that changed between
     the start of the process and the first look."""
-    files, detector = secret_files(live.environ), live.detector
+    files, detector = live.files, live.detector
     while True:
         await asyncio.sleep(POLL_SECONDS)
         if not files:
             continue
-        snapshot = await asyncio.to_thread(_poll, files)
+        snapshot = await asyncio.to_thread(poll, files)
         if not detector.is_new_and_stable(snapshot):
             continue
         prepare = live.prepare
         result = await asyncio.to_thread(_read, live, prepare)
-        is_stable = await asyncio.to_thread(_poll, files) == snapshot  # else: read during a write
+        is_stable = await asyncio.to_thread(poll, files) == snapshot  # else: read during a write
         if is_stable and live.prepare is prepare:
-            names = changed_names(detector.processed, snapshot)
             detector.processed = snapshot
-            _take(live, result, names)
+            _take(live, result, snapshot)
 
 
-def _poll(files: Mapping[str, Path]) -> Snapshot:
+def poll(files: Mapping[str, Path]) -> Snapshot:
+    """Return the stamp of each file that exists."""
     return {name: found for name, file in files.items() if (found := stamp(file))}
 
 
@@ -142,21 +143,27 @@ def _read(
         return settings, left, prepare(settings)
     except SettingsError as error:
         return error
+    except Exception as error:  # no file ends a service, so that webhooks stay accepted
+        log.error("secrets.unread", exc_info=error)
+        return SettingsError([UNREAD])
 
 
 def _take(
     live: LiveSettings[AnySettings],
     result: Prepared[AnySettings] | SettingsError,
-    names: list[str],
+    snapshot: Snapshot,
 ) -> None:
     """Use the new secrets, or say why not; and show whether any file is not in use."""
     if isinstance(result, SettingsError):
         faults = result.faults
     else:
-        live.current, faults, apply = result
+        live.current, left, apply = result
         apply()
+        faults = [f"{name}: {AT_START}" for name in left]
+        names = {*changed_names(live.taken, snapshot)} - {f"{name}{ENDING}" for name in left}
+        live.taken = snapshot
         if names:
-            log.info("secrets.taken", what=", ".join(names))
+            log.info("secrets.taken", what=", ".join(sorted(names)))
     for fault in faults:
         log.error("secrets.refused", what=fault)
     metrics.secrets_refused.set(bool(faults))

@@ -1,19 +1,57 @@
-"""A whole installation whose CRM asks for a client certificate and for a token."""
+"""A whole installation with its secrets in files, whose CRM asks for a client certificate and for a
+token: all of it works, and each secret is exchanged while webhooks come."""
 
 import asyncio
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 import aiohttp
-from aiohttp import web
 
-from tests.support.citizens import write
-from tests.support.installation import Installation
-from tests.support.integration.destination_harness import Crm, serving
+from services import clock
+from services.tasks import background_task
+from tests.support.citizens import SECRET, TOKEN
+from tests.support.e2e.exchanged_secrets import (
+    BROKER,
+    DATABASE,
+    Outside,
+    TownOfFiles,
+    Traffic,
+    token_for,
+)
+from tests.support.installation import TOKENS
+from tests.support.integration.destination_harness import serving
 from tests.support.observer import until
 from tests.support.test_ca import Authority
+from tests.support.tokens import bearer
 
-SECRET, TOKEN = "geheim-van-de-client", "token-of-the-crm"
+APP, VERIFY = "POSTKAMER_META_APP_SECRETS", "POSTKAMER_META_VERIFY_TOKEN"
+ACCESS, API = "POSTKAMER_META_ACCESS_TOKEN", "POSTKAMER_API_TOKENS"
+SIGNING, CLIENT = "CRM_SECRET", "CRM_OAUTH"
+OLD = {
+    APP: SECRET.decode(),
+    VERIFY: "verify-before",
+    ACCESS: "access-before",
+    API: TOKENS,
+    SIGNING: "whsec_YmVmb3JlYmVmb3JlYmVmb3JlYmVmb3JlYmVmb3Jl",
+    CLIENT: "geheim-van-de-client-before",
+}
+"""Variable -> its value at first."""
+NEW = {
+    APP: "app-secret-afterwards",
+    VERIFY: "verify-afterwards",
+    ACCESS: "access-afterwards",
+    API: f"sandbox@almelo/**:api-token-afterwards,{TOKENS.partition(',')[2]}",
+    SIGNING: "whsec_YWZ0ZXJ3YXJkc2FmdGVyd2FyZHNhZnRlcndhcmRz",
+    CLIENT: "geheim-van-de-client-afterwards",
+}
+BOTH = NEW | {APP: f"{NEW[APP]},{OLD[APP]}", API: f"{NEW[API]},{TOKENS.partition(',')[0]}"}
+"""While two are valid here: those of others know both at their side."""
+MORE = 20
+"""Webhooks that come between two steps."""
+AUTHOR = {"kind": "employee", "id": "sanne"}
+ANSWER = {"type": "text", "text": {"body": "Wij komen erop terug."}}
+NEW_TOKEN, PASSWORD = "api-token-afterwards", "password-afterwards"
 OWN = """secret = "env:CRM_SECRET"
 client_certificate = "tls/ours.pem"
 client_key = "env:CRM_KEY"
@@ -25,20 +63,11 @@ client_secret = "env:CRM_OAUTH"
 client_auth = "post"
 scope = "events:write"
 """
-CITIZENS, EACH = 5, 4
 ENDS = 'postkamer_destination_certificate_not_after_seconds{destination="crm"} '
 
 
-async def tokens(request: web.Request) -> web.Response:
-    form = await request.post()
-    wanted = ("postkamer", SECRET, "events:write")
-    if (form["client_id"], form["client_secret"], form["scope"]) != wanted:
-        return web.json_response({"error": "invalid_client"}, status=400)
-    return web.json_response({"access_token": TOKEN, "token_type": "Bearer", "expires_in": 60})
-
-
-def town_with(folder: Path, authority: Authority, url: str, token_url: str) -> Installation:
-    """Its files stand beside its configuration, its secrets in the environment."""
+def town_with(folder: Path, authority: Authority, url: str, token_url: str) -> TownOfFiles:
+    """Its files stand beside its configuration."""
 
     def change(text: str) -> str:
         text = text.replace('secret = "env:CRM_SECRET"\n', OWN.format(url=token_url), 1)
@@ -46,40 +75,141 @@ def town_with(folder: Path, authority: Authority, url: str, token_url: str) -> I
         return text[:at] + f'url = "{url}events"' + text[text.index("\n", at) :]
 
     authority.issued("ours", days=3)
-    town = Installation(folder, change)
-    town.more = {"CRM_OAUTH": SECRET, "CRM_KEY_FILE": str(folder / "tls" / "ours.key")}
+    town = TownOfFiles(folder, change, OLD)
+    town.more = {"CRM_KEY_FILE": str(folder / "tls" / "ours.key")}
     return town
 
 
-async def test_everything_comes_with_certificate_and_token_and_neither_is_in_a_log(
+class Exchange:
+    """The exchange of every secret of a town, under traffic."""
+
+    def __init__(self, town: TownOfFiles, outside: Outside, session: aiohttp.ClientSession) -> None:
+        self.town, self.outside, self._session = town, outside, session
+        self.traffic = Traffic(session, town.gateway, OLD[APP])
+
+    async def run(self) -> None:
+        """Exchange all, in the order of docs/operators/secrets.md."""
+        async with background_task(self.traffic.run()) as running:
+            await self.until_events(1)
+            await self._until_sent(TOKEN, OLD[ACCESS])
+            await self._exchange_passwords_at_servers()
+            await self._exchange_files()
+            await self._forget_former()
+            await self._until_sent(NEW_TOKEN, NEW[ACCESS])
+            await self.traffic.until_more(MORE)
+            assert not running.done()
+
+    async def _exchange_passwords_at_servers(self) -> None:
+        """All connections but the gateway's to the broker end. New ones are refused."""
+        await asyncio.to_thread(self.town.exchange_passwords, PASSWORD)
+        for line in ("InvalidPasswordError", "ProbableAuthenticationError"):
+            await until(self._logs, lambda logs, line=line: line in logs, 30)
+        await self.traffic.until_more(MORE)
+
+    async def _exchange_files(self) -> None:
+        """Those outside know both secrets by then."""
+        self.outside.access.add(NEW[ACCESS])
+        self.outside.signing.add(NEW[SIGNING])
+        self.outside.client.add(NEW[CLIENT])
+        self.town.put_passwords(PASSWORD)
+        for name, value in BOTH.items():
+            self.town.put(name, value)
+        await self.town.until_taken(dict.fromkeys([*BOTH, DATABASE, BROKER], 1))
+        assert await self._handshake(OLD[VERIFY]) == 403
+        assert await self._handshake(NEW[VERIFY]) == 200
+
+    async def _forget_former(self) -> None:
+        """Those outside use the new secrets alone, and then the services."""
+        outside = self.outside
+        outside.access, outside.signing, outside.client = (
+            {NEW[n]} for n in (ACCESS, SIGNING, CLIENT)
+        )
+        self.traffic.secret = NEW[APP]
+        await self.traffic.until_more(MORE)
+        await self._until_sent(TOKEN, NEW[ACCESS])
+        for name in (APP, API):
+            self.town.put(name, NEW[name])
+        await self.town.until_taken({APP: 2, API: 2})
+
+    async def refuses_former(self) -> None:
+        """Former secrets open nothing, and a connection that ends is made with the new password."""
+        assert await self._send(TOKEN) == 401
+        async with self._session.get(
+            f"{self.town.archiver}/v1/conversations/{self.outside.conversation}",
+            headers=bearer(TOKEN),
+        ) as answer:
+            assert answer.status == 401
+        assert await Traffic(self._session, self.town.gateway, OLD[APP]).send() == 401
+        await asyncio.to_thread(self.town.end_connections, "gateway")
+        after = Traffic(self._session, self.town.gateway, NEW[APP], "daarna")
+        await until(after.send, lambda status: status == 200, 30)
+        assert {*after.statuses} <= {200, 503}
+        await self.until_events(len(after.sent), after.sent)
+
+    async def until_events(self, count: int, among: Collection[str] = ()) -> None:
+        async def look() -> int:
+            return len(self.outside.events.keys() & among if among else self.outside.events)
+
+        await until(look, lambda seen: seen >= count, 60)
+
+    async def _until_sent(self, token: str, access: str) -> None:
+        """Answer a citizen with a token of the API; it comes at Meta with this access token."""
+        before = self.outside.shown[access]
+        assert await self._send(token) == 202
+
+        async def look() -> int:
+            return self.outside.shown[access]
+
+        await until(look, lambda seen: seen > before, 60)
+
+    async def _send(self, token: str) -> int:
+        body = {"conversationId": self.outside.conversation, "author": AUTHOR} | ANSWER
+        headers = bearer(token) | {"Idempotency-Key": str(clock.new_id())}
+        url = f"{self.town.gateway}/v1/messages"
+        async with self._session.post(url, json=body, headers=headers) as answer:
+            return answer.status
+
+    async def _handshake(self, token: str) -> int:
+        query = {"hub.mode": "subscribe", "hub.verify_token": token, "hub.challenge": "1"}
+        url = f"{self.town.gateway}/webhooks/whatsapp"
+        async with self._session.get(url, params=query) as answer:
+            return answer.status
+
+    async def _logs(self) -> str:
+        return self.town.logs()
+
+
+async def test_secrets_exchanged_under_traffic_refuse_no_webhook_and_are_in_no_log(
     tmp_path: Path, session: aiohttp.ClientSession
 ) -> None:
     folder = tmp_path / "town"
     authority = Authority(folder / "tls", "ca")
     tls = authority.shown_by(authority.issued("server"), asks=True)
-    crm = Crm(lambda request: request.headers.get("Authorization") == f"Bearer {TOKEN}")
-    async with serving(tokens, tls) as token_url, serving(crm.handle, tls) as url:
+    outside = Outside(OLD[ACCESS], OLD[SIGNING], OLD[CLIENT])
+    async with (
+        serving(outside.give_token, tls) as token_url,
+        serving(outside.take_event, tls) as url,
+        serving(outside.send) as graph_url,
+    ):
         town = town_with(folder, authority, url, token_url)
+        town.more["POSTKAMER_META_GRAPH_URL"] = f"{graph_url}v26.0"
         try:
             await asyncio.to_thread(town.start)
-
-            async def one(citizen: int) -> None:
-                async for _ in write(session, town.gateway, citizen, EACH, "mtls"):
-                    pass
-
-            await asyncio.gather(*(one(citizen) for citizen in range(CITIZENS)))
-
-            async def taken() -> int:
-                return len(crm.taken)
-
-            await until(taken, lambda count: count >= CITIZENS * EACH, 30)
+            exchange = Exchange(town, outside, session)
+            await exchange.run()
+            sent = exchange.traffic.sent
+            await exchange.until_events(len(sent), sent)
+            await exchange.refuses_former()
             async with session.get(f"{town.operations('deliverer')}/metrics") as answer:
                 lines = (await answer.text()).splitlines()
         finally:
-            await asyncio.to_thread(town.stop)
+            await asyncio.to_thread(town.discard)
+    assert {*exchange.traffic.statuses} == {200}
+    assert {len(ids) for ids in outside.events.values()} == {1}
+    assert outside.refused.keys() <= {"token"}, "a token from the former secret, once"
     assert any(line.startswith(ENDS) and float(line.split()[-1]) > 1e9 for line in lines)
-    assert not crm.refused
     logs = town.logs()
-    assert SECRET not in logs and TOKEN not in logs
+    secrets = [*OLD.values(), *NEW.values(), token_for(OLD[CLIENT]), PASSWORD, NEW_TOKEN]
+    assert [each for each in secrets if each in logs] == []
     ends = [json.loads(line) for line in logs.splitlines() if '"certificate.ends"' in line]
     assert [(line["destination"], line["level"]) for line in ends] == [("crm", "warning")]

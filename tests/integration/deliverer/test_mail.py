@@ -3,6 +3,7 @@
 import email
 import email.policy
 import ssl
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from uuid import UUID
@@ -38,6 +39,12 @@ TRUSTED = {"EHLO": b"250-here\r\n250 STARTTLS\r\n", "STARTTLS": b"220 go on\r\n"
 AUTH = {"EHLO": b"250-here\r\n250 AUTH PLAIN\r\n"}
 
 
+def mailer(url: str, login: Callable[[], bytes]) -> Mailer:
+    to = ("piket@stad.example", "wacht@stad.example")
+    sender = "postkamer@stad.example"
+    return Mailer(MailDestination(id="piket", kind="mail", url=url, to=to, sender=sender), login)
+
+
 async def posted(url: str, login: bytes = b"") -> tuple[str, bool]:
     """Outcome by the response policy, and whether it alarms."""
     verdict = judge(await answered(url, login))
@@ -45,12 +52,9 @@ async def posted(url: str, login: bytes = b"") -> tuple[str, bool]:
 
 
 async def answered(url: str, login: bytes = b"") -> Response:
-    to = ("piket@stad.example", "wacht@stad.example")
-    sender = "postkamer@stad.example"
-    destination = MailDestination(id="piket", kind="mail", url=url, to=to, sender=sender)
     content = mail_format.body(DELIVERY, "")
     headers = mail_format.headers(DELIVERY, content, (), NOON)
-    return await Mailer(destination, lambda: login).post(url, content, headers)
+    return await mailer(url, lambda: login).post(url, content, headers)
 
 
 async def test_alarm_has_its_conversation_and_nothing_that_was_said() -> None:
@@ -63,6 +67,17 @@ async def test_alarm_has_its_conversation_and_nothing_that_was_said() -> None:
     words = taken.get_content()
     assert "106540352242922-abc" in words and "melding 2" in words
     assert "suicide" not in words and "zelf" not in words
+
+
+async def test_exchanged_password_is_used_for_the_next_mail() -> None:
+    logins = [b"piket:before"]
+    content, headers = mail_format.body(DELIVERY, ""), {"Subject": "alarm"}
+    async with server(**AUTH, AUTH=b"235 yes\r\n") as (mailbox, url):
+        sender = mailer(url, lambda: logins[-1])
+        for login in (b"piket:before", b"piket:afterwards"):
+            logins.append(login)
+            assert (await sender.post(url, content, headers)).status == smtp_client.ACCEPTED
+    assert mailbox.logins == [b"piket\0before", b"piket\0afterwards"]
 
 
 def test_mail_about_a_confirmation_calls_nobody() -> None:

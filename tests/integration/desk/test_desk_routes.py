@@ -17,12 +17,17 @@ from desk.inbox.alarms import AlarmStore
 from desk.inbox.filters import FILTERS
 from desk.inbox.store import ConversationStore
 from desk.login.attempt import FIRST_PAGE
+from desk.service import prepare
 from desk.web.navigation import page_path
 from desk.web.security import form_token
 from desk.web.stream import PAGES_OF_SESSION
 from desk.web.words import load_words
 from gateway.media.filenames import HEADER_CHARACTERS, parse_filename
+from services import clock
+from services.config.settings import DeskSettings, load
 from services.http.server import serve
+from services.http.webhook_signature import key_of
+from services.http.webhook_signature import sign as sign_webhook
 from services.postgres.database import Pool
 from tests.support.archiver.api import archive_api
 from tests.support.archiver.records import WHY, message, record
@@ -35,6 +40,8 @@ from tests.support.desk.served import (
     NAME,
     PLACE,
     ROLES,
+    SECRET,
+    SETTINGS,
     WORDS,
     Desk,
     received,
@@ -383,3 +390,29 @@ async def test_file_of_any_name_is_passed_on_and_no_text_with_it_is_lost(
         status, page = await post(b"geluid.ogg", "Zo klinkt het")
         assert (status, len(sent)) == (400, 3), "nothing is sent"
         assert load_words("nl")["file.no_caption"] in page and 'value="Zo klinkt het"' in page
+
+
+async def test_exchanged_secrets_count_from_the_next_request(desk: Desk) -> None:
+    new, url = "whsec_YWZ0ZXJ3YXJkc2FmdGVyd2FyZHNhZnRlcndhcmRz", "postgresql://127.0.0.1/desk"
+
+    async def sign(secret: str) -> int:
+        body, id, at = b"[]", "one", str(int(clock.now().timestamp()))
+        headers = {
+            "Content-Type": "application/cloudevents-batch+json",
+            "webhook-id": id,
+            "webhook-timestamp": at,
+            "webhook-signature": sign_webhook([key_of(secret)], id, at, body),
+        }
+        async with desk.http.post(f"{desk.url}/events", data=body, headers=headers) as answer:
+            return int(answer.status)
+
+    async def exchange(*secrets: str) -> tuple[int, int]:
+        settings = {"POSTKAMER_DESK_SECRET": ",".join(secrets), "POSTKAMER_DATABASE_URL": url}
+        given = SETTINGS | settings | {"POSTKAMER_DESK_CLIENT_SECRET": secrets[0]}
+        prepare(desk.built, load(DeskSettings, given))()
+        assert desk.built.provider.client.secret == secrets[0]
+        return await sign(SECRET), await sign(new)
+
+    assert await exchange(SECRET) == (204, 401)
+    assert await exchange(new, SECRET) == (204, 204)
+    assert await exchange(new) == (401, 204)

@@ -70,11 +70,13 @@ def run(broker: Broker, pool: Pool, register: Register, monkeypatch: pytest.Monk
     monkeypatch.setattr(destination, "PacedSender", partial(PacedSender, pause=0.0))
 
     @asynccontextmanager
-    async def running(url: str, look_seconds: float) -> AsyncIterator[None]:
+    async def running(
+        url: str, look_seconds: float, given: Credentials | None = None
+    ) -> AsyncIterator[None]:
         fields = {"id": "crm", "kind": "openklant", "url": url, "secret": "env:TOKEN"}
         valid = OpenKlantDestination.model_validate(fields | {"answer_channel": SEND})
         paced = valid.model_copy(update={"look_seconds": look_seconds})
-        own = Credentials(Secrets((register.token.encode(),)))
+        own = given or Credentials(Secrets((register.token.encode(),)))
         post = Post(broker, pool)
         async with post.runs(paced, own, register.department, register.departments):
             yield
@@ -154,6 +156,19 @@ def one_by_one(conversations: range) -> list[Delivery]:
 def in_turn(conversations: range) -> list[Delivery]:
     """Return the first delivery of each conversation, then the second of each."""
     return sorted(one_by_one(conversations), key=lambda delivery: delivery.sequence)
+
+
+async def test_exchanged_token_lets_in_what_waits(
+    register: Register, run: Run, broker: Broker, pool: Pool
+) -> None:
+    post, own = Post(broker, pool), Credentials(Secrets((b"a-token-of-before",)))
+    await post.receives_each(*history(0))
+    async with run(register.api, LOOK_SECONDS, own):
+        await until_more("deliveries", "paused", 1)
+        assert await register.contacts() == []
+        own.secrets = Secrets((register.token.encode(),))
+        await until_settled(post, register, len(history(0)))
+    assert len(await register.contacts()) == 1
 
 
 async def test_all_deliveries_of_an_absence_of_open_klant_come_through_in_order_once(

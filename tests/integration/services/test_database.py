@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -18,6 +18,7 @@ from archiver import table_partitions
 from archiver.log.writer import writer_in_transaction
 from deploy.local.postgresql import Database
 from services import clock
+from services.config.secret_files import LiveSettings
 from services.contract import Record
 from services.postgres import primary as primary_server
 from services.postgres.database import (
@@ -28,10 +29,11 @@ from services.postgres.database import (
     connection_pool,
     is_transient,
     reading_connection,
+    retry_while_unavailable,
     run_queries,
 )
 from services.postgres.migrations import Migration, MigrationError, migrate
-from services.postgres.primary import Primary
+from services.postgres.primary import Primary, hosts_as_before
 from services.working_keys import sealing_pool
 from tests.integration.conftest import all_migrations
 from tests.support.archiver.orders import eraser_of
@@ -252,9 +254,51 @@ async def test_connection_commits_durably_and_compiles_nothing(pool: Pool) -> No
 
 async def test_session_of_a_service_may_not_stand_still_amid_a_transaction(fresh: str) -> None:
     settings = SimpleNamespace(database_url=SecretStr(fresh), working_key=(SecretStr(KEY),))
-    async with sealing_pool(settings, "router", 1, 2) as (own, _):
+    live = LiveSettings(cast(Any, settings), {})
+    async with sealing_pool(live, "router", 1, 2) as (own, _):
         assert await own.fetchval("show idle_in_transaction_session_timeout") == "15s"
         assert await own.fetchval("show synchronous_commit") == "on"
+
+
+async def test_exchanged_password_fails_no_statement(empty: str) -> None:
+    """Between the change at the server and that of the file a new connection is refused; then it is
+    tried again with the new password."""
+    owner = await asyncpg.connect(empty)
+    await owner.execute("create role exchanged login password 'before'")
+    parts = urlsplit(empty)
+    passwords, ask = ["before"], "select count(*) from pg_roles where rolname = 'exchanged'"
+
+    def url() -> str:
+        place = parts.netloc.rpartition("@")[2]
+        return parts._replace(netloc=f"exchanged:{passwords[-1]}@{place}").geturl()
+
+    try:
+        async with connection_pool(url, "exchanged", 1) as own:
+            assert await own.fetchval(ask) == 1
+            await owner.execute("alter role exchanged password 'afterwards'")
+            assert await own.fetchval(ask) == 1, "a connection goes on"
+            await owner.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'exchanged'"
+            )
+            statement = asyncio.create_task(
+                retry_while_unavailable(partial(own.fetchval, ask), "exchanged")
+            )
+            with pytest.raises(asyncpg.InvalidPasswordError) as raised:
+                await Primary(url).connect()
+            assert is_transient(raised.value)
+            assert not statement.done()
+            passwords.append("afterwards")
+            assert await asyncio.wait_for(statement, LONG) == 1
+    finally:
+        await owner.execute("drop role exchanged")
+        await owner.close()
+
+
+def test_hosts_of_an_exchanged_address_keep_their_order() -> None:
+    before = ["postgresql://a:old@two:5432/x", "postgresql://a:old@one:5432/x"]
+    now = "postgresql://a:new@one:5432,two:5432,three:5432/x"
+    hosts = [urlsplit(each).hostname for each in hosts_as_before(before, now)]
+    assert hosts == ["two", "one", "three"]
 
 
 async def test_copy_whose_rows_stop_coming_is_ended_and_erasing_has_its_own_limits(

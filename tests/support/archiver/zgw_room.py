@@ -64,6 +64,7 @@ class ZgwRoom:
         self.writer: Writer
         self.follower: HandoverFollower
         self.sender: HandoverSender
+        self.secrets = {(TENANT, "zaaksysteem"): SECRET}
 
     async def add(self, records: list[Record]) -> None:
         await self.writer.add(records)
@@ -124,7 +125,6 @@ async def zgw_room(
         archive = ServedArchive(pool, keys, lambda: room.config, objects, False)
         session = await enter(zgw_session([ip_network(networks)]))
         room.writer = await writer_of(pool)
-        secrets = {(TENANT, "zaaksysteem"): SECRET}
         room.follower = HandoverFollower(pool, keys, lambda: room.config)
-        room.sender = HandoverSender(archive, room.writer.add, session, secrets)
+        room.sender = HandoverSender(archive, room.writer.add, session, room.secrets)
         yield room

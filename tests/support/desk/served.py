@@ -10,14 +10,13 @@ from uuid import uuid4
 
 import aiohttp
 import msgspec
-from aiohttp import web
 
+from desk import service
 from desk.access import Access, Department, Tenant
 from desk.events.event import Event, EventData
 from desk.login.id_token import Identity
 from desk.login.provider import Tokens
 from desk.login.sessions import SessionStore
-from desk.service import build
 from services import clock
 from services import event_types as types
 from services.config.settings import DeskSettings, load
@@ -37,13 +36,20 @@ TOKEN = "t"
 """Token of each session, as `archive_api` knows it."""
 CLOSED = "http://127.0.0.1:9"
 """Nothing answers there: a route that asks the record, the gateway or the provider says so."""
+SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+SETTINGS = {
+    "POSTKAMER_WORKING_KEY": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+    "POSTKAMER_DESK_SECRET": SECRET,
+    "POSTKAMER_DESK_ISSUER": CLOSED,
+    "POSTKAMER_ROUTER_URL": CLOSED,
+}
 
 
 class Desk:
     """The desk as it is served, and its sessions."""
 
-    def __init__(self, url: str, app: web.Application, pool: Pool, http: Any) -> None:
-        self.url, self.app, self.http = url, app, http
+    def __init__(self, url: str, built: service.Desk, pool: Pool, http: Any) -> None:
+        self.url, self.built, self.app, self.http = url, built, built.app, http
         self._sessions = SessionStore(pool)
 
     async def log_in(self, access: Access, ago: timedelta = timedelta()) -> str:
@@ -84,20 +90,10 @@ async def served_desk(
     pool: Pool, url: str, *, archiver: str = CLOSED, gateway: str = CLOSED
 ) -> AsyncIterator[Desk]:
     """Serve the desk, with nothing around it but the database, an archiver and a gateway."""
-    settings = load(
-        DeskSettings,
-        {
-            "POSTKAMER_DATABASE_URL": url,
-            "POSTKAMER_WORKING_KEY": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
-            "POSTKAMER_DESK_SECRET": "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
-            "POSTKAMER_DESK_ISSUER": CLOSED,
-            "POSTKAMER_GATEWAY_URL": gateway,
-            "POSTKAMER_ARCHIVER_URL": archiver,
-            "POSTKAMER_ROUTER_URL": CLOSED,
-        },
-    )
+    addresses = {"POSTKAMER_GATEWAY_URL": gateway, "POSTKAMER_ARCHIVER_URL": archiver}
+    settings = load(DeskSettings, SETTINGS | addresses | {"POSTKAMER_DATABASE_URL": url})
     async with aiohttp.ClientSession() as http:
-        built = build(settings, pool, http)
+        built = service.build(settings, pool, http)
         is_listening = asyncio.Event()
 
         def hear_gap() -> None:
@@ -114,7 +110,7 @@ async def served_desk(
         async with background_task(hears), serve(built.app, "127.0.0.1", 0) as port:
             await is_listening.wait()  # no page that a test opens is told of that gap
             try:
-                yield Desk(f"http://127.0.0.1:{port}", built.app, pool, http)
+                yield Desk(f"http://127.0.0.1:{port}", built, pool, http)
             finally:
                 built.stream.close()
 

@@ -1,6 +1,7 @@
 """An SMTP server that answers as it is told."""
 
 import asyncio
+import base64
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -19,6 +20,8 @@ class Server:
         self.tls = tls
         self.taken: list[bytes] = []
         self.commands: list[str] = []
+        self.logins: list[bytes] = []
+        """Name and password of each login, as AUTH PLAIN has them."""
         self.talks: list[asyncio.Task[None]] = []
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -38,6 +41,8 @@ class Server:
         while line := await reader.readline():
             command = line.split()[0].decode().upper()
             self.commands.append(command)
+            if command == "AUTH":
+                self.logins.append(base64.b64decode(line.split()[-1]).strip(b"\0"))
             if command == "DATA" and command not in self.says:
                 writer.write(b"354 go on\r\n")
                 self.taken.append(await reader.readuntil(b"\r\n.\r\n"))

@@ -70,6 +70,18 @@ async def test_document_is_whole_and_with_its_zaak_and_on_the_record(room: ZgwRo
     assert await room.hand_over() == 0
 
 
+async def test_exchanged_secret_signs_the_next_attempt(room: ZgwRoom) -> None:
+    secret = room.secrets[TENANT, "zaaksysteem"]
+    room.secrets[TENANT, "zaaksysteem"] = "of-before-the-exchange-at-the-provider"
+    await room.add(closed_story().records)
+    assert await room.hand_over() == 1
+    assert room.provider.documents == {}
+    room.secrets[TENANT, "zaaksysteem"] = secret
+    await room.make_due()
+    assert await room.hand_over() == 1
+    assert len(room.provider.documents) == 1
+
+
 async def test_pdf_goes_to_the_store_under_the_name_of_its_content(
     room: ZgwRoom, tmp_path: Path
 ) -> None:
