@@ -2,7 +2,7 @@
 those that its owner set by the API."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -36,6 +36,7 @@ class SigningSecrets:
         """`configured` returns the keys of the configuration, as their files have them now."""
         self._pool, self._destination, self._read_configured = pool, destination, configured
         self._configured: dict[UUID, bytes] = {}
+        self._registered: Set[UUID] = frozenset()
         self._stored: Sequence[StoredSecret] = ()
         self._shut = ShutRows("deliverer.secret")
         self._in_force: Keys = ()
@@ -44,6 +45,7 @@ class SigningSecrets:
 
     def keys(self) -> Keys:
         """Return the keys that sign now."""
+        self._take_configured()
         now = clock.now()
         if now >= self._until:
             ends = (each.ends_at for each in self._stored if each.ends_at and each.ends_at > now)
@@ -53,16 +55,24 @@ class SigningSecrets:
 
     async def register(self) -> None:
         """Write the secrets of the configuration, so that they can be ended; then read all."""
-        keys = {configured_id(self._destination, key): key for key in self._read_configured()}
-        await self._pool.execute(_REGISTER, self._destination, list(keys))
-        await self._pool.execute(_FORGET, self._destination, list(keys))
-        self._configured = keys
+        self._take_configured()
+        ids = list(self._configured)
+        await self._pool.execute(_REGISTER, self._destination, ids)
+        await self._pool.execute(_FORGET, self._destination, ids)
+        self._registered = set(ids)
         await self.refresh()
 
     async def follow(self) -> None:
         """Read all secrets; write those of the configuration before, if they were exchanged."""
-        is_known = set(self._read_configured()) == set(self._configured.values())
+        self._take_configured()
+        is_known = self._configured.keys() == self._registered
         await (self.refresh() if is_known else self.register())
+
+    def _take_configured(self) -> None:
+        """Sign with what the configuration has now, from this moment on."""
+        if (keys := self._read_configured()) != tuple(self._configured.values()):
+            self._configured = {configured_id(self._destination, key): key for key in keys}
+            self._until = EARLIEST
 
     async def refresh(self) -> None:
         """Read the secrets, erase those that have ended, and note that somebody knows them."""

@@ -117,6 +117,7 @@ class Exchange:
         await self.town.until_taken(dict.fromkeys([*BOTH, DATABASE, BROKER], 1))
         assert await self._handshake(OLD[VERIFY]) == 403
         assert await self._handshake(NEW[VERIFY]) == 200
+        await self.traffic.until_more(MORE)
 
     async def _forget_former(self) -> None:
         """Those outside use the new secrets alone, and then the services."""

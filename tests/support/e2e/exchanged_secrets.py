@@ -67,7 +67,7 @@ class TownOfFiles(Installation):
         them but those of the gateway to the broker."""
         roles = [f"alter role postkamer_{each} password '{password}';" for each in REAL]
         ended = (
-            "select pg_terminate_backend(pid) from pg_stat_activity where usename like 'postk%_%'"
+            "select pg_terminate_backend(pid) from pg_stat_activity where usename ~ '^postkamer_'"
         )
         self.database.execute("".join(roles))
         self.database.execute(ended)
