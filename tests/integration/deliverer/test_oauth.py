@@ -69,7 +69,7 @@ async def posting(
     )
     async with (
         http_client(65, seconds, networks, tls) as sender,
-        oauth_session(crm, SECRET, sender) as poster,
+        oauth_session(crm, lambda: SECRET, sender) as poster,
     ):
         yield lambda: poster.post(crm.url, b'{"id": "a"}', {"webhook-signature": "v1,x"})
 

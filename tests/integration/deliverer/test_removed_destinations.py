@@ -174,7 +174,7 @@ async def test_secrets_end_a_day_after_the_last_process_knew_their_destination(
             " values ($1, $2, 'api', $3)",
             id, destination, RING.seal(b"key", SECRET, bind(id, destination)),
         )  # fmt: skip
-    secrets = SigningSecrets(pool, GONE, (b"configured",))
+    secrets = SigningSecrets(pool, GONE, lambda: (b"configured",))
     await secrets.register()
     assert len(secrets.keys()) == 2
     await pool.execute(f"update deliverer.secret set known_at = now() - {TWO_DAYS}")

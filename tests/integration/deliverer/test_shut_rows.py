@@ -227,7 +227,7 @@ async def test_secret_that_does_not_open_leaves_the_others_to_sign(pool: Pool, d
         by_hand = "'whsec_dGhyZWU='" if damage == "by hand" else "'whsec_!'"
         value = "set_byte(sealed, 0, 255)" if damage == "mark" else by_hand
         await pool.execute(f"update deliverer.secret set sealed = {value} where id = $1", shut)
-    secrets, before = SigningSecrets(pool, "crm", ()), shut_rows("deliverer.secret")
+    secrets, before = SigningSecrets(pool, "crm", tuple), shut_rows("deliverer.secret")
     for _ in range(2):
         await secrets.refresh()
     assert secrets.keys() == (b"two",)
@@ -297,6 +297,6 @@ async def test_secret_of_another_destination_signs_nothing(pool: Pool) -> None:
         " values ($1, 'crm', 'api', $2)",
         id, sealed,
     )  # fmt: skip
-    secrets = SigningSecrets(pool, "crm", (b"own",))
+    secrets = SigningSecrets(pool, "crm", lambda: (b"own",))
     await secrets.register()
     assert secrets.keys() == (b"own",)

@@ -120,6 +120,7 @@ ENDINGS = {
     "CertificateRefused": (
         'postkamer_destination_certificate_refused{destination="crm"}', RAISED
     ),
+    "SecretsRefused": ('postkamer_secrets_refused{service="gateway"}', RAISED),
     "NumberUnsubscribed": (HEALTH % ("subscription", "wrong"), RAISED),
     "NumberFieldsMissing": (HEALTH % ("fields", "warning"), RAISED),
     "NumberDisconnected": (HEALTH % ("connection", "wrong"), RAISED),

@@ -82,6 +82,7 @@ UNPROVEN_OPERATOR = "postkamer_operations_unproven_total"
 UNPROVEN_WEBHOOKS = 'postkamer_webhooks_unproven_total{service="gateway"}'
 UNCONFIRMED_PUBLISHES = 'postkamer_unconfirmed_publishes_total{service="router",reason="full"}'
 UNUSABLE = 'postkamer_destination_certificate_refused{destination="crm"}'
+SECRETS = 'postkamer_secrets_refused{service="gateway"}'
 UNRECORDED = "postkamer_attempts_unrecorded_total"
 MOVING = 'postkamer_number_stopped{number="106540352242922",instance="%s"}'
 OF_STOPPED = 'postkamer_webhooks_stopped_total{service="gateway"}'
@@ -326,6 +327,8 @@ CASES = [
     case("publishes at a restart of the broker", {UNCONFIRMED_PUBLISHES: "0 30x60"}, 20),
     one("a certificate that is gone", UNUSABLE, "0 1x30", "CertificateRefused"),
     one("a certificate that was half written", UNUSABLE, "0 1 0x30"),
+    one("a secret that is not in use", SECRETS, "0 1x30", "SecretsRefused"),
+    one("a secret that was half written", SECRETS, "0 1 0x30"),
     one("attempts that are not recorded", UNRECORDED, "0 0 5x30", "AttemptsUnrecorded"),
     one("attempts that are recorded", UNRECORDED, "5x30"),
     number("a number without webhooks", "subscription", "wrong", "1x30", "NumberUnsubscribed"),
