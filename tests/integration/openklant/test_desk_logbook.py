@@ -65,7 +65,7 @@ async def test_a_logbook_that_may_not_be_read_is_asked_for_once_a_round(
     objects: ObjectsApi,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    register.objects = objects._replace(token="wrong")
+    register.objects = objects._replace(token=lambda: "wrong")
     await scene.ask()
     await desk.forward("burgerzaken", note=NOTE)
     await Scene(register, "10000001-c2").ask()
