@@ -146,17 +146,6 @@ async def desk(live: LiveSettings[DeskSettings]) -> AsyncIterator["asyncio.Futur
         yield first_failure(keys, live.task, clear, hearing)
 
 
-def prepare(built: Desk, settings: DeskSettings) -> Callable[[], None]:
-    """Prepare the keys that sign events, and the secret that the provider is shown."""
-    keys, secret = signing_keys(settings), settings.desk_client_secret.get_secret_value()
-
-    def apply() -> None:
-        built.events.use_keys(keys)
-        built.provider.use_secret(secret)
-
-    return apply
-
-
 def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> Desk:
     """Put the desk together."""
     own = settings.desk_url.rstrip("/")
@@ -245,6 +234,17 @@ def _application(
     app.on_response_prepare.append(add_headers)
     app.router.add_routes(routes)
     return app
+
+
+def prepare(built: Desk, settings: DeskSettings) -> Callable[[], None]:
+    """Prepare the keys that sign events, and the secret that the provider is shown."""
+    keys, secret = signing_keys(settings), settings.desk_client_secret.get_secret_value()
+
+    def apply() -> None:
+        built.events.use_keys(keys)
+        built.provider.use_secret(secret)
+
+    return apply
 
 
 def signing_keys(settings: DeskSettings) -> list[bytes]:

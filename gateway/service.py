@@ -96,27 +96,9 @@ async def gateway(
         limits = ServerLimits(connections=PUBLIC_CONNECTIONS, unproven=strangers)
         await enter(serve(app, *address, limits=limits, shared=True))
         memory = await enter(background_task(give_back_memory()))
-        tasks += [link.task, keys, report, memory, stops, live.task]
-        yield first_failure(*tasks, *intake.tasks)
-
-
-def _prepare(
-    environ: Mapping[str, str],
-    version: ActiveVersion,
-    webhook: Webhook,
-    ring: TokenStore,
-    settings: GatewaySettings,
-) -> Callable[[], None]:
-    """Prepare what changed secrets open: webhooks, Meta's handshake and the API."""
-    config = version.loaded.config
-    endpoints = load_endpoints(settings, config, environ)
-    tokens = environment_tokens(settings, config)
-
-    def apply() -> None:
-        webhook.use_endpoints(endpoints)
-        ring.use_environment(tokens)
-
-    return apply
+        yield first_failure(
+            link.task, keys, report, memory, stops, live.task, *tasks, *intake.tasks
+        )
 
 
 def all_routes(webhook: Webhook, api: Sequence[Route]) -> list[Route]:
@@ -173,3 +155,22 @@ async def run_api(
         async with background_task(watch_config(settings.config, version, load, apply)) as watch:
             routes = api_routes(access, api, templates, media, owners, ring)
             yield routes, ring, [ring.task, sweep, clear, watch]
+
+
+def _prepare(
+    environ: Mapping[str, str],
+    version: ActiveVersion,
+    webhook: Webhook,
+    ring: TokenStore,
+    settings: GatewaySettings,
+) -> Callable[[], None]:
+    """Prepare what changed secrets open: webhooks, Meta's handshake and the API."""
+    config = version.loaded.config
+    endpoints = load_endpoints(settings, config, environ)
+    tokens = environment_tokens(settings, config)
+
+    def apply() -> None:
+        webhook.use_endpoints(endpoints)
+        ring.use_environment(tokens)
+
+    return apply
