@@ -155,14 +155,14 @@ async def archiver(
         routes = _api_routes(archive, views, ring, lambda: intake.lag)
         served = api_app(routes, [refuse_while(guard.problems)])
         await enter(serve(served, settings.bind, settings.archiver_port))
-        live.use(partial(_prepare, live.environ, version, ring, accounts, secrets))
+        live.use(partial(prepare_secrets, live.environ, version, ring, accounts, secrets))
         tasks = connection.task, working, comparing, ring.task, watch, views.task, report
         yield first_failure(
             *tasks, live.task, consumer.task, *maintenance_tasks, *media_tasks, *handover_tasks
         )
 
 
-def _prepare(
+def prepare_secrets(
     environ: Mapping[str, str],
     version: ActiveVersion,
     ring: TokenStore,

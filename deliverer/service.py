@@ -136,12 +136,12 @@ async def deliverer(
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
         notices = await enter(_owner_notices(pool, config, credentials, running).run())
         deliveries = [task for each in running.values() for task in each.tasks]
-        live.use(partial(_prepare, live.environ, config, credentials, accounts))
+        live.use(partial(prepare_secrets, live.environ, config, credentials, accounts))
         links = outgoing.task, incoming.task, keys, sharing, attempts.task, report, lookout.task
         yield first_failure(*links, live.task, *relays, *deliveries, *numbers, *upkeep, *notices)
 
 
-def _prepare(
+def prepare_secrets(
     environ: Mapping[str, str],
     config: Configuration,
     credentials: Mapping[str, Credentials],

@@ -129,7 +129,7 @@ async def desk(live: LiveSettings[DeskSettings]) -> AsyncIterator["asyncio.Futur
             missing += [] if RING.ready.is_set() else [NO_KEYS]
             return missing + await built.guard.problems()
 
-        live.use(partial(prepare, built))
+        live.use(partial(prepare_secrets, built))
         clear = await enter(background_task(clear_periodically(pool, CLEARINGS, DAYS)))
         channel = listen(
             url,
@@ -236,7 +236,7 @@ def _application(
     return app
 
 
-def prepare(built: Desk, settings: DeskSettings) -> Callable[[], None]:
+def prepare_secrets(built: Desk, settings: DeskSettings) -> Callable[[], None]:
     """Prepare the keys that sign events, and the secret that the provider is shown."""
     keys, secret = signing_keys(settings), settings.desk_client_secret.get_secret_value()
 

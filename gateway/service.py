@@ -78,7 +78,7 @@ async def gateway(
         webhook = Webhook(intake, endpoints, config, client, stopped)
         version = ActiveVersion(loaded)
         api, ring, tasks = await enter(run_api(settings, version, pool, intake, stopped))
-        live.use(partial(_prepare, live.environ, version, webhook, ring))
+        live.use(partial(prepare_secrets, live.environ, version, webhook, ring))
 
         async def obstacles() -> list[str]:
             return link.obstacles() + ([] if RING.ready.is_set() else [NO_KEYS])
@@ -157,7 +157,7 @@ async def run_api(
             yield routes, ring, [ring.task, sweep, clear, watch]
 
 
-def _prepare(
+def prepare_secrets(
     environ: Mapping[str, str],
     version: ActiveVersion,
     webhook: Webhook,

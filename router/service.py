@@ -91,14 +91,14 @@ async def router(
         app = operations_app(problems, lambda: version.status, parts)
         await enter(serve(app, settings.bind, settings.router_ops_port))
         ring = await enter(_api(settings, version, pool, rules))
-        live.use(partial(_prepare, version, ring))
+        live.use(partial(prepare_secrets, version, ring))
         links = outgoing.task, incoming.task, keys, sharing, drained, published, ring.task
         yield first_failure(
             *links, live.task, rules_task, *side_tasks, *(each.task for each in consumers)
         )
 
 
-def _prepare(
+def prepare_secrets(
     version: ActiveVersion, ring: TokenStore, settings: RouterSettings
 ) -> Callable[[], None]:
     """Prepare the tokens that changed files hold."""

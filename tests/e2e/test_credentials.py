@@ -135,11 +135,10 @@ class Exchange:
     async def refuses_former(self) -> None:
         """Former secrets open nothing, and a connection that ends is made with the new password."""
         assert await self._send(TOKEN) == 401
-        async with self._session.get(
-            f"{self.town.archiver}/v1/conversations/{self.outside.conversation}",
-            headers=bearer(TOKEN),
-        ) as answer:
-            assert answer.status == 401
+        conversation = f"{self.town.archiver}/v1/conversations/{self.outside.conversation}"
+        assert [await self._get(conversation, each) for each in (TOKEN, NEW_TOKEN)] == [401, 200]
+        rules = f"{self.town.router}/v1/rules/versions"  # for which neither has the role
+        assert [await self._get(rules, each) for each in (TOKEN, NEW_TOKEN)] == [401, 403]
         assert await Traffic(self._session, self.town.gateway, OLD[APP]).send() == 401
         await asyncio.to_thread(self.town.end_connections, "gateway")
         after = Traffic(self._session, self.town.gateway, NEW[APP], "daarna")
@@ -168,6 +167,10 @@ class Exchange:
         headers = bearer(token) | {"Idempotency-Key": str(clock.new_id())}
         url = f"{self.town.gateway}/v1/messages"
         async with self._session.post(url, json=body, headers=headers) as answer:
+            return answer.status
+
+    async def _get(self, url: str, token: str) -> int:
+        async with self._session.get(url, headers=bearer(token)) as answer:
             return answer.status
 
     async def _handshake(self, token: str) -> int:

@@ -17,7 +17,7 @@ from desk.inbox.alarms import AlarmStore
 from desk.inbox.filters import FILTERS
 from desk.inbox.store import ConversationStore
 from desk.login.attempt import FIRST_PAGE
-from desk.service import prepare
+from desk.service import prepare_secrets
 from desk.web.navigation import page_path
 from desk.web.security import form_token
 from desk.web.stream import PAGES_OF_SESSION
@@ -409,7 +409,7 @@ async def test_exchanged_secrets_count_from_the_next_request(desk: Desk) -> None
     async def exchange(*secrets: str) -> tuple[int, int]:
         settings = {"POSTKAMER_DESK_SECRET": ",".join(secrets), "POSTKAMER_DATABASE_URL": url}
         given = SETTINGS | settings | {"POSTKAMER_DESK_CLIENT_SECRET": secrets[0]}
-        prepare(desk.built, load(DeskSettings, given))()
+        prepare_secrets(desk.built, load(DeskSettings, given))()
         assert desk.built.provider.client.secret == secrets[0]
         return await sign(SECRET), await sign(new)
 
