@@ -33,7 +33,7 @@ from services.postgres.database import (
     run_queries,
 )
 from services.postgres.migrations import Migration, MigrationError, migrate
-from services.postgres.primary import Primary, hosts_as_before
+from services.postgres.primary import Primary
 from services.working_keys import sealing_pool
 from tests.integration.conftest import all_migrations
 from tests.support.archiver.orders import eraser_of
@@ -292,13 +292,6 @@ async def test_exchanged_password_fails_no_statement(empty: str) -> None:
     finally:
         await owner.execute("drop role exchanged")
         await owner.close()
-
-
-def test_hosts_of_an_exchanged_address_keep_their_order() -> None:
-    before = ["postgresql://a:old@two:5432/x", "postgresql://a:old@one:5432/x"]
-    now = "postgresql://a:new@one:5432,two:5432,three:5432/x"
-    hosts = [urlsplit(each).hostname for each in hosts_as_before(before, now)]
-    assert hosts == ["two", "one", "three"]
 
 
 async def test_copy_whose_rows_stop_coming_is_ended_and_erasing_has_its_own_limits(

@@ -1,8 +1,10 @@
 """The hosts of a database URL."""
 
+from urllib.parse import urlsplit
+
 import pytest
 
-from services.postgres.primary import split_hosts
+from services.postgres.primary import hosts_as_before, split_hosts
 
 
 @pytest.mark.parametrize(
@@ -27,3 +29,10 @@ def test_each_host_gets_a_url_with_the_same_user_database_and_options(
     url: str, each: list[str]
 ) -> None:
     assert split_hosts(url) == each
+
+
+def test_hosts_of_an_exchanged_address_keep_their_order() -> None:
+    before = ["postgresql://a:old@two:5432/x", "postgresql://a:old@one:5432/x"]
+    now = "postgresql://a:new@one:5432,two:5432,three:5432/x"
+    hosts = [urlsplit(each).hostname for each in hosts_as_before(before, now)]
+    assert hosts == ["two", "one", "three"]
