@@ -1,5 +1,6 @@
 """deploy/helm: pods are restricted, probed and replaced as they should, and meet whom they need."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from services.config.settings import (
     RouterSettings,
 )
 from services.lifecycle import DRAIN_SECONDS, HARD_EXIT_SECONDS
+from tests.support.kubernetes import schemas
 from tests.support.kubernetes.chart import (
     SERVICES,
     Object,
@@ -180,6 +182,86 @@ def test_node_is_drained_of_one_instance_at_a_time() -> None:
         assert each["spec"]["maxUnavailable"] == 1
         selected = each["spec"]["selector"]["matchLabels"].items()
         assert selected <= deployed[name]["spec"]["template"]["metadata"]["labels"].items()
+
+
+PLACED = (
+    'nodeSelector={"pool":"town"}',
+    'tolerations=[{"key":"town","operator":"Exists","effect":"NoSchedule"}]',
+    'affinity={"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":'
+    '[{"matchExpressions":[{"key":"disk","operator":"In","values":["fast"]}]}]}},'
+    '"podAntiAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":'
+    '[{"topologyKey":"kubernetes.io/hostname","labelSelector":{"matchLabels":{"app":"noisy"}}}]}}',
+    'priorityClassName="urgent"',
+)
+"""Rules for the place of all pods, each way once."""
+HOST = "kubernetes.io/hostname"
+APART = "requiredDuringSchedulingIgnoredDuringExecution"
+
+
+def placed_by_operators(objects: tuple[Object, ...]) -> dict[str, Object]:
+    """Return what the operators put into the pods of broker and database, as a pod has it."""
+    [broker] = of_kind(objects, "RabbitmqCluster").values()
+    [database] = of_kind(objects, "Cluster").values()
+    given = database["spec"]["affinity"]
+    of_pod = {"nodeAffinity": "nodeAffinity", "podAntiAffinity": "additionalPodAntiAffinity"}
+    overridden = broker["spec"].get("override", {"statefulSet": {"spec": {"template": {}}}})
+    return {
+        "broker": overridden["statefulSet"]["spec"]["template"].get("spec", {})
+        | {name: broker["spec"].get(name) for name in ("tolerations", "affinity")},
+        "database": {
+            "nodeSelector": given.get("nodeSelector"),
+            "tolerations": given.get("tolerations"),
+            "affinity": {pod: given[name] for pod, name in of_pod.items() if name in given},
+            "priorityClassName": database["spec"].get("priorityClassName"),
+        },
+    }
+
+
+def test_all_pods_run_where_the_values_say() -> None:
+    objects = render(example("large"), set_json=PLACED)
+    wanted = {name: json.loads(value) for name, _, value in (p.partition("=") for p in PLACED)}
+    found = pods(objects) | placed_by_operators(objects)
+    assert len(found) == 10
+    for name, pod in found.items():
+        assert {key: pod[key] for key in wanted if key != "affinity"} == {
+            key: value for key, value in wanted.items() if key != "affinity"
+        }, name
+        kinds = wanted["affinity"]
+        assert pod["affinity"]["nodeAffinity"] == kinds["nodeAffinity"], name
+        [noisy] = kinds["podAntiAffinity"][APART]
+        assert noisy in pod["affinity"]["podAntiAffinity"][APART], name
+        # The schemas of the operators' own kinds leave these parts out.
+        spec = {"containers": [{"name": "x"}]} | {key: pod[key] for key in wanted}
+        thing = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": spec}
+        assert schemas.faults(thing, schemas.OLDEST) == [], name
+    [changed] = [pod["containers"] for name, pod in found.items() if name == "broker"]
+    assert changed == []
+
+
+@pytest.mark.parametrize("values", [(), PLACED], ids=["by default", "with rules of the town"])
+def test_no_two_brokers_and_no_two_databases_share_a_machine(values: tuple[str, ...]) -> None:
+    objects = render(example("large"), set_json=values)
+    [broker] = of_kind(objects, "RabbitmqCluster").values()
+    own = {"app.kubernetes.io/name": broker["metadata"]["name"]}
+    term = {"topologyKey": HOST, "labelSelector": {"matchLabels": own}}
+    assert term in broker["spec"]["affinity"]["podAntiAffinity"][APART]
+    [database] = of_kind(objects, "Cluster").values()
+    assert database["spec"]["affinity"]["podAntiAffinityType"] == "required"
+
+
+def test_addition_of_a_town_to_broker_or_database_wins_and_keeps_the_rest() -> None:
+    extra = (
+        'broker.operator.extraSpec={"rabbitmq":{"additionalPlugins":["rabbitmq_tracing"]},"image":"b"}',
+        'database.cloudnativepg.extraSpec={"storage":{"size":"9Gi"}}',
+    )
+    objects = render(example("large"), set_json=extra)
+    [broker] = of_kind(objects, "RabbitmqCluster").values()
+    assert broker["spec"]["image"] == "b"
+    assert broker["spec"]["rabbitmq"].keys() == {
+        "additionalConfig", "additionalPlugins", "advancedConfig",
+    }  # fmt: skip
+    [database] = of_kind(objects, "Cluster").values()
+    assert database["spec"]["storage"] == {"size": "9Gi", "storageClass": "fast"}
 
 
 # ---- who may talk to whom ------------------------------------------------------------------------
