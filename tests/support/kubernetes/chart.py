@@ -30,13 +30,18 @@ def example(name: str) -> Path:
     return CHART / "ci" / f"{name}-values.yaml"
 
 
-def helm(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def helm(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run Helm, with folders of its own: nothing of this machine's settings counts."""
     assert HELM.exists(), "Helm is missing: deploy/setup.sh charts"
     nowhere = {name: os.devnull for name in ("HELM_REPOSITORY_CONFIG", "HELM_REGISTRY_CONFIG")}
     command = [str(HELM), *map(str, arguments)]
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=60, env=os.environ | nowhere
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env=os.environ | nowhere | variables,
     )
 
 

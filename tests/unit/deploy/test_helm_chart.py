@@ -10,6 +10,7 @@ import yaml
 
 from services.amqp import topology
 from tests.support.kubernetes import schemas
+from tests.support.kubernetes.api import api_server, upgrade
 from tests.support.kubernetes.chart import (
     CHART,
     MONITORING,
@@ -233,26 +234,79 @@ def test_queues_are_declared_anew_when_what_they_follow_from_changes() -> None:
     assert name("gateway.replicas=5") == before
 
 
-def test_migrations_run_before_all_else_unless_the_database_comes_with_the_release() -> None:
-    def job(objects: tuple[Object, ...]) -> Object:
-        [found] = [each for n, each in of_kind(objects, "Job").items() if "-migrate" in n]
-        return found
+HOOK = {
+    "helm.sh/hook": "pre-install,pre-upgrade",
+    "helm.sh/hook-weight": "0",
+    "helm.sh/hook-delete-policy": "before-hook-creation,hook-succeeded",
+}
 
-    hooks = {
-        "helm.sh/hook": "pre-install,pre-upgrade",
-        "helm.sh/hook-weight": "0",
-        "helm.sh/hook-delete-policy": "before-hook-creation,hook-succeeded",
+
+def migration(objects: tuple[Object, ...]) -> Object:
+    [found] = [each for n, each in of_kind(objects, "Job").items() if "-migrate" in n]
+    return found
+
+
+def cluster(ready: int) -> Object:
+    """A Cluster as the release has made it. Its operator leaves out what is none."""
+    return {
+        "apiVersion": "postgresql.cnpg.io/v1",
+        "kind": "Cluster",
+        "metadata": {"name": "postkamer-postgres", "namespace": "town"},
+        "status": {"readyInstances": ready} if ready else {"phase": "Setting up primary"},
     }
-    assert job(render(SMALL))["metadata"]["annotations"] == hooks
-    assert job(render(LARGE, is_upgrade=True))["metadata"]["annotations"] == hooks
-    first = job(render(LARGE))["metadata"]
-    assert "annotations" not in first
-    other = f'image.tag="0.1.1@sha256:{"f" * 64}"'
-    assert job(render(LARGE, set_json=(other,)))["metadata"]["name"] != first["name"]
+
+
+def test_migrations_of_an_external_database_run_before_all_else() -> None:
+    first = migration(render(SMALL))
+    assert first["metadata"]["annotations"] == HOOK
+    assert migration(render(SMALL, is_upgrade=True)) == first
     # What the hook needs is there before the release: no account, no configuration of the release.
-    spec = job(render(SMALL))["spec"]["template"]["spec"]
+    spec = first["spec"]["template"]["spec"]
     assert "serviceAccountName" not in spec
     assert [each["name"] for each in spec["volumes"]] == ["tmp"]
+
+
+@pytest.mark.parametrize(
+    ("there", "status", "is_hook"),
+    [
+        ((cluster(3),), "deployed", True),
+        ((cluster(1),), "failed", True),
+        # A first install that failed: before there was a Cluster, and before that had an instance.
+        ((), "failed", False),
+        ((cluster(0),), "failed", False),
+    ],
+)
+def test_migrations_of_a_database_of_the_release_run_before_it_once_there_is_one(
+    there: tuple[Object, ...], status: str, is_hook: bool, tmp_path: Path
+) -> None:
+    assert "annotations" not in migration(render(LARGE))["metadata"]
+    with api_server(*there) as url:
+        job = migration(upgrade(LARGE, url, tmp_path, status=status))
+    assert job["metadata"].get("annotations") == (HOOK if is_hook else None)
+    assert (job["metadata"]["name"] == "postkamer-migrate") == is_hook
+
+
+def test_job_of_a_release_has_another_name_at_each_upgrade(tmp_path: Path) -> None:
+    """A Job that has failed would stay so, and one that differs would be refused."""
+    with api_server() as url:
+        seen = [render(LARGE), *(upgrade(LARGE, url, tmp_path, revision=n) for n in (1, 2))]
+    names = [{*of_kind(objects, "Job")} for objects in seen]
+    assert [len(each) for each in names] == [2, 2, 2]
+    assert len(set[str]().union(*names)) == 6
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        f'image.tag="0.1.1@sha256:{"f" * 64}"',
+        'tolerations=[{"operator":"Exists"}]',
+        'podLabels={"team":"post"}',
+        'migrate.resources={"limits":{"memory":"1Gi"},"requests":{"memory":"1Gi"}}',
+    ],
+)
+def test_job_that_differs_has_another_name(changed: str) -> None:
+    before, after = render(LARGE), render(LARGE, set_json=(changed,))
+    assert of_kind(before, "Job").keys() & of_kind(after, "Job").keys() == set()
 
 
 def test_record_and_queues_stay_when_the_release_goes() -> None:

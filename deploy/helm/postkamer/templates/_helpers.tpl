@@ -119,3 +119,12 @@ annotations:
 {{- define "postkamer.rabbitmq" -}}
 {{ include "postkamer.fullname" . }}-rabbitmq
 {{- end }}
+
+{{/*
+Name of a Job that is no hook: (dict "root" $ "name" "migrate" "of" its text). A Job never changes, so another text
+has another name. So has each upgrade, which thus tries again what failed; Argo CD counts none, and has the text alone.
+*/}}
+{{- define "postkamer.jobName" -}}
+{{- $hash := printf "%v %s" .root.Release.Revision .of | sha256sum | trunc 8 }}
+{{- printf "%s-%s-%s" (include "postkamer.fullname" .root) .name $hash }}
+{{- end }}
