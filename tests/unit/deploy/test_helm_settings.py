@@ -255,6 +255,25 @@ def test_files_of_the_configuration_are_in_their_folders() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "    # The first line is indented\nid = 1\n",
+        "\n\n  id = 1\n",
+        "\t# A tab\nid = 1",
+        'words = "a: b # {{ c }} \\"<&>\\" \u2028 é"\n\n\n',
+        "---\n...\n- id\r\n",
+        "   ",
+        "",
+    ],
+)
+def test_file_of_the_configuration_arrives_to_the_letter(text: str) -> None:
+    files = {"postkamer.toml": text, "rules/10-afval.toml": "id = 2\n", "texts/nl.toml": "\n"}
+    objects = render(example("large"), set_json=(f"config.files={json.dumps(files)}",))
+    [config] = [each for each in objects if each["kind"] == "ConfigMap"]
+    assert config["data"] == {path.replace("/", "__"): each for path, each in files.items()}
+
+
 def test_secrets_of_the_configuration_go_to_the_services_that_read_them() -> None:
     found = {name: environment(pod) for name, pod in pods(render(example("large"))).items()}
     holders = {name.rpartition("-")[2] for name, given in found.items() if "CRM_SECRET" in given}

@@ -227,7 +227,7 @@ broker_metrics_url: {{ printf "http://%s:15692/metrics" (include "postkamer.rabb
     {{- else }}
     items:
       {{- range $path, $_ := $root.Values.config.files }}
-      - {key: {{ replace "/" "__" $path }}, path: {{ $path }}}
+      - {key: {{ replace "/" "__" $path | quote }}, path: {{ $path | quote }}}
       {{- end }}
     {{- end }}
 {{- end }}
