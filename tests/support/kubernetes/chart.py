@@ -52,22 +52,23 @@ def render(
     set_json: tuple[str, ...] = (),
     apis: tuple[str, ...] = MONITORING,
     is_upgrade: bool = False,
+    release: str = "postkamer",
 ) -> tuple[Object, ...]:
-    """Return the objects of a release `postkamer`. Fails with Helm's own words."""
+    """Return the objects of a release. Fails with Helm's own words."""
     options: list[str | Path] = [each for file in values for each in ("--values", file)]
     options += [each for text in set_json for each in ("--set-json", text)]
     options += [each for api in apis for each in ("--api-versions", api)]
     options += ["--is-upgrade"] if is_upgrade else []
-    done = helm("template", "postkamer", chart, "--namespace", "town", *options)
+    done = helm("template", release, chart, "--namespace", "town", *options)
     assert done.returncode == 0, done.stderr
     return tuple(each for each in yaml.load_all(done.stdout, yaml.CSafeLoader) if each)
 
 
-def refusal(*values: Path, set_json: Sequence[str]) -> str:
+def refusal(*values: Path, set_json: Sequence[str] = (), release: str = "postkamer") -> str:
     """Return the words with which Helm refuses."""
     options: list[str | Path] = [each for file in values for each in ("--values", file)]
     options += [each for text in set_json for each in ("--set-json", text)]
-    done = helm("template", "postkamer", CHART, *options)
+    done = helm("template", release, CHART, *options)
     assert done.returncode != 0, "Helm took it"
     return done.stderr
 

@@ -1,6 +1,7 @@
 """deploy/helm: the chart renders valid objects for three towns, and refuses what cannot work."""
 
 import json
+import re
 import shutil
 import tarfile
 from pathlib import Path
@@ -122,6 +123,32 @@ def test_alarms_are_those_of_prometheus_to_the_letter() -> None:
     rules = yaml.safe_load((ROOT / "deploy" / "prometheus" / "rules.yml").read_text())
     assert of_kind(render(LARGE), "PrometheusRule")["postkamer"]["spec"] == rules
     assert (CHART / "files" / "rules.yml").is_symlink()
+
+
+@pytest.mark.parametrize(
+    "release", ["a", "postkamer-" + "b" * 43, "town.postkamer", "x." + "y" * 51]
+)
+def test_names_are_short_enough_whatever_the_release_is_called(release: str) -> None:
+    objects = render(LARGE, release=release)
+    assert [fault for each in objects for fault in schemas.faults(each, schemas.OLDEST)] == []
+    for each in objects:
+        assert len(each["metadata"]["name"]) <= 63
+        for value in each["metadata"]["labels"].values():
+            assert len(value) <= 63
+    for name in of_kind(objects, "Service"):
+        assert re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", name)  # DNS-1035
+    # A label of each pod of a StatefulSet has its name and ten digits; a Cluster's name has 50.
+    [broker] = of_kind(objects, "RabbitmqCluster")
+    assert len(f"{broker}-server-0123456789") <= 63
+    [database] = of_kind(objects, "Cluster")
+    assert len(database) <= 50
+
+
+def test_name_that_no_service_can_have_is_refused() -> None:
+    assert "fullnameOverride: the name" in refusal(SMALL, release="9-towns")
+    given = render(SMALL, release="9-towns", set_json=('fullnameOverride="towns"',))
+    assert "towns-gateway" in of_kind(given, "Service")
+    assert "/fullnameOverride" in refusal(SMALL, set_json=[f'fullnameOverride="{"f" * 36}"'])
 
 
 def test_package_has_the_alarms_and_no_values_of_tests(tmp_path: Path) -> None:

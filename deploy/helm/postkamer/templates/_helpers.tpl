@@ -1,17 +1,18 @@
-{{/* Names: short enough for what is put behind them. */}}
 {{- define "postkamer.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" }}
 {{- end }}
 
+{{/*
+At most 35 characters: the longest that is made of it is the label of a broker's pod, NAME-rabbitmq-server-0123456789,
+and a label has 63. Names of Services have no dot, and those of releases may.
+*/}}
 {{- define "postkamer.fullname" -}}
 {{- $name := include "postkamer.name" . }}
-{{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
-{{- else if contains $name .Release.Name }}
-{{- .Release.Name | trunc 40 | trimSuffix "-" }}
-{{- else }}
-{{- printf "%s-%s" .Release.Name $name | trunc 40 | trimSuffix "-" }}
+{{- $full := .Values.fullnameOverride }}
+{{- if not $full }}
+{{- $full = contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) }}
 {{- end }}
+{{- $full | replace "." "-" | trunc 35 | trimSuffix "-" }}
 {{- end }}
 
 {{- define "postkamer.serviceAccountName" -}}
