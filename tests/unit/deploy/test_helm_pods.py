@@ -173,15 +173,24 @@ def test_one_service_can_have_another_version_during_an_update() -> None:
     }
 
 
-def test_node_is_drained_of_one_instance_at_a_time() -> None:
-    objects = render(example("large"))
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_node_is_drained_of_one_instance_at_a_time(replicas: int) -> None:
+    """Also where there is only one: nobody keeps a node for ever."""
+    values = [f"{service}.replicas={replicas}" for service in SERVICES]
+    values += [f"broker.operator.replicas={replicas}"]
+    values += [f"database.cloudnativepg.instances={replicas}"]
+    objects = render(example("large"), set_json=tuple(values))
     budgets = of_kind(objects, "PodDisruptionBudget")
-    assert budgets.keys() == {f"postkamer-{service}" for service in SERVICES}
-    deployed = of_kind(objects, "Deployment")
+    assert budgets.keys() == {f"postkamer-{name}" for name in (*SERVICES, "rabbitmq")}
+    labels = {
+        name: each["spec"]["template"]["metadata"]["labels"]
+        for name, each in of_kind(objects, "Deployment").items()
+    } | {"postkamer-rabbitmq": {"app.kubernetes.io/name": "postkamer-rabbitmq"}}
     for name, each in budgets.items():
         assert each["spec"]["maxUnavailable"] == 1
-        selected = each["spec"]["selector"]["matchLabels"].items()
-        assert selected <= deployed[name]["spec"]["template"]["metadata"]["labels"].items()
+        assert each["spec"]["selector"]["matchLabels"].items() <= labels[name].items()
+    [database] = of_kind(objects, "Cluster").values()
+    assert database["spec"].get("enablePDB", True) == (replicas > 1)
 
 
 PLACED = (
