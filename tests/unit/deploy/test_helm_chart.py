@@ -223,10 +223,38 @@ def test_users_of_the_broker_have_the_rights_of_the_topology() -> None:
         ('config.existingConfigMap=""', "config: name existingConfigMap, or give files"),
         ('database.mode="cloudnativepg"', "database.cloudnativepg.image: must be given"),
         ("router.replicas=0", "/router/replicas"),
+        ("gateway.resources=null", "/gateway': missing property 'resources'"),
+        ("settings.tracesUrl=null", "/settings': missing property 'tracesUrl'"),
+        ("settings=null", "missing property 'settings'"),
+        ("broker.admin=null", "/broker': missing property 'admin'"),
+        ('podLabels={"app.kubernetes.io/name":"x"}', "podLabels: app.kubernetes.io/name is"),
+        ('affinity={"podAntiAffinty":{}}', "'podAntiAffinty' not allowed"),
+        ('tolerations=[{"keys":"x"}]', "'keys' not allowed"),
+        ("gateway.opsPort=8080", "gateway.opsPort: must differ"),
+        (
+            'router.autoscaling={"enabled":true,"maxReplicas":0}',
+            "/router/autoscaling/maxReplicas",
+        ),
     ],
 )
 def test_values_that_cannot_work_are_refused(changed: str, words: str) -> None:
     assert words in refusal(SMALL, set_json=[changed])
+
+
+def test_no_service_is_asked_to_grow_to_fewer_than_it_has() -> None:
+    words = refusal(LARGE, set_json=["router.autoscaling.maxReplicas=2"])
+    assert "router.autoscaling.maxReplicas: is less than router.replicas" in words
+
+
+def test_pods_without_an_account_of_their_own_have_one_that_is_there() -> None:
+    def account(*changes: str) -> str:
+        objects = render(SMALL, set_json=("serviceAccount.create=false", *changes))
+        assert not of_kind(objects, "ServiceAccount")
+        gateway = of_kind(objects, "Deployment")["postkamer-gateway"]
+        return str(gateway["spec"]["template"]["spec"]["serviceAccountName"])
+
+    assert account() == "default"
+    assert account('serviceAccount.name="town"') == "town"
 
 
 def test_schema_names_every_value_and_no_other() -> None:
@@ -239,13 +267,18 @@ def test_schema_names_every_value_and_no_other() -> None:
 def unknown(value: object, schema: Object, named: Object, where: str = "") -> list[str]:
     """Places where values and schema have different keys."""
     schema = named[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
-    if not isinstance(value, dict) or "properties" not in schema:
+    if not isinstance(value, dict) or not value or "properties" not in schema:
         return []
     keys = schema["properties"].keys() - ({"global", "enabled"} if not where else {"claims"})
+    # A null takes a value away, also one that a template needs.
+    missing = value.keys() - {*schema.get("required", [])}
     return [f"{where}: {sorted(keys ^ value.keys())}"] * (keys != value.keys()) + [
-        fault
-        for key in keys & value.keys()
-        for fault in unknown(value[key], schema["properties"][key], named, f"{where}/{key}")
+        *([f"{where}: {sorted(missing)} may be null"] if missing else []),
+        *(
+            fault
+            for key in keys & value.keys()
+            for fault in unknown(value[key], schema["properties"][key], named, f"{where}/{key}")
+        ),
     ]
 
 

@@ -16,7 +16,8 @@ and a label has 63. Names of Services have no dot, and those of releases may.
 {{- end }}
 
 {{- define "postkamer.serviceAccountName" -}}
-{{- default (include "postkamer.fullname" .) .Values.serviceAccount.name }}
+{{- $own := .Values.serviceAccount.create | ternary (include "postkamer.fullname" .) "default" }}
+{{- default $own .Values.serviceAccount.name }}
 {{- end }}
 
 {{/* Labels that select pods, and never change: (dict "root" $ "component" "gateway"). */}}
