@@ -173,6 +173,8 @@ def test_notes_say_what_is_still_missing() -> None:
     assert "scale deployment postkamer-operator --replicas=1" in small
     assert "Nobody declares the queues: broker.admin.secret is not given" in small
     assert "One gateway" in small
+    assert "No route reaches router, archiver: networkPolicy.from" in small
+    assert "No route" not in large
     assert "Nobody declares" not in large
     assert "One gateway" not in large
     assert "Nothing is watched" in small

@@ -1,6 +1,7 @@
 """deploy/helm: pods are restricted, probed and replaced as they should, and meet whom they need."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from tests.support.kubernetes import schemas
 from tests.support.kubernetes.chart import (
     SERVICES,
     Object,
+    environment,
     example,
     needs_helm,
     of_kind,
@@ -276,6 +278,11 @@ def test_addition_of_a_town_to_broker_or_database_wins_and_keeps_the_rest() -> N
 # ---- who may talk to whom ------------------------------------------------------------------------
 
 
+NAMESPACE = "kubernetes.io/metadata.name"
+NEIGHBOUR = re.compile(r"://([\w-]+)\.(security|monitoring):(\d+)")
+"""Address of a part of the cluster that the example of a large town names."""
+
+
 def labels_of(objects: tuple[Object, ...]) -> dict[str, dict[str, str]]:
     """Labels of the pods of each part, and of pods of others."""
     parts = {
@@ -359,7 +366,41 @@ def test_internet_is_reached_by_those_who_need_it() -> None:
             if "ipBlock" in peer
         ]
         closed = ("router", "migrate", "topology")
-        assert blocks == ([] if name.endswith(closed) else ["0.0.0.0/0"]), name
+        assert blocks == ([] if name.endswith(closed) else ["0.0.0.0/0", "::/0"]), name
+
+
+def test_addresses_of_neighbours_are_reached_by_those_who_have_them() -> None:
+    """A collector of traces, a scanner: other namespaces, and ports of their own."""
+    objects = render(example("large"))
+    policies = of_kind(objects, "NetworkPolicy")
+    reached = set()
+    for name, pod in pods(objects).items():
+        part = pod["containers"][0]["name"]
+        given = [each for each in environment(pod).values() if isinstance(each, str)]
+        for text in given:
+            for neighbour, namespace, port in NEIGHBOUR.findall(text):
+                peer = {"namespaceSelector": {"matchLabels": {NAMESPACE: namespace}}}
+                rule = {"ports": [{"port": int(port), "protocol": "TCP"}], "to": [peer]}
+                assert rule in policies[f"postkamer-{part}"]["spec"]["egress"], (name, text)
+                reached.add((part, neighbour))
+    assert reached == {
+        *((service, "otel-collector") for service in SERVICES),
+        ("deliverer", "clamav"), ("archiver", "clamav"), ("operator", "clamav"),
+    }  # fmt: skip
+
+
+def test_route_of_the_platform_reaches_the_services_that_have_one() -> None:
+    """The gateway is for everybody, and nobody calls a deliverer."""
+    policies = of_kind(render(example("large")), "NetworkPolicy")
+    route = {"namespaceSelector": {"matchLabels": {NAMESPACE: "ingress"}}}
+    let_in = {
+        name.removeprefix("postkamer-")
+        for name, each in policies.items()
+        for rule in each["spec"]["ingress"]
+        if rule["ports"] == [{"port": "api", "protocol": "TCP"}]
+        and route in rule.get("from", [route])
+    }
+    assert let_in == {"gateway", "router", "archiver", "desk"}
 
 
 # ---- watching, and more instances by themselves --------------------------------------------------
