@@ -1,5 +1,6 @@
 """deploy/helm: pods are restricted, probed and replaced as they should, and meet whom they need."""
 
+import importlib
 import json
 import re
 import subprocess
@@ -21,6 +22,7 @@ from services.config.settings import (
 from services.lifecycle import DRAIN_SECONDS, HARD_EXIT_SECONDS
 from tests.support.kubernetes import schemas
 from tests.support.kubernetes.chart import (
+    ROOT,
     SERVICES,
     Object,
     environment,
@@ -28,6 +30,7 @@ from tests.support.kubernetes.chart import (
     needs_helm,
     of_kind,
     pods,
+    refusal,
     render,
 )
 from tests.support.promql import expression_faults, known_metrics
@@ -275,6 +278,34 @@ def test_addition_of_a_town_to_broker_or_database_wins_and_keeps_the_rest() -> N
     assert database["spec"]["storage"] == {"size": "9Gi", "storageClass": "fast"}
 
 
+POOLS = {service: importlib.import_module(f"{service}.service").POOL_SIZE for service in SERVICES}
+"""Connections of a pool of each service."""
+
+
+def test_database_has_connections_for_as_many_services_as_there_may_be() -> None:
+    objects = render(example("large"))
+    most = {name: 3 for name in SERVICES} | {"desk": 2}
+    most |= {
+        name.removeprefix("postkamer-"): each["spec"]["maxReplicaCount"]
+        for name, each in of_kind(objects, "ScaledObject").items()
+    }
+    for name, each in of_kind(objects, "Deployment").items():
+        service = name.removeprefix("postkamer-")
+        if each["spec"]["strategy"]["type"] == "RollingUpdate":
+            most[service] += each["spec"]["strategy"]["rollingUpdate"]["maxSurge"]
+    page = (ROOT / "docs" / "operators" / "cluster.md").read_text()
+    figures = " | ".join(str(POOLS[service] + 2) for service in SERVICES)
+    assert f"| {' | '.join(SERVICES)} |\n|---|---|---|---|---|\n| {figures} |\n" in page
+    # Beside a pool: a look where the primary is, and a channel.
+    needed = 20 + sum(most[service] * (POOLS[service] + 2) for service in SERVICES)
+    [database] = of_kind(objects, "Cluster").values()
+    given = int(database["spec"]["postgresql"]["parameters"]["max_connections"])
+    assert given >= needed
+    few = f"database.cloudnativepg.connections={needed - 1}"
+    words = f"database.cloudnativepg.connections: the services may open {needed}"
+    assert words in refusal(example("large"), set_json=[few])
+
+
 # ---- who may talk to whom ------------------------------------------------------------------------
 
 
@@ -427,7 +458,7 @@ def test_targets_have_the_labels_that_the_alarms_name() -> None:
     assert selected == {*SERVICES}
     [broker] = monitors["postkamer-rabbitmq"]["spec"]["endpoints"]
     assert broker["relabelings"] == [{"targetLabel": "job", "replacement": "rabbitmq"}]
-    scraped = (Path(__file__).parents[3] / "deploy" / "prometheus" / "prometheus.yml").read_text()
+    scraped = (ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text()
     jobs = {each["job_name"]: each for each in yaml.safe_load(scraped)["scrape_configs"]}
     assert broker["path"] == jobs["rabbitmq"]["metrics_path"]
 
