@@ -278,6 +278,23 @@ def test_addition_of_a_town_to_broker_or_database_wins_and_keeps_the_rest() -> N
     assert database["spec"]["storage"] == {"size": "9Gi", "storageClass": "fast"}
 
 
+def test_instances_are_spread_over_nodes_without_those_that_go() -> None:
+    for name, each in of_kind(render(example("large")), "Deployment").items():
+        pod = each["spec"]["template"]
+        for spread in pod["spec"].get("topologySpreadConstraints", []):
+            selected = spread["labelSelector"]["matchLabels"].items()
+            assert selected <= pod["metadata"]["labels"].items()
+            assert spread == {
+                "labelSelector": spread["labelSelector"],
+                "maxSkew": 1,
+                "topologyKey": HOST,
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "matchLabelKeys": ["pod-template-hash"],
+            }
+        is_service = name != "postkamer-operator"
+        assert ("topologySpreadConstraints" in pod["spec"]) == is_service
+
+
 POOLS = {service: importlib.import_module(f"{service}.service").POOL_SIZE for service in SERVICES}
 """Connections of a pool of each service."""
 
