@@ -213,6 +213,12 @@ def test_container_is_hardened_and_its_image_pinned(service: str) -> None:
     assert container["cap_drop"] == ["ALL"]
     assert container["security_opt"] == ["no-new-privileges:true"]
     assert not container.keys() & {"privileged", "cap_add"}
+    assert container["pids_limit"] <= 1024
+    assert re.fullmatch(r"512m|1g", container["mem_limit"])
+    assert container["logging"] == {
+        "driver": "json-file",
+        "options": {"max-size": "10m", "max-file": "5"},
+    }
     assert re.fullmatch(rf"[a-z/]+:v?\d+\.\d+(\.\d+)?{DIGEST}", container["image"])
 
 
@@ -226,10 +232,10 @@ def test_image_is_built_on_a_pinned_python_with_the_version_of_the_project() -> 
     assert ours == {f"postkamer:{project[1]}"}
 
 
-def test_only_the_gateway_is_published_beyond_this_machine() -> None:
+def test_nothing_is_published_beyond_this_machine() -> None:
     ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert ports.pop("gateway") == ["8080:8080"]
-    assert ports.keys() == {"desk", "sandbox", "prometheus", "grafana"}
+    assert ports["gateway"] == ["127.0.0.1:8080:8080"]
+    assert ports.keys() == {"gateway", "desk", "sandbox", "prometheus", "grafana"}
     assert all(port.startswith("127.0.0.1:") for listed in ports.values() for port in listed)
 
 
@@ -250,6 +256,22 @@ def test_secrets_are_named_in_the_example_and_stand_in_no_file() -> None:
             if re.search("PASSWORD|SECRET|TOKEN|(?<!PUBLIC_)KEY", variable):
                 is_optional = OPTIONAL.fullmatch(value) and variable not in NEVER_EMPTY
                 assert GIVEN.search(value) or is_optional, f"{name}: {variable}"
+
+
+@pytest.mark.parametrize("service", [*KINDS, "desk", "operator"])
+def test_service_has_the_memory_and_the_room_that_the_chart_gives_it(service: str) -> None:
+    values = yaml.safe_load((DEPLOY / "helm" / "postkamer" / "values.yaml").read_text())
+    limit = values[service]["resources"]["limits"]["memory"]
+    assert SERVICES[service]["mem_limit"] == {"512Mi": "512m", "1Gi": "1g"}[limit]
+    size = str(values["temporarySize"]).removesuffix("Mi")
+    assert SERVICES[service]["tmpfs"] == [f"/tmp:size={size}m,mode=1777"]
+
+
+def test_database_has_the_locale_of_the_tests() -> None:
+    given = SERVICES["postgres"]["environment"]["POSTGRES_INITDB_ARGS"].split()
+    assert given == ["--data-checksums", "--encoding=UTF8", "--locale=C.UTF-8"]
+    made = (DEPLOY / "local" / "postgresql.py").read_text()
+    assert [each for each in given if f'"{each}"' not in made] == []
 
 
 @pytest.mark.parametrize("service", [*KINDS, "desk"])
