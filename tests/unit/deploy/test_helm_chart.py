@@ -148,6 +148,8 @@ def test_name_that_no_service_can_have_is_refused() -> None:
     assert "fullnameOverride: the name" in refusal(SMALL, release="9-towns")
     given = render(SMALL, release="9-towns", set_json=('fullnameOverride="towns"',))
     assert "towns-gateway" in of_kind(given, "Service")
+    number = render(SMALL, release="1e3", set_json=('fullnameOverride="towns"',))
+    assert [fault for each in number for fault in schemas.faults(each, schemas.OLDEST)] == []
     assert "/fullnameOverride" in refusal(SMALL, set_json=[f'fullnameOverride="{"f" * 36}"'])
 
 
@@ -233,6 +235,11 @@ def test_users_of_the_broker_have_the_rights_of_the_topology() -> None:
         ('affinity={"podAntiAffinty":{}}', "'podAntiAffinty' not allowed"),
         ('tolerations=[{"keys":"x"}]', "'keys' not allowed"),
         ("gateway.opsPort=8080", "gateway.opsPort: must differ"),
+        ('secrets.archiveKey={"name":"1e3","key":"k"}', "/secrets/archiveKey/name"),
+        ('secrets.archiveKey={"name":"town","key":"yes"}', "/secrets/archiveKey/key"),
+        ('secrets.archiveKey={"name":"town","key":"a, b"}', "/secrets/archiveKey/key"),
+        ('database.accounts.owner.username="2026"', "/database/accounts/owner/username"),
+        ('metrics.serviceMonitor.interval="2s"', "/metrics/serviceMonitor/interval"),
         (
             'router.autoscaling={"enabled":true,"maxReplicas":0}',
             "/router/autoscaling/maxReplicas",

@@ -23,7 +23,7 @@ and a label has 63. Names of Services have no dot, and those of releases may.
 {{/* Labels that select pods, and never change: (dict "root" $ "component" "gateway"). */}}
 {{- define "postkamer.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "postkamer.name" .root }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 {{- with .component }}
 app.kubernetes.io/component: {{ . }}
 {{- end }}
