@@ -27,6 +27,7 @@ from pydantic import (
 )
 
 from services.config.numbers import WithoutUserInfo
+from services.servers.addresses import HOST, find_exposed
 from services.transparency.cosignature import Witness, read_witness
 
 PREFIX = "POSTKAMER_"
@@ -77,6 +78,13 @@ def parse_ops_urls(value: Any) -> Any:
 
 def _partition(pair: str) -> tuple[str, str, str]:
     return pair.partition(":")
+
+
+def _parse_hosts(value: Any) -> Any:
+    hosts = tuple(each.lower() for each in _split(value)) if isinstance(value, str) else value
+    if not all(re.fullmatch(HOST, each) for each in hosts):
+        raise ValueError("expected names or addresses of hosts, comma separated, without a port")
+    return hosts
 
 
 def _check_key(value: SecretStr) -> SecretStr:
@@ -202,6 +210,7 @@ Keys = Annotated[
     Field(min_length=1),
 ]
 """The current key, then the earlier ones."""
+Hosts = Annotated[tuple[str, ...], BeforeValidator(_parse_hosts)]
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_split)]
 ObjectStore = Annotated[str, AfterValidator(object_store)]
 Url = Annotated[str, Field(pattern=URL)]
@@ -216,10 +225,17 @@ PublicKeys = Annotated[tuple[str, ...], BeforeValidator(_split)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
-class DatabaseSettings(BaseModel):
-    """Address of the database."""
+class ServerSettings(BaseModel):
+    """The rule for the addresses of servers."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    plain_hosts: Hosts = ()
+    """Other machines that may be spoken to without TLS, since something else protects the way."""
+
+
+class DatabaseSettings(ServerSettings):
+    """Address of the database."""
 
     database_url: DatabaseUrl
 
@@ -257,18 +273,14 @@ class TimestampSettings(BaseModel):
     """Certificates in PEM to which its own must lead."""
 
 
-class BrokerSettings(BaseModel):
+class BrokerSettings(ServerSettings):
     """Addresses of the nodes of the broker, comma separated."""
-
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     amqp_url: AmqpUrls
 
 
-class ManagementSettings(BaseModel):
+class ManagementSettings(ServerSettings):
     """Address of the broker's management API, with a user and a password, for commands."""
-
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     broker_management_url: ManagementUrl | None = None
 
@@ -328,10 +340,8 @@ class PersonSettings(BaseModel):
     config: Path | None = None
 
 
-class StatusSettings(BaseModel):
+class StatusSettings(ServerSettings):
     """Addresses of what `postkamer status` asks; only the services have one by default."""
-
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     ops_urls: OpsUrls = Field(default=OPS_URLS, validate_default=True)
     config: Path | None = None
@@ -466,15 +476,25 @@ def load(kind: type[AnySettings], environ: Mapping[str, str]) -> AnySettings:
                 values[field] = value
         except OSError as error:
             unreadable[field] = f"{name}_FILE: cannot be read ({error.strerror})"
-    faults = list(unreadable.values())
+    faults, wrong = list(unreadable.values()), set[int | str]()
     try:
         settings = kind.model_validate(values)
     except ValidationError as error:
-        errors = (e for e in error.errors() if e["loc"][0] not in unreadable)
+        errors = [e for e in error.errors() if e["loc"][0] not in unreadable]
         faults += [_sentence(e["loc"], e["type"], e["msg"]) for e in errors]
+        wrong = {e["loc"][0] for e in errors}
+    readable = {field: value for field, value in values.items() if field not in wrong}
+    faults += _exposed_servers(readable, environ)
     if faults:
         raise SettingsError(faults)
     return settings
+
+
+def _exposed_servers(values: Mapping[str, str], environ: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each address of a server that would be spoken to without protection."""
+    plain = _parse_hosts(values.get("plain_hosts", ""))
+    exposed = find_exposed(values, plain, environ)
+    return [f"{PREFIX}{field.upper()}: {what}" for field, what in exposed]
 
 
 def read(name: str, environ: Mapping[str, str]) -> str | None:

@@ -197,6 +197,21 @@ def test_service_has_its_own_broker_user_and_database_role(service: str) -> None
     assert database == f"postgresql://{role}@postgres/postkamer"
 
 
+def test_plain_hosts_are_those_of_a_network_that_leads_nowhere() -> None:
+    """What is spoken to without TLS has no port outside, and no other network."""
+    given = {name: each.get("environment", {}) for name, each in SERVICES.items()}
+    plain = {
+        each["POSTKAMER_PLAIN_HOSTS"] for each in given.values() if "POSTKAMER_PLAIN_HOSTS" in each
+    }
+    assert plain == {"rabbitmq, postgres"}
+    assert COMPOSE["networks"]["inside"] == {"internal": True}
+    for name in ("rabbitmq", "postgres"):
+        assert SERVICES[name]["networks"] == ["inside"] and "ports" not in SERVICES[name]
+    with pytest.raises(SettingsError) as raised:
+        load(GatewaySettings, environment("gateway") | {"POSTKAMER_PLAIN_HOSTS": ""})
+    assert len(raised.value.faults) == 2
+
+
 DIGEST = "(@sha256:[0-9a-f]{64})?"
 """`deploy/compose/digests.sh` adds it to a tag."""
 

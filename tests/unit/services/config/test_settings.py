@@ -87,7 +87,7 @@ AMQP = "expected amqp:// or amqps:// URLs with a host, comma separated"
 DATABASE = "expected a postgresql:// or postgres:// URL"
 SCANNER = "expected tcp://host:port or unix:///path"
 STORE = "expected file:///folder or s3://bucket/prefix"
-WITH_STORE = [GatewaySettings, DelivererSettings]
+WITH_STORE: list[type[Settings]] = [GatewaySettings, DelivererSettings]
 # Kinds of settings that have it, its name, the sentence if it is fixed, and wrong values.
 WRONG: list[tuple[list[type[Settings]], str, str, list[str]]] = [
     ([GatewaySettings], "GATEWAY_PORT", "", ["65536", "hunter2"]),
@@ -160,8 +160,11 @@ def test_wrong_setting_is_named_and_never_quoted(
         ("SCANNER_URL", "tcp://clamd:3310"),
         ("SCANNER_URL", "unix:///run/clamav/clamd.sock"),
         ("AMQP_URL", "amqps://u:p@mq1:5671/postkamer, amqps://u:p@[::1]/postkamer,"),
-        ("AMQP_URL", "amqp://u:a%2Fb%2Cc@mq"),
-        ("DATABASE_URL", "postgres://u:p@db1:5432,db2:5432/postkamer?target_session_attrs=any"),
+        ("AMQP_URL", "amqps://u:a%2Fb%2Cc@mq"),
+        (
+            "DATABASE_URL",
+            "postgres://u:p@[::1]:5432,localhost:5433/postkamer?target_session_attrs=any",
+        ),
         ("DATABASE_URL", "postgresql:///postkamer?host=/run/postgresql"),
     ],
 )

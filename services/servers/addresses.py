@@ -1,0 +1,157 @@
+"""Addresses of broker, management API, database and bucket, and the rule for those on other
+machines: TLS with a certificate that is verified, unless the host is named as a plain one. Pure.
+
+Each client of a server reads the same address, so this reads it as they do: aiormq, asyncpg,
+urllib and obstore.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from ipaddress import ip_address
+from typing import NamedTuple
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+PLAIN_HOSTS = "POSTKAMER_PLAIN_HOSTS"
+HOST = r"[A-Za-z0-9_][A-Za-z0-9_.-]*|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*"
+"""A name, or an address of IPv4 or IPv6 without brackets. There is no sign for all hosts."""
+BUCKET_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+"""Variables of which obstore takes the address of a store; without them it is Amazon's, by TLS."""
+AMQP_PORTS = {"amqp": 5672, "amqps": 5671}
+DATABASE_PORT = 5432
+
+
+class Address(NamedTuple):
+    """A host of a server, and how it is spoken to."""
+
+    host: str
+    """'' for this machine: no host at all, or a folder of sockets."""
+    port: int
+    is_verified: bool
+    """True for TLS in which authority and name of the certificate must be right."""
+    authorities: str = ""
+    """File of those that may have signed it; '' for the system's list."""
+
+
+def broker_addresses(urls: str) -> list[Address]:
+    """Return the address of each node. `no_verify_ssl` would take any certificate."""
+    return [_broker_address(url.strip()) for url in urls.split(",") if url.strip()]
+
+
+def _broker_address(url: str) -> Address:
+    parts = urlsplit(url)
+    verifies = all(value == "0" for key, value in parse_qsl(parts.query) if key == "no_verify_ssl")
+    port, authorities = parts.port or AMQP_PORTS[parts.scheme], _query(url).get("cafile", "")
+    return Address(parts.hostname or "", port, verifies and parts.scheme == "amqps", authorities)
+
+
+def web_address(url: str) -> Address:
+    """Return the address of the management API or of a bucket's store."""
+    parts = urlsplit(url)
+    is_tls = parts.scheme == "https"
+    port = parts.port or (443 if is_tls else 80)
+    return Address(parts.hostname or "", port, is_tls, _query(url).get("cafile", ""))
+
+
+def database_addresses(url: str, default_host: str = "") -> list[Address]:
+    """Return the address of each server. Without `sslmode`, asyncpg takes TLS if the server offers
+    it and looks at no certificate; `require` looks at none either, `verify-ca` at no name.
+
+    `default_host` is that of the environment, where the URL has none.
+    """
+    parts, query = urlsplit(url), _query(url)
+    hosts = parts.netloc.rpartition("@")[2] or query.get("host") or default_host
+    mode, authorities = query.get("sslmode", "").replace("_", "-"), query.get("sslrootcert", "")
+    is_verified = mode == "verify-full" and bool(authorities)
+    return [
+        Address(*_split_port(each), is_verified, authorities)
+        for each in map(unquote, hosts.split(","))
+    ]
+
+
+def _split_port(place: str) -> tuple[str, int]:
+    """Return host and port. A folder of sockets is on this machine."""
+    if place.startswith("/"):
+        return "", DATABASE_PORT
+    match = re.fullmatch(r"\[?(?P<host>.*?)\]?(:(?P<port>\d+))?", place)
+    assert match  # anything matches
+    return match["host"], int(match["port"] or DATABASE_PORT)
+
+
+def bucket_addresses(url: str, environ: Mapping[str, str]) -> list[Address]:
+    """Return the addresses that the environment gives for the store of a bucket."""
+    given = (environ.get(name, "") for name in BUCKET_ENDPOINTS)
+    return [web_address(each) for each in given if each and url.startswith("s3:")]
+
+
+def is_this_machine(host: str) -> bool:
+    """Return True for a socket, a name of this machine, or an address of its loopback."""
+    if host in ("", "localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def exposed_hosts(addresses: Collection[Address], plain_hosts: Collection[str]) -> list[str]:
+    """Return the hosts that must not be spoken to in this way: other machines, without verified
+    TLS, that are not named as plain."""
+    return [
+        each.host
+        for each in addresses
+        if not (each.is_verified or is_this_machine(each.host) or each.host.lower() in plain_hosts)
+    ]
+
+
+def find_exposed(
+    values: Mapping[str, str], plain_hosts: Collection[str], environ: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Yield each setting of `values` that is wrong in this, with a sentence that says what to
+    write. It quotes only what is surely a host."""
+    for field in _RULES.keys() & values:
+        (read, remedy), value = _RULES[field], values[field]
+        try:
+            hosts = exposed_hosts(read(value, environ), plain_hosts)
+        except ValueError:  # its message may quote the address
+            hosts = [""]
+        if hosts:
+            names = sorted({each if _is_host(each, value) else "a host" for each in hosts})
+            yield field, EXPOSED.format(", ".join(names), remedy)
+
+
+EXPOSED = "{}: another machine, so TLS must verify it: {}; or name the host in " + PLAIN_HOSTS
+
+_Read = Callable[[str, Mapping[str, str]], list[Address]]
+_BUCKET: tuple[_Read, str] = (
+    bucket_addresses,
+    "write https:// in AWS_ENDPOINT_URL (an authority of your own: AWS_CA_BUNDLE=/path.pem)",
+)
+_RULES: Mapping[str, tuple[_Read, str]] = {
+    "amqp_url": (
+        lambda urls, _: broker_addresses(urls),
+        "write amqps:// without no_verify_ssl (an authority of your own: ?cafile=/path.pem)",
+    ),
+    "broker_management_url": (
+        lambda url, _: [web_address(url)],
+        "write https:// (an authority of your own: ?cafile=/path.pem)",
+    ),
+    "database_url": (
+        lambda url, environ: database_addresses(url, environ.get("PGHOST", "")),
+        "write ?sslmode=verify-full&sslrootcert=/path.pem behind it",
+    ),
+    "object_store": _BUCKET,
+    "upload_store": _BUCKET,
+}
+"""Setting -> how its addresses are read, and what to write instead."""
+
+
+def _is_host(host: str, url: str) -> bool:
+    """Return False if it may be a part of a password: one with `/`, `?` or `#` in it ends the host
+    too early, and then the sign before the real host comes later."""
+    each_url = re.split(r",(?=\s*[a-z]+://)", url)
+    behind = (re.split("[/?#]", each.partition("://")[2], maxsplit=1)[1:] for each in each_url)
+    return not any("@" in "".join(each) for each in behind) and bool(re.fullmatch(HOST, host))
+
+
+def _query(url: str) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(url).query))

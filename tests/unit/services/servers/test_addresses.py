@@ -1,0 +1,160 @@
+"""The rule: other machines by verified TLS, or by name; and it is the same for whoever reads it."""
+
+import pytest
+from asyncpg.connect_utils import (  # type: ignore[attr-defined]
+    SSLMode,
+    _parse_connect_dsn_and_args,
+)
+from pydantic import BaseModel
+
+from services.config.settings import (
+    ArchiverSettings,
+    ManagementSettings,
+    SettingsError,
+    StatusSettings,
+    load,
+)
+from services.servers.addresses import broker_addresses, database_addresses, is_this_machine
+from tests.unit.services.config.test_settings import GOOD
+
+AMQP, DATABASE, MANAGEMENT, BUCKET, UPLOADS = (
+    f"POSTKAMER_{name}"
+    for name in (
+        "AMQP_URL",
+        "DATABASE_URL",
+        "BROKER_MANAGEMENT_URL",
+        "OBJECT_STORE",
+        "UPLOAD_STORE",
+    )
+)
+KINDS: dict[str, type[BaseModel]] = {
+    AMQP: StatusSettings,
+    DATABASE: StatusSettings,
+    MANAGEMENT: ManagementSettings,
+}
+VERIFIED = "sslmode=verify-full&sslrootcert=/ca.pem"
+S3 = {BUCKET: "s3://bucket/prefix"}
+# Settings, and the hosts that the sentence names; '' if there is none.
+TABLE: list[tuple[dict[str, str], str]] = [
+    # ---- the broker
+    ({AMQP: "amqp://u:hunter2@127.0.0.1/v"}, ""),
+    ({AMQP: "amqp://u:hunter2@[::1]:5672/v, amqp://u:hunter2@localhost/v"}, ""),
+    ({AMQP: "amqp://u:hunter2@127.9.9.9/v"}, ""),
+    ({AMQP: "amqp://u:hunter2@mq1/v"}, "mq1"),
+    ({AMQP: "amqp://u:hunter2@localhost.example/v"}, "localhost.example"),
+    ({AMQP: "amqp://u:hunter2@0.0.0.0/v"}, "0.0.0.0"),
+    ({AMQP: "amqp://u:hunter2@10.0.0.1/v"}, "10.0.0.1"),
+    ({AMQP: "amqp://u:hunter2@[fd00::1]/v"}, "fd00::1"),
+    ({AMQP: "amqps://u:hunter2@mq1/v"}, ""),
+    ({AMQP: "amqps://u:hunter2@mq1/v?cafile=/ca.pem"}, ""),
+    ({AMQP: "amqps://u:hunter2@mq1/v?no_verify_ssl=1"}, "mq1"),
+    ({AMQP: "amqps://u:hunter2@mq1/v?no_verify_ssl=0"}, ""),
+    ({AMQP: "amqps://u:hunter2@mq1/v?no_verify_ssl=1&no_verify_ssl=0"}, "mq1"),
+    ({AMQP: "amqps://u:hunter2@mq1/v,amqp://u:hunter2@mq3/v,amqp://u:hunter2@mq2/v"}, "mq2, mq3"),
+    ({AMQP: "amqp://u:hunter2@MQ1/v", "POSTKAMER_PLAIN_HOSTS": "mq1"}, ""),
+    ({AMQP: "amqp://u:hunter2@mq1/v", "POSTKAMER_PLAIN_HOSTS": "MQ1, mq2"}, ""),
+    ({AMQP: "amqp://u:hunter2@mq1.example/v", "POSTKAMER_PLAIN_HOSTS": "example,mq1"},
+     "mq1.example"),
+    # A password that ends the host too early is not named as one.
+    ({AMQP: "amqp://u:a@hunter2?@mq/v"}, "a host"),
+    # ---- the database
+    ({DATABASE: "postgresql:///x"}, ""),
+    ({DATABASE: "postgresql:///x", "PGHOST": "db1"}, "db1"),
+    ({DATABASE: "postgresql:///x", "PGHOST": "/run/postgresql"}, ""),
+    ({DATABASE: "postgresql://u:hunter2@localhost:5433/x", "PGHOST": "db1"}, ""),
+    ({DATABASE: "postgresql://u:hunter2@%2Frun%2Fpostgresql/x"}, ""),
+    ({DATABASE: "postgresql:///x?host=/run/postgresql"}, ""),
+    ({DATABASE: "postgresql:///x?host=db1"}, "db1"),
+    ({DATABASE: "postgresql://u:hunter2@127.0.0.1/x?host=db1"}, ""),  # the first one counts
+    ({DATABASE: "postgresql://u:hunter2@db1/x"}, "db1"),
+    ({DATABASE: "postgresql://u:hunter2@db1/x?sslmode=prefer"}, "db1"),
+    ({DATABASE: "postgresql://u:hunter2@db1/x?sslmode=require"}, "db1"),
+    ({DATABASE: "postgresql://u:hunter2@db1/x?sslmode=verify-ca&sslrootcert=/ca.pem"}, "db1"),
+    ({DATABASE: "postgresql://u:hunter2@db1/x?sslmode=verify-full"}, "db1"),
+    ({DATABASE: f"postgresql://u:hunter2@db1/x?{VERIFIED}"}, ""),
+    ({DATABASE: f"postgresql://u:hunter2@db1/x?{VERIFIED}&sslmode=require"}, "db1"),
+    ({DATABASE: f"postgresql://u:hunter2@db1:1,[fd00::2]:2/x?{VERIFIED}"}, ""),
+    ({DATABASE: "postgresql://u:hunter2@db1:1,127.0.0.1:2,[fd00::2]:3/x"}, "db1, fd00::2"),
+    ({DATABASE: "postgresql://u:hunter2@db1,db2/x", "POSTKAMER_PLAIN_HOSTS": "db2"}, "db1"),
+    ({DATABASE: "postgresql://u:hunter2@db1,db2/x", "POSTKAMER_PLAIN_HOSTS": "db2,db1"}, ""),
+    ({DATABASE: "postgresql://u:a@hunter2/3@db1/x"}, "a host"),
+    ({DATABASE: "postgresql://u:hunter2@[::1/x"}, "a host"),
+    # ---- the management API
+    ({MANAGEMENT: "http://u:hunter2@127.0.0.1:15672"}, ""),
+    ({MANAGEMENT: "http://u:hunter2@mq1:15672"}, "mq1"),
+    ({MANAGEMENT: "http://u:hunter2@mq1:15672", "POSTKAMER_PLAIN_HOSTS": "mq1"}, ""),
+    ({MANAGEMENT: "https://u:hunter2@mq1:15671?cafile=/ca.pem"}, ""),
+    # ---- buckets
+    (S3, ""),  # Amazon's own address is https
+    (S3 | {"AWS_ENDPOINT_URL": "https://objects.example"}, ""),
+    (S3 | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9000"}, ""),
+    (S3 | {"AWS_ENDPOINT_URL": "http://objects.example:9000"}, "objects.example"),
+    (S3 | {"AWS_ENDPOINT_URL_S3": "http://objects.example"}, "objects.example"),
+    (S3 | {"AWS_ENDPOINT": "http://objects.example"}, "objects.example"),
+    (S3 | {"AWS_ENDPOINT": "http://minio:9000", "POSTKAMER_PLAIN_HOSTS": "minio"}, ""),
+    ({BUCKET: "file:///objects", "AWS_ENDPOINT_URL": "http://objects.example"}, ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "hosts"), TABLE)
+def test_another_machine_needs_verified_tls_or_its_name(given: dict[str, str], hosts: str) -> None:
+    [name] = [each for each in given if each in (AMQP, DATABASE, MANAGEMENT, BUCKET)]
+    kind = KINDS.get(name, ArchiverSettings)
+    environ = GOOD | given if kind is ArchiverSettings else given
+    if not hosts:
+        load(kind, environ)
+        return
+    with pytest.raises(SettingsError) as raised:
+        load(kind, environ)
+    [fault] = raised.value.faults
+    assert fault.startswith(f"{name}: {hosts}: another machine, so TLS must verify it: write ")
+    assert fault.endswith("; or name the host in POSTKAMER_PLAIN_HOSTS")
+    assert "hunter" not in fault
+
+
+def test_two_stores_have_a_sentence_each() -> None:
+    stores = {BUCKET: "s3://a", UPLOADS: "s3://b", "AWS_ENDPOINT_URL": "http://minio:9000"}
+    with pytest.raises(SettingsError) as raised:
+        load(ArchiverSettings, GOOD | stores)
+    assert [each.partition(":")[0] for each in raised.value.faults] == [BUCKET, UPLOADS]
+
+
+@pytest.mark.parametrize(
+    "value", ["*", "mq1:5672", "amqp://mq1", "mq 1", "*.example", "10.0.0.0/8"]
+)
+def test_there_is_no_sign_for_all_hosts(value: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load(StatusSettings, {"POSTKAMER_PLAIN_HOSTS": value})
+    [fault] = raised.value.faults
+    assert fault.startswith("POSTKAMER_PLAIN_HOSTS: expected names or addresses of hosts")
+
+
+@pytest.mark.parametrize(
+    "url",
+    sorted({given[DATABASE] for given, hosts in TABLE if DATABASE in given if hosts != "a host"}),
+)
+def test_hosts_of_a_database_are_those_that_its_client_connects_to(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """asyncpg's own reading of the address, without its files."""
+    monkeypatch.delenv("PGHOST", raising=False)
+    for name in ("load_verify_locations", "load_cert_chain"):
+        monkeypatch.setattr(f"ssl.SSLContext.{name}", lambda *_, **__: None)
+    nothing = dict.fromkeys(
+        ("host", "port", "user", "password", "passfile", "database", "ssl", "service",
+         "servicefile", "direct_tls", "server_settings", "target_session_attrs", "krbsrvname",
+         "gsslib")
+    )  # fmt: skip
+    addresses, parameters = _parse_connect_dsn_and_args(dsn=url, **nothing)
+    read = [each for each in database_addresses(url) if each.host]
+    tcp = [each for each in addresses if isinstance(each, tuple) and each[0] != "localhost"]
+    assert [(each.host, each.port) for each in read if each.host != "localhost"] == tcp
+    if any(each.is_verified for each in read):
+        assert parameters.sslmode is SSLMode.verify_full
+
+
+def test_port_and_authority_are_those_of_the_address() -> None:
+    [plain, own] = broker_addresses("amqp://u:p@mq1/v,amqps://u:p@mq2/v?cafile=%2Fca.pem")
+    assert (plain.port, plain.is_verified, plain.authorities) == (5672, False, "")
+    assert (own.port, own.is_verified, own.authorities) == (5671, True, "/ca.pem")
+    assert is_this_machine("") and not is_this_machine("::ffff:10.0.0.1")
