@@ -85,7 +85,7 @@ from services.config.handover_secrets import HandoverSecrets, handover_secrets
 from services.config.loader import LoadedConfig, load
 from services.config.model import Configuration
 from services.config.reload import ActiveVersion, watch_config
-from services.config.secret_files import LiveSettings, amqp_url
+from services.config.secret_files import LiveSettings, amqp_url, database_url
 from services.config.settings import ArchiverSettings, derive_key, key_bytes
 from services.drained_queues import drained_queue_reports
 from services.files.clamd import configured_scanner
@@ -107,6 +107,7 @@ from services.postgres.outbox import Relay
 from services.published_batches import published_batch_reports
 from services.restoration.guard import RestorationGuard
 from services.restoration.waiting_room import wait_until_compared
+from services.servers.certificate_watch import watch_servers
 from services.tasks import background_task, first_or_watchdog
 from services.working_keys import sealing_pool, working_masters
 
@@ -139,7 +140,7 @@ async def archiver(
         ring, watch = await enter(run_tokens(settings, version, pool, tokens.judge))
         maintenance_tasks = await enter(
             _maintenance_tasks(
-                settings, version, Archive(pool, keys, writer, ring, tokens), objects, connection
+                live, version, Archive(pool, keys, writer, ring, tokens), objects, connection
             )
         )
         intake = Intake(writer, Quarantine(pool, keys))
@@ -344,15 +345,15 @@ class Archive(NamedTuple):
 
 @asynccontextmanager
 async def _maintenance_tasks(
-    settings: ArchiverSettings,
+    live: LiveSettings[ArchiverSettings],
     version: ActiveVersion,
     archive: Archive,
     objects: ObjectStore,
     connection: BrokerConnection,
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """Run the maintenance of the record: partitions, operator actions, checkpoints, destruction,
-    the free space of the object store, the balance, and counts of what waits for a person."""
-    config = version.loaded.config
+    free space, certificates of servers, the balance, and counts of what waits for a person."""
+    settings, config = live.current, version.loaded.config
     pool, tenants = archive.pool, [tenant.id for tenant in config.tenants]
     signer, authority = _signer(settings, config), configured_authority(settings)
     head_key = derive_key(settings.archive_key, outside_head.PURPOSE)
@@ -367,6 +368,7 @@ async def _maintenance_tasks(
         ),
         checkpoint_signer.sign_periodically(pool, signer, objects, archive.writer.known),
         HeadKeeper(pool, archive.writer.known, objects, head_key).run(),
+        watch_servers(database_url(live), amqp_url(live)),
         *_destruction(archive, version, _order_book(settings, objects), objects),
         archive.token_record.keep_forever(),
         objects.volume.run(),

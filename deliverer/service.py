@@ -57,7 +57,6 @@ from deliverer.owners.notice_store import NoticeStore
 from deliverer.removed_destinations import end_removed_destinations
 from deliverer.transport.connection_reuse import ConnectionReuse
 from deliverer.transport.http_client import http_client
-from deliverer.transport.server_certificate import fetch_certificate
 from services import clock, metrics
 from services.amqp import topology
 from services.amqp.batcher import BatchLimits, run_batcher
@@ -69,10 +68,11 @@ from services.amqp.shared_queues import shared_queues
 from services.clearing import clear_periodically
 from services.config.model import Configuration
 from services.config.organisation import Destination
-from services.config.secret_files import LiveSettings, amqp_url
+from services.config.secret_files import LiveSettings, amqp_url, database_url
 from services.config.settings import DelivererSettings
 from services.contract import Record
 from services.drained_queues import drained_queue_reports
+from services.egress.server_certificate import fetch_certificate
 from services.files.clamd import configured_scanner
 from services.files.object_store import ObjectStore
 from services.http.application import operations_app
@@ -84,6 +84,7 @@ from services.postgres.lookout import Lookout, run_lookout
 from services.postgres.outbox import Relay
 from services.published_batches import published_batch_reports
 from services.restoration.waiting_room import wait_until_compared
+from services.servers.certificate_watch import watch_servers
 from services.tasks import background_task
 from services.working_keys import sealing_pool
 
@@ -128,7 +129,7 @@ async def deliverer(
         consumers = [each.consumer for each in running.values()]
         report = await enter(drained_queue_reports(pool, consumers))
         numbers = await enter(_run_numbers(lookout, settings, config, accounts, attempts.record))
-        upkeep = await enter(_run_upkeep(lookout, settlements, config))
+        upkeep = await enter(_run_upkeep(lookout, live, settlements, config))
         app = operations_app(
             partial(readiness_problems, pool, consumers),
             parts=partial(_parts, config, consumers, shared.sessions),
@@ -398,10 +399,13 @@ async def _run_templates(
 
 @asynccontextmanager
 async def _run_upkeep(
-    lookout: Lookout, settlements: Settlements, config: Configuration
+    lookout: Lookout,
+    live: LiveSettings[DelivererSettings],
+    settlements: Settlements,
+    config: Configuration,
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """Count parked deliveries, send again what owners ordered, clear rows at their term, and end
-    what removed destinations leave."""
+    """Count parked deliveries, send again what owners ordered, clear rows at their term, end what
+    removed destinations leave, and watch the certificates of servers."""
     pool = lookout.pool
     resend_pause = lookout.pause_until(resends.WAITS, resends.POLL_SECONDS)
     works = (
@@ -411,6 +415,7 @@ async def _run_upkeep(
         clear_sent_events(pool, config.destinations),
         clear_periodically(pool, CLEARINGS, config.terms.model_dump()),
         end_removed_destinations(pool, config.destinations),
+        watch_servers(database_url(live), amqp_url(live)),
     )
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(background_task(work)) for work in works]

@@ -86,6 +86,7 @@ from services.postgres.database import (
 from services.restoration.guard import RestorationGuard
 from services.restoration.waiting_room import wait_until_compared
 from services.sealing.key_ring import RING
+from services.servers.certificate_watch import watch_servers
 from services.tasks import background_task
 from services.working_keys import working_keys, working_masters
 
@@ -143,7 +144,8 @@ async def desk(live: LiveSettings[DeskSettings]) -> AsyncIterator["asyncio.Futur
         limits = ServerLimits(connections=CONNECTIONS)
         await enter(serve(built.app, settings.bind, settings.desk_port, limits=limits))
         stack.callback(built.stream.close)
-        yield first_failure(keys, live.task, clear, hearing)
+        shown = await enter(background_task(watch_servers(url)))
+        yield first_failure(keys, live.task, clear, hearing, shown)
 
 
 def build(settings: DeskSettings, pool: Pool, http: aiohttp.ClientSession) -> Desk:

@@ -28,7 +28,7 @@ from services.clearing import clear_periodically
 from services.config.loader import LoadedConfig, load
 from services.config.model import Configuration
 from services.config.reload import ActiveVersion, watch_config
-from services.config.secret_files import LiveSettings, amqp_url
+from services.config.secret_files import LiveSettings, amqp_url, database_url
 from services.config.settings import GatewaySettings
 from services.files.object_store import ObjectStore
 from services.http.application import Route, api_app, operations_app
@@ -40,6 +40,7 @@ from services.postgres.database import Pool
 from services.published_batches import published_batch_reports
 from services.restoration.waiting_room import wait_until_compared
 from services.sealing.key_ring import RING
+from services.servers.certificate_watch import watch_servers
 from services.tasks import background_task
 from services.working_keys import sealing_pool
 
@@ -96,9 +97,9 @@ async def gateway(
         limits = ServerLimits(connections=PUBLIC_CONNECTIONS, unproven=strangers)
         await enter(serve(app, *address, limits=limits, shared=True))
         memory = await enter(background_task(give_back_memory()))
-        yield first_failure(
-            link.task, keys, report, memory, stops, live.task, *tasks, *intake.tasks
-        )
+        watch = await enter(background_task(watch_servers(database_url(live), amqp_url(live))))
+        parts = link.task, keys, report, memory, stops, live.task, watch
+        yield first_failure(*parts, *tasks, *intake.tasks)
 
 
 def all_routes(webhook: Webhook, api: Sequence[Route]) -> list[Route]:

@@ -29,7 +29,7 @@ from services.clearing import clear_periodically
 from services.config.loader import LoadedConfig
 from services.config.model import Configuration
 from services.config.reload import ActiveVersion
-from services.config.secret_files import LiveSettings, amqp_url
+from services.config.secret_files import LiveSettings, amqp_url, database_url
 from services.config.settings import RouterSettings, derive_key
 from services.drained_queues import drained_queue_reports
 from services.http.application import Route, api_app, operations_app
@@ -41,6 +41,7 @@ from services.postgres.database import Pool
 from services.published_batches import published_batch_reports
 from services.restoration.waiting_room import wait_until_compared
 from services.sealing import hash_keys
+from services.servers.certificate_watch import watch_servers
 from services.tasks import background_task
 from services.working_keys import sealing_pool
 
@@ -82,7 +83,7 @@ async def router(
             shared.add(consumer)
         drained = await enter(drained_queue_reports(pool, consumers))
         published = await enter(published_batch_reports(pool, [batches]))
-        side_tasks = await enter(_side_tasks(amqp, config, pool, store, rules))
+        side_tasks = await enter(_side_tasks(live, config, pool, store, rules))
 
         async def problems() -> list[str]:
             return rules.problems() + await readiness_problems(pool, consumers)
@@ -130,14 +131,15 @@ async def _api(
 
 @asynccontextmanager
 async def _side_tasks(
-    amqp: Callable[[], str],
+    live: LiveSettings[RouterSettings],
     config: Configuration,
     pool: Pool,
     store: Store,
     rules: ActiveRules,
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
-    """Run the relays, the monitors and the clearing. The relays have a connection of their own:
-    trouble with their publishes must not affect the partitions."""
+    """Run the relays, the monitors, the watch of certificates and the clearing. The relays have a
+    connection of their own: trouble with their publishes must not affect the partitions."""
+    amqp = amqp_url(live)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         link = await enter(broker_connection(amqp, "router tells"))
@@ -151,6 +153,7 @@ async def _side_tasks(
             run_retries(store, retries, rules.context),
             BudgetMonitor(pool, rules.context).run(),
             SilenceMonitor(pool, rules.context).run(),
+            watch_servers(database_url(live), amqp),
             clear_periodically(pool, clearings(config.numbers), config.terms.model_dump()),
         )
         yield [link.task, report, *[await enter(background_task(work)) for work in works]]

@@ -350,6 +350,17 @@ webhook_certificate_not_after = _gauge(
     "End of the certificate of the address to which a number's webhooks are sent",
     "number",
 )
+server_certificate_not_after = _gauge(
+    "postkamer_server_certificate_not_after_seconds",
+    "Until when the certificate of broker or database is valid, since 1970: the first to end",
+    "server",
+)
+server_certificate = _gauge(
+    "postkamer_server_certificate",
+    "1 for the state of the certificates that broker or database shows",
+    "server",
+    "state",
+)
 owner_notices = _counter(
     "postkamer_owner_notices_total",
     "Attempts to tell who owns a destination about its state",

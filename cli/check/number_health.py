@@ -9,10 +9,10 @@ from deliverer.meta.health.finding import NO_ANSWER, Check, Findings, State
 from deliverer.meta.health.health_watch import ANSWER_BYTES, CONNECTIONS, REQUEST_SECONDS
 from deliverer.meta.health.number_checks import Outside, look_at_number
 from deliverer.transport.http_client import http_client
-from deliverer.transport.server_certificate import fetch_certificate
 from services import clock
 from services.config import settings
 from services.config.model import Configuration
+from services.egress.server_certificate import fetch_certificate
 
 
 def check_numbers(config: Configuration, environ: Mapping[str, str]) -> ServerCheck:

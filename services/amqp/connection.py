@@ -21,6 +21,7 @@ from yarl import URL
 
 from services import metrics
 from services.backoff import Backoff
+from services.egress.server_certificate import describe_refusal
 from services.tasks import background_task
 
 CONNECT_SECONDS = 5.0
@@ -120,7 +121,11 @@ class BrokerConnection:
                 await self._connect_until_lost(url)
                 backoff.reset()
             except BROKER_ERRORS as error:
-                log.warning("broker.unreachable", what=self.name, host=url.host, exc_info=error)
+                refused = describe_refusal(error)
+                more = {"reason": refused} if refused else {}
+                log.warning(
+                    "broker.unreachable", what=self.name, host=url.host, exc_info=error, **more
+                )
             await asyncio.sleep(backoff.next_delay())
 
     def _urls(self) -> list[URL]:

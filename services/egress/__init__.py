@@ -1,1 +1,1 @@
-"""Requests that leave: the addresses that they may go to."""
+"""Requests that leave: the addresses that they may go to, and the certificate shown there."""

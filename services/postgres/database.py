@@ -11,6 +11,7 @@ import structlog
 
 from services import metrics
 from services.backoff import Backoff
+from services.egress.server_certificate import describe_refusal
 from services.postgres.primary import CONNECT_SECONDS, Address, Primary
 from services.sealing.key_ring import NoWorkingKey
 from services.tasks import background_task, with_timeout
@@ -214,7 +215,10 @@ def _report_unavailable(error: Exception, what: str) -> None:
     """Log an error that may pass; raise any other."""
     if not is_transient(error):
         raise error
-    log.warning("database.away", what=what, exc_info=error)
+    refused = describe_refusal(error)
+    log.warning(
+        "database.away", what=what, exc_info=error, **({"reason": refused} if refused else {})
+    )
 
 
 async def is_available(pool: Pool) -> bool:

@@ -38,8 +38,8 @@ from deliverer.meta.health.webhook_fields import (
 )
 from deliverer.transport.http_client import HttpClient
 from deliverer.transport.response import Response
-from deliverer.transport.shown_certificate import ShownCertificate
 from services.config.providers import ProviderId
+from services.egress.shown_certificate import ShownCertificate
 
 MAX_SECRETS = 4
 """App secrets that are tried: two while one is being replaced, for one or two apps."""

@@ -5,12 +5,14 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from deliverer.meta.health.finding import Finding
-from deliverer.transport.shown_certificate import CertificateFailure, ShownCertificate
+from services.egress.shown_certificate import (
+    CertificateFailure,
+    Notice,
+    ShownCertificate,
+    judge_end,
+)
 
-NOTICE, LAST_DAYS = timedelta(days=14), timedelta(days=3)
-"""Time before the end in which it is a warning, and in which it is wrong."""
-NOTICE_PART, LAST_PART = 3, 10
-"""Part of its life (a third, a tenth) that counts instead for a certificate of a few days."""
+WARNING, WRONG = Notice(timedelta(days=14), part=3), Notice(timedelta(days=3), part=10)
 HTTPS_PORT = 443
 
 FAILURES: dict[CertificateFailure, str] = {
@@ -68,10 +70,6 @@ def judge_certificate(host: str, found: ShownCertificate, now: datetime) -> Find
         return Finding("unknown", NOT_REACHED.format(host, UNREACHABLE[found.failure]))
     if found.failure or not (found.not_before and found.not_after):
         return Finding("wrong", FAILED.format(host, FAILURES[found.failure or "tls"]))
-    end, life = found.not_after, found.not_after - found.not_before
-    day, left = f"{end:%Y-%m-%d}", end - now
-    if left <= min(LAST_DAYS, life / LAST_PART):
-        return Finding("wrong", ENDS_SOON.format(host, day), end)
-    if left <= min(NOTICE, life / NOTICE_PART):
-        return Finding("warning", ENDS_SOON.format(host, day), end)
-    return Finding("fine", LASTS.format(host, day), end)
+    end, state = found.not_after, judge_end(found, now, WARNING, WRONG)
+    sentence = LASTS if state == "fine" else ENDS_SOON
+    return Finding(state, sentence.format(host, f"{end:%Y-%m-%d}"), end)

@@ -16,8 +16,8 @@ from deliverer.meta.health.finding import CHECKS, Finding, Findings
 from deliverer.meta.health.number_checks import Outside, look_at_number
 from deliverer.meta.health.webhook_fields import FIELDS
 from deliverer.transport.http_client import http_client
-from deliverer.transport.shown_certificate import ShownCertificate
 from services import clock
+from services.egress.shown_certificate import ShownCertificate
 from tests.support.deliverer.configuration import configuration
 from tests.support.sandbox_world import NUMBER, TOKEN, World
 

@@ -21,8 +21,8 @@ from deliverer.meta.health.health_watch import (
 )
 from deliverer.meta.health.number_checks import Outside
 from deliverer.transport.http_client import http_client
-from deliverer.transport.shown_certificate import ShownCertificate
 from services import clock, metrics
+from services.egress.shown_certificate import ShownCertificate
 from services.postgres.database import Pool, connection_pool
 from tests.support.integration.stops import start, stop
 from tests.support.sandbox_world import NUMBER, TOKEN, World, world

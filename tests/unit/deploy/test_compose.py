@@ -198,7 +198,7 @@ def test_service_has_its_own_broker_user_and_database_role(service: str) -> None
 
 
 def test_plain_hosts_are_those_of_a_network_that_leads_nowhere() -> None:
-    """What is spoken to without TLS has no port outside, and no other network."""
+    """Broker and database have no port outside, and no other network."""
     given = {name: each.get("environment", {}) for name, each in SERVICES.items()}
     plain = {
         each["POSTKAMER_PLAIN_HOSTS"] for each in given.values() if "POSTKAMER_PLAIN_HOSTS" in each

@@ -20,7 +20,7 @@ from deliverer.meta.health.webhook_fields import (
     judge_subscription,
 )
 from deliverer.transport.response import Response
-from deliverer.transport.shown_certificate import CertificateFailure, ShownCertificate
+from services.egress.shown_certificate import CertificateFailure, ShownCertificate
 from services.whatsapp.account_events import NOTICES
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)

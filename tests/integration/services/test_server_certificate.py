@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from deliverer.transport import server_certificate
-from deliverer.transport.server_certificate import fetch_certificate
 from services import clock
+from services.egress import server_certificate
+from services.egress.server_certificate import fetch_certificate
 from tests.support.test_ca import Authority, Issued
 
 
