@@ -17,6 +17,7 @@ from services.amqp import topology
 from services.amqp.connection import BROKER_ERRORS
 from services.amqp.declare import declare as declare_topology
 from services.config import settings
+from services.egress.server_certificate import describe_refusal
 from services.postgres.database import Pool
 
 
@@ -61,7 +62,7 @@ def declare(path: Path | None, as_json: bool) -> None:
     except settings.SettingsError as error:
         fail(str(error))
     except (*BROKER_ERRORS, TimeoutError, ManagementUnusable) as error:
-        fail(f"topology declare: {error}")
+        fail(f"topology declare: {describe_refusal(error) or error}")
     lines = [f"declared, or there already: {count(len(queues), 'queue|queues')}"]
     lines += [
         f"set: {count(policies, 'policy|policies')}"

@@ -9,6 +9,7 @@ import msgspec
 from cli.check.queue_faults import Binding, BrokerState, Policy, QueueState
 from cli.support.gateway_client import GatewayRefused, send
 from services.amqp import topology
+from services.servers.addresses import web_address
 
 SETTING = "POSTKAMER_BROKER_MANAGEMENT_URL"
 T = TypeVar("T")
@@ -22,6 +23,7 @@ class BrokerManagement:
     def __init__(self, url: str) -> None:
         """`url` has the user and the password."""
         parts = urlsplit(url)
+        self._authorities = web_address(url).authorities
         self._address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         secret = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
         self._secret = base64.b64encode(secret.encode()).decode()
@@ -51,6 +53,6 @@ class BrokerManagement:
         headers = {"Authorization": f"Basic {self._secret}", "Content-Type": "application/json"}
         body = None if content is None else msgspec.json.encode(content)
         try:
-            return send(self._address, method, path, body, headers)
+            return send(self._address, method, path, body, headers, self._authorities)
         except GatewayRefused as error:
             raise ManagementUnusable(f"{SETTING}: {error}") from None

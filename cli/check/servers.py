@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 
 import msgspec
 
@@ -9,11 +10,13 @@ from cli.check.broker_management import SETTING, BrokerManagement, ManagementUnu
 from cli.check.queue_faults import MEMBERS, find_member_warnings, find_queue_faults
 from cli.check.server_versions import describe_broker_fault, describe_database_fault
 from cli.support.unlimited_tokens import UNLIMITED, stored_warnings
+from services import clock
 from services.amqp import topology
 from services.amqp.broker_version import read_broker_version
 from services.amqp.connection import BROKER_ERRORS
 from services.config import settings
 from services.config.model import Configuration
+from services.egress.server_certificate import describe_refusal
 from services.postgres.database import (
     DATABASE_ERRORS,
     Query,
@@ -22,12 +25,14 @@ from services.postgres.database import (
     run_queries,
 )
 from services.postgres.primary import IS_GUARDED, split_hosts
+from services.servers.certificate_watch import judge, look_at, watched_servers
 
 TOKEN_SECONDS = 5.0
 UNGUARDED = (
     "PostgreSQL: commits wait for no stand-by (synchronous_standby_names is empty), so a fail-over"
     " loses what was confirmed"
 )
+ENDS = "the certificate of the {} at {} ends on {:%Y-%m-%d}: renew it"
 NOT_COMPARED = f"the queues, limits and policies of the broker: not compared without {SETTING}"
 
 
@@ -43,6 +48,8 @@ def check_servers(environ: Mapping[str, str]) -> ServerCheck:
     result = ServerCheck()
     asyncio.run(_check_broker(environ, result))
     asyncio.run(_check_database(environ, result))
+    with suppress(settings.SettingsError):  # its faults are reported already
+        asyncio.run(_check_certificates(environ, result))
     return result
 
 
@@ -78,12 +85,27 @@ async def _check_broker(environ: Mapping[str, str], result: ServerCheck) -> None
         try:
             version = await read_broker_version(url.strip())
         except BROKER_ERRORS as error:
-            reason = f"POSTKAMER_AMQP_URL: a broker cannot be used ({type(error).__name__})"
-            result.faults.append(reason)
+            why = describe_refusal(error) or type(error).__name__
+            result.faults.append(f"POSTKAMER_AMQP_URL: a broker cannot be used ({why})")
             continue
         result.checked.append(f"RabbitMQ {version}")
         if fault := describe_broker_fault(version):
             result.warnings.append(fault)
+
+
+async def _check_certificates(environ: Mapping[str, str], result: ServerCheck) -> None:
+    """Warn of certificates that end soon. One that is wrong is a fault already."""
+    given = settings.load(settings.StatusSettings, environ)
+    urls = [
+        each.get_secret_value() if each else "" for each in (given.database_url, given.amqp_url)
+    ]
+    for server in watched_servers(*urls):
+        for address in server.addresses:
+            shown = await look_at(address, server.request)
+            state, _ = judge(server, [shown], clock.now())
+            if shown.not_after and state in ("warning", "wrong"):
+                ends = ENDS.format(server.name, address.host, shown.not_after)
+                result.warnings.append(ends)
 
 
 async def _check_database(environ: Mapping[str, str], result: ServerCheck) -> None:
@@ -95,8 +117,8 @@ async def _check_database(environ: Mapping[str, str], result: ServerCheck) -> No
         result.faults += error.faults
         return
     except DATABASE_ERRORS as error:
-        reason = f"POSTKAMER_DATABASE_URL: the database cannot be used ({type(error).__name__})"
-        result.faults.append(reason)
+        why = describe_refusal(error) or type(error).__name__
+        result.faults.append(f"POSTKAMER_DATABASE_URL: the database cannot be used ({why})")
         return
     result.checked.append(f"PostgreSQL {version}")
     if fault := describe_database_fault(version):

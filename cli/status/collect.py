@@ -22,6 +22,7 @@ from services.amqp.connection import BROKER_ERRORS
 from services.amqp.queue_lengths import asking_connection, read_queue_lengths
 from services.config.settings import StatusSettings
 from services.disk_space import DiskSpace
+from services.egress.server_certificate import describe_refusal
 from services.files.volume import read_disk_space
 from services.postgres.database import DATABASE_ERRORS, reading_connection, run_queries
 
@@ -106,7 +107,8 @@ async def _ask_broker(
             async with asyncio.timeout(SECONDS):
                 lengths = await read_queue_lengths(connection, names)
     except (*BROKER_ERRORS, TimeoutError) as error:
-        answers.faults.append(f"The broker does not answer ({type(error).__name__})")
+        why = describe_refusal(error) or type(error).__name__
+        answers.faults.append(f"The broker does not answer ({why})")
         return
     answers.queues = {each.name: each for each in lengths}
 
@@ -131,7 +133,8 @@ async def _ask_database(
             answers.database_disk = await _read_database_disk(answers.rows.get("database", []))
     except DATABASE_ERRORS as error:
         some = f"The database answered {len(answers.rows)} questions within {SECONDS:.0f} s"
-        none = f"The database does not answer ({type(error).__name__})"
+        why = describe_refusal(error) or type(error).__name__
+        none = f"The database does not answer ({why})"
         answers.faults.append(f"{some}, not all" if answers.rows else none)
     if refused:
         answers.faults.append(f"The database refuses to tell: {', '.join(refused)}")

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from socket import gaierror
+from ssl import SSLError
 from typing import TypeVar
 
 from cli.support.output import CommandRefused, fail
@@ -11,6 +12,7 @@ from cli.support.person import require_person
 from cli.support.recorded import require_recorded
 from services.config import model, settings
 from services.config.settings import DatabaseSettings
+from services.egress.server_certificate import describe_refusal
 from services.postgres.database import DATABASE_ERRORS, Pool, connection_pool
 
 T = TypeVar("T")
@@ -56,6 +58,8 @@ def run_or_fail(command: str, work: Callable[[], Awaitable[T]]) -> T:
 def describe_failure(error: Exception, hosts: str) -> str:
     """Return a failure of the database in words. `hosts` is where it should be. Pure."""
     match error:
+        case SSLError():
+            reason = describe_refusal(error)
         case TimeoutError():
             reason = "time is up"
         case gaierror():

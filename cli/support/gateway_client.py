@@ -1,6 +1,7 @@
 """A client of the gateway's API, and the one door of HTTP for commands: bounded waits and sizes,
 refusals as sentences."""
 
+import ssl
 import time
 from collections.abc import Mapping
 from email.message import Message
@@ -8,7 +9,13 @@ from http.client import HTTPException
 from typing import IO, Any, TypeVar
 from urllib.error import HTTPError
 from urllib.parse import quote
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import (
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    Request,
+    build_opener,
+)
 
 import msgspec
 
@@ -67,12 +74,21 @@ _opener = build_opener(_NoRedirect)
 
 
 def send(
-    address: str, method: str, path: str, data: bytes | None, headers: Mapping[str, str]
+    address: str,
+    method: str,
+    path: str,
+    data: bytes | None,
+    headers: Mapping[str, str],
+    authorities: str = "",
 ) -> bytes:
-    """Return the body of an answer; GatewayRefused if it is a refusal, or if there is none."""
+    """Return the body of an answer; GatewayRefused if it is a refusal, or if there is none.
+
+    `authorities` is the file of those that may have signed its certificate, not the system's.
+    """
     try:
+        opener = _trusting_opener(authorities) if authorities else _opener
         request = Request(f"{address}{path}", data, dict(headers), method=method)
-        with _opener.open(request, timeout=SECONDS) as answer:
+        with opener.open(request, timeout=SECONDS) as answer:
             return bytes(answer.read(ANSWER_BYTES))
     except HTTPError as error:
         with error:
@@ -80,6 +96,11 @@ def send(
     except (OSError, HTTPException, ValueError) as error:  # also for an invalid address
         reason = getattr(error, "reason", None) or error
         raise GatewayRefused(f"{address} does not answer: {reason}") from None
+
+
+def _trusting_opener(authorities: str) -> OpenerDirector:
+    context = ssl.create_default_context(cafile=authorities)
+    return build_opener(_NoRedirect, HTTPSHandler(context=context))
 
 
 class Gateway(msgspec.Struct, frozen=True):

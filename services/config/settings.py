@@ -38,6 +38,7 @@ OPS_URLS = (
 )
 """Addresses of the operations ports when nothing else is set: this machine."""
 OBJECT_STORE = "expected file:///folder or s3://bucket/prefix"
+OBJECT_STORE_AUTHORITIES = r"(cafile=/[^&]+)?"
 
 
 class SettingsError(ValueError):
@@ -148,7 +149,8 @@ def object_store(value: str) -> str:
         raise ValueError(OBJECT_STORE) from None
     folder = parts.scheme == "file" and not parts.netloc and len(parts.path) > 1
     bucket = parts.scheme == "s3" and parts.netloc == host != ""
-    if not (folder or bucket) or parts.query or parts.fragment:
+    query = OBJECT_STORE_AUTHORITIES if bucket else ""
+    if not (folder or bucket) or parts.fragment or not re.fullmatch(query, parts.query):
         raise ValueError(OBJECT_STORE)
     return value
 

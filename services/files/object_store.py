@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import UUID
 
 import obstore
@@ -129,12 +129,15 @@ class ObjectStore:
 
     def __init__(self, url: str, *, is_read_only: bool = False) -> None:
         self._folder = Path(unquote(urlsplit(url).path)) if url.startswith("file:") else None
-        folder = self._folder
-        if folder and is_read_only:
-            self._store: LocalStore | S3Store = LocalStore(folder.resolve(strict=True))
-        else:
-            self._store = _open_folder(folder) if folder else _open_bucket(url)
+        self._bucket = None if self._folder else _Bucket(url)
+        if self._folder:
+            self._local = _open_folder(self._folder, is_read_only=is_read_only)
         self.volume = VolumeWatch(self._folder)
+
+    @property
+    def _store(self) -> LocalStore | S3Store:
+        """Raises StoreUnavailable if the authorities of a bucket cannot be used."""
+        return self._bucket.store() if self._bucket else self._local
 
     async def put(self, key: str, pieces: AsyncIterator[bytes]) -> None:
         """Store an object, whole or not at all. Raises StoreUnavailable, and what `pieces`
@@ -244,8 +247,10 @@ async def _pieces(result: "obstore.GetResult") -> AsyncIterator[bytes]:
         yield bytes(piece)
 
 
-def _open_folder(folder: Path) -> LocalStore:
+def _open_folder(folder: Path, *, is_read_only: bool) -> LocalStore:
     """Open a folder. A new one is accessible only to this user."""
+    if is_read_only:
+        return LocalStore(folder.resolve(strict=True))
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK | os.X_OK):
@@ -256,18 +261,46 @@ def _open_folder(folder: Path) -> LocalStore:
     return LocalStore(folder)
 
 
-def _open_bucket(url: str) -> S3Store:
-    """Open a bucket. The environment has the keys, region and address, as for every client of S3:
-    AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL. ValueError if the URL
-    is of no bucket."""
+class _Bucket:
+    """A bucket. The environment has the keys, region and address, as for every client of S3:
+    AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL. `cafile` in the URL
+    names authorities beside those of the system: the file is read anew when it changes."""
+
+    def __init__(self, url: str) -> None:
+        """Raises ValueError if the URL is of no bucket."""
+        self._url, _, query = url.partition("?")
+        path = dict(parse_qsl(query)).get("cafile")
+        self._authorities = Path(path) if path else None
+        self._read: tuple[int, int, int] | None = None
+        """Time, number and size of the file when it was read."""
+        self._opened = _open_bucket(self._url, "")
+
+    def store(self) -> S3Store:
+        if self._authorities is None:
+            return self._opened
+        try:
+            status = self._authorities.stat()
+            now = status.st_mtime_ns, status.st_ino, status.st_size
+            if now != self._read:
+                self._opened = _open_bucket(self._url, self._authorities.read_text())
+                self._read = now
+        except (OSError, ValueError):
+            raise StoreUnavailable("the file of authorities cannot be used") from None
+        return self._opened
+
+
+def _open_bucket(url: str, authorities: str) -> S3Store:
+    """Open a bucket. ValueError if the URL is of no bucket, or the authorities are none."""
     try:
         return S3Store.from_url(
             url,
             copy_if_not_exists="multipart",  # Amazon's way; other stores may overwrite
             client_options={
-                "allow_http": True,  # if AWS_ENDPOINT_URL says so: a store on a private network
+                "allow_http": True,  # if AWS_ENDPOINT_URL says so: the settings refuse other hosts
+                "allow_invalid_certificates": False,  # nor does the environment allow them
                 "timeout": timedelta(seconds=REQUEST_SECONDS),
                 "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
+                **({"root_certificate": authorities} if authorities else {}),
             },
             retry_config={"max_retries": 5, "retry_timeout": timedelta(seconds=RETRY_SECONDS)},
         )

@@ -77,10 +77,11 @@ def _split_port(place: str) -> tuple[str, int]:
     return match["host"], int(match["port"] or DATABASE_PORT)
 
 
-def bucket_addresses(url: str, environ: Mapping[str, str]) -> list[Address]:
-    """Return the addresses that the environment gives for the store of a bucket."""
+def bucket_addresses(environ: Mapping[str, str]) -> list[Address]:
+    """Return the addresses that the environment gives for the store of buckets. They count beside
+    a folder too: transcripts may be handed over to a bucket."""
     given = (environ.get(name, "") for name in BUCKET_ENDPOINTS)
-    return [web_address(each) for each in given if each and url.startswith("s3:")]
+    return [web_address(each) for each in given if each]
 
 
 def is_this_machine(host: str) -> bool:
@@ -122,10 +123,6 @@ def find_exposed(
 EXPOSED = "{}: another machine, so TLS must verify it: {}; or name the host in " + PLAIN_HOSTS
 
 _Read = Callable[[str, Mapping[str, str]], list[Address]]
-_BUCKET: tuple[_Read, str] = (
-    bucket_addresses,
-    "write https:// in AWS_ENDPOINT_URL (an authority of your own: AWS_CA_BUNDLE=/path.pem)",
-)
 _RULES: Mapping[str, tuple[_Read, str]] = {
     "amqp_url": (
         lambda urls, _: broker_addresses(urls),
@@ -139,8 +136,10 @@ _RULES: Mapping[str, tuple[_Read, str]] = {
         lambda url, environ: database_addresses(url, environ.get("PGHOST", "")),
         "write ?sslmode=verify-full&sslrootcert=/path.pem behind it",
     ),
-    "object_store": _BUCKET,
-    "upload_store": _BUCKET,
+    "object_store": (
+        lambda _, environ: bucket_addresses(environ),
+        "write https:// in AWS_ENDPOINT_URL (an authority of your own: ?cafile=/path.pem here)",
+    ),
 }
 """Setting -> how its addresses are read, and what to write instead."""
 

@@ -2,12 +2,17 @@
 
 import hashlib
 import re
+import ssl
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 
+from deploy.local.state import free_port
 from services import clock
+from services.files import object_store
 from services.files.object_store import (
     PIECE_BYTES,
     ObjectNotFound,
@@ -18,6 +23,7 @@ from services.files.object_store import (
     upload_key,
 )
 from services.http.server import serve
+from tests.support.test_ca import Authority
 
 DENIED = "<Code>AccessDenied</Code><Message>no</Message>"
 
@@ -96,15 +102,18 @@ class Bucket:
         return web.Response(text=text, content_type="application/xml")
 
 
+def settings_of(port: int) -> dict[str, str]:
+    place = {"ENDPOINT_URL": f"http://127.0.0.1:{port}", "REGION": "eu-central-1"}
+    return place | {"ACCESS_KEY_ID": "us", "SECRET_ACCESS_KEY": "secret"}
+
+
 @pytest.fixture
 async def bucket(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bucket]:
     bucket = Bucket()
     app = web.Application(client_max_size=2**26)
     app.add_routes(bucket.routes())
     async with serve(app, "127.0.0.1", 0) as port:
-        settings = {"ENDPOINT_URL": f"http://127.0.0.1:{port}", "REGION": "eu-central-1"}
-        settings |= {"ACCESS_KEY_ID": "us", "SECRET_ACCESS_KEY": "secret"}
-        for name, value in settings.items():
+        for name, value in settings_of(port).items():
             monkeypatch.setenv(f"AWS_{name}", value)
         yield bucket
 
@@ -164,3 +173,39 @@ async def test_refusing_bucket_is_unavailable_and_its_error_names_no_object(buck
             await work
         assert "files" not in str(raised.value)
         assert key not in str(raised.value)
+
+
+async def test_bucket_of_another_authority_is_away_until_its_file_is_exchanged(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Over real TLS, and by the same store: nothing is opened anew by hand."""
+    own, other = Authority(tmp_path, "own"), Authority(tmp_path, "other")
+    bucket, app, trusted = Bucket(), web.Application(), tmp_path / "trusted.pem"
+    app.add_routes(bucket.routes())
+    trusted.write_bytes(other.certificate.read_bytes())
+    monkeypatch.setattr(object_store, "RETRY_SECONDS", 0.1)
+    async with serve_by_tls(app, own.shown_by(own.issued("bucket"), asks=False)) as port:
+        for name, value in (settings_of(port) | {"ALLOW_INVALID_CERTIFICATES": "true"}).items():
+            monkeypatch.setenv(f"AWS_{name}", value.replace("http:", "https:"))
+        store, key = ObjectStore(f"s3://files/x?cafile={trusted}"), upload_key(clock.new_id())
+        for wrong in (other.certificate.read_bytes(), b"none", None):
+            trusted.unlink()
+            if wrong:
+                trusted.write_bytes(wrong)
+            with pytest.raises(StoreUnavailable) as raised:
+                await store.put(key, pieces(1))
+            assert str(tmp_path) not in str(raised.value)
+        trusted.write_bytes(other.certificate.read_bytes() + own.certificate.read_bytes())
+        await store.put(key, pieces(1))
+        assert bucket.objects.keys() == {f"x/{key}"}
+
+
+@asynccontextmanager
+async def serve_by_tls(app: web.Application, context: ssl.SSLContext) -> AsyncIterator[int]:
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port := free_port(), ssl_context=context).start()
+        yield port
+    finally:
+        await runner.cleanup()
