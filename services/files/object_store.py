@@ -297,7 +297,6 @@ def _open_bucket(url: str, authorities: str) -> S3Store:
             copy_if_not_exists="multipart",  # Amazon's way; other stores may overwrite
             client_options={
                 "allow_http": True,  # if AWS_ENDPOINT_URL says so: the settings refuse other hosts
-                "allow_invalid_certificates": False,  # nor does the environment allow them
                 "timeout": timedelta(seconds=REQUEST_SECONDS),
                 "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
                 **({"root_certificate": authorities} if authorities else {}),

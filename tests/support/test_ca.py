@@ -25,13 +25,13 @@ class Authority:
         self.certificate, self.key = folder / f"{name}.pem", folder / f"{name}.key"
         self._new(self.key, self.certificate, "-x509", "-days", "30", f"/CN={name}")
 
-    def issued(self, name: str, days: int = 10) -> Issued:
+    def issued(self, name: str, days: int = 10, names: str = NAMES) -> Issued:
         """A certificate for this machine, to show to others or to be shown by it."""
         made = Issued(self._folder / f"{name}.pem", self._folder / f"{name}.key")
-        asked, names = self._folder / f"{name}.csr", self._folder / "names"
+        asked, file = self._folder / f"{name}.csr", self._folder / "names"
         self._new(made.key, asked, f"/CN={name}")
-        names.write_text(NAMES)
-        by = ("-CA", self.certificate, "-CAkey", self.key, "-extfile", names, "-days", days)
+        file.write_text(names)
+        by = ("-CA", self.certificate, "-CAkey", self.key, "-extfile", file, "-days", days)
         openssl("x509", "-req", "-in", asked, "-out", made.certificate, *by)
         return made
 
