@@ -221,6 +221,8 @@ def test_users_of_the_broker_have_the_rights_of_the_topology() -> None:
         ('objectStore.existingClaim=""', "objectStore: file:// needs existingClaim"),
         ("database.hosts=[]", "database.hosts: must name the servers"),
         ("broker.hosts=[]", "broker.hosts: must name the nodes"),
+        ("broker.tls=false", "broker.tls: must be true"),
+        ("database.ca={}", "database.ca.name: the Secret with the server's authority"),
         ("desk.enabled=true", "desk: needs settings.deskUrl"),
         ("router.autoscaling.enabled=true", "router.autoscaling: needs autoscaling.prometheus"),
         ('broker.admin.secret.name="admin"', "broker.admin.management: must be given"),
@@ -332,7 +334,7 @@ def test_migrations_of_an_external_database_run_before_all_else() -> None:
     # What the hook needs is there before the release: no account, no configuration of the release.
     spec = first["spec"]["template"]["spec"]
     assert "serviceAccountName" not in spec
-    assert [each["name"] for each in spec["volumes"]] == ["tmp"]
+    assert [each["name"] for each in spec["volumes"]] == ["tmp", "database-ca"]
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ GIVEN: dict[str, Any] = {
     "metaClientName": "name.example",
     "webhookUrl": "https://postkamer.example/webhooks/whatsapp",
     "trustedProxies": "10.1.0.7/32",
+    "plainHosts": "elsewhere.example",
     "privateNetworks": "10.1.0.0/16,10.2.0.0/16",
     "archiverUrl": "https://archief.example",
     "scannerUrl": "tcp://clamav.security:3310",
@@ -226,20 +227,43 @@ def test_servers_of_operators_are_reached_by_the_names_that_these_give() -> None
     assert admin["BROKER_ADMIN_USER"] == secret
     given = load(settings.ManagementSettings, as_in_a_pod(admin)).broker_management_url
     assert given is not None
-    assert given.get_secret_value() == "http://word:word@postkamer-rabbitmq:15672"
+    assert given.get_secret_value() == (
+        "https://word:word@postkamer-rabbitmq:15671?cafile=/etc/postkamer-tls/broker/ca.crt"
+    )
     load(settings.BrokerSettings, as_in_a_pod(admin))
 
 
 def test_several_nodes_are_named_each_with_its_account() -> None:
-    hosts = 'broker.hosts=["mq1.example:5672","mq2.example:5672"]'
+    hosts = 'broker.hosts=["mq1.example:5671","mq2.example:5671"]'
     servers = 'database.hosts=["pg1.example:5432","pg2.example:5432"]'
     found = pods(render(example("small"), set_json=(hosts, servers)))
     router = as_in_a_pod(environment(found["Deployment postkamer-router"]))
+    ca = "cafile=/etc/postkamer-tls/broker/ca.crt"
     assert router["POSTKAMER_AMQP_URL"] == (
-        "amqp://router:word@mq1.example:5672/postkamer,amqp://router:word@mq2.example:5672/postkamer"
+        f"amqps://router:word@mq1.example:5671/postkamer?{ca},"
+        f"amqps://router:word@mq2.example:5671/postkamer?{ca}"
     )
     database = "postgresql://postkamer_router:word@pg1.example:5432,pg2.example:5432/postkamer"
-    assert router["POSTKAMER_DATABASE_URL"] == f"{database}?sslmode=require"
+    root = "/etc/postkamer-tls/database/ca.crt"
+    assert router["POSTKAMER_DATABASE_URL"] == f"{database}?sslmode=verify-full&sslrootcert={root}"
+
+
+def test_every_pod_knows_the_hosts_that_a_mesh_protects() -> None:
+    """Also the Jobs, which have no table of settings."""
+    hosts = "rabbitmq.voorbeeldstad.example,postgres.voorbeeldstad.example"
+    changes = f'settings.plainHosts="{hosts}"', "broker.tls=false", 'database.ca.name=""'
+    changes += (
+        'broker.admin.secret.name="admin"',
+        'broker.admin.management="http://rabbitmq.voorbeeldstad.example:15672"',
+    )
+    found = pods(render(example("small"), set_json=changes))
+    given = {name: as_in_a_pod(environment(pod)) for name, pod in found.items()}
+    assert {each["POSTKAMER_PLAIN_HOSTS"] for each in given.values()} == {hosts}
+    for each in given.values():
+        assert "sslmode" not in each.get("POSTKAMER_DATABASE_URL", "")
+        assert not each.get("POSTKAMER_AMQP_URL", "").startswith("amqps:")
+        for kind in (settings.StatusSettings, settings.ManagementSettings):
+            load(kind, each)
 
 
 def test_files_of_the_configuration_are_in_their_folders() -> None:

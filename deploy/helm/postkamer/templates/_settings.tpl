@@ -75,6 +75,8 @@ broker: {{ index .root.Values.broker.accounts .service | toJson }}
 {{- $parameters := $values.parameters }}
 {{- if eq $values.mode "cloudnativepg" }}
 {{- $hosts = list (printf "%s-rw:5432" (include "postkamer.postgres" .root)) }}
+{{- end }}
+{{- if include "postkamer.databaseCa" .root }}
 {{- $parameters = default "sslmode=verify-full&sslrootcert=/etc/postkamer-tls/database/ca.crt" $parameters }}
 {{- end }}
 {{- printf "postgresql://%s:$(DATABASE_PASSWORD)@%s/%s" .account.username (join "," $hosts) $values.name }}
@@ -92,13 +94,18 @@ broker: {{ index .root.Values.broker.accounts .service | toJson }}
 {{- $scheme := ternary "amqps" "amqp" $values.tls }}
 {{- $user := .user }}
 {{- $password := .password }}
-{{- $query := $values.parameters }}
+{{- $query := default (include "postkamer.brokerCa" .root) $values.parameters }}
 {{- $urls := list }}
 {{- range $hosts }}
 {{- $url := printf "%s://%s:%s@%s/postkamer" $scheme $user $password . }}
 {{- $urls = append $urls (ternary (printf "%s?%s" $url $query) $url (ne $query "")) }}
 {{- end }}
 {{- join "," $urls }}
+{{- end }}
+
+{{/* Authority of the broker, as a parameter of its addresses, where one is named. */}}
+{{- define "postkamer.brokerCa" -}}
+{{- if and .Values.broker.tls .Values.broker.ca.name }}cafile=/etc/postkamer-tls/broker/ca.crt{{ end }}
 {{- end }}
 
 {{/* "yes" where the broker's administrator is known. */}}
@@ -125,12 +132,24 @@ broker: {{ index .root.Values.broker.accounts .service | toJson }}
 {{- if include "postkamer.brokerAdmin" . }}
 {{- $where := .Values.broker.admin.management }}
 {{- if eq .Values.broker.mode "operator" }}
-{{- $where = default (printf "http://%s:15672" (include "postkamer.rabbitmq" .)) $where }}
+{{- $name := include "postkamer.rabbitmq" . }}
+{{- $where = default (ternary (printf "https://%s:15671" $name) (printf "http://%s:15672" $name) .Values.broker.tls) $where }}
 {{- end }}
 {{- if $where }}
+{{- if and (hasPrefix "https://" $where) (include "postkamer.brokerCa" .) (not (contains "?" $where)) }}
+{{- $where = printf "%s?%s" $where (include "postkamer.brokerCa" .) }}
+{{- end }}
 {{- $parts := splitn "://" 2 $where }}
 {{- printf "%s://$(BROKER_ADMIN_USER):$(BROKER_ADMIN_PASSWORD)@%s" $parts._0 $parts._1 }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* For the Jobs, which have no table of settings. */}}
+{{- define "postkamer.plainHosts" -}}
+{{- with .Values.settings.plainHosts }}
+- name: POSTKAMER_PLAIN_HOSTS
+  value: {{ . | quote }}
 {{- end }}
 {{- end }}
 
@@ -243,7 +262,7 @@ broker_metrics_url: {{ printf "http://%s:15692/metrics" (include "postkamer.rabb
     items:
       - {key: {{ $root.Values.database.ca.key }}, path: ca.crt}
 {{- end }}
-{{- if $root.Values.broker.ca.name }}
+{{- if and $root.Values.broker.ca.name (not (has .service (list "desk" "migrate"))) }}
 - name: broker-ca
   secret:
     secretName: {{ $root.Values.broker.ca.name }}
@@ -269,7 +288,7 @@ broker_metrics_url: {{ printf "http://%s:15692/metrics" (include "postkamer.rabb
 {{- if include "postkamer.databaseCa" $root }}
 - {name: database-ca, mountPath: /etc/postkamer-tls/database, readOnly: true}
 {{- end }}
-{{- if $root.Values.broker.ca.name }}
+{{- if and $root.Values.broker.ca.name (not (has .service (list "desk" "migrate"))) }}
 - {name: broker-ca, mountPath: /etc/postkamer-tls/broker, readOnly: true}
 {{- end }}
 {{- end }}
