@@ -17,6 +17,7 @@ TICKS = "0+1x20 20x90"
 RAISED = "0 1x20 0x90"
 """A gauge that is up for 20 minutes."""
 
+SERVER = 'postkamer_server_certificate{server="broker",state="%s"}'
 HEALTH = 'postkamer_number_health{number="1",check="%s",state="%s"}'
 
 TARGET = 'up{job="postkamer",service="%s",instance="%s:9080"}'
@@ -117,6 +118,8 @@ ENDINGS = {
     "PublishesUnconfirmed": (
         'postkamer_unconfirmed_publishes_total{service="router",reason="full"}', "0+1x30 30x90"
     ),
+    "ServerCertificateEnds": (SERVER % "warning", RAISED),
+    "ServerCertificateEndsSoon": (SERVER % "wrong", RAISED),
     "CertificateRefused": (
         'postkamer_destination_certificate_refused{destination="crm"}', RAISED
     ),

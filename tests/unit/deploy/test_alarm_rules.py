@@ -81,6 +81,7 @@ CROWD = 'postkamer_door_refused_total{service="gateway",bound="%s"}'
 UNPROVEN_OPERATOR = "postkamer_operations_unproven_total"
 UNPROVEN_WEBHOOKS = 'postkamer_webhooks_unproven_total{service="gateway"}'
 UNCONFIRMED_PUBLISHES = 'postkamer_unconfirmed_publishes_total{service="router",reason="full"}'
+SHOWN = 'postkamer_server_certificate{server="broker",state="%s"}'
 UNUSABLE = 'postkamer_destination_certificate_refused{destination="crm"}'
 SECRETS = 'postkamer_secrets_refused{service="gateway"}'
 UNRECORDED = "postkamer_attempts_unrecorded_total"
@@ -325,6 +326,10 @@ CASES = [
     case("publishes that get no confirm", {UNCONFIRMED_PUBLISHES: "0+1x60"},
          20, "PublishesUnconfirmed"),
     case("publishes at a restart of the broker", {UNCONFIRMED_PUBLISHES: "0 30x60"}, 20),
+    one("a broker for three weeks", SHOWN % "warning", "0 1x30", "ServerCertificateEnds"),
+    one("a broker that was renewed", SHOWN % "warning", "1x3 0x30"),
+    one("a broker of another name", SHOWN % "wrong", "0 1x30", "ServerCertificateEndsSoon"),
+    one("a broker that is not reached", SHOWN % "unknown", "1x30"),
     one("a certificate that is gone", UNUSABLE, "0 1x30", "CertificateRefused"),
     one("a certificate that was half written", UNUSABLE, "0 1 0x30"),
     one("a secret that is not in use", SECRETS, "0 1x30", "SecretsRefused"),
