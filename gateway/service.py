@@ -98,8 +98,9 @@ async def gateway(
         await enter(serve(app, *address, limits=limits, shared=True))
         memory = await enter(background_task(give_back_memory()))
         watch = await enter(background_task(watch_servers(database_url(live), amqp_url(live))))
-        parts = link.task, keys, report, memory, stops, live.task, watch
-        yield first_failure(*parts, *tasks, *intake.tasks)
+        yield first_failure(
+            link.task, keys, report, memory, stops, live.task, watch, *tasks, *intake.tasks
+        )
 
 
 def all_routes(webhook: Webhook, api: Sequence[Route]) -> list[Route]:
