@@ -260,6 +260,7 @@ async def test_names_that_no_resolver_answers_are_given_up(
         f"router={address}",
         POSTKAMER_AMQP_URL="amqp://u:p@hung.example/",
         POSTKAMER_DATABASE_URL="postgresql://u:p@hung.example/x",
+        POSTKAMER_PLAIN_HOSTS="hung.example",
     )
     took = time.monotonic() - began
     ended.set()
