@@ -14,6 +14,7 @@ from cli.support.service_process import Service, run_until_stopped
 from services import logs, tracing
 from services.config import settings
 from services.config.secret_files import LiveSettings
+from services.egress.server_certificate import describe_refusal
 from services.http.token_store import environment_tokens
 from services.postgres.database import DATABASE_ERRORS
 from services.postgres.migrations import MigrationError, migrate, migrations
@@ -148,7 +149,7 @@ def migrate_command(as_json: bool) -> None:
     try:
         applied = asyncio.run(migrate(url, required))
     except (MigrationError, *DATABASE_ERRORS) as error:
-        fail(f"migrate: {error}")
+        fail(f"migrate: {describe_refusal(error) or error}")
     there = len(required) - len(applied)
     lines = [
         *(f"applied {name}" for name in applied),

@@ -2,15 +2,12 @@
 
 import hashlib
 import re
-import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
-from deploy.local.state import free_port
 from services import clock
 from services.files import object_store
 from services.files.object_store import (
@@ -23,6 +20,7 @@ from services.files.object_store import (
     upload_key,
 )
 from services.http.server import serve
+from tests.support.integration.tls_server import serve_by_tls
 from tests.support.test_ca import Authority
 
 DENIED = "<Code>AccessDenied</Code><Message>no</Message>"
@@ -198,14 +196,3 @@ async def test_bucket_of_another_authority_is_away_until_its_file_is_exchanged(
         trusted.write_bytes(other.certificate.read_bytes() + own.certificate.read_bytes())
         await store.put(key, pieces(1))
         assert bucket.objects.keys() == {f"x/{key}"}
-
-
-@asynccontextmanager
-async def serve_by_tls(app: web.Application, context: ssl.SSLContext) -> AsyncIterator[int]:
-    runner = web.AppRunner(app)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", port := free_port(), ssl_context=context).start()
-        yield port
-    finally:
-        await runner.cleanup()

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from aiohttp import web
 from structlog.testing import capture_logs
 
+from cli.check.broker_management import BrokerManagement, ManagementUnusable
+from cli.check.queue_faults import BrokerState
 from cli.check.servers import check_servers
 from deploy.local.postgresql import Database
 from deploy.local.rabbitmq import Broker
@@ -27,6 +30,7 @@ from services.postgres.database import Pool, connection_pool, retry_while_unavai
 from services.servers.certificate_watch import STATES, look_at, watch_certificates, watched_servers
 from services.tasks import background_task
 from tests.integration.conftest import PASSWORDS
+from tests.support.integration.tls_server import serve_by_tls
 from tests.support.observer import until, until_true
 from tests.support.test_ca import Authority
 
@@ -285,3 +289,21 @@ async def test_state_and_end_of_shown_certificates_are_measured(
     for server in ("broker", "database"):
         end = measured("_not_after_seconds", server=server)
         assert abs(end - (now + timedelta(days=10)).timestamp()) < 300
+
+
+async def test_management_of_another_authority_is_refused(tmp_path: Path) -> None:
+    own, other = Authority(tmp_path, "own"), Authority(tmp_path, "other")
+    app = web.Application()
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response([])
+
+    app.router.add_get("/api/{what}/{vhost}", answer)
+    async with serve_by_tls(app, own.shown_by(own.issued("management"), asks=False)) as port:
+        url = f"https://u:hunter2@127.0.0.1:{port}?cafile="
+        state = await asyncio.to_thread(BrokerManagement(f"{url}{own.certificate}").read_state)
+        assert state == BrokerState([], [], [], [])
+        for wrong in (f"{url}{other.certificate}", url, f"{url}{tmp_path}/none.pem"):
+            with pytest.raises(ManagementUnusable) as raised:
+                await asyncio.to_thread(BrokerManagement(wrong).read_state)
+            assert "hunter" not in str(raised.value)

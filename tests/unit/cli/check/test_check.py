@@ -293,6 +293,24 @@ def test_certificate_that_ends_soon_is_a_warning(file: Path, days: int, words: s
     assert own.key.read_text() not in str(result)
 
 
+def test_servers_of_other_machines_without_tls_are_faults(file: Path) -> None:
+    elsewhere = {
+        "POSTKAMER_AMQP_URL": "amqp://u:hunter2@mq1.example/postkamer",
+        "POSTKAMER_DATABASE_URL": "postgresql://u:hunter2@pg1.example/postkamer?sslmode=require",
+        "POSTKAMER_BROKER_MANAGEMENT_URL": "http://u:hunter2@mq1.example:15672",
+    }
+    done = postkamer("check", env=install(file) | elsewhere)
+    faults = [line for line in done.stdout.splitlines() if "another machine" in line]
+    assert [line.split(": ")[1:3] for line in faults] == [
+        ["POSTKAMER_AMQP_URL", "mq1.example"],
+        ["POSTKAMER_BROKER_MANAGEMENT_URL", "mq1.example"],
+        ["POSTKAMER_DATABASE_URL", "pg1.example"],
+    ]
+    assert done.exit_code == 1 and "hunter" not in done.stdout
+    named = {"POSTKAMER_PLAIN_HOSTS": "mq1.example,pg1.example"}
+    assert postkamer("check", env=install(file) | elsewhere | named).exit_code == 0
+
+
 def test_token_of_the_environment_without_departments_is_a_warning(file: Path) -> None:
     env = install(file) | {"POSTKAMER_API_TOKENS": "crm@almelo:d,desk@almelo/*:e"}
     done = postkamer("check", "--json", env=env)
