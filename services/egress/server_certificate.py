@@ -76,14 +76,15 @@ async def _shake_hands(
     now, later = (None, context) if request else (context, None)
     name = host if now else None
     reader, writer = await asyncio.open_connection(host, port, ssl=now, server_hostname=name)
-    if later:
-        writer.write(request)
-        if await reader.readexactly(1) != b"S":
-            writer.transport.abort()
-            return ShownCertificate("tls")
-        await writer.start_tls(later, server_hostname=host)
-    shown: dict[str, Any] = writer.get_extra_info("peercert") or {}
-    writer.transport.abort()  # nothing was said, so there is nothing to end in good order
+    try:
+        if later:
+            writer.write(request)
+            if await reader.readexactly(1) != b"S":
+                return ShownCertificate("tls")
+            await writer.start_tls(later, server_hostname=host)
+        shown: dict[str, Any] = writer.get_extra_info("peercert") or {}
+    finally:
+        writer.transport.abort()  # nothing was said, so there is nothing to end in good order
     return ShownCertificate("", _time(shown.get("notBefore")), _time(shown.get("notAfter")))
 
 

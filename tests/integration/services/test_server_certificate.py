@@ -13,6 +13,7 @@ import pytest
 from services import clock
 from services.egress import server_certificate
 from services.egress.server_certificate import fetch_certificate
+from services.servers.certificate_watch import SSL_REQUEST
 from tests.support.test_ca import Authority, Issued
 
 
@@ -90,6 +91,25 @@ async def test_door_that_is_none_has_a_failure_within_its_bound(
         assert (await fetch_certificate("127.0.0.1", port)).failure == "timeout"
     assert (await fetch_certificate("no-such-host.invalid", 443)).failure == "name"
     assert (await fetch_certificate("a" * 300, 443)).failure in ("name", "refused")
+
+    def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"N")
+        writer.close()
+
+    def end(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):  # until the other side gives up
+            await reader.read()
+        writer.close()
+
+    answers = (refuse, "tls"), (end, "refused"), (hang, "timeout")
+    for answer, failure in answers:  # to a protocol that asks for TLS first, as PostgreSQL's does
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as asked:
+            port = asked.sockets[0].getsockname()[1]
+            shown = await fetch_certificate("127.0.0.1", port, request=SSL_REQUEST)
+            assert shown.failure == failure
 
     def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 mail.almelo.example\r\n")
