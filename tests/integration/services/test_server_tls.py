@@ -276,7 +276,7 @@ async def test_state_and_end_of_shown_certificates_are_measured(
     watched = watched_servers(shown.database_url, shown.amqp_url)
     now, passed = clock.now(), timedelta()
     monkeypatch.setattr(clock, "now", lambda: now + passed)
-    async with background_task(watch_certificates(watched, seconds=0.05)):
+    async with background_task(watch_certificates(lambda: watched, seconds=0.05)):
         for days, state in ((0.0, "fine"), (9.5, "warning"), (9.9, "wrong")):
             passed = timedelta(days=days)
             expected = {"broker": [state], "database": [state]}
