@@ -204,6 +204,9 @@ def test_plain_hosts_are_those_of_a_network_that_leads_nowhere() -> None:
         each["POSTKAMER_PLAIN_HOSTS"] for each in given.values() if "POSTKAMER_PLAIN_HOSTS" in each
     }
     assert plain == {"rabbitmq, postgres"}
+    for name, each in given.items():
+        reaches = {"POSTKAMER_AMQP_URL", "POSTKAMER_DATABASE_URL"} & each.keys()
+        assert bool(reaches) == ("POSTKAMER_PLAIN_HOSTS" in each), name
     assert COMPOSE["networks"]["inside"] == {"internal": True}
     for name in ("rabbitmq", "postgres"):
         assert SERVICES[name]["networks"] == ["inside"] and "ports" not in SERVICES[name]
