@@ -8,8 +8,8 @@ from deliverer.destinations import DESTINATIONS
 from deliverer.transport import client_certificates
 from deliverer.transport.client_certificates import CertificateFilesError, Certificates
 from services.config.model import Configuration
-from services.config.organisation import Destination
-from services.config.settings import SettingsError
+from services.config.organisation import Destination, HttpDestination
+from services.config.settings import SettingsError, exposed_calls
 
 
 def load_credentials(
@@ -41,8 +41,14 @@ def describe_fault(destination: Destination, field: str, what: str) -> str:
 
 
 def load_secrets(config: Configuration, environ: Mapping[str, str]) -> dict[str, Secrets]:
-    """Return the secrets of each destination. SettingsError lists every missing or wrong secret."""
-    faults: list[str] = []
+    """Return the secrets of each destination. SettingsError lists every missing or wrong secret,
+    and every address that they must not be sent to."""
+    faults = [
+        describe_fault(destination, "url", what)
+        for destination in config.destinations
+        if isinstance(destination, HttpDestination)
+        for what in exposed_calls(destination.addresses, environ)
+    ]
     secrets = {
         destination.id: DESTINATIONS[destination.kind].secrets(destination, environ, faults)
         for destination in config.destinations

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from services.config.organisation import Tenant
-from services.config.settings import SettingsError, read, resolve_env
+from services.config.settings import SettingsError, exposed_calls, read, resolve_env
 
 OBJECT_STORE = "POSTKAMER_OBJECT_STORE"
 OWN_STORE = f"store: is {OBJECT_STORE}: a transcript goes to another"
@@ -13,7 +13,8 @@ HandoverSecrets = dict[tuple[str, str], str]
 
 def handover_secrets(tenants: Iterable[Tenant], environ: Mapping[str, str]) -> HandoverSecrets:
     """Return the secret of each target that needs one. Raises SettingsError with every missing
-    one, and every target that is the store of the archive: that holds sealed files alone."""
+    one, every address without TLS, and every target that is the store of the archive: that holds
+    sealed files alone."""
     own = _own_store(environ)
     secrets: dict[tuple[str, str], str] = {}
     faults: list[str] = []
@@ -21,6 +22,8 @@ def handover_secrets(tenants: Iterable[Tenant], environ: Mapping[str, str]) -> H
         for target in tenant.handover:
             if target.store and target.store.rstrip("/") == own:
                 faults.append(f"{OWN_STORE} (handover {target.id} of {tenant.id})")
+            exposed = exposed_calls((target.url, target.zaken_url), environ)
+            faults += [f"{what} (handover {target.id} of {tenant.id})" for what in exposed]
             if not target.client_secret:
                 continue
             try:

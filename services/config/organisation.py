@@ -351,6 +351,10 @@ class OpenKlantDestination(HttpDestination):
     objects_secret: str = Field(default="", pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*)?$")
     """Name of the variable with its token."""
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.url, self.objects_url)))
+
     @model_validator(mode="after")
     def _check_answer_channel(self) -> Self:
         if self.answer_channel.casefold() == self.channel.casefold():

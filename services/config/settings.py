@@ -9,7 +9,7 @@ import binascii
 import errno
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -27,7 +27,7 @@ from pydantic import (
 )
 
 from services.config.numbers import WithoutUserInfo
-from services.servers.addresses import HOST, find_exposed
+from services.servers.addresses import HOST, describe_exposed, find_exposed
 from services.transparency.cosignature import Witness, read_witness
 
 PREFIX = "POSTKAMER_"
@@ -497,6 +497,16 @@ def _exposed_servers(values: Mapping[str, str], environ: Mapping[str, str]) -> l
     plain = _parse_hosts(values.get("plain_hosts", ""))
     exposed = find_exposed(values, plain, environ)
     return [f"{PREFIX}{field.upper()}: {what}" for field, what in exposed]
+
+
+def exposed_calls(urls: Iterable[str], environ: Mapping[str, str]) -> list[str]:
+    """Return a sentence if addresses of the configuration, such as those of CRMs, would be called
+    without protection."""
+    try:
+        plain = _parse_hosts(read(f"{PREFIX}PLAIN_HOSTS", environ) or "")
+    except (OSError, ValueError):  # the settings of the service say so
+        return []
+    return describe_exposed(urls, plain)
 
 
 def read(name: str, environ: Mapping[str, str]) -> str | None:

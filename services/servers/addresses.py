@@ -1,4 +1,4 @@
-"""Addresses of broker, management API, database and bucket, and the rule for those on other
+"""Addresses of broker, management API, database, bucket and CRMs, and the rule for those on other
 machines: TLS with a certificate that is verified, unless the host is named as a plain one. Pure.
 
 Each client of a server reads the same address, so this reads it as they do: aiormq, asyncpg,
@@ -6,7 +6,7 @@ urllib and obstore.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -118,6 +118,13 @@ def find_exposed(
         if hosts:
             names = sorted({each if _is_host(each, value) else "a host" for each in hosts})
             yield field, EXPOSED.format(", ".join(names), remedy)
+
+
+def describe_exposed(urls: Iterable[str], plain_hosts: Collection[str]) -> list[str]:
+    """Return a sentence that names the hosts of addresses of HTTP that must not be called so. They
+    have no password in them."""
+    hosts = exposed_hosts([web_address(url) for url in urls if url], plain_hosts)
+    return [EXPOSED.format(", ".join(sorted({*hosts})), "write https://")] if hosts else []
 
 
 EXPOSED = "{}: another machine, so TLS must verify it: {}; or name the host in " + PLAIN_HOSTS

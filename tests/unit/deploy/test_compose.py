@@ -198,16 +198,16 @@ def test_service_has_its_own_broker_user_and_database_role(service: str) -> None
 
 
 def test_plain_hosts_are_those_of_a_network_that_leads_nowhere() -> None:
-    """Broker and database have no port outside, and no other network."""
+    """Broker and database are in no other network, and CRMs in one that leads nowhere either."""
     given = {name: each.get("environment", {}) for name, each in SERVICES.items()}
     plain = {
         each["POSTKAMER_PLAIN_HOSTS"] for each in given.values() if "POSTKAMER_PLAIN_HOSTS" in each
     }
-    assert plain == {"rabbitmq, postgres"}
+    assert plain == {"rabbitmq, postgres, crm-desk, crm-sandbox"}
     for name, each in given.items():
         reaches = {"POSTKAMER_AMQP_URL", "POSTKAMER_DATABASE_URL"} & each.keys()
         assert bool(reaches) == ("POSTKAMER_PLAIN_HOSTS" in each), name
-    assert COMPOSE["networks"]["inside"] == {"internal": True}
+    assert all(COMPOSE["networks"][name]["internal"] for name in ("inside", "crm"))
     for name in ("rabbitmq", "postgres"):
         assert SERVICES[name]["networks"] == ["inside"] and "ports" not in SERVICES[name]
     with pytest.raises(SettingsError) as raised:

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -181,6 +182,23 @@ OAUTH = {
     "client_id": "a",
     "client_secret": "env:CRM_OAUTH",
 }
+
+
+@pytest.mark.parametrize("changes", [
+    {"url": "http://crm.example/e"},
+    {"oauth": OAUTH | {"token_url": "http://crm.example/token"}},
+    {"kind": "openklant", "url": "https://ok.example", "objects_url": "http://crm.example/api",
+     "objects_secret": "env:S"},
+])  # fmt: skip
+def test_other_machine_is_called_without_tls_only_if_it_is_a_plain_host(
+    changes: dict[str, Any],
+) -> None:
+    config = configuration(CRM | {"id": "a", "secret": "plain text"} | changes)
+    environ = {"CRM_OAUTH": "x", "S": "y"}
+    with pytest.raises(SettingsError, match=r"url \(destination a\): crm.example: another machine"):
+        load_credentials(config, Path("/nowhere"), environ)
+    named = environ | {"POSTKAMER_PLAIN_HOSTS": "crm.example"}
+    assert load_credentials(config, Path("/nowhere"), named)
 
 
 def test_all_missing_secrets_and_files_are_named_at_once() -> None:
