@@ -82,7 +82,7 @@ from services.amqp.queue_status import QueueLength
 from services.api import docs_page
 from services.config.accounts import ProviderAccount, provider_accounts
 from services.config.handover_secrets import HandoverSecrets, handover_secrets
-from services.config.loader import LoadedConfig, load
+from services.config.loader import LoadedConfig, load_without_rules
 from services.config.model import Configuration
 from services.config.reload import ActiveVersion, watch_config
 from services.config.secret_files import LiveSettings, amqp_url, database_url
@@ -307,7 +307,9 @@ async def run_tokens(
         async def apply(new: LoadedConfig) -> None:
             ring.reload(new.config)
 
-        async with background_task(watch_config(settings.config, version, load, apply)) as watch:
+        async with background_task(
+            watch_config(settings.config, version, load_without_rules, apply)
+        ) as watch:
             yield ring, watch
 
 

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 
 import click
 
-from cli.support.configuration import ROOT, load_valid_config
+from cli.support.configuration import ROOT, load_own_config, load_valid_config
 from cli.support.options import json_option
 from cli.support.output import count, fail, print_result
 from cli.support.service_process import Service, run_until_stopped
 from services import logs, tracing
 from services.config import settings
+from services.config.reload import ActiveVersion
 from services.config.secret_files import LiveSettings
 from services.egress.server_certificate import describe_refusal
 from services.http.token_store import environment_tokens
@@ -51,7 +52,7 @@ def gateway() -> None:
     from gateway.service import load_endpoints
 
     options = load_settings(settings.GatewaySettings)
-    loaded = load_valid_config(options.config)
+    loaded = load_own_config(options.config)
     with fail_on_wrong_settings():
         environment_tokens(options, loaded.config)
         endpoints = load_endpoints(options, loaded.config, os.environ)
@@ -65,11 +66,11 @@ def router() -> None:
     from router.service import router as service
 
     options = load_settings(settings.RouterSettings)
-    loaded = load_valid_config(options.config)
+    version = ActiveVersion(load_valid_config(options.config))
     with fail_on_wrong_settings():
-        environment_tokens(options, loaded.config)
+        environment_tokens(options, version.loaded.config)
     live = LiveSettings(options, os.environ)
-    run("router", options, lambda: service(live, loaded))
+    run("router", options, lambda: service(live, version))
 
 
 @click.command()
@@ -81,7 +82,7 @@ def deliverer() -> None:
     from services.files import clamd
 
     options = load_settings(settings.DelivererSettings)
-    config = load_valid_config(options.config).config
+    config = load_own_config(options.config).config
     with fail_on_wrong_settings():
         clamd.configured_scanner(options.scanner_url, config)
         secrets = load_credentials(config, options.config.parent, os.environ)
@@ -99,7 +100,7 @@ def archiver() -> None:
     from services.files import clamd
 
     options = load_settings(settings.ArchiverSettings)
-    loaded = load_valid_config(options.config)
+    loaded = load_own_config(options.config)
     config, token = loaded.config, options.meta_access_token.get_secret_value()
     with fail_on_wrong_settings():
         environment_tokens(options, config)

@@ -25,7 +25,7 @@ from services.amqp.connection import broker_connection
 from services.amqp.partition_publisher import PartitionPublisher
 from services.api import docs_page
 from services.clearing import clear_periodically
-from services.config.loader import LoadedConfig, load
+from services.config.loader import LoadedConfig, load_without_rules
 from services.config.model import Configuration
 from services.config.reload import ActiveVersion, watch_config
 from services.config.secret_files import LiveSettings, amqp_url, database_url
@@ -154,7 +154,9 @@ async def run_api(
             owners.reload(new.config)
             ring.reload(new.config)
 
-        async with background_task(watch_config(settings.config, version, load, apply)) as watch:
+        async with background_task(
+            watch_config(settings.config, version, load_without_rules, apply)
+        ) as watch:
             routes = api_routes(access, api, templates, media, owners, ring)
             yield routes, ring, [ring.task, sweep, clear, watch]
 

@@ -26,11 +26,11 @@ from services.amqp.publisher import Publisher
 from services.amqp.shared_queues import shared_queues
 from services.api import docs_page
 from services.clearing import clear_periodically
-from services.config.loader import LoadedConfig
 from services.config.model import Configuration
 from services.config.reload import ActiveVersion
 from services.config.secret_files import LiveSettings, amqp_url, database_url
 from services.config.settings import RouterSettings, derive_key
+from services.config.shortened_rules import drop_rules
 from services.drained_queues import drained_queue_reports
 from services.http.application import Route, api_app, operations_app
 from services.http.server import serve
@@ -53,10 +53,12 @@ tokens, and some room."""
 
 @asynccontextmanager
 async def router(
-    live: LiveSettings[RouterSettings], loaded: LoadedConfig
+    live: LiveSettings[RouterSettings], version: ActiveVersion
 ) -> AsyncIterator["asyncio.Future[object]"]:
-    """Run the router until the context is left; the future ends only when a part fails."""
-    settings, amqp, config = live.current, amqp_url(live), loaded.config
+    """Run the router until the context is left; the future ends only when a part fails. Only
+    `version` and the context of the rules refer to rules, so that former ones are freed."""
+    settings, amqp = live.current, amqp_url(live)
+    config = drop_rules(version.loaded.config)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         pool, keys = await enter(sealing_pool(live, "router", POOL_SIZE, config.partitions))
@@ -67,7 +69,6 @@ async def router(
         store, archive = Store(pool), Publisher(outgoing, topology.ARCHIVE)
         hashes = Hashes(derive_key(settings.archive_key, hash_keys.PURPOSE))
         rules = ActiveRules(store, archive, hashes)
-        version = ActiveVersion(loaded)
         rules_task = await enter(background_task(rules.run(settings.config, version)))
         destinations = Publisher(outgoing, topology.DESTINATIONS)
         batches = PartitionPublisher(outgoing, clock.new_id(), config.partitions)
@@ -91,7 +92,7 @@ async def router(
         parts = partial(_parts, consumers, partitions)
         app = operations_app(problems, lambda: version.status, parts)
         await enter(serve(app, settings.bind, settings.router_ops_port))
-        ring = await enter(_api(settings, version, pool, rules))
+        ring = await enter(_api(settings, config, pool, rules))
         live.use(partial(prepare_secrets, version, ring))
         links = outgoing.task, incoming.task, keys, sharing, drained, published, ring.task
         yield first_failure(
@@ -114,12 +115,11 @@ def all_routes(rules: RuleRoutes, figures: FigureRoutes) -> list[Route]:
 
 @asynccontextmanager
 async def _api(
-    settings: RouterSettings, version: ActiveVersion, pool: Pool, rules: ActiveRules
+    settings: RouterSettings, config: Configuration, pool: Pool, rules: ActiveRules
 ) -> AsyncIterator[TokenStore]:
     """Serve the API; yields its tokens. Several routers of one machine share
     the port: each answers alike. A router has no way out of its network, unless people are to use
     this: so it asks an identity provider nothing before one of them comes."""
-    config = version.loaded.config
     given = environment_tokens(settings, config)
     async with run_token_store(pool, given, config, keys_ahead=False) as ring:
         rules.follow(ring.reload)

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cli.support.output import fail
-from router.ruleset.validation import validate
 from services.config import loader
 from services.config.model import ConfigError, Configuration
 from services.toml.errors import toml
@@ -63,8 +62,19 @@ def require_known(**ids: str | None) -> None:
             fail(f"--{noun}: there is no {id!r}; there is {', '.join(known)}", 2)
 
 
+def load_own_config(path: Path) -> loader.LoadedConfig:
+    """Load a configuration as a service does that decides nothing; print all faults and exit."""
+    try:
+        return loader.load_without_rules(path)
+    except ConfigError as error:
+        fail(str(error))
+
+
 def load_valid_config(path: Path) -> loader.LoadedConfig:
-    """Load a configuration as a service does, with compiled rules; print all faults and exit."""
+    """Load a configuration as the router does, with compiled rules; print all faults and exit."""
+    # Not above: what compiles rules takes 5 MB of each process that imports it.
+    from router.ruleset.validation import validate
+
     try:
         return validate(loader.load(path))
     except ConfigError as error:

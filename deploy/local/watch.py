@@ -19,8 +19,6 @@ from deploy.local.watch_policy import (
     report_rules,
     restart_pause,
 )
-from services.config import loader
-from services.config.model import ConfigError
 from services.config.rules_status import RefusedChange, RulesStatus, refused_change
 from services.http.service_status import STATUS_PATH, ServiceStatus, first_refusal
 
@@ -49,6 +47,10 @@ class Watched:
     start_at: float | None = None
     """Time of its next start; None while it runs."""
     is_ready: bool = True
+    was_ready: bool = True
+    """False until it is ready for the first time, if nobody waited for that before."""
+    obstacle: str = ""
+    """Reason why it was not ready at the last look."""
 
 
 @dataclass
@@ -62,20 +64,30 @@ class Watch:
     rules: RulesStatus | None = None
 
     def keep_running(self, now: float) -> None:
-        """Start again what ended and is due. Refusal if one ends too often."""
+        """Start again what ended and is due. Refusal if one ends too often, or refuses its settings
+        before it was ever ready."""
         for each in self.services:
             if each.start_at is not None:
                 self._start(each, now)
             elif each.process.exit_code is not None:
                 self._plan_start(each, now)
-            elif not each.is_ready and not ask(each.address, each.service.path):
-                each.is_ready, each.fault, each.pause = True, None, 0.0
-                self.report(f"{each.service.name} is ready again")
+            elif not each.is_ready:
+                self._look(each)
+
+    def _look(self, each: Watched) -> None:
+        each.obstacle = ask(each.address, each.service.path)
+        if each.obstacle:
+            return
+        if each.was_ready:
+            self.report(f"{each.service.name} is ready again")
+        each.is_ready, each.was_ready, each.fault, each.pause = True, True, None, 0.0
 
     def _plan_start(self, each: Watched, now: float) -> None:
         code = each.process.exit_code
         assert code is not None
         # A crash ends by a signal; what refuses to start, by an exit code.
+        if not each.was_ready and code > 0:
+            each.process.must_run()
         if not each.is_ready and code > 0 and (fault := self._find_fault()):
             self._await_mending(each, fault, now)
             return
@@ -131,8 +143,12 @@ class Watch:
 
 def find_fault(config: Path) -> RefusedChange | None:
     """Return the fault in the files of a configuration, None if there is none."""
+    # Not above: what reads a configuration takes 10 MB, and most runs never need it.
+    from services.config import loader
+    from services.config.model import ConfigError
+
     try:
-        loader.load(config)
+        loader.load_without_rules(config)
     except ConfigError as error:
         return refused_change(error.faults)
     except OSError as error:  # a file that has just disappeared

@@ -1,11 +1,11 @@
 """Supervisor of the services of one machine: starts, watches and stops them."""
 
 import signal
-import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -16,14 +16,14 @@ from deploy.local import plan
 from deploy.local.errors import Refusal
 from deploy.local.process import Process, Program
 from deploy.local.supervisor import READY_SECONDS, Interruption, Stopped, watch_over
-from deploy.local.watch import POLL_SECONDS, RULES_SECONDS, Watch, Watched, ask, wait_for_end
+from deploy.local.watch import POLL_SECONDS, RULES_SECONDS, Watch, Watched, wait_for_end
+from deploy.one_machine.forks import Run, forking
 from deploy.one_machine.service_manager import ALIVE, READY, STOPPING, ServiceManager, status
 from deploy.one_machine.service_settings import environment_of, parse_settings
 
 SERVICES = tuple(each for each in plan.SERVICES if each.name in plan.STORING)
 """Services in the order of starting: first those that receive work. They stop in reverse."""
-COMMAND = (str(Path(sys.executable).with_name("postkamer")),)
-"""Command line of Postkamer; the name of a service follows it."""
+COMMAND = "postkamer"
 
 log = structlog.get_logger()
 
@@ -31,21 +31,22 @@ log = structlog.get_logger()
 def run(
     environ: Mapping[str, str],
     folder: Path | None,
+    run_service: Run,
     *,
     has_desk: bool = False,
-    command: tuple[str, ...] = COMMAND,
 ) -> int:
     """Run the services until a signal comes (exit code 0), or until one cannot be kept running (1).
 
-    `folder` has a file of settings for each service; without one all have the same.
+    `folder` has a file of settings for each service; without one all have the same. `run_service`
+    is called in a fork of this process for each of them.
     """
     manager, interruption = ServiceManager.of(environ), Interruption()
     interruption.install()
     try:
         with ExitStack() as stack:
             services = [each for each in SERVICES if has_desk or each.name != "desk"]
-            programs = programs_of(services, environ, folder, command)
-            machine = OneMachine(watched(services, programs), manager, interruption)
+            programs = programs_of(services, environ, folder)
+            machine = OneMachine(watched(services, programs, run_service), manager, interruption)
             signal.signal(signal.SIGHUP, machine.pass_on)
             machine.start(stack)
             machine.wait_ready()
@@ -59,16 +60,13 @@ def run(
 
 
 def programs_of(
-    services: Sequence[plan.Service],
-    environ: Mapping[str, str],
-    folder: Path | None,
-    command: tuple[str, ...],
+    services: Sequence[plan.Service], environ: Mapping[str, str], folder: Path | None
 ) -> list[Program]:
     """Return the program of each service. Refusal if a file of settings is missing or wrong."""
     return [
         Program(
             name=service.name,
-            arguments=(*command, service.name),
+            arguments=(COMMAND, service.name),
             environment=environment_of(service, environ, _read(folder, service.name)),
             cwd=Path.cwd(),  # relative paths in settings start from where we were called
         )
@@ -88,11 +86,18 @@ def _read(folder: Path | None, name: str) -> dict[str, str]:
         raise Refusal(f"{file}: cannot be read ({error.strerror})") from None
 
 
-def watched(services: Sequence[plan.Service], programs: Sequence[Program]) -> list[Watched]:
+def watched(
+    services: Sequence[plan.Service], programs: Sequence[Program], run_service: Run
+) -> list[Watched]:
     """Return the services with the address of the health of each, not started yet."""
+    fork = forking(run_service)
     return [
         Watched(
-            service, Process(program), plan.address(service, program.environment), is_ready=False
+            service,
+            Process(program, fork),
+            plan.address(service, program.environment),
+            is_ready=False,
+            was_ready=False,
         )
         for service, program in zip(services, programs, strict=True)
     ]
@@ -108,6 +113,11 @@ class OneMachine:
     shown: str = field(default="", init=False)
     """Status that the manager shows."""
 
+    @cached_property
+    def watcher(self) -> Watch:
+        config = self.services[0].process.program.environment.get("POSTKAMER_CONFIG", "")
+        return Watch(self.services, self._report, Path(config))
+
     def start(self, stack: ExitStack) -> None:
         """Start all, side by side: each waits by itself for what it needs. Stop each when the stack
         unwinds."""
@@ -118,30 +128,20 @@ class OneMachine:
 
     def wait_ready(self) -> None:
         """Wait until each has been ready once, however long a database may take to come back.
-        Refusal if one ends before."""
+        Refusal if one refuses its settings. One that crashes is started again, as later."""
         soon = time.monotonic() + READY_SECONDS
-        while waiting := [each for each in self.services if not each.is_ready]:
-            for each in self.services:
-                self._must_run(each.process)
-            obstacles = {
-                each.service.name: ask(each.address, each.service.path) for each in waiting
-            }
-            for each in waiting:
-                each.is_ready = not obstacles[each.service.name]
-            self._show("; ".join(f"{name}: {why}" for name, why in obstacles.items() if why))
+        while waiting := [each for each in self.services if not each.was_ready]:
+            with self._hurrying_the_rest():
+                self.watcher.keep_running(time.monotonic())
+            self._show("; ".join(f"{w.service.name}: {w.obstacle}" for w in waiting if w.obstacle))
             pause = POLL_SECONDS if time.monotonic() < soon else RULES_SECONDS
             wait_for_end([each.process for each in self.services], pause)
         self.manager.tell(READY)
 
     def watch(self) -> NoReturn:
         """Keep them running. Refusal if one ends too often."""
-        config = self.services[0].process.program.environment.get("POSTKAMER_CONFIG", "")
-        watch = Watch(self.services, self._report, Path(config))
-        try:
-            watch_over(watch, self.interruption, beat=self._beat)
-        except Refusal:
-            self._hurry_the_rest()
-            raise
+        with self._hurrying_the_rest():
+            watch_over(self.watcher, self.interruption, beat=self._beat)
 
     def pass_on(self, number: int, frame: FrameType | None) -> None:
         """Pass a signal on to the services that are ready: one that starts may not expect it yet,
@@ -150,18 +150,16 @@ class OneMachine:
             if each.is_ready:
                 each.process.send(signal.Signals(number))
 
-    def _must_run(self, process: Process) -> None:
+    @contextmanager
+    def _hurrying_the_rest(self) -> Iterator[None]:
+        """Ask all to stop at once on a Refusal: one may wait for another that never comes."""
         try:
-            process.must_run()
+            yield
         except Refusal:
-            self._hurry_the_rest()
+            self.interruption.stopping = True
+            for each in self.services:
+                each.process.send(each.process.program.stop_signal)
             raise
-
-    def _hurry_the_rest(self) -> None:
-        """Ask all to stop at once: after a failure one may wait for another that never comes."""
-        self.interruption.stopping = True
-        for each in self.services:
-            each.process.send(each.process.program.stop_signal)
 
     def _beat(self) -> None:
         self.manager.tell(ALIVE)

@@ -154,12 +154,18 @@ class Partition:
         loop = asyncio.get_running_loop()
         while True:
             started = loop.time()
-            routing = msgspec.structs.replace(await self._context(), hashes=self._hashes)
-            current = BatchContext(routing, epoch, inbox.lost.is_set, lines)
-            await self._handle(messages, current)
+            await self._handle(messages, await self._batch_context(inbox, epoch, lines))
             await inbox.ack_all(messages)
             await asyncio.sleep(max(0.0, started + PACE_SECONDS - loop.time()))
             messages = await inbox.take(FRAMES)
+
+    async def _batch_context(
+        self, inbox: Inbox, epoch: int, lines: DestinationLines
+    ) -> BatchContext:
+        """Return the context of one batch. Nobody keeps it while waiting for the next one: rules of
+        a former version would stay in memory with it."""
+        routing = msgspec.structs.replace(await self._context(), hashes=self._hashes)
+        return BatchContext(routing, epoch, inbox.lost.is_set, lines)
 
     async def _handle(self, messages: Sequence[IncomingMessage], current: BatchContext) -> None:
         entries: list[Entry] = []

@@ -5,8 +5,9 @@ The version is a hash of the contents of the files: equal configurations have eq
 
 import glob
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -20,6 +21,7 @@ from services.config.model import (
     locate_error,
     merge_files,
 )
+from services.config.shortened_rules import drop_rules, shorten_rules
 from services.texts.catalogue import Texts
 from services.texts.checks import text_errors, text_warnings
 from services.texts.folder import load_texts
@@ -27,6 +29,8 @@ from services.toml.errors import ConfigFault, toml
 
 BYTES = 8 * 1024 * 1024
 """Largest size of all files together: 2,000 rules with 10,000 words are 0.5 MB."""
+Prepare = Callable[[Mapping[str, Any]], dict[str, Any]]
+"""Prepares the tables of one file, before the next file is read."""
 BESIDE = "{!r} is no place beside this file: it is named from here"
 
 
@@ -49,7 +53,30 @@ def load(path: Path, *, patterns: bool = True) -> LoadedConfig:
     Raises ConfigError with all faults, also if some of the files cannot be read. Without `patterns`
     those are not compiled, which is a third of the work.
     """
-    sources, faults = _read_all(path)
+    return _load(path, *_read_all(path), patterns=patterns)
+
+
+def load_without_rules(path: Path) -> LoadedConfig:
+    """Load for a service that decides nothing: raise ConfigError with the same faults, and keep
+    neither rules nor texts nor files.
+
+    The words of the rules are in memory for one file at a time: what is freed beside something that
+    stays does not go back to the system.
+    """
+    loaded = drop_files(_load(path, *_read_all(path, shorten_rules), patterns=True))
+    return msgspec.structs.replace(
+        loaded, config=drop_rules(loaded.config), texts=Texts({}, {}), warnings=()
+    )
+
+
+def drop_files(loaded: LoadedConfig) -> LoadedConfig:
+    """Return a configuration without the files that it was read from, once these are on record."""
+    return msgspec.structs.replace(loaded, files={}, sources=())
+
+
+def _load(
+    path: Path, sources: list[ConfigFile], faults: list[ConfigFault], *, patterns: bool
+) -> LoadedConfig:
     partial, merge_faults = _merge(sources, is_whole=not faults, patterns=patterns)
     texts, text_faults = _load_texts(path, partial, sources)
     faults += [*merge_faults, *text_faults]
@@ -67,7 +94,7 @@ def load(path: Path, *, patterns: bool = True) -> LoadedConfig:
     if faults or texts is None:
         raise ConfigError(faults, partial, sources)
     files = {_relative(path, source.path): source.text for source in sources}
-    files |= {_relative(path, p): Path(p).read_text("utf-8-sig") for p in texts.paths.values()}
+    files |= {_relative(path, p): read_text(Path(p)) for p in texts.paths.values()}
     warnings = tuple(map(str, text_warnings(texts))) if partial.config.texts else ()
     return LoadedConfig(partial.config, texts, files, version(files), warnings, tuple(sources))
 
@@ -109,25 +136,30 @@ def _is_beside(path: Path, file: Path) -> bool:
     )
 
 
+def read_text(path: Path) -> str:
+    """Read a file that a person wrote: Windows adds a byte order mark."""
+    return path.read_text(encoding="utf-8-sig")
+
+
 def version(files: dict[str, str]) -> str:
     """Return the version, 12 hexadecimal digits: enough for all versions of one town. Pure."""
     digest = hashlib.sha256(msgspec.json.encode(files, order="deterministic"))
     return digest.hexdigest()[:12]
 
 
-def _read_all(path: Path) -> tuple[list[ConfigFile], list[ConfigFault]]:
+def _read_all(path: Path, prepare: Prepare = dict) -> tuple[list[ConfigFile], list[ConfigFault]]:
     """Read the first file and those that it includes, with the faults of the unreadable ones.
 
     Raises ConfigError if the first cannot be read or if all together are too large.
     """
-    first, faults = _read(path)
+    first, faults = _read(path, prepare)
     if not first.tables and faults:
         raise ConfigError(faults)
     patterns = first.tables.get("include", [])
     patterns = [p for p in patterns if isinstance(p, str)] if isinstance(patterns, list) else []
     sources = [first]
     for included in _included(path, patterns, sources, faults):
-        source, read_faults = _read(included)
+        source, read_faults = _read(included, prepare)
         sources.append(source)
         faults += read_faults
     if sum(len(source.text) for source in sources) > BYTES:
@@ -156,10 +188,10 @@ def _included(
                 yield file
 
 
-def _read(path: Path) -> tuple[ConfigFile, list[ConfigFault]]:
+def _read(path: Path, prepare: Prepare) -> tuple[ConfigFile, list[ConfigFault]]:
     """Read one file; if it cannot be read, return an empty one and the reason."""
     try:
-        text = path.read_text(encoding="utf-8-sig")  # Windows adds a byte order mark
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         fault = ConfigFault(str(path), 0, "file", f"cannot be read: {why}")
@@ -167,7 +199,7 @@ def _read(path: Path) -> tuple[ConfigFile, list[ConfigFault]]:
     tables = toml(text, str(path))
     if isinstance(tables, ConfigFault):
         return ConfigFile(str(path), "", {}), [tables]
-    return ConfigFile(str(path), text, tables), []
+    return ConfigFile(str(path), text, prepare(tables)), []
 
 
 def _relative(path: Path, file: str) -> str:

@@ -13,9 +13,10 @@ from typing import Any
 import structlog
 
 from services import clock, metrics
-from services.config.loader import LoadedConfig
+from services.config.loader import LoadedConfig, drop_files, read_text, version
 from services.config.model import ConfigError, Configuration
 from services.config.rules_status import RefusedChange, RulesStatus, refused_change
+from services.instance import give_back_free_memory
 from services.toml.errors import ConfigFault, toml
 
 POLL_SECONDS = 2.0
@@ -69,6 +70,19 @@ class WatchedFiles:
         files = {self._path, *matching_files(self._path, self._patterns)}
         return {str(file): mark for file in files if (mark := stamp(file))}
 
+    def read_version(self) -> str:
+        """Return the version of the files as the last poll found them, by their texts alone; '' if
+        one cannot be read."""
+        folder, files = self._path.parent, matching_files(self._path, self._patterns)
+        try:
+            texts = {
+                file.relative_to(folder).as_posix(): read_text(file)
+                for file in {self._path, *files}
+            }
+        except (OSError, ValueError):
+            return ""
+        return version(texts)
+
 
 def stamp(file: Path) -> Stamp | None:
     """Return the stamp of a file as it is now; None if it cannot be reached."""
@@ -81,7 +95,7 @@ def stamp(file: Path) -> Stamp | None:
 
 def _patterns_in(path: Path, previous: tuple[str, ...]) -> tuple[str, ...]:
     try:
-        tables = toml(path.read_text(encoding="utf-8-sig"), str(path))
+        tables = toml(read_text(path), str(path))
     except (OSError, UnicodeDecodeError):
         return previous
     return previous if isinstance(tables, ConfigFault) else tuple(included_patterns(tables))
@@ -137,8 +151,8 @@ class ActiveVersion:
         return RulesStatus(self.loaded.version, self._refused, is_production)
 
     def activate(self, loaded: LoadedConfig) -> None:
-        """Show the version that is in force from now on."""
-        self.loaded = loaded
+        """Show the version that is in force from now on, and keep no files of it."""
+        self.loaded = drop_files(loaded)
         metrics.rules_version.clear()
         metrics.rules_version.labels(version=loaded.version).set(1)
         metrics.rules_loaded.set(clock.now().timestamp())
@@ -150,20 +164,31 @@ class ActiveVersion:
 
 
 async def watch_config(path: Path, active: ActiveVersion, load: Load, activate: Activate) -> None:
-    """Watch the files until cancelled, and `activate` each new version. `active` is the current."""
+    """Watch the files until cancelled, and `activate` each new version. `active` is the current.
+
+    Memory goes back to the system when a version is in force and the former one is freed.
+    """
     reload_requested = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload_requested.set)
     active.activate(active.loaded)
+    give_back_free_memory()
     files, detector = WatchedFiles(path), ChangeDetector()
     while True:
         is_requested = await _wait_for(reload_requested, POLL_SECONDS)
         snapshot = await asyncio.to_thread(files.poll)
         if not (detector.is_new_and_stable(snapshot) or is_requested):
             continue
+        if await asyncio.to_thread(files.read_version) == active.loaded.version:
+            detector.processed = snapshot
+            active.show_refusal(None)
+            give_back_free_memory()
+            continue
         result = await _load(path, active.loaded, load)
         if await asyncio.to_thread(files.poll) == snapshot:  # else: read during a write
             detector.processed = snapshot
             await _activate(result, active, activate)
+        del result  # else it would stay while this waits
+        give_back_free_memory()
 
 
 async def _wait_for(event: asyncio.Event, seconds: float) -> bool:

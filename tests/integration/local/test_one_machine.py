@@ -24,9 +24,10 @@ import os, sys
 from pathlib import Path
 from deploy.one_machine.supervisor import run
 from services.logs import log_to_stdout
+from tests.support.local.ready_service import main
 log_to_stdout("all", "info")
-command = (sys.executable, "-m", "tests.support.local.ready_service")
-sys.exit(run(os.environ, Path(sys.argv[1]), has_desk="desk" in sys.argv, command=command))
+run_service = lambda arguments: main(arguments[-1])
+sys.exit(run(os.environ, Path(sys.argv[1]), run_service, has_desk="desk" in sys.argv))
 """
 NAMES = ("archiver", "deliverer", "router", "gateway")
 """Services in the order of starting, without the desk."""
@@ -132,6 +133,24 @@ def test_service_of_one_machine_that_is_killed_is_started_again(
     machine.process.send_signal(signal.SIGTERM)
     assert machine.ends() == 0
     assert re.findall(r"(\w+) hears SIGTERM", machine.printed)[-1] == "desk"
+
+
+def test_service_that_crashes_before_all_were_ready_is_started_again(
+    start: Callable[..., Machine], tmp_path: Path
+) -> None:
+    machine = start(deliverer=f"POSTKAMER_AWAITS={tmp_path}/file")
+    machine.until('"what":"deliverer: it answers 503 *"')  # the others are ready
+    pids = dict(re.findall(r"(\w+) is (\d+) with", machine.printed))
+    os.kill(int(pids["router"]), signal.SIGUSR1)
+    machine.until(r"router ended by itself \(exit code 1\); it is started again in 1 s")
+    os.kill(int(pids["deliverer"]), signal.SIGKILL)
+    machine.until(r"deliverer ended by itself \(killed by SIGKILL\); it is started again in 1 s")
+    machine.until("router is ready again")
+    (tmp_path / "file").touch()
+    machine.until_told("READY=1")
+    machine.process.send_signal(signal.SIGTERM)
+    assert machine.ends() == 0
+    assert "deliverer is ready again" not in machine.printed, "it was not ready before"
 
 
 def test_one_machine_ends_with_the_reason_when_a_service_cannot_run(

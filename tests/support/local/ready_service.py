@@ -2,7 +2,8 @@
 
     python -m tests.support.local.ready_service NAME
 
-POSTKAMER_REFUSES makes it end at once, as a wrong setting does.
+POSTKAMER_REFUSES makes it end at once, as a wrong setting does; with POSTKAMER_AWAITS it is ready
+when that file is there. SIGUSR1 breaks it.
 """
 
 import os
@@ -17,7 +18,9 @@ from deploy.local import plan
 
 class Ready(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        self.send_response(200 if self.path == "/health/ready" else 404)
+        awaited = os.environ.get("POSTKAMER_AWAITS", os.devnull)
+        ready = 200 if os.path.exists(awaited) else 503
+        self.send_response(ready if self.path == "/health/ready" else 404)
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
@@ -32,8 +35,10 @@ def main(name: str) -> None:
         print(f"{name} hears {signal.Signals(number).name}", flush=True)
         if number == signal.SIGTERM:
             sys.exit(0)
+        if number == signal.SIGUSR1:
+            sys.exit(f"{name} is broken")
 
-    for number in (signal.SIGHUP, signal.SIGTERM):
+    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, hear)
     port = next(each.port for each in plan.SERVICES if each.name == name)
     server = HTTPServer(("127.0.0.1", int(os.environ[port.variable])), Ready)

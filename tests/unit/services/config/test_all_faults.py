@@ -1,5 +1,6 @@
 """Faults of all files at once, and none that only follows from another."""
 
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.check.check import check
-from services.config.loader import load
+from services.config.loader import LoadedConfig, load, load_without_rules
 from services.config.model import ConfigError
 from services.config.reload import WatchedFiles
 from tests.support.cli.command_line import TOML
@@ -24,14 +25,67 @@ options = [{id = "a", title = "Medewerker", department = "groen"}]
 GROUPED = '[[rules]]\nid = "g"\ngroups = ["tuin"]\ndepartment = "bomen"\nreply = "uitleg"\n'
 
 
+def refusal(load: Callable[[Path], LoadedConfig], path: Path) -> str:
+    """Return all faults for which a service refuses the files, '' for none."""
+    try:
+        load(path)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
 def faults_of(folder: Path, first: str, **files: str) -> list[str]:
     """File, line and sentence of each fault; `a__b` is the file a/b.toml."""
     for name, text in {"postkamer": first, **files}.items():
         file = folder / f"{name.replace('__', '/')}.toml"
         file.parent.mkdir(exist_ok=True)
         file.write_text(text)
+    path = folder / "postkamer.toml"
+    assert refusal(load, path) == refusal(load_without_rules, path)
     found = check(folder / "postkamer.toml", {}, NOW, settings_too=False)
     return [fault.removeprefix(f"{folder}/") for fault in found.faults]
+
+
+@pytest.mark.parametrize(
+    ("entry", "place"),
+    [
+        ('[[rules]]\nid = "r"\nhold = true\nwords = ["a", ""]\n', "rule r: words.1"),
+        ('[[rules]]\nid = "r"\nhold = true\npattern = "(a"\n', "rule r: pattern"),
+        (
+            '[[rules]]\nid = "r"\nhold = true\nall = [{pattern = "a{9999}"}]\n',
+            "rule r: all.0.pattern",
+        ),
+        ('[[rules]]\nid = "r"\nwords = ["a"]\n', "rule r"),
+        ('[[rules]]\nid = "r"\nwords = ["a"]\ndepartment = "bomen"\n', "rule r: department"),
+        ('[[rules]]\nid = "r"\nhold = true\nword = ["a"]\n', "rule r: word"),
+        ('[[care]]\nid = "c"\nkind = "threat"\nwithout = ["a", 1]\n', "care rule c: without.1"),
+        ('[[groups]]\nid = "g"\nwords = ["a", ""]\n', "group g: words.1"),
+        (
+            '[[groups]]\nid = "g"\nwords = ["a"]\n[[groups]]\nid = "g"\nwords = ["b"]\n',
+            "group g: id",
+        ),
+        ("[groups]\n", "groups"),
+    ],
+)
+def test_service_that_decides_nothing_refuses_the_rules_that_the_router_refuses(
+    tmp_path: Path, entry: str, place: str
+) -> None:
+    path = tmp_path / "postkamer.toml"
+    path.write_text(TOML + entry)
+    refused = refusal(load_without_rules, path)
+    assert f": {place}: " in refused
+    assert refused == refusal(load, path)
+
+
+def test_service_that_decides_nothing_keeps_no_words() -> None:
+    path = FOLDER.parent / "postkamer.toml"
+    whole, kept = load(path), load_without_rules(path)
+    assert whole.config.rules and whole.config.care and whole.config.groups
+    assert kept.version == whole.version
+    assert (kept.config.rules, kept.config.care, kept.config.groups) == ((), (), ())
+    assert (kept.texts.languages, kept.files, kept.sources) == ({}, {}, ())
+    dropped = {"rules": (), "care": (), "groups": ()}
+    assert kept.config == whole.config.model_copy(update=dropped)
 
 
 BACKWARD = "[[closings]]\nfirst = 2026-12-25\nlast = 2026-12-24\n"

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -53,12 +53,17 @@ class Town:
     def __init__(self, path: Path) -> None:
         self.path, self.held = path, loader.load(path)
         self.taken: list[LoadedConfig] = []
-        self.loads = 0
+        self.loads, self.looks = 0, 0
         self.error: Exception | None = None
 
     def load(self, path: Path) -> LoadedConfig:
         self.loads += 1
         return loader.load(path)
+
+    def look(self, files: WatchedFiles, read: Callable[[WatchedFiles], str]) -> str:
+        found = read(files)
+        self.looks += 1
+        return found
 
     async def take(self, new: LoadedConfig) -> None:
         if self.error:
@@ -83,13 +88,16 @@ class Town:
 @pytest.fixture
 def town(path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
     monkeypatch.setattr("services.config.reload.POLL_SECONDS", 0.02)
-    return Town(path)
+    town, read = Town(path), WatchedFiles.read_version
+    monkeypatch.setattr(WatchedFiles, "read_version", lambda files: town.look(files, read))
+    return town
 
 
 async def test_changed_files_are_taken_and_their_version_is_shown(town: Town, rule: Path) -> None:
     second = rule.with_name("straat.toml")
     async with town.following():
-        await until_true(lambda: town.loads == 1)  # what it was started with, once more
+        await until_true(lambda: town.looks == 1)  # what it was started with, once more
+        assert town.loads == 0
         assert metric("version", version=town.held.version) == 1
         replaced(rule, RULE.format("bank"))
         await until_true(lambda: town.words() == [("bank",)])
@@ -102,6 +110,8 @@ async def test_changed_files_are_taken_and_their_version_is_shown(town: Town, ru
         await until_true(lambda: len(town.taken) == 3)
         assert town.taken[2].version == version
         await until_true(lambda: shown_versions() == {version})
+        held = town.active.loaded
+        assert (held.files, held.sources) == ({}, ())
     assert metric("loaded_timestamp_seconds") > 0
 
 
@@ -172,10 +182,11 @@ async def test_sighup_reads_at_once_and_again_what_was_refused(
     town: Town, rule: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with town.following():
-        await until_true(lambda: town.loads == 1)
+        await until_true(lambda: town.looks == 1)
         monkeypatch.setattr("services.config.reload.POLL_SECONDS", 3600.0)
         os.kill(os.getpid(), signal.SIGHUP)  # ends the short wait that began before
-        await until_true(lambda: town.loads >= 2)
+        await until_true(lambda: town.looks >= 2)
+        assert town.loads == 0  # files that did not change
         town.error = ConfigError([ConfigFault("x", 1, "y", "is wrong")])
         replaced(rule, RULE.format("bank"))
         os.kill(os.getpid(), signal.SIGHUP)
