@@ -55,10 +55,9 @@ tokens, and some room."""
 async def router(
     live: LiveSettings[RouterSettings], version: ActiveVersion
 ) -> AsyncIterator["asyncio.Future[object]"]:
-    """Run the router until the context is left; the future ends only when a part fails. Only
-    `version` and the context of the rules refer to rules, so that former ones are freed."""
+    """Run the router until the context is left; the future ends only when a part fails."""
     settings, amqp = live.current, amqp_url(live)
-    config = drop_rules(version.loaded.config)
+    config = drop_rules(version.loaded.config)  # this stays, and former rules are to be freed
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         pool, keys = await enter(sealing_pool(live, "router", POOL_SIZE, config.partitions))

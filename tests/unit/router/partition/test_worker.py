@@ -1,10 +1,12 @@
 """Work of a partition as far as it needs no broker and no database."""
 
 import asyncio
+import weakref
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +24,7 @@ from router.store.waiting import LineEnd
 from services.amqp.consumer import ChannelLost
 from services.amqp.incoming_message import IncomingMessage
 from services.amqp.sealed_batch import seal_batch
+from services.config.model import Configuration
 from services.contract import Entry, PartitionBatch
 from services.ids import uuid7
 from tests.support.router.commands import command
@@ -268,3 +271,27 @@ async def test_next_router_of_a_partition_knows_which_batches_came(
         with pytest.raises(ChannelLost):
             await Partition(0, current, store, nothing, nothing, nothing).work(inbox)
     assert {number for _, number in stored.gaps} == missing
+
+
+async def test_partition_that_waits_for_messages_keeps_no_version_of_the_rules() -> None:
+    nothing: Any = None
+    store: Any = StoredGaps()
+    versions: list[weakref.ref[Configuration]] = []
+    kept: list[int] = []
+
+    async def current() -> RoutingContext:
+        context = ground()
+        version = context.config.model_copy()
+        versions.append(weakref.ref(version))
+        return msgspec.structs.replace(context, config=version)
+
+    class Inbox(BatchesInbox):
+        async def take(self, limit: int) -> list[IncomingMessage]:
+            kept.append(sum(version() is not None for version in versions))
+            return await super().take(limit)
+
+    inbox: Any = Inbox(0, 1)
+    with pytest.raises(ChannelLost):
+        await Partition(0, current, store, nothing, nothing, nothing).work(inbox)
+    assert len(versions) == 3, "one for the hashes, and one for each batch"
+    assert kept == [0, 0, 0]

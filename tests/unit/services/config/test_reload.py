@@ -2,10 +2,12 @@
 
 import os
 import signal
+import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -149,6 +151,30 @@ async def test_faulty_file_changes_nothing_and_is_reported_once(
     assert faults[0]["what"] == "there is no tenant 'borne'"
     assert [line["count"] for line in logs if line["event"] == "rules.refused"] == [2]
     assert PHONE[1:] not in str(logs)
+
+
+class Files(dict[str, str]):
+    """Files that can be referred to weakly."""
+
+
+async def test_former_version_and_files_in_force_are_freed(town: Town, rule: Path) -> None:
+    files: list[weakref.ref[Files]] = []
+
+    def load(path: Path) -> LoadedConfig:
+        found = loader.load(path)
+        kept = Files(found.files)
+        files.append(weakref.ref(kept))
+        return msgspec.structs.replace(found, files=kept)
+
+    town.load = load  # type: ignore[method-assign]
+    async with town.following():
+        former = weakref.ref(town.held.config)
+        del town.held
+        replaced(rule, RULE.format("bank"))
+        await until_true(lambda: town.taken)
+        town.taken.clear()
+        await until_true(lambda: former() is None)
+        await until_true(lambda: [each() for each in files] == [None])
 
 
 FIXED = "cannot change while services run: restart all of them"
