@@ -24,7 +24,7 @@ LONG_RUNS = POSTKAMER_TEST_OVERLOAD_SECONDS=60 POSTKAMER_TEST_SEND_KILLS=300 \
 	POSTKAMER_TEST_DESK_KILLS=300 POSTKAMER_TEST_DESK_ANSWER_KILLS=40 FUZZ_INPUTS=100000
 
 .DEFAULT_GOAL := help
-.PHONY: help run unit test thorough check bench faults openklant fuzz restore-proof pictures sbom advisories setup format lint types imports unused clean
+.PHONY: help run unit test thorough check bench faults openklant fuzz restore-proof upgrade-proof pictures sbom advisories setup format lint types imports unused clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -88,6 +88,10 @@ fuzz: ## send 100,000 odd webhooks and API calls to a real installation (FUZZ_IN
 restore-proof: ## lose a machine amid traffic, restore an empty one from its back-up, print the times
 	@deploy/setup.sh servers tools
 	@POSTKAMER_TEST_RESTORE_MESSAGES=$${POSTKAMER_TEST_RESTORE_MESSAGES:-100} $(PYTEST) -s --timeout=600 tests/e2e/test_restored_machine.py $(ARGS)
+
+upgrade-proof: ## update a town amid traffic, service by service, and back, print the times (FROM=tag or commit)
+	@deploy/setup.sh servers tools
+	@POSTKAMER_TEST_UPGRADE_FROM="$(FROM)" $(PYTEST) -s tests/faults/test_upgrade.py $(ARGS)
 
 pictures: ## make the pictures of desk and transcripts in docs/images anew (ARGS="--whole folder" also saves whole pages)
 	@deploy/setup.sh servers browser clock paper tools

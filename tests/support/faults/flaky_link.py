@@ -48,6 +48,10 @@ class Road:
         if not self._cut:
             writer.close()
 
+    def lead_to(self, port: int) -> None:
+        """Lead new connections elsewhere, as a proxy does that is told of another server."""
+        self._port = port
+
     def keep_back(self, *words: bytes) -> None:
         """Keep back the answer that has the last of these words, after answers with those before it
         on its connection, and what comes after it there."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import subprocess
 import tomllib
 from pathlib import Path
@@ -19,6 +20,16 @@ from deploy.supply_chain.release import make_release
 ROOT = Path(__file__).parents[3]
 RELEASE = Release("0.1.0", "EUPL-1.2", "c" * 40, 1_790_000_000)
 PACKAGES = read_lock((ROOT / "requirements.txt").read_text())
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+PLACES = {
+    "publiccode.yml": r'^softwareVersion: "(.*)"$',
+    "deploy/helm/postkamer/Chart.yaml": r"^(?:appVersion|version): (.*)$",
+    "deploy/compose.yaml": r"^ *image: postkamer:(.*)$",
+    "CHANGELOG.md": r"\A(?:(?!^## ).*\n)*## (\S+) \((?:unreleased|\d{4}-\d\d-\d\d)\)$",
+    "SECURITY.md": r"^\| (\S+)(?: \(unreleased\))? \| yes",
+    "docs/status.md": r"^Version (\S+?)(?:, unreleased)?\. ",
+}
+"""File -> the version that it names; a release changes them all, and `pyproject.toml`."""
 
 
 def make_bill() -> dict[str, Any]:
@@ -62,6 +73,22 @@ def test_licence_is_not_taken_from_another_version() -> None:
 
 def digests(paths: list[Path]) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_each_place_names_the_version_of_the_project(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert set(re.findall(PLACES[name], text, re.MULTILINE)) == {VERSION}
+
+
+def test_all_places_agree_if_the_version_is_released() -> None:
+    words = {
+        "CHANGELOG.md": f"## {VERSION} (unreleased)",
+        "SECURITY.md": f"| {VERSION} (unreleased) |",
+        "docs/status.md": f"Version {VERSION}, unreleased.",
+    }
+    said = {name: text in (ROOT / name).read_text("utf-8") for name, text in words.items()}
+    assert len(set(said.values())) == 1, said
 
 
 @pytest.mark.slow

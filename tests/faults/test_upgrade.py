@@ -1,0 +1,207 @@
+"""An update at noon: from an older version to this one while citizens write, and the way back.
+
+`make upgrade-proof` prints each step with its times and all answers that came meanwhile.
+`FROM=<commit or tag>` says which version to come from.
+"""
+
+import asyncio
+import os
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import aiohttp
+import pytest
+
+from tests.support.cluster.steady_traffic import AnsweringCrm, Readers, answers_on_phones
+from tests.support.cluster.versions import (
+    OWN_PORTS,
+    TwoVersions,
+    Version,
+    ask,
+    check_out,
+    find_commit_before,
+)
+from tests.support.faults.crowd import Crowd
+from tests.support.faults.flaky_link import road_to
+from tests.support.faults.message_evidence import Arrivals, arriving, seen
+from tests.support.faults.verdict import faults
+from tests.support.installation import ROOT
+from tests.support.observer import Watch, until, until_true
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+
+T = TypeVar("T")
+ORDER = ("archiver", "deliverer", "router", "gateway", "desk")
+"""Services in the order of docs/operators/update.md, which is turned round on the way back."""
+STOPPED_FIRST = os.environ.get("POSTKAMER_TEST_UPGRADE_STOP_FIRST", "").split(",")
+"""Services of which no two versions may run at once: docs/operators/update.md."""
+RUN = "Update"
+CITIZENS, EVERY_SECONDS = 20, 1.0
+"""Citizens who write, and the seconds between two messages of one."""
+MORE = 60
+"""Messages that are taken while two versions of a service run, and once one of them has stopped."""
+SECONDS = 60.0
+DRAIN_SECONDS = 120.0
+BALANCE_SECONDS = 120.0
+FINE = {200, 202, 303, 503}
+"""Answers that refuse nothing: done, accepted, log in first, try again."""
+
+
+class Step:
+    """One step of the update: how long its parts took, and the answers that came meanwhile."""
+
+    def __init__(self, *names: str) -> None:
+        self.names, self.parts = names, list[str]()
+
+    async def time(self, part: str, work: Awaitable[T]) -> T:
+        began = time.monotonic()
+        done = await work
+        self.parts.append(f"{part} {time.monotonic() - began:.1f} s")
+        return done
+
+    def row(self, answers: Counter[int]) -> str:
+        counts = ", ".join(f"{n} x {status}" for status, n in sorted(answers.items()))
+        return f"| {' | '.join(self.names)} | {', '.join(self.parts)} | {counts} |"
+
+
+class Noon:
+    """A town at noon: its traffic, and what an operator does meanwhile."""
+
+    def __init__(
+        self, town: TwoVersions, crowd: Crowd, arrivals: Arrivals, readers: Readers
+    ) -> None:
+        self.town, self.crowd, self.readers = town, crowd, readers
+        self.crm = AnsweringCrm(town.gateway, readers.session, arrivals)
+        self._processes = {service: service for service in ORDER}
+
+    @asynccontextmanager
+    async def traffic(self) -> AsyncIterator[None]:
+        """Citizens write, the CRM answers, programs read. Ends when all was heard and answered."""
+        tasks = [asyncio.create_task(each.work()) for each in (self.crm, self.readers)]
+        self.crowd.write_on(CITIZENS, EVERY_SECONDS)
+        try:
+            await until_true(lambda: self.crm.conversation, SECONDS)
+            messages = f"/v1/conversations/{self.crm.conversation}/messages"
+            self.readers.pages["archiver"] = self.town.archiver + messages
+            yield
+            self.crowd.end()
+            await self.crowd.task
+            await self.catch_up()
+        finally:
+            for task in (self.crowd.task, *tasks):
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def statuses(self) -> Counter[int]:
+        """Answers to everybody until now."""
+        return sum(self.readers.statuses.values(), self.crowd.answers + self.crm.statuses)
+
+    @asynccontextmanager
+    async def step(self, *names: str) -> AsyncIterator[Step]:
+        step, before = Step(*names), self.statuses()
+        yield step
+        print(step.row(self.statuses() - before), flush=True)
+
+    async def more(self) -> None:
+        enough = self.crowd.taken + MORE
+        await until_true(lambda: self.crowd.taken >= enough, SECONDS)
+
+    async def catch_up(self) -> None:
+        """Wait until the CRM has heard all that was taken by now, so all but what is in hand."""
+        taken = {text for texts in self.crowd.texts for text in texts[:-1]}
+        await until_true(lambda: taken <= self.crm.heard, SECONDS)
+
+    async def order(self, version: Version, *words: str) -> None:
+        """Run a command that must find nothing wrong."""
+        async with self.step(" ".join(words), version.name) as step:
+            code, said = await step.time("done in", ask(self.town, version, *words))
+            assert code == 0, said
+
+    async def balance(self, version: Version) -> None:
+        """Wait until the balance closes: what was delivered last is counted some seconds later."""
+
+        async def code() -> tuple[int, str]:
+            return await ask(self.town, version, "balance")
+
+        async with self.step("balance", version.name) as step:
+            closed = until(code, lambda found: found[0] == 0, BALANCE_SECONDS)
+            await step.time("closed after", closed)
+
+    async def replace(self, service: str, version: Version) -> None:
+        """Start a service of this version beside the former one, which stops then. One that may not
+        run beside another waits for its end."""
+        former, waits = self._processes[service], service in STOPPED_FIRST
+        async with self.step(service, version.name) as step:
+            if waits:
+                await step.time("stopped first", self._stop(former))
+            start = asyncio.to_thread(self.town.start_beside, service, version)
+            self._processes[service] = await step.time("ready after", start)
+            self.town.lead_to(service, self._processes[service])
+            if not waits:
+                await step.time("both", self.more())
+                await step.time("stopped in", self._stop(former))
+            await step.time("alone", self.more())
+            await step.time("CRM up to date after", self.catch_up())
+
+    async def _stop(self, name: str) -> None:
+        code = await asyncio.to_thread(self.town.stop_process, name)
+        log = self.town.services[name].program.log
+        assert code == 0, f"{name} ended with {code}: {log.read_text()[-2000:]}"
+
+
+@pytest.fixture
+async def before(tmp_path: Path) -> Version:
+    """The version to come from."""
+    return await asyncio.to_thread(check_out, find_commit_before(), tmp_path / "before")
+
+
+@pytest.fixture
+async def both(tmp_path: Path, before: Version) -> AsyncIterator[TwoVersions]:
+    """A town of the version before. It is not called `town`: what was stopped here stays so."""
+    async with AsyncExitStack() as stack:
+        roads = {name: await stack.enter_async_context(road_to(0)) for name in OWN_PORTS}
+        town = TwoVersions(tmp_path / "town", before, roads)
+        stack.callback(town.discard)
+        await asyncio.to_thread(town.start)
+        yield town
+
+
+@pytest.fixture
+async def noon(both: TwoVersions) -> AsyncIterator[Noon]:
+    """Half of the citizens' webhooks come on connections that are kept, half on new ones."""
+    kept, anew = [aiohttp.TCPConnector(limit=0, force_close=each) for each in (False, True)]
+    async with client(kept) as one, client(anew) as other:
+        pages = {"desk": both.desk, "router": f"{both.router}/v1/rules/versions"}
+        arrivals = await arriving(Watch(both, one), RUN)
+        crowd = Crowd(one, both, RUN, anew=other)
+        yield Noon(both, crowd, arrivals, Readers(other, pages))
+
+
+def client(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20), connector=connector)
+
+
+async def test_each_service_is_replaced_at_noon_and_back_and_nothing_is_lost(
+    noon: Noon, both: TwoVersions, before: Version, session: aiohttp.ClientSession
+) -> None:
+    now, watch = Version("now", ROOT), Watch(both, session)
+    async with noon.traffic():
+        await noon.order(now, "migrate")
+        await noon.order(now, "topology", "declare")
+        for service in ORDER:
+            await noon.replace(service, now)
+        await noon.order(now, "archive", "verify")
+        for service in reversed(ORDER):
+            await noon.replace(service, before)
+    found = await seen(watch, noon.crm.arrivals, RUN, noon.crowd.total, DRAIN_SECONDS)
+    assert faults(found, noon.crowd) == []
+    total = sum(map(len, noon.crm.accepted.values()))
+    assert await answers_on_phones(watch, total, DRAIN_SECONDS) == noon.crm.accepted
+    assert noon.statuses().keys() <= FINE
+    for version in (now, before):
+        await noon.order(version, "archive", "verify", "--index", "--media")
+        await noon.balance(version)
