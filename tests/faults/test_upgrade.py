@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aiohttp
 import pytest
 
+from tests.support.citizens import post, text, webhook
 from tests.support.cluster.steady_traffic import AnsweringCrm, Readers, answers_on_phones
 from tests.support.cluster.versions import (
     OWN_PORTS,
@@ -40,13 +41,33 @@ ORDER = ("archiver", "deliverer", "router", "gateway", "desk")
 STOPPED_FIRST = os.environ.get("POSTKAMER_TEST_UPGRADE_STOP_FIRST", "").split(",")
 """Services of which no two versions may run at once: docs/operators/update.md."""
 RUN = "Update"
-CITIZENS, EVERY_SECONDS = 20, 1.0
-"""Citizens who write, and the seconds between two messages of one."""
-MORE = 60
+CITIZENS = int(os.environ.get("POSTKAMER_TEST_UPGRADE_CITIZENS", "20"))
+"""Citizens who write, each a message a second."""
+EVERY_SECONDS = 1.0
+MORE = 3 * CITIZENS
 """Messages that are taken while two versions of a service run, and once one of them has stopped."""
 SECONDS = 60.0
 DRAIN_SECONDS = 120.0
 BALANCE_SECONDS = 120.0
+ADDED_NUMBER = "306540352242924"
+ADDED = f"""
+[[numbers]]
+id = "{ADDED_NUMBER}"
+tenant = "almelo"
+fallback = "markt"
+
+[[departments]]
+id = "markt"
+tenant = "almelo"
+name = "Markt"
+destination = "markt"
+
+[[destinations]]
+id = "markt"
+kind = "cloudevents"
+url = "SANDBOX/crm/events"
+secret = "env:CRM_SECRET"
+"""
 FINE = {200, 202, 303, 503}
 """Answers that refuse nothing: done, accepted, log in first, try again."""
 
@@ -147,6 +168,26 @@ class Noon:
             await step.time("alone", self.more())
             await step.time("CRM up to date after", self.catch_up())
 
+    def add_number(self) -> None:
+        """Write a number, its department and its destination into the configuration."""
+        config = self.town.config
+        new = config.with_suffix(".new")
+        new.write_text(config.read_text() + ADDED.replace("SANDBOX", self.town.sandbox))
+        new.replace(config)
+
+    async def write_to_added_number(self) -> dict[str, Any]:
+        """Write to that number, and return what the CRM hears."""
+        words = "Staat de markt er morgen?"
+        body = webhook(text(words, "wamid.added.0", CITIZENS + 1), number=ADDED_NUMBER)
+        assert await post(self.readers.session, self.town.gateway, body) == 200
+
+        def heard() -> list[dict[str, Any]]:
+            datas = [event["event"]["data"] for event in self.crm.arrivals.all]
+            return [data for data in datas if data.get("text") == words]
+
+        await until_true(heard, SECONDS)
+        return heard()[0]
+
     async def _stop(self, name: str) -> None:
         code = await asyncio.to_thread(self.town.stop_process, name)
         log = self.town.services[name].program.log
@@ -175,7 +216,7 @@ async def noon(both: TwoVersions) -> AsyncIterator[Noon]:
     """Half of the citizens' webhooks come on connections that are kept, half on new ones."""
     kept, anew = [aiohttp.TCPConnector(limit=0, force_close=each) for each in (False, True)]
     async with client(kept) as one, client(anew) as other:
-        pages = {"desk": both.desk, "router": f"{both.router}/v1/rules/versions"}
+        pages = {"desk": both.desk, "router": f"{both.router}/v1/openapi.json"}
         arrivals = await arriving(Watch(both, one), RUN)
         crowd = Crowd(one, both, RUN, anew=other)
         yield Noon(both, crowd, arrivals, Readers(other, pages))
@@ -197,11 +238,20 @@ async def test_each_service_is_replaced_at_noon_and_back_and_nothing_is_lost(
         await noon.order(now, "archive", "verify")
         for service in reversed(ORDER):
             await noon.replace(service, before)
+        noon.add_number()
+        await noon.order(before, "topology", "declare")
+        for service in ORDER:
+            await noon.replace(service, before)
+        assert (await noon.write_to_added_number())["department"] == "markt"
     found = await seen(watch, noon.crm.arrivals, RUN, noon.crowd.total, DRAIN_SECONDS)
     assert faults(found, noon.crowd) == []
     total = sum(map(len, noon.crm.accepted.values()))
     assert await answers_on_phones(watch, total, DRAIN_SECONDS) == noon.crm.accepted
     assert noon.statuses().keys() <= FINE
-    for version in (now, before):
-        await noon.order(version, "archive", "verify", "--index", "--media")
-        await noon.balance(version)
+    await noon.order(now, "archive", "verify", "--index", "--media")
+    await noon.balance(now)
+    repeats = sum(not each["first"] for each in noon.crm.arrivals.messages())
+    print(f"\n{noon.crowd.total} messages, each once at the CRM and in the archive, in order;")
+    print(f"{repeats} were told again, under the same id;")
+    print(f"{total} answers, each once on its phone, in order; answers of the door to webhooks:")
+    print(dict(noon.crowd.answers))

@@ -30,7 +30,7 @@ class AnsweringCrm:
         self.heard = set[str]()
         """Texts that it has heard."""
         self.conversation = ""
-        """Conversation of which it heard last."""
+        """Conversation of the first municipality of which it heard last."""
         self._gateway, self._session, self.arrivals = gateway, session, arrivals
         self._read = 0
 
@@ -44,7 +44,8 @@ class AnsweringCrm:
                 if event["first"] and _number(data["text"]) % ANSWERED == 0:
                     await self._answer(data, event["id"])
                 self.heard.add(data["text"])
-                self.conversation = data["conversationId"]
+                if _citizen(data["text"]) % 2 == 0:
+                    self.conversation = data["conversationId"]
             await asyncio.sleep(PAUSE)
 
     async def _answer(self, data: Mapping[str, Any], id: str) -> None:
