@@ -6,6 +6,7 @@
 
 import asyncio
 import os
+import subprocess
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable
@@ -20,6 +21,7 @@ from tests.support.citizens import post, text, webhook
 from tests.support.cluster.steady_traffic import AnsweringCrm, Readers, answers_on_phones
 from tests.support.cluster.versions import (
     OWN_PORTS,
+    WANTED,
     TwoVersions,
     Version,
     ask,
@@ -196,8 +198,14 @@ class Noon:
 
 @pytest.fixture
 async def before(tmp_path: Path) -> Version:
-    """The version to come from."""
-    return await asyncio.to_thread(check_out, find_commit_before(), tmp_path / "before")
+    """The version to come from, which a clone without history does not have."""
+    try:
+        commit = find_commit_before()
+    except subprocess.CalledProcessError:
+        if os.environ.get(WANTED):
+            raise
+        pytest.skip("the commit to come from is not in this clone")
+    return await asyncio.to_thread(check_out, commit, tmp_path / "before")
 
 
 @pytest.fixture

@@ -43,14 +43,17 @@ class Version(NamedTuple):
 
 def find_commit_before() -> str:
     """Return the commit to come from: the one that is asked for, else the last release before this
-    commit, else the first one named here."""
-    if wanted := os.environ.get(WANTED):
-        return git("rev-parse", "--verify", f"{wanted}^{{commit}}")
-    tagged = ("describe", "--tags", "--abbrev=0", "--match", "v[0-9]*", "HEAD^")
+    commit, else the first one named here. CalledProcessError if this clone does not have it."""
+    wanted = os.environ.get(WANTED) or _last_release() or FIRST
+    return git("rev-parse", "--verify", f"{wanted}^{{commit}}")
+
+
+def _last_release() -> str:
+    """Return the newest tag before this commit; '' if there is none."""
     try:
-        return git("rev-parse", f"{git(*tagged)}^{{commit}}")
-    except subprocess.CalledProcessError:  # there is none
-        return FIRST
+        return git("describe", "--tags", "--abbrev=0", "--match", "v[0-9]*", "HEAD^")
+    except subprocess.CalledProcessError:
+        return ""
 
 
 def check_out(commit: str, folder: Path) -> Version:
