@@ -155,7 +155,8 @@ async def archiver(
         handover_tasks = await enter(_handover_tasks(archive, writer.add, settings, secrets))
         routes = _api_routes(archive, views, ring, lambda: intake.lag)
         served = api_app(routes, [refuse_while(guard.problems)])
-        await enter(serve(served, settings.bind, settings.archiver_port))
+        # Shared, so that an update starts the next archiver before it stops this one.
+        await enter(serve(served, settings.bind, settings.archiver_port, shared=True))
         live.use(partial(prepare_secrets, live.environ, version, ring, accounts, secrets))
         tasks = connection.task, working, comparing, ring.task, watch, views.task, report
         yield first_failure(

@@ -142,7 +142,7 @@ async def desk(live: LiveSettings[DeskSettings]) -> AsyncIterator["asyncio.Futur
         hearing = await enter(background_task(channel))
         await enter(serve(operations_app(obstacles), settings.bind, settings.desk_ops_port))
         limits = ServerLimits(connections=CONNECTIONS)
-        await enter(serve(built.app, settings.bind, settings.desk_port, limits=limits))
+        await enter(serve(built.app, settings.bind, settings.desk_port, limits=limits, shared=True))
         stack.callback(built.stream.close)
         shown = await enter(background_task(watch_servers(url)))
         yield first_failure(keys, live.task, clear, hearing, shown)

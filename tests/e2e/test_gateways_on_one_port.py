@@ -1,4 +1,5 @@
-"""Two gateways that share a port: both take webhooks, and one that stops refuses no request."""
+"""Two gateways, or archivers, that share a port: both take requests, and one that stops refuses
+none."""
 
 import asyncio
 import json
@@ -106,6 +107,29 @@ async def test_gateways_share_a_port_and_one_that_stops_refuses_nothing(
     assert await until(exit_code, lambda code: code is not None, 30) == 0
     archived = await until(lambda: watch.archived(RUN), lambda rows: len(rows) == COUNT, 30)
     assert len(set(archived)) == COUNT
+
+
+async def test_archivers_share_a_port_and_one_that_stops_refuses_no_reader(
+    town: Installation,
+) -> None:
+    second = town.add_second("archiver")
+    town.restart(second)
+    await asyncio.to_thread(town.wait_until_ready, second)
+    one_each = aiohttp.TCPConnector(force_close=True)
+    async with aiohttp.ClientSession(connector=one_each) as session:
+
+        async def read() -> int:
+            async with session.get(f"{town.archiver}/v1/openapi.json") as answer:
+                return answer.status
+
+        stopping = asyncio.create_task(asyncio.to_thread(town.services["archiver"].stop))
+        statuses = [await read()]
+        while not stopping.done():
+            statuses.append(await read())
+        assert town.services["archiver"].exit_code == 0
+        assert {*statuses, await read()} == {200}
+    town.services["archiver"].start()
+    await asyncio.to_thread(town.wait_until_ready, "archiver")
 
 
 async def test_a_second_gateway_with_the_operations_port_of_the_first_ends(

@@ -98,6 +98,21 @@ async def test_answer_goes_once_although_the_desk_is_killed_at_any_line(
     print(f"{unsure} of {len(places)} lines left it uncertain")
 
 
+async def test_employee_goes_on_at_a_second_desk_on_the_port_when_the_first_stops(
+    town: Installation, session: aiohttp.ClientSession
+) -> None:
+    await start_desk(town)
+    lotte, second = Employee(session, town.desk), town.add_second("desk")
+    await lotte.log_in("l.hendriks")
+    await asyncio.to_thread(town.restart, second)
+    await asyncio.to_thread(town.wait_until_ready, second)
+    first = town.services["desk"]
+    assert await asyncio.to_thread(first.stop) and first.exit_code == 0
+    await lotte.get("/inbox")
+    assert (lotte.status, lotte.url.path) == (200, "/inbox")
+    await asyncio.to_thread(town.services[second].stop)
+
+
 async def start_desk(town: Installation, dies_at: int = 0) -> None:
     """Kill the desk, and start it again, to die at a line of answering or not at all."""
     await asyncio.to_thread(town.kill, "desk")
