@@ -221,7 +221,20 @@ def write() -> None:
         "conversation": (found := shapes()),
         "read": read_back(found),
     }
-    BASELINE.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    BASELINE.write_text(_as_lines(content) + "\n", encoding="utf-8")
+
+
+def _as_lines(content: Any) -> str:
+    """JSON with a line for each golden, Struct, event and kind, so that a difference shows."""
+    pages = []
+    for name, page in content.items():
+        text = json.dumps(page, ensure_ascii=False, indent=1)
+        parts = [json.dumps(each, ensure_ascii=False) for each in page]
+        if isinstance(page, dict):
+            values = (json.dumps(each, ensure_ascii=False) for each in page.values())
+            parts = [f"{part}: {value}" for part, value in zip(parts, values, strict=True)]
+        pages.append(f"{json.dumps(name)}: {text[0]}\n" + ",\n".join(parts) + f"\n{text[-1]}")
+    return "{\n" + ",\n".join(pages) + "\n}"
 
 
 if __name__ == "__main__":
