@@ -22,7 +22,11 @@ CHANGES: Rules = (
     (r"set schema ", "moves what it knows by its name"),
     (r"alter (?:column )?\S+ (?:set data )?type ", "changes the type of what it reads and writes"),
     (r"alter (?:column )?\S+ set not null", "demands a value that it may leave out"),
-    (r"alter (?:column )?\S+ drop ", "takes away the value that it leaves out"),
+    (
+        r"alter (?:column )?\S+ drop (?:default|identity|expression)",
+        "takes away the value that it leaves out",
+    ),
+    (r"alter (?:column )?\S+ drop not null", "lets in a null, which it does not expect"),
     (
         r"add (?!constraint )(?!.*\b(?:default|generated)\b).* not null",
         "demands a value that it leaves out",

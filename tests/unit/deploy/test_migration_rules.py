@@ -26,6 +26,7 @@ TAKES_AWAY = {
     "alter table a.x add y int not null check (y > 0), add z int not null default 0": "demands",
     "alter table a.x alter column y set not null": "demands a value that it may leave out",
     "alter table a.x alter y drop default": "takes away the value that it leaves out",
+    "alter table a.x alter y drop not null": "lets in a null",
     "alter table a.x alter column y type varchar(5)": "changes the type",
     "alter table a.x alter y set data type int": "changes the type",
     "alter table a.x add check (y > 0)": "forbids what it may write",
