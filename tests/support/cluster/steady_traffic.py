@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
 
 import aiohttp
@@ -111,6 +111,25 @@ async def answers_on_phones(watch: Watch, total: int, seconds: float) -> dict[st
     for each in await until(found, lambda got: len(got) >= total, seconds):
         arrived[each["phone"]].append(each["content"]["body"])
     return arrived
+
+
+def faults_of_answers(
+    accepted: Mapping[str, list[str]], arrived: Mapping[str, list[str]]
+) -> list[str]:
+    """Return which answers are lost, came twice, or came in another order."""
+    found = []
+    for phone_number, expected in accepted.items():
+        got = arrived.get(phone_number, [])
+        counts = Counter(got)
+        found += [f"{each} is lost" for each in expected if each not in counts]
+        found += [f"{each} came {counts[each]} times" for each in counts if counts[each] > 1]
+        found += [f"{each} was never ordered" for each in counts if each not in expected]
+        found += [
+            f"{now} came after {before}"
+            for before, now in pairwise(dict.fromkeys(got))
+            if before in expected and now in expected[: expected.index(before)]
+        ]
+    return found
 
 
 def _citizen(words: str) -> int:
