@@ -8,6 +8,13 @@ folder=${1:-/etc/postkamer}
 
 # Before anything is made: both come from Meta.
 : "${META_APP_SECRET:?}" "${META_ACCESS_TOKEN:?}"
+# They are written in single quotes, which a shell and systemd read alike. Meta gives none with a quote in it.
+case $META_APP_SECRET$META_ACCESS_TOKEN in
+*[!!-~]* | *\'*)
+    echo "The app secret and the access token are words without spaces and quotes: type them again." >&2
+    exit 1
+    ;;
+esac
 
 if [ -e "$folder/owner.env" ]; then
     echo "$folder has settings already; their secrets are in use, so they stay as they are." >&2
@@ -45,7 +52,7 @@ done >"$folder/logins.env"
 echo "OPERATOR_BROKER_PASSWORD=$operator" >>"$folder/logins.env"
 
 cat >>"$folder/services/gateway.env" <<EOF
-POSTKAMER_META_APP_SECRETS=${META_APP_SECRET:?}
+POSTKAMER_META_APP_SECRETS='$META_APP_SECRET'
 POSTKAMER_META_VERIFY_TOKEN=$(hexadecimal)
 POSTKAMER_API_TOKENS=operator/**:$(hexadecimal)
 # nginx on this machine names the client.
@@ -56,8 +63,8 @@ tokens=$(grep ^POSTKAMER_API_TOKENS= "$folder/services/gateway.env")
 echo "POSTKAMER_ARCHIVE_KEY=$archive_key" >>"$folder/services/router.env"
 
 cat >>"$folder/services/deliverer.env" <<EOF
-POSTKAMER_META_ACCESS_TOKEN=${META_ACCESS_TOKEN:?}
-POSTKAMER_META_APP_SECRETS=${META_APP_SECRET:?}
+POSTKAMER_META_ACCESS_TOKEN='$META_ACCESS_TOKEN'
+POSTKAMER_META_APP_SECRETS='$META_APP_SECRET'
 CRM_SECRET=$crm_secret
 # The desk on this machine takes events, so the deliverer may call it. Nothing else that is private.
 POSTKAMER_PRIVATE_NETWORKS=127.0.0.1/32
@@ -65,7 +72,7 @@ EOF
 
 cat >>"$folder/services/archiver.env" <<EOF
 POSTKAMER_ARCHIVE_KEY=$archive_key
-POSTKAMER_META_ACCESS_TOKEN=${META_ACCESS_TOKEN:?}
+POSTKAMER_META_ACCESS_TOKEN='$META_ACCESS_TOKEN'
 $tokens
 EOF
 
@@ -85,8 +92,8 @@ POSTKAMER_GATEWAY_URL=http://127.0.0.1:8080
 POSTKAMER_API_TOKEN=${tokens##*:}
 $tokens
 $(grep ^POSTKAMER_META_VERIFY_TOKEN= "$folder/services/gateway.env")
-POSTKAMER_META_ACCESS_TOKEN=${META_ACCESS_TOKEN:?}
-POSTKAMER_META_APP_SECRETS=${META_APP_SECRET:?}
+POSTKAMER_META_ACCESS_TOKEN='$META_ACCESS_TOKEN'
+POSTKAMER_META_APP_SECRETS='$META_APP_SECRET'
 CRM_SECRET=$crm_secret
 EOF
 # Last, and whole: by this file a later run sees that all settings are there.

@@ -58,7 +58,7 @@ class LiveSettings(Generic[AnySettings]):
     def __init__(self, settings: AnySettings, environ: Mapping[str, str]) -> None:
         self.current, self.environ = settings, environ
         self.prepare: Prepare[AnySettings] = lambda _: lambda: None
-        self.files, self.detector = secret_files(environ), ChangeDetector()
+        self.files, self.detector = followed_files(environ), ChangeDetector()
         self.taken = poll(self.files)
         """Files as they were when their secrets were taken."""
         self.task: asyncio.Task[None]
@@ -90,6 +90,15 @@ def secret_files(environ: Mapping[str, str]) -> dict[str, Path]:
     """Return the files that variables name, by variable. Pure. One that is of no setting of ours
     costs a look, and changes nothing."""
     return {name: Path(path) for name, path in environ.items() if name.endswith(ENDING) and path}
+
+
+def followed_files(environ: Mapping[str, str]) -> dict[str, Path]:
+    """Return the files to follow: none if one is a pipe, which gives its secret once."""
+    files = secret_files(environ)
+    if pipes := sorted(name for name, file in files.items() if file.is_fifo()):
+        log.warning("secrets.not_followed", what=", ".join(pipes))
+        return {}
+    return files
 
 
 def split_changes(old: AnySettings, new: AnySettings) -> tuple[AnySettings, list[str]]:

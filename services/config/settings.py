@@ -37,6 +37,7 @@ OPS_URLS = (
     "deliverer=http://127.0.0.1:9082,archiver=http://127.0.0.1:9083"
 )
 """Addresses of the operations ports when nothing else is set: this machine."""
+LINE = "expected one line"
 OBJECT_STORE = "expected file:///folder or s3://bucket/prefix"
 OBJECT_STORE_AUTHORITIES = r"(cafile=/[^&]+)?"
 
@@ -140,6 +141,17 @@ def _check_header(value: SecretStr) -> SecretStr:
     return value
 
 
+def _is_line(value: str) -> bool:
+    return not re.search(r"[\x00-\x1f\x7f]", value)
+
+
+def _check_line(value: SecretStr) -> SecretStr:
+    """Refuse a secret of two lines: nobody else takes the rest of a file for part of it."""
+    if not _is_line(value.get_secret_value()):
+        raise ValueError(LINE)
+    return value
+
+
 def object_store(value: str) -> str:
     """Check the URL of a folder, by its absolute path, or of a bucket, without S3's keys."""
     try:
@@ -199,7 +211,9 @@ def _parse_witnesses(value: Any) -> Any:
 AmqpUrls = Annotated[SecretStr, AfterValidator(_check_amqp_urls)]
 ManagementUrl = Annotated[SecretStr, AfterValidator(_check_management_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_database_url)]
-Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_split), Field(min_length=1)]
+Token = Annotated[SecretStr, AfterValidator(_check_header)]
+Line = Annotated[SecretStr, AfterValidator(_check_line)]
+Secrets = Annotated[tuple[Line, ...], BeforeValidator(_split), Field(min_length=1)]
 Tokens = Annotated[
     tuple[tuple[str, SecretStr], ...], BeforeValidator(_parse_tokens), Field(min_length=1)
 ]
@@ -327,7 +341,7 @@ class ApiSettings(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     gateway_url: Url
-    api_token: Annotated[SecretStr, AfterValidator(_check_header)]
+    api_token: Token
 
 
 class PersonSettings(BaseModel):
@@ -364,7 +378,7 @@ class BackupSettings(BaseModel):
 
 class GatewaySettings(Settings, TokenSettings):
     meta_app_secrets: Secrets
-    meta_verify_token: SecretStr
+    meta_verify_token: Line
     meta_client_name_header: str = Field(default="", pattern="^[A-Za-z0-9-]{0,64}$")
     """Header in which a TLS proxy passes the name on the client certificate; '' skips the check."""
     meta_client_name: str = "client.webhooks.fbclientcerts.com"
@@ -393,16 +407,14 @@ class NetworkSettings(BaseModel):
     private_networks: Networks = ()
 
 
-class GraphSettings(BaseModel):
+class GraphSettings(ServerSettings):
     """Way to Meta's Graph API, and what the checks of numbers need besides."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
-
-    meta_access_token: SecretStr
+    meta_access_token: Token
     meta_graph_url: GraphUrl
     webhook_url: Url = ""
     """Public address of the gateway's webhook; '' takes the address that Meta names."""
-    meta_app_secrets: Annotated[tuple[SecretStr, ...], BeforeValidator(_split)] = ()
+    meta_app_secrets: Annotated[tuple[Line, ...], BeforeValidator(_split)] = ()
     """App secrets, with which the checks also see the fields of the webhook."""
 
 
@@ -429,7 +441,7 @@ class ArchiverSettings(
     Settings, TokenSettings, SignerSettings, TimestampSettings, WitnessSettings, NetworkSettings
 ):
     archive_key: Keys
-    meta_access_token: SecretStr
+    meta_access_token: Token
     meta_graph_url: GraphUrl
     object_store: ObjectStore
     scanner_url: ScannerUrl = ""
@@ -455,7 +467,7 @@ class DeskSettings(ProcessSettings):
     desk_issuer: Url
     """Issuer of the OpenID Connect provider, to the letter."""
     desk_client_id: str = Field(default="postkamer-desk", min_length=1, max_length=200)
-    desk_client_secret: SecretStr = SecretStr("")
+    desk_client_secret: Line = SecretStr("")
     """Secret that the provider knows the desk by; '' for a public client, which PKCE protects."""
     desk_scope: str = Field(default="openid profile", pattern=r"^openid( [!-~]+)*$", max_length=500)
     desk_design: str = Field(default="", pattern=r"^(/.+)?$")
@@ -517,7 +529,8 @@ def read(name: str, environ: Mapping[str, str]) -> str | None:
     """
     if path := environ.get(name + "_FILE"):
         try:
-            return Path(path).read_text(encoding="utf-8").strip() or None
+            # Windows puts a byte order mark first.
+            return Path(path).read_text(encoding="utf-8-sig").strip() or None
         except UnicodeDecodeError:
             raise OSError(errno.EILSEQ, "it is no text") from None
     return environ.get(name) or None
@@ -536,6 +549,8 @@ def resolve_env(reference: str, environ: Mapping[str, str]) -> str:
         raise ValueError(f"{name}: cannot be read ({error.strerror})") from None
     if value is None:
         raise ValueError(f"{name}: is missing")
+    if not _is_line(value):
+        raise ValueError(f"{name}: {LINE}")
     return value
 
 

@@ -33,13 +33,15 @@ class Address(NamedTuple):
 
 
 def broker_addresses(urls: str) -> list[Address]:
-    """Return the address of each node. `no_verify_ssl` would take any certificate."""
+    """Return the address of each node. Any `no_verify_ssl` but 0, an empty one too, would take any
+    certificate."""
     return [_broker_address(url.strip()) for url in urls.split(",") if url.strip()]
 
 
 def _broker_address(url: str) -> Address:
     parts = urlsplit(url)
-    verifies = all(value == "0" for key, value in parse_qsl(parts.query) if key == "no_verify_ssl")
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    verifies = all(value == "0" for key, value in options if key == "no_verify_ssl")
     port, authorities = parts.port or AMQP_PORTS[parts.scheme], _query(url).get("cafile", "")
     return Address(parts.hostname or "", port, verifies and parts.scheme == "amqps", authorities)
 
@@ -59,6 +61,8 @@ def database_addresses(url: str, default_host: str = "") -> list[Address]:
     `default_host` is that of the environment, where the URL has none.
     """
     parts, query = urlsplit(url), _query(url)
+    if "service" in query:
+        raise ValueError("a file of services says where it leads")
     hosts = parts.netloc.rpartition("@")[2] or query.get("host") or default_host
     mode, authorities = query.get("sslmode", "").replace("_", "-"), query.get("sslrootcert", "")
     is_verified = mode == "verify-full" and bool(authorities)
@@ -143,6 +147,7 @@ _RULES: Mapping[str, tuple[_Read, str]] = {
         lambda url, environ: database_addresses(url, environ.get("PGHOST", "")),
         "write ?sslmode=verify-full&sslrootcert=/path.pem behind it",
     ),
+    "meta_graph_url": (lambda url, _: [web_address(url)], "write https://"),
     "object_store": (
         lambda _, environ: bucket_addresses(environ),
         "write https:// in AWS_ENDPOINT_URL (an authority of your own: ?cafile=/path.pem here)",
@@ -160,4 +165,4 @@ def _is_host(host: str, url: str) -> bool:
 
 
 def _query(url: str) -> dict[str, str]:
-    return dict(parse_qsl(urlsplit(url).query))
+    return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))

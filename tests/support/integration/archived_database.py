@@ -16,11 +16,11 @@ from tests.support.integration.back_up import give_to_server, put_back
 ROOT = Path(__file__).parents[3]
 SCRIPTS, PAGE = ROOT / "deploy" / "one_machine", ROOT / "docs" / "operators" / "one-machine.md"
 SECONDS = 60.0
-[RESTORE] = re.findall(r"`restore_command = '(gzip .*)'`", PAGE.read_text())
+[RESTORE] = re.findall(r"`restore_command = '(.*)'`", PAGE.read_text())
 SETTINGS = f"""
 archive_mode = on
-archive_command = 'sh ../archive_wal.sh "%p" "%f" ../away/wal'
-restore_command = '{RESTORE.replace("/var/backups/postkamer", "../away")}'
+archive_command = 'sh ../archive_wal "%p" "%f" ../away/wal'
+restore_command = '{RESTORE.replace("/usr/local/lib/postkamer/", "sh ../")} ../away/wal'
 """
 """The server's folder is its data, which may lie where its user cannot walk to: so the ways are
 relative. There is no `archive_timeout`: the test says when a segment is full."""
@@ -36,11 +36,13 @@ class ArchivedDatabase(Readable):
     def start(self) -> None:
         """Start it for the first time, or restored, and wait until it may be written."""
         if not self.away.exists():
-            script = shutil.copy(SCRIPTS / "archive_wal.sh", self.folder)
+            scripts = [self.folder / name for name in ("archive_wal", "restore_wal")]
+            for script in scripts:
+                shutil.copy(SCRIPTS / f"{script.name}.sh", script)
             wal = self.away / "wal"
             for each in (wal, self.bases):
                 each.mkdir(parents=True)
-            give_to_server(Path(script), wal)
+            give_to_server(*scripts, wal)
             with (self.folder / "data" / "postgresql.conf").open("a") as file:
                 file.write(SETTINGS)
         super().start()

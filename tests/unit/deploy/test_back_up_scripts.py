@@ -51,6 +51,23 @@ def test_piece_of_wal_that_cannot_be_kept_is_not_archived(tmp_path: Path, piece:
     assert archive(piece, tmp_path / "away").returncode
 
 
+def test_damaged_or_absent_wal_stops_a_restore_and_its_end_does_not(
+    tmp_path: Path, piece: Path
+) -> None:
+    archive(piece, tmp_path)
+    copy, back = tmp_path / f"{NAME}.gz", tmp_path / "back"
+
+    def restore(name: str, folder: Path) -> int:
+        words = ("sh", FOLDER / "restore_wal.sh", name, back, folder)
+        return subprocess.run(words, capture_output=True, check=False).returncode
+
+    assert (restore(NAME, tmp_path), back.read_bytes()) == (0, piece.read_bytes())
+    assert restore("000000010000000000000002", tmp_path) == 1
+    copy.write_bytes(copy.read_bytes()[:-9])
+    assert restore(NAME, tmp_path) == 255
+    assert restore(NAME, tmp_path / "away") == 255
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for name, body in PROGRAMS.items():

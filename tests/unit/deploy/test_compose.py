@@ -203,7 +203,7 @@ def test_plain_hosts_are_those_of_a_network_that_leads_nowhere() -> None:
     plain = {
         each["POSTKAMER_PLAIN_HOSTS"] for each in given.values() if "POSTKAMER_PLAIN_HOSTS" in each
     }
-    assert plain == {"rabbitmq, postgres, crm-desk, crm-sandbox"}
+    assert plain == {"rabbitmq, postgres, crm-desk, crm-sandbox, sandbox"}
     for name, each in given.items():
         reaches = {"POSTKAMER_AMQP_URL", "POSTKAMER_DATABASE_URL"} & each.keys()
         assert bool(reaches) == ("POSTKAMER_PLAIN_HOSTS" in each), name

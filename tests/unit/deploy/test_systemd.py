@@ -26,7 +26,11 @@ KINDS = {
     "archiver": settings.ArchiverSettings,
     "desk": settings.DeskSettings,
 }
-GIVEN = {"META_APP_SECRET": "geheim", "META_ACCESS_TOKEN": "sleutel", "PATH": "/usr/bin:/bin"}
+GIVEN = {
+    "META_APP_SECRET": "geheim",
+    "META_ACCESS_TOKEN": "123|a$(b)`c`\\",
+    "PATH": "/usr/bin:/bin",
+}
 
 
 def lines(unit: str, name: str) -> list[str]:
@@ -79,12 +83,24 @@ def test_drawn_settings_are_all_that_each_service_needs_and_no_more_than_its_own
     }
     for name, kind in KINDS.items():
         assert settings.load(kind, shared | own[name]), name
+    command = ('. $0/owner.env; printf %s "$POSTKAMER_META_ACCESS_TOKEN"', tmp_path)
+    said = subprocess.run(("sh", "-c", *command), capture_output=True, text=True, check=True)
+    assert said.stdout == GIVEN["META_ACCESS_TOKEN"], "as a shell reads it"
+    assert own["deliverer"]["POSTKAMER_META_ACCESS_TOKEN"] == GIVEN["META_ACCESS_TOKEN"]
     have_archive_key = {name for name, given in own.items() if "POSTKAMER_ARCHIVE_KEY" in given}
     assert have_archive_key == {"router", "archiver"}
     assert len({given["POSTKAMER_DATABASE_URL"] for given in own.values()}) == len(KINDS)
     again = subprocess.run(script, env=GIVEN, check=False, capture_output=True, text=True)
     assert again.returncode == 1
     assert "their secrets are in use" in again.stderr
+
+
+@pytest.mark.parametrize("token", ["a'b", "a b", "a\nb"])
+def test_value_that_no_file_of_settings_can_hold_is_refused(tmp_path: Path, token: str) -> None:
+    script = ("sh", FOLDER / "settings.sh", tmp_path)
+    done = subprocess.run(script, env=GIVEN | {"META_ACCESS_TOKEN": token}, capture_output=True)
+    assert done.returncode == 1 and token.encode() not in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_settings_of_which_the_drawing_was_killed_are_drawn_anew(tmp_path: Path) -> None:

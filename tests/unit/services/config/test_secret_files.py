@@ -18,6 +18,7 @@ from services.config.secret_files import (
 )
 from services.config.settings import (
     DatabaseSettings,
+    DelivererSettings,
     GatewaySettings,
     SettingsError,
     load,
@@ -29,6 +30,44 @@ from tests.unit.services.config.test_settings import GOOD, KEY
 NAME = "POSTKAMER_DATABASE_URL"
 URL = "postgresql://gateway:{}@localhost/postkamer"
 APP, CRM = "POSTKAMER_META_APP_SECRETS", "CRM_SECRET"
+
+
+ODD = {
+    "a mark of Windows": (APP, "\ufeffnew", ""),
+    "two lines": (APP, "new\nold", "POSTKAMER_META_APP_SECRETS: expected one line"),
+    "a sign that no header has": ("POSTKAMER_META_ACCESS_TOKEN", "a b",
+        "POSTKAMER_META_ACCESS_TOKEN: expected a token: printable ASCII without spaces"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "text", "fault"), ODD.values(), ids=ODD.keys())
+def test_file_of_a_secret_is_read_as_people_write_it(
+    tmp_path: Path, name: str, text: str, fault: str
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text(text, encoding="utf-8")
+    environ = {key: value for key, value in GOOD.items() if key != name}
+    environ[f"{name}_FILE"] = str(file)
+    kind = GatewaySettings if name == APP else DelivererSettings
+    if not fault:
+        assert load(GatewaySettings, environ).meta_app_secrets[0].get_secret_value() == "new"
+        return
+    with pytest.raises(SettingsError) as wrong:
+        load(kind, environ)
+    assert fault in wrong.value.faults
+
+
+def test_secret_that_the_configuration_names_is_one_line() -> None:
+    with pytest.raises(ValueError, match="CRM_SECRET: expected one line"):
+        resolve_env("env:CRM_SECRET", {CRM: "new\nold"})
+
+
+def test_pipe_gives_its_secret_once_and_is_not_followed(tmp_path: Path) -> None:
+    os.mkfifo(pipe := tmp_path / "pipe")
+    environ = GOOD | {f"{CRM}_FILE": str(pipe)}
+    with capture_logs() as logs:
+        live = LiveSettings(load(GatewaySettings, GOOD), environ)
+    assert (live.files, [each["what"] for each in logs]) == ({}, [f"{CRM}_FILE"])
 
 
 def refused() -> float:

@@ -17,9 +17,15 @@ from services.config.settings import (
 from services.servers.addresses import broker_addresses, database_addresses, is_this_machine
 from tests.unit.services.config.test_settings import GOOD
 
-AMQP, DATABASE, MANAGEMENT, BUCKET = (
+AMQP, DATABASE, MANAGEMENT, GRAPH, BUCKET = (
     f"POSTKAMER_{name}"
-    for name in ("AMQP_URL", "DATABASE_URL", "BROKER_MANAGEMENT_URL", "OBJECT_STORE")
+    for name in (
+        "AMQP_URL",
+        "DATABASE_URL",
+        "BROKER_MANAGEMENT_URL",
+        "META_GRAPH_URL",
+        "OBJECT_STORE",
+    )
 )
 KINDS: dict[str, type[BaseModel]] = {
     AMQP: StatusSettings,
@@ -42,6 +48,8 @@ TABLE: list[tuple[dict[str, str], str]] = [
     ({AMQP: "amqps://u:hunter2@mq1/v"}, ""),
     ({AMQP: "amqps://u:hunter2@mq1/v?cafile=/ca.pem"}, ""),
     ({AMQP: "amqps://u:hunter2@mq1/v?no_verify_ssl=1"}, "mq1"),
+    ({AMQP: "amqps://u:hunter2@mq1/v?no_verify_ssl="}, "mq1"),
+    ({AMQP: "amqps://u:hunter2@mq1/v?no_verify_ssl"}, "mq1"),
     ({AMQP: "amqps://u:hunter2@mq1/v?no_verify_ssl=0"}, ""),
     ({AMQP: "amqps://u:hunter2@mq1/v?no_verify_ssl=1&no_verify_ssl=0"}, "mq1"),
     ({AMQP: "amqps://u:hunter2@mq1/v,amqp://u:hunter2@mq3/v,amqp://u:hunter2@mq2/v"}, "mq2, mq3"),
@@ -71,6 +79,7 @@ TABLE: list[tuple[dict[str, str], str]] = [
     ({DATABASE: "postgresql://u:hunter2@db1:1,127.0.0.1:2,[fd00::2]:3/x"}, "db1, fd00::2"),
     ({DATABASE: "postgresql://u:hunter2@db1,db2/x", "POSTKAMER_PLAIN_HOSTS": "db2"}, "db1"),
     ({DATABASE: "postgresql://u:hunter2@db1,db2/x", "POSTKAMER_PLAIN_HOSTS": "db2,db1"}, ""),
+    ({DATABASE: "postgresql:///x?service=elsewhere"}, "a host"),
     ({DATABASE: "postgresql://u:a@hunter2/3@db1/x"}, "a host"),
     ({DATABASE: "postgresql://u:hunter2@[::1/x"}, "a host"),
     # ---- the management API
@@ -78,6 +87,10 @@ TABLE: list[tuple[dict[str, str], str]] = [
     ({MANAGEMENT: "http://u:hunter2@mq1:15672"}, "mq1"),
     ({MANAGEMENT: "http://u:hunter2@mq1:15672", "POSTKAMER_PLAIN_HOSTS": "mq1"}, ""),
     ({MANAGEMENT: "https://u:hunter2@mq1:15671?cafile=/ca.pem"}, ""),
+    # ---- Meta
+    ({GRAPH: "https://graph.example/v1"}, ""),
+    ({GRAPH: "http://127.0.0.1:8090/graph"}, ""),
+    ({GRAPH: "http://graph.example/v1"}, "graph.example"),
     # ---- buckets
     (S3, ""),  # Amazon's own address is https
     (S3 | {"AWS_ENDPOINT_URL": "https://objects.example"}, ""),
@@ -94,7 +107,7 @@ TABLE: list[tuple[dict[str, str], str]] = [
 
 @pytest.mark.parametrize(("given", "hosts"), TABLE)
 def test_another_machine_needs_verified_tls_or_its_name(given: dict[str, str], hosts: str) -> None:
-    [name] = [each for each in given if each in (AMQP, DATABASE, MANAGEMENT, BUCKET)]
+    [name] = [each for each in given if each in (AMQP, DATABASE, MANAGEMENT, GRAPH, BUCKET)]
     kind = KINDS.get(name, ArchiverSettings)
     environ = GOOD | given if kind is ArchiverSettings else given
     if not hosts:
