@@ -2,6 +2,7 @@
 
 import os
 import select
+import signal
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -27,6 +28,10 @@ POLL_SECONDS = 0.2
 RULES_SECONDS = 2.0
 """Interval between looks at the rules; the services read changed files as often."""
 ANSWER_SECONDS = 5.0
+HUNG_SECONDS = 60.0
+"""Silence after which a service hangs for good: it answers between two steps of its work, and a
+machine that is short of memory for seconds is no reason to kill."""
+LIVE_PATH = "/health/live"
 ANSWER_BYTES = 64 * 1024
 
 
@@ -51,6 +56,8 @@ class Watched:
     """False until it is ready for the first time, if nobody waited for that before."""
     obstacle: str = ""
     """Reason why it was not ready at the last look."""
+    silent_since: float | None = None
+    """Time of the first look since which it did not answer at all."""
 
 
 @dataclass
@@ -73,6 +80,19 @@ class Watch:
                 self._plan_start(each, now)
             elif not each.is_ready:
                 self._look(each)
+
+    def end_hung(self, now: float) -> None:
+        """Kill what answered nothing for so long, to be started again as what ended by itself."""
+        for each in self.services:
+            if each.start_at is not None or not each.is_ready or answers(each.address):
+                each.silent_since = None
+            elif each.silent_since is None:
+                each.silent_since = now
+            elif now - each.silent_since >= HUNG_SECONDS:
+                silent = f"has not answered for {now - each.silent_since:.0f} s"
+                self.report(f"{each.service.name} {silent}: it is killed")
+                each.silent_since = None
+                each.process.send(signal.SIGKILL)
 
     def _look(self, each: Watched) -> None:
         each.obstacle = ask(each.address, each.service.path)
@@ -183,6 +203,15 @@ def ask(address: tuple[str, int], path: str) -> str:
         return "" if status == 200 else f"it answers {status} {text}"
     except (OSError, HTTPException) as error:
         return f"it does not answer ({error})"
+
+
+def answers(address: tuple[str, int]) -> bool:
+    """Return True if anything is answered: whatever it is, somebody lives there."""
+    try:
+        _get(address, LIVE_PATH)
+    except (OSError, HTTPException):
+        return False
+    return True
 
 
 def ask_status(address: tuple[str, int]) -> ServiceStatus | None:

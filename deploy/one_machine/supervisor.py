@@ -24,6 +24,8 @@ from deploy.one_machine.service_settings import environment_of, parse_settings
 SERVICES = tuple(each for each in plan.SERVICES if each.name in plan.STORING)
 """Services in the order of starting: first those that receive work. They stop in reverse."""
 COMMAND = "postkamer"
+LIFE_SECONDS = 10.0
+"""Interval of looks for a service that hangs."""
 
 log = structlog.get_logger()
 
@@ -112,6 +114,8 @@ class OneMachine:
     interruption: Interruption
     shown: str = field(default="", init=False)
     """Status that the manager shows."""
+    life_at: float = field(default=0.0, init=False)
+    """Time of the next look for a service that hangs."""
 
     @cached_property
     def watcher(self) -> Watch:
@@ -162,6 +166,9 @@ class OneMachine:
             raise
 
     def _beat(self) -> None:
+        if (now := time.monotonic()) >= self.life_at:
+            self.watcher.end_hung(now)
+            self.life_at = now + LIFE_SECONDS
         self.manager.tell(ALIVE)
         away = [each.service.name for each in self.services if not each.is_ready or each.start_at]
         self._show(f"{', '.join(away)}: started again" if away else "all services run")

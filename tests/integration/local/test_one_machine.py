@@ -22,12 +22,15 @@ ROOT = Path(__file__).parents[3]
 CALL = """
 import os, sys
 from pathlib import Path
-from deploy.one_machine.supervisor import run
+from deploy.local import watch
+from deploy.one_machine import supervisor
 from services.logs import log_to_stdout
 from tests.support.local.ready_service import main
 log_to_stdout("all", "info")
+if os.environ.get("POSTKAMER_IMPATIENT"):
+    watch.ANSWER_SECONDS, watch.HUNG_SECONDS, supervisor.LIFE_SECONDS = 0.2, 0.5, 0.1
 run_service = lambda arguments: main(arguments[-1])
-sys.exit(run(os.environ, Path(sys.argv[1]), run_service, has_desk="desk" in sys.argv))
+sys.exit(supervisor.run(os.environ, Path(sys.argv[1]), run_service, has_desk="desk" in sys.argv))
 """
 NAMES = ("archiver", "deliverer", "router", "gateway")
 """Services in the order of starting, without the desk."""
@@ -151,6 +154,19 @@ def test_service_that_crashes_before_all_were_ready_is_started_again(
     machine.process.send_signal(signal.SIGTERM)
     assert machine.ends() == 0
     assert "deliverer is ready again" not in machine.printed, "it was not ready before"
+
+
+def test_service_of_one_machine_that_hangs_is_killed_and_started_again(
+    start: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTKAMER_IMPATIENT", "yes")
+    machine = start()
+    router = int(machine.until(r"router is (\d+)")[1])
+    machine.until_told("READY=1")
+    os.kill(router, signal.SIGSTOP)
+    machine.until(r"router has not answered for \d+ s: it is killed")
+    machine.until(r"router ended by itself \(killed by SIGKILL\)")
+    machine.until("router is ready again")
 
 
 def test_one_machine_ends_with_the_reason_when_a_service_cannot_run(
