@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 NAMES = (
-    "subjectAltName=DNS:localhost,DNS:desk.localhost,IP:127.0.0.1\n"
+    "subjectAltName=DNS:localhost,DNS:desk.localhost,DNS:archive.localhost,IP:127.0.0.1\n"
     "extendedKeyUsage=clientAuth,serverAuth\n"
 )
 CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")

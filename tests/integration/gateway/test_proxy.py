@@ -15,7 +15,7 @@ from aiohttp import web
 from services.http.client_networks import FORWARDED, counted_networks, parse_address
 from services.http.connection_counts import UnprovenBounds
 from services.http.server import ServerLimits, client_networks, serve
-from tests.support.gateway.proxy import BODY_SECONDS, NAME, has_ipv6, proxy_before
+from tests.support.gateway.proxy import ARCHIVE_NAME, BODY_SECONDS, NAME, has_ipv6, proxy_before
 from tests.support.test_ca import Authority
 
 LONG = 20.0
@@ -80,13 +80,17 @@ class Proxy:
 
 
 async def status(
-    line: Connection, path: str = HOOK, more: str = "", body: bytes | None = b""
+    line: Connection,
+    path: str = HOOK,
+    more: str = "",
+    body: bytes | None = b"",
+    name: str = NAME,
 ) -> int:
     """Status of the answer to a POST; the connection closes. Without a body, `more` says how it
     would come."""
     reader, writer = line
     length = "" if body is None else f"Content-Length: {len(body)}\r\n"
-    head = f"POST {path} HTTP/1.1\r\nHost: {NAME}\r\n{more}{length}\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: {name}\r\n{more}{length}\r\n"
     try:
         writer.write(head.encode() + (body or b""))
         answer = await reader.readuntil(b"\r\n\r\n")
@@ -256,3 +260,21 @@ async def test_only_the_paths_and_the_name_of_the_gateway_are_open(
         with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
             await proxy.connect(CLIENT, "127.0.0.1.nip.example")
     assert len(gateway.bodies) == 3
+
+
+async def test_archiver_is_open_by_its_own_name_and_for_the_crm_alone(
+    tmp_path: Path, authority: Authority
+) -> None:
+    async with proxied(tmp_path, authority) as (gateway, proxy):
+
+        async def asked(client: str, path: str) -> int:
+            line = await proxy.connect(client, ARCHIVE_NAME)
+            return await status(line, path, FORGED, name=ARCHIVE_NAME)
+
+        report = "/v1/people/_report"
+        assert await asked(CRM, report) == 200
+        assert await asked(OTHER, report) == 403
+        assert await asked(CRM, "/webhooks/whatsapp") == 404
+    [headers] = gateway.headers
+    assert (headers["host"], headers[FORWARDED.lower()]) == (ARCHIVE_NAME, CRM)
+    assert not {"x-real-ip", "forwarded"} & headers.keys()

@@ -16,6 +16,7 @@ CONFIGURATION = ROOT / "deploy" / "proxy" / "nginx.conf"
 NGINX = Path("/usr/sbin/nginx")
 NAME = "localhost"
 CRM_NETWORK = "127.0.8.0/24"
+ARCHIVE_NAME = "archive.localhost"
 DESK_NAME = "desk.localhost"
 DELIVERER_NETWORK = "127.0.7.0/24"
 DESK_PAGES = 70
@@ -27,7 +28,8 @@ READY_SECONDS = 10.0
 def _configured(folder: Path, port: int, upstream: int, desk: int, authority: Authority) -> str:
     """The file, with what is said to be the reader's own changed, a shorter patience, and fewer
     pages of one address at the desk."""
-    shown, at_desk = authority.issued(NAME), authority.issued(DESK_NAME)
+    names = NAME, ARCHIVE_NAME, DESK_NAME
+    shown, of_archive, at_desk = (authority.issued(name) for name in names)
     text = CONFIGURATION.read_text()
     for old, new in {
         "user www-data;": "user root;",
@@ -37,6 +39,7 @@ def _configured(folder: Path, port: int, upstream: int, desk: int, authority: Au
         "client_body_timeout 10s;": f"client_body_timeout {BODY_SECONDS}s;",
         "/run/nginx-bodies": f"{folder}/bodies",
         "127.0.0.1:8080": f"127.0.0.1:{upstream}",
+        "127.0.0.1:8083": f"127.0.0.1:{upstream}",
         "127.0.0.1:8070": f"127.0.0.1:{desk}",
         "listen 443 ": f"listen 127.0.0.1:{port} ",
         "listen [::]:443 ": f"listen [::1]:{port} ",
@@ -44,6 +47,9 @@ def _configured(folder: Path, port: int, upstream: int, desk: int, authority: Au
         "/etc/postkamer/tls/proxy.pem": str(shown.certificate),
         "/etc/postkamer/tls/proxy.key": str(shown.key),
         "10.1.0.0/24": CRM_NETWORK,
+        "archief.example": ARCHIVE_NAME,
+        "/etc/postkamer/tls/archive.pem": str(of_archive.certificate),
+        "/etc/postkamer/tls/archive.key": str(of_archive.key),
         "balie.example": DESK_NAME,
         "/etc/postkamer/tls/desk.pem": str(at_desk.certificate),
         "/etc/postkamer/tls/desk.key": str(at_desk.key),
@@ -71,7 +77,8 @@ def has_ipv6() -> bool:
 def proxy_before(
     folder: Path, upstream: int, authority: Authority, desk: int | None = None
 ) -> Iterator[int]:
-    """Port of nginx, which passes on to the gateway at the port `upstream`, and to a desk."""
+    """Port of nginx, which passes on to the gateway, or archiver, at the port `upstream`, and to a
+    desk."""
     assert NGINX.exists(), "nginx is missing: deploy/setup.sh proxy"
     port, file = free_port(), folder / "nginx.conf"
     file.write_text(_configured(folder, port, upstream, desk or upstream, authority))

@@ -253,7 +253,7 @@ def test_image_is_built_on_a_pinned_python_with_the_version_of_the_project() -> 
 def test_nothing_is_published_beyond_this_machine() -> None:
     ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert ports["gateway"] == ["127.0.0.1:8080:8080"]
-    assert ports.keys() == {"gateway", "desk", "sandbox", "prometheus", "grafana"}
+    assert ports.keys() == {"gateway", "archiver", "desk", "sandbox", "prometheus", "grafana"}
     assert all(port.startswith("127.0.0.1:") for listed in ports.values() for port in listed)
 
 
