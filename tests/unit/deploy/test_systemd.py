@@ -48,6 +48,14 @@ def test_unit_is_shut_off_from_the_machine(unit: str) -> None:
     assert "Unknown key" not in done.stderr
 
 
+@pytest.mark.parametrize("unit", UNITS)
+def test_unit_leaves_the_shared_memory_of_servers_alone(unit: str) -> None:
+    """systemd takes away all of an account's when the last unit that names it ends; Debian's
+    unit of PostgreSQL names none."""
+    if lines(unit, "User") != ["postkamer"]:
+        assert lines(unit, "RemoveIPC") == ["no"]
+
+
 @pytest.mark.parametrize("unit", [*UNITS, "desk.conf"])
 def test_unit_starts_a_command_that_exists(unit: str) -> None:
     started = [each for each in lines(unit, "ExecStart") if "bin/postkamer" in each]
