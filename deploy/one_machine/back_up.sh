@@ -5,7 +5,8 @@
 set -eu
 umask 077
 folder=${1:-/var/backups/postkamer}
-new=$folder/new
+cd "$folder" # root's own folder, where it may be started from, is shut to postgres, and find wants to come back
+folder=$PWD new=$PWD/new
 # Seven nights stay, and the WAL since the oldest of them, which took six hours at most: postkamer-backup.service.
 base_minutes=$((7 * 24 * 60)) wal_minutes=$((8 * 24 * 60))
 

@@ -86,6 +86,13 @@ def back_up(folder: Path, verdict: int = 0) -> int:
     return subprocess.run(words, env={"PATH": path, "VERDICT": str(verdict)}).returncode
 
 
+def test_backup_is_made_into_a_folder_that_is_named_from_here(folder: Path) -> None:
+    words = ("sh", FOLDER / "back_up.sh", folder.name)
+    path = f"{folder / 'bin'}:{os.environ['PATH']}"
+    assert subprocess.run(words, env={"PATH": path}, cwd=folder.parent).returncode == 0
+    assert list((folder / "base").iterdir())
+
+
 def aged(path: Path, days: float) -> Path:
     at = time.time() - days * DAY
     os.utime(path, (at, at))
