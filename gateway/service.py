@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from typing import NamedTuple
 
 from gateway.api.access_routes import AccessRoutes
 from gateway.api.command_store import CommandStore
@@ -75,18 +76,18 @@ async def gateway(
         intake = await enter(run_intake(link, publisher))
         client = ClientCertificate(settings.meta_client_name_header, settings.meta_client_name)
         stopped = StoppedNumbers()
-        stops = await enter(watch_stops(pool, stopped, [each.id for each in config.numbers]))
-        webhook = Webhook(intake, endpoints, config, client, stopped)
         version = ActiveVersion(loaded)
-        api, ring, tasks = await enter(run_api(settings, version, pool, intake, stopped))
-        live.use(partial(prepare_secrets, live.environ, version, webhook, ring))
+        stops = await enter(watch_stops(pool, stopped, partial(_numbers, version)))
+        webhook = Webhook(intake, endpoints, config, client, stopped)
+        api = await enter(run_api(settings, config, pool, intake, stopped))
+        follow = await enter(follow_config(live, version, webhook, api))
 
         async def obstacles() -> list[str]:
             return link.obstacles() + ([] if RING.ready.is_set() else [NO_KEYS])
 
         operations = operations_app(obstacles, lambda: version.status)
         await enter(serve(operations, settings.bind, settings.gateway_ops_port))
-        app = api_app(all_routes(webhook, api))
+        app = api_app(all_routes(webhook, api.routes))
         app[POST_HANDLERS] = {PATH: webhook.receive}
         # The operations port opens first and is not shared, so a second gateway that was started by
         # mistake fails there.
@@ -99,7 +100,16 @@ async def gateway(
         memory = await enter(background_task(give_back_memory()))
         watch = await enter(background_task(watch_servers(database_url(live), amqp_url(live))))
         yield first_failure(
-            link.task, keys, report, memory, stops, live.task, watch, *tasks, *intake.tasks
+            link.task,
+            keys,
+            report,
+            memory,
+            stops,
+            live.task,
+            watch,
+            follow,
+            *api.tasks,
+            *intake.tasks,
         )
 
 
@@ -126,17 +136,29 @@ def api_routes(
     ]
 
 
+def _numbers(version: ActiveVersion) -> list[str]:
+    return [each.id for each in version.loaded.config.numbers]
+
+
+class Api(NamedTuple):
+    routes: list[Route]
+    """What CRMs call."""
+    ring: TokenStore
+    tasks: list["asyncio.Task[None]"]
+    reload: Callable[[Configuration], None]
+    """Has the routes and the tokens use a configuration from the next request on."""
+
+
 @asynccontextmanager
 async def run_api(
     settings: GatewaySettings,
-    version: ActiveVersion,
+    config: Configuration,
     pool: Pool,
     intake: Intake,
     stopped: StoppedNumbers,
-) -> AsyncIterator[tuple[list[Route], TokenStore, list["asyncio.Task[None]"]]]:
-    """Yield the routes that CRMs call, their tokens, and the background tasks that they need."""
+) -> AsyncIterator[Api]:
+    """Yield what CRMs call, with the background tasks that it needs."""
     uploads = UploadStore(pool)
-    config = version.loaded.config
     media = MediaRoutes(uploads, ObjectStore(settings.object_store), stopped)
     async with (
         run_token_store(pool, environment_tokens(settings, config), config) as ring,
@@ -148,17 +170,33 @@ async def run_api(
         templates = TemplateRoutes(TemplateStore(pool), config, ring)
         owners = DestinationRoutes(pool, config, ring, stopped)
 
-        async def apply(new: LoadedConfig) -> None:
-            access.reload(new.config)
-            api.reload(new.config)
-            owners.reload(new.config)
-            ring.reload(new.config)
+        def reload(new: Configuration) -> None:
+            for each in (access, api, templates, owners, ring):
+                each.reload(new)
 
-        async with background_task(
-            watch_config(settings.config, version, load_without_rules, apply)
-        ) as watch:
-            routes = api_routes(access, api, templates, media, owners, ring)
-            yield routes, ring, [ring.task, sweep, clear, watch]
+        routes = api_routes(access, api, templates, media, owners, ring)
+        yield Api(routes, ring, [ring.task, sweep, clear], reload)
+
+
+@asynccontextmanager
+async def follow_config(
+    live: LiveSettings[GatewaySettings], version: ActiveVersion, webhook: Webhook, api: Api
+) -> AsyncIterator["asyncio.Task[None]"]:
+    """Follow the configuration and the files of secrets; yield the task of the former. A version
+    counts for webhooks and for the API at once."""
+    prepare = partial(prepare_secrets, live.environ, version, webhook, api.ring)
+    live.use(prepare)
+
+    async def activate(new: LoadedConfig) -> None:
+        settings, config = live.current, new.config
+        endpoints = await asyncio.to_thread(load_endpoints, settings, config, live.environ)
+        webhook.reload(config, endpoints)
+        api.reload(config)
+        live.use(partial(prepare))  # secrets that are being read now are for the former version
+
+    watch = watch_config(live.current.config, version, load_without_rules, activate)
+    async with background_task(watch) as task:
+        yield task
 
 
 def prepare_secrets(

@@ -6,7 +6,7 @@ counts.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -48,9 +48,12 @@ class StoppedNumbers:
 
 
 class StopsWatch:
-    """Keeps `known` up to date, and tells in the row of this process what it has seen."""
+    """Keeps `known` up to date, and tells in the row of this process what it has seen. `configured`
+    returns our numbers."""
 
-    def __init__(self, pool: Pool, known: StoppedNumbers, configured: Sequence[str]) -> None:
+    def __init__(
+        self, pool: Pool, known: StoppedNumbers, configured: Callable[[], Iterable[str]]
+    ) -> None:
         self._pool, self._known, self._id = pool, known, clock.new_id()
         self._configured = configured
 
@@ -72,7 +75,7 @@ class StopsWatch:
         if after != self._known.now:
             log.warning("door.stops", count=len(after.numbers))
         self._known.now = after
-        for number in {*self._configured, *before, *after.numbers}:
+        for number in {*self._configured(), *before, *after.numbers}:
             metrics.number_stopped.labels(number=number).set(number in after.numbers)
 
     async def _write_beat(self, *values: Any) -> list[Any]:
@@ -90,7 +93,7 @@ class StopsWatch:
 
 @asynccontextmanager
 async def watch_stops(
-    pool: Pool, known: StoppedNumbers, configured: Sequence[str]
+    pool: Pool, known: StoppedNumbers, configured: Callable[[], Iterable[str]]
 ) -> AsyncIterator["asyncio.Task[None]"]:
     """Watch while the context is open. Enter it before the door opens, and leave it after."""
     watch = StopsWatch(pool, known, configured)

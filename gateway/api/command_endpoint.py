@@ -71,7 +71,8 @@ class CommandEndpoint:
         stopped: StoppedNumbers,
     ) -> None:
         self._intake, self._store, self._stopped = intake, store, stopped
-        self._config, self._keyring = config, keyring
+        self.config, self._keyring = config, keyring
+        """The configuration of now: `MessageRoutes.reload` replaces it."""
 
     def handler(
         self,
@@ -115,11 +116,11 @@ class CommandEndpoint:
         now = clock.now()
         yield from builder.time_faults(terms.until, now)
         if kind in changes.CONSENT_COMMANDS:
-            yield from builder.consent_faults(terms, rights, self._config, now)
+            yield from builder.consent_faults(terms, rights, self.config, now)
         elif kind is changes.TRANSFER:
-            yield from builder.change_faults(terms, rights, self._config)
+            yield from builder.change_faults(terms, rights, self.config)
         else:
-            yield from builder.sender_faults(terms, rights, self._config)
+            yield from builder.sender_faults(terms, rights, self.config)
             given_at = terms.consent.given_at if terms.consent else None
             yield from builder.consent_time_faults("/consent/givenAt", given_at, now)
 
@@ -161,7 +162,7 @@ class CommandEndpoint:
         its own, because it does not tell if an earlier request was published."""
         if command.tenant in self._stopped.now.tenants:
             return service_unavailable(MOVES.detail)
-        partition = topology.partition_of(command.number, self._config.partitions)
+        partition = topology.partition_of(command.number, self.config.partitions)
         try:
             await self._intake.put([(partition, command)])
         except NotAccepted as error:

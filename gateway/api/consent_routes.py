@@ -14,14 +14,13 @@ from gateway.api.command_endpoint import CommandEndpoint, CommandRequest, valida
 from gateway.commands import builder
 from gateway.requests import changes
 from services import clock
-from services.config.model import Configuration
 from services.http.problems import problem_response
 from services.http.rights import Rights
 
 
 class ConsentRoutes:
-    def __init__(self, commands: CommandEndpoint, config: Configuration) -> None:
-        self._commands, self._config = commands, config
+    def __init__(self, commands: CommandEndpoint) -> None:
+        self._commands = commands
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes. No path has a citizen's number in it, because paths are logged."""
@@ -37,8 +36,8 @@ class ConsentRoutes:
 
         async def accept(_: web.Request, command: CommandRequest) -> web.Response:
             body = self._commands.parse_command(command, kind)
-            faults = builder.consent_faults(body, command.rights, self._config, clock.now())
-            ordered = sorted(faults)
+            config, now = self._commands.config, clock.now()
+            ordered = sorted(builder.consent_faults(body, command.rights, config, now))
             refusal = validation_problem(ordered) if ordered else _test_refusal(command.rights)
             if refusal:
                 await self._commands.raise_unless_accepted(command, refusal)

@@ -52,20 +52,16 @@ class MessageRoutes:
         stopped: StoppedNumbers,
     ) -> None:
         self._intake, self._store, self._uploads = intake, store, uploads
-        self._keyring, self._stopped = keyring, stopped
-        self.reload(config)
+        self._keyring, self._config = keyring, config
+        self._commands = CommandEndpoint(intake, store, config, keyring, stopped)
 
     def reload(self, config: Configuration) -> None:
-        """Use this configuration from the next request on. The routes of numbers and consent keep
-        the configuration of the start."""
-        self._config = config
-        self._commands = CommandEndpoint(
-            self._intake, self._store, config, self._keyring, self._stopped
-        )
+        """Use this configuration from the next request on, also for numbers and consent."""
+        self._config = self._commands.config = config
 
     def routes(self) -> list[web.RouteDef]:
         read = require_token(self.read, self._keyring, *changes.COMMAND_ROLES)
-        numbers = NumberRoutes(self._commands, self._store, self._config, self._keyring)
+        numbers = NumberRoutes(self._commands, self._store, self._keyring)
         return [
             web.post("/v1/messages", self._commands.handler(self.send, "send")),
             web.get("/v1/messages/{id}", read, allow_head=False),
@@ -77,7 +73,7 @@ class MessageRoutes:
                 for verb, change in changes.VERBS.items()
             ),
             *numbers.routes(),
-            *ConsentRoutes(self._commands, self._config).routes(),
+            *ConsentRoutes(self._commands).routes(),
         ]
 
     async def read(self, request: web.Request, rights: Rights) -> web.Response:

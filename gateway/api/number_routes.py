@@ -17,7 +17,6 @@ from gateway.api.command_store import CommandStore, NumberNotice
 from gateway.commands import builder
 from gateway.requests import changes
 from services import clock
-from services.config.model import Configuration
 from services.http.bearer_auth import require_token
 from services.http.problems import json_response, problem_response
 from services.http.rights import Rights
@@ -27,15 +26,8 @@ NUMBER = "/v1/numbers/{id}"
 
 
 class NumberRoutes:
-    def __init__(
-        self,
-        commands: CommandEndpoint,
-        store: CommandStore,
-        config: Configuration,
-        keyring: TokenStore,
-    ) -> None:
-        self._commands, self._store = commands, store
-        self._config, self._keyring = config, keyring
+    def __init__(self, commands: CommandEndpoint, store: CommandStore, keyring: TokenStore) -> None:
+        self._commands, self._store, self._keyring = commands, store, keyring
 
     def routes(self) -> list[web.RouteDef]:
         list_numbers = require_token(self.list_numbers, self._keyring, changes.CONTACT_CENTRE)
@@ -48,7 +40,8 @@ class NumberRoutes:
 
     async def list_numbers(self, _: web.Request, rights: Rights) -> web.Response:
         """GET /v1/numbers: the numbers of the token's municipality with their present state."""
-        ids = [number.id for number in self._config.numbers if number.tenant == rights.tenant]
+        numbers = self._commands.config.numbers
+        ids = [number.id for number in numbers if number.tenant == rights.tenant]
         notices, now = await self._store.find_notices(ids), clock.now()
         return json_response({"numbers": [number_status(id, notices.get(id), now) for id in ids]})
 
@@ -60,7 +53,7 @@ class NumberRoutes:
         async def accept(request: web.Request, command: CommandRequest) -> web.Response:
             filled = command if command.body else msgspec.structs.replace(command, body=b"{}")
             body = self._commands.parse_command(filled, kind)
-            number = self._config.number(request.match_info["id"])
+            number = self._commands.config.number(request.match_info["id"])
             if number is None or number.tenant != command.rights.tenant:
                 return problem_response(404, "Not Found", "there is no such number")
             if faults := builder.number_command_faults(body, command.rights, clock.now()):

@@ -38,7 +38,12 @@ UNKNOWN = "unknown"
 
 class TemplateRoutes:
     def __init__(self, store: TemplateStore, config: Configuration, keyring: TokenStore) -> None:
-        self._store, self._config, self._keyring = store, config, keyring
+        self._store, self._keyring = store, keyring
+        self.reload(config)
+
+    def reload(self, config: Configuration) -> None:
+        """Know these numbers from the next request on."""
+        self._config = config
 
     def routes(self) -> list[web.RouteDef]:
         list_templates = require_token(self.list_templates, self._keyring, "send")

@@ -91,13 +91,17 @@ class Webhook:
         client: ClientCertificate,
         stopped: StoppedNumbers,
     ) -> None:
-        self._intake, self._endpoints, self._client = intake, endpoints, client
-        self._stopped = stopped
-        self._config, self._owners = config, numbers_by_provider_id(config)
+        self._intake, self._client, self._stopped = intake, client, stopped
+        self.reload(config, endpoints)
         self._budget = BodyBudget(UNPROVEN_BYTES, RESERVED_BYTES, UNPROVEN_NETWORK_BYTES)
         self._hashing = asyncio.Semaphore(HASHING_THREADS)
         for status in (200, 503):  # shown at 0, or the first one is no increase to Prometheus
             _request_counter(status)
+
+    def reload(self, config: Configuration, endpoints: Mapping[str, WebhookEndpoint]) -> None:
+        """Know these numbers, and check by their secrets, from the next request on."""
+        self._config, self._owners = config, numbers_by_provider_id(config)
+        self.use_endpoints(endpoints)
 
     def use_endpoints(self, endpoints: Mapping[str, WebhookEndpoint]) -> None:
         """Check by these secrets, from the next request on."""

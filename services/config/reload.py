@@ -16,6 +16,7 @@ from services import clock, metrics
 from services.config.loader import LoadedConfig, drop_files, read_text, version
 from services.config.model import ConfigError, Configuration
 from services.config.rules_status import RefusedChange, RulesStatus, refused_change
+from services.config.settings import SettingsError
 from services.instance import give_back_free_memory
 from services.toml.errors import ConfigFault, toml
 
@@ -34,7 +35,8 @@ Snapshot = dict[str, Stamp]
 Load = Callable[[Path], LoadedConfig]
 """Loads the files; raises ConfigError with all faults. It runs in a thread."""
 Activate = Callable[[LoadedConfig], Awaitable[None]]
-"""Activates a version; raises ConfigError if that is not possible."""
+"""Activates a version whole; raises ConfigError if that is not possible, and SettingsError for the
+secrets that are missing."""
 
 log = structlog.get_logger()
 
@@ -123,19 +125,28 @@ FIXED: dict[str, Callable[[Configuration], object]] = {
     "partitions": lambda config: config.partitions,
     "environment": lambda config: config.environment,
     "tenants": lambda config: {tenant.id for tenant in config.tenants},
+}
+"""Table -> its part that services read only at their start, to make queues and keys, and to know
+what may be shown and done."""
+GROWING: dict[str, Callable[[Configuration], dict[str, object]]] = {
     "numbers": lambda config: {
         number.id: number.model_copy(update={"fallback": ""}) for number in config.numbers
     },
     "destinations": lambda config: {each.id: each for each in config.destinations},
 }
-"""Table -> its part that services read only at their start, to make queues, endpoints, keys and
-accounts, and to know what may be shown and done. The `fallback` of a number is left out: it works
-as a rule."""
+"""Table -> its entries, to which running services take more. One that is there has connections,
+accounts and work in hand that belong to it, so it neither changes nor goes while they run. The
+`fallback` of a number is left out: it works as a rule."""
 
 
 def non_reloadable_changes(active: Configuration, new: Configuration) -> list[str]:
     """Return the tables with a change that needs a restart. Pure."""
-    return [table for table, part in FIXED.items() if part(active) != part(new)]
+    fixed = [table for table, part in FIXED.items() if part(active) != part(new)]
+    return fixed + [
+        table
+        for table, entries in GROWING.items()
+        if any(entries(new).get(id) != entry for id, entry in entries(active).items())
+    ]
 
 
 class ActiveVersion:
@@ -186,7 +197,7 @@ async def watch_config(path: Path, active: ActiveVersion, load: Load, activate: 
         result = await _load(path, active.loaded, load)
         if await asyncio.to_thread(files.poll) == snapshot:  # else: read during a write
             detector.processed = snapshot
-            await _activate(result, active, activate)
+            await _activate(path, result, active, activate)
         del result  # else it would stay while this waits
         give_back_free_memory()
 
@@ -217,7 +228,7 @@ async def _load(path: Path, active: LoadedConfig, load: Load) -> LoadedConfig | 
 
 
 async def _activate(
-    result: LoadedConfig | Exception, active: ActiveVersion, activate: Activate
+    path: Path, result: LoadedConfig | Exception, active: ActiveVersion, activate: Activate
 ) -> None:
     """Activate the loaded version, or log and show why not."""
     try:
@@ -228,12 +239,20 @@ async def _activate(
             active.activate(result)
             metrics.rules_reads.labels(outcome="taken").inc()
             log.info("rules.taken", version=result.version, count=len(result.files))
-    except Exception as error:
+    except Exception as reason:
+        error = _as_config_error(reason, path)
         _log_refusal(error, active.loaded)
         faults = error.faults if isinstance(error, ConfigError) else [UNREAD]
         active.show_refusal(refused_change(faults))
     else:
         active.show_refusal(None)
+
+
+def _as_config_error(error: Exception, path: Path) -> Exception:
+    """Return secrets that a version names and this process has not as faults of its files. Pure."""
+    if not isinstance(error, SettingsError):
+        return error
+    return ConfigError([ConfigFault(str(path), 0, "secrets", what) for what in error.faults])
 
 
 def _log_refusal(error: Exception, active: LoadedConfig) -> None:

@@ -65,7 +65,7 @@ async def test_webhook_of_a_stopped_number_is_refused_as_a_whole_also_without_th
     own: Pool, pool: Pool
 ) -> None:
     known, kept = StoppedNumbers(), Taken()
-    watch = StopsWatch(own, known, [NUMBER])
+    watch = StopsWatch(own, known, lambda: [NUMBER])
     ours, others = (
         webhook(text("hoi", "wamid.1", 1)),
         webhook(text("a", "wamid.2", 2), number=OTHER),
@@ -98,7 +98,7 @@ async def test_gateway_tells_that_it_refuses_a_beat_after_it_does_and_that_it_ha
     own: Pool, pool: Pool
 ) -> None:
     known = StoppedNumbers()
-    watch = StopsWatch(own, known, [NUMBER])
+    watch = StopsWatch(own, known, lambda: [NUMBER])
     assert await refused(pool, [NUMBER]), "no gateway runs"
     await watch.beat()
     await stop(pool, NUMBER, TENANT)
@@ -115,7 +115,7 @@ async def test_gateway_tells_that_it_refuses_a_beat_after_it_does_and_that_it_ha
     await pool.execute("update sharing.gateway set seen_at = now() - interval '41 s'")
     assert await refused(pool, [NUMBER]), "it is gone"
     other = StoppedNumbers()
-    async with watch_stops(own, other, []):
+    async with watch_stops(own, other, list):
         assert other.now == STOPPED, "before a door opens"
         assert await pool.fetchval("select count(*) from sharing.gateway") == 1
     assert await pool.fetchval("select count(*) from sharing.gateway") == 0
@@ -127,7 +127,7 @@ async def test_gateway_that_starts_during_a_stop_knows_of_it(own: Pool, pool: Po
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("select pg_advisory_xact_lock($1)", BEAT_LOCK)
         await connection.execute(STOP, NUMBER, TENANT)
-        beat = asyncio.create_task(StopsWatch(own, known, []).beat())
+        beat = asyncio.create_task(StopsWatch(own, known, list).beat())
         await until(lambda: pool.fetchval(WAITS), bool, 10)
     await beat
     assert known.now == STOPPED
@@ -238,7 +238,7 @@ async def test_gateway_that_the_database_keeps_waiting_beats_again(
 ) -> None:
     """It lives, and counts as gone after 40 s of silence."""
     monkeypatch.setattr(stops, "ANSWER_SECONDS", 0.2)
-    watch = StopsWatch(own, StoppedNumbers(), [NUMBER])
+    watch = StopsWatch(own, StoppedNumbers(), lambda: [NUMBER])
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("lock table sharing.gateway")
         with pytest.raises(TimeoutError):

@@ -17,6 +17,7 @@ from services.config.loader import LoadedConfig
 from services.config.model import ConfigError
 from services.config.reload import ActiveVersion, WatchedFiles, watch_config
 from services.config.rules_status import RefusedChange, RulesStatus
+from services.config.settings import SettingsError
 from services.tasks import background_task
 from services.toml.errors import ConfigFault
 from tests.support.config_files import RULE, TOML, replaced, two_files
@@ -178,6 +179,54 @@ async def test_former_version_and_files_in_force_are_freed(town: Town, rule: Pat
 
 
 FIXED = "cannot change while services run: restart all of them"
+ADDED = """
+[[numbers]]
+id = "10000002"
+tenant = "almelo"
+fallback = "markt"
+[[departments]]
+id = "markt"
+tenant = "almelo"
+name = "Markt"
+destination = "markt"
+[[destinations]]
+id = "markt"
+kind = "cloudevents"
+url = "https://markt.example/events"
+"""
+
+
+async def test_number_department_and_destination_are_added_and_then_stay(
+    town: Town, path: Path
+) -> None:
+    async with town.following():
+        replaced(path, TOML + ADDED)
+        await until_true(lambda: town.taken)
+        assert [number.id for number in town.taken[0].config.numbers] == ["10000001", "10000002"]
+        replaced(path, TOML)
+        await until_true(refused)
+        assert str(town.active.status.refused) == f"{path}:0: destinations: {FIXED} (and 1 more)"
+        replaced(path, TOML + ADDED)
+        await until_true(lambda: not refused())
+    assert len(town.taken) == 1
+
+
+async def test_version_of_which_a_secret_is_missing_is_refused_with_each_of_its_sentences(
+    town: Town, path: Path
+) -> None:
+    faults = ["CRM_SECRET: is missing (number 10000002)", "KEY: is missing (destination markt)"]
+    town.error = SettingsError(faults)
+    with capture_logs() as logs:
+        async with town.following():
+            replaced(path, TOML + ADDED)
+            await until_true(refused)
+            what = f"{path}:0: secrets: {faults[0]} (and 1 more)"
+            assert str(town.active.status.refused) == what
+            replaced(path, TOML)
+            await until_true(lambda: not refused())
+    assert town.taken == []
+    assert [each["what"] for each in logs if each["event"] == "rules.fault"] == faults
+    assert {each["event"] for each in logs} == {"rules.refused", "rules.fault"}
 
 
 @pytest.mark.parametrize(
@@ -186,6 +235,11 @@ FIXED = "cannot change while services run: restart all of them"
         (TOML.replace("rules/*.toml", "/etc/hostname"), 1, "include", "named from here"),
         (TOML + '[[menus]]\nid = ["a"]\n', 25, "menus.0.id", "a text in quotes"),
         ("partitions = 4\n" + TOML, 0, "partitions", FIXED),
+        (TOML.replace("10000001", "10000002"), 0, "numbers", FIXED),
+        (TOML.replace('fallback = "kcc"', 'fallback = "kcc"\nper_second = 9'), 0, "numbers", FIXED),
+        (TOML.replace("crm.example", "other.example"), 0, "destinations", FIXED),
+        (TOML.replace('"crm"', '"zaak"'), 0, "destinations", FIXED),
+        (TOML + '[[tenants]]\nid = "borne"\nname = "Borne"\n', 0, "tenants", FIXED),
     ],
 )
 async def test_refused_file_is_logged_with_its_fault(
