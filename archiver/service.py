@@ -137,7 +137,7 @@ async def archiver(
         writer = Writer(pool, keys, _activities(config))
         media_store = MediaStore(pool, keys)
         tokens = TokenRecord(pool, keys, writer.add, _token_keeper(settings, objects))
-        ring, watch = await enter(run_tokens(settings, version, pool, tokens.judge))
+        ring = await enter(run_tokens(settings, config, pool, tokens.judge))
         maintenance_tasks = await enter(
             _maintenance_tasks(
                 live, version, Archive(pool, keys, writer, ring, tokens), objects, connection
@@ -147,7 +147,9 @@ async def archiver(
         consumer = await enter(run_consumer(connection, queue, PREFETCH, intake.work))
         report = await enter(drained_queue_reports(pool, [consumer]))
         guard, parts = RestorationGuard(pool), partial(_parts, consumer, intake, objects.volume)
-        app = operations_app(partial(_problems, pool, consumer, guard), parts=parts)
+        app = operations_app(
+            partial(_problems, pool, consumer, guard), lambda: version.status, parts
+        )
         await enter(serve(app, settings.bind, settings.archiver_ops_port))
         media_tasks = await enter(_media_tasks(live, config, accounts, media_store, objects))
         views = await enter(access_log(writer, ring.asking_departments))
@@ -157,7 +159,7 @@ async def archiver(
         served = api_app(routes, [refuse_while(guard.problems)])
         # Shared, so that an update starts the next archiver before it stops this one.
         await enter(serve(served, settings.bind, settings.archiver_port, shared=True))
-        live.use(partial(prepare_secrets, live.environ, version, ring, accounts, secrets))
+        watch = await enter(follow_config(live, version, ring, accounts, secrets))
         tasks = connection.task, working, comparing, ring.task, watch, views.task, report
         yield first_failure(
             *tasks, live.task, consumer.task, *maintenance_tasks, *media_tasks, *handover_tasks
@@ -174,10 +176,9 @@ def prepare_secrets(
 ) -> Callable[[], None]:
     """Prepare the tokens of the API, and what providers and targets of transcripts are shown from
     the next request on."""
-    config, token = version.loaded.config, settings.meta_access_token.get_secret_value()
+    config = version.loaded.config
     tokens = environment_tokens(settings, config)
-    found = provider_accounts(config.numbers, settings.meta_graph_url, token, environ)
-    targets = handover_secrets(config.tenants, environ)
+    found, targets = load_accounts(settings, config, environ)
 
     def apply() -> None:
         ring.use_environment(tokens)
@@ -185,6 +186,41 @@ def prepare_secrets(
         secrets.update(targets)
 
     return apply
+
+
+def load_accounts(
+    settings: ArchiverSettings, config: Configuration, environ: Mapping[str, str]
+) -> tuple[dict[str, ProviderAccount], HandoverSecrets]:
+    """Return the accounts of our numbers and the secrets of the targets of transcripts;
+    SettingsError lists every secret that is missing."""
+    token = settings.meta_access_token.get_secret_value()
+    found = provider_accounts(config.numbers, settings.meta_graph_url, token, environ)
+    return found, handover_secrets(config.tenants, environ)
+
+
+@asynccontextmanager
+async def follow_config(
+    live: LiveSettings[ArchiverSettings],
+    version: ActiveVersion,
+    ring: TokenStore,
+    accounts: dict[str, ProviderAccount],
+    secrets: HandoverSecrets,
+) -> AsyncIterator["asyncio.Task[None]"]:
+    """Follow the configuration and the files of secrets; yield the task of the former."""
+    prepare = partial(prepare_secrets, live.environ, version, ring, accounts, secrets)
+    live.use(prepare)
+
+    async def activate(new: LoadedConfig) -> None:
+        settings, config = live.current, new.config
+        found = await asyncio.to_thread(load_accounts, settings, config, live.environ)
+        accounts.update(found[0])
+        secrets.update(found[1])
+        ring.reload(config)
+        live.use(partial(prepare))  # secrets that are being read now are for the former version
+
+    watch = watch_config(live.current.config, version, load_without_rules, activate)
+    async with background_task(watch) as task:
+        yield task
 
 
 def _served_archive(
@@ -294,24 +330,12 @@ def _token_keeper(settings: ArchiverSettings, objects: ObjectStore) -> TokenKeep
 
 @asynccontextmanager
 async def run_tokens(
-    settings: ArchiverSettings,
-    version: ActiveVersion,
-    pool: Pool,
-    judge: Judge | None = None,
-) -> AsyncIterator[tuple[TokenStore, "asyncio.Task[None]"]]:
-    """Run the tokens, and the task by which they follow what the configuration calls
-    confidential. Nothing else here follows it."""
-    config = version.loaded.config
+    settings: ArchiverSettings, config: Configuration, pool: Pool, judge: Judge | None = None
+) -> AsyncIterator[TokenStore]:
+    """Run the tokens of the API."""
     given = environment_tokens(settings, config)
     async with run_token_store(pool, given, config, judge) as ring:
-
-        async def apply(new: LoadedConfig) -> None:
-            ring.reload(new.config)
-
-        async with background_task(
-            watch_config(settings.config, version, load_without_rules, apply)
-        ) as watch:
-            yield ring, watch
+        yield ring
 
 
 def _signer(settings: ArchiverSettings, config: Configuration) -> NoteSigner:

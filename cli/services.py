@@ -95,18 +95,15 @@ def deliverer() -> None:
 def archiver() -> None:
     """Run the archiver: stores the record and shows it."""
     from archiver.service import archiver as service
-    from services.config.accounts import provider_accounts
-    from services.config.handover_secrets import handover_secrets
+    from archiver.service import load_accounts
     from services.files import clamd
 
     options = load_settings(settings.ArchiverSettings)
     loaded = load_own_config(options.config)
-    config, token = loaded.config, options.meta_access_token.get_secret_value()
     with fail_on_wrong_settings():
-        environment_tokens(options, config)
-        clamd.configured_scanner(options.scanner_url, config)
-        numbers = provider_accounts(config.numbers, options.meta_graph_url, token, os.environ)
-        secrets = handover_secrets(config.tenants, os.environ)
+        environment_tokens(options, loaded.config)
+        clamd.configured_scanner(options.scanner_url, loaded.config)
+        numbers, secrets = load_accounts(options, loaded.config, os.environ)
     live = LiveSettings(options, os.environ)
     run("archiver", options, lambda: service(live, loaded, numbers, secrets))
 

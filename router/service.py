@@ -25,7 +25,7 @@ from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher
 from services.amqp.shared_queues import shared_queues
 from services.api import docs_page
-from services.clearing import clear_periodically
+from services.clearing import Clearing, clear_periodically
 from services.config.model import Configuration
 from services.config.reload import ActiveVersion
 from services.config.secret_files import LiveSettings, amqp_url, database_url
@@ -153,9 +153,14 @@ async def _side_tasks(
             BudgetMonitor(pool, rules.context).run(),
             SilenceMonitor(pool, rules.context).run(),
             watch_servers(database_url(live), amqp),
-            clear_periodically(pool, clearings(config.numbers), config.terms.model_dump()),
+            clear_periodically(pool, partial(_clearings, rules), config.terms.model_dump()),
         )
         yield [link.task, report, *[await enter(background_task(work)) for work in works]]
+
+
+async def _clearings(rules: ActiveRules) -> Sequence[Clearing]:
+    """Return what ends where the numbers of now are configured."""
+    return clearings((await rules.context()).config.numbers)
 
 
 def _parts(consumers: Sequence[Consumer], partitions: Sequence[Partition]) -> ServiceParts:

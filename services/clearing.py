@@ -4,7 +4,7 @@ A batch waits a second at most for a row that another statement holds, and is ro
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -51,6 +51,10 @@ class Clearing(NamedTuple):
         return f"{self.table} {self.state}".strip()
 
 
+CurrentTable = Callable[[], Awaitable[Sequence[Clearing]]]
+"""Returns what ends by the configuration of now."""
+
+
 def clearing_statement(rows: Clearing) -> str:
     """Return the statement that ends a batch of $2 rows and counts them. Pure."""
     condition = f"{rows.since} < $1::timestamptz and ({rows.ended}) and ({rows.safe})"
@@ -77,12 +81,13 @@ select coalesce((
 
 
 async def clear_periodically(
-    pool: Pool, table: Sequence[Clearing], days: Mapping[str, int]
+    pool: Pool, table: Sequence[Clearing] | CurrentTable, days: Mapping[str, int]
 ) -> None:
     """Clear for as long as the service runs. `days` are the terms by their settings."""
     await asyncio.sleep(FIRST_SECONDS)
     while True:
-        await clear_ended_rows(pool, table, days, clock.now())
+        current = await table() if callable(table) else table
+        await clear_ended_rows(pool, current, days, clock.now())
         await asyncio.sleep(ROUND_SECONDS)
 
 

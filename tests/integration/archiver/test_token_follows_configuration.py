@@ -1,20 +1,29 @@
-"""The archiver's tokens follow what the configuration calls confidential, without a restart."""
+"""The archiver follows the configuration without a restart: what it calls confidential leaves the
+tokens, and a number that is added has the account by which its files are fetched."""
 
 from datetime import datetime
 from pathlib import Path
 
-from archiver.service import run_tokens
+from archiver.service import follow_config, load_accounts, run_tokens
 from cli.tokens import TokenRequest, add_token
 from services import clock
 from services.config import loader
 from services.config.reload import ActiveVersion
+from services.config.secret_files import LiveSettings
 from services.config.settings import ArchiverSettings, load
 from services.http.rights import Rights
 from services.postgres.database import Pool
+from tests.support.citizens import NUMBER
 from tests.support.cli.command_line import SETTINGS
 from tests.support.installation import EXAMPLE
 from tests.support.observer import until
 
+ADDED = """
+[[numbers]]
+id = "306540352242924"
+tenant = "almelo"
+fallback = "klantcontact"
+"""
 DEPARTMENT = 'id = "belastingen"\n'
 
 
@@ -27,7 +36,11 @@ async def test_department_that_becomes_confidential_leaves_a_token_for_all(
     request = TokenRequest(name="desk", tenant="almelo", roles=["read"], all_departments=True)
     token = await add_token(pool, request)
     settings = load(ArchiverSettings, SETTINGS | {"POSTKAMER_CONFIG": str(file)})
-    async with run_tokens(settings, version, pool) as (ring, _):
+    accounts, secrets = load_accounts(settings, version.loaded.config, SETTINGS)
+    async with (
+        run_tokens(settings, version.loaded.config, pool) as ring,
+        follow_config(LiveSettings(settings, SETTINGS), version, ring, accounts, secrets),
+    ):
         await ring.refresh()
         now: datetime = clock.now()
 
@@ -38,7 +51,9 @@ async def test_department_that_becomes_confidential_leaves_a_token_for_all(
             return found is not None and found.handles("belastingen")
 
         assert reaches(await rights())
-        file.write_text(text.replace(DEPARTMENT, f"{DEPARTMENT}confidential = true\n"))
+        confidential = text.replace(DEPARTMENT, f"{DEPARTMENT}confidential = true\n")
+        file.write_text(confidential + ADDED)
         found = await until(rights, lambda found: not reaches(found), 20)
         assert found and found.handles("burgerzaken")
         assert version.loaded.config.confidential("almelo", ["belastingen"])
+        assert accounts["306540352242924"].headers == accounts[NUMBER].headers
