@@ -134,8 +134,7 @@ async def archiver(
         objects, keys = ObjectStore(settings.object_store), _key_store(settings, pool)
         comparing = await enter(_comparison(settings, pool, keys, objects, working))
         connection = await enter(broker_connection(amqp_url(live), "archiver consumes"))
-        writer = Writer(pool, keys, _activities(config))
-        media_store = MediaStore(pool, keys)
+        writer, media_store = Writer(pool, keys, _activities(config)), MediaStore(pool, keys)
         tokens = TokenRecord(pool, keys, writer.add, _token_keeper(settings, objects))
         ring = await enter(run_tokens(settings, config, pool, tokens.judge))
         maintenance_tasks = await enter(

@@ -77,18 +77,20 @@ def router() -> None:
 def deliverer() -> None:
     """Run the deliverer: sends events to CRMs and messages to Meta."""
     from deliverer.credentials import load_credentials
+    from deliverer.current_config import CurrentConfig
     from deliverer.meta.accounts import load_accounts
     from deliverer.service import deliverer as service
     from services.files import clamd
 
     options = load_settings(settings.DelivererSettings)
-    config = load_own_config(options.config).config
+    loaded = load_own_config(options.config)
+    config = loaded.config
     with fail_on_wrong_settings():
         clamd.configured_scanner(options.scanner_url, config)
         secrets = load_credentials(config, options.config.parent, os.environ)
         numbers = load_accounts(options, config, os.environ)
-    live = LiveSettings(options, os.environ)
-    run("deliverer", options, lambda: service(live, config, secrets, numbers))
+    current = CurrentConfig(LiveSettings(options, os.environ), loaded, secrets, numbers)
+    run("deliverer", options, lambda: service(current))
 
 
 @click.command()

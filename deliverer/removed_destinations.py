@@ -5,12 +5,12 @@ stay for ever, and no metric has them. They end in small batches, since there ma
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection
 
+from deliverer.crm.destination_kind import Destinations
 from deliverer.crm.resends import SET_FINISHED
 from services import clock
 from services.clearing import Clearing, clear_ended_rows
-from services.config.organisation import Destination
 from services.postgres.database import Pool
 
 ROUND_SECONDS = 3600.0
@@ -21,11 +21,15 @@ another has not yet is no removed one, and one that was removed by mistake is pu
 REMOVED = "its destination was removed from the configuration"
 
 
-async def end_removed_destinations(pool: Pool, destinations: Sequence[Destination]) -> None:
-    """End the work of removed destinations for as long as this runs."""
-    ids = [each.id for each in destinations]
+async def end_removed_destinations(
+    pool: Pool, destinations: Destinations, knows_all: Callable[[], bool]
+) -> None:
+    """End the work of removed destinations for as long as this runs. While this process refuses the
+    configuration as it is now, another may have destinations that are not known here: then it ends
+    nothing."""
     while True:
-        await end_work(pool, ids)
+        if knows_all():
+            await end_work(pool, [each.id for each in destinations()])
         await asyncio.sleep(ROUND_SECONDS)
 
 

@@ -1,32 +1,29 @@
 """The deliverer process: a session for each destination, and the senders of the ledger."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from deliverer.audit.recorder import RecordAttempt, attempt_recorder
-from deliverer.credentials import load_secrets
 from deliverer.crm import resends
-from deliverer.crm.attempt import DeliveryAttempt, Receiver
 from deliverer.crm.condition_store import ConditionStore
-from deliverer.crm.destination_kind import Credentials, ReceiverContext
+from deliverer.crm.destination_kind import Credentials, Destinations, ReceiverContext
 from deliverer.crm.replays import Replays
-from deliverer.crm.scheduler import BATCHES
 from deliverer.crm.sent_events import clear_sent_events
 from deliverer.crm.session import DeliveryTables, Session
 from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
 from deliverer.crm.table_lease import TableLeases
-from deliverer.destinations import DESTINATIONS
+from deliverer.current_config import CurrentConfig
 from deliverer.destinations.openklant.desk.desk_store import command_outbox
 from deliverer.destinations.openklant.erasure.erasure_records import erasure_outbox
 from deliverer.destinations.openklant.erasure.erasure_store import count_waiting
 from deliverer.ended_rows import CLEARINGS
 from deliverer.meta import ledger_sql
-from deliverer.meta.accounts import Account, load_accounts
+from deliverer.meta.accounts import Account
 from deliverer.meta.health import health_watch
 from deliverer.meta.health.health_store import HealthStore
 from deliverer.meta.health.health_watch import HealthWatch
@@ -55,21 +52,25 @@ from deliverer.owners.notice_delivery import EndedNotice, notice_record
 from deliverer.owners.notice_sender import OwnedDestination, OwnerNotices
 from deliverer.owners.notice_store import NoticeStore
 from deliverer.removed_destinations import end_removed_destinations
+from deliverer.running_destinations import (
+    RunningDestinations,
+    SharedResources,
+    run_destinations,
+)
 from deliverer.transport.connection_reuse import ConnectionReuse
 from deliverer.transport.http_client import http_client
 from services import clock, metrics
 from services.amqp import topology
-from services.amqp.batcher import BatchLimits, run_batcher
 from services.amqp.connection import BrokerConnection, broker_connection
-from services.amqp.consumer import Consumer, Inbox, run_consumer
+from services.amqp.consumer import Consumer
 from services.amqp.partition_publisher import PartitionPublisher
 from services.amqp.publisher import Publisher
 from services.amqp.shared_queues import shared_queues
 from services.clearing import clear_periodically
-from services.config.model import Configuration
-from services.config.organisation import Destination
-from services.config.secret_files import LiveSettings, amqp_url, database_url
-from services.config.settings import DelivererSettings
+from services.config.loader import LoadedConfig, load_without_rules
+from services.config.reload import watch_config
+from services.config.secret_files import amqp_url, database_url
+from services.config.terms import Terms
 from services.contract import Record
 from services.drained_queues import drained_queue_reports
 from services.egress.server_certificate import fetch_certificate
@@ -90,18 +91,12 @@ from services.working_keys import sealing_pool
 
 POOL_SIZE = 16
 """Connections to PostgreSQL: one for each destination, the ledger and each relay; some spare."""
-SETTLE_LIMITS = BatchLimits(min_interval=0.020, flush_size=256)
-"""Settlements are written every 20 ms. Only their batch message waits for it, no citizen does."""
 
 
 @asynccontextmanager
-async def deliverer(
-    live: LiveSettings[DelivererSettings],
-    config: Configuration,
-    credentials: Mapping[str, Credentials],
-    accounts: dict[str, Account],
-) -> AsyncIterator["asyncio.Future[object]"]:
+async def deliverer(current: CurrentConfig) -> AsyncIterator["asyncio.Future[object]"]:
     """Run the deliverer inside the context. The future ends only when a part breaks."""
+    live, config = current.live, current.config
     settings, amqp = live.current, amqp_url(live)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
@@ -119,80 +114,64 @@ async def deliverer(
             ConditionStore(pool),
         )
         networks, archiver = settings.private_networks, settings.archiver_url.rstrip("/")
-        receivers = ReceiverContext(pool, config.department, config.departments, networks, archiver)
+        receivers = ReceiverContext(
+            pool, current.department, current.departments, networks, archiver
+        )
         shared = SharedResources(
             incoming, settlements, tables, receivers, attempts.record, queues.add, {}
         )
         lookout = await enter(run_lookout(pool))
         relays = await enter(_run_relays(lookout, shared, outgoing, config.partitions))
-        running = await enter(_run_destinations(shared, config.destinations, credentials))
-        consumers = [each.consumer for each in running.values()]
-        report = await enter(drained_queue_reports(pool, consumers))
-        numbers = await enter(_run_numbers(lookout, settings, config, accounts, attempts.record))
-        upkeep = await enter(_run_upkeep(lookout, live, settlements, config))
+        running = await enter(run_destinations(shared, config.destinations, current.credentials))
+        report = await enter(drained_queue_reports(pool, running.consumers))
+        numbers = await enter(_run_numbers(lookout, current, attempts.record))
+        upkeep = await enter(_run_upkeep(lookout, current, settlements))
         app = operations_app(
-            partial(readiness_problems, pool, consumers),
-            parts=partial(_parts, config, consumers, shared.sessions),
+            partial(readiness_problems, pool, running.consumers),
+            lambda: current.version.status,
+            partial(_parts, current, running.consumers, shared.sessions),
         )
         await enter(serve(app, settings.bind, settings.deliverer_ops_port))
-        notices = await enter(_owner_notices(pool, config, credentials, running).run())
-        deliveries = [task for each in running.values() for task in each.tasks]
-        live.use(partial(prepare_secrets, live.environ, config, credentials, accounts))
+        notices = OwnerNotices(NoticeStore(pool, config.terms), _owned(current), running.receivers)
+        telling = await enter(background_task(notices.run()))
+        follow = await enter(follow_config(current, pool, running, notices))
         links = outgoing.task, incoming.task, keys, sharing, attempts.task, report, lookout.task
-        yield first_failure(*links, live.task, *relays, *deliveries, *numbers, *upkeep, *notices)
+        own = live.task, follow, running.task, telling, *relays, *numbers, *upkeep
+        yield first_failure(*links, *own)
 
 
-def prepare_secrets(
-    environ: Mapping[str, str],
-    config: Configuration,
-    credentials: Mapping[str, Credentials],
-    accounts: dict[str, Account],
-    settings: DelivererSettings,
-) -> Callable[[], None]:
-    """Prepare what destinations and providers are shown from the next request on. `credentials` and
-    `accounts` are those that all parts read."""
-    secrets, found = load_secrets(config, environ), load_accounts(settings, config, environ)
+@asynccontextmanager
+async def follow_config(
+    current: CurrentConfig, pool: Pool, running: RunningDestinations, notices: OwnerNotices
+) -> AsyncIterator["asyncio.Task[None]"]:
+    """Follow the configuration and the files of secrets; yield the task of the former."""
+    live = current.live
+    live.use(current.prepare_secrets)
 
-    def apply() -> None:
-        for id, each in secrets.items():
-            credentials[id].secrets = each
-        accounts.update(found)
+    async def activate(new: LoadedConfig) -> None:
+        accounts, apply = await asyncio.to_thread(current.prepare, new.config)
+        await _record_trials(pool, accounts)  # before anything is sent
+        apply()
+        await running.add(new.config.destinations)
+        notices.follow(_owned(current))
+        live.use(current.prepare_secrets)  # those being read now are for the former version
 
-    return apply
-
-
-class RunningDestination(NamedTuple):
-    consumer: Consumer
-    receiver: Receiver
-    tasks: list["asyncio.Task[None]"]
-    """Consumer, writer of settlements, watcher of the certificates, and tasks of its kind."""
+    watch = watch_config(live.current.config, current.version, load_without_rules, activate)
+    async with background_task(watch) as task:
+        yield task
 
 
 def _parts(
-    config: Configuration, consumers: Sequence[Consumer], sessions: Mapping[str, Session]
+    current: CurrentConfig, consumers: Sequence[Consumer], sessions: Mapping[str, Session]
 ) -> ServiceParts:
     return ServiceParts(
         consumers=tuple(consumer.status for consumer in consumers),
         destinations=tuple(
             sessions[each.id].status() if each.id in sessions else DestinationStatus(each.id)
-            for each in config.destinations
+            for each in current.destinations()
         ),
-        numbers=tuple(number.id for number in config.numbers),
+        numbers=tuple(number.id for number in current.config.numbers),
     )
-
-
-class SharedResources(NamedTuple):
-    """Resources that all destinations share."""
-
-    link: BrokerConnection
-    settlements: Settlements
-    tables: DeliveryTables
-    receivers: ReceiverContext
-    record_attempt: RecordAttempt
-    share: Callable[[Consumer], None]
-    """Shares the queue of a consumer with the other deliverers."""
-    sessions: dict[str, Session]
-    """The session of each destination, once it has one."""
 
 
 @asynccontextmanager
@@ -218,21 +197,6 @@ async def _run_relays(
         yield [report, *[await enter(background_task(relay.run(lookout))) for relay in relays]]
 
 
-@asynccontextmanager
-async def _run_destinations(
-    shared: SharedResources,
-    destinations: Sequence[Destination],
-    credentials: Mapping[str, Credentials],
-) -> AsyncIterator[dict[str, RunningDestination]]:
-    async with AsyncExitStack() as stack:
-        yield {
-            each.id: await stack.enter_async_context(
-                run_destination(shared, each, credentials[each.id])
-            )
-            for each in destinations
-        }
-
-
 async def _publish_notices(
     settlements: Settlements, notices: list[EndedNotice]
 ) -> list[EndedNotice]:
@@ -247,54 +211,20 @@ async def _publish_records(settlements: Settlements, records: list[Record]) -> l
     return records
 
 
-@asynccontextmanager
-async def run_destination(
-    shared: SharedResources, destination: Destination, credentials: Credentials
-) -> AsyncIterator[RunningDestination]:
-    """Run one destination."""
-    queue = next(q for q in topology.queues(0, [destination.id]) if q.kind == "destination")
-    async with AsyncExitStack() as stack:
-        enter = stack.enter_async_context
-        settle = await enter(run_batcher(shared.settlements.write, SETTLE_LIMITS))
-        kind = DESTINATIONS[destination.kind]
-        receiver, tasks = await enter(kind.receiver(destination, credentials, shared.receivers))
-        certificates = credentials.certificates
-        watch = [await enter(background_task(certificates.watch()))] if certificates else []
-        engine = DeliveryAttempt(
-            destination, receiver, shared.settlements, settle, shared.record_attempt
-        )
-
-        async def work(inbox: Inbox) -> None:
-            session = Session(engine, shared.tables, inbox, lambda: consumer.is_ours)
-            shared.sessions[destination.id] = session
-            await session.run()
-
-        consumer = await enter(run_consumer(shared.link, queue, BATCHES, work))
-        shared.share(consumer)
-        own = consumer.task, settle.task
-        yield RunningDestination(consumer, receiver, [*own, *tasks, *watch])
-
-
-def _owner_notices(
-    pool: Pool,
-    config: Configuration,
-    credentials: Mapping[str, Credentials],
-    running: Mapping[str, RunningDestination],
-) -> OwnerNotices:
-    """Return what tells the owners of destinations."""
+def _owned(current: CurrentConfig) -> list[OwnedDestination]:
+    """Return the destinations whose owners are told."""
+    config = current.config
     tenants = {each.destination: each.tenant for each in reversed(config.departments)}
-    owned = [
+    return [
         OwnedDestination(
             each.id,
             each.owners,
             tenants.get(each.id, config.tenants[0].id),
-            partial(_certificate_end, credentials[each.id]),
+            partial(_certificate_end, current.credentials[each.id]),
         )
         for each in config.destinations
         if each.owners
     ]
-    receivers = {id: each.receiver for id, each in running.items()}
-    return OwnerNotices(NoticeStore(pool, config.terms), owned, receivers)
 
 
 def _certificate_end(credentials: Credentials) -> datetime | None:
@@ -303,20 +233,17 @@ def _certificate_end(credentials: Credentials) -> datetime | None:
 
 @asynccontextmanager
 async def _run_numbers(
-    lookout: Lookout,
-    settings: DelivererSettings,
-    config: Configuration,
-    accounts: Mapping[str, Account],
-    record_attempt: RecordAttempt,
+    lookout: Lookout, current: CurrentConfig, record_attempt: RecordAttempt
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """Run the tasks that speak with Meta for our numbers."""
-    scanner = configured_scanner(settings.scanner_url, config, SCAN_SECONDS)
+    settings, accounts = current.live.current, current.accounts
+    scanner = configured_scanner(settings.scanner_url, current.config, SCAN_SECONDS)
     files = MediaSource(ObjectStore(settings.object_store), scanner)
     async with (
-        _run_sending(lookout, files, accounts, record_attempt) as sends,
+        _run_sending(lookout, files, current, record_attempt) as sends,
         _run_read_receipts(lookout, accounts) as read_receipts,
         _run_health(lookout.pool, accounts, settings.webhook_url) as health,
-        _run_templates(lookout.pool, accounts) as templates,
+        _run_templates(lookout.pool, current) as templates,
     ):
         yield [*sends, *read_receipts, health, templates]
 
@@ -325,21 +252,20 @@ async def _run_numbers(
 async def _run_sending(
     lookout: Lookout,
     files: MediaSource,
-    accounts: Mapping[str, Account],
+    current: CurrentConfig,
     record_attempt: RecordAttempt,
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """Record the trials, then run the tasks that send to Meta: sweep, media uploader, held
     messages, and the send loop, which stops first."""
-    pool = lookout.pool
-    await retry_while_unavailable(partial(record_trials, pool, accounts.values()), "trials")
-    names = {number: account.name for number, account in accounts.items()}
+    pool, accounts, names = lookout.pool, current.accounts, current.names
+    await _record_trials(pool, accounts)
     process = clock.new_id()
     ledger, uploads = Ledger(pool, process, names), MediaUploadStore(pool, process, names)
     async with (
         http_client(WINDOW) as poster,
         http_client(FILES_AT_ONCE, FILE_SECONDS) as file_poster,
     ):
-        sender = SendLoop(ledger, poster, accounts, record_attempt)
+        sender = SendLoop(ledger, poster, accounts, record_attempt, current.knows_all)
         uploader = MediaUploader(uploads, ledger, files, file_poster, accounts, record_attempt)
         await uploader.prepare()
         async with (
@@ -349,6 +275,10 @@ async def _run_sending(
             background_task(sender.run(lookout.pause_until(ledger_sql.WAITS))) as send,
         ):
             yield [sweep, upload, hold, send]
+
+
+async def _record_trials(pool: Pool, accounts: Mapping[str, Account]) -> None:
+    await retry_while_unavailable(partial(record_trials, pool, accounts.values()), "trials")
 
 
 @asynccontextmanager
@@ -384,37 +314,31 @@ async def _run_health(
 
 
 @asynccontextmanager
-async def _run_templates(
-    pool: Pool, accounts: Mapping[str, Account]
-) -> AsyncIterator["asyncio.Task[None]"]:
+async def _run_templates(pool: Pool, current: CurrentConfig) -> AsyncIterator["asyncio.Task[None]"]:
     """Run the task that asks for the templates of our numbers, with a connection of its own."""
     async with http_client(
         template_watch.CONNECTIONS, template_watch.REQUEST_SECONDS, answer_bytes=ANSWER_BYTES
     ) as client:
-        store = TemplateStore(pool, {number: each.name for number, each in accounts.items()})
-        watch = TemplateWatch(store, accounts, client)
+        watch = TemplateWatch(TemplateStore(pool, current.names), current.accounts, client)
         async with background_task(watch.run()) as task:
             yield task
 
 
 @asynccontextmanager
 async def _run_upkeep(
-    lookout: Lookout,
-    live: LiveSettings[DelivererSettings],
-    settlements: Settlements,
-    config: Configuration,
+    lookout: Lookout, current: CurrentConfig, settlements: Settlements
 ) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """Count parked deliveries, send again what owners ordered, clear rows at their term, end what
     removed destinations leave, and watch the certificates of servers."""
-    pool = lookout.pool
+    pool, live, terms = lookout.pool, current.live, current.config.terms
     resend_pause = lookout.pause_until(resends.WAITS, resends.POLL_SECONDS)
     works = (
-        _measure_parked(settlements, config),
+        _measure_parked(settlements, current.destinations, terms),
         _measure_erasures(pool),
-        resends.run_resends(pool, config.destinations, resend_pause),
-        clear_sent_events(pool, config.destinations),
-        clear_periodically(pool, CLEARINGS, config.terms.model_dump()),
-        end_removed_destinations(pool, config.destinations),
+        resends.run_resends(pool, current.destinations, resend_pause),
+        clear_sent_events(pool, current.destinations),
+        clear_periodically(pool, CLEARINGS, terms.model_dump()),
+        end_removed_destinations(pool, current.destinations, current.knows_all),
         watch_servers(database_url(live), amqp_url(live)),
     )
     async with AsyncExitStack() as stack:
@@ -425,13 +349,14 @@ COUNT_SECONDS = 30.0
 """Interval between counts of parked deliveries."""
 
 
-async def _measure_parked(settlements: Settlements, config: Configuration) -> None:
+async def _measure_parked(
+    settlements: Settlements, destinations: Destinations, terms: Terms
+) -> None:
     """Measure the parked deliveries of each destination, also of one that was removed."""
-    kept = timedelta(days=config.terms.parked_days)
-    shown = {each.id for each in config.destinations}
+    kept, shown = timedelta(days=terms.parked_days), set[str]()
     while True:
         parked = await retry_while_unavailable(settlements.count_parked, "parked")
-        shown |= parked.keys()
+        shown |= parked.keys() | {each.id for each in destinations()}
         for destination in shown:
             count, age = parked.get(destination, (0, timedelta(0)))
             metrics.parked.labels(queue=destination).set(count)

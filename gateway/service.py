@@ -75,8 +75,7 @@ async def gateway(
         report = await enter(published_batch_reports(pool, [publisher]))
         intake = await enter(run_intake(link, publisher))
         client = ClientCertificate(settings.meta_client_name_header, settings.meta_client_name)
-        stopped = StoppedNumbers()
-        version = ActiveVersion(loaded)
+        stopped, version = StoppedNumbers(), ActiveVersion(loaded)
         stops = await enter(watch_stops(pool, stopped, partial(_numbers, version)))
         webhook = Webhook(intake, endpoints, config, client, stopped)
         api = await enter(run_api(settings, config, pool, intake, stopped))
@@ -99,18 +98,8 @@ async def gateway(
         await enter(serve(app, *address, limits=limits, shared=True))
         memory = await enter(background_task(give_back_memory()))
         watch = await enter(background_task(watch_servers(database_url(live), amqp_url(live))))
-        yield first_failure(
-            link.task,
-            keys,
-            report,
-            memory,
-            stops,
-            live.task,
-            watch,
-            follow,
-            *api.tasks,
-            *intake.tasks,
-        )
+        own = link.task, keys, report, memory, stops, watch, live.task, follow
+        yield first_failure(*own, *api.tasks, *intake.tasks)
 
 
 def all_routes(webhook: Webhook, api: Sequence[Route]) -> list[Route]:
@@ -141,8 +130,9 @@ def _numbers(version: ActiveVersion) -> list[str]:
 
 
 class Api(NamedTuple):
+    """The API that CRMs call, while it runs."""
+
     routes: list[Route]
-    """What CRMs call."""
     ring: TokenStore
     tasks: list["asyncio.Task[None]"]
     reload: Callable[[Configuration], None]
@@ -157,7 +147,7 @@ async def run_api(
     intake: Intake,
     stopped: StoppedNumbers,
 ) -> AsyncIterator[Api]:
-    """Yield what CRMs call, with the background tasks that it needs."""
+    """Yield the API of CRMs, with the background tasks that it needs."""
     uploads = UploadStore(pool)
     media = MediaRoutes(uploads, ObjectStore(settings.object_store), stopped)
     async with (

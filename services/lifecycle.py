@@ -161,6 +161,12 @@ def first_failure(*parts: "asyncio.Task[Any]") -> "asyncio.Future[object]":
     other parts go on: their owner stops them, in order.
     """
     result: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    watch_parts(result, *parts)
+    return result
+
+
+def watch_parts(result: "asyncio.Future[object]", *parts: "asyncio.Task[Any]") -> None:
+    """Have a future of `first_failure` fail, too, as soon as one of these ends."""
 
     def fail_on_end(task: "asyncio.Task[Any]") -> None:
         if result.done() or task.cancelling():
@@ -173,4 +179,3 @@ def first_failure(*parts: "asyncio.Task[Any]") -> "asyncio.Future[object]":
 
     for part in parts:
         part.add_done_callback(fail_on_end)
-    return result

@@ -19,6 +19,8 @@ Keys = tuple[bytes, ...]
 """Keys that sign an event; two while one replaces the other. A kind that signs nothing has one
 secret, b'' if it needs none."""
 Environ = Mapping[str, str]
+Destinations = Callable[[], Sequence[Destination]]
+"""Returns the destinations of the configuration in force."""
 
 
 class Secrets(NamedTuple):
@@ -43,7 +45,7 @@ class ReceiverContext(NamedTuple):
 
     pool: Pool
     department: Callable[[str, str], Department | None]
-    departments: Sequence[Department]
+    departments: Callable[[], Sequence[Department]]
     networks: Collection[Network]
     archiver: str
     """Address of the archiver's API."""

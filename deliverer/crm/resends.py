@@ -5,12 +5,11 @@ time; a process that ends is followed by another, from the place in the table.
 """
 
 import asyncio
-from collections.abc import Sequence
 from functools import partial
 
 import structlog
 
-from services.config.organisation import Destination
+from deliverer.crm.destination_kind import Destinations
 from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.lookout import Pause
 
@@ -23,12 +22,11 @@ the pace."""
 log = structlog.get_logger()
 
 
-async def run_resends(pool: Pool, destinations: Sequence[Destination], pause: Pause = POLL) -> None:
+async def run_resends(pool: Pool, destinations: Destinations, pause: Pause = POLL) -> None:
     """Take the next events of each order, for as long as this runs."""
-    ids = [each.id for each in destinations]
 
     async def advance() -> None:
-        for row in await pool.fetch(_RUNNING, ids):
+        for row in await pool.fetch(_RUNNING, [each.id for each in destinations()]):
             taken = await pool.fetchrow(_TAKE, row["id"], AHEAD_SECONDS)
             is_at_end = taken and taken["looked"] and not taken["found"]
             if is_at_end and (destination := await pool.fetchval(_FINISH, row["id"])):

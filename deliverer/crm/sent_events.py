@@ -1,10 +1,9 @@
 """Accepted events, sealed, for as long as their destination may have them sent again."""
 
 import asyncio
-from collections.abc import Sequence
 
+from deliverer.crm.destination_kind import Destinations
 from services import metrics
-from services.config.organisation import Destination
 from services.postgres.database import Pool, retry_while_unavailable
 
 CLEAR_SECONDS = 60.0
@@ -16,13 +15,13 @@ UNKNOWN_DAYS = 7
 Another may know it already, and one that was removed by mistake is put back."""
 
 
-async def clear_sent_events(pool: Pool, destinations: Sequence[Destination]) -> None:
+async def clear_sent_events(pool: Pool, destinations: Destinations) -> None:
     """Delete what is kept for longer than its destination may ask for it. One that is not there has
     the longest term of those that are, UNKNOWN_DAYS at least."""
-    days = {each.id: each.kept_days for each in destinations}
-    longest = max([UNKNOWN_DAYS, *days.values()])
 
     async def clear() -> str:
+        days = {each.id: each.kept_days for each in destinations()}
+        longest = max([UNKNOWN_DAYS, *days.values()])
         return await pool.execute(_CLEAR, list(days), list(days.values()), longest, CLEARED_AT_ONCE)
 
     while True:

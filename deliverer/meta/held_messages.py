@@ -5,7 +5,7 @@ that happened while it did not run, and sweeping twice changes nothing.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -82,13 +82,13 @@ def ask_failed_reason(code: int, why: str) -> str:
     return f"{ASK_FAILED} ({why}){suffix}"
 
 
-async def run_held_messages(pool: Pool, numbers: Iterable[str]) -> None:
-    """Sweep for as long as the service runs, and publish the numbers on hold."""
-    held_messages, none = HeldMessages(pool), dict.fromkeys(numbers, 0)
+async def run_held_messages(pool: Pool, numbers: Collection[str]) -> None:
+    """Sweep for as long as it runs, and publish the numbers on hold; `numbers` may grow."""
+    held_messages = HeldMessages(pool)
     while True:
         counts = await retry_while_unavailable(lambda: held_messages.sweep(clock.now()), "held")
         metrics.answers_held.clear()
-        for number, count in (none | counts).items():
+        for number, count in (dict.fromkeys(numbers, 0) | counts).items():
             metrics.answers_held.labels(number=number).set(count)
         await asyncio.sleep(POLL_SECONDS)
 

@@ -45,7 +45,7 @@ class Ledger:
 
     def __init__(self, pool: Pool, process: UUID, accounts: Mapping[str, str]) -> None:
         self._pool, self._process = pool, process
-        self._accounts = msgspec.json.encode(accounts).decode()
+        self._accounts = accounts
 
     async def claim(
         self,
@@ -53,28 +53,31 @@ class Ledger:
         in_hand: Collection[str],
         rooms: Mapping[str, int] | None = None,
         rates: Mapping[str, float] | None = None,
+        unknown_after: float | None = 0.0,
     ) -> list[LedgerEntry]:
         """Claim the oldest message of each citizen who has none in flight; a message with a file
         only once the provider has the file. `rooms` limits the messages per number; the numbers
-        take turns. `rates` limits all processes together, per number and second.
+        take turns. `rates` limits all processes together, per number and second. Messages of other
+        numbers follow once they have waited for `unknown_after` seconds, and never if it is None.
 
         Attempts that this process claimed but does not have in hand come first: the answer to an
         earlier claim was lost, and they were certainly not sent.
         """
         rooms, rates = rooms or {}, rates or {}
+        accounts = msgspec.json.encode(self._accounts).decode()
         async with self._pool.acquire() as connection:
             async with connection.transaction():
                 if rates and not await shared_pacing.take_turn(connection):
                     return []
                 parameters = (list(in_hand), limit)
                 rows = await connection.fetch(
-                    ledger_sql.LOST_CLAIMS, self._process, self._accounts, *parameters
+                    ledger_sql.LOST_CLAIMS, self._process, accounts, *parameters
                 )
                 if not rows:
                     capacity = await shared_pacing.shared_capacity(connection, rooms, rates)
-                    capacities = list(capacity), list(capacity.values())
+                    capacities = list(capacity), list(capacity.values()), unknown_after
                     rows = await connection.fetch(
-                        ledger_sql.CLAIM, self._process, self._accounts, limit, *capacities
+                        ledger_sql.CLAIM, self._process, accounts, limit, *capacities
                     )
                 numbers = [row["number"] for row in rows]
                 await shared_pacing.consume_shared(connection, numbers, rates)

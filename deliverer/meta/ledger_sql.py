@@ -128,12 +128,15 @@ from (
         select first.*, row_number() over (
             partition by first.number order by first.due_at, first.position) as nth
         from (
-            select number, room from unnest($4::text[], $5::int[]) known (number, room)
+            select number, room, 0 as waited
+            from unnest($4::text[], $5::int[]) known (number, room)
             union all
-            select number, $3::int from queued where number <> all($4)
+            select number, $3::int, $6::float8 from queued
+            where number <> all($4) and $6 is not null
         ) n cross join lateral (
             select id, number, due_at, position from deliverer.ledger q
             where q.number = n.number and {not_stopped("n.number")}
+                and q.due_at <= now() - make_interval(secs => n.waited)
                 and {READY} limit n.room for update skip locked
         ) first
     ) ranked order by nth, position limit $3

@@ -72,10 +72,13 @@ class MediaUploader:
         self._uploads, self._ledger = uploads, ledger
         self._files, self._poster, self._record_attempt = files, poster, record_attempt
         self._accounts = accounts
-        self._numbers = {account.name: number for number, account in accounts.items()}
-        """Account -> our number; its token may be exchanged."""
         self._tasks = TaskLimiter(FILES_AT_ONCE, "upload.failed")
         self._in_flight: Counter[str] = Counter()
+
+    @property
+    def _numbers(self) -> dict[str, str]:
+        """Account -> our number: its token may be exchanged, and numbers may be added."""
+        return {account.name: number for number, account in self._accounts.items()}
 
     async def prepare(self) -> None:
         """Make uploads due that stood still or were not scanned. This comes before any message is

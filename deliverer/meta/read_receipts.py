@@ -6,7 +6,7 @@ killed is simply sent again.
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
@@ -43,7 +43,7 @@ class ReadReceiptSender:
         self._store, self._poster, self._accounts = store, poster, accounts
         self._tasks = TaskLimiter(MAX_IN_FLIGHT, "mark.failed")
         self._in_flight: Counter[str] = Counter()
-        self._pacers = {number: Pacer(PER_SECOND) for number in accounts}
+        self._pacers: defaultdict[str, Pacer] = defaultdict(partial(Pacer, PER_SECOND))
 
     async def run(self, pause: Pause = POLL) -> None:
         """Send due receipts while the service runs; finish those in flight at its end."""
@@ -55,8 +55,8 @@ class ReadReceiptSender:
     async def _claim(self) -> list[ReadReceipt]:
         room, now = self._tasks.capacity, asyncio.get_running_loop().time()
         rooms = {
-            number: min(pace.room(now), PER_NUMBER - self._in_flight[number])
-            for number, pace in self._pacers.items()
+            number: min(self._pacers[number].room(now), PER_NUMBER - self._in_flight[number])
+            for number in self._accounts
         }
         rooms = {number: most for number, most in rooms.items() if most > 0}
         if not room or not rooms:

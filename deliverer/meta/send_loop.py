@@ -48,6 +48,9 @@ RELEASE_SECONDS = 10.0
 SWEEP_SECONDS = 5.0
 TOO_FAST = 130429
 """Meta's code: the number sends too fast."""
+UNKNOWN_NUMBER_SECONDS = 60.0
+"""Time for which a message waits whose number this process does not know, before it fails. Another
+process may know it already: each reads a changed configuration within some 10 s."""
 NUMBER_UNKNOWN = "number_unknown: dit nummer staat niet meer in de configuratie"
 MESSAGE_UNKNOWN = "message_unknown: het bericht waar dit op slaat, is niet verstuurd"
 
@@ -66,17 +69,17 @@ class SendLoop:
         poster: HttpClientProtocol,
         accounts: Mapping[str, Account],
         record_attempt: RecordAttempt,
+        knows_all: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._ledger, self._poster = ledger, poster
+        """`accounts` may grow. `knows_all` returns False while another process may know numbers
+        that this one does not."""
+        self._ledger, self._poster, self._knows_all = ledger, poster, knows_all
         self._accounts, self._record_attempt = accounts, record_attempt
         # An entry whose task fails stays `sending`; the sweep makes it `unknown`, and a status
         # settles it.
         self._tasks = TaskLimiter(WINDOW, "send.failed")
-        self._breakers = {
-            number: NumberBreaker(each.per_second) for number, each in accounts.items()
-        }
-        for number, outcome in product(accounts, (*OUTCOMES.values(), *QUIET_OUTCOMES, STOPPED)):
-            metrics.sends.labels(number=number, outcome=outcome)  # from 0: the first one counts too
+        self._breakers: dict[str, NumberBreaker] = {}
+        self._add_breakers()
         self._begun: set[str] = set()
         """Attempts that began and whose result is not surely stored. Only these may have reached
         Meta."""
@@ -91,8 +94,17 @@ class SendLoop:
             self._tasks.start(self._release_claims())
             await self._tasks.drain()
 
+    def _add_breakers(self) -> None:
+        """Give each number that has none its breaker."""
+        added = self._accounts.keys() - self._breakers.keys()
+        for number in added:
+            self._breakers[number] = NumberBreaker(self._accounts[number].per_second)
+        for number, outcome in product(added, (*OUTCOMES.values(), *QUIET_OUTCOMES, STOPPED)):
+            metrics.sends.labels(number=number, outcome=outcome)  # from 0: the first one counts too
+
     async def _claim(self) -> list[LedgerEntry]:
         """Claim messages that may go now."""
+        self._add_breakers()
         room, now = self._tasks.capacity, asyncio.get_running_loop().time()
         if room <= 0:
             return []
@@ -102,7 +114,8 @@ class SendLoop:
         )
         rooms = {number: min(room, breaker.room(now)) for number, breaker in self._breakers.items()}
         rates = {number: breaker.pacer.rate for number, breaker in self._breakers.items()}
-        claim = partial(self._ledger.claim, room, self._begun, rooms, rates)
+        unknown_after = UNKNOWN_NUMBER_SECONDS if self._knows_all() else None
+        claim = partial(self._ledger.claim, room, self._begun, rooms, rates, unknown_after)
         entries = await retry_while_unavailable(claim, "ledger")
         for entry in entries:
             self._begun.add(entry.opaque)

@@ -6,8 +6,7 @@ one.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple
@@ -21,7 +20,7 @@ from deliverer.owners.notice_store import NoticeStore
 from deliverer.transport.response import Response
 from services import clock, metrics
 from services.postgres.database import retry_while_unavailable
-from services.tasks import background_task
+from services.tasks import cancel_and_wait
 
 POLL_SECONDS = 5.0
 Work = Callable[[], Awaitable[None]]
@@ -47,23 +46,33 @@ class OwnerNotices:
         destinations: Sequence[OwnedDestination],
         receivers: Mapping[str, Receiver],
     ) -> None:
-        self._store, self._destinations, self._receivers = store, destinations, receivers
+        """`receivers` may grow; `follow` has the destinations of now."""
+        self._store, self._receivers = store, receivers
+        self.follow(destinations)
+
+    def follow(self, destinations: Sequence[OwnedDestination]) -> None:
+        """Tell the owners of these destinations from now on."""
+        self._destinations = destinations
         self._owners = sorted({owner for each in destinations for owner in each.owners})
         self._tenants = {each.id: each.tenant for each in destinations}
         for each in destinations:
             for outcome in OUTCOMES:
                 metrics.owner_notices.labels(each.id, outcome)
 
-    @asynccontextmanager
-    async def run(self) -> AsyncIterator[list["asyncio.Task[None]"]]:
-        """Run a task that decides, and one for each owner: a mail server that does not answer
-        delays no other owner. Without an owner nothing runs."""
-        works: list[Work] = [partial(self.send_open, owner) for owner in self._owners]
-        if works:
-            works.append(self.decide_all)
-        async with AsyncExitStack() as stack:
-            enter = stack.enter_async_context
-            yield [await enter(background_task(_repeat(work))) for work in works]
+    async def run(self) -> None:
+        """Decide every few seconds, and send to each owner beside it: a mail server that does not
+        answer delays no other owner. Without an owner nothing is done."""
+        works: dict[str, asyncio.Task[None]] = {}
+        try:
+            while True:
+                wanted = {owner: partial(self.send_open, owner) for owner in self._owners}
+                for name, work in (wanted | ({"": self.decide_all} if wanted else {})).items():
+                    if name not in works or works[name].done():
+                        works[name] = asyncio.create_task(_attempt(work))
+                await asyncio.sleep(POLL_SECONDS)
+        finally:
+            if works:
+                await cancel_and_wait(*works.values())
 
     async def decide_all(self) -> None:
         """Write what is new of each destination, and show how long owners were not reached."""
@@ -105,11 +114,9 @@ class OwnerNotices:
                         what=outcome, status=answer.status, reason=verdict.reason)  # fmt: skip
 
 
-async def _repeat(work: Work) -> None:
-    """Do this every few seconds; log a failure, whatever it is, and go on."""
-    while True:
-        try:
-            await retry_while_unavailable(work, "owner notices")
-        except Exception as error:
-            log.error("owner.failed", exc_info=error)
-        await asyncio.sleep(POLL_SECONDS)
+async def _attempt(work: Work) -> None:
+    """Do this once; log a failure, whatever it is."""
+    try:
+        await retry_while_unavailable(work, "owner notices")
+    except Exception as error:
+        log.error("owner.failed", exc_info=error)

@@ -31,7 +31,12 @@ async def read_health(pool: Pool) -> list[NumberHealth]:
 
 class HealthStore:
     def __init__(self, pool: Pool, numbers: Collection[str]) -> None:
-        self._pool, self._numbers = pool, sorted(numbers)
+        """`numbers` may grow."""
+        self._pool, self._configured = pool, numbers
+
+    @property
+    def _numbers(self) -> list[str]:
+        return sorted(self._configured)
 
     async def begin(self) -> None:
         """Forget numbers that are gone, and make all others due: what was wrong may be mended."""

@@ -44,10 +44,11 @@ class HealthWatch:
         self, store: HealthStore, accounts: Mapping[str, Account], outside: Outside
     ) -> None:
         self._store, self._accounts, self._outside = store, accounts, outside
-        self._started = dict.fromkeys(accounts, clock.now())
+        self._started: dict[str, datetime] = {}
+        """Number -> the start, or the time at which it was added."""
 
     async def run(self) -> None:
-        show_health([], self._started)
+        show_health([], self._find_started())
         await self._guard(self._show)
         await asyncio.sleep(_with_jitter(FIRST_SECONDS))
         await self._guard(self._store.begin)
@@ -73,9 +74,14 @@ class HealthWatch:
             await self._store.finish(number, _with_jitter(seconds_to_next(findings)))
 
     async def _show(self) -> None:
-        resting = await self._store.resting()
-        started = {number: at for number, at in self._started.items() if number not in resting}
-        show_health(await self._store.read(), started)
+        resting, started = await self._store.resting(), self._find_started()
+        shown = {number: at for number, at in started.items() if number not in resting}
+        show_health(await self._store.read(), shown)
+
+    def _find_started(self) -> dict[str, datetime]:
+        for number in self._accounts:
+            self._started.setdefault(number, clock.now())
+        return self._started
 
 
 def seconds_to_next(findings: Findings) -> float:

@@ -12,23 +12,24 @@ from services.whatsapp.templates import MessageTemplate
 
 class TemplateStore:
     def __init__(self, pool: Pool, accounts: Mapping[str, str]) -> None:
-        """`accounts` has the provider and its id of each of our numbers."""
-        self._pool = pool
-        self._numbers = sorted(accounts)
-        self._accounts = [accounts[number] for number in self._numbers]
+        """`accounts` has the provider and its id of each of our numbers, and may grow."""
+        self._pool, self._accounts = pool, accounts
+
+    def _known(self) -> tuple[list[str], list[str]]:
+        """Return our numbers, and the account of each."""
+        return list(self._accounts), list(self._accounts.values())
 
     async def begin(self) -> None:
         """Forget numbers that are gone or have moved, and make all others due."""
         async with self._pool.acquire() as connection, connection.transaction():
-            known = self._numbers, self._accounts
-            await connection.execute(_FORGET_LOOKS, *known)
+            await connection.execute(_FORGET_LOOKS, *self._known())
             await connection.execute(_FORGET_TEMPLATES)
             await connection.execute(_HASTEN)
 
     async def claim(self, seconds: float) -> str | None:
         """Claim a number that is due, or about whose templates Meta sent a notice, for so long;
         or return None. Stopped numbers rest."""
-        values = self._numbers, self._accounts, seconds, GAP_SECONDS, SETTLING_SECONDS
+        values = *self._known(), seconds, GAP_SECONDS, SETTLING_SECONDS
         number: str | None = await self._pool.fetchval(_CLAIM, *values)
         return number
 

@@ -112,7 +112,7 @@ async def owners(pool: Pool, empty: str) -> AsyncIterator[Owners]:
 @asynccontextmanager
 async def owners_of_crm(pool: Pool, own: Pool) -> AsyncIterator[Owners]:
     watch = Watch()
-    context = ReceiverContext(pool, lambda *_: None, (), HERE, "")
+    context = ReceiverContext(pool, lambda *_: None, tuple, HERE, "")
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         mailbox, smtp = await enter(server())

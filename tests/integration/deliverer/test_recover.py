@@ -94,7 +94,7 @@ async def test_owner_sees_what_was_sent_and_has_it_sent_again_in_order_under_the
         serving(crm.handle) as url,
         post.works({"url": url, "secret": "x"}),
         owner_desk(gateway, with_second_destination()) as desk,
-        background_task(run_resends(pool, [DESTINATION])),
+        background_task(run_resends(pool, lambda: [DESTINATION])),
     ):
         await post.receives_each(*given)
         await post.until_states(settled=COUNT - 1, parked=1)
@@ -178,7 +178,7 @@ async def test_event_that_ended_at_its_term_is_not_sent_again_and_says_so(
         )
         async with (
             connection_pool(f"{empty}?role=postkamer_deliverer", "test", 2) as own,
-            background_task(clear_sent_events(own, [DESTINATION])),
+            background_task(clear_sent_events(own, lambda: [DESTINATION])),
         ):
             await until(lambda: pool.fetchval(KEPT), lambda n: n == 2, 10)
         ids = [str(id) for id in old]
@@ -190,7 +190,7 @@ async def test_event_that_ended_at_its_term_is_not_sent_again_and_says_so(
         assert (status, order["ended"]) == (202, 2)
         # The last one ends between the order and its turn, which does not come during a pause.
         await pool.execute("insert into deliverer.pause values ($1, now(), '')", DESTINATION.id)
-        async with background_task(run_resends(pool, [DESTINATION])):
+        async with background_task(run_resends(pool, lambda: [DESTINATION])):
             await until(lambda: pool.fetchval(ORDERED), lambda n: n == 1, 10)
             await pool.execute("delete from deliverer.sent where event = $1", given[2].id)
             await pool.execute("delete from deliverer.pause")
@@ -216,7 +216,7 @@ async def test_named_event_that_ended_before_the_order_took_it_counts_as_ended(
         await pool.execute("delete from deliverer.sent where event = $1", given[0].id)
         drop = "update deliverer.delivery set state = 'dropped', body = null where event = $1"
         await pool.execute(drop, given[2].id)
-        async with background_task(run_resends(pool, [DESTINATION])):
+        async with background_task(run_resends(pool, lambda: [DESTINATION])):
             order = await done(desk, order["id"])
         assert (order["delivered"], order["parked"], order["ended"]) == (1, 0, 2)
 

@@ -1,6 +1,7 @@
 """Nothing of a destination that was removed waits for ever: it ends, and is seen until then."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -72,7 +73,9 @@ async def test_waiting_deliveries_of_a_removed_destination_are_parked_and_end_at
     assert await pool.fetchval(kept) == 4
 
     labels = {"queue": GONE}
-    async with background_task(_measure_parked(Settlements(pool, _Nowhere()), TOWN)):
+    settlements = Settlements(pool, _Nowhere())
+    measuring = _measure_parked(settlements, lambda: TOWN.destinations, TOWN.terms)
+    async with background_task(measuring):
         await until_true(
             lambda: metrics.REGISTRY.get_sample_value("postkamer_parked", labels) == 2, 10
         )
@@ -160,7 +163,7 @@ async def test_accepted_events_of_an_unknown_destination_stay_for_the_longest_te
     place = {"id": CONFIGURED, "kind": "cloudevents", "url": "http://127.0.0.1:9/"}
     for term, left in ((10, 2), (1, 1)):
         known = [CloudEventsDestination.model_validate(place | {"resend_days": term})]
-        async with background_task(clear_sent_events(pool, known)):
+        async with background_task(clear_sent_events(pool, partial(list, known))):
             await until(lambda: pool.fetchval(count), left.__eq__, 10)
 
 

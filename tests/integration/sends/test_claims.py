@@ -96,8 +96,9 @@ class Heard:
         held: Collection[str],
         rooms: Mapping[str, int],
         rates: Mapping[str, float],
+        unknown_after: float | None,
     ) -> list[LedgerEntry]:
-        lines = await self._ledger.claim(limit, held, rooms, rates)
+        lines = await self._ledger.claim(limit, held, rooms, rates, unknown_after)
         self.done["claim"] += 1
         if lines and self.done["settle"]:
             self._found.set()

@@ -223,7 +223,7 @@ async def test_claim_reads_only_what_is_due_however_much_waits(
         for purpose in ("", "herinneringen"):
             await pool.execute(backlog, number, purpose)
     await pool.execute("vacuum analyze deliverer.ledger")
-    given = clock.new_id(), "{}", 32, ["106540352242922"], [20]
+    given = clock.new_id(), "{}", 32, ["106540352242922"], [20], 60.0
     async with pool.acquire() as connection, connection.transaction():
         rows = await connection.fetch(f"explain (analyze, costs off) {CLAIM}", *given)
     plan = "\n".join(row[0] for row in rows)

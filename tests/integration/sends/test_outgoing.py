@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from deliverer.meta import media_uploader
 from deliverer.meta.graph_api import STOPPED, UNREACHABLE
 from deliverer.meta.ledger import UNKNOWN_SECONDS, Ledger
+from deliverer.meta.ledger_entry import LedgerEntry
 from deliverer.meta.media_upload import DAMAGED, GONE, UPLOAD_FAILED, WAITING
 from deliverer.meta.media_upload_store import open_provider_id
 from deliverer.meta.send_loop import MESSAGE_UNKNOWN, NUMBER_UNKNOWN
@@ -285,13 +286,45 @@ async def test_message_about_one_that_this_citizen_never_got_fails(office: Offic
     assert len(office.provider.messages) == 1
 
 
-async def test_number_that_left_the_configuration_sends_nothing(office: Office) -> None:
+async def test_number_that_left_the_configuration_sends_nothing(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deliverer.meta.send_loop.UNKNOWN_NUMBER_SECONDS", 0.0)
     media = await office.uploaded(PNG)
     async with office.working():
         for given in ({"content": TEXT}, {"content": IMAGE, "media": media}):
             line = await office.send(**given, number=OTHER_NUMBER, end="failed")
             assert line["reason"] == NUMBER_UNKNOWN
     assert (office.provider.messages, office.provider.files) == ([], [])
+
+
+async def test_number_is_added_while_messages_go_out_and_none_of_its_own_fails_before(
+    office: Office,
+) -> None:
+    added = msgspec.structs.replace(office.account, name="meta:other", number=OTHER_NUMBER)
+    accounts = {NUMBER: office.account}
+    names = {number: account.name for number, account in accounts.items()}
+    media = await office.uploaded(PNG)
+    async with office.working_with(accounts, names):
+        early = await office.queue(TEXT, number=OTHER_NUMBER)
+        await office.send(TEXT)
+        assert (await office.line(early))["state"] == "queued"
+        accounts[OTHER_NUMBER], names[OTHER_NUMBER] = added, added.name
+        await office.until(early, "sent")
+        await office.send(IMAGE, media=media, number=OTHER_NUMBER)
+    assert len(office.provider.messages) == 3 and len(office.provider.files) == 1
+
+
+async def test_message_of_a_number_that_another_process_may_know_is_left(office: Office) -> None:
+    await office.queue(TEXT, number=OTHER_NUMBER)
+    ledger = Ledger(office.pool, clock.new_id(), {})
+
+    async def claim(unknown_after: float | None) -> list[LedgerEntry]:
+        return await ledger.claim(9, set(), {NUMBER: 9}, None, unknown_after)
+
+    assert (await claim(None), await claim(60.0)) == ([], [])
+    await office.pool.execute("update deliverer.ledger set due_at = now() - interval '1 hour'")
+    assert await claim(None) == [] and len(await claim(60.0)) == 1
 
 
 async def test_refused_key_costs_no_message_and_a_start_with_another_sends_all(

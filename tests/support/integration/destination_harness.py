@@ -19,7 +19,7 @@ from deliverer.crm.session import DeliveryTables
 from deliverer.crm.settlements import Settlements
 from deliverer.crm.sidelined_store import SidelinedStore
 from deliverer.crm.table_lease import TableLeases
-from deliverer.service import SharedResources, run_destination
+from deliverer.running_destinations import SharedResources, run_destination
 from deliverer.transport.client_certificates import Certificates
 from deploy.local.rabbitmq import Broker
 from services import clock
@@ -120,7 +120,7 @@ class Post:
                 TableLeases(self._pool, clock.new_id()),
                 ConditionStore(self._pool),
             )
-            receivers = ReceiverContext(self._pool, find, departments, HERE, ARCHIVER)
+            receivers = ReceiverContext(self._pool, find, lambda: departments, HERE, ARCHIVER)
             async with attempt_recorder(Publisher(out, topology.ARCHIVE)) as attempts:
                 shared = SharedResources(
                     link, settlements, tables, receivers, attempts.record, lambda _: None, {}

@@ -185,6 +185,14 @@ class Office:
         """Messages and files go out, as by one process; of its own account by default."""
         accounts = accounts or {NUMBER: self.account}
         names = {number: account.name for number, account in accounts.items()}
+        async with self.working_with(accounts, names):
+            yield
+
+    @asynccontextmanager
+    async def working_with(
+        self, accounts: dict[str, Account], names: dict[str, str]
+    ) -> AsyncIterator[None]:
+        """The same for accounts that a test adds to, and their names."""
         process = clock.new_id()
         ledger = Ledger(self.pool, process, names)
         async with http_client(WINDOW) as poster, http_client(FILES_AT_ONCE) as bearer:

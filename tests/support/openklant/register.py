@@ -107,7 +107,9 @@ class Register:
     async def poll(self, link: Link | None = None) -> bool:
         """Run a round of the poller at once."""
         await self._pool.execute("update deliverer.look set next_at = now()")
-        desk = Desk("crm", self.desk_store, self.departments, {}, self.unreferenced, self.objects)
+        desk = Desk(
+            "crm", self.desk_store, lambda: self.departments, {}, self.unreferenced, self.objects
+        )
         new_client = lambda: self.client(link or self.link)  # noqa: E731
         return await TaskPoller(desk, self.answer_channel, new_client, 60).poll_once()
 

@@ -7,7 +7,7 @@ round.
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -72,7 +72,7 @@ class Desk(NamedTuple):
 
     destination: str
     store: DeskStore
-    departments: Sequence[Department]
+    departments: Callable[[], Sequence[Department]]
     actors: dict[str, Json]
     """Actors that were read before, by id."""
     unreferenced: Counter[str]
@@ -210,7 +210,7 @@ class PollRound:
             if uuid not in known:
                 known[uuid] = await self._calls.get(ACTORS, uuid) or {}
         actors = [known[uuid] for uuid in found.actors]
-        return read_assignee(actors, self._desk.departments, task)
+        return read_assignee(actors, self._desk.departments(), task)
 
     async def _close(self, task: KnownTask, found: ListedTask) -> TaskStatus:
         """Close the conversation of a task that an employee set to done. Its registrations are read
