@@ -3,15 +3,21 @@
 import asyncio
 import itertools
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import aiohttp
 import msgspec
 import pytest
+from aiohttp import web
 from click.testing import CliRunner
 
 from cli.main import main
 from services.config import loader
+from services.http.server import serve
+from tests.support.citizens import post, signature, text, webhook
+from tests.support.config_files import replaced
+from tests.support.e2e.crm_desk import Desk
 from tests.support.faults.rule_writers import (
     EACH,
     SECONDS,
@@ -23,8 +29,31 @@ from tests.support.faults.rule_writers import (
     in_force,
 )
 from tests.support.installation import Installation
-from tests.support.observer import BEARER, Watch, until
+from tests.support.observer import BEARER, Watch, until, until_true
 
+HARBOUR, HARBOUR_SECRET = "406540352242925", "harbour-app-secret"
+ADDED = f"""
+[[numbers]]
+id = "{HARBOUR}"
+tenant = "almelo"
+fallback = "haven"
+secrets = ["env:HARBOUR_SECRET"]
+access_token = "env:HARBOUR_TOKEN"
+graph_url = "GRAPH"
+
+[[departments]]
+id = "haven"
+tenant = "almelo"
+name = "Haven"
+destination = "haven"
+
+[[destinations]]
+id = "haven"
+kind = "cloudevents"
+url = "SANDBOX/crm/events"
+secret = "env:CRM_SECRET"
+"""
+"""A number with secrets of its own, whose provider is at GRAPH, with its department and CRM."""
 BROKEN = VERSIONS["one"].replace('"verkeer"', '"vervoer"')
 CHANGES = 8
 BY_THEMSELVES = 2
@@ -34,6 +63,7 @@ BY_THEMSELVES = 2
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     town = Installation(tmp_path_factory.mktemp("town"))
+    town.more |= {"HARBOUR_SECRET": HARBOUR_SECRET, "HARBOUR_TOKEN": "harbour-token"}
     RULES[town.folder] = Rules(town)
     try:
         town.start()
@@ -156,12 +186,60 @@ async def test_new_department_is_known_to_gateway_and_router(
 
     assert await ordered() == 400
     department = '\n[[departments]]\nid = "markt"\ntenant = "almelo"\nname = "Markt"\n'
-    new = town.config.with_suffix(".new")
-    new.write_text(town.config.read_text() + department + 'destination = "crm"\n')
-    new.replace(town.config)
-    version = loader.load(town.config).version
-    for service in ("router", "gateway"):
-        await until(lambda: in_force(watch, service), lambda now: now == version, SECONDS)  # noqa: B023
+    await add(watch, department + 'destination = "crm"\n', "router", "gateway")
     assert await ordered() == 202
     moved = f"select count(*) from router.conversation where id = '{conversation}'"
     await until(lambda: watch.count(f"{moved} and department = 'markt'"), bool, SECONDS)
+
+
+async def add(watch: Watch, tables: str, *services: str) -> None:
+    """Add tables to the configuration, and wait until these services go by it."""
+    config = watch.town.config
+    replaced(config, config.read_text() + tables)
+    version = loader.load(config).version
+    for service in services:
+        await until(partial(in_force, watch, service), version.__eq__, SECONDS)
+
+
+async def test_number_department_and_destination_are_added_and_no_process_is_replaced(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession
+) -> None:
+    before = {name: process.pid for name, process in town.services.items()}
+    writing, provider = Writing(session, town, "haven"), Provider()
+    async with serve(provider.app, "127.0.0.1", 0) as port:
+        added = ADDED.replace("GRAPH", f"http://127.0.0.1:{port}").replace("SANDBOX", town.sandbox)
+        await add(watch, added, "gateway", "router", "deliverer", "archiver")
+        question = webhook(text("ligt er plaats?", "wamid.haven", 900_001), number=HARBOUR)
+        signed = signature(question, HARBOUR_SECRET.encode())
+        assert await post(session, town.gateway, question, signed) == 200
+        # Its queue is not declared yet: it waits, and others go on.
+        await until(lambda: watch.metric("router", "postkamer_waiting"), lambda n: n == 1, SECONDS)
+        await writing.more()
+        declare = partial(town.says, "topology", "declare", POSTKAMER_AMQP_URL=town.broker.url)
+        assert (await asyncio.to_thread(declare)).startswith("declared")
+        [asked] = await until(lambda: watch.events("ligt er plaats?"), bool, SECONDS)
+        data = asked["event"]["data"]
+        assert data["department"] == "haven"
+        settled = "select count(*) from deliverer.delivery where destination = 'haven'"
+        await until(lambda: watch.count(f"{settled} and state = 'settled'"), bool, SECONDS)
+        status, _ = await Desk(watch).answer(data["conversationId"])
+        assert status == 202
+        await until_true(lambda: provider.taken, SECONDS)
+        await writing.more()
+    writing.stopped = True
+    await writing.task
+    assert provider.taken == [(f"/{HARBOUR}/messages", "Bearer harbour-token")]
+    assert {name: process.pid for name, process in town.services.items()} == before
+
+
+class Provider:
+    """The provider of the number that is added, and what it was asked to send."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, str]] = []
+        self.app = web.Application()
+        self.app.router.add_post("/{tail:.*}", self._take)
+
+    async def _take(self, request: web.Request) -> web.Response:
+        self.taken.append((request.path, request.headers["Authorization"]))
+        return web.json_response({"messages": [{"id": "wamid.answer"}]})
