@@ -26,9 +26,10 @@ from services.clearing import clear_ended_rows
 from services.config.organisation import AnyDestination
 from services.config.terms import Terms
 from services.postgres.database import Pool, connection_pool
+from services.tasks import background_task
 from tests.support.integration.destination_harness import HERE, Crm, Post, delivery, serving
 from tests.support.integration.mail_server import Server, server
-from tests.support.observer import until
+from tests.support.observer import until, until_true
 
 MAIL = {"kind": "mail", "to": ["beheer@stad.example"], "sender": "postkamer@stad.example"}
 STORED = {
@@ -263,3 +264,18 @@ async def test_notice_of_a_process_that_ended_goes_again_and_waits_for_a_paused_
     await clear_ended_rows(owners.pool, CLEARINGS, Terms().model_dump(), now + timedelta(days=91))
     kept = await owners.pool.fetchval("select count(*) from deliverer.owner_notice")
     assert kept == 1, "a notice that the archive does not have yet"
+
+
+async def test_owners_of_a_destination_that_is_added_hear_of_it(
+    owners: Owners, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deliverer.owners.notice_sender.POLL_SECONDS", 0.05)
+    await owners.pool.execute(
+        "insert into deliverer.pause (destination, reason) values ('crm', 'weg')"
+    )
+    notices = OwnerNotices(NoticeStore(owners.own), [], owners.receivers)
+    async with background_task(notices.run()) as task:
+        notices.follow([OwnedDestination("crm", ["bewaking"], "almelo", lambda: None)])
+        await until_true(lambda: owners.watch.states == ["paused"], 20)
+        assert not task.done()
+    assert owners.subjects == [], "the mailbox is no owner here"

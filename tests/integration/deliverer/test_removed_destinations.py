@@ -14,7 +14,7 @@ from deliverer.crm.sidelined_store import SidelinedStore
 from deliverer.destinations.openklant.store import seal_action
 from deliverer.destinations.signing_secrets import SigningSecrets
 from deliverer.ended_rows import CLEARINGS
-from deliverer.removed_destinations import REMOVED, end_work
+from deliverer.removed_destinations import REMOVED, end_removed_destinations, end_work
 from deliverer.service import _measure_parked
 from services import clearing, clock, metrics
 from services.clearing import clear_ended_rows
@@ -194,3 +194,21 @@ async def test_secrets_end_a_day_after_the_last_process_knew_their_destination(
     later = clock.now() + timedelta(days=Terms().notice_days + 1)
     await clear_ended_rows(pool, CLEARINGS, Terms().model_dump(), later)
     assert await pool.fetchval("select count(*) from deliverer.secret") == 1
+
+
+async def test_process_that_refuses_its_files_ends_nothing_of_what_another_may_know(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deliverer.removed_destinations.ROUND_SECONDS", 0.02)
+    aside, asked, knows = await wait_aside(pool, GONE, 1), 0, False
+
+    def knows_all() -> bool:
+        nonlocal asked
+        asked += 1
+        return knows
+
+    async with background_task(end_removed_destinations(pool, list, knows_all)):
+        await until_true(lambda: asked > 3)
+        assert await states(pool) == {aside: ("aside", "")}
+        knows = True
+        await until(lambda: states(pool), lambda found: found[aside][0] == "parked", 10)
