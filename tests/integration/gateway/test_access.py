@@ -46,19 +46,19 @@ HOURS = 'hours = "Mo-Fr 09:00-17:00; Th 09:00-20:00; PH off"'
 @asynccontextmanager
 async def following(
     pool: Pool, environ: dict[str, str]
-) -> AsyncIterator[tuple[int, ActiveVersion, Taken]]:
-    """A gateway's port, the version that it goes by, and the webhooks that it accepted."""
+) -> AsyncIterator[tuple[int, ActiveVersion, Taken, LiveSettings[GatewaySettings]]]:
+    """A gateway's port, the version that it goes by, the webhooks that it accepted, its secrets."""
     settings = load(GatewaySettings, environ)
     version, taken = ActiveVersion(loader.load(settings.config)), Taken()
-    config, stopped = version.loaded.config, StoppedNumbers()
+    config, stopped, live = version.loaded.config, StoppedNumbers(), LiveSettings(settings, environ)
     endpoints = load_endpoints(settings, config, environ)
     webhook = Webhook(cast(Intake, taken), endpoints, config, ClientCertificate(), stopped)
     async with (
         run_api(settings, config, pool, cast(Intake, taken), stopped) as api,
-        follow_config(LiveSettings(settings, environ), version, webhook, api),
+        follow_config(live, version, webhook, api),
         serve(api_app(all_routes(webhook, api.routes)), "127.0.0.1", 0) as port,
     ):
-        yield port, version, taken
+        yield port, version, taken, live
 
 
 async def test_access_needs_no_role_and_the_departments_need_one(pool: Pool) -> None:
@@ -126,7 +126,8 @@ async def test_number_that_is_added_has_its_webhook_and_its_api_once_its_secret_
     file.write_text(EXAMPLE.read_text())
     given = {"POSTKAMER_CONFIG": str(file), "POSTKAMER_OBJECT_STORE": f"file://{tmp_path}"}
     environ, body = SETTINGS | given, webhook_of(text("hoi", "wamid.1", 1), number=ADDED)
-    async with following(pool, environ) as (port, version, taken):
+    async with following(pool, environ) as (port, version, taken, live):
+        prepare = live.prepare
         url = f"http://127.0.0.1:{port}"
 
         async def posted(secret: str) -> int:
@@ -153,4 +154,5 @@ async def test_number_that_is_added_has_its_webhook_and_its_api_once_its_secret_
         await until_true(lambda: version.status.refused is None)
         assert (await posted("added"), await posted("other")) == (200, 401)
         assert await listed() == [*before, ADDED] and await has_templates() == 200
+        assert live.prepare is not prepare, "secrets that were being read are of the former version"
     assert [ADDED in each.keys and ADDED not in each.unproven for each in taken.entries] == [True]
