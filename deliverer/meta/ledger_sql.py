@@ -131,8 +131,7 @@ from (
             select number, room, 0 as waited
             from unnest($4::text[], $5::int[]) known (number, room)
             union all
-            select number, $3::int, $6::float8 from queued
-            where number <> all($4) and $6 is not null
+            select number, $3::int, $6::float8 from queued where number <> all($4)
         ) n cross join lateral (
             select id, number, due_at, position from deliverer.ledger q
             where q.number = n.number and {not_stopped("n.number")}

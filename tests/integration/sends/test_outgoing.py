@@ -299,13 +299,14 @@ async def test_number_that_left_the_configuration_sends_nothing(
 
 
 async def test_number_is_added_while_messages_go_out_and_none_of_its_own_fails_before(
-    office: Office,
+    office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("deliverer.meta.send_loop.UNKNOWN_NUMBER_SECONDS", 0.0)
     added = msgspec.structs.replace(office.account, name="meta:other", number=OTHER_NUMBER)
     accounts = {NUMBER: office.account}
     names = {number: account.name for number, account in accounts.items()}
     media = await office.uploaded(PNG)
-    async with office.working_with(accounts, names):
+    async with office.working_with(accounts, names, lambda: False):
         early = await office.queue(TEXT, number=OTHER_NUMBER)
         await office.send(TEXT)
         assert (await office.line(early))["state"] == "queued"

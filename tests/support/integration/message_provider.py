@@ -1,7 +1,7 @@
 """A provider of messages and media on a socket of its own, and a ledger that sends to it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from hashlib import sha256
@@ -190,13 +190,16 @@ class Office:
 
     @asynccontextmanager
     async def working_with(
-        self, accounts: dict[str, Account], names: dict[str, str]
+        self,
+        accounts: dict[str, Account],
+        names: dict[str, str],
+        knows_all: Callable[[], bool] = lambda: True,
     ) -> AsyncIterator[None]:
         """The same for accounts that a test adds to, and their names."""
         process = clock.new_id()
         ledger = Ledger(self.pool, process, names)
         async with http_client(WINDOW) as poster, http_client(FILES_AT_ONCE) as bearer:
-            outbound = SendLoop(ledger, poster, accounts, self.attempts.append)
+            outbound = SendLoop(ledger, poster, accounts, self.attempts.append, knows_all)
             uploads = MediaUploadStore(self.pool, process, names)
             files, note = MediaSource(self.store, self.scanner), self.attempts.append
             carrier = MediaUploader(uploads, ledger, files, bearer, accounts, note)
