@@ -1,5 +1,6 @@
 """`postkamer backup check`: would a restore from what there is be whole?"""
 
+import asyncio
 import os
 from collections.abc import Iterator
 from datetime import timedelta
@@ -8,12 +9,20 @@ from pathlib import Path
 import click
 import msgspec
 
+from cli.backup.archived_wal import judge_wal
 from cli.backup.base_backup import BaseBackup, judge_bases
 from cli.backup.finding import Finding
 from cli.backup.held_keys import ARCHIVE, CONFIG, WORKING, check_configuration, check_keys
 from cli.backup.object_copy import judge_copy
-from cli.backup.readings import ask_pgbackrest, open_copy, read_bases, read_copy, read_server
-from cli.backup.server_state import judge_server
+from cli.backup.readings import (
+    ask_pgbackrest,
+    open_copy,
+    read_bases,
+    read_copy,
+    read_server,
+    read_wal,
+)
+from cli.backup.server_state import ServerState, judge_server
 from cli.support.archive_access import find_object_store, require_folder
 from cli.support.database import with_database
 from cli.support.options import json_option
@@ -46,19 +55,30 @@ class BackupCheck(msgspec.Struct, frozen=True, rename="camel"):
     type=click.Path(path_type=Path),
     help="A base back-up by pg_basebackup, or a folder of them.",
 )
+@click.option(
+    "--wal",
+    type=click.Path(path_type=Path),
+    help="Folder with the archived WAL, compressed by gzip or not.",
+)
 @click.option("--objects", help="The copy of the object store: a folder, or a URL.")
-@click.option("--all", "look_at_all", is_flag=True, help="Look for every file in the copy.")
+@click.option("--all", "look_at_all", is_flag=True, help="Look at every file.")
 @click.option("--days", type=click.IntRange(1), default=DAYS, show_default=True, help="Too old.")
 @json_option
 def command(
-    folder: Path | None, objects: str | None, look_at_all: bool, days: int, as_json: bool
+    folder: Path | None,
+    wal: Path | None,
+    objects: str | None,
+    look_at_all: bool,
+    days: int,
+    as_json: bool,
 ) -> None:
     """Check what a restore would start from.
 
     It asks PostgreSQL if WAL is archived, and looks at base back-ups (--folder, or pgBackRest by
-    POSTKAMER_PGBACKREST), at a copy of the object store, and if the keys and the configuration of
-    this environment are those of the database. Exit code 1 if a restore would lose what it need
-    not, 3 if it could not look.
+    POSTKAMER_PGBACKREST), at the archived WAL (--wal: every piece is there, and the last hours
+    open), at a copy of the object store, and if the keys and the configuration of this environment
+    are those of the database. Exit code 1 if a restore would lose what it need not, 3 if it could
+    not look.
     """
     oldest = timedelta(days=days)
     with fail_as_unable():
@@ -70,11 +90,12 @@ def command(
             if (folder or _tool()) and not findings:
                 findings += judge_bases(bases, state.cluster, oldest, state.now)
             findings += judge_server(state, slots)
+            findings += await _check_wal(wal, state, look_at_all=look_at_all)
             if objects:
                 findings += await _check_copy(pool, objects, oldest, look_at_all=look_at_all)
             findings += await check_keys(pool)
             findings += filter(None, [await check_configuration(pool)])
-            return BackupCheck(findings, list(_not_looked_at(folder, objects)))
+            return BackupCheck(findings, list(_not_looked_at(folder, wal, objects)))
 
         result = with_database("backup", work, 2)
     print_result(result, _format(result), as_json=as_json)
@@ -104,6 +125,20 @@ async def _read_bases(folder: Path | None) -> tuple[list[BaseBackup], list[Findi
     return bases, findings
 
 
+async def _check_wal(
+    folder: Path | None, state: ServerState, *, look_at_all: bool
+) -> list[Finding]:
+    if not folder:
+        return []
+    try:
+        wal = await asyncio.to_thread(
+            read_wal, folder, state.segment_bytes, look_at_all=look_at_all
+        )
+    except OSError as error:
+        return [_unseen(f"--wal: {error.strerror}")]
+    return list(judge_wal(wal, state.last_archived_wal))
+
+
 async def _check_copy(
     pool: Pool, objects: str, oldest: timedelta, *, look_at_all: bool
 ) -> list[Finding]:
@@ -121,9 +156,11 @@ def _unseen(sentence: str) -> Finding:
     return Finding(weight="unseen", owner="back-up", is_retryable=True, sentence=sentence)
 
 
-def _not_looked_at(folder: Path | None, objects: str | None) -> Iterator[str]:
+def _not_looked_at(folder: Path | None, wal: Path | None, objects: str | None) -> Iterator[str]:
     if not folder and not _tool():
         yield f"base back-ups: give --folder or {TOOL}"
+    if not wal and not _tool():
+        yield f"the archived WAL: give --wal or {TOOL}"
     if not objects:
         yield "the copy of the object store: give --objects"
     for name, what in ((ARCHIVE, "key"), (WORKING, "key"), (CONFIG, "configuration")):

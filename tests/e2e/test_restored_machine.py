@@ -156,7 +156,9 @@ class Machine:
 
     async def check_backup(self) -> None:
         """Find nothing that a restore would lose; the servers of tests are not made to last."""
-        where = ("--folder", str(self.database.bases), "--objects", str(self.town.objects), "--all")
+        kept = self.database
+        where = ("--folder", str(kept.bases), "--wal", str(kept.away / "wal"), "--all")
+        where += ("--objects", str(self.town.objects))
         said = await asyncio.to_thread(self.town.says, "backup", "check", "--json", *where)
         sentences = [each["sentence"].partition(":")[0] for each in json.loads(said)["findings"]]
         assert sentences == [

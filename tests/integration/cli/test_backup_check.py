@@ -86,6 +86,7 @@ def test_database_without_an_archive_is_no_good_to_an_owner_who_is_no_superuser(
     assert (code, findings) == (1, OF_SERVER)
     assert [each.partition(":")[0] for each in unseen] == [
         "base back-ups",
+        "the archived WAL",
         "the copy of the object store",
         "the configuration POSTKAMER_CONFIG",
     ]
