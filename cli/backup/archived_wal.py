@@ -1,5 +1,5 @@
-"""Archived WAL in a folder: pieces of 16 MB, compressed or not, that have to follow one another from
-a base back-up to the moment that a restore is for. Pure."""
+"""Archived WAL in a folder: pieces of 16 MB, compressed or not, that have to follow one another
+from a base back-up to the moment that a restore is for. Pure."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence

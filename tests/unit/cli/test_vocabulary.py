@@ -60,7 +60,7 @@ OWN = {
     "figures open-data": {"--month"},
     "figures register": {"--month"},
     "files list": {"--state"},
-    "backup check": {"--folder", "--objects", "--days"},
+    "backup check": {"--folder", "--wal", "--objects", "--days"},
     "balance": {"--accept", "--begin"},
     "parked drop": {"--status", "--unreadable"},
     "parked list": {"--status", "--unreadable"},
