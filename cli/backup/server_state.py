@@ -1,11 +1,11 @@
 """Judgement on what PostgreSQL says of its WAL and of what makes a commit last. Pure."""
 
-import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import msgspec
 
+from cli.backup.archived_wal import read_pieces
 from cli.backup.finding import Finding, Weight, format_age
 
 LONGEST_TIMEOUT = 300
@@ -20,7 +20,6 @@ SMALLEST_BEHIND = 8192
 MOST_HELD = 1024**3
 """Bytes of WAL that a slot which nobody reads may hold back. pg_wal has no limit of its own, and a
 full disk stops PostgreSQL."""
-SEGMENT = re.compile(r"[0-9A-F]{8}([0-9A-F]{8})([0-9A-F]{8})")
 
 
 class Slot(msgspec.Struct, frozen=True):
@@ -120,11 +119,10 @@ def is_late(state: ServerState) -> bool:
 
 def bytes_behind(state: ServerState) -> int:
     """Return the bytes of WAL after the last archived segment; all of it if none is."""
-    found = SEGMENT.fullmatch(state.last_archived_wal[:24])
-    if not found:
+    last = read_pieces([state.last_archived_wal[:24]], state.segment_bytes)
+    if not last:
         return state.position
-    segment = int(found[1], 16) * (2**32 // state.segment_bytes) + int(found[2], 16)
-    return max(0, state.position - (segment + 1) * state.segment_bytes)
+    return max(0, state.position - (last[0].number + 1) * state.segment_bytes)
 
 
 def _judge_slot(slot: Slot) -> Finding | None:
