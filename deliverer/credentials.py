@@ -44,10 +44,11 @@ def load_secrets(config: Configuration, environ: Mapping[str, str]) -> dict[str,
     """Return the secrets of each destination. SettingsError lists every missing or wrong secret,
     and every address that they must not be sent to."""
     faults = [
-        describe_fault(destination, "url", what)
+        describe_fault(destination, setting, what)
         for destination in config.destinations
         if isinstance(destination, HttpDestination)
-        for what in exposed_calls(destination.addresses, environ)
+        for setting, address in destination.addresses.items()
+        for what in exposed_calls([address], environ)
     ]
     secrets = {
         destination.id: DESTINATIONS[destination.kind].secrets(destination, environ, faults)

@@ -22,8 +22,9 @@ def handover_secrets(tenants: Iterable[Tenant], environ: Mapping[str, str]) -> H
         for target in tenant.handover:
             if target.store and target.store.rstrip("/") == own:
                 faults.append(f"{OWN_STORE} (handover {target.id} of {tenant.id})")
-            exposed = exposed_calls((target.url, target.zaken_url), environ)
-            faults += [f"{what} (handover {target.id} of {tenant.id})" for what in exposed]
+            for setting, address in (("url", target.url), ("zaken_url", target.zaken_url)):
+                where = f"{setting} (handover {target.id} of {tenant.id})"
+                faults += [f"{where}: {what}" for what in exposed_calls([address], environ)]
             if not target.client_secret:
                 continue
             try:

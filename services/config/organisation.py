@@ -283,16 +283,16 @@ class HttpDestination(Destination):
     gunicorn after 2."""
 
     @property
-    def addresses(self) -> tuple[str, ...]:
-        """Addresses that are called for this destination."""
-        return (self.url,)
+    def addresses(self) -> dict[str, str]:
+        """Setting -> address that is called for this destination."""
+        return {"url": self.url}
 
     @model_validator(mode="after")
     def _check_certificates(self) -> Self:
         if self.client_key and not self.client_certificate:
             raise PydanticCustomError("client_key", "A client_key goes with a client_certificate")
         files = self.client_certificate or self.certificate_authorities
-        if files and not any(url.startswith("https") for url in self.addresses):
+        if files and not any(url.startswith("https") for url in self.addresses.values()):
             raise PydanticCustomError("certificates", "Certificates are for an address by https")
         return self
 
@@ -315,8 +315,8 @@ class CloudEventsDestination(HttpDestination):
         return self.resend_days
 
     @property
-    def addresses(self) -> tuple[str, ...]:
-        return (self.url, self.oauth.token_url) if self.oauth else (self.url,)
+    def addresses(self) -> dict[str, str]:
+        return super().addresses | ({"token_url": self.oauth.token_url} if self.oauth else {})
 
     @model_validator(mode="after")
     def _check_client_certificate(self) -> Self:
@@ -352,8 +352,8 @@ class OpenKlantDestination(HttpDestination):
     """Name of the variable with its token."""
 
     @property
-    def addresses(self) -> tuple[str, ...]:
-        return tuple(filter(None, (self.url, self.objects_url)))
+    def addresses(self) -> dict[str, str]:
+        return super().addresses | ({"objects_url": self.objects_url} if self.objects_url else {})
 
     @model_validator(mode="after")
     def _check_answer_channel(self) -> Self:

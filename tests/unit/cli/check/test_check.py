@@ -18,7 +18,7 @@ TEXTS = EXAMPLE.parent / "texts"
 NOTHING = "\n0 faults, 0 warnings\n"
 OAUTH = """\
 [destinations.oauth]
-token_url = "https://id.example/token"
+token_url = "http://id.example/token"
 client_id = "postkamer"
 client_secret = "env:CRM_OAUTH"
 """
@@ -252,17 +252,22 @@ def test_warnings_have_file_and_line_and_are_no_faults(file: Path) -> None:
 
 def test_missing_certificates_and_secrets_are_reported_with_file_and_line(file: Path) -> None:
     env = install(file, f'client_certificate = "crm.pem"\nclient_key = "env:CRM_KEY"\n{OAUTH}')
+    env |= {"POSTKAMER_PLAIN_HOSTS": "id.example"}
+    end = [
+        f"warning: {file}:38: destination crm: its token_url is not https",
+        "2 faults, 1 warning",
+    ]
     assert postkamer("check", env=env).output.splitlines() == [
         "fault: CRM_OAUTH: is missing (client_secret of destination crm)",
         f"fault: {file}:36: destination crm: client_key: CRM_KEY is missing",
-        "2 faults, 0 warnings",
+        *end,
     ]
     missing = "cannot be read: No such file or directory"
     done = postkamer("check", env=env | {"CRM_OAUTH": "x", "CRM_KEY": "crm.key"})
     assert done.output.splitlines() == [
         f"fault: {file}:35: destination crm: client_certificate: {file.parent}/crm.pem {missing}",
         f"fault: {file}:36: destination crm: client_key: {file.parent}/crm.key {missing}",
-        "2 faults, 0 warnings",
+        *end,
     ]
 
 
@@ -270,12 +275,13 @@ def test_faults_of_the_file_hide_no_fault_of_its_certificates(file: Path) -> Non
     env = install(file, f'certificate_authorities = "ca.pem"\nwindow = 0\n{OAUTH}')
     done = postkamer("check", env=env)
     for fault in (
+        "token_url (destination crm): id.example: another machine",
         f"{file}:36: destination crm: window: ",
         "CRM_OAUTH: is missing (client_secret of destination crm)",
         "certificate_authorities (destination crm): ",
     ):
         assert f"fault: {fault}" in done.output
-    assert done.output.endswith("3 faults, 0 warnings\n")
+    assert done.output.endswith("4 faults, 0 warnings\n")
 
 
 @pytest.mark.parametrize(("days", "words"), [(-31, ""), (-29, "expires on"), (1, "expired on")])

@@ -184,18 +184,18 @@ OAUTH = {
 }
 
 
-@pytest.mark.parametrize("changes", [
-    {"url": "http://crm.example/e"},
-    {"oauth": OAUTH | {"token_url": "http://crm.example/token"}},
-    {"kind": "openklant", "url": "https://ok.example", "objects_url": "http://crm.example/api",
-     "objects_secret": "env:S"},
+@pytest.mark.parametrize(("setting", "changes"), [
+    ("url", {"url": "http://crm.example/e"}),
+    ("token_url", {"oauth": OAUTH | {"token_url": "http://crm.example/token"}}),
+    ("objects_url", {"kind": "openklant", "url": "https://ok.example", "objects_url": "http://crm.example/api",
+     "objects_secret": "env:S"}),
 ])  # fmt: skip
 def test_other_machine_is_called_without_tls_only_if_it_is_a_plain_host(
-    changes: dict[str, Any],
+    setting: str, changes: dict[str, Any]
 ) -> None:
     config = configuration(CRM | {"id": "a", "secret": "plain text"} | changes)
     environ = {"CRM_OAUTH": "x", "S": "y"}
-    with pytest.raises(SettingsError, match=r"url \(destination a\): crm.example: another machine"):
+    with pytest.raises(SettingsError, match=rf"^{setting} \(destination a\): crm.example: an"):
         load_credentials(config, Path("/nowhere"), environ)
     named = environ | {"POSTKAMER_PLAIN_HOSTS": "crm.example"}
     assert load_credentials(config, Path("/nowhere"), named)
