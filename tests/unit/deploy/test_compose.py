@@ -198,12 +198,20 @@ def test_service_has_its_own_broker_user_and_database_role(service: str) -> None
 
 
 def test_plain_hosts_are_those_of_a_network_that_leads_nowhere() -> None:
-    """Broker and database are in no other network, and CRMs in one that leads nowhere either."""
+    """Broker and database are in no other network. Others are reached there, or in that of CRMs,
+    which leads nowhere either."""
     given = {name: each.get("environment", {}) for name, each in SERVICES.items()}
     plain = {
         each["POSTKAMER_PLAIN_HOSTS"] for each in given.values() if "POSTKAMER_PLAIN_HOSTS" in each
     }
     assert plain == {"rabbitmq, postgres, crm-desk, crm-sandbox, sandbox"}
+    reached = {"inside": set[str](), "crm": set[str]()}
+    for name, each in SERVICES.items():
+        for network, names in reached.items():
+            if network in (joined := each.get("networks") or {}):
+                options = joined[network] if isinstance(joined, dict) else {}
+                names |= {name, *(options or {}).get("aliases", [])}
+    assert {*plain.copy().pop().split(", ")} <= reached["inside"] | reached["crm"]
     for name, each in given.items():
         reaches = {"POSTKAMER_AMQP_URL", "POSTKAMER_DATABASE_URL"} & each.keys()
         assert bool(reaches) == ("POSTKAMER_PLAIN_HOSTS" in each), name
