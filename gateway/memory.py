@@ -14,8 +14,8 @@ from services.instance import give_back_free_memory
 
 LOOK_SECONDS = 2.0
 """Pause between two looks at the memory, each of some 20 us. To give back takes 1 ms where there is
-nothing and 20 ms for 30 MiB. A crowd whose connections end comes again within a second or two: later
-looks find its memory in use."""
+nothing and 20 ms for 30 MiB. A crowd whose connections end comes again within seconds: a later look
+finds its memory in use."""
 GROWN_BYTES = 8 * 1024 * 1024
 """Growth over the least that the process ever had from which memory is given back: a tenth of an
 idle gateway. While it is in use, the process tries again at each look."""
