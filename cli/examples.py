@@ -124,7 +124,9 @@ EXAMPLES = {
     "files release": f"files release {MESSAGE} --by 'A. Arts'",
     "status": "status",
     "tenant export-open": "tenant export-open almelo uittreding --reason 'einde contract'",
-    "backup check": "backup check --objects /backup/objects --folder /backup/base",
+    "backup check": (
+        "backup check --objects /backup/objects --folder /backup/base --wal /backup/wal"
+    ),
     "balance": "balance",
     "silence show": "silence show",
     "silence simulate": "silence simulate --per-day 10 --seed 7",
