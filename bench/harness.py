@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aio_pika.abc import AbstractChannel
 
-from bench.servers import ROOT, migrate, process_environment, read_keys
+from bench.servers import ROOT, migrate, note_comparison, process_environment, read_keys
 from bench.usage import cpu_seconds
 from deploy.local.plan import REAL, ROUTER_OPS
 from deploy.local.postgresql import Database
@@ -207,8 +207,7 @@ def start_stage(folder: Path, change: Callable[[str], str] = lambda text: text) 
         for name in REAL:
             database.execute(f"alter role postkamer_{name} login password '{passwords[name]}'")
         asyncio.run(read_keys(stage.settings))
-        # As an archiver notes of a database that was not restored: no service starts before.
-        database.execute("select restoration.note_comparison(-1)")
+        note_comparison(database)
         yield stage
 
 

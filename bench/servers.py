@@ -30,6 +30,8 @@ ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "tests" / "examples" / "almelo.toml"
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 """32 bytes in base64, for test data only."""
+START_SECONDS = 60
+"""Time for a server to answer; a service that waits for another one would wait for ever."""
 STOP_SECONDS = 30
 
 
@@ -68,6 +70,11 @@ def migrate(settings: Mapping[str, str]) -> None:
     subprocess.run(line, env=settings, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
 
 
+def note_comparison(database: Database) -> None:
+    """Note, as an archiver does, that this database was not restored: no service starts before."""
+    database.execute("select restoration.note_comparison(-1)")
+
+
 async def read_keys(settings: Mapping[str, str]) -> None:
     """Make the working keys of a database, so that this process seals and opens with them, and not
     with those of the part before: its database is gone, and no service here knows them."""
@@ -87,6 +94,7 @@ def run_servers(folder: Path) -> Iterator[Servers]:
     with broker, database, ExitStack() as stack:
         settings = process_environment(folder, EXAMPLE, broker.url, database.url)
         migrate(settings)
+        note_comparison(database)
         ports = {kind: free_port() for kind in (BARE, SINGLE)}
         ports[GATEWAY] = int(settings["POSTKAMER_GATEWAY_PORT"])
         for kind, port in ports.items():
@@ -129,8 +137,9 @@ def run_command(command: list[str], port: int, settings: Mapping[str, str]) -> I
 
 
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
-    """Wait until something answers on the port, with any status."""
-    while process.poll() is None:
+    """Wait until something answers on the port, with any status; RuntimeError if nothing does."""
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
         try:
             urllib.request.urlopen(url, timeout=1).close()
         except urllib.error.HTTPError:
@@ -139,4 +148,4 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.05)
         else:
             return
-    raise RuntimeError("a server ended early")
+    raise RuntimeError("a server ended early, or never answered")
