@@ -18,8 +18,13 @@ LOOKED_AT = 64
 """Connections of strangers, the oldest first, among which one is looked for that waits for its
 client. The others may be with us."""
 FEW = 8
-"""Connections of a network for which others are closed at any rate. Beyond it others have to have
-more than this network: of equals none gives way, or each would come again and push out another."""
+"""Connections of a network or address for which others are closed at any rate. Beyond it others have
+to have this many more: of equals none gives way, or each would come again and push out another."""
+SLOW = 4
+"""Places that a slow connection takes, of those of unheard ones. In the middle of a request each
+takes 17 KiB, of which Python's allocator gives back next to nothing, and the bytes of its body: a
+gateway has 89 MiB, and 95 beside a crowd that comes again and again. It had 107 when 512 might be
+there, however slow."""
 
 Bound = Literal["all", "unheard", "address", "network"]
 """The bound that one more connection would exceed; a label of the metric."""
@@ -30,11 +35,11 @@ REFUSALS = (*get_args(Bound), "made_room", "bodies", "bodies_of_network")
 class UnprovenBounds(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds of connections on which nothing is proven."""
 
-    unheard: int = 512
-    """Connections on which no whole request has come yet: twice the busy ones of a benchmark (256).
-    A request comes within milliseconds, so it is a burst that counts. In the middle of one a
-    connection takes 17 KiB, of which Python's allocator gives back next to nothing: 7 MiB stay of
-    all, and a gateway has 90."""
+    unheard: int = 256
+    """Connections on which no whole request has come yet: all of a benchmark, when they are opened
+    at the same moment. A request comes within milliseconds, so it is a burst that counts."""
+    slow_seconds: float = 1.0
+    """Seconds after which a client is slow: several times the way to another continent and back."""
     per_address: int = 512
     """Connections of an IPv4 address or IPv6 /64: as many, so that a burst is let in; less than a
     fifth of all."""
@@ -45,8 +50,9 @@ class UnprovenBounds(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds for the first byte and the whole header of the first request, and then between
     requests. A client that has something to say sends it in one go; the slowest line needs 3 s."""
     spared_seconds: float = 0.1
-    """Seconds from its opening in which no connection is closed for another: most requests come
-    with the connection. To push out others sooner takes 5,000 new ones a second."""
+    """Seconds from its opening in which no connection is closed for another, unless its address has
+    more than FEW unheard: most requests come with the connection. To push out others sooner takes
+    2,600 new ones a second, of 32 addresses or more."""
     trusted: tuple[Network, ...] = ()
     """Networks of our proxies: their connections do not count, and are theirs to close."""
 
@@ -57,7 +63,7 @@ class ConnectionCounts:
     def __init__(self, limit: int, bounds: UnprovenBounds | None) -> None:
         self.bounds, self._limit = bounds, limit
         self._open = 0
-        self._strangers, self._unheard = Strangers(), Strangers()
+        self._strangers, self._unheard, self._slow = Strangers(), Strangers(), Strangers()
 
     def refusal(self, networks: Networks) -> Bound | None:
         """Return the bound that one more connection of these networks would exceed."""
@@ -67,9 +73,13 @@ class ConnectionCounts:
                 return "address"
             if of_network >= self.bounds.per_network:
                 return "network"
-            if self._unheard.total >= self.bounds.unheard:
+            if self._places() >= self.bounds.unheard:
                 return "unheard"
         return "all" if self._open >= self._limit else None
+
+    def _places(self) -> int:
+        """Return the places that unheard connections take."""
+        return self._unheard.total + (SLOW - 1) * self._slow.total
 
     def make_room(self, bound: Bound, networks: Networks) -> bool:
         """Close the oldest of a crowd that waits for its client, for a newcomer of these networks.
@@ -78,10 +88,17 @@ class ConnectionCounts:
         """
         for connection in self._find_crowd(bound, networks):
             if connection.waits_for_client():
-                self.prove(connection)
-                connection.end()
+                self._end(connection)
+                return True
+        for connection in self._find_burst(networks) if bound == "unheard" else ():
+            if connection.waits_for_client(spared=False):
+                self._end(connection)
                 return True
         return False
+
+    def _end(self, connection: Connection) -> None:
+        self.prove(connection)
+        connection.end()
 
     def _find_crowd(self, bound: Bound, networks: Networks) -> Iterable[Connection]:
         """Return the connections of which one may be closed for a newcomer, in this order.
@@ -91,13 +108,20 @@ class ConnectionCounts:
         """
         strangers = self._unheard if bound == "unheard" else self._strangers
         of_address, of_network = strangers.count(networks) if networks else (0, 0)
-        is_small = of_network < FEW or of_network + 1 < strangers.most
+        is_small = of_network < FEW or of_network + FEW < strangers.most
         if is_small and bound in ("all", "unheard"):
             crowd = strangers.of(strangers.largest_address(None))
             return chain(islice(crowd, LOOKED_AT), islice(strangers.oldest(), LOOKED_AT))
         crowd = strangers.of(strangers.largest_address(networks[-1]))
-        has_more = not of_address or len(crowd) > of_address + 1
+        has_more = len(crowd) > of_address + min(of_address, FEW)
         return islice(crowd, LOOKED_AT) if has_more and bound != "address" else ()
+
+    def _find_burst(self, networks: Networks) -> Iterable[Connection]:
+        """Return the connections of the address that has most unheard ones: it may have taken all
+        places within the time in which others are spared."""
+        burst = self._unheard.of(self._unheard.largest_address(None))
+        has_more = len(burst) > self._unheard.count(networks)[0] + FEW
+        return islice(burst, LOOKED_AT) if has_more else ()
 
     def enter(self, connection: Connection, networks: Networks) -> None:
         self._open += 1
@@ -105,14 +129,27 @@ class ConnectionCounts:
             self._strangers.add(connection, networks)
             self._unheard.add(connection, networks)
 
+    def note_slow(self, connection: Connection, networks: Networks) -> int:
+        """Count a connection among the slow ones if it is unheard, and end as many as are too many
+        then, the oldest of the address that has most unheard; return their number."""
+        if not self.bounds or connection not in self._unheard.oldest():
+            return 0
+        self._slow.add(connection, networks)
+        ended = 0
+        while self._places() > self.bounds.unheard:
+            self._end(next(iter(self._unheard.of(self._unheard.largest_address(None)))))
+            ended += 1
+        return ended
+
     def hear(self, connection: Connection) -> None:
         """Count a connection no more among those on which no whole request has come."""
         self._unheard.discard(connection)
+        self._slow.discard(connection)
 
     def prove(self, connection: Connection) -> None:
         """Count a connection no more in its networks."""
         self._strangers.discard(connection)
-        self._unheard.discard(connection)
+        self.hear(connection)
 
     def leave(self, connection: Connection) -> None:
         self._open -= 1

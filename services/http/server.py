@@ -149,11 +149,11 @@ class _Connection(RequestHandler):
         """Return True if no request is in hand."""
         return self._waiter is not None and not self._waiter.done()
 
-    def waits_for_client(self) -> bool:
+    def waits_for_client(self, *, spared: bool = True) -> bool:
         """Return True if it is the client's turn: to send a request, the rest of its body, or to
-        read its answer. A connection that is just opened does not count as waiting yet."""
+        read its answer. `spared`: a connection that is just opened does not count as waiting."""
         bounds = self._counts.bounds
-        if bounds and self._loop.time() < self._opened_at + bounds.spared_seconds:
+        if spared and bounds and self._loop.time() < self._opened_at + bounds.spared_seconds:
             return False
         if self.writing_paused:
             return True
@@ -167,9 +167,18 @@ class _Connection(RequestHandler):
 
     def _watch(self) -> None:
         """Look once in a while if a request came, and close the connection if none did."""
-        if self._networks and self._counts.bounds:
-            seconds = self._counts.bounds.seconds
-            self._timer = self._loop.call_later(seconds, self._end_silence)
+        if self._networks and (bounds := self._counts.bounds):
+            self._timer = self._loop.call_later(
+                min(bounds.slow_seconds, bounds.seconds), self._note_slow, bounds
+            )
+
+    def _note_slow(self, bounds: UnprovenBounds) -> None:
+        self._watch_silence(max(0.0, bounds.seconds - bounds.slow_seconds))
+        ended = self._counts.note_slow(self, self._networks)
+        metrics.door_refused.labels(bound="unheard").inc(ended)
+
+    def _watch_silence(self, seconds: float) -> None:
+        self._timer = self._loop.call_later(seconds, self._end_silence)
 
     def _end_silence(self) -> None:
         if self._request_count != self._last_count:
@@ -178,7 +187,8 @@ class _Connection(RequestHandler):
             self.end()
             return
         self._waits += 1
-        self._watch()
+        if self._counts.bounds:
+            self._watch_silence(self._counts.bounds.seconds)
 
     def handle_error(
         self,

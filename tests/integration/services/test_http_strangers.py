@@ -15,7 +15,7 @@ from services import metrics
 from services.http.application import api_app
 from services.http.bearer_auth import require_token
 from services.http.client_networks import counted_networks, parse_address
-from services.http.connection_counts import UnprovenBounds
+from services.http.connection_counts import SLOW, UnprovenBounds
 from services.http.rate_limit import RateLimitState
 from services.http.rights import Rights
 from services.http.server import ServerLimits, client_networks, mark_proven, serve
@@ -283,6 +283,20 @@ async def test_connection_with_a_whole_request_leaves_room_for_one_without() -> 
         async with calling(port, STRANGER, OTHER) as (_, third):
             assert await status(third) in (0, 503)
             assert (await status(first), refused("unheard") - before) == (200, 1)
+
+
+@on_both_loops
+async def test_half_bodies_that_became_slow_end_until_they_fit() -> None:
+    town, before = Town(), refused("unheard")
+    unproven = UnprovenBounds(unheard=SLOW, slow_seconds=SECONDS, seconds=60)
+    async with serving(town, unproven) as port, calling(port, *[STRANGER] * 2) as halves:
+        for _, writer in halves:
+            writer.write(HALF)
+            await town.half.acquire()
+        assert await ended(halves[0])
+        assert refused("unheard") == before + 1
+        halves[1][1].write(b"defghi")
+        assert b" 200 " in await halves[1][0].readline()
 
 
 @on_both_loops

@@ -1,6 +1,8 @@
 """Bounds on connections that have proven nothing."""
 
-from services.http.connection_counts import FEW, ConnectionCounts, UnprovenBounds
+import pytest
+
+from services.http.connection_counts import FEW, SLOW, ConnectionCounts, UnprovenBounds
 
 A, B, FAR = ("a", "net"), ("b", "net"), ("c", "far")
 OURS = ()
@@ -9,10 +11,10 @@ OURS = ()
 
 class Line:
     def __init__(self, waits: bool = True) -> None:
-        self.waits, self.ended = waits, False
+        self.waits, self.is_new, self.ended = waits, False, False
 
-    def waits_for_client(self) -> bool:
-        return self.waits
+    def waits_for_client(self, *, spared: bool = True) -> bool:
+        return self.waits and not (spared and self.is_new)
 
     def end(self) -> None:
         self.ended = True
@@ -96,6 +98,46 @@ def test_those_on_which_no_whole_request_came_are_bounded_together() -> None:
     assert door.make_room("unheard", B)
     assert ended(heard, first, second) == [False, True, False]
     assert door.refusal(B) is None
+
+
+def test_slow_connection_takes_the_places_of_several() -> None:
+    door = ConnectionCounts(99, UnprovenBounds(unheard=2 * SLOW + 2))
+    first, second, heard = entered(door, A, FAR, FAR)
+    door.hear(heard)
+    assert [door.note_slow(each, A) for each in (first, heard)] == [0, 0]
+    assert door.refusal(B) is None
+    assert door.note_slow(second, FAR) == 0
+    entered(door, B)
+    assert door.refusal(B) is None
+    entered(door, B)
+    assert door.refusal(B) == "unheard"
+    door.hear(first)
+    assert door.refusal(B) is None
+
+
+def test_slow_ones_of_a_burst_end_until_they_fit_the_oldest_of_the_largest_address_first() -> None:
+    door = ConnectionCounts(99, UnprovenBounds(unheard=3 * SLOW))
+    networks = [FAR, *[A] * (3 * SLOW - 1)]
+    lines = entered(door, *networks)
+    for line, each in zip(lines, networks, strict=True):
+        door.note_slow(line, each)
+    assert ended(*lines) == [False, *[True] * (3 * SLOW - 3), False, False]
+    assert door.refusal(B) == "unheard"
+    door.leave(lines[0])
+    assert door.refusal(B) is None
+
+
+@pytest.mark.parametrize(("of_address", "gives"), [(FEW, False), (FEW + 1, True)])
+def test_burst_of_an_address_is_not_spared_when_it_has_all_places(
+    of_address: int, gives: bool
+) -> None:
+    door = ConnectionCounts(99, UnprovenBounds(unheard=of_address))
+    lines = entered(door, *[A] * of_address)
+    for line in lines:
+        line.is_new = True
+    assert (door.refusal(FAR), door.make_room("unheard", FAR)) == ("unheard", gives)
+    assert ended(*lines) == [gives, *[False] * (of_address - 1)]
+    assert not door.make_room("all", FAR), "all are spared"
 
 
 def test_of_equal_crowds_none_gives_way_to_another() -> None:
