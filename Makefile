@@ -14,7 +14,7 @@ BESIDE = $(PYTEST) -n $(WORKERS) --dist loadfile
 unexport PYTHONDONTWRITEBYTECODE
 
 # Halves of the quick tests, equally long. Workers of pytest-xdist would each collect all of them, which takes longer.
-ONE_HALF = $(addprefix tests/unit/,router deliverer archiver cli docs)
+ONE_HALF = $(addprefix tests/unit/,router deliverer archiver cli docs deploy)
 OTHER_HALF = tests/contract $(filter-out $(ONE_HALF) %.py %__pycache__,$(wildcard tests/unit/*))
 HALVES = printf '%s\n' "$(ONE_HALF)" "$(OTHER_HALF)" | xargs -P 2 -L 1 $(PYTEST) -p no:schemathesis
 # Lengths of the fault runs in `make thorough`; CONTRIBUTING.md says what each one counts.
