@@ -18,8 +18,9 @@ LOOKED_AT = 64
 """Connections of strangers, the oldest first, among which one is looked for that waits for its
 client. The others may be with us."""
 FEW = 8
-"""Connections of a network or address for which others are closed at any rate. Beyond it others must
-have this many more: of equals none gives way, or each would come again and push out another."""
+"""Connections of a network or address for which others are closed at any rate. Beyond it others
+must have this many more: of equals none gives way, or each would come again and push out another.
+"""
 SLOW = 4
 """Places that a slow connection takes, of those of unheard ones. In the middle of a request each
 takes 17 KiB, of which Python's allocator gives back next to nothing, and the bytes of its body: a
