@@ -21,6 +21,8 @@ KINDS = (
 LETTERS = "ghjklmnopqrstvwxyz"
 """Those that no hexadecimal number has."""
 WORD_LETTERS = 9
+START = 4
+"""Letters with which each spelling of a word begins, before the one that ASCII has not."""
 CITIZENS = 1000
 DEPTH = 3
 """Codings in each other that are undone: JSON in base64 in an address."""
@@ -69,6 +71,9 @@ class Marks:
             kind: re.compile(b"|".join(re.escape(each) for each in _spellings(word)))
             for kind, word in self.words.items()
         }
+        self._starts = {
+            kind: {each[:START] for each in _spellings(word)} for kind, word in self.words.items()
+        }
         either = "|".join(f"(?:{pattern.pattern})" for pattern in self._patterns.values())
         self._any = re.compile(either, re.IGNORECASE)
 
@@ -94,7 +99,13 @@ class Marks:
 
     def kinds_in(self, content: bytes) -> list[str]:
         """Kinds that stand in a file as `strings` would show them: plain, or as JSON escapes."""
-        return [kind for kind, pattern in self._raw.items() if pattern.search(content)]
+        return [
+            kind
+            for kind, pattern in self._raw.items()
+            # To look for bytes takes a sixth of the time that a pattern of spellings takes.
+            if any(start in content for start in self._starts.get(kind, (b"",)))
+            and pattern.search(content)
+        ]
 
     def redacted(self, line: str) -> str:
         """A line without what is of citizens; without anything where that cannot be told apart."""
