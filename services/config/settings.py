@@ -1,7 +1,8 @@
 """Settings from the environment: addresses and secrets, typed, with all faults at once.
 
 A setting `X` may be given as `X_FILE`, the path of a file that holds its value. A running service
-follows the files of secrets: `services.config.secret_files`.
+follows the files of secrets: `services.config.secret_files`. The password of an address may stand
+in a setting of its own: `DATABASE_PASSWORD` for `DATABASE_URL`.
 """
 
 import base64
@@ -28,6 +29,7 @@ from pydantic import (
 
 from services.config.numbers import WithoutUserInfo
 from services.servers.addresses import HOST, describe_exposed, find_exposed
+from services.servers.logins import LOGINS, add_login
 from services.transparency.cosignature import Witness, read_witness
 
 PREFIX = "POSTKAMER_"
@@ -484,12 +486,11 @@ def load(kind: type[AnySettings], environ: Mapping[str, str]) -> AnySettings:
     values: dict[str, str] = {}
     unreadable: dict[str, str] = {}
     for field in kind.model_fields:
-        name = PREFIX + field.upper()
         try:
-            if (value := read(name, environ)) is not None:
+            if (value := _read_field(field, environ)) is not None:
                 values[field] = value
-        except OSError as error:
-            unreadable[field] = f"{name}_FILE: cannot be read ({error.strerror})"
+        except _UnreadableFile as error:
+            unreadable[field] = str(error)
     faults, wrong = list(unreadable.values()), set[int | str]()
     try:
         settings = kind.model_validate(values)
@@ -502,6 +503,28 @@ def load(kind: type[AnySettings], environ: Mapping[str, str]) -> AnySettings:
     if faults:
         raise SettingsError(faults)
     return settings
+
+
+class _UnreadableFile(Exception):
+    """The variable of a file that cannot be read, and why."""
+
+
+def _read_field(field: str, environ: Mapping[str, str]) -> str | None:
+    """Return the value of a field, an address with the login that stands apart from it."""
+    value = _read_or_name(PREFIX + field.upper(), environ)
+    if value is None or field not in LOGINS:
+        return value
+    user, password = (
+        _read_or_name(f"{PREFIX}{LOGINS[field]}_{part}", environ) for part in ("USER", "PASSWORD")
+    )
+    return add_login(value, user or "", password) if password else value
+
+
+def _read_or_name(name: str, environ: Mapping[str, str]) -> str | None:
+    try:
+        return read(name, environ)
+    except OSError as error:
+        raise _UnreadableFile(f"{name}_FILE: cannot be read ({error.strerror})") from None
 
 
 def _exposed_servers(values: Mapping[str, str], environ: Mapping[str, str]) -> list[str]:

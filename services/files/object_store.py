@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import UUID
 
@@ -20,7 +20,11 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, S3Store
 
+from services.config.settings import read
 from services.files.volume import VolumeWatch
+
+if TYPE_CHECKING:  # obstore has it for the checker alone
+    from obstore.store import S3Config
 
 PIECE_BYTES = 5 * 1024 * 1024
 """Size of one write: the smallest part of a multipart upload that S3 accepts."""
@@ -32,6 +36,12 @@ REQUEST_SECONDS, CONNECT_SECONDS = 60.0, 5.0
 """Timeouts of one request to S3, which carries at most one part, and of its connection."""
 RETRY_SECONDS = 60.0
 """Time in which a request to S3 is retried; after it S3 counts as unavailable."""
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "access_key_id",
+    "AWS_SECRET_ACCESS_KEY": "secret_access_key",
+    "AWS_SESSION_TOKEN": "session_token",
+}
+"""Variable with a key of a bucket -> its name in the library."""
 KEY = re.compile(
     r"[a-z]+/([0-9a-f-]{36}|[0-9a-f]{64}|[0-9]{20}(-[0-9a-f]{8})?"
     r"|[0-9]{5,32}-[a-z2-7]{26}-[0-9a-f]{64}\.(html|pdf))"
@@ -263,37 +273,51 @@ def _open_folder(folder: Path, *, is_read_only: bool) -> LocalStore:
 
 class _Bucket:
     """A bucket. The environment has the keys, region and address, as for every client of S3:
-    AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL. `cafile` in the URL
-    names authorities beside those of the system: the file is read anew when it changes."""
+    AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL. A key may be in a file,
+    as AWS_ACCESS_KEY_ID_FILE, and `cafile` in the URL names authorities beside those of the system:
+    these files are read anew when one changes."""
 
     def __init__(self, url: str) -> None:
         """Raises ValueError if the URL is of no bucket."""
         self._url, _, query = url.partition("?")
         path = dict(parse_qsl(query)).get("cafile")
         self._authorities = Path(path) if path else None
-        self._read: tuple[int, int, int] | None = None
-        """Time, number and size of the file when it was read."""
-        self._opened = _open_bucket(self._url, "")
+        keys = (os.environ.get(f"{name}_FILE") for name in KEYS)
+        self._files = [Path(each) for each in (path, *keys) if each]
+        self._read: list[tuple[int, int, int]] = []
+        """Time, number and size of each file when it was read."""
+        self._opened = _open_bucket(self._url, "", {})
 
     def store(self) -> S3Store:
-        if self._authorities is None:
-            return self._opened
         try:
-            status = self._authorities.stat()
-            now = status.st_mtime_ns, status.st_ino, status.st_size
+            found = [each.stat() for each in self._files]
+            now = [(each.st_mtime_ns, each.st_ino, each.st_size) for each in found]
             if now != self._read:
-                self._opened = _open_bucket(self._url, self._authorities.read_text())
+                authorities = self._authorities.read_text() if self._authorities else ""
+                self._opened = _open_bucket(self._url, authorities, _read_keys())
                 self._read = now
         except (OSError, ValueError):
-            raise StoreUnavailable("the file of authorities cannot be used") from None
+            what = "the file of authorities or of a key cannot be used"
+            raise StoreUnavailable(what) from None
         return self._opened
 
 
-def _open_bucket(url: str, authorities: str) -> S3Store:
+def _read_keys() -> "S3Config":
+    """Return the keys that are in files. The library takes the others from the environment."""
+    keys = {
+        field: value
+        for name, field in KEYS.items()
+        if f"{name}_FILE" in os.environ and (value := read(name, os.environ))
+    }
+    return cast("S3Config", keys)
+
+
+def _open_bucket(url: str, authorities: str, keys: "S3Config") -> S3Store:
     """Open a bucket. ValueError if the URL is of no bucket, or the authorities are none."""
     try:
         return S3Store.from_url(
             url,
+            config=keys,
             copy_if_not_exists="multipart",  # Amazon's way; other stores may overwrite
             client_options={
                 "allow_http": True,  # if AWS_ENDPOINT_URL says so: the settings refuse other hosts

@@ -21,6 +21,7 @@ from services.files.object_store import (
 )
 from services.http.server import serve
 from tests.support.integration.tls_server import serve_by_tls
+from tests.support.kubernetes.mounted_secrets import MountedSecrets
 from tests.support.test_ca import Authority
 
 DENIED = "<Code>AccessDenied</Code><Message>no</Message>"
@@ -33,6 +34,8 @@ class Bucket:
         self.objects: dict[str, bytes] = {}
         self.parts: dict[str, dict[int, bytes]] = {}
         self.away = False
+        self.signed: list[str] = []
+        """Id of the key of each request that puts."""
 
     def routes(self) -> list[web.RouteDef]:
         key = "/files/{key:.*}"
@@ -46,6 +49,8 @@ class Bucket:
 
     async def put(self, request: web.Request) -> web.Response:
         body, query = await request.read(), request.query
+        signed = re.search("Credential=([^/]+)/", request.headers["Authorization"])
+        self.signed += [signed[1]] if signed else []
         if self.away:
             return web.Response(status=403)
         if source := request.headers.get("x-amz-copy-source"):
@@ -196,3 +201,24 @@ async def test_bucket_of_another_authority_is_away_until_its_file_is_exchanged(
         trusted.write_bytes(other.certificate.read_bytes() + own.certificate.read_bytes())
         await store.put(key, pieces(1))
         assert bucket.objects.keys() == {f"x/{key}"}
+
+
+async def test_exchanged_key_of_a_bucket_signs_the_next_request(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """By the same store, in files that Kubernetes exchanges: all of a folder at once."""
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    for name in names:
+        monkeypatch.delenv(name)
+        monkeypatch.setenv(f"{name}_FILE", str(tmp_path / name))
+    mounted = MountedSecrets(tmp_path)
+    mounted.put({name: "former" for name in names})
+    store, key = ObjectStore("s3://files/x"), upload_key(clock.new_id())
+    await store.put(key, pieces(1))
+    mounted.put({name: "next" for name in names})
+    await store.put(key, pieces(1))
+    assert bucket.signed == ["former", "next"]
+    mounted.put({names[0]: "alone"})
+    with pytest.raises(StoreUnavailable) as raised:
+        await store.put(key, pieces(1))
+    assert str(tmp_path) not in str(raised.value)

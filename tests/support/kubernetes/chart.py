@@ -87,9 +87,25 @@ def pods(objects: Iterable[Object]) -> dict[str, Object]:
     }
 
 
-def environment(pod: Object) -> dict[str, Any]:
-    """Variable -> its text, or the reference to its secret."""
+def environment(pod: Object) -> dict[str, str]:
+    """Variable -> its text. None has a secret: those are files."""
     [container] = pod["containers"]
     names = [each["name"] for each in container["env"]]
     assert len(names) == len({*names}), "a variable twice"
-    return {each["name"]: each.get("value", each.get("valueFrom")) for each in container["env"]}
+    assert not container.get("envFrom")
+    return {each["name"]: each["value"] for each in container["env"]}
+
+
+def secret_files(pod: Object) -> dict[str, tuple[str, str]]:
+    """Path of each file with a secret -> name and key of the Secret that has it."""
+    [volume] = [each for each in pod["volumes"] if each["name"] == "secrets"]
+    [container] = pod["containers"]
+    [mount] = [each for each in container["volumeMounts"] if each["name"] == "secrets"]
+    assert mount["readOnly"] and "subPath" not in mount, "kubelet changes no file of a subPath"
+    found = [
+        (f"{mount['mountPath']}/{item['path']}", (source["secret"]["name"], item["key"]))
+        for source in volume["projected"]["sources"]
+        for item in source["secret"]["items"]
+    ]
+    assert len(found) == len(dict(found)), "a file twice"
+    return dict(found)

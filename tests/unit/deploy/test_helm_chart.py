@@ -236,6 +236,11 @@ def test_users_of_the_broker_have_the_rights_of_the_topology() -> None:
         ('podLabels={"app.kubernetes.io/name":"x"}', "podLabels: app.kubernetes.io/name is"),
         ('affinity={"podAntiAffinty":{}}', "'podAntiAffinty' not allowed"),
         ('tolerations=[{"keys":"x"}]', "'keys' not allowed"),
+        (
+            'configSecrets=[{"variable":"A","name":"x","key":"a","services":["gateway"]},'
+            '{"variable":"A","name":"z","key":"b","services":["router"]}]',
+            "configSecrets: A is there twice",
+        ),
         ("gateway.opsPort=8080", "gateway.opsPort: must differ"),
         ('secrets.archiveKey={"name":"1e3","key":"k"}', "/secrets/archiveKey/name"),
         ('secrets.archiveKey={"name":"town","key":"yes"}', "/secrets/archiveKey/key"),
@@ -334,7 +339,7 @@ def test_migrations_of_an_external_database_run_before_all_else() -> None:
     # What the hook needs is there before the release: no account, no configuration of the release.
     spec = first["spec"]["template"]["spec"]
     assert "serviceAccountName" not in spec
-    assert [each["name"] for each in spec["volumes"]] == ["tmp", "database-ca"]
+    assert [each["name"] for each in spec["volumes"]] == ["tmp", "secrets", "database-ca"]
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ from tests.support.promtool import needs_promtool
 
 pytestmark = needs_helm
 TOWNS = ["small", "large"]
-VOLUMES = {"configMap", "secret", "emptyDir", "persistentVolumeClaim"}
+VOLUMES = {"configMap", "secret", "projected", "emptyDir", "persistentVolumeClaim"}
 """Kinds of volumes that we use; the profile allows a few more."""
 PORTS = {
     "gateway": GatewaySettings.model_fields["gateway_port"].default,
@@ -421,8 +421,7 @@ def test_addresses_of_neighbours_are_reached_by_those_who_have_them() -> None:
     reached = set()
     for name, pod in pods(objects).items():
         part = pod["containers"][0]["name"]
-        given = [each for each in environment(pod).values() if isinstance(each, str)]
-        for text in given:
+        for text in environment(pod).values():
             for neighbour, namespace, port in NEIGHBOUR.findall(text):
                 peer = {"namespaceSelector": {"matchLabels": {NAMESPACE: namespace}}}
                 rule = {"ports": [{"port": int(port), "protocol": "TCP"}], "to": [peer]}

@@ -10,20 +10,24 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from cli.check.secret_purposes import SETTINGS as PURPOSES
 from services.amqp import topology
 from services.config import settings
 from services.config.settings import PREFIX, load
+from services.servers.logins import LOGINS
 from services.transparency.signed_note import COSIGNATURE, Key, derive_public_key, encode_key
 from tests.support.kubernetes.chart import (
     CHART,
     ROOT,
     SERVICES,
     VALUES,
+    Object,
     environment,
     example,
     needs_helm,
     pods,
     render,
+    secret_files,
 )
 
 pytestmark = needs_helm
@@ -82,7 +86,7 @@ SECRETS = {
 
 
 @cache
-def all_given() -> dict[str, dict[str, Any]]:
+def all_given() -> dict[str, dict[str, str]]:
     """Environment of each service with everything set, by its name."""
     secrets = {name: {"name": "town", "key": name} for name in VALUES["secrets"]}
     changes = {
@@ -100,20 +104,19 @@ def all_given() -> dict[str, dict[str, Any]]:
     set_json = tuple(f"{place}={json.dumps(value)}" for place, value in changes.items())
     found = pods(render(example("small"), set_json=set_json))
     names = (*SERVICES, "operator")
-    return {name: environment(found[f"Deployment postkamer-{name}"]) for name in names}
+    return {name: as_in_a_pod(found[f"Deployment postkamer-{name}"]) for name in names}
 
 
-def as_in_a_pod(given: dict[str, Any]) -> dict[str, str]:
-    """Texts that a process sees: secrets are read, and then $(NAME) stands for them."""
-
-    def secret(name: str) -> str:
-        return SECRETS.get(name.removeprefix(PREFIX).lower(), "word")
-
-    seen: dict[str, str] = {}
-    for name, value in given.items():
-        text = value if isinstance(value, str) else secret(name)
-        # Kubernetes knows only the variables that come before.
-        seen[name] = re.sub(r"\$\((\w+)\)", lambda found: seen[found[1]], text)
+def as_in_a_pod(pod: Object) -> dict[str, str]:
+    """Return the settings of a process, with what is in a file in the place of the file."""
+    files, seen = secret_files(pod), dict[str, str]()
+    for name, text in environment(pod).items():
+        if name.endswith("_FILE"):
+            setting = name.removesuffix("_FILE")
+            assert files[text]
+            seen[setting] = SECRETS.get(setting.removeprefix(PREFIX).lower(), "w/rd")
+        else:
+            seen[name] = text
     return seen
 
 
@@ -121,8 +124,10 @@ def variables(kind: type[BaseModel]) -> set[str]:
     return {PREFIX + field.upper() for field in kind.model_fields}
 
 
-def ours(given: dict[str, Any]) -> set[str]:
-    return {name for name in given if name.startswith(PREFIX)}
+def ours(given: dict[str, str]) -> set[str]:
+    """Variables with settings, without those that complete the address of a server."""
+    logins = {f"{PREFIX}{name}_{part}" for name in LOGINS.values() for part in ("USER", "PASSWORD")}
+    return {name for name in given if name.startswith(PREFIX)} - logins
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -130,7 +135,7 @@ def test_every_setting_of_a_service_can_be_set_and_no_other(service: str) -> Non
     given = all_given()[service]
     kind = OF_SERVICES[service]
     assert ours(given) == variables(kind)
-    loaded = load(kind, as_in_a_pod(given))
+    loaded = load(kind, given)
     for field in kind.model_fields:
         name = re.sub(r"_(\w)", lambda found: found[1].upper(), field)
         if name in GIVEN and not (service == "desk" and field == "archiver_url"):
@@ -145,8 +150,8 @@ def test_operator_has_the_settings_of_every_command() -> None:
     of_commands = set[str]().union(*map(variables, OF_COMMANDS))
     assert of_commands <= ours(given) <= of_services | of_commands
     for kind in OF_COMMANDS:
-        load(kind, as_in_a_pod(given))
-    status = load(settings.StatusSettings, as_in_a_pod(given))
+        load(kind, given)
+    status = load(settings.StatusSettings, given)
     assert dict(status.ops_urls) == {
         name: f"http://postkamer-{name}-ops:{9180 + n}" for n, name in enumerate(SERVICES)
     }
@@ -171,18 +176,30 @@ def test_values_have_no_setting_that_nobody_reads() -> None:
 
 
 @pytest.mark.parametrize("town", ["small", "large"])
-def test_secret_comes_from_a_secret_and_is_in_no_value(town: str) -> None:
+def test_secret_is_a_file_of_a_secret_and_no_variable(town: str) -> None:
+    """In any container, of Jobs too: `environment` takes no variable that is not a text."""
+    kinds = [each for _, each in inspect.getmembers(settings, inspect.isclass)]
+    hidden = {
+        PREFIX + name.upper()
+        for kind in kinds
+        if issubclass(kind, BaseModel)
+        for name, field in kind.model_fields.items()
+        if "SecretStr" in str(field.annotation)
+    }
+    addresses = {PREFIX + name.upper() for name in LOGINS}
     for name, pod in pods(render(example(town))).items():
-        for variable, value in environment(pod).items():
-            field = variable.removeprefix(PREFIX).lower()
-            kinds = [each for each in OF_SERVICES.values() if field in each.model_fields]
-            hidden = any("SecretStr" in str(each.model_fields[field].annotation) for each in kinds)
-            if not isinstance(value, str):
-                assert value["secretKeyRef"]["name"], (name, variable)
-            elif "://" in value and "@" in value:
-                assert re.search(r"://[\w()$.-]+:\$\(\w+_PASSWORD\)@", value), (name, variable)
-            else:
-                assert not hidden, (name, variable)
+        given, files = environment(pod), secret_files(pod)
+        assert given.keys() & (hidden - addresses | PURPOSES.keys() - addresses) == set(), name
+        for address in addresses & given.keys():
+            login = f"{PREFIX}{LOGINS[address.removeprefix(PREFIX).lower()]}_PASSWORD_FILE"
+            assert not re.search("//[^/]*:[^/]*@", given[address]), (name, address)
+            assert given[login] in files, (name, address)
+        named = {text for variable, text in given.items() if variable.endswith("_FILE")}
+        assert named == files.keys(), name
+        assert all(secret and key for secret, key in files.values())
+        volume = next(each for each in pod["volumes"] if each["name"] == "secrets")
+        assert volume["projected"]["defaultMode"] == 0o440  # root's, and fsGroup's
+        assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsGroup"] == 10001
 
 
 @pytest.mark.parametrize("town", ["small", "large"])
@@ -190,18 +207,18 @@ def test_example_of_a_town_has_what_each_service_needs(town: str) -> None:
     found = pods(render(example(town)))
     for service, kind in OF_SERVICES.items():
         if f"Deployment postkamer-{service}" in found:
-            given = environment(found[f"Deployment postkamer-{service}"])
+            given = as_in_a_pod(found[f"Deployment postkamer-{service}"])
             assert ours(given) <= variables(kind)
-            load(kind, as_in_a_pod(given))
+            load(kind, given)
 
 
 def test_addresses_in_the_cluster_are_those_of_services() -> None:
     objects = render(example("large"))
     services = {each["metadata"]["name"]: each for each in objects if each["kind"] == "Service"}
     found = pods(objects)
-    desk = load(settings.DeskSettings, as_in_a_pod(environment(found["Deployment postkamer-desk"])))
+    desk = load(settings.DeskSettings, as_in_a_pod(found["Deployment postkamer-desk"]))
     urls = [desk.gateway_url, desk.archiver_url, desk.router_url]
-    operator = as_in_a_pod(environment(found["Deployment postkamer-operator"]))
+    operator = as_in_a_pod(found["Deployment postkamer-operator"])
     urls += [url for _, url in load(settings.StatusSettings, operator).ops_urls]
     assert len(urls) == 8
     for url in urls:
@@ -212,40 +229,47 @@ def test_addresses_in_the_cluster_are_those_of_services() -> None:
 
 def test_servers_of_operators_are_reached_by_the_names_that_these_give() -> None:
     found = pods(render(example("large")))
-    gateway = as_in_a_pod(environment(found["Deployment postkamer-gateway"]))
-    assert gateway["POSTKAMER_AMQP_URL"] == (
-        f"amqps://gateway:word@postkamer-rabbitmq:5671/{topology.VHOST}"
+    given = as_in_a_pod(found["Deployment postkamer-gateway"])
+    gateway = load(settings.GatewaySettings, given)
+    assert gateway.amqp_url.get_secret_value() == (
+        f"amqps://gateway:w%2Frd@postkamer-rabbitmq:5671/{topology.VHOST}"
         "?cafile=/etc/postkamer-tls/broker/ca.crt"
     )
-    assert gateway["POSTKAMER_DATABASE_URL"] == (
-        "postgresql://postkamer_gateway:word@postkamer-postgres-rw:5432/postkamer"
+    assert gateway.database_url.get_secret_value() == (
+        "postgresql://postkamer_gateway:w%2Frd@postkamer-postgres-rw:5432/postkamer"
         "?sslmode=verify-full&sslrootcert=/etc/postkamer-tls/database/ca.crt"
     )
     [topology_job] = [pod for name, pod in found.items() if "topology" in name]
-    admin = environment(topology_job)
-    secret = {"secretKeyRef": {"name": "postkamer-rabbitmq-default-user", "key": "username"}}
-    assert admin["BROKER_ADMIN_USER"] == secret
-    given = load(settings.ManagementSettings, as_in_a_pod(admin)).broker_management_url
-    assert given is not None
-    assert given.get_secret_value() == (
-        "https://word:word@postkamer-rabbitmq:15671?cafile=/etc/postkamer-tls/broker/ca.crt"
+    user = secret_files(topology_job)["/etc/postkamer-secrets/POSTKAMER_BROKER_MANAGEMENT_USER"]
+    assert user == ("postkamer-rabbitmq-default-user", "username")
+    admin = as_in_a_pod(topology_job)
+    management = load(settings.ManagementSettings, admin).broker_management_url
+    assert management is not None
+    assert management.get_secret_value() == (
+        "https://w%2Frd:w%2Frd@postkamer-rabbitmq:15671?cafile=/etc/postkamer-tls/broker/ca.crt"
     )
-    load(settings.BrokerSettings, as_in_a_pod(admin))
+    assert load(settings.BrokerSettings, admin).amqp_url.get_secret_value() == (
+        f"amqps://w%2Frd:w%2Frd@postkamer-rabbitmq:5671/{topology.VHOST}"
+        "?cafile=/etc/postkamer-tls/broker/ca.crt"
+    )
 
 
 def test_several_nodes_are_named_each_with_its_account() -> None:
     hosts = 'broker.hosts=["mq1.example:5671","mq2.example:5671"]'
     servers = 'database.hosts=["pg1.example:5432","pg2.example:5432"]'
     found = pods(render(example("small"), set_json=(hosts, servers)))
-    router = as_in_a_pod(environment(found["Deployment postkamer-router"]))
+    given = as_in_a_pod(found["Deployment postkamer-router"])
+    router = load(settings.RouterSettings, given)
     ca = "cafile=/etc/postkamer-tls/broker/ca.crt"
-    assert router["POSTKAMER_AMQP_URL"] == (
-        f"amqps://router:word@mq1.example:5671/postkamer?{ca},"
-        f"amqps://router:word@mq2.example:5671/postkamer?{ca}"
+    assert router.amqp_url.get_secret_value() == (
+        f"amqps://router:w%2Frd@mq1.example:5671/postkamer?{ca},"
+        f"amqps://router:w%2Frd@mq2.example:5671/postkamer?{ca}"
     )
-    database = "postgresql://postkamer_router:word@pg1.example:5432,pg2.example:5432/postkamer"
-    root = "/etc/postkamer-tls/database/ca.crt"
-    assert router["POSTKAMER_DATABASE_URL"] == f"{database}?sslmode=verify-full&sslrootcert={root}"
+    hosts = "pg1.example:5432,pg2.example:5432"
+    assert router.database_url.get_secret_value() == (
+        f"postgresql://postkamer_router:w%2Frd@{hosts}/postkamer"
+        "?sslmode=verify-full&sslrootcert=/etc/postkamer-tls/database/ca.crt"
+    )
 
 
 def test_every_pod_knows_the_hosts_that_a_mesh_protects() -> None:
@@ -257,7 +281,7 @@ def test_every_pod_knows_the_hosts_that_a_mesh_protects() -> None:
         'broker.admin.management="http://rabbitmq.voorbeeldstad.example:15672"',
     )
     found = pods(render(example("small"), set_json=changes))
-    given = {name: as_in_a_pod(environment(pod)) for name, pod in found.items()}
+    given = {name: as_in_a_pod(pod) for name, pod in found.items()}
     assert {each["POSTKAMER_PLAIN_HOSTS"] for each in given.values()} == {hosts}
     for each in given.values():
         assert "sslmode" not in each.get("POSTKAMER_DATABASE_URL", "")
@@ -299,7 +323,7 @@ def test_file_of_the_configuration_arrives_to_the_letter(text: str) -> None:
 
 
 def test_secrets_of_the_configuration_go_to_the_services_that_read_them() -> None:
-    found = {name: environment(pod) for name, pod in pods(render(example("large"))).items()}
+    found = {name: as_in_a_pod(pod) for name, pod in pods(render(example("large"))).items()}
     holders = {name.rpartition("-")[2] for name, given in found.items() if "CRM_SECRET" in given}
     assert holders == {"deliverer", "operator"}
     assert "NUMBER_SECRETS" in found["Deployment postkamer-gateway"]

@@ -1,13 +1,14 @@
 {{/*
 Environment of a service: (dict "root" $ "service" "gateway"). files/settings.yaml says which settings it
 reads. A setting is computed from other values, or stands under `settings`, or in a Secret that `secrets`
-names; an empty one is left out, so that the service's own default counts.
+names; an empty one is left out, so that the service's own default counts. No secret is a variable: each is
+a file, which the service follows.
 */}}
 {{- define "postkamer.env" -}}
 {{- $root := .root }}
 {{- $table := $root.Files.Get "files/settings.yaml" | fromYaml }}
 {{- $computed := include "postkamer.computed" . | fromYaml }}
-{{- include "postkamer.passwords" . }}
+{{- include "postkamer.secretEnv" . }}
 {{- range $name := index $table .service }}
 {{- $variable := printf "POSTKAMER_%s" (upper $name) }}
 {{- $key := $name | camelcase | untitle }}
@@ -17,15 +18,7 @@ names; an empty one is left out, so that the service's own default counts.
   value: {{ . | toString | quote }}
 {{- end }}
 {{- else if hasKey $root.Values.secrets $key }}
-{{- with index $root.Values.secrets $key }}
-{{- if .name }}
-- name: {{ $variable }}
-  valueFrom:
-    secretKeyRef:
-      name: {{ .name }}
-      key: {{ .key }}
-{{- end }}
-{{- end }}
+{{- /* postkamer.secretFiles has it. */}}
 {{- else if hasKey $root.Values.settings $key }}
 {{- $value := index $root.Values.settings $key | toString }}
 {{- if $value }}
@@ -38,33 +31,68 @@ names; an empty one is left out, so that the service's own default counts.
 {{- end }}
 {{- end }}
 
-{{/* Passwords that the URLs name as $(DATABASE_PASSWORD): before them, as Kubernetes wants it. */}}
-{{- define "postkamer.passwords" -}}
+{{/*
+Secrets of a service, or of the Jobs `migrate` and `topology`, as a list in YAML: the variable whose _FILE
+names it, and Secret and key. A password of a server stands apart from its address.
+*/}}
+{{- define "postkamer.secretFiles" -}}
+{{- $root := .root }}
+{{- $service := .service }}
 {{- $accounts := include "postkamer.accounts" . | fromYaml }}
-{{- $database := $accounts.database }}
-{{- $broker := $accounts.broker }}
-- name: DATABASE_PASSWORD
-  valueFrom:
-    secretKeyRef:
-      name: {{ $database.secret.name }}
-      key: {{ $database.secret.key }}
-{{- if $broker }}
-- name: BROKER_PASSWORD
-  valueFrom:
-    secretKeyRef:
-      name: {{ $broker.secret.name }}
-      key: {{ $broker.secret.key }}
+{{- $found := list }}
+{{- with $accounts.database }}
+{{- $found = append $found (dict "variable" "POSTKAMER_DATABASE_PASSWORD" "name" .secret.name "key" .secret.key) }}
 {{- end }}
-{{- if and (eq .service "operator") (include "postkamer.brokerAdmin" .root) }}
-{{- include "postkamer.adminEnv" .root }}
+{{- with $accounts.broker }}
+{{- $found = append $found (dict "variable" "POSTKAMER_AMQP_PASSWORD" "name" .secret.name "key" .secret.key) }}
+{{- end }}
+{{- if and (has $service (list "operator" "topology")) (include "postkamer.brokerAdmin" $root) }}
+{{- $admin := $root.Values.broker.admin.secret }}
+{{- $name := default (printf "%s-default-user" (include "postkamer.rabbitmq" $root)) $admin.name }}
+{{- range $server := ternary (list "BROKER_MANAGEMENT" "AMQP") (list "BROKER_MANAGEMENT") (eq $service "topology") }}
+{{- $found = append $found (dict "variable" (printf "POSTKAMER_%s_USER" $server) "name" $name "key" $admin.usernameKey) }}
+{{- $found = append $found (dict "variable" (printf "POSTKAMER_%s_PASSWORD" $server) "name" $name "key" $admin.key) }}
+{{- end }}
+{{- end }}
+{{- $table := $root.Files.Get "files/settings.yaml" | fromYaml }}
+{{- range $name := dig $service list $table }}
+{{- $key := $name | camelcase | untitle }}
+{{- with dig $key dict $root.Values.secrets }}
+{{- if .name }}
+{{- $found = append $found (dict "variable" (printf "POSTKAMER_%s" (upper $name)) "name" .name "key" .key) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $root.Values.configSecrets }}
+{{- if or (has $service .services) (eq $service "operator") }}
+{{- $found = append $found (dict "variable" .variable "name" .name "key" .key) }}
+{{- end }}
+{{- end }}
+{{- if has $service (list "gateway" "deliverer" "archiver" "operator") }}
+{{- with $root.Values.objectStore.s3.secret }}
+{{- if .name }}
+{{- $found = append $found (dict "variable" "AWS_ACCESS_KEY_ID" "name" .name "key" .accessKeyIdKey) }}
+{{- $found = append $found (dict "variable" "AWS_SECRET_ACCESS_KEY" "name" .name "key" .secretAccessKeyKey) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $found | toYaml }}
+{{- end }}
+
+{{- define "postkamer.secretEnv" -}}
+{{- range include "postkamer.secretFiles" . | fromYamlArray }}
+- name: {{ .variable }}_FILE
+  value: /etc/postkamer-secrets/{{ .variable }}
 {{- end }}
 {{- end }}
 
 {{/* Accounts of a service in database and broker. The operator's commands need the owner of the database. */}}
 {{- define "postkamer.accounts" -}}
-{{- $of := ternary "owner" .service (eq .service "operator") }}
+{{- $of := ternary "owner" .service (has .service (list "operator" "migrate")) }}
+{{- if ne .service "topology" }}
 database: {{ index .root.Values.database.accounts $of | toJson }}
-{{- if ne .service "desk" }}
+{{- end }}
+{{- if not (has .service (list "desk" "migrate" "topology")) }}
 broker: {{ index .root.Values.broker.accounts .service | toJson }}
 {{- end }}
 {{- end }}
@@ -79,11 +107,11 @@ broker: {{ index .root.Values.broker.accounts .service | toJson }}
 {{- if include "postkamer.databaseCa" .root }}
 {{- $parameters = default "sslmode=verify-full&sslrootcert=/etc/postkamer-tls/database/ca.crt" $parameters }}
 {{- end }}
-{{- printf "postgresql://%s:$(DATABASE_PASSWORD)@%s/%s" .account.username (join "," $hosts) $values.name }}
+{{- printf "postgresql://%s@%s/%s" .account.username (join "," $hosts) $values.name }}
 {{- with $parameters }}?{{ . }}{{ end }}
 {{- end }}
 
-{{/* (dict "root" $ "user" ... "password" "$(BROKER_PASSWORD)"): a URL for each node. */}}
+{{/* (dict "root" $ "user" ...): a URL for each node; without a user that is in a file. */}}
 {{- define "postkamer.amqpUrl" -}}
 {{- $values := .root.Values.broker }}
 {{- $hosts := $values.hosts }}
@@ -92,12 +120,11 @@ broker: {{ index .root.Values.broker.accounts .service | toJson }}
 {{- $hosts = list (printf "%s:%v" (include "postkamer.rabbitmq" .root) $port) }}
 {{- end }}
 {{- $scheme := ternary "amqps" "amqp" $values.tls }}
-{{- $user := .user }}
-{{- $password := .password }}
+{{- $user := ternary "" (printf "%s@" .user) (empty .user) }}
 {{- $query := default (include "postkamer.brokerCa" .root) $values.parameters }}
 {{- $urls := list }}
 {{- range $hosts }}
-{{- $url := printf "%s://%s:%s@%s/postkamer" $scheme $user $password . }}
+{{- $url := printf "%s://%s%s/postkamer" $scheme $user . }}
 {{- $urls = append $urls (ternary (printf "%s?%s" $url $query) $url (ne $query "")) }}
 {{- end }}
 {{- join "," $urls }}
@@ -113,21 +140,6 @@ broker: {{ index .root.Values.broker.accounts .service | toJson }}
 {{- if or (eq .Values.broker.mode "operator") .Values.broker.admin.secret.name }}yes{{ end }}
 {{- end }}
 
-{{- define "postkamer.adminEnv" }}
-{{- $secret := .Values.broker.admin.secret }}
-{{- $name := default (printf "%s-default-user" (include "postkamer.rabbitmq" .)) $secret.name }}
-- name: BROKER_ADMIN_USER
-  valueFrom:
-    secretKeyRef:
-      name: {{ $name }}
-      key: {{ $secret.usernameKey }}
-- name: BROKER_ADMIN_PASSWORD
-  valueFrom:
-    secretKeyRef:
-      name: {{ $name }}
-      key: {{ $secret.key }}
-{{- end }}
-
 {{- define "postkamer.managementUrl" -}}
 {{- if include "postkamer.brokerAdmin" . }}
 {{- $where := .Values.broker.admin.management }}
@@ -139,8 +151,7 @@ broker: {{ index .root.Values.broker.accounts .service | toJson }}
 {{- if and (hasPrefix "https://" $where) (include "postkamer.brokerCa" .) (not (contains "?" $where)) }}
 {{- $where = printf "%s?%s" $where (include "postkamer.brokerCa" .) }}
 {{- end }}
-{{- $parts := splitn "://" 2 $where }}
-{{- printf "%s://$(BROKER_ADMIN_USER):$(BROKER_ADMIN_PASSWORD)@%s" $parts._0 $parts._1 }}
+{{- $where }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -162,7 +173,7 @@ bind: {{ $root.Values.settings.bind | quote }}
 config: /etc/postkamer/postkamer.toml
 database_url: {{ include "postkamer.databaseUrl" (dict "root" $root "account" $accounts.database) | quote }}
 {{- with $accounts.broker }}
-amqp_url: {{ include "postkamer.amqpUrl" (dict "root" $root "user" .username "password" "$(BROKER_PASSWORD)") | quote }}
+amqp_url: {{ include "postkamer.amqpUrl" (dict "root" $root "user" .username) | quote }}
 {{- end }}
 object_store: {{ $root.Values.objectStore.url | quote }}
 upload_store: {{ $root.Values.objectStore.uploads | quote }}
@@ -191,19 +202,9 @@ broker_metrics_url: {{ printf "http://%s:15692/metrics" (include "postkamer.rabb
 {{- end }}
 {{- end }}
 
-{{/* Secrets that postkamer.toml names as env:NAME, and the keys of a bucket. */}}
-{{- define "postkamer.otherEnv" -}}
-{{- $service := .service }}
-{{- range .root.Values.configSecrets }}
-{{- if or (has $service .services) (eq $service "operator") }}
-- name: {{ .variable }}
-  valueFrom:
-    secretKeyRef:
-      name: {{ .name }}
-      key: {{ .key }}
-{{- end }}
-{{- end }}
-{{- if has $service (list "gateway" "deliverer" "archiver" "operator") }}
+{{/* Place of a bucket, for the library that reads it. */}}
+{{- define "postkamer.bucketEnv" -}}
+{{- if has .service (list "gateway" "deliverer" "archiver" "operator") }}
 {{- with .root.Values.objectStore.s3 }}
 {{- with .region }}
 - name: AWS_REGION
@@ -212,18 +213,6 @@ broker_metrics_url: {{ printf "http://%s:15692/metrics" (include "postkamer.rabb
 {{- with .endpoint }}
 - name: AWS_ENDPOINT_URL
   value: {{ . | quote }}
-{{- end }}
-{{- if .secret.name }}
-- name: AWS_ACCESS_KEY_ID
-  valueFrom:
-    secretKeyRef:
-      name: {{ .secret.name }}
-      key: {{ .secret.accessKeyIdKey }}
-- name: AWS_SECRET_ACCESS_KEY
-  valueFrom:
-    secretKeyRef:
-      name: {{ .secret.name }}
-      key: {{ .secret.secretAccessKeyKey }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -234,6 +223,17 @@ broker_metrics_url: {{ printf "http://%s:15692/metrics" (include "postkamer.rabb
 {{- $root := .root }}
 - name: tmp
   emptyDir: {sizeLimit: {{ $root.Values.temporarySize }}}
+# For our group alone (0440). All files change at once, so none is mounted by a subPath, which would never change.
+- name: secrets
+  projected:
+    defaultMode: 288
+    sources:
+      {{- range include "postkamer.secretFiles" . | fromYamlArray }}
+      - secret:
+          name: {{ .name }}
+          items:
+            - {key: {{ .key }}, path: {{ .variable }}}
+      {{- end }}
 {{- if not (has .service (list "desk" "migrate")) }}
 - name: config
   configMap:
@@ -279,6 +279,7 @@ broker_metrics_url: {{ printf "http://%s:15692/metrics" (include "postkamer.rabb
 {{- define "postkamer.volumeMounts" -}}
 {{- $root := .root }}
 - {name: tmp, mountPath: /tmp}
+- {name: secrets, mountPath: /etc/postkamer-secrets, readOnly: true}
 {{- if not (has .service (list "desk" "migrate")) }}
 - {name: config, mountPath: /etc/postkamer, readOnly: true}
 {{- end }}

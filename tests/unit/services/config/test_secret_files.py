@@ -24,11 +24,13 @@ from services.config.settings import (
     load,
     resolve_env,
 )
+from tests.support.kubernetes.mounted_secrets import MountedSecrets
 from tests.support.observer import until_true
 from tests.unit.services.config.test_settings import GOOD, KEY
 
 NAME = "POSTKAMER_DATABASE_URL"
 URL = "postgresql://gateway:{}@localhost/postkamer"
+OTHER_KEY = "B" * 43 + "="
 APP, CRM = "POSTKAMER_META_APP_SECRETS", "CRM_SECRET"
 
 
@@ -91,7 +93,7 @@ class Door:
         self.used: list[tuple[str, str]] = []
 
     def put(self, name: str, value: str) -> None:
-        """Replace the file as Kubernetes does: another file takes its name at once."""
+        """Replace the file whole: another file takes its name."""
         new = self._folder / f"{name}.new"
         new.write_text(value)
         new.replace(self._folder / name)
@@ -224,3 +226,31 @@ def test_settings_that_no_service_follows_stay_as_they_were() -> None:
 def test_names_of_changed_files_are_those_that_differ() -> None:
     before, after = {"A": (1, 1, 1), "B": (2, 1, 1)}, {"A": (1, 1, 1), "C": (2, 1, 1)}
     assert changed_names(before, after) == ["B", "C"]
+
+
+async def test_secrets_that_kubernetes_exchanges_are_taken_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All files are links through one that is turned, as in a mounted volume. The password of the
+    database is a file of its own, with signs in it that an address cannot hold."""
+    monkeypatch.setattr("services.config.secret_files.POLL_SECONDS", 0.02)
+    password, key = "POSTKAMER_DATABASE_PASSWORD", "POSTKAMER_WORKING_KEY"
+    secrets = {APP: "old", password: "p@ss/old", key: KEY}
+    mounted = MountedSecrets(tmp_path)
+    mounted.put(secrets)
+    environ = {name: value for name, value in GOOD.items() if name not in secrets}
+    environ |= {f"{name}_FILE": str(tmp_path / name) for name in secrets}
+    environ[NAME] = "postgresql://gateway@localhost/postkamer"
+    live = LiveSettings(load(GatewaySettings, environ), environ)
+    former = live.current
+    assert former.database_url.get_secret_value() == URL.format("p%40ss%2Fold")
+    async with live.following():
+        with capture_logs() as logs:
+            mounted.put({APP: "new", password: "new", key: OTHER_KEY})
+            await until_true(lambda: live.current is not former)
+    assert database_url(live)() == URL.format("new")
+    assert [each.get_secret_value() for each in live.current.meta_app_secrets] == ["new"]
+    assert live.current.working_key == former.working_key
+    said = {line["event"]: line["what"] for line in logs}
+    assert said["secrets.taken"] == f"{password}_FILE, {APP}_FILE"
+    assert said["secrets.refused"] == f"{key}: {AT_START}"
