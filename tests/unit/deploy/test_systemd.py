@@ -28,7 +28,7 @@ KINDS = {
 }
 GIVEN = {
     "META_APP_SECRET": "geheim",
-    "META_ACCESS_TOKEN": "123|a$(b)`c`\\",
+    "META_ACCESS_TOKEN": "123|a$(b)`c`'\\",
     "PATH": "/usr/bin:/bin",
 }
 
@@ -62,7 +62,8 @@ def test_unit_starts_a_command_that_exists(unit: str) -> None:
     assert len(started) == (unit != "postkamer-backup.service")
     for each in started:
         command: click.Command = main
-        words = shlex.split(each.replace("%i", "gateway").replace("%d", "/run/x"))[1:]
+        started_by = each.partition("bin/postkamer ")[2]
+        words = shlex.split(started_by.replace("%i", "gateway").replace("%d", "/run/x"))
         while isinstance(command, click.Group):
             name = words.pop(0)
             found = command.get_command(click.Context(command), name)
@@ -89,22 +90,82 @@ def test_drawn_settings_are_all_that_each_service_needs_and_no_more_than_its_own
         name: parse_settings((tmp_path / "services" / f"{name}.env").read_text(), name)
         for name in KINDS
     }
+    secrets = {path: path.read_text().strip() for path in tmp_path.glob("secrets/*/*")}
     for name, kind in KINDS.items():
         assert settings.load(kind, shared | own[name]), name
-    command = ('. $0/owner.env; printf %s "$POSTKAMER_META_ACCESS_TOKEN"', tmp_path)
+        named = {value for key, value in own[name].items() if key.endswith("_FILE")}
+        assert named == {str(path) for path in secrets if path.parent.name == name}
+    others = [each for each in files if each not in secrets and each.name != "logins.env"]
+    text = "".join(each.read_text() for each in others)
+    assert [path for path, secret in secrets.items() if secret in text] == []
+    command = ('. $0/owner.env; cat "$POSTKAMER_META_ACCESS_TOKEN_FILE"', tmp_path)
     said = subprocess.run(("sh", "-c", *command), capture_output=True, text=True, check=True)
-    assert said.stdout == GIVEN["META_ACCESS_TOKEN"], "as a shell reads it"
-    assert own["deliverer"]["POSTKAMER_META_ACCESS_TOKEN"] == GIVEN["META_ACCESS_TOKEN"]
-    have_archive_key = {name for name, given in own.items() if "POSTKAMER_ARCHIVE_KEY" in given}
+    assert said.stdout == GIVEN["META_ACCESS_TOKEN"] + "\n", "as a shell reads it"
+    deliverer = settings.load(settings.DelivererSettings, shared | own["deliverer"])
+    assert deliverer.meta_access_token.get_secret_value() == GIVEN["META_ACCESS_TOKEN"]
+    have_archive_key = {
+        name for name, given in own.items() if "POSTKAMER_ARCHIVE_KEY_FILE" in given
+    }
     assert have_archive_key == {"router", "archiver"}
-    assert len({given["POSTKAMER_DATABASE_URL"] for given in own.values()}) == len(KINDS)
+    logins = parse_settings((tmp_path / "logins.env").read_text(), "logins.env")
+    assert len({*logins.values()}) == len(logins) == len(KINDS) * 2 - 1 + 2
+    for name in KINDS:
+        password = secrets[tmp_path / "secrets" / name / "database_password"]
+        assert logins[f"{name.upper()}_DATABASE_PASSWORD"] == password
     again = subprocess.run(script, env=GIVEN, check=False, capture_output=True, text=True)
     assert again.returncode == 1
     assert "their secrets are in use" in again.stderr
 
 
-@pytest.mark.parametrize("token", ["a'b", "a b", "a\nb"])
-def test_value_that_no_file_of_settings_can_hold_is_refused(tmp_path: Path, token: str) -> None:
+def test_each_folder_of_secrets_is_for_its_holder_alone() -> None:
+    rights = {}
+    for line in (FOLDER / "tmpfiles.conf").read_text().splitlines():
+        if line.startswith(("d ", "z ")):
+            _, path, *given = line.split()
+            rights[path] = " ".join(given)
+    secrets = "/etc/postkamer/secrets"
+    for name in KINDS:
+        assert rights[f"{secrets}/{name}"] == "0750 root postkamer"
+        assert rights[f"{secrets}/{name}/*"] == "0640 root postkamer"
+    assert rights[f"{secrets}/owner"] == "0700 root root"
+    assert rights[f"{secrets}/owner/*"] == "0600 root root"
+    assert lines("postkamer@.service", "TemporaryFileSystem") == [f"{secrets}:ro"]
+    assert lines("postkamer@.service", "BindReadOnlyPaths") == [f"{secrets}/%i"]
+    copied = lines("postkamer-migrate.service", "LoadCredential")
+    assert copied == [f"database_password:{secrets}/owner/database_password"]
+
+
+def exchange(folder: Path, name: str, value: str) -> subprocess.CompletedProcess[str]:
+    command = ("sh", FOLDER / "exchange_secret.sh", name, folder / "secrets")
+    return subprocess.run(command, input=value, capture_output=True, text=True, check=False)
+
+
+def test_secret_is_exchanged_at_each_of_its_holders(tmp_path: Path) -> None:
+    script = ("sh", FOLDER / "settings.sh", tmp_path)
+    subprocess.run(script, env=GIVEN, check=True, capture_output=True)
+    files = [*tmp_path.glob("secrets/*/meta_app_secrets")]
+    assert {path.parent.name for path in files} == {"gateway", "deliverer", "owner"}
+    files[0].chmod(0o640)
+    numbers = {path.stat().st_ino for path in files}
+    done = exchange(tmp_path, "meta_app_secrets", "nieuw,geheim\n")
+    assert done.returncode == 0 and "nieuw" not in done.stdout + done.stderr
+    assert {path.read_text() for path in files} == {"nieuw,geheim\n"}
+    assert not numbers & {path.stat().st_ino for path in files}, "each file is whole and new"
+    assert [oct(path.stat().st_mode & 0o777) for path in files] == ["0o640", "0o600", "0o600"]
+    of_all = tmp_path.glob("secrets/*/database_password")
+    before = {path: path.read_text() for path in of_all}
+    done = exchange(tmp_path, "database_password", "for all")
+    assert done.returncode == 1 and "Holders have different ones" in done.stderr
+    assert exchange(tmp_path, "router/database_password", "").returncode == 1
+    assert exchange(tmp_path, "no_such_secret", "x").returncode == 1
+    assert {path: path.read_text() for path in before} == before
+    assert exchange(tmp_path, "router/database_password", "for one").returncode == 0
+    changed = [path for path, text in before.items() if path.read_text() != text]
+    assert changed == [tmp_path / "secrets" / "router" / "database_password"]
+
+
+@pytest.mark.parametrize("token", ["a b", "a\nb"])
+def test_value_that_is_no_word_is_refused(tmp_path: Path, token: str) -> None:
     script = ("sh", FOLDER / "settings.sh", tmp_path)
     done = subprocess.run(script, env=GIVEN | {"META_ACCESS_TOKEN": token}, capture_output=True)
     assert done.returncode == 1 and token.encode() not in done.stderr
@@ -121,7 +182,8 @@ def test_settings_of_which_the_drawing_was_killed_are_drawn_anew(tmp_path: Path)
     subprocess.run(script, env=GIVEN, check=True, capture_output=True)
     owner = parse_settings((tmp_path / "owner.env").read_text(), "owner.env")
     logins = parse_settings((tmp_path / "logins.env").read_text(), "logins.env")
-    assert f":{logins['OWNER_DATABASE_PASSWORD']}@" in owner["POSTKAMER_DATABASE_URL"]
+    password = Path(owner["POSTKAMER_DATABASE_PASSWORD_FILE"]).read_text()
+    assert password == logins["OWNER_DATABASE_PASSWORD"] + "\n"
 
 
 def test_page_names_only_files_that_exist() -> None:

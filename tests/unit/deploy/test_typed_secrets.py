@@ -100,9 +100,10 @@ def test_first_message_to_one_machine_is_signed_out_of_sight(tmp_path: Path) -> 
     settings = tmp_path / "settings"
     settings.mkdir()
     (settings / "environment").write_text("")
-    (settings / "owner.env").write_text(
-        "POSTKAMER_META_APP_SECRETS='een geheim'\nPOSTKAMER_META_VERIFY_TOKEN=woord\n"
-    )
+    for name, secret in {"META_APP_SECRETS": "een geheim", "META_VERIFY_TOKEN": "woord"}.items():
+        (settings / name).write_text(f"{secret}\n")
+        with (settings / "owner.env").open("a") as owner:
+            owner.write(f"POSTKAMER_{name}_FILE={settings / name}\n")
     (settings / "postkamer.toml").write_text('[[numbers]]\nid = "106540352242922"\n')
     text = text.replace("/etc/postkamer", str(settings)).replace("/run/", f"{tmp_path}/")
     commands = run(text, tmp_path)
