@@ -1,8 +1,10 @@
 """deploy/compose.yaml and the files beside it: true of the settings and safe by default."""
 
+import base64
 import json
 import re
 import shutil
+import subprocess
 from ipaddress import ip_network
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -63,7 +65,7 @@ OPTIONAL = re.compile(r"\$\{(?:POSTKAMER_ARCHIVE|DESK)_\w+:-\}")
 """`${NAME:-}`: nothing where it is missing."""
 WITH_DESK = re.compile(r"\$\{DESK_ISSUER:\+([^}]*)\}")
 """`${NAME:+words}`: the words where it is there."""
-NEVER_EMPTY = {"POSTKAMER_DESK_SECRET", "POSTKAMER_WORKING_KEY"}
+MOUNTED = "/run/secrets/"
 QUIET = {"log_error_verbosity", "log_parameter_max_length", "log_parameter_max_length_on_error"}
 KEY = "A" * 43 + "="
 """32 bytes in base64."""
@@ -75,18 +77,32 @@ def names_in_example() -> list[str]:
 
 
 def environment(service: str, *, has_desk: bool = True) -> dict[str, str]:
-    """Environment as compose would give it, with the name of each secret in the secret's place."""
-    special = {
-        "ARCHIVE_KEY": KEY,
-        "WORKING_KEY": KEY,
-        "META_GRAPH_URL": "http://sandbox:8090/graph/v26.0",
-    }
+    """Environment as compose would give it, with the name of each secret in the place of the file
+    that has it."""
+    graph = {"META_GRAPH_URL": "http://sandbox:8090/graph/v26.0"}
+    filled: dict[str, str] = {}
+    for name, value in SERVICES[service]["environment"].items():
+        text = GIVEN.sub(lambda found: graph[found[1]], str(value))
+        text = WITH_DESK.sub(r"\1" if has_desk else "", OPTIONAL.sub("", text))
+        secret = text.removeprefix(MOUNTED)
+        if secret != text:
+            filled[name.removesuffix("_FILE")] = SECRETS.get(secret, secret.lower())
+        else:
+            filled[name] = text
+    return filled
 
-    def filled(value: object) -> str:
-        text = GIVEN.sub(lambda found: special.get(found[1], found[1].lower()), str(value))
-        return WITH_DESK.sub(r"\1" if has_desk else "", OPTIONAL.sub("", text))
 
-    return {name: filled(value) for name, value in SERVICES[service]["environment"].items()}
+SECRETS = {"ARCHIVE_KEY": KEY, "WORKING_KEY": KEY, "API_TOKENS": "crm/*:api_token"}
+"""Contents of secrets that are more than a word."""
+LOGINS = {f"POSTKAMER_{name}_PASSWORD" for name in ("AMQP", "DATABASE")}
+"""Passwords that stand apart from the address of a server."""
+
+
+def secret_of(service: str, variable: str) -> str:
+    """Return the name of the secret in the file that a variable names."""
+    value: str = SERVICES[service]["environment"][f"{variable}_FILE"]
+    assert value.startswith(MOUNTED)
+    return value.removeprefix(MOUNTED)
 
 
 @pytest.mark.parametrize("service", KINDS)
@@ -95,7 +111,7 @@ def test_service_gets_the_settings_that_it_needs_and_no_others(service: str) -> 
     load(KINDS[service], given)
     known = {"POSTKAMER_" + field.upper() for field in KINDS[service].model_fields}
     own = {d.secret.removeprefix("env:") for d in TOWN.destinations if service == "deliverer"}
-    assert given.keys() <= known | own
+    assert given.keys() <= known | own | LOGINS
     assert own <= given.keys()
 
 
@@ -114,7 +130,8 @@ def test_desk_gets_the_settings_that_it_needs_and_no_others() -> None:
         load(DeskSettings, given)
     assert raised.value.faults == ["POSTKAMER_DESK_ISSUER: is missing"]
     settings = load(DeskSettings, given | provider)
-    assert given.keys() <= {"POSTKAMER_" + field.upper() for field in DeskSettings.model_fields}
+    known = {"POSTKAMER_" + field.upper() for field in DeskSettings.model_fields}
+    assert given.keys() <= known | LOGINS
     for name, (url, path) in {
         "gateway": (settings.gateway_url, "gateway_port"),
         "archiver": (settings.archiver_url, "archiver_port"),
@@ -122,22 +139,16 @@ def test_desk_gets_the_settings_that_it_needs_and_no_others() -> None:
     }.items():
         assert url == f"http://{name}:{KINDS[name].model_fields[path].default}"
         assert "inside" in SERVICES[name]["networks"]
-    secret = SERVICES["deliverer"]["environment"]["CRM_SECRET"]
-    assert (
-        SERVICES["desk"]["environment"]["POSTKAMER_DESK_SECRET"].partition(":")[0]
-        == (secret.partition(":")[0])
-    )
-    database = GIVEN.sub(r"<\1>", SERVICES["desk"]["environment"]["POSTKAMER_DATABASE_URL"])
-    role = "postkamer_desk:<DESK_DATABASE_PASSWORD>"
-    assert database == f"postgresql://{role}@postgres/postkamer"
+    assert secret_of("desk", "POSTKAMER_DESK_SECRET") == secret_of("deliverer", "CRM_SECRET")
+    database = SERVICES["desk"]["environment"]["POSTKAMER_DATABASE_URL"]
+    assert database == "postgresql://postkamer_desk@postgres/postkamer"
+    assert secret_of("desk", "POSTKAMER_DATABASE_PASSWORD") == "DESK_DATABASE_PASSWORD"
 
 
 def test_settings_of_the_desk_at_its_provider_are_in_the_example_for_who_wants_a_desk() -> None:
     lines = (DEPLOY / ".env.example").read_text()
     shown = dict(re.findall(r"^# (DESK_\w+)=(.*)$", lines, re.MULTILINE))
-    assert shown.keys() == {
-        f"DESK_{each}" for each in ("URL", "ISSUER", "CLIENT_ID", "CLIENT_SECRET")
-    }
+    assert shown.keys() == {f"DESK_{each}" for each in ("URL", "ISSUER", "CLIENT_ID")}
     used = set(re.findall(r"\$\{(DESK_\w+):-\}", (DEPLOY / "compose.yaml").read_text()))
     assert shown.keys() <= used
     assert [SERVICES[name]["profiles"] for name in ("desk", "sandbox")] == [["desk"], ["sandbox"]]
@@ -158,8 +169,9 @@ def test_operator_gets_the_settings_of_every_command_and_exists_only_while_one_r
     assert dict(load(StatusSettings, given).ops_urls) == operations
     without = load(StatusSettings, environment("operator", has_desk=False))
     assert dict(without.ops_urls).keys() == KINDS.keys()
-    amqp = GIVEN.sub(r"<\1>", SERVICES["operator"]["environment"]["POSTKAMER_AMQP_URL"])
-    assert amqp == f"amqp://operator:<OPERATOR_BROKER_PASSWORD>@rabbitmq/{topology.VHOST}"
+    amqp = SERVICES["operator"]["environment"]["POSTKAMER_AMQP_URL"]
+    assert amqp == f"amqp://operator@rabbitmq/{topology.VHOST}"
+    assert secret_of("operator", "POSTKAMER_AMQP_PASSWORD") == "OPERATOR_BROKER_PASSWORD"
     assert topology.PERMISSIONS["operator"] == ("^$", "^$", "^$")
     container = SERVICES["operator"]
     assert (container["profiles"], container["restart"]) == (["operator"], "no")
@@ -189,12 +201,15 @@ def test_runbook_and_page_name_the_container_of_the_commands() -> None:
 @pytest.mark.parametrize("service", KINDS)
 def test_service_has_its_own_broker_user_and_database_role(service: str) -> None:
     given = SERVICES[service]["environment"]
-    amqp = GIVEN.sub(r"<\1>", given["POSTKAMER_AMQP_URL"])
-    database = GIVEN.sub(r"<\1>", given["POSTKAMER_DATABASE_URL"])
     name = service.upper()
-    assert amqp == f"amqp://{service}:<{name}_BROKER_PASSWORD>@rabbitmq/{topology.VHOST}"
-    role = f"postkamer_{service}:<{name}_DATABASE_PASSWORD>"
-    assert database == f"postgresql://{role}@postgres/postkamer"
+    assert given["POSTKAMER_AMQP_URL"] == f"amqp://{service}@rabbitmq/{topology.VHOST}"
+    assert secret_of(service, "POSTKAMER_AMQP_PASSWORD") == f"{name}_BROKER_PASSWORD"
+    database = f"postgresql://postkamer_{service}@postgres/postkamer"
+    assert given["POSTKAMER_DATABASE_URL"] == database
+    assert secret_of(service, "POSTKAMER_DATABASE_PASSWORD") == f"{name}_DATABASE_PASSWORD"
+    settings = load(KINDS[service], environment(service))
+    password = f"{service}_database_password"
+    assert f"postkamer_{service}:{password}@" in settings.database_url.get_secret_value()
 
 
 def test_plain_hosts_are_those_of_a_network_that_leads_nowhere() -> None:
@@ -271,17 +286,72 @@ def test_broker_database_and_router_have_no_way_out() -> None:
         assert SERVICES[name]["networks"] == ["inside"], name
 
 
-def test_secrets_are_named_in_the_example_and_stand_in_no_file() -> None:
-    example = (DEPLOY / ".env.example").read_text()
-    used = set(GIVEN.findall((DEPLOY / "compose.yaml").read_text()))
-    assert used == set(names_in_example()) - {"COMPOSE_PROFILES"}
-    filled = re.findall(r"^(\w+)=(.+)$", example, re.MULTILINE)
-    assert {name for name, _ in filled} == {"COMPOSE_PROFILES", "META_GRAPH_URL"}
+def test_secret_is_a_file_that_is_mounted_and_no_variable() -> None:
+    assert COMPOSE["secrets"] == {name: {"file": f"./secrets/{name}"} for name in secret_names()}
+    named = {name for service in SERVICES.values() for name in service.get("secrets", [])}
+    assert named == COMPOSE["secrets"].keys()
     for name, service in SERVICES.items():
-        for variable, value in service.get("environment", {}).items():
+        given = service.get("environment", {})
+        files = {str(value) for value in given.values() if str(value).startswith(MOUNTED)}
+        if name != "roles":  # its command reads all that it has
+            assert files == {MOUNTED + each for each in service.get("secrets", [])}, name
+        for variable, value in given.items():
+            assert not re.search("//[^/]*:[^/]*@", str(value)), f"{name}: {variable}"
             if re.search("PASSWORD|SECRET|TOKEN|(?<!PUBLIC_)KEY", variable):
-                is_optional = OPTIONAL.fullmatch(value) and variable not in NEVER_EMPTY
-                assert GIVEN.search(value) or is_optional, f"{name}: {variable}"
+                is_key = variable == "POSTKAMER_ARCHIVE_PUBLIC_KEY"
+                assert is_key or (variable.endswith("_FILE") and value in files), (name, variable)
+    assert set(GIVEN.findall((DEPLOY / "compose.yaml").read_text())) == {"META_GRAPH_URL"}
+    assert names_in_example() == ["COMPOSE_PROFILES", "META_GRAPH_URL"]
+
+
+def secret_names() -> list[str]:
+    script = (DEPLOY / "compose" / "secrets.sh").read_text().replace("\\\n", "")
+    return re.search(r"for name in (.*); do", script)[1].split()  # type: ignore[index]
+
+
+def test_secrets_are_drawn_once_and_taken_from_the_settings_of_before(tmp_path: Path) -> None:
+    (tmp_path / "compose").mkdir()
+    script = shutil.copy(DEPLOY / "compose" / "secrets.sh", tmp_path / "compose")
+    shutil.copy(DEPLOY / ".env.example", tmp_path)
+    (tmp_path / ".env").write_text(f"ARCHIVE_KEY={KEY}\nMETA_GRAPH_URL=https://graph.example\n")
+    done = subprocess.run(("sh", script), check=True, capture_output=True, text=True)
+    files = {path.name: path for path in (tmp_path / "secrets").iterdir()}
+    assert files.keys() == COMPOSE["secrets"].keys()
+    drawn = {name: path.read_text().strip() for name, path in files.items()}
+    assert drawn["ARCHIVE_KEY"] == KEY
+    assert drawn["DESK_CLIENT_SECRET"] == ""
+    assert drawn["API_TOKENS"] == f"crm/*:{drawn['API_TOKEN']}"
+    assert len(base64.b64decode(drawn["WORKING_KEY"], validate=True)) == 32
+    assert drawn["CRM_SECRET"].startswith("whsec_")
+    assert len({*drawn.values()}) == len(drawn)
+    assert not [value for value in drawn.values() if value and value in done.stdout]
+    # Bound into a container a file is read by another user; here its folder keeps others out.
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in files.values()} == {0o644}
+    files["META_APP_SECRETS"].unlink()
+    subprocess.run(("sh", script), check=True, capture_output=True)
+    again = {name: path.read_text().strip() for name, path in files.items()}
+    assert {name for name in drawn if again[name] != drawn[name]} == {"META_APP_SECRETS"}
+    assert "META_GRAPH_URL=https://graph.example" in (tmp_path / ".env").read_text()
+
+
+def test_passwords_of_roles_are_read_from_the_files(tmp_path: Path) -> None:
+    """The container's own command, with a psql that shows what it got."""
+    [shell, options, text] = SERVICES["roles"]["entrypoint"]
+    (secrets := tmp_path / "secrets").mkdir()
+    for name in SERVICES["roles"]["secrets"]:
+        (secrets / name).write_text(f"{name.lower()} $(x) '\n")
+    program = tmp_path / "bin" / "psql"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\nprintf "%s\\n" "$PGPASSWORD" "$DESK_DATABASE_PASSWORD" "$@"\n')
+    program.chmod(0o755)
+    text = text.replace("$$", "$").replace("cd /run/secrets", f"cd {secrets}")
+    path = {"PATH": f"{program.parent}:/usr/bin:/bin"}
+    done = subprocess.run((shell, options, text), env=path, capture_output=True, text=True)
+    assert done.stdout.splitlines() == [
+        "database_owner_password $(x) '", "desk_database_password $(x) '",
+        "--no-psqlrc", "--quiet", "--file=/roles.sql",
+    ], done.stderr  # fmt: skip
 
 
 @pytest.mark.parametrize("service", [*KINDS, "desk", "operator"])
@@ -384,7 +454,7 @@ def test_every_database_role_gets_its_own_password() -> None:
     assert [role for role, _ in made] == [*KINDS, "desk"]
     for role, value in made:
         assert taken[value] == f"{role.upper()}_DATABASE_PASSWORD"
-        assert taken[value] in SERVICES["roles"]["environment"]
+        assert taken[value] in SERVICES["roles"]["secrets"]
 
 
 def test_database_logs_no_values_of_rows_and_statements() -> None:

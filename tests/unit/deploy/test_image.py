@@ -56,7 +56,8 @@ def test_copied_paths_exist_and_are_not_ignored() -> None:
     for source in copied():
         assert (ROOT / source).exists(), source
         assert is_below(Path(source), allowed), source
-    assert not any(fnmatch.fnmatch("deploy/.env", pattern) for pattern in allowed)
+    for hidden in ("deploy/.env", "deploy/secrets"):
+        assert not any(fnmatch.fnmatch(hidden, pattern) for pattern in allowed)
 
 
 def test_packages_are_installed_by_hash_and_as_wheels() -> None:

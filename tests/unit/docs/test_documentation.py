@@ -83,7 +83,8 @@ def missing_files(text: str) -> list[str]:
     made_later = {"deploy/.env", ".local/environment", ".local/log/setup.log", ".local/release"}
     named = re.findall(r"`([\w.][\w./-]*/[\w./-]*|\w+\.(?:md|toml|yml))`", text)
     here = {path.name for path in ROOT.iterdir()}
-    ours = [path for path in named if Path(path).parts[0] in here and path not in made_later]
+    of_ours = [path for path in named if not path.startswith("deploy/secrets")]
+    ours = [path for path in of_ours if Path(path).parts[0] in here and path not in made_later]
     return [path for path in ours if not (ROOT / path).exists()]
 
 

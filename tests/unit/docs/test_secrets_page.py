@@ -8,6 +8,8 @@ from cli.check.secret_purposes import SETTINGS
 from services.config import settings
 from services.config.model import Configuration
 from services.config.secret_files import AT_START, FOLLOWED
+from services.files.object_store import KEYS
+from services.servers.logins import LOGINS
 from tests.unit.docs.test_compliance import ROOT, SPAN, is_test, models, rows
 
 PAGE = ROOT / "docs" / "operators" / "secrets.md"
@@ -62,7 +64,8 @@ def test_each_secret_has_tests_that_exist_or_a_reason() -> None:
 
 
 def test_page_calls_for_a_restart_where_services_follow_no_file() -> None:
-    followed = {f"POSTKAMER_{name.upper()}" for name in FOLLOWED}
+    passwords = {f"{LOGINS[name]}_password" for name in LOGINS.keys() & FOLLOWED}
+    followed = {f"POSTKAMER_{name.upper()}" for name in FOLLOWED | passwords} | KEYS.keys()
     by_name = {
         name: row.cells["exchanged"]
         for row in ROWS
