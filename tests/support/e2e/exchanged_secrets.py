@@ -4,9 +4,11 @@ Graph API, a CRM and its token endpoint. Each side may know two secrets while on
 import asyncio
 import json
 import os
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -17,13 +19,17 @@ from services import clock
 from services.http.webhook_signature import is_signed, key_of
 from tests.support.citizens import post, signature, text, webhook
 from tests.support.installation import Installation
+from tests.support.kubernetes.mounted_secrets import MountedSecrets
 from tests.support.observer import until
 
 RECEIVED = "nl.postkamer.message-received.v1"
 PACE_SECONDS = 0.03
 """Pause between two webhooks: a busy town has some 30 in a second."""
 CITIZENS = 7
-DATABASE, BROKER = "POSTKAMER_DATABASE_URL", "POSTKAMER_AMQP_URL"
+DATABASE, BROKER = "POSTKAMER_DATABASE_PASSWORD", "POSTKAMER_AMQP_PASSWORD"
+ADDRESSES = {DATABASE: "POSTKAMER_DATABASE_URL", BROKER: "POSTKAMER_AMQP_URL"}
+"""Variable of a password -> that of its address."""
+WITH_PASSWORD = re.compile("(//[^/:@]+):[^/@]*@")
 CHANGE = """
 [ok = rabbit_auth_backend_internal:change_password(User, <<"{}">>, <<"test">>) || User <- {}],
 """
@@ -35,7 +41,8 @@ CLOSE = """
 
 
 class TownOfFiles(Installation):
-    """Its services have each secret in a file: `secrets` are those that all have."""
+    """Its services have each secret in a file: `secrets` are those that all have. The passwords of
+    a service are in a folder of its own, as Kubernetes mounts it, apart from the addresses."""
 
     def __init__(
         self, folder: Path, change: Callable[[str], str], secrets: Mapping[str, str]
@@ -44,14 +51,16 @@ class TownOfFiles(Installation):
         self._files = folder / "secrets"
         for name, value in secrets.items():
             self.put(name, value)
-        for service in REAL:
+        self._mounted = {each: MountedSecrets(self._files / each) for each in REAL}
+        for service, mounted in self._mounted.items():
+            (self._files / service).mkdir()
             settings = super()._settings(service)
-            self.put(DATABASE, settings[DATABASE], service)
-            self.put(BROKER, settings[BROKER], service)
+            passwords = {each: urlsplit(settings[url]).password for each, url in ADDRESSES.items()}
+            mounted.put({name: password or "" for name, password in passwords.items()})
 
-    def put(self, name: str, value: str, service: str = "all") -> None:
-        """Exchange a file, as Kubernetes and careful operators do: by another in its place."""
-        file = self._files / service / name
+    def put(self, name: str, value: str) -> None:
+        """Exchange a file, as careful operators do: by another in its place."""
+        file = self._files / "all" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         new = file.with_suffix(".new")
         new.write_text(value)
@@ -59,8 +68,13 @@ class TownOfFiles(Installation):
 
     def _settings(self, name: str) -> dict[str, str]:
         folders = [self._files / "all", *([self._files / name] if name in REAL else [])]
-        files = {f"{file.name}_FILE": str(file) for folder in folders for file in folder.iterdir()}
-        return super()._settings(name) | files
+        found = [file for each in folders for file in each.glob("[!.]*")]
+        files = {f"{file.name}_FILE": str(file) for file in found}
+        settings = super()._settings(name)
+        if name in REAL:
+            bare = {url: WITH_PASSWORD.sub(r"\1@", settings[url]) for url in ADDRESSES.values()}
+            settings = settings | bare
+        return settings | files
 
     def exchange_passwords(self, password: str) -> None:
         """Give every service another password at database and broker, and end all connections to
@@ -76,9 +90,9 @@ class TownOfFiles(Installation):
         self.broker.control("eval", change + CLOSE.format(erlang_list(others)))
 
     def put_passwords(self, password: str) -> None:
-        for service in REAL:
-            self.put(DATABASE, self.database.url_for(f"postkamer_{service}", password), service)
-            self.put(BROKER, self.broker.url_for(service, password), service)
+        """Exchange both passwords of each service in one step, as Kubernetes does."""
+        for mounted in self._mounted.values():
+            mounted.put(dict.fromkeys(ADDRESSES, password))
 
     def end_connections(self, user: str) -> None:
         """End the connections of a user to the broker, as a restart of its node would."""
