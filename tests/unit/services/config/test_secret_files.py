@@ -59,6 +59,15 @@ def test_file_of_a_secret_is_read_as_people_write_it(
     assert fault in wrong.value.faults
 
 
+def test_password_apart_from_its_address_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    environ = GOOD | {NAME: "postgresql://gateway@localhost/postkamer"}
+    environ["POSTKAMER_DATABASE_PASSWORD_FILE"] = str(tmp_path / "none")
+    with pytest.raises(SettingsError) as wrong:
+        load(GatewaySettings, environ)
+    [fault] = wrong.value.faults
+    assert fault.startswith("POSTKAMER_DATABASE_PASSWORD_FILE: cannot be read")
+
+
 def test_secret_that_the_configuration_names_is_one_line() -> None:
     with pytest.raises(ValueError, match="CRM_SECRET: expected one line"):
         resolve_env("env:CRM_SECRET", {CRM: "new\nold"})
