@@ -70,9 +70,10 @@ class HttpClient:
         except (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError) as error:
             # If it breaks in the body, the part that arrived is enough: the status says the most.
             if answer.head is None:
-                failure, sent = _classify_error(error)
+                failure = _classify_error(error)
                 closed = answer.on_used_connection and failure == "reset"
                 closed = closed and _is_without_answer(error)
+                sent = answer.is_begun
                 return Response(failure=failure, request_sent=sent, closed_before_answer=closed)
         assert answer.head
         headers = answer.head.headers
@@ -89,19 +90,18 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     return retry_after_seconds(header, headers.get("Date", ""), clock.now()) if header else None
 
 
-def _classify_error(error: BaseException) -> tuple[Failure, bool]:
-    """Return the kind of failure, and True if a first byte may have left us."""
+def _classify_error(error: BaseException) -> Failure:
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "name", False
+        return "name"
     if isinstance(error, aiohttp.ClientSSLError):
-        return "tls", False
+        return "tls"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return ("inside" if isinstance(error.os_error, PrivateAddressError) else "refused"), False
+        return "inside" if isinstance(error.os_error, PrivateAddressError) else "refused"
     if isinstance(error, TimeoutError):
-        return "timeout", not isinstance(error, aiohttp.ConnectionTimeoutError)
+        return "timeout"
     if isinstance(error.__cause__, ssl.SSLError) and "_ALERT_" in (error.__cause__.reason or ""):
-        return "tls", True  # with TLS 1.3 the server checks our certificate after we start to write
-    return "reset", True
+        return "tls"  # with TLS 1.3 the server checks our certificate after we start to write
+    return "reset"
 
 
 def _is_without_answer(error: BaseException) -> bool:

@@ -47,6 +47,9 @@ class Answer:
 
     head: RawResponseMessage | None = None
     body = b""
+    is_begun = False
+    """True from just before the first byte of the request is written. Until then nothing has left
+    us, whatever fails."""
     on_used_connection = False
     """True if the connection had carried a request before."""
 
@@ -100,6 +103,9 @@ class RequestSender:
     async def _send_and_read(
         self, protocol: ResponseHandler, url: URL, request: Request, max_bytes: int, answer: Answer
     ) -> None:
+        if not protocol.is_connected():  # closed at once by the server, or by a proxy before it
+            raise aiohttp.ClientConnectionResetError("closed before the request")
+        answer.is_begun = True
         protocol.set_response_params(read_until_eof=True, auto_decompress=False)
         writer = StreamWriter(protocol, self._loop)
         line = f"{request.method} {url.raw_path_qs} HTTP/1.1"

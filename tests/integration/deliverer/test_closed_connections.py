@@ -140,6 +140,35 @@ async def test_message_to_meta_that_crosses_a_close_is_sent_once() -> None:
     assert (crm.crossed, crm.connections, crm.taken) == (1, 1, {"0": 1})
 
 
+@asynccontextmanager
+async def ending(*, reads: bool) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """Serve connections that end without an answer: after the request, or before a byte of it."""
+    taken: list[bytes] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if reads:
+            taken.append(await read_request(reader))
+        writer.transport.abort()
+
+    async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}/", taken
+
+
+async def test_request_counts_as_unsent_only_if_no_byte_of_it_was_written() -> None:
+    async with http_client(1, networks=HERE) as client:
+        async with ending(reads=False) as (at, _):
+            # By TLS nothing can be written to it; without, it may close before or behind our write.
+            in_handshake = await client.post(f"https://{at}", b"{}", {})
+        refused = await client.post(f"http://{at}", b"{}", {})
+        async with ending(reads=True) as (at, taken):
+            read = await client.post(f"http://{at}", b"{}", {})
+        name = await client.post("http://nobody.invalid/", b"{}", {})
+    assert in_handshake == Response(failure="refused", request_sent=False)
+    assert refused == Response(failure="refused", request_sent=False)
+    assert name == Response(failure="name", request_sent=False)
+    assert (read, taken) == (Response(failure="reset"), [b"{}"])
+
+
 @pytest.mark.parametrize(("seconds", "connections"), [(0, 2), (1e-6, 2), (60, 1)])
 async def test_connection_that_was_idle_for_longer_than_allowed_is_not_reused(
     seconds: float, connections: int

@@ -133,7 +133,7 @@ def test_only_some_statuses_prove_a_failure_without_an_error_body(
     assert known == (status in (*SHUT, 429))
 
 
-@pytest.mark.parametrize("failure", ["refused", "name", "tls", "timeout"])
+@pytest.mark.parametrize("failure", ["refused", "name", "tls", "timeout", "reset"])
 def test_unsent_request_is_retried_for_a_day_and_then_fails(failure: Any) -> None:
     answer = Response(failure=failure, request_sent=False)
     assert judge(answer, 1) == RetryLater(4.0, 0, UNREACHABLE)

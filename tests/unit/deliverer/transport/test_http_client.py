@@ -15,11 +15,10 @@ from deliverer.transport.connection_reuse import ConnectionReuse
 from deliverer.transport.http_client import (
     ANSWER_BYTES,
     HttpClient,
-    _classify_error,
     _is_without_answer,
 )
 from deliverer.transport.request_sender import RequestSender
-from deliverer.transport.response import Response
+from deliverer.transport.response import Failure, Response
 
 KEY = ConnectionKey("crm.example", 443, True, True, None, None, None)
 
@@ -33,29 +32,39 @@ def tls_alert(reason: str) -> aiohttp.ClientOSError:
 
 
 @pytest.mark.parametrize(
-    ("error", "failure", "sent"),
+    ("error", "failure"),
     [
-        (aiohttp.ClientConnectorDNSError(KEY, OSError("no such name")), "name", False),
-        (aiohttp.ClientConnectorError(KEY, ConnectionRefusedError()), "refused", False),
-        (aiohttp.ClientConnectorSSLError(KEY, ssl.SSLError("wrong")), "tls", False),
-        (aiohttp.ClientConnectorCertificateError(KEY, ssl.CertificateError("old")), "tls", False),
-        (aiohttp.ConnectionTimeoutError(), "timeout", False),
-        (TimeoutError(), "timeout", True),
-        (aiohttp.SocketTimeoutError(), "timeout", True),
-        (aiohttp.ServerDisconnectedError(), "reset", True),
-        (aiohttp.ClientOSError(104, "reset"), "reset", True),
-        (aiohttp.ClientPayloadError(), "reset", True),
-        (ConnectionResetError(), "reset", True),
-        (tls_alert("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "tls", True),
-        (tls_alert("TLSV1_ALERT_UNKNOWN_CA"), "tls", True),
-        (tls_alert("APPLICATION_DATA_AFTER_CLOSE_NOTIFY"), "reset", True),
+        (aiohttp.ClientConnectorDNSError(KEY, OSError("no such name")), "name"),
+        (aiohttp.ClientConnectorError(KEY, ConnectionRefusedError()), "refused"),
+        (aiohttp.ClientConnectorSSLError(KEY, ssl.SSLError("wrong")), "tls"),
+        (aiohttp.ClientConnectorCertificateError(KEY, ssl.CertificateError("old")), "tls"),
+        (aiohttp.ConnectionTimeoutError(), "timeout"),
+        (TimeoutError(), "timeout"),
+        (aiohttp.SocketTimeoutError(), "timeout"),
+        (aiohttp.ServerDisconnectedError(), "reset"),
+        (aiohttp.ClientOSError(104, "reset"), "reset"),
+        (aiohttp.ClientPayloadError(), "reset"),
+        (ConnectionResetError(), "reset"),
+        (tls_alert("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "tls"),
+        (tls_alert("TLSV1_ALERT_UNKNOWN_CA"), "tls"),
+        (tls_alert("APPLICATION_DATA_AFTER_CLOSE_NOTIFY"), "reset"),
     ],
 )
-def test_failure_says_whether_a_first_byte_may_have_left(
-    error: Exception, failure: str, sent: bool
+async def test_failure_before_the_request_has_sent_nothing(
+    error: Exception, failure: Failure
 ) -> None:
+    assert await post_over(Failing(error)) == Response(failure=failure, request_sent=False)
+
+
+@pytest.mark.parametrize("error", [None, ConnectionResetError(), tls_alert("x").__cause__])
+async def test_failure_behind_the_request_may_have_sent_it(error: Exception | None) -> None:
     """A doubt counts as sent, so that a citizen never gets anything twice."""
-    assert _classify_error(error) == (failure, sent)
+    assert await post_over(Connector(end=error)) == Response(failure="reset")
+
+
+async def test_connection_that_closed_before_the_request_has_sent_nothing() -> None:
+    answer = await post_over(Closed())
+    assert answer == Response(failure="reset", request_sent=False)
 
 
 HALF_A_HEAD: Any = object()
@@ -115,6 +124,27 @@ class Connector:
     def _release(self, _: object, used: ResponseHandler, *, should_close: bool = False) -> None:
         self.kept.append(not (should_close or used.should_close))
         self.sending.cancel()
+
+
+class Failing(Connector):
+    """Makes no connection."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    async def connect(self, *_: object) -> Connection:
+        raise self.error
+
+
+class Closed(Connector):
+    """Makes a connection that the server closes before anything was written."""
+
+    async def connect(self, *_: object) -> Connection:
+        connection = await super().connect()
+        assert self.protocol is not None
+        self.protocol.connection_lost(None)
+        return connection
 
 
 class Wire(asyncio.Transport):
@@ -220,15 +250,10 @@ async def test_date_in_retry_after_counts_from_the_date_of_the_answer() -> None:
     assert (await post_over(Connector(head))).retry_after == 90
 
 
-class Refusing(Connector):
-    async def connect(self, *_: object) -> Connection:
-        raise aiohttp.ClientConnectorError(KEY, ConnectionRefusedError())
-
-
 async def test_message_stays_in_doubt_if_only_the_first_of_two_requests_left() -> None:
-    kept = Connector(PLAIN)
+    kept, refused = Connector(PLAIN), aiohttp.ClientConnectorError(KEY, ConnectionRefusedError())
     reuse = ConnectionReuse(repeatable=frozenset({"POST"}))
-    client = HttpClient(sender(kept), sender(Refusing()), reuse=reuse)
+    client = HttpClient(sender(kept), sender(Failing(refused)), reuse=reuse)
     assert await client.post("https://x", b"{}", {}) == Response(status=200, body=b"{}")
     answer = await client.post("https://x", b"{}", {})
     assert answer == Response(failure="refused", request_sent=True, calls=2)
