@@ -17,6 +17,7 @@ from services.config import settings
 ROOT = Path(__file__).parents[3]
 FOLDER, PAGE = ROOT / "deploy" / "systemd", ROOT / "docs" / "operators" / "one-machine.md"
 UNITS = sorted(path.name for path in FOLDER.glob("*.service"))
+NOTICE = "postkamer-failed@.service"
 EXPOSURE = 30
 """Highest exposure, in tenths: systemd calls less than 30 of 100 fine."""
 KINDS = {
@@ -52,14 +53,30 @@ def test_unit_is_shut_off_from_the_machine(unit: str) -> None:
 def test_unit_leaves_the_shared_memory_of_servers_alone(unit: str) -> None:
     """systemd takes away all of an account's when the last unit that names it ends; Debian's
     unit of PostgreSQL names none."""
-    if lines(unit, "User") != ["postkamer"]:
+    if lines(unit, "User") == ["postgres"]:
         assert lines(unit, "RemoveIPC") == ["no"]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_unit_tells_a_person_that_it_failed(unit: str) -> None:
+    """systemd starts the notice by the name of the unit, without its suffix; and the notice of a
+    notice would have no end."""
+    told = [] if unit == NOTICE else [f"{NOTICE.removesuffix('.service')}%N.service"]
+    assert lines(unit, "OnFailure") == told
+    assert lines("failed.conf", "OnFailure") == lines("postkamer.service", "OnFailure")
+
+
+def test_page_installs_what_the_notice_starts() -> None:
+    [(program, unit)] = [each.split() for each in lines(NOTICE, "ExecStart")]
+    assert unit == "%i" and f"deploy/one_machine/tell_failure.sh {program}" in PAGE.read_text()
+    [settings_file] = lines(NOTICE, "EnvironmentFile")
+    assert settings_file.removeprefix("-") in PAGE.read_text()
 
 
 @pytest.mark.parametrize("unit", [*UNITS, "desk.conf"])
 def test_unit_starts_a_command_that_exists(unit: str) -> None:
     started = [each for each in lines(unit, "ExecStart") if "bin/postkamer" in each]
-    assert len(started) == (unit != "postkamer-backup.service")
+    assert len(started) == (unit not in ("postkamer-backup.service", NOTICE))
     for each in started:
         command: click.Command = main
         started_by = each.partition("bin/postkamer ")[2]
