@@ -9,7 +9,7 @@ import msgspec
 
 from services.config.numbers import Number
 from services.config.providers import PROVIDERS, auth_headers
-from services.config.settings import SettingsError, resolve_env
+from services.config.settings import SettingsError, exposed_calls, resolve_env
 
 
 class ProviderAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +34,7 @@ def provider_accounts(
     """Return the account of each of our numbers, by the number's id.
 
     Numbers at Meta without an address or token of their own use the installation's. Raises
-    SettingsError with every missing secret.
+    SettingsError with every missing secret, and every address that a token must not go to.
     """
     accounts: dict[str, ProviderAccount] = {}
     faults: list[str] = []
@@ -45,6 +45,8 @@ def provider_accounts(
                 token = resolve_env(number.access_token, environ)
         except ValueError as error:
             faults.append(f"{error} (number {number.id})")
+        exposed = exposed_calls([number.graph_url], environ)
+        faults += [f"graph_url (number {number.id}): {what}" for what in exposed]
         accounts[number.id] = _account(number, graph_url, token)
     if faults:
         raise SettingsError(faults)

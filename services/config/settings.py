@@ -28,7 +28,8 @@ from pydantic import (
 )
 
 from services.config.numbers import WithoutUserInfo
-from services.servers.addresses import HOST, describe_exposed, find_exposed
+from services.servers.addresses import HOST, describe_exposed, find_exposed, named_authorities
+from services.servers.authorities import find_authority_fault
 from services.servers.logins import LOGINS, add_login
 from services.transparency.cosignature import Witness, read_witness
 
@@ -249,7 +250,8 @@ class ServerSettings(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     plain_hosts: Hosts = ()
-    """Other machines that may be spoken to without TLS, since something else protects the way."""
+    """Other machines that may be spoken to without TLS, since something else protects the way. Our
+    own services and the scanner count too."""
 
 
 class DatabaseSettings(ServerSettings):
@@ -337,10 +339,8 @@ class TokenSettings(BaseModel):
     """Tokens with which nothing reaches Meta."""
 
 
-class ApiSettings(BaseModel):
+class ApiSettings(ServerSettings):
     """Address of the gateway's API, and a token, for the command line."""
-
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     gateway_url: Url
     api_token: Token
@@ -500,6 +500,7 @@ def load(kind: type[AnySettings], environ: Mapping[str, str]) -> AnySettings:
         wrong = {e["loc"][0] for e in errors}
     readable = {field: value for field, value in values.items() if field not in wrong}
     faults += _exposed_servers(readable, environ)
+    faults += _unusable_authorities(readable, environ)
     if faults:
         raise SettingsError(faults)
     return settings
@@ -532,6 +533,13 @@ def _exposed_servers(values: Mapping[str, str], environ: Mapping[str, str]) -> l
     plain = _parse_hosts(values.get("plain_hosts", ""))
     exposed = find_exposed(values, plain, environ)
     return [f"{PREFIX}{field.upper()}: {what}" for field, what in exposed]
+
+
+def _unusable_authorities(values: Mapping[str, str], environ: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each file of authorities by which no connection would be made."""
+    named = named_authorities(values, environ)
+    found = ((field, find_authority_fault(path)) for field, path in named if path)
+    return [f"{PREFIX}{field.upper()}: {fault}" for field, fault in found if fault]
 
 
 def exposed_calls(urls: Iterable[str], environ: Mapping[str, str]) -> list[str]:

@@ -1,8 +1,9 @@
-"""Addresses of broker, management API, database, bucket and CRMs, and the rule for those on other
-machines: TLS with a certificate that is verified, unless the host is named as a plain one. Pure.
+"""Addresses of servers, of our own services, of the scanner and of CRMs, and the rule for those on
+other machines: TLS with a certificate that is verified, unless the host is named as a plain one.
+Pure.
 
 Each client of a server reads the same address, so this reads it as they do: aiormq, asyncpg,
-urllib and obstore.
+urllib, aiohttp and obstore.
 """
 
 import re
@@ -47,7 +48,7 @@ def _broker_address(url: str) -> Address:
 
 
 def web_address(url: str) -> Address:
-    """Return the address of the management API or of a bucket's store."""
+    """Return the address of what speaks HTTP, or of the scanner, which knows no TLS."""
     parts = urlsplit(url)
     is_tls = parts.scheme == "https"
     port = parts.port or (443 if is_tls else 80)
@@ -124,6 +125,21 @@ def find_exposed(
             yield field, EXPOSED.format(", ".join(names), remedy)
 
 
+def named_authorities(
+    values: Mapping[str, str], environ: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Yield each setting of `values` that names a file of authorities, with the path."""
+    for field, (read, _) in _RULES.items():
+        value = values.get(field, "")
+        try:
+            addresses = read(value, environ) if value else []
+        except ValueError:  # the sentence of `find_exposed` says so
+            continue
+        yield from ((field, each) for each in sorted({each.authorities for each in addresses}))
+    for field in _STORES & values.keys():
+        yield field, _query(values[field]).get("cafile", "")
+
+
 def describe_exposed(urls: Iterable[str], plain_hosts: Collection[str]) -> list[str]:
     """Return a sentence that names the hosts of addresses of HTTP that must not be called so. They
     have no password in them."""
@@ -134,6 +150,8 @@ def describe_exposed(urls: Iterable[str], plain_hosts: Collection[str]) -> list[
 EXPOSED = "{}: another machine, so TLS must verify it: {}; or name the host in " + PLAIN_HOSTS
 
 _Read = Callable[[str, Mapping[str, str]], list[Address]]
+_WEB: tuple[_Read, str] = (lambda url, _: [web_address(url)]), "write https://"
+_STORES = frozenset(("object_store", "upload_store"))
 _RULES: Mapping[str, tuple[_Read, str]] = {
     "amqp_url": (
         lambda urls, _: broker_addresses(urls),
@@ -147,13 +165,29 @@ _RULES: Mapping[str, tuple[_Read, str]] = {
         lambda url, environ: database_addresses(url, environ.get("PGHOST", "")),
         "write ?sslmode=verify-full&sslrootcert=/path.pem behind it",
     ),
-    "meta_graph_url": (lambda url, _: [web_address(url)], "write https://"),
+    "meta_graph_url": _WEB,
+    "gateway_url": _WEB,
+    "archiver_url": _WEB,
+    "router_url": _WEB,
+    "ops_urls": (lambda pairs, _: _named_addresses(pairs), "write https://"),
+    "broker_metrics_url": _WEB,
+    "traces_url": _WEB,
+    "desk_issuer": _WEB,
+    "scanner_url": (
+        lambda url, _: [web_address(url)],
+        "write unix:///path of a clamd on this machine, since it has no TLS",
+    ),
     "object_store": (
         lambda _, environ: bucket_addresses(environ),
         "write https:// in AWS_ENDPOINT_URL (an authority of your own: ?cafile=/path.pem here)",
     ),
 }
 """Setting -> how its addresses are read, and what to write instead."""
+
+
+def _named_addresses(pairs: str) -> list[Address]:
+    """Return the addresses of `name=address` pairs."""
+    return [web_address(pair.partition("=")[2]) for pair in pairs.split(",") if pair.strip()]
 
 
 def _is_host(host: str, url: str) -> bool:

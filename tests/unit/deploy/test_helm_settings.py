@@ -55,7 +55,7 @@ GIVEN: dict[str, Any] = {
     "metaClientName": "name.example",
     "webhookUrl": "https://postkamer.example/webhooks/whatsapp",
     "trustedProxies": "10.1.0.7/32",
-    "plainHosts": "elsewhere.example",
+    "plainHosts": "clamav.security,mq1.example,otel.example",
     "privateNetworks": "10.1.0.0/16,10.2.0.0/16",
     "archiverUrl": "https://archief.example",
     "scannerUrl": "tcp://clamav.security:3310",
@@ -76,6 +76,21 @@ GIVEN: dict[str, Any] = {
     "requireProven": True,
 }
 """A value for each setting of the table `settings`, none of them the default."""
+OWN_HOSTS = {
+    "desk": "postkamer-gateway,postkamer-archiver,postkamer-router,",
+    "operator": "".join(
+        f"postkamer-{name}," for name in ("gateway", *(f"{each}-ops" for each in SERVICES))
+    ),
+}
+"""Services of the chart that a pod calls by HTTP, before the hosts of the values."""
+
+
+@pytest.fixture(autouse=True)
+def _mounted_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of a pod that are not here."""
+    monkeypatch.setattr(settings, "find_authority_fault", lambda path: "")
+
+
 SECRETS = {
     "working_key": KEY,
     "archive_key": KEY,
@@ -139,7 +154,9 @@ def test_every_setting_of_a_service_can_be_set_and_no_other(service: str) -> Non
     for field in kind.model_fields:
         name = re.sub(r"_(\w)", lambda found: found[1].upper(), field)
         if name in GIVEN and not (service == "desk" and field == "archiver_url"):
-            assert given[PREFIX + field.upper()] == str(GIVEN[name]).replace("True", "true")
+            value = given[PREFIX + field.upper()]
+            own = OWN_HOSTS.get(service, "") if field == "plain_hosts" else ""
+            assert value == own + str(GIVEN[name]).replace("True", "true")
     ops_port = getattr(loaded, f"{service}_ops_port")
     assert ops_port == 9180 + SERVICES.index(service)
 
@@ -282,7 +299,8 @@ def test_every_pod_knows_the_hosts_that_a_mesh_protects() -> None:
     )
     found = pods(render(example("small"), set_json=changes))
     given = {name: as_in_a_pod(pod) for name, pod in found.items()}
-    assert {each["POSTKAMER_PLAIN_HOSTS"] for each in given.values()} == {hosts}
+    others = {each["POSTKAMER_PLAIN_HOSTS"].removesuffix(hosts) for each in given.values()}
+    assert others == {"", OWN_HOSTS["operator"].replace("postkamer-desk-ops,", "")}
     for each in given.values():
         assert "sslmode" not in each.get("POSTKAMER_DATABASE_URL", "")
         assert not each.get("POSTKAMER_AMQP_URL", "").startswith("amqps:")

@@ -156,6 +156,33 @@ broker: {{ index .root.Values.broker.accounts .service | toJson }}
 {{- end }}
 {{- end }}
 
+{{/*
+Services of this chart that a pod speaks to by HTTP inside the cluster: (dict "root" $ "service" "desk"). They have no TLS
+of their own, so they are plain hosts; a mesh, or the network of the cluster, protects the way.
+*/}}
+{{- define "postkamer.ownHosts" -}}
+{{- $root := .root }}
+{{- $full := include "postkamer.fullname" $root }}
+{{- $hosts := list }}
+{{- if eq .service "desk" }}
+{{- range $each := list "gateway" "archiver" "router" }}
+{{- $hosts = append $hosts (printf "%s-%s" $full $each) }}
+{{- end }}
+{{- else if eq .service "operator" }}
+{{- $hosts = append $hosts (printf "%s-gateway" $full) }}
+{{- range $each := include "postkamer.services" $root | fromYamlArray }}
+{{- $hosts = append $hosts (printf "%s-%s-ops" $full $each) }}
+{{- end }}
+{{- if eq $root.Values.broker.mode "operator" }}
+{{- $hosts = append $hosts (include "postkamer.rabbitmq" $root) }}
+{{- end }}
+{{- end }}
+{{- with $root.Values.settings.plainHosts }}
+{{- $hosts = append $hosts . }}
+{{- end }}
+{{- join "," $hosts }}
+{{- end }}
+
 {{/* For the Jobs, which have no table of settings. */}}
 {{- define "postkamer.plainHosts" -}}
 {{- with .Values.settings.plainHosts }}
@@ -170,6 +197,7 @@ broker: {{ index .root.Values.broker.accounts .service | toJson }}
 {{- $full := include "postkamer.fullname" $root }}
 {{- $accounts := include "postkamer.accounts" . | fromYaml }}
 bind: {{ $root.Values.settings.bind | quote }}
+plain_hosts: {{ include "postkamer.ownHosts" . | quote }}
 config: /etc/postkamer/postkamer.toml
 database_url: {{ include "postkamer.databaseUrl" (dict "root" $root "account" $accounts.database) | quote }}
 {{- with $accounts.broker }}

@@ -1,20 +1,35 @@
 """The rule: other machines by verified TLS, or by name; and it is the same for whoever reads it."""
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
 import pytest
 from asyncpg.connect_utils import (  # type: ignore[attr-defined]
     SSLMode,
     _parse_connect_dsn_and_args,
 )
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
+from services.config import settings
+from services.config.model import Configuration
 from services.config.settings import (
+    ApiSettings,
     ArchiverSettings,
+    DeskSettings,
     ManagementSettings,
     SettingsError,
     StatusSettings,
     load,
 )
-from services.servers.addresses import broker_addresses, database_addresses, is_this_machine
+from services.servers.addresses import (
+    broker_addresses,
+    database_addresses,
+    find_exposed,
+    is_this_machine,
+)
+from tests.support.test_ca import Authority
 from tests.unit.services.config.test_settings import GOOD
 
 AMQP, DATABASE, MANAGEMENT, GRAPH, BUCKET = (
@@ -27,12 +42,34 @@ AMQP, DATABASE, MANAGEMENT, GRAPH, BUCKET = (
         "OBJECT_STORE",
     )
 )
+OPS, METRICS, GATEWAY, ROUTER, ISSUER, SCANNER, TRACES = (
+    f"POSTKAMER_{name}"
+    for name in (
+        "OPS_URLS",
+        "BROKER_METRICS_URL",
+        "GATEWAY_URL",
+        "ROUTER_URL",
+        "DESK_ISSUER",
+        "SCANNER_URL",
+        "TRACES_URL",
+    )
+)
 KINDS: dict[str, type[BaseModel]] = {
     AMQP: StatusSettings,
     DATABASE: StatusSettings,
     MANAGEMENT: ManagementSettings,
+    OPS: StatusSettings,
+    METRICS: StatusSettings,
+    GATEWAY: ApiSettings,
+    ROUTER: DeskSettings,
+    ISSUER: DeskSettings,
 }
 VERIFIED = "sslmode=verify-full&sslrootcert=/ca.pem"
+OTHERS = GOOD | {
+    "POSTKAMER_API_TOKEN": "hunter2-operator",
+    "POSTKAMER_DESK_SECRET": "hunter2-desk",
+    ISSUER: "https://login.example/realms/x",
+}
 S3 = {BUCKET: "s3://bucket/prefix"}
 # Settings, and the hosts that the sentence names; '' if there is none.
 TABLE: list[tuple[dict[str, str], str]] = [
@@ -91,6 +128,22 @@ TABLE: list[tuple[dict[str, str], str]] = [
     ({GRAPH: "https://graph.example/v1"}, ""),
     ({GRAPH: "http://127.0.0.1:8090/graph"}, ""),
     ({GRAPH: "http://graph.example/v1"}, "graph.example"),
+    # ---- our own services, and the scanner
+    ({OPS: "router=http://127.0.0.1:9081,gateway=http://localhost:9080"}, ""),
+    ({OPS: "router=http://r1:9081, router=https://r2:9081,gateway=http://g1:9080"}, "g1, r1"),
+    ({OPS: "router=http://r1:9081", "POSTKAMER_PLAIN_HOSTS": "r1"}, ""),
+    ({METRICS: "http://mq1:15692/metrics"}, "mq1"),
+    ({METRICS: "http://mq1:15692/metrics", "POSTKAMER_PLAIN_HOSTS": "mq1"}, ""),
+    ({GATEWAY: "http://gateway:8080"}, "gateway"),
+    ({GATEWAY: "https://gateway.example"}, ""),
+    ({ROUTER: "http://router:8081"}, "router"),
+    ({ROUTER: "http://router:8081", "POSTKAMER_PLAIN_HOSTS": "router"}, ""),
+    ({ISSUER: "http://login.example/realms/x"}, "login.example"),
+    ({TRACES: "http://collector:4318/v1/traces"}, "collector"),
+    ({SCANNER: "tcp://127.0.0.1:3310"}, ""),
+    ({SCANNER: "unix:///run/clamav/clamd.ctl"}, ""),
+    ({SCANNER: "tcp://clamd:3310"}, "clamd"),
+    ({SCANNER: "tcp://clamd:3310", "POSTKAMER_PLAIN_HOSTS": "clamd"}, ""),
     # ---- buckets
     (S3, ""),  # Amazon's own address is https
     (S3 | {"AWS_ENDPOINT_URL": "https://objects.example"}, ""),
@@ -106,10 +159,14 @@ TABLE: list[tuple[dict[str, str], str]] = [
 
 
 @pytest.mark.parametrize(("given", "hosts"), TABLE)
-def test_another_machine_needs_verified_tls_or_its_name(given: dict[str, str], hosts: str) -> None:
-    [name] = [each for each in given if each in (AMQP, DATABASE, MANAGEMENT, GRAPH, BUCKET)]
+def test_another_machine_needs_verified_tls_or_its_name(
+    given: dict[str, str], hosts: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "find_authority_fault", lambda path: "")
+    names = {AMQP, DATABASE, MANAGEMENT, GRAPH, BUCKET, SCANNER, TRACES, *KINDS}
+    [name] = names & given.keys()
     kind = KINDS.get(name, ArchiverSettings)
-    environ = GOOD | given if kind is ArchiverSettings else given
+    environ = given if kind in (StatusSettings, ManagementSettings) else OTHERS | given
     if not hosts:
         load(kind, environ)
         return
@@ -160,3 +217,117 @@ def test_port_and_authority_are_those_of_the_address() -> None:
     assert (plain.port, plain.is_verified, plain.authorities) == (5672, False, "")
     assert (own.port, own.is_verified, own.authorities) == (5671, True, "/ca.pem")
     assert is_this_machine("") and not is_this_machine("::ffff:10.0.0.1")
+
+
+def lies(authority: Path) -> dict[str, dict[str, str]]:
+    """Settings that name this file of authorities, by the variable."""
+    return {
+        AMQP: {AMQP: f"amqps://u:hunter2@mq1/v,amqps://u:hunter2@mq2/v?cafile={authority}"},
+        DATABASE: {
+            DATABASE: f"postgresql://u:hunter2@db1/x?sslmode=verify-full&sslrootcert={authority}"
+        },
+        MANAGEMENT: {MANAGEMENT: f"https://u:hunter2@mq1:15671?cafile={authority}"},
+        BUCKET: GOOD | {BUCKET: f"s3://bucket/prefix?cafile={authority}"},
+        "POSTKAMER_UPLOAD_STORE": GOOD
+        | {"POSTKAMER_UPLOAD_STORE": f"s3://uploads/prefix?cafile={authority}"},
+    }
+
+
+@pytest.mark.parametrize("name", lies(Path("x")))
+def test_start_refuses_a_file_of_authorities_by_which_nothing_is_verified(
+    name: str, tmp_path: Path
+) -> None:
+    authority, file = Authority(tmp_path / "made", "one"), tmp_path / "ca.pem"
+    kind = KINDS.get(name, ArchiverSettings)
+
+    def fault() -> str:
+        with pytest.raises(SettingsError) as raised:
+            load(kind, lies(file)[name])
+        [sentence] = raised.value.faults
+        return sentence
+
+    gone = f"{name}: the file of authorities cannot be read (No such file or directory)"
+    assert fault() == gone
+    empty = f"{name}: the file of authorities has no certificate in PEM"
+    for content in ("", "no PEM", authority.key.read_text()):
+        file.write_text(content)
+        assert fault() == empty
+    file.write_text(authority.certificate.read_text())
+    assert load(kind, lies(file)[name])
+
+
+ELSEWHERE = "elsewhere.example"
+ADDRESSES = (
+    f"http://{ELSEWHERE}/x",
+    f"http://u:p@{ELSEWHERE}:1",
+    f"amqp://u:p@{ELSEWHERE}/v",
+    f"postgresql://u:p@{ELSEWHERE}/x",
+    f"tcp://{ELSEWHERE}:1",
+    f"smtp://{ELSEWHERE}",
+    f"name=http://{ELSEWHERE}",
+    "s3://bucket/prefix",
+)
+NO_ADDRESSES = "word", "word:word"
+NOT_JUDGED = {
+    "upload_store": "its endpoint is that of object_store",
+    "webhook_url": "a handshake looks at its certificate, and nothing is sent there",
+    "desk_url": "browsers call it, at the proxy",
+    "archive_timestamps": "it is sent a hash, and its answer is signed",
+}
+OF_CONFIGURATION = {
+    "CloudEventsDestination.url": "load_secrets",
+    "OpenKlantDestination.url": "load_secrets",
+    "OpenKlantDestination.objects_url": "load_secrets",
+    "OAuth.token_url": "load_secrets",
+    "Handover.url": "handover_secrets",
+    "Handover.zaken_url": "handover_secrets",
+    "Number.graph_url": "provider_accounts",
+    "MailDestination.url": "TLS if the mail server has it: alarms, without a citizen in them",
+    "OpenKlantDestination.link": "browsers call it",
+    "OpenKlantDestination.cases_url": "links begin with it, and nothing is called",
+    "Handover.store": "its endpoint is that of POSTKAMER_OBJECT_STORE",
+    "Handover.informatieobjecttype": "a name",
+    "OpenData.license": "a name",
+    "Tenant.processing_activity": "a name",
+}
+"""Address in the configuration -> what holds it to the rule, or why nothing does."""
+
+
+def accepts(field: FieldInfo, value: str) -> bool:
+    try:
+        TypeAdapter(Annotated[field.annotation, "a field", *field.metadata]).validate_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
+def addresses_of(kind: type[BaseModel]) -> Iterator[tuple[str, str]]:
+    """Yield each field that is an address, with one of another machine that it takes."""
+    for name, field in kind.model_fields.items():
+        taken = [each for each in ADDRESSES if accepts(field, each)]
+        if taken and not any(accepts(field, each) for each in NO_ADDRESSES):
+            yield name, taken[0]
+
+
+def models_in(annotation: Any, seen: set[type[BaseModel]]) -> set[type[BaseModel]]:
+    """Return `seen`, with every model that an annotation leads to."""
+    inner = list(get_args(annotation))
+    if (
+        isinstance(annotation, type)
+        and issubclass(annotation, BaseModel)
+        and annotation not in seen
+    ):
+        seen.add(annotation)
+        inner += [field.annotation for field in annotation.model_fields.values()]
+    for each in inner:
+        models_in(each, seen)
+    return seen
+
+
+def test_every_address_in_the_configuration_has_who_holds_it_to_the_rule() -> None:
+    found = {
+        f"{kind.__name__}.{field}"
+        for kind in models_in(Configuration, set())
+        for field, _ in addresses_of(kind)
+    }
+    assert found == OF_CONFIGURATION.keys()
