@@ -51,7 +51,10 @@ def web_address(url: str) -> Address:
     """Return the address of what speaks HTTP, or of the scanner, which knows no TLS."""
     parts = urlsplit(url)
     is_tls = parts.scheme == "https"
-    port = parts.port or (443 if is_tls else 80)
+    try:
+        port = parts.port or (443 if is_tls else 80)
+    except ValueError:
+        port = 0  # whoever calls it says so: what counts here is the host
     return Address(parts.hostname or "", port, is_tls, _query(url).get("cafile", ""))
 
 

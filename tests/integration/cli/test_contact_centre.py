@@ -228,11 +228,15 @@ def test_refusal_of_the_gateway_is_one_line(
     assert [path for _, path, _ in gateway.requests] == ["/v1/numbers"], "a token goes elsewhere"
 
 
+LONG_NAME = "a" * 70 + ".nl"
+
+
 @pytest.mark.parametrize(
-    "address", ["127.0.0.1:1", "127.0.0.1:99999", "127.0.0.1:x", "127.0.0.1:1/é", "a" * 70 + ".nl"]
+    "address", ["127.0.0.1:1", "127.0.0.1:99999", "127.0.0.1:x", "127.0.0.1:1/é", LONG_NAME]
 )
 def test_missing_gateway_is_reported_without_the_token(gateway: StandIn, address: str) -> None:
-    done = gateway.run("number", "list", POSTKAMER_GATEWAY_URL=f"http://{address}")
+    named = {"POSTKAMER_GATEWAY_URL": f"http://{address}", "POSTKAMER_PLAIN_HOSTS": LONG_NAME}
+    done = gateway.run("number", "list", **named)
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.startswith(f"http://{address} does not answer: ")
     assert TOKEN not in done.stderr

@@ -36,9 +36,9 @@ def test_wrong_setting_is_named(name: str, value: str, fault: str) -> None:
 
 
 def test_first_name_of_the_address_still_works_beside_the_new_one() -> None:
-    older = {"POSTKAMER_API_URL": "http://a/", "POSTKAMER_API_TOKEN": "pk_secret"}
-    assert load_gateway(older).url == "http://a"
-    assert load_gateway(older | {"POSTKAMER_GATEWAY_URL": "http://b"}).url == "http://b"
+    older = {"POSTKAMER_API_URL": "https://a/", "POSTKAMER_API_TOKEN": "pk_secret"}
+    assert load_gateway(older).url == "https://a"
+    assert load_gateway(older | {"POSTKAMER_GATEWAY_URL": "https://b"}).url == "https://b"
 
 
 @pytest.mark.parametrize(

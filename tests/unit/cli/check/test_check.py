@@ -300,6 +300,7 @@ def test_servers_of_other_machines_without_tls_are_faults(file: Path) -> None:
         "POSTKAMER_AMQP_URL": "amqp://u:hunter2@mq1.example/postkamer",
         "POSTKAMER_DATABASE_URL": "postgresql://u:hunter2@pg1.example/postkamer?sslmode=require",
         "POSTKAMER_BROKER_MANAGEMENT_URL": "http://u:hunter2@mq1.example:15672",
+        "POSTKAMER_SCANNER_URL": "tcp://clamd.example:3310",
     }
     done = postkamer("check", env=install(file) | elsewhere)
     faults = [line for line in done.stdout.splitlines() if "another machine" in line]
@@ -307,10 +308,15 @@ def test_servers_of_other_machines_without_tls_are_faults(file: Path) -> None:
         ["POSTKAMER_AMQP_URL", "mq1.example"],
         ["POSTKAMER_BROKER_MANAGEMENT_URL", "mq1.example"],
         ["POSTKAMER_DATABASE_URL", "pg1.example"],
+        ["POSTKAMER_SCANNER_URL", "clamd.example"],
     ]
     assert done.exit_code == 1 and "hunter" not in done.stdout
-    named = {"POSTKAMER_PLAIN_HOSTS": "mq1.example,pg1.example"}
+    named = {"POSTKAMER_PLAIN_HOSTS": "mq1.example,pg1.example,clamd.example"}
     assert postkamer("check", env=install(file) | elsewhere | named).exit_code == 0
+    gone = elsewhere["POSTKAMER_AMQP_URL"].replace("amqp:", "amqps:") + "?cafile=/gone.pem"
+    done = postkamer("check", env=install(file) | elsewhere | named | {"POSTKAMER_AMQP_URL": gone})
+    assert "POSTKAMER_AMQP_URL: the file of authorities cannot be read" in done.stdout
+    assert done.exit_code == 1
 
 
 def test_token_of_the_environment_without_departments_is_a_warning(file: Path) -> None:

@@ -1,7 +1,10 @@
 """Accounts at providers."""
 
+import pytest
+
 from services.config.accounts import provider_accounts
 from services.config.numbers import Number
+from services.config.settings import SettingsError
 
 
 def test_number_at_a_bsp_has_its_own_address_and_token() -> None:
@@ -18,3 +21,16 @@ def test_number_at_a_bsp_has_its_own_address_and_token() -> None:
     assert (meta.headers, meta.base) == ({"Authorization": "Bearer ours"}, base)
     assert bsp.headers == {"D360-API-KEY": "theirs"}
     assert (bsp.rehosts, bsp.names_number) == (True, False)
+
+
+def test_token_of_a_number_goes_to_no_other_machine_without_tls() -> None:
+    numbers = [
+        Number(id="10000001", tenant="almelo", fallback="balie", graph_url="http://bsp.example/v1")
+    ]
+    with pytest.raises(SettingsError) as raised:
+        provider_accounts(numbers, "https://graph.example", "ours", {})
+    [fault] = raised.value.faults
+    assert fault.startswith("graph_url (number 10000001): bsp.example: another machine, so TLS")
+    assert provider_accounts(
+        numbers, "https://graph.example", "ours", {"POSTKAMER_PLAIN_HOSTS": "bsp.example"}
+    )

@@ -157,7 +157,7 @@ def test_wrong_setting_is_named_and_never_quoted(
         ("OBJECT_STORE", "s3://bucket"),
         ("OBJECT_STORE", "s3://b.u-c/a/b"),
         ("WEBHOOK_URL", "https://postkamer.almelo.example:8443/webhooks/whatsapp"),
-        ("SCANNER_URL", "tcp://clamd:3310"),
+        ("SCANNER_URL", "tcp://127.0.0.1:3310"),
         ("SCANNER_URL", "unix:///run/clamav/clamd.sock"),
         ("AMQP_URL", "amqps://u:p@mq1:5671/postkamer, amqps://u:p@[::1]/postkamer,"),
         ("AMQP_URL", "amqps://u:a%2Fb%2Cc@mq"),
