@@ -309,6 +309,23 @@ def addresses_of(kind: type[BaseModel]) -> Iterator[tuple[str, str]]:
             yield name, taken[0]
 
 
+def test_every_setting_that_is_an_address_is_held_to_the_rule() -> None:
+    kinds = [
+        each
+        for each in vars(settings).values()
+        if isinstance(each, type) and issubclass(each, BaseModel) and each is not BaseModel
+    ]
+    of_kind = {kind: dict(addresses_of(kind)) for kind in kinds}
+    found = {field: url for fields in of_kind.values() for field, url in fields.items()}
+    assert {"amqp_url", "database_url", "ops_urls", "scanner_url", "object_store"} <= found.keys()
+    environ = {"AWS_ENDPOINT_URL": f"http://{ELSEWHERE}"}
+    held = {field for field, url in found.items() if [*find_exposed({field: url}, (), environ)]}
+    assert found.keys() - held == NOT_JUDGED.keys()
+    # So each kind with such an address has the plain hosts too.
+    lacking = {kind for kind in kinds if of_kind[kind].keys() & held}
+    assert [kind for kind in lacking if "plain_hosts" not in kind.model_fields] == []
+
+
 def models_in(annotation: Any, seen: set[type[BaseModel]]) -> set[type[BaseModel]]:
     """Return `seen`, with every model that an annotation leads to."""
     inner = list(get_args(annotation))
