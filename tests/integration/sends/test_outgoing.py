@@ -1,6 +1,8 @@
 """Messages with a file or about another message, from the ledger to a provider."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -380,6 +382,45 @@ async def test_attempts_without_a_usable_answer_are_recorded(office: Office) -> 
     assert said == [(0, "later"), (503, "unknown")]
     reasons = [each.data["reason"] for each in office.attempts]
     assert reasons == [UNREACHABLE, "no usable answer"]
+
+
+@asynccontextmanager
+async def reading_and_closing() -> AsyncIterator[str]:
+    """The address of a provider that takes a request, and closes instead of an answer."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.transport.abort()
+
+    async with await asyncio.start_server(handle, "127.0.0.1", 0) as listening:
+        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/messages"
+
+
+async def test_message_of_which_nothing_left_goes_by_itself_and_another_does_not(
+    office: Office,
+) -> None:
+    good, id = office.account, await office.queue(TEXT)
+    refused, no_tls = "http://127.0.0.1:1/x", good.messages_url.replace("http:", "https:")
+    for url in (refused, no_tls):
+        office.account = msgspec.structs.replace(good, messages_url=url)
+        before = len(office.attempts)
+        async with office.working():
+            await office.pool.execute("update deliverer.ledger set due_at = now()")
+            await until_true(lambda before=before: len(office.attempts) > before)
+        assert (await office.line(id))["state"] == "queued"
+    said = {(each.data["outcome"], each.data["reason"]) for each in office.attempts}
+    assert (said, office.provider.messages) == ({("later", UNREACHABLE)}, [])
+    async with reading_and_closing() as url:
+        office.account = msgspec.structs.replace(good, messages_url=url)
+        async with office.working():
+            doubtful = await office.queue(TEXT)
+            await office.until(doubtful, "unknown")
+    office.account = good
+    async with office.working():
+        await until_state(office, id, "sent")
+        await office.send(TEXT)
+    assert len(office.provider.messages) == 2
+    assert (await office.line(doubtful))["state"] == "unknown"
 
 
 async def test_number_sends_at_most_its_rate_in_any_second(office: Office) -> None:
