@@ -28,8 +28,8 @@ from pydantic import (
 )
 
 from services.config.numbers import WithoutUserInfo
-from services.servers.addresses import HOST, describe_exposed, find_exposed, named_authorities
-from services.servers.authorities import find_authority_fault
+from services.servers.addresses import HOST, describe_exposed, find_exposed
+from services.servers.authorities import find_unusable
 from services.servers.logins import LOGINS, add_login
 from services.transparency.cosignature import Witness, read_witness
 
@@ -500,7 +500,6 @@ def load(kind: type[AnySettings], environ: Mapping[str, str]) -> AnySettings:
         wrong = {e["loc"][0] for e in errors}
     readable = {field: value for field, value in values.items() if field not in wrong}
     faults += _exposed_servers(readable, environ)
-    faults += _unusable_authorities(readable, environ)
     if faults:
         raise SettingsError(faults)
     return settings
@@ -529,17 +528,11 @@ def _read_or_name(name: str, environ: Mapping[str, str]) -> str | None:
 
 
 def _exposed_servers(values: Mapping[str, str], environ: Mapping[str, str]) -> list[str]:
-    """Return a sentence for each address of a server that would be spoken to without protection."""
+    """Return a sentence for each address of a server that would be spoken to without protection, or
+    by a file of authorities that verifies nothing."""
     plain = _parse_hosts(values.get("plain_hosts", ""))
-    exposed = find_exposed(values, plain, environ)
-    return [f"{PREFIX}{field.upper()}: {what}" for field, what in exposed]
-
-
-def _unusable_authorities(values: Mapping[str, str], environ: Mapping[str, str]) -> list[str]:
-    """Return a sentence for each file of authorities by which no connection would be made."""
-    named = named_authorities(values, environ)
-    found = ((field, find_authority_fault(path)) for field, path in named if path)
-    return [f"{PREFIX}{field.upper()}: {fault}" for field, fault in found if fault]
+    found = [*find_exposed(values, plain, environ), *find_unusable(values, environ)]
+    return [f"{PREFIX}{field.upper()}: {what}" for field, what in found]
 
 
 def exposed_calls(urls: Iterable[str], environ: Mapping[str, str]) -> list[str]:

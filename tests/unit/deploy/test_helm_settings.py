@@ -14,6 +14,7 @@ from cli.check.secret_purposes import SETTINGS as PURPOSES
 from services.amqp import topology
 from services.config import settings
 from services.config.settings import PREFIX, load
+from services.servers import authorities
 from services.servers.logins import LOGINS
 from services.transparency.signed_note import COSIGNATURE, Key, derive_public_key, encode_key
 from tests.support.kubernetes.chart import (
@@ -88,7 +89,7 @@ OWN_HOSTS = {
 @pytest.fixture(autouse=True)
 def _mounted_authorities(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of a pod that are not here."""
-    monkeypatch.setattr(settings, "find_authority_fault", lambda path: "")
+    monkeypatch.setattr(authorities, "find_authority_fault", lambda path: "")
 
 
 SECRETS = {

@@ -23,6 +23,7 @@ from services.config.settings import (
     StatusSettings,
     load,
 )
+from services.servers import authorities
 from services.servers.addresses import (
     broker_addresses,
     database_addresses,
@@ -162,7 +163,7 @@ TABLE: list[tuple[dict[str, str], str]] = [
 def test_another_machine_needs_verified_tls_or_its_name(
     given: dict[str, str], hosts: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settings, "find_authority_fault", lambda path: "")
+    monkeypatch.setattr(authorities, "find_authority_fault", lambda path: "")
     names = {AMQP, DATABASE, MANAGEMENT, GRAPH, BUCKET, SCANNER, TRACES, *KINDS}
     [name] = names & given.keys()
     kind = KINDS.get(name, ArchiverSettings)
