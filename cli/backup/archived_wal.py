@@ -1,8 +1,8 @@
 """Archived WAL in a folder: pieces of 16 MB, compressed or not, that have to follow one another
-from a base back-up to the moment that a restore is for. Pure."""
+from a base back-up to the moment that a restore is for, over each new time line. Pure."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -11,6 +11,10 @@ import msgspec
 from cli.backup.finding import Finding
 
 NAME = re.compile(r"([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})(\.gz)?")
+HISTORY = re.compile(r"([0-9A-F]{8})\.history(\.gz)?")
+"""File that says from which time lines one comes, and where it left them."""
+ANCESTOR = re.compile(r"\s*([0-9]+)\s+([0-9A-F]+)/([0-9A-F]+)\b.*", re.IGNORECASE)
+"""Line of a history: a time line, and the place in the WAL at which it was left."""
 SHOWN = 3
 """Names of damaged pieces in a sentence."""
 
@@ -24,11 +28,31 @@ class Piece(NamedTuple):
     name: str
 
 
+class Fork(NamedTuple):
+    """Beginning of a time line, as its history says."""
+
+    ancestors: frozenset[int]
+    """Time lines that it comes from."""
+    number: int
+    """Place of its first piece, in pieces: it has what the last one wrote there, and goes on."""
+
+
 class ArchivedWal(msgspec.Struct, frozen=True, kw_only=True):
-    """Pieces in a folder, and those of them that do not open."""
+    """Pieces in a folder, the beginnings of time lines whose history is there too, and the names of
+    what does not open."""
 
     pieces: Sequence[Piece]
     damaged: Sequence[str]
+    forks: Mapping[int, Fork] = {}
+
+
+def read_fork(history: str, piece_bytes: int) -> Fork:
+    """Read the history of a time line. ValueError if it names none that it comes from."""
+    found = [match for line in history.splitlines() if (match := ANCESTOR.fullmatch(line))]
+    if not found:
+        raise ValueError("names no time line")
+    left_at = int(found[-1][2], 16) * (1 << 32) + int(found[-1][3], 16)
+    return Fork(frozenset(int(match[1]) for match in found), left_at // piece_bytes)
 
 
 def read_pieces(names: Iterable[str], piece_bytes: int) -> list[Piece]:
@@ -48,9 +72,10 @@ def judge_wal(wal: ArchivedWal, last_archived: str) -> Iterator[Finding]:
         yield Finding(owner="back-up", sentence="there is no WAL in the folder of --wal")
         return
     for before, after in pairwise(wal.pieces):
-        if after.number > before.number + 1:
-            lacks = f"archived WAL lacks what comes between {before.name} and {after.name}"
-            yield Finding(owner="back-up", sentence=f"{lacks}: a restore ends there")
+        is_new = after.timeline != before.timeline
+        lacks = _fork_fault(wal, after) if is_new else _gap(before, after)
+        if lacks:
+            yield Finding(owner="back-up", sentence=f"archived WAL lacks {lacks}")
     if wal.damaged:
         more = len(wal.damaged) - SHOWN
         rest = f" and {more} more" if more > 0 else ""
@@ -60,3 +85,32 @@ def judge_wal(wal: ArchivedWal, last_archived: str) -> Iterator[Finding]:
     if last_archived and last_archived not in {each.name[:24] for each in wal.pieces}:
         late = f"the folder of --wal lacks {last_archived}, which PostgreSQL archived last"
         yield Finding(weight="warning", owner="back-up", is_retryable=True, sentence=late)
+
+
+def _gap(before: Piece, after: Piece) -> str:
+    """Return what is lacking between two pieces; '' if nothing is."""
+    if after.number <= before.number + 1:
+        return ""
+    return _between(before, after)
+
+
+def _fork_fault(wal: ArchivedWal, first: Piece) -> str:
+    """Return what is lacking where the time line of its first piece begins; '' if nothing is. The
+    names alone do not say: the time line that was left may have gone on, beside the new one."""
+    fork = wal.forks.get(first.timeline)
+    if fork is None:
+        return f"{first.name[:8]}.history: a restore does not find {first.name} and what follows"
+    former = [
+        each
+        for each in wal.pieces
+        if each.timeline in fork.ancestors and each.number <= fork.number
+    ]
+    if not former:  # their time is over: base back-ups that need them are gone too
+        return ""
+    last = max(former, key=lambda piece: piece.number)
+    is_whole = last.number >= fork.number - 1 and first.number <= fork.number
+    return "" if is_whole else _between(last, first)
+
+
+def _between(before: Piece, after: Piece) -> str:
+    return f"what comes between {before.name} and {after.name}: a restore ends there"

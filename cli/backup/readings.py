@@ -10,7 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from archiver.log.outside_head import EPOCH, MICROSECOND
-from cli.backup.archived_wal import ArchivedWal, Piece, read_pieces
+from cli.backup.archived_wal import (
+    HISTORY,
+    ArchivedWal,
+    Fork,
+    Piece,
+    read_fork,
+    read_pieces,
+)
 from cli.backup.base_backup import BaseBackup, StanzaReport, read_folder_backup, read_pgbackrest
 from cli.backup.object_copy import COPYING, SHOWN, CopyState
 from cli.backup.server_state import ServerState, Slot
@@ -31,6 +38,10 @@ NEWEST_PIECES = 200
 """Pieces of WAL that are opened without `--all`: the last hours of a quiet
 town. Each takes some 10 ms."""
 CHUNK_BYTES = 1024 * 1024
+HISTORY_BYTES = 64 * 1024
+"""Longest history that is read: a line of some 50 for each time line that there was."""
+DAMAGE = EOFError, zlib.error, gzip.BadGzipFile
+"""Faults of a compressed file that was cut or altered."""
 LABEL, MANIFEST = "backup_label", "backup_manifest"
 
 
@@ -71,14 +82,36 @@ def _read_base(folder: Path) -> BaseBackup:
 
 def read_wal(folder: Path, piece_bytes: int, *, look_at_all: bool) -> ArchivedWal:
     """Return the pieces of WAL in a folder, and which of them do not open. Raises OSError."""
-    pieces = read_pieces((path.name for path in folder.iterdir()), piece_bytes)
-    progress, damaged = Progress("pieces of WAL"), list[str]()
+    names = [path.name for path in folder.iterdir()]
+    pieces = read_pieces(names, piece_bytes)
+    forks, damaged = _read_forks(folder, sorted(names), piece_bytes)
+    progress = Progress("pieces of WAL")
     opened = pieces if look_at_all else pieces[-NEWEST_PIECES:]
     for number, piece in enumerate(opened, start=1):
         if not _is_whole(folder, piece, piece_bytes):
             damaged.append(piece.name)
         progress(number, len(opened))
-    return ArchivedWal(pieces=pieces, damaged=damaged)
+    return ArchivedWal(pieces=pieces, damaged=damaged, forks=forks)
+
+
+def _read_forks(
+    folder: Path, names: Sequence[str], piece_bytes: int
+) -> tuple[dict[int, Fork], list[str]]:
+    """Return where each time line begins whose history is there, and the histories that do not
+    open."""
+    forks, damaged = dict[int, Fork](), list[str]()
+    for match in filter(None, map(HISTORY.fullmatch, names)):
+        try:
+            text = _read_history(folder / match[0])
+            forks[int(match[1], 16)] = read_fork(text, piece_bytes)
+        except (ValueError, *DAMAGE):
+            damaged.append(match[0])
+    return forks, damaged
+
+
+def _read_history(path: Path) -> str:
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        return file.read(HISTORY_BYTES).decode()
 
 
 def _is_whole(folder: Path, piece: Piece, piece_bytes: int) -> bool:
@@ -90,7 +123,7 @@ def _is_whole(folder: Path, piece: Piece, piece_bytes: int) -> bool:
         with gzip.open(path) as file:
             while chunk := file.read(CHUNK_BYTES):
                 size += len(chunk)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
+    except DAMAGE:
         return False
     return size == piece_bytes
 

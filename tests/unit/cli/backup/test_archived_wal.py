@@ -1,11 +1,11 @@
-"""Archived WAL: gaps, damage, and what PostgreSQL archived last."""
+"""Archived WAL: gaps, time lines, damage, and what PostgreSQL archived last."""
 
 import gzip
 from pathlib import Path
 
 import pytest
 
-from cli.backup.archived_wal import ArchivedWal, judge_wal, read_pieces
+from cli.backup.archived_wal import ArchivedWal, Fork, judge_wal, read_fork, read_pieces
 from cli.backup.readings import read_wal
 
 PIECE = 16 * 1024 * 1024
@@ -13,13 +13,12 @@ FIRST, SECOND, THIRD = (f"00000001000000000000000{n}" for n in (1, 2, 3))
 CASES: dict[str, tuple[list[str], list[str], str, list[str]]] = {
     "whole": ([f"{FIRST}.gz", f"{SECOND}.gz", THIRD], [], THIRD, []),
     "over the end of a log": (["0000000100000000000000FF", "000000010000000100000000"], [], "", []),
-    "another time line": ([FIRST, SECOND, "000000020000000000000002"], [], "", []),
+    "a time line without its history": ([FIRST, SECOND, "000000020000000000000002"], [], "",
+        ["fault archived WAL lacks 00000002.history: a restore does not find 00000002"]),
     "histories and ends of time lines": (
         [FIRST, SECOND, "00000002.history", "000000010000000000000003.partial"], [], "", []),
     "a gap": ([f"{FIRST}.gz", f"{THIRD}.gz"], [], "",
         [f"fault archived WAL lacks what comes between {FIRST}.gz and {THIRD}.gz"]),
-    "a gap before another time line": ([FIRST, "000000020000000000000003"], [], "",
-        [f"fault archived WAL lacks what comes between {FIRST} and 000000020000000000000003"]),
     "nothing": ([], [], THIRD, ["fault there is no WAL in the folder"]),
     "damage": ([FIRST, SECOND], [FIRST], "", [f"fault archived WAL does not open: {FIRST}: make"]),
     "much damage": ([FIRST], ["a", "b", "c", "d", "e"], "",
@@ -37,6 +36,54 @@ def test_archived_wal_is_judged_by_what_a_restore_needs(
     assert len(said) == len(found)
     for sentence, begin in zip(said, found, strict=True):
         assert sentence.startswith(begin)
+
+
+LEFT_AT = 5 * PIECE + 1000
+"""Place in the first time line where the second one begins."""
+FORKED: dict[str, tuple[list[int], list[int], str]] = {
+    "whole": ([3, 4], [5, 6], ""),
+    "the last piece was archived whole after all": ([3, 4, 5], [5, 6], ""),
+    "who was left went on": ([3, 4, 5, 6, 7, 8], [5, 6], ""),
+    "the former one is over": ([], [7, 8], ""),
+    "what the former one had until then is over": ([6, 7], [8, 9], ""),
+    "a gap inside the range of the former one": ([3, 4, 5, 6, 7], [6, 7], "5 6"),
+    "a gap behind it": ([3, 4], [6, 7], "4 6"),
+    "a gap before it begins": ([3], [5, 6], "3 5"),
+}
+"""Case -> pieces of two time lines, and the two between which something is lacking."""
+
+
+@pytest.mark.parametrize(("former", "later", "lacking"), FORKED.values(), ids=FORKED.keys())
+def test_time_line_begins_in_the_piece_in_which_the_former_one_was_left(
+    former: list[int], later: list[int], lacking: str
+) -> None:
+    names = [f"{line:08X}{n:016X}" for line, of in ((1, former), (2, later)) for n in of]
+    fork = read_fork(f"1\t0/{LEFT_AT:X}\tno recovery target specified\n", PIECE)
+    wal = ArchivedWal(pieces=read_pieces(names, PIECE), damaged=[], forks={2: fork})
+    said = [each.sentence for each in judge_wal(wal, "")]
+    ends = [f"{line:08X}{int(n):016X}" for line, n in enumerate(lacking.split(), start=1)]
+    between = "archived WAL lacks what comes between {} and {}: a restore ends there"
+    assert said == ([between.format(*ends)] if ends else [])
+
+
+def test_history_names_all_time_lines_that_one_comes_from_and_where_it_left_the_last() -> None:
+    lines = "1\t0/5000000\tbefore 2026-11-25\n\n# by hand\n3\t2/A000028\tno recovery target\n"
+    assert read_fork(lines, PIECE) == Fork(frozenset({1, 3}), 2 * 256 + 10)
+    with pytest.raises(ValueError, match="names no time line"):
+        read_fork("# nothing\n", PIECE)
+
+
+def test_histories_are_read_with_the_pieces_and_those_that_do_not_open_are_damaged(
+    tmp_path: Path,
+) -> None:
+    line = b"1\t0/5000000\tno recovery target specified\n"
+    (tmp_path / "00000002.history").write_bytes(line)
+    (tmp_path / "00000003.history.gz").write_bytes(gzip.compress(line))
+    (tmp_path / "00000004.history.gz").write_bytes(gzip.compress(line)[:-9])
+    (tmp_path / "00000005.history").write_bytes(b"rubbish")
+    wal = read_wal(tmp_path, PIECE, look_at_all=False)
+    assert wal.forks == dict.fromkeys((2, 3), Fork(frozenset({1}), 5))
+    assert wal.damaged == ["00000004.history.gz", "00000005.history"]
 
 
 def test_piece_that_is_cut_or_short_is_damaged(tmp_path: Path) -> None:
