@@ -39,6 +39,7 @@ id = "{ADDED}"
 tenant = "almelo"
 fallback = "klantcontact"
 secrets = ["env:ADDED_SECRET"]
+trial = true
 """
 HOURS = 'hours = "Mo-Fr 09:00-17:00; Th 09:00-20:00; PH off"'
 
@@ -59,6 +60,14 @@ async def following(
         serve(api_app(all_routes(webhook, api.routes)), "127.0.0.1", 0) as port,
     ):
         yield port, version, taken, live
+
+
+async def sent_for(session: aiohttp.ClientSession, url: str, number: str) -> tuple[int, str]:
+    """Send a message for a number; return the status and the code of the refusal."""
+    order = {"number": number, "to": "+31600000011", "type": "text", "text": {"body": "a"}}
+    headers = bearer("d") | {"Idempotency-Key": "first"}
+    async with session.post(f"{url}/v1/messages", json=order, headers=headers) as answer:
+        return answer.status, (await answer.json()).get("code", "")
 
 
 async def test_access_needs_no_role_and_the_departments_need_one(pool: Pool) -> None:
@@ -154,5 +163,8 @@ async def test_number_that_is_added_has_its_webhook_and_its_api_once_its_secret_
         await until_true(lambda: version.status.refused is None)
         assert (await posted("added"), await posted("other")) == (200, 401)
         assert await listed() == [*before, ADDED] and await has_templates() == 200
+        assert await sent_for(session, url, ADDED) == (422, "not_on_guest_list"), (
+            "it is on trial from its first message on"
+        )
         assert live.prepare is not prepare, "secrets that were being read are of the former version"
     assert [ADDED in each.keys and ADDED not in each.unproven for each in taken.entries] == [True]
