@@ -13,7 +13,7 @@ from gateway import stops
 from gateway.stops import Stopped, StoppedNumbers, StopsWatch, watch_stops
 from gateway.webhook.handler import PATH
 from services import metrics
-from services.postgres.database import DATABASE_ERRORS, Pool, connection_pool
+from services.postgres.database import COMMAND_SECONDS, DATABASE_ERRORS, Pool, connection_pool
 from services.stops.gateway_rows import BEAT_LOCK, gateway_rows, still_open
 from services.stops.refusal import MOVES
 from tests.integration.gateway.test_uploads import PNG, opened
@@ -189,9 +189,18 @@ async def test_command_that_was_stored_and_not_published_says_nothing_of_its_fat
     assert [each.id for each in desk.commands] == [desk.commands[0].id] * 2
 
 
-async def test_file_for_a_stopped_municipality_is_refused(pool: Pool, tmp_path: Path) -> None:
+async def test_file_for_a_stopped_municipality_is_refused_before_it_has_come(
+    pool: Pool, tmp_path: Path
+) -> None:
     known = StoppedNumbers(Stopped(frozenset(), frozenset(["almelo"])))
+
+    async def never_whole() -> AsyncIterator[bytes]:
+        yield PNG
+        await asyncio.Event().wait()
+
     async with opened(pool, tmp_path, known) as (desk, _):
+        status, problem = await desk.post(never_whole())
+        assert (status, problem["code"]) == (503, MOVES.code)
         status, problem = await desk.post(PNG)
         assert (status, problem["code"], await desk.files()) == (503, MOVES.code, [])
         known.now = Stopped()
@@ -241,8 +250,9 @@ async def test_gateway_that_the_database_keeps_waiting_beats_again(
     watch = StopsWatch(own, StoppedNumbers(), lambda: [NUMBER])
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("lock table sharing.gateway")
-        with pytest.raises(TimeoutError):
-            await watch.beat()
+        beat = asyncio.create_task(watch.beat())
+        await asyncio.wait([beat], timeout=COMMAND_SECONDS / 2)
+        assert beat.done() and isinstance(beat.exception(), TimeoutError), "not by the pool's bound"
     monkeypatch.undo()
     await watch.beat()
     assert await pool.fetchval(REFUSES) == []
