@@ -1,5 +1,5 @@
 """A whole installation with its secrets in files, whose CRM asks for a client certificate and for a
-token: all of it works, and each secret is exchanged while webhooks come."""
+token: all of it works, and each secret and key is exchanged while webhooks come."""
 
 import asyncio
 import json
@@ -11,6 +11,14 @@ import aiohttp
 from services import clock
 from services.tasks import background_task
 from tests.support.citizens import SECRET, TOKEN
+from tests.support.decrypted_record import KEY
+from tests.support.e2e.exchanged_keys import (
+    KEYS_BEFORE,
+    NEW_ARCHIVE,
+    NEW_WORKING,
+    KeyExchange,
+    variables,
+)
 from tests.support.e2e.exchanged_secrets import (
     BROKER,
     DATABASE,
@@ -20,6 +28,7 @@ from tests.support.e2e.exchanged_secrets import (
     token_for,
 )
 from tests.support.installation import TOKENS
+from tests.support.integration.bucket import running_bucket
 from tests.support.integration.destination_harness import serving
 from tests.support.observer import until
 from tests.support.test_ca import Authority
@@ -28,6 +37,7 @@ from tests.support.tokens import bearer
 APP, VERIFY = "POSTKAMER_META_APP_SECRETS", "POSTKAMER_META_VERIFY_TOKEN"
 ACCESS, API = "POSTKAMER_META_ACCESS_TOKEN", "POSTKAMER_API_TOKENS"
 SIGNING, CLIENT = "CRM_SECRET", "CRM_OAUTH"
+STORE_SECRET, STORE_ID = "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"
 OLD = {
     APP: SECRET.decode(),
     VERIFY: "verify-before",
@@ -35,6 +45,8 @@ OLD = {
     API: TOKENS,
     SIGNING: "whsec_YmVmb3JlYmVmb3JlYmVmb3JlYmVmb3JlYmVmb3Jl",
     CLIENT: "geheim-van-de-client-before",
+    STORE_SECRET: "store-secret-before",
+    STORE_ID: "store-id-before",
 }
 """Variable -> its value at first."""
 NEW = {
@@ -44,6 +56,8 @@ NEW = {
     API: f"sandbox@almelo/**:api-token-afterwards,{TOKENS.partition(',')[2]}",
     SIGNING: "whsec_YWZ0ZXJ3YXJkc2FmdGVyd2FyZHNhZnRlcndhcmRz",
     CLIENT: "geheim-van-de-client-afterwards",
+    STORE_SECRET: "store-secret-afterwards",
+    STORE_ID: "store-id-afterwards",
 }
 BOTH = NEW | {APP: f"{NEW[APP]},{OLD[APP]}", API: f"{NEW[API]},{TOKENS.partition(',')[0]}"}
 """While two are valid here: those of others know both at their side."""
@@ -75,7 +89,7 @@ def town_with(folder: Path, authority: Authority, url: str, token_url: str) -> T
         return text[:at] + f'url = "{url}events"' + text[text.index("\n", at) :]
 
     authority.issued("ours", days=3)
-    town = TownOfFiles(folder, change, OLD)
+    town = TownOfFiles(folder, change, OLD | KEYS_BEFORE)
     town.more = {"CRM_KEY_FILE": str(folder / "tls" / "ours.key")}
     return town
 
@@ -83,8 +97,16 @@ def town_with(folder: Path, authority: Authority, url: str, token_url: str) -> T
 class Exchange:
     """The exchange of every secret of a town, under traffic."""
 
-    def __init__(self, town: TownOfFiles, outside: Outside, session: aiohttp.ClientSession) -> None:
-        self.town, self.outside, self._session = town, outside, session
+    def __init__(
+        self,
+        town: TownOfFiles,
+        outside: Outside,
+        session: aiohttp.ClientSession,
+        keys: KeyExchange,
+    ) -> None:
+        self.town, self.outside, self._session, self.keys = town, outside, session, keys
+        self.logs = ""
+        """Logs from before the exchange of the keys, which replaces the processes."""
         self.traffic = Traffic(session, town.gateway, OLD[APP])
 
     async def run(self) -> None:
@@ -95,6 +117,9 @@ class Exchange:
             await self._exchange_passwords_at_servers()
             await self._exchange_files()
             await self._forget_former()
+            await self._until_sent(NEW_TOKEN, NEW[ACCESS])
+            self.logs = self.town.logs()
+            await self.keys.run(NEW_TOKEN)
             await self._until_sent(NEW_TOKEN, NEW[ACCESS])
             await self.traffic.until_more(MORE)
             assert not running.done()
@@ -111,6 +136,7 @@ class Exchange:
         self.outside.access.add(NEW[ACCESS])
         self.outside.signing.add(NEW[SIGNING])
         self.outside.client.add(NEW[CLIENT])
+        self.outside.store.lets_in = {OLD[STORE_ID], NEW[STORE_ID]}
         self.town.put_passwords(PASSWORD)
         for name, value in BOTH.items():
             self.town.put(name, value)
@@ -125,12 +151,22 @@ class Exchange:
         outside.access, outside.signing, outside.client = (
             {NEW[n]} for n in (ACCESS, SIGNING, CLIENT)
         )
+        outside.store.lets_in = {NEW[STORE_ID]}
         self.traffic.secret = NEW[APP]
         await self.traffic.until_more(MORE)
         await self._until_sent(TOKEN, NEW[ACCESS])
         for name in (APP, API):
             self.town.put(name, NEW[name])
         await self.town.until_taken({APP: 2, API: 2})
+
+    async def arrives(self) -> None:
+        """All that was answered 200 comes at the CRM and into the archive, and each file was taken:
+        with the key of the store that counted then."""
+        sent, store = self.traffic.sent, self.outside.store
+        await self.until_events(len(sent), sent)
+        await self.keys.until_archived(sent)
+        assert {*self.keys.uploads} == {201}
+        assert store.asked.keys() == {OLD[STORE_ID], NEW[STORE_ID]} and not store.refused
 
     async def refuses_former(self) -> None:
         """Former secrets open nothing, and a connection that ends is made with the new password."""
@@ -191,18 +227,18 @@ async def test_secrets_exchanged_under_traffic_refuse_no_webhook_and_are_in_no_l
     tls = authority.shown_by(authority.issued("server"), asks=True)
     outside = Outside(OLD[ACCESS], OLD[SIGNING], OLD[CLIENT])
     async with (
+        running_bucket(outside.store) as store_port,
         serving(outside.give_token, tls) as token_url,
         serving(outside.take_event, tls) as url,
         serving(outside.send) as graph_url,
     ):
         town = town_with(folder, authority, url, token_url)
-        town.more["POSTKAMER_META_GRAPH_URL"] = f"{graph_url}v26.0"
+        town.more |= variables(store_port) | {"POSTKAMER_META_GRAPH_URL": f"{graph_url}v26.0"}
         try:
             await asyncio.to_thread(town.start)
-            exchange = Exchange(town, outside, session)
+            exchange = Exchange(town, outside, session, KeyExchange(town, session))
             await exchange.run()
-            sent = exchange.traffic.sent
-            await exchange.until_events(len(sent), sent)
+            await exchange.arrives()
             await exchange.refuses_former()
             async with session.get(f"{town.operations('deliverer')}/metrics") as answer:
                 lines = (await answer.text()).splitlines()
@@ -212,8 +248,9 @@ async def test_secrets_exchanged_under_traffic_refuse_no_webhook_and_are_in_no_l
     assert {len(ids) for ids in outside.events.values()} == {1}
     assert outside.refused.keys() <= {"token"}, "a token from the former secret, once"
     assert any(line.startswith(ENDS) and float(line.split()[-1]) > 1e9 for line in lines)
-    logs = town.logs()
+    logs = exchange.logs + town.logs()
     secrets = [*OLD.values(), *NEW.values(), token_for(OLD[CLIENT]), PASSWORD, NEW_TOKEN]
+    secrets += [KEY, NEW_ARCHIVE, NEW_WORKING]
     assert [each for each in secrets if each in logs] == []
-    ends = [json.loads(line) for line in logs.splitlines() if '"certificate.ends"' in line]
+    ends = [json.loads(line) for line in exchange.logs.splitlines() if '"certificate.ends"' in line]
     assert [(line["destination"], line["level"]) for line in ends] == [("crm", "warning")]

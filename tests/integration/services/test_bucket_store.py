@@ -1,7 +1,5 @@
 """The object store in a bucket: S3's own requests, to a server that knows just these."""
 
-import hashlib
-import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -19,103 +17,16 @@ from services.files.object_store import (
     sealed_key,
     upload_key,
 )
-from services.http.server import serve
+from tests.support.integration.bucket import Bucket, running_bucket, settings_of
 from tests.support.integration.tls_server import serve_by_tls
 from tests.support.kubernetes.mounted_secrets import MountedSecrets
 from tests.support.test_ca import Authority
-
-DENIED = "<Code>AccessDenied</Code><Message>no</Message>"
-
-
-class Bucket:
-    """Whole objects by key, and the parts of those that are being put."""
-
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
-        self.parts: dict[str, dict[int, bytes]] = {}
-        self.away = False
-        self.signed: list[str] = []
-        """Id of the key of each request that puts."""
-
-    def routes(self) -> list[web.RouteDef]:
-        key = "/files/{key:.*}"
-        return [
-            web.put(key, self.put),
-            web.post(key, self.post),
-            web.get(key, self.get),
-            web.delete(key, self.abort),
-            web.post("/files", self.remove),
-        ]
-
-    async def put(self, request: web.Request) -> web.Response:
-        body, query = await request.read(), request.query
-        signed = re.search("Credential=([^/]+)/", request.headers["Authorization"])
-        self.signed += [signed[1]] if signed else []
-        if self.away:
-            return web.Response(status=403)
-        if source := request.headers.get("x-amz-copy-source"):
-            there = self.objects.get(source.removeprefix("files/"))
-            if there is None:
-                return web.Response(status=404)
-            self.parts[query["uploadId"]][int(query["partNumber"])] = there
-            return self._xml("CopyPartResult", "<ETag>e</ETag>")
-        if part := query.get("partNumber"):
-            self.parts[query["uploadId"]][int(part)] = body
-        else:
-            self.objects[request.match_info["key"]] = body
-        etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
-        return web.Response(headers={"ETag": f'"{etag}"'})
-
-    async def post(self, request: web.Request) -> web.Response:
-        key = request.match_info["key"]
-        if "uploads" in request.query:
-            self.parts[key] = {}
-            return self._xml("InitiateMultipartUploadResult", f"<UploadId>{key}</UploadId>")
-        if request.headers.get("If-None-Match") == "*" and key in self.objects:
-            return web.Response(status=412)
-        parts = self.parts.pop(request.query["uploadId"])
-        self.objects[key] = b"".join(parts[n] for n in sorted(parts))
-        return self._xml("CompleteMultipartUploadResult", "<ETag>e</ETag>")
-
-    async def get(self, request: web.Request) -> web.Response:
-        if self.away:
-            return web.Response(status=403)
-        if (body := self.objects.get(request.match_info["key"])) is None:
-            return web.Response(status=404)
-        modified = {"ETag": "e", "Last-Modified": "Wed, 25 Nov 2026 12:00:00 GMT"}
-        return web.Response(body=body, headers=modified)
-
-    async def abort(self, request: web.Request) -> web.Response:
-        del self.parts[request.query["uploadId"]]
-        return web.Response(status=204)
-
-    async def remove(self, request: web.Request) -> web.Response:
-        keys = re.findall("<Key>(.*?)</Key>", await request.text())
-        if self.away:
-            denied = "".join(f"<Error><Key>{k}</Key>{DENIED}</Error>" for k in keys)
-            return self._xml("DeleteResult", denied)
-        for key in keys:
-            self.objects.pop(key, None)
-        done = "".join(f"<Deleted><Key>{key}</Key></Deleted>" for key in keys)
-        return self._xml("DeleteResult", done)
-
-    def _xml(self, name: str, within: str) -> web.Response:
-        named = "" if name == "DeleteResult" else "<Bucket>b</Bucket><Key>k</Key>"
-        text = f"<{name}>{named}{within}</{name}>"
-        return web.Response(text=text, content_type="application/xml")
-
-
-def settings_of(port: int) -> dict[str, str]:
-    place = {"ENDPOINT_URL": f"http://127.0.0.1:{port}", "REGION": "eu-central-1"}
-    return place | {"ACCESS_KEY_ID": "us", "SECRET_ACCESS_KEY": "secret"}
 
 
 @pytest.fixture
 async def bucket(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bucket]:
     bucket = Bucket()
-    app = web.Application(client_max_size=2**26)
-    app.add_routes(bucket.routes())
-    async with serve(app, "127.0.0.1", 0) as port:
+    async with running_bucket(bucket) as port:
         for name, value in settings_of(port).items():
             monkeypatch.setenv(f"AWS_{name}", value)
         yield bucket
@@ -217,7 +128,7 @@ async def test_exchanged_key_of_a_bucket_signs_the_next_request(
     await store.put(key, pieces(1))
     mounted.put({name: "next" for name in names})
     await store.put(key, pieces(1))
-    assert bucket.signed == ["former", "next"]
+    assert bucket.asked == {"former": 1, "next": 1}
     mounted.put({names[0]: "alone"})
     with pytest.raises(StoreUnavailable) as raised:
         await store.put(key, pieces(1))
