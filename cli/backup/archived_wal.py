@@ -82,8 +82,10 @@ def judge_wal(wal: ArchivedWal, last_archived: str) -> Iterator[Finding]:
         names = f"{', '.join(wal.damaged[:SHOWN])}{rest}"
         bent = f"archived WAL does not open: {names}: make a base back-up, and look at the disk"
         yield Finding(owner="back-up", sentence=bent)
-    if last_archived and last_archived not in {each.name[:24] for each in wal.pieces}:
-        late = f"the folder of --wal lacks {last_archived}, which PostgreSQL archived last"
+    # Archived beside the pieces are `PIECE.OFFSET.backup` after a base back-up, and histories.
+    last = NAME.match(last_archived)
+    if last and last[0] not in {each.name[:24] for each in wal.pieces}:
+        late = f"the folder of --wal lacks {last[0]}, which PostgreSQL archived last"
         yield Finding(weight="warning", owner="back-up", is_retryable=True, sentence=late)
 
 

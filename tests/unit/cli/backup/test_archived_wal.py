@@ -23,6 +23,10 @@ CASES: dict[str, tuple[list[str], list[str], str, list[str]]] = {
     "damage": ([FIRST, SECOND], [FIRST], "", [f"fault archived WAL does not open: {FIRST}: make"]),
     "much damage": ([FIRST], ["a", "b", "c", "d", "e"], "",
         ["fault archived WAL does not open: a, b, c and 2 more:"]),
+    "a note of a base back-up": ([FIRST], [], f"{FIRST}.00000028.backup", []),
+    "a note of a back-up, and its piece is late": ([FIRST], [], f"{SECOND}.00000028.backup",
+        [f"warning the folder of --wal lacks {SECOND},"]),
+    "a history": ([FIRST], [], "00000002.history", []),
     "a copy that is late": ([f"{FIRST}.gz"], [], SECOND, ["warning the folder of --wal lacks"]),
 }  # fmt: skip
 
