@@ -48,6 +48,7 @@ EXAMPLES = {
     "token narrow": "token narrow crm --all-departments",
     "token revoke": "token revoke desk",
     "archive search": "archive search zwembad sluiting --since 2026-11-01 --reason 'Woo 17'",
+    "archive accept": "archive accept 4121 --reason 'restored to 03:00, case 12'",
     "archive annotate": f"archive annotate {MESSAGE} --text - --by 'P. Bakker'",
     "archive aside again": f"archive aside again {MESSAGE} --reason 'the key is back'",
     "archive aside drop": f"archive aside drop {MESSAGE} --reason 'no version can read it'",

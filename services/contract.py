@@ -435,9 +435,10 @@ class Record(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename={"item_
 
     kind: receipt, message, status, notice, note, delivery, send, attempt, media, quarantine,
     conversation, valuation, number, consent, identity, configuration, operation, annotation,
-    request, segment, aside. An attempt is one without a final outcome. A segment holds only the
-    bytes of an item that came again, in another body or in the same one. An aside says that the
-    archiver put something into its quarantine, or took it out.
+    request, segment, aside, loss. An attempt is one without a final outcome. A segment holds only
+    the bytes of an item that came again, in another body or in the same one. An aside says that the
+    archiver put something into its quarantine, or took it out. A loss is one of the log itself, as
+    a person accepted it.
     """
 
     id: UUID

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from archiver.audit.log_walk import Finding, SignedState
+from archiver.log.accepted_loss import AcceptedLoss
 from archiver.signing.signer import is_signed_with
 from services.files import object_store
 from services.files.object_store import ObjectNotFound, ObjectStore
@@ -26,7 +27,7 @@ SECOND = timedelta(seconds=1)
 AT_ONCE, READS = 1000, 16
 """Checkpoints in memory, some 1 KB each; and copies read from outside at a time."""
 MAX_MISSING = 1000
-"""Checkpoints without a row that are reported."""
+"""Checkpoints without a row that are reported. A lost day has more, which are read one by one."""
 FIRST, LAST = -(2**63), 2**63 - 1
 """Smallest and largest size that a row can contain; a forged row may contain any."""
 
@@ -62,8 +63,15 @@ async def list_outside(store: ObjectStore) -> Outside:
 class Checkpoints:
     """Checkpoints of the table and their copies outside, if those are to be checked."""
 
-    def __init__(self, connection: Connection, trust: Trust, outside: Outside | None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        trust: Trust,
+        outside: Outside | None,
+        accepted: Sequence[AcceptedLoss] = (),
+    ) -> None:
         self._connection, self._trust, self._first = connection, trust, FIRST
+        self._accepted = accepted
         self._outside = outside.store if outside else None
         self._sizes = outside.sizes if outside else ()
         self.first_of_key: int | None = None
@@ -84,25 +92,52 @@ class Checkpoints:
                 chunk = rows[start : start + READS]
                 for row, copy in zip(chunk, await self._read_copies(chunk), strict=True):
                     for result in self._check_row(row, copy):
-                        yield result
+                        if not self._is_lost(result):
+                            yield result
             if (first := rows[-1]["size"] + 1) > last:
                 return
 
     async def missing_from_table(self) -> AsyncIterator[SignedState | Finding]:
         """Yield the checkpoints that have a copy outside and no row in the table. Raises
         StoreUnavailable."""
+        reported = 0
         for size in await self._sizes_without_row():
+            note = await self._read_copy(size)
+            state = self._verify_note(note, size, "kept outside") if note else None
+            if self._is_lost(state):
+                continue
+            if state and self._is_row_lost(state):
+                yield state  # the table was restored to before it, and the log was not
+                continue
             sentence = f"the checkpoint of {size} entries is kept outside and gone from its table"
             yield Finding("checkpoint", sentence, size)
-            if note := await self._read_copy(size):
-                yield self._verify_note(note, size, "kept outside")
+            if state:
+                yield state
+            if (reported := reported + 1) == MAX_MISSING:
+                return
+
+    async def copies_from(self, first: int) -> AsyncIterator[SignedState]:
+        """Yield the copies outside of this size and larger that are signed. Raises
+        StoreUnavailable."""
+        for size in sorted(size for size in self._sizes if size >= first):
+            note = await self._read_copy(size)
+            state = self._verify_note(note, size, "kept outside") if note else None
+            if isinstance(state, SignedState):
+                yield state
+
+    def _is_lost(self, state: SignedState | Finding | None) -> bool:
+        """Return True for a checkpoint of a log of which the loss was accepted."""
+        return isinstance(state, SignedState) and any(each.covers(state) for each in self._accepted)
+
+    def _is_row_lost(self, state: SignedState | Finding) -> bool:
+        return isinstance(state, SignedState) and any(e.lacks(state.at) for e in self._accepted)
 
     async def _sizes_without_row(self) -> list[int]:
         sizes: list[int] = []
         for start in range(0, len(self._sizes), AT_ONCE):
             chunk = [n for n in self._sizes[start : start + AT_ONCE] if n >= self._first]
             sizes += await self._missing(chunk)
-        return sorted(sizes)[:MAX_MISSING]
+        return sorted(sizes)
 
     async def _missing(self, sizes: Sequence[int]) -> list[int]:
         return [row["size"] for row in await self._connection.fetch(_MISSING, sizes)]

@@ -16,6 +16,7 @@ import msgspec
 
 from archiver.audit.checkpoints import FIRST, LAST, READS
 from archiver.audit.log_walk import Finding, SignedState
+from archiver.log.accepted_loss import AcceptedLoss
 from archiver.log.consistency_proof import root_of
 from archiver.log.inclusion_proof import NotProvable
 from services.files import object_store
@@ -84,8 +85,10 @@ class Cosignatures:
         origin: str,
         options: WitnessOptions,
         outside: ObjectStore | None,
+        accepted: Sequence[AcceptedLoss] = (),
     ) -> None:
         self._connection, self._origin = connection, origin
+        self._accepted = accepted
         self._options, self._outside = options, outside
         self._first = FIRST
         self._covered = dict.fromkeys(options.witnesses, -1)
@@ -163,11 +166,15 @@ class Cosignatures:
         except InvalidNote as error:
             return [Finding("witness", f"{what}: {error}", size)]
         where = f"co-signed by {witness.name}, kept outside, {at:%Y-%m-%d %H:%M:%S}Z"
+        state = SignedState(size, head.root, where, at, is_ours=False)
+        if any(each.covers(state) for each in self._accepted):
+            return []
+        is_lost = any(each.lacks(at) for each in self._accepted)
         states: list[SignedState | Finding] = []
-        if not row["is_there"]:
+        if not row["is_there"] and not is_lost:
             states.append(Finding("witness", f"{what}, is gone from its table", size))
         if row["note"] is None or _root(row["note"]) != head.root:
-            states.append(SignedState(size, head.root, where, at, is_ours=False))
+            states.append(state)
         return states
 
     async def _read_copy(self, size: int, witness: Witness) -> str:

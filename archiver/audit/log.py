@@ -17,6 +17,7 @@ from archiver.audit.cosignatures import Cosignatures, WitnessOptions
 from archiver.audit.keys import AT_ONCE, check_keys
 from archiver.audit.log_walk import TILE_ENTRIES, Finding, LogWalk, SignedState
 from archiver.encryption.key_store import KeyStore
+from archiver.log.accepted_loss import AcceptedLoss
 from archiver.log.inclusion_proof import NotProvable, node_hashes
 from archiver.log.outside_head import OutsideHead
 from services.ids import created_at
@@ -40,6 +41,8 @@ class VerifyOptions(msgspec.Struct, frozen=True):
     """Heads that were kept outside, read before the database was."""
 
     witnesses: WitnessOptions = WitnessOptions()
+    accepted: Sequence[AcceptedLoss] = ()
+    """Losses of the log that a person accepted: what was lost is not expected."""
 
 
 class SignedStates:
@@ -71,9 +74,10 @@ async def verify_log(
 ) -> AsyncIterator[Finding]:
     """Yield what is wrong, in the order of the log. `connection` must be in a transaction that
     reads one snapshot. Raises StoreUnavailable."""
-    checkpoints = Checkpoints(connection, options.trust, options.outside)
+    accepted, origin = options.accepted, options.trust.origin
+    checkpoints = Checkpoints(connection, options.trust, options.outside, accepted)
     store = options.outside.store if options.outside else None
-    cosignatures = Cosignatures(connection, options.trust.origin, options.witnesses, store)
+    cosignatures = Cosignatures(connection, origin, options.witnesses, store, accepted)
     signed = SignedStates(checkpoints, cosignatures)
     head = await connection.fetchrow("select size, peaks from archiver.head")
     if head is None or len(head["peaks"]) != head["size"].bit_count() * HASH_BYTES:
@@ -85,8 +89,9 @@ async def verify_log(
     walk, findings = await _start_walk(connection, first)
     for finding in findings:
         yield finding
-    for kept in options.heads:
-        walk.expect(_state_of(kept))
+    for state in map(_state_of, options.heads):
+        if not any(each.covers(state) for each in accepted):
+            walk.expect(state)
     for check in (
         _expect_signed(walk, cosignatures.check_seen(head["size"])),
         _check_before(connection, walk, signed),
@@ -272,4 +277,8 @@ group by id having count(*) > 1 order by position limit $1
 
 _WITHOUT_POSITION = "select id from archiver.entry where position < 0 limit $1"
 
-_SIZE_BEFORE = "select max(size) from archiver.checkpoint where at < $1"
+# One that is longer than the log names what a restore took away: nothing begins there.
+_SIZE_BEFORE = """
+select max(size) from archiver.checkpoint
+where at < $1 and size <= (select size from archiver.head)
+"""

@@ -1,7 +1,7 @@
 """Verify the time stamps of checkpoints, in the table and outside."""
 
 from array import array
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +9,7 @@ import msgspec
 
 from archiver.audit.checkpoints import FIRST, LAST, NAME, SECOND
 from archiver.audit.log_walk import Finding
+from archiver.log.accepted_loss import AcceptedLoss
 from archiver.timestamps.stamp import Authorities, InvalidStamp, check_time, verify_stamp
 from services import clock
 from services.files import object_store
@@ -49,10 +50,14 @@ class StampAudit:
     """Verification of the stamps against the certificates of the authority."""
 
     def __init__(
-        self, connection: Connection, authorities: Authorities, outside: ObjectStore | None
+        self,
+        connection: Connection,
+        authorities: Authorities,
+        outside: ObjectStore | None,
+        accepted: Sequence[AcceptedLoss] = (),
     ) -> None:
         self._connection, self._authorities = connection, authorities
-        self._outside = outside
+        self._outside, self._accepted = outside, accepted
         self._before: Stamp | None = None
         """The stamp of the largest smaller checkpoint; None at the first."""
         self.totals = StampTotals()
@@ -141,7 +146,7 @@ class StampAudit:
         if self._outside is None:
             return
         for size in await self._sizes_without_row():
-            if not await self._is_new(size):
+            if not await self._is_new(size) and not await self._is_lost(size):
                 sentence = f"the time stamp of {size} entries is kept outside and gone from its"
                 yield Finding("timestamp", f"{sentence} table", size)
 
@@ -163,6 +168,18 @@ class StampAudit:
         except InvalidStamp:
             return False
         return clock.now() - at < WHILE_READ
+
+    async def _is_lost(self, size: int) -> bool:
+        """Return True for a valid stamp on what a restore took away, if that loss was accepted."""
+        if not self._accepted:
+            return False
+        answer = await self._read(object_store.timestamp_key, size)
+        note = await self._read(object_store.checkpoint_key, size)
+        try:
+            at = verify_stamp(answer or b"", note or b"", self._authorities)
+        except InvalidStamp:
+            return False
+        return any(each.lacks(at) for each in self._accepted)
 
     async def _read(self, key_of: Callable[[int], str], size: int) -> bytes | None:
         """Return a copy outside; None if there is none. A forged row may be of a size that no
@@ -189,7 +206,8 @@ order by size limit $2
 
 _UNSTAMPED = """
 select at from archiver.checkpoint
-where size > $1 and at < now() - $2::interval order by size limit 1
+where size > $1 and at < now() - $2::interval
+    and size <= (select size from archiver.head) order by size limit 1
 """
 
 # The first checkpoint between two stamps that none was put on in time, though the archiver was up.

@@ -85,6 +85,16 @@ class Replayer:
                 mended.append(number)
         return mended
 
+    async def count_removed(self) -> int:
+        """Return the number of files that were deleted because their conversation was destroyed."""
+        return int(await self._pool.fetchval(f"select count(*) {_REMOVED}"))
+
+    async def remove_again(self) -> int:
+        """Let the archiver delete these files once more, and return their number: a copy of the
+        object store may have brought them back. No order names them, and no key opens them."""
+        rows = await self._pool.fetch(f"update archiver.media f set removed_at = null {_AGAIN}")
+        return len(rows)
+
     async def _replay(self, order: Order, spared: Set[str]) -> None:
         gone = [each for each in order.conversations if each not in spared]
         await self._keys.ensure_conversation_keys({NOWHERE})  # the key of the records
@@ -115,4 +125,12 @@ class Replayer:
 
 _REPLAY = "select archiver.replay_order($1, $2, $3, $4, $5, $6, $7, $8)"
 _SEALED = "select number, digest, state, sealed from archiver.destruction_order"
+# Only what the archiver finds on the record too: else it keeps the file, and alarms.
+_DESTROYED = """
+m.remove_at is not null and m.removed_at is not null and m.conversation <> '' and exists (
+    select from archiver.entry d where d.kind = 'destruction' and d.message is null
+        and d.tenant = m.tenant and d.conversation = m.conversation)
+"""
+_REMOVED = f"from archiver.media m where {_DESTROYED}"
+_AGAIN = f"from archiver.media m where f.id = m.id and {_DESTROYED} returning f.id"
 _TAKE_BACK = "delete from restoration.comparison"

@@ -5,9 +5,12 @@ wrote it knows. A head that does not continue the known one was bent by somebody
 then signed all the same, so that `archive verify` names it from then on.
 """
 
+from datetime import datetime
+from typing import NamedTuple
+
 import structlog
 
-from services import metrics
+from services import clock, metrics
 from services.postgres.database import Connection
 from services.transparency.merkle import HASH_BYTES, Tree
 
@@ -19,6 +22,15 @@ AT_ONCE = 10_000
 log = structlog.get_logger()
 
 
+class Bending(NamedTuple):
+    """Head that the log no longer continues, what the database had instead, and when that was
+    found."""
+
+    kept: Tree
+    found: Tree
+    at: datetime
+
+
 class KnownHead:
     """Newest head that this process wrote, or saw to continue what it wrote."""
 
@@ -26,18 +38,22 @@ class KnownHead:
         self._tree: Tree | None = None
         self.lost: list[Tree] = []
         """Heads that the log no longer continues, to be signed."""
+        self.unnoted: list[Bending] = []
+        """Bendings under this process, to be noted outside."""
 
     async def check(self, connection: Connection, found: Tree) -> None:
         """Hold the head of the database against the known one. The caller must hold its lock."""
         known = self._tree
         if known is not None and not await continues(connection, known, found):
-            self.lose(known, found)
+            kept, left = Tree(known.size, known.peaks), Tree(found.size, found.peaks)
+            self.unnoted = [*self.unnoted, Bending(kept, left, clock.now())][:MOST_LOST]
+            self.lose(known, found.size)
         self._tree = Tree(found.size, found.peaks)
 
-    def lose(self, known: Tree, found: Tree) -> None:
+    def lose(self, known: Tree, found_size: int) -> None:
         """Tell of a head that the database does not continue, and keep it to be signed."""
         metrics.archive_forks.inc()
-        log.error("log.forked", size=known.size, count=found.size)
+        log.error("log.forked", size=known.size, count=found_size)
         self.lost = [*self.lost, known][:MOST_LOST]
 
     @property

@@ -18,11 +18,12 @@ from functools import partial
 import msgspec
 import structlog
 
-from archiver.log.known_head import KnownHead, continues
+from archiver.log.known_head import Bending, KnownHead, continues
+from archiver.log.log_loss import LogLoss, ServerState, loss_of, note_loss, read_server
 from services import clock
 from services.files import object_store
 from services.files.object_store import ObjectExists, ObjectNotFound, ObjectStore, StoreUnavailable
-from services.postgres.database import Pool, retry_while_unavailable
+from services.postgres.database import Pool, is_transient, retry_while_unavailable
 from services.tasks import with_timeout
 from services.transparency.merkle import Tree, load_tree
 
@@ -33,6 +34,9 @@ KEPT = 10
 """Heads that are kept, so that two archivers which write in turn do not lose the larger one."""
 END_SECONDS = 2.0
 """Longest wait for the last head when the process ends."""
+SERVER_SECONDS = 0.5
+"""Longest wait for the state of the server, which comes in a millisecond: a head is written each
+second."""
 LARGEST = 8192
 """Bytes of a head: 64 hashes in base64, and some."""
 PURPOSE = "heads"
@@ -50,15 +54,19 @@ class OutsideHead(msgspec.Struct, frozen=True):
     edge: bytes
     at: datetime
     mac: bytes = b""
+    server: ServerState | msgspec.UnsetType = msgspec.UNSET
+    """Server on which it was so; unset by an archiver of an earlier version."""
 
     @property
     def tree(self) -> Tree:
         return load_tree(self.size, self.edge)
 
 
-def encode_head(tree: Tree, at: datetime, key: bytes) -> bytes:
+def encode_head(
+    tree: Tree, at: datetime, key: bytes, server: ServerState | msgspec.UnsetType = msgspec.UNSET
+) -> bytes:
     """Return the object that keeps a head. Pure."""
-    head = OutsideHead(tree.size, tree.edge_bytes(), at)
+    head = OutsideHead(tree.size, tree.edge_bytes(), at, server=server)
     return msgspec.json.encode(msgspec.structs.replace(head, mac=_mac(head, key)))
 
 
@@ -100,6 +108,22 @@ async def _read(store: ObjectStore, name: str) -> bytes:
     return content
 
 
+async def find_loss(pool: Pool, heads: Iterable[OutsideHead]) -> LogLoss | None:
+    """Return what the log lost, if it does not continue the largest of the heads. Raises
+    DATABASE_ERRORS."""
+    kept = max(heads, key=lambda each: each.size, default=None)
+    if kept is None:
+        return None
+    async with pool.acquire() as connection, connection.transaction():
+        row = await connection.fetchrow("select size, peaks from archiver.head")
+        assert row is not None  # the table was created with this row
+        found = load_tree(row["size"], row["peaks"])
+        if await continues(connection, kept.tree, found):
+            return None
+        before = None if kept.server is msgspec.UNSET else kept.server
+        return loss_of(kept.tree, found, clock.now(), before, await read_server(connection))
+
+
 class HeadKeeper:
     """Keeps the head that this process knows outside, and compares what was kept before it."""
 
@@ -111,6 +135,8 @@ class HeadKeeper:
         """Names of those of before and of its own, the oldest first."""
         self._bent = 0
         """Number of these that are of before, if the log does not continue them."""
+        self._server: ServerState | msgspec.UnsetType = msgspec.UNSET
+        """Server on which the last head was kept."""
 
     async def run(self) -> None:
         """Compare once, then keep heads for as long as the service runs, and the last at its
@@ -136,27 +162,25 @@ class HeadKeeper:
 
     async def compare(self) -> None:
         """Hold the log against what an earlier process kept. If the log does not continue
-        the largest head, that is told, and signed with the next checkpoint. Raises
+        the largest head, that is noted outside, told, and signed with the next checkpoint. Raises
         StoreUnavailable."""
         self._names = await _list_names(self._store)
         heads = await _decode_all(self._store, self._names, self._key)
-        if heads:
-            largest = max(heads, key=lambda each: each.size)
-            await retry_while_unavailable(partial(self._compare, largest.tree), "heads")
-
-    async def _compare(self, kept: Tree) -> None:
-        async with self._pool.acquire() as connection:
-            head = await connection.fetchrow("select size, peaks from archiver.head")
-            assert head is not None  # the table was created with this row
-            found = load_tree(head["size"], head["peaks"])
-            if not await continues(connection, kept, found):
-                self._known.lose(kept, found)
-                self._bent = len(self._names)
+        loss = await retry_while_unavailable(partial(find_loss, self._pool, heads), "heads")
+        if loss:
+            await note_loss(self._store, loss, self._key)
+            kept = max(heads, key=lambda each: each.size)
+            self._known.lose(kept.tree, loss.size)
+            self._bent = len(self._names)
 
     async def keep(self) -> None:
         """Keep the head if it has grown, and delete the oldest, and those that the log does not
         continue once that is signed: the next start would tell of them again. Raises
         StoreUnavailable."""
+        while self._known.unnoted:
+            note = partial(self._note, self._known.unnoted[0])
+            await retry_while_unavailable(note, "losses")
+            del self._known.unnoted[0]
         tree = self._known.tree
         if tree and tree.size != self._size:
             await self._create(tree)
@@ -167,10 +191,31 @@ class HeadKeeper:
             self._names.popleft()
             self._bent = max(0, self._bent - 1)
 
+    async def _note(self, bending: Bending) -> None:
+        """Note what was found under this process, as after a failover to a server that lacked
+        something."""
+        before = None if self._server is msgspec.UNSET else self._server
+        loss = loss_of(*bending, before, await self._read_server())
+        await note_loss(self._store, loss, self._key)
+
+    async def _look_at_server(self) -> None:
+        """Read the state of the server. While it is away that of before holds: its WAL was not
+        longer, and a head does not wait."""
+        try:
+            self._server = await with_timeout(SERVER_SECONDS, self._read_server())
+        except Exception as error:
+            if not isinstance(error, TimeoutError) and not is_transient(error):
+                raise
+
+    async def _read_server(self) -> ServerState:
+        async with self._pool.acquire() as connection:
+            return await read_server(connection)
+
     async def _create(self, tree: Tree) -> None:
+        await self._look_at_server()
         at = clock.now()
         name = object_store.head_key((at - EPOCH) // MICROSECOND)
         with suppress(ObjectExists):  # another archiver, in the same microsecond
-            await self._store.create(name, encode_head(tree, at, self._key))
+            await self._store.create(name, encode_head(tree, at, self._key, self._server))
         self._size = tree.size
         self._names.append(name)

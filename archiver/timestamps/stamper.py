@@ -110,7 +110,8 @@ select c.size, c.note, not exists (select from archiver.time_stamp) as is_first,
         select max(at) from archiver.time_stamp where at between 'epoch' and now() + $1::interval
     ) as last
 from archiver.checkpoint c
-where c.size = (select max(size) from archiver.checkpoint) and c.size > 0
+where c.size > 0 and c.size = (  -- not one of what a restore took away
+    select max(size) from archiver.checkpoint where size <= (select size from archiver.head))
     and not exists (select from archiver.time_stamp t where t.size = c.size)
 """
 _ADD = """
@@ -119,5 +120,6 @@ insert into archiver.time_stamp (size, at, answer) values ($1, $2, $3) on confli
 _PREVIOUS = "select max(size) from archiver.time_stamp where size < $1"
 _UNSTAMPED = """
 select at from archiver.checkpoint
-where size > coalesce((select max(size) from archiver.time_stamp), 0) order by size limit 1
+where size > coalesce((select max(size) from archiver.time_stamp), 0)
+    and size <= (select size from archiver.head) order by size limit 1
 """

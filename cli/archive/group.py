@@ -5,6 +5,7 @@ import click
 from cli.support.lazy_group import LazyGroup
 
 COMMANDS = {
+    "accept": "cli.archive.restoration.losses:command",
     "annotate": "cli.archive.subject_access:annotate",
     "aside": "cli.archive.quarantine:group",
     "checkpoint": "cli.archive.verify:checkpoint",
@@ -18,7 +19,7 @@ COMMANDS = {
     "list": "cli.archive.lists:group",
     "processing": "cli.archive.processing_log:command",
     "prove": "cli.archive.verify:prove",
-    "replay": "cli.archive.destructions:command",
+    "replay": "cli.archive.restoration.destructions:command",
     "receipt": "cli.archive.verify:receipt",
     "reindex": "cli.archive.keys:reindex",
     "request": "cli.archive.requests:group",

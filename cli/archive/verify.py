@@ -28,6 +28,7 @@ from archiver.audit.table_indexes import verify_indexes
 from archiver.audit.time_stamps import StampAudit
 from archiver.destruction.outside_orders import find_false_orders, load_outside
 from archiver.encryption.key_store import KeyStore
+from archiver.log.accepted_loss import AcceptedLoss, load_accepted
 from archiver.log.checkpoint_signer import sign_checkpoint
 from archiver.log.former_log import prove_former_inclusion
 from archiver.log.inclusion_proof import (
@@ -40,6 +41,7 @@ from archiver.log.inclusion_proof import (
     with_destruction,
     with_entry_key,
 )
+from archiver.log.log_loss import describe_loss
 from archiver.log.past_destruction import PastDestruction, describe_destruction
 from archiver.receipt_assembly import (
     NO_RECEIPT,
@@ -50,6 +52,7 @@ from archiver.receipt_assembly import (
 )
 from archiver.retention.selection import terms_of
 from cli.archive.demanded_witnesses import Demanded, WitnessType, ask_witnesses, load_witnesses
+from cli.archive.restoration.losses import AcceptedState, accepted_line, show_accepted
 from cli.support.archive_access import (
     Progress,
     find_object_store,
@@ -63,6 +66,7 @@ from cli.support.archive_access import (
     load_signer,
     load_trust,
     read_outside_heads,
+    read_outside_losses,
     refuse_archive_errors,
     require_folder,
     with_archive,
@@ -110,10 +114,14 @@ class Verification(msgspec.Struct, frozen=True, rename="camel"):
     row_findings: list[Finding] = []
     """Rows of the tables beside the log that contradict it: processing, requests, quarantine,
     holds, terms, destruction; and orders of destruction outside that were not carried out here."""
+    accepted_losses: list[AcceptedState] = []
+    """Entries that restores took from the log, as far as a person accepted that. It is no fault."""
     not_looked_at: list[str] = []
     """Sentences on what was not verified, and why."""
     files: int | None = None
     """Number of files that were read; None if they were not."""
+    missing_files: int = 0
+    """Number of those of which there is nothing in the object store."""
     file_findings: list[FileFinding] = []
     index: bool = False
     """True if the search index was verified."""
@@ -180,9 +188,10 @@ def verify(
         demanded = await ask_witnesses(load_witnesses(witnesses), outside, trusted.origin)
         heads = await read_outside_heads(outside)
         copies = await list_outside(outside) if outside else None
-        options = VerifyOptions(trusted, since, copies, keys, heads, demanded.options)
-        result = await _verify_stamps(pool, outside, await _verify_log(pool, options))
-        result = _with_silent(demanded, result)
+        accepted = await _load_accepted(pool, keys)
+        options = VerifyOptions(trusted, since, copies, keys, heads, demanded.options, accepted)
+        result = await _with_losses(outside, accepted, await _verify_log(pool, options))
+        result = _with_silent(demanded, await _verify_stamps(pool, outside, accepted, result))
         result = await _verify_rows(pool, keys, await _find_means(pool, keys), result)
         result = await _verify_orders(pool, outside, keys, result)
         if index and keys:
@@ -223,6 +232,29 @@ def _with_silent(demanded: Demanded, result: Verification) -> Verification:
         unwatched=demanded.too_few_answered or bool(unseen),
         findings=[each for each in result.findings if each.what != UNWATCHED],
         not_looked_at=[*result.not_looked_at, *unseen],
+    )
+
+
+async def _load_accepted(pool: Pool, keys: KeyStore | None) -> list[AcceptedLoss]:
+    if keys is None:
+        return []
+    async with snapshot(pool) as connection:
+        await read_as_service(connection)
+        return await load_accepted(connection, keys)
+
+
+async def _with_losses(
+    outside: ObjectStore | None, accepted: list[AcceptedLoss], result: Verification
+) -> Verification:
+    """Return the result with the losses of the log: those that were accepted, and as findings those
+    that were not."""
+    losses = await read_outside_losses(outside)
+    open_losses = [loss for loss in losses if not any(each.is_of(loss) for each in accepted)]
+    found = [Finding("loss", describe_loss(loss), loss.size) for loss in open_losses]
+    return msgspec.structs.replace(
+        result,
+        findings=[*result.findings, *found],
+        accepted_losses=[show_accepted(each) for each in accepted],
     )
 
 
@@ -291,7 +323,7 @@ async def _find_means(pool: Pool, keys: KeyStore | None) -> Means:
 
 
 async def _verify_stamps(
-    pool: Pool, outside: ObjectStore | None, result: Verification
+    pool: Pool, outside: ObjectStore | None, accepted: list[AcceptedLoss], result: Verification
 ) -> Verification:
     """Verify the time stamps, if the certificates of their authority are configured."""
     authorities = load_authorities()
@@ -299,7 +331,7 @@ async def _verify_stamps(
         return result
     async with snapshot(pool) as connection:
         await read_as_service(connection)
-        audit = StampAudit(connection, authorities, outside)
+        audit = StampAudit(connection, authorities, outside, accepted)
         found = await _collect(audit.verify())
     totals = audit.totals
     return msgspec.structs.replace(
@@ -328,9 +360,18 @@ async def _verify_index(pool: Pool, keys: KeyStore, result: Verification) -> Ver
 async def _verify_files(
     pool: Pool, outside: ObjectStore, keys: KeyStore | None, result: Verification
 ) -> Verification:
-    progress = Progress("files")
-    found = await _collect(media.verify_files(pool, outside, progress, keys))
-    return msgspec.structs.replace(result, files=progress.done, file_findings=found)
+    progress, missing = Progress("files"), 0
+
+    async def counted() -> AsyncIterator[FileFinding]:
+        nonlocal missing
+        async for finding in media.verify_files(pool, outside, progress, keys):
+            missing += finding.what == "missing"
+            yield finding
+
+    found = await _collect(counted())
+    return msgspec.structs.replace(
+        result, files=progress.done, file_findings=found, missing_files=missing
+    )
 
 
 async def _collect(findings: AsyncIterator[T]) -> list[T]:
@@ -348,6 +389,7 @@ def _format_verification(result: Verification) -> list[str]:
     is_unseen = result.outside is False
     lines = ["Checkpoints outside were not looked at: no object store."] if is_unseen else []
     lines += [f"Not looked at: {sentence}." for sentence in result.not_looked_at]
+    lines += [f"Accepted: {accepted_line(each)}." for each in result.accepted_losses]
     lines += [f"This witness told nothing of this log: {name}." for name in result.silent_witnesses]
     if result.table_findings:
         of_tables = [_format_finding(each) for each in result.table_findings]
@@ -366,8 +408,17 @@ def _format_verification(result: Verification) -> list[str]:
     if result.files is not None or result.file_findings:
         of_files = [_format_file_finding(each) for each in result.file_findings]
         read = "Files" if result.files is None else count(result.files, "file|files")
+        if result.missing_files:
+            lines.append(_missing_sentence(result.missing_files))
         lines += _format_findings(read, of_files)
     return lines
+
+
+def _missing_sentence(missing: int) -> str:
+    are = "file that the record has is" if missing == 1 else "files that the record has are"
+    return (
+        f"{missing:,} {are} not in the object store: if it came back from a copy, they are newer."
+    )
 
 
 def _format_findings(subject: str, findings: list[str]) -> list[str]:

@@ -87,7 +87,7 @@ select (select size from archiver.head) as entries, c.size as checkpoint_entries
     (select written_at from archiver.entry where position >= coalesce(c.size, 0)
         order by position limit 1) as unsigned_since
 from (select 1) one left join (select size, at from archiver.checkpoint
-    order by size desc limit 1) c on true
+    where size <= (select size from archiver.head) order by size desc limit 1) c on true
 """
 DATABASE = """
 select pg_database_size(current_database()) as used, host(inet_server_addr()) as address,

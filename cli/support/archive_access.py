@@ -16,6 +16,7 @@ from archiver.audit.checkpoints import Trust
 from archiver.encryption.key_store import KeyStore, WrongMasterKey
 from archiver.log import checkpoint_signer, outside_head
 from archiver.log.inclusion_proof import NotProvable
+from archiver.log.log_loss import LogLoss, read_losses
 from archiver.log.outside_head import OutsideHead
 from archiver.orders import order
 from archiver.orders.order_book import OrderBook
@@ -203,9 +204,21 @@ async def read_outside_heads(store: ObjectStore | None) -> list[OutsideHead]:
     key. Raises StoreUnavailable."""
     if store is None or settings.read("POSTKAMER_ARCHIVE_KEY", os.environ) is None:
         return []
+    return await outside_head.read_heads(store, load_head_key())
+
+
+async def read_outside_losses(store: ObjectStore | None) -> list[LogLoss]:
+    """Return the losses of the log that are noted outside; none without a store or a master key.
+    Raises StoreUnavailable."""
+    if store is None or not _has_master_key():
+        return []
+    return await read_losses(store, load_head_key())
+
+
+def load_head_key() -> bytes:
+    """Return the key of the heads and losses outside. SettingsError without a master key."""
     options = settings.load(settings.ArchiveSettings, os.environ)
-    key = settings.derive_key(options.archive_key, outside_head.PURPOSE)
-    return await outside_head.read_heads(store, key)
+    return settings.derive_key(options.archive_key, outside_head.PURPOSE)
 
 
 def find_object_store() -> ObjectStore | None:

@@ -25,6 +25,7 @@ TOKEN, REQUIRED = "POSTKAMER_PERSON_TOKEN", "POSTKAMER_REQUIRE_PROVEN"
 LONGEST_NAME = 100
 NAME = f"expected a name of 1 to {LONGEST_NAME} characters"
 PERSONAL: dict[str, Role] = {
+    "archive accept": "archivist",
     "archive annotate": "privacy",
     "archive aside again": "operator",
     "archive aside drop": "operator",

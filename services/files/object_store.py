@@ -49,6 +49,7 @@ KEY = re.compile(
 
 SEALED = "sealed"
 HEADS = "head"
+LOSSES = "loss"
 TOKENS = "tokens"
 ORDERS = "destruction"
 OUTCOMES = "outcome"
@@ -97,6 +98,11 @@ def checkpoint_key(size: int) -> str:
 def head_key(microseconds: int) -> str:
     """Return the key of a head of the log, by the time at which it was kept."""
     return f"{HEADS}/{microseconds:020}"
+
+
+def loss_key(microseconds: int) -> str:
+    """Return the key of a loss of the log, by the time at which it was found."""
+    return f"{LOSSES}/{microseconds:020}"
 
 
 def tokens_key(operations: int, unique: str) -> str:

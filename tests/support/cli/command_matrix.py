@@ -37,6 +37,7 @@ NONE, SERVICE, BROKER = Need("none"), Need("service"), Need("broker")
 
 COMMANDS = {
     "all": SERVICE,
+    "archive accept": ARCHIVE_PERSON,
     "archive annotate": ARCHIVE_PERSON,
     "archive aside again": OWN_PERSON,
     "archive aside drop": OWN_PERSON,

@@ -32,6 +32,7 @@ class ArchivedDatabase(Readable):
         super().__init__(folder, durable=False)
         self.away = self.folder / "away"
         self.bases = self.away / "base"
+        self.objects = self.away / "objects"
 
     def start(self) -> None:
         """Start it for the first time, or restored, and wait until it may be written."""

@@ -3,6 +3,8 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 from deploy.local.postgresql import OWNER, Database, _account, binaries
@@ -26,6 +28,17 @@ def copy_base(server: Database, to: Path, *options: str) -> None:
         env={"PATH": "/usr/bin:/bin", "PGPASSWORD": password},
         check=True,
     )
+
+
+def copy_new(store: Path, to: Path, *, but: Collection[str] = ()) -> None:
+    """Do as `rsync --archive --ignore-existing` with an object store, but for these folders.
+    Objects may go meanwhile."""
+    for each in [*store.rglob("*")]:
+        place = to / each.relative_to(store)
+        if each.is_file() and each.parent.name not in but and not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):
+                shutil.copy2(each, place)
 
 
 def give_to_server(*paths: Path) -> None:

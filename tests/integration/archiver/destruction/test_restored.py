@@ -29,7 +29,7 @@ from archiver.orders.comparison import NotComparable
 from archiver.orders.order import Order
 from archiver.orders.order_book import OrderBook
 from archiver.orders.order_keeper import OrderKeeper, OutsideAhead
-from cli.archive.destructions import NOTHING_LOST
+from cli.archive.restoration.destructions import NOTHING_LOST
 from deploy.local.postgresql import Database
 from deploy.local.state import free_port
 from services import clock

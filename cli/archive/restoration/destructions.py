@@ -7,12 +7,14 @@ import msgspec
 
 from archiver.destruction.replayer import Replayer
 from archiver.encryption.key_store import KeyStore
-from archiver.log.outside_head import OutsideHead
+from archiver.log.log_loss import note_loss
+from archiver.log.outside_head import OutsideHead, find_loss
 from archiver.orders.comparison import Comparison, NotComparable
 from archiver.orders.order import Order
 from cli.support.archive_access import (
     Progress,
     load_book,
+    load_head_key,
     load_object_store,
     read_outside_heads,
     require_folder,
@@ -66,6 +68,9 @@ class ReplayResult(msgspec.Struct, frozen=True, rename="camel"):
     """Number of entries that the record had, by the head that is kept outside, and has no more."""
     lost_at: datetime | None = None
     """Time at which it still had them."""
+    removed_again: int | None = None
+    """Number of files of conversations destroyed before the back-up, to be deleted from the copy of
+    the object store again; None without `--copied`."""
 
 
 @click.command("replay")
@@ -73,8 +78,13 @@ class ReplayResult(msgspec.Struct, frozen=True, rename="camel"):
 @click.option(
     "--mend", is_flag=True, help="Write outside again what is missing there and the database has."
 )
+@click.option(
+    "--copied",
+    is_flag=True,
+    help="The object store came back from a copy too: delete again what was destroyed before.",
+)
 @json_option
-def command(dry_run: bool, mend: bool, as_json: bool) -> None:
+def command(dry_run: bool, mend: bool, copied: bool, as_json: bool) -> None:
     """Carry out again what was destroyed after the back-up.
 
     A step of each restore: while the database lacks a destruction, no service starts. Look with
@@ -86,16 +96,21 @@ def command(dry_run: bool, mend: bool, as_json: bool) -> None:
     async def work(pool: Pool, keys: KeyStore) -> ReplayResult:
         await require_town(pool)
         size = int(await pool.fetchval("select size from archiver.head"))
-        replayer = Replayer(pool, keys, load_book(load_object_store()))
+        store = load_object_store()
+        heads = await read_outside_heads(store)
+        replayer = Replayer(pool, keys, load_book(store))
         try:
+            if not dry_run and (loss := await find_loss(pool, heads)):
+                await note_loss(store, loss, load_head_key())  # before records of its own follow
             mended = await replayer.mend() if mend and not dry_run else ()
             found = await (replayer.look() if dry_run else replayer.replay(Progress("orders")))
+            again = await _remove_again(replayer, dry_run=dry_run) if copied else None
         except NotComparable as error:
             raise CommandRefused("\n".join(error.faults)) from None
         result = _result(found, tuple(mended), compared=bool(await pool.fetchval(IS_COMPARED)))
-        result = _with_loss(result, await read_outside_heads(load_object_store()), size)
-        if not dry_run and (result.missing or mended):
-            data = {"count": result.missing, "mended": len(mended)}
+        result = _with_loss(msgspec.structs.replace(result, removed_again=again), heads, size)
+        if not dry_run and (result.missing or mended or again):
+            data = {"count": result.missing, "mended": len(mended), "files": again or 0}
             async with pool.acquire() as connection:
                 await write_operation(connection, Operation(what="archive replay", data=data))
             leave_to_archiver()
@@ -103,6 +118,10 @@ def command(dry_run: bool, mend: bool, as_json: bool) -> None:
 
     result = with_archive("replay", work)
     print_result(result, _lines(result, dry_run=dry_run), as_json=as_json)
+
+
+async def _remove_again(replayer: Replayer, *, dry_run: bool) -> int:
+    return await (replayer.count_removed() if dry_run else replayer.remove_again())
 
 
 def _result(found: Comparison, mended: tuple[int, ...], *, compared: bool) -> ReplayResult:
@@ -149,6 +168,9 @@ def _lines(result: ReplayResult, *, dry_run: bool) -> list[str]:
     missing = f"{orders} of {conversations} {done}" if result.missing else "none is missing here"
     lines.append(missing)
     lines += [_order_line(each) for each in result.named[:MAX_PRINTED]]
+    if result.removed_again is not None:
+        files = count(result.removed_again, "file|files")
+        lines.append(f"{files} of what was destroyed before: the archiver deletes them again")
     if result.lost_at:
         lost = count(result.lost_entries, "entry|entries")
         moment = result.lost_at.isoformat(timespec="seconds")

@@ -1,0 +1,156 @@
+"""Losses of the log: entries that it had, by a head kept outside, and that the database lacks.
+
+A restored database lost its newest entries, and so did one whose administrator removed them. The
+two are told apart by the server: a restored one is another, on another time line, or its WAL ends
+before it was. Each loss is noted in the object store when it is found, before anything follows.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from services.files import object_store
+from services.files.object_store import ObjectExists, ObjectNotFound, ObjectStore
+from services.postgres.database import Connection
+from services.transparency.merkle import Tree
+
+LARGEST = 8192
+"""Bytes of a noted loss, which has some 500."""
+PERSON = b"loss"
+"""Keeps the keyed hash of a loss from being that of a head, which is under the same key."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+class ServerState(msgspec.Struct, frozen=True):
+    """Database that the log stands in: its cluster, time line and number, and how far its WAL has
+    come, in bytes."""
+
+    cluster: str
+    time_line: int
+    database: int
+    wal: int
+
+    def is_restored_from(self, before: "ServerState | None") -> bool:
+        """Return True if the database was put back, or another server took its place, since it was
+        `before`. Statements alone never bring that about: they only add WAL."""
+        if before is None:
+            return False
+        was = before.cluster, before.time_line, before.database
+        return (self.cluster, self.time_line, self.database) != was or self.wal < before.wal
+
+
+class LogLoss(msgspec.Struct, frozen=True, kw_only=True):
+    """Loss as it is noted outside."""
+
+    size: int
+    """Entries that the log had when the loss was found; what was behind them is lost."""
+    kept_size: int
+    kept_root: bytes
+    """The longer log, by the head that was kept of it."""
+    at: datetime
+    """Time at which the loss was found. What was signed later is of the log that goes on."""
+    before: ServerState | None
+    """Server on which that head was kept; None if an archiver of an earlier version kept it."""
+    after: ServerState
+    mac: bytes = b""
+
+    @property
+    def is_restored(self) -> bool:
+        return self.after.is_restored_from(self.before)
+
+
+async def read_server(connection: Connection) -> ServerState:
+    """Return the state of the server."""
+    row = await connection.fetchrow(_SERVER)
+    assert row is not None  # each database has a row of its own
+    return ServerState(row["cluster"], row["time_line"], row["database"], row["wal"])
+
+
+def encode_loss(loss: LogLoss, key: bytes) -> bytes:
+    """Return the object that notes a loss. Pure."""
+    return msgspec.json.encode(msgspec.structs.replace(loss, mac=_mac(loss, key)))
+
+
+def decode_loss(content: bytes, key: bytes) -> LogLoss | None:
+    """Return a loss that this installation noted; None for anything else. Pure."""
+    with suppress(msgspec.DecodeError):
+        loss = msgspec.json.decode(content, type=LogLoss)
+        if hmac.compare_digest(loss.mac, _mac(loss, key)):
+            return loss
+    return None
+
+
+def _mac(loss: LogLoss, key: bytes) -> bytes:
+    unsigned = msgspec.json.encode(msgspec.structs.replace(loss, mac=b""))
+    return hashlib.blake2b(unsigned, key=key, digest_size=32, person=PERSON).digest()
+
+
+def describe_loss(loss: LogLoss) -> str:
+    """Return the sentence on a loss that nobody accepted. Pure."""
+    had = f"the log had {loss.kept_size} entries, and {loss.size} on {loss.at:%Y-%m-%d %H:%M:%S}Z"
+    if loss.is_restored:
+        command = f"postkamer archive accept {loss.kept_size}"
+        return f"{had}, when its database had been restored: {command} says that this is known"
+    if loss.before is None:
+        return f"{had}; nobody knows if its database was restored"
+    return f"{had}, when its database had not been restored: entries were removed or changed"
+
+
+def is_noted(loss: LogLoss, noted: Iterable[LogLoss]) -> bool:
+    """Return True if this loss is noted: by the replay, which comes first and leaves its records in
+    the log, or by an earlier start. Pure."""
+    kept = loss.kept_size, loss.kept_root
+    return any((n.kept_size, n.kept_root) == kept and n.size <= loss.size for n in noted)
+
+
+async def note_loss(store: ObjectStore, loss: LogLoss, key: bytes) -> None:
+    """Note a loss outside, unless it is noted. Raises StoreUnavailable."""
+    if is_noted(loss, await read_losses(store, key)):
+        return
+    name = object_store.loss_key((loss.at - EPOCH) // MICROSECOND)
+    with suppress(ObjectExists):  # another archiver, in the same microsecond
+        await store.create(name, encode_loss(loss, key))
+
+
+async def read_losses(store: ObjectStore, key: bytes) -> list[LogLoss]:
+    """Return the losses that are noted, the oldest first. Raises StoreUnavailable."""
+    names = sorted([name async for name in store.keys(object_store.LOSSES)])
+    losses = [decode_loss(await _read(store, name), key) for name in names]
+    return [loss for loss in losses if loss]
+
+
+async def _read(store: ObjectStore, name: str) -> bytes:
+    content = b""
+    with suppress(ObjectNotFound):
+        async for piece in await store.read(name):
+            content += piece
+            if len(content) > LARGEST:
+                return b""
+    return content
+
+
+def loss_of(
+    kept: Tree, found: Tree, at: datetime, before: ServerState | None, after: ServerState
+) -> LogLoss:
+    """Return the loss of a log of which `kept` is the longer head, and `found` is left. Pure."""
+    return LogLoss(
+        size=found.size,
+        kept_size=kept.size,
+        kept_root=kept.root(),
+        at=at,
+        before=before,
+        after=after,
+    )
+
+
+_SERVER = """
+select (select system_identifier::text from pg_control_system()) as cluster,
+    ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer as time_line,
+    d.oid::bigint as database, (pg_current_wal_lsn() - '0/0')::bigint as wal
+from pg_database d where d.datname = current_database()
+"""

@@ -1,0 +1,190 @@
+"""A loss that came with a restore is accepted once; nothing else is hidden by that."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from archiver.log import checkpoint_signer, outside_head
+from archiver.log.accepted_loss import KIND, load_accepted
+from archiver.log.checkpoint_signer import sign_checkpoint
+from archiver.log.known_head import KnownHead
+from archiver.log.outside_head import HeadKeeper
+from archiver.log.writer import Writer
+from archiver.orders.comparer import Comparer
+from archiver.signing.signer import Signer, sign_checkpoint_note
+from cli.archive.restoration.losses import ALREADY, NOT_RESTORED
+from deploy.local.postgresql import Database
+from services import clock
+from services.config.settings import derive_key
+from services.contract import Record
+from services.files.object_store import ObjectStore, checkpoint_key
+from services.postgres.database import Pool, connection_pool
+from services.transparency.merkle import load_tree
+from services.transparency.signed_note import Checkpoint
+from tests.support.archiver.commands import OPERATOR, Archive
+from tests.support.archiver.orders import MASTERS, book_of
+from tests.support.archiver.records import message
+from tests.support.decrypted_record import keys_of
+
+LIVE, RESTORED = "loss_live", "loss_restored"
+HEAD_KEY = derive_key(MASTERS, outside_head.PURPOSE)
+SIGNER = Signer("postkamer", derive_key(MASTERS, checkpoint_signer.PURPOSE))
+REASON = "restored to 03:00, case 12"
+
+
+class Town:
+    """A database with a log, and the object store that stays when the database is restored."""
+
+    def __init__(self, pool: Pool, url: str, folder: Path, writer: Writer) -> None:
+        self.pool, self.writer, self.store = pool, writer, ObjectStore(folder.as_uri())
+        self.command = Archive(url, POSTKAMER_OBJECT_STORE=folder.as_uri())
+        self.keeper = self._keeper()
+
+    def _keeper(self) -> HeadKeeper:
+        return HeadKeeper(self.pool, self.writer.known, self.store, HEAD_KEY)
+
+    async def grow(self, count: int) -> int:
+        """Add messages, sign them, and return the size of the log."""
+        await self.writer.add([message("Goedemorgen", at=clock.now()) for _ in range(count)])
+        signed = await sign_checkpoint(self.pool, SIGNER, self.store, self.writer.known)
+        await self.keeper.keep()
+        return signed.size
+
+    async def start_archiver(self) -> None:
+        """Compare with what stands outside, tell of it and sign it, as at each start."""
+        self.writer.known = KnownHead()
+        self.keeper = self._keeper()
+        await self.keeper.compare()
+        await self.grow(1)
+
+    async def verify(self, code: int) -> Any:
+        return await self.command.json("verify", code=code)
+
+    async def found(self) -> list[tuple[str, int]]:
+        """Kinds and places of what is wrong."""
+        return [(each["what"], each["position"]) for each in (await self.verify(1))["findings"]]
+
+
+@asynccontextmanager
+async def town_in(url: str, folder: Path) -> AsyncIterator[Town]:
+    async with connection_pool(url, "test", 4) as pool:
+        yield Town(pool, url, folder, Writer(pool, await keys_of(pool)))
+
+
+@pytest.fixture
+async def lost(server: Database, tables: str, tmp_path: Path) -> AsyncIterator[tuple[Town, int]]:
+    """A restored town, and the entries that the log had: 3 were backed up, 7 came after."""
+    folder = tmp_path / "outside"
+    urls = [f"{server.url.rpartition('/')[0]}/{name}" for name in (LIVE, RESTORED)]
+    make = "create database {} template {} strategy file_copy"
+    await asyncio.to_thread(server.execute, make.format(LIVE, tables), "postgres")
+    async with town_in(urls[0], folder) as town:
+        await Comparer(town.pool, book_of(folder)).compare()
+        await town.grow(3)
+    await asyncio.to_thread(server.execute, make.format(RESTORED, LIVE), "postgres")
+    async with town_in(urls[0], folder) as town:
+        await town.grow(4)
+        size = await town.grow(3)
+    async with town_in(urls[1], folder) as town:
+        yield town, size
+    for name in (LIVE, RESTORED):
+        drop = f"drop database {name} with (force)"
+        await asyncio.to_thread(server.execute, drop, "postgres")
+
+
+async def test_loss_that_came_with_a_restore_is_accepted_once(lost: tuple[Town, int]) -> None:
+    town, size = lost
+    await town.command("replay")
+    await town.start_archiver()
+    before = await town.verify(1)
+    assert {each["what"] for each in before["findings"]} == {"checkpoint", "short", "loss"}
+    assert f"postkamer archive accept {size}" in before["findings"][-1]["sentence"]
+    assert before["acceptedLosses"] == []
+    said = await town.command.json("accept", size, "--reason", REASON)
+    after = await town.verify(0)
+    assert after["findings"] == [] and after["acceptedLosses"] == [said]
+    assert (said["first"], said["last"], said["size"]) == (3, size - 1, size)
+    assert (said["by"], said["reason"]) == (OPERATOR, REASON)
+    assert said["root"] and said["signedAt"] and said["foundAt"] < said["acceptedAt"]
+    [line] = [
+        line
+        for line in (await town.command("verify")).stdout.splitlines()
+        if line.startswith("Accepted: ")
+    ]
+    assert line.startswith(f"Accepted: {size - 3} entries from 3 to {size - 1}, lost by a restore")
+    assert line.endswith(f"by {OPERATOR}: {REASON}.")
+    assert ALREADY in await town.command.fails("accept", size, "--reason", REASON)
+    # It stays so when the log is longer than what was lost, and at each start.
+    await town.grow(size)
+    await town.start_archiver()
+    assert (await town.verify(0))["acceptedLosses"] == [said]
+
+
+async def test_other_fault_is_found_after_a_loss_was_accepted(lost: tuple[Town, int]) -> None:
+    town, size = lost
+    await town.command("replay")
+    await town.start_archiver()
+    await town.command("accept", size, "--reason", REASON)
+    await town.verify(0)
+    # A checkpoint of the time since, in the place of what was lost.
+    later = clock.now() + timedelta(seconds=2)
+    other = Checkpoint(SIGNER.origin, 6, bytes(32), later)
+    await town.store.create(checkpoint_key(6), (await sign_checkpoint_note(SIGNER, other)).encode())
+    assert ("checkpoint", 6) in await town.found()
+    await town.store.delete(checkpoint_key(6))
+    await town.verify(0)
+    # Entries that are removed from a database that was not restored.
+    grown = await town.grow(size)
+    await remove_last(town.pool, 2)
+    await town.start_archiver()
+    assert {what for what, _ in await town.found()} == {"short", "loss"}
+    assert NOT_RESTORED in await town.command.fails("accept", grown, "--reason", REASON)
+    assert "no loss of a log of 4 entries" in await town.command.fails(
+        "accept", 4, "--reason", REASON
+    )
+
+
+async def test_accepted_loss_counts_only_from_the_command(lost: tuple[Town, int]) -> None:
+    town, size = lost
+    await town.command("replay")
+    await town.start_archiver()
+    await town.command("accept", size, "--reason", REASON)
+    keys = await keys_of(town.pool)
+    async with town.pool.acquire() as connection:
+        [accepted] = await load_accepted(connection, keys)
+    # Whoever can publish records has one sealed that says the same, of more.
+    more = msgspec.structs.replace(accepted, size=0)
+    forged = Record(id=clock.new_id(), kind=KIND, at=clock.now(), data=msgspec.json.encode(more))
+    await town.writer.add([forged])
+    await town.grow(1)
+    assert len((await town.verify(0))["acceptedLosses"]) == 1
+    # Without its entry the loss is found again, and so is it that an entry is gone.
+    await town.pool.execute(
+        "delete from archiver.entry where kind = $1 and id <> $2", KIND, forged.id
+    )
+    assert {what for what, _ in await town.found()} >= {"missing", "loss"}
+
+
+async def remove_last(pool: Pool, count: int) -> None:
+    """Remove the last entries as somebody would who has all rights on the database."""
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("set local session_replication_role = replica")
+        size = int(await connection.fetchval("select size from archiver.head")) - count
+        leaves = await connection.fetch(
+            "select leaf from archiver.entry where position < $1 order by position", size
+        )
+        tree = load_tree(0, b"")
+        for row in leaves:
+            tree.append(row["leaf"])
+        await connection.execute("delete from archiver.searchable where position >= $1", size)
+        await connection.execute("delete from archiver.entry where position >= $1", size)
+        await connection.execute("delete from archiver.checkpoint where size > $1", size)
+        await connection.execute(
+            "update archiver.head set size = $1, peaks = $2", size, tree.edge_bytes()
+        )

@@ -1,0 +1,109 @@
+"""A loss that came with a restore is told from one that did not, and bounds what it covers."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from archiver.audit.log_walk import SignedState
+from archiver.log.accepted_loss import LongerLog, accept_loss, find_longer
+from archiver.log.log_loss import (
+    LogLoss,
+    ServerState,
+    decode_loss,
+    describe_loss,
+    encode_loss,
+    is_noted,
+)
+
+BEFORE = ServerState(cluster="7", time_line=2, database=16384, wal=5000)
+AFTER = msgspec.structs.replace(BEFORE, time_line=3)
+FOUND = datetime(2026, 12, 1, 3, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+KEY, ROOT, OTHER = bytes(range(32)), b"r" * 32, b"o" * 32
+LOSS = LogLoss(size=100, kept_size=160, kept_root=ROOT, at=FOUND, before=BEFORE, after=AFTER)
+
+
+@pytest.mark.parametrize(
+    ("now", "is_restored"),
+    [
+        (BEFORE, False),
+        (msgspec.structs.replace(BEFORE, wal=9000), False),
+        (msgspec.structs.replace(BEFORE, wal=4999), True),
+        (AFTER, True),
+        (msgspec.structs.replace(BEFORE, cluster="8", wal=9000), True),
+        (msgspec.structs.replace(BEFORE, database=16385, wal=9000), True),
+    ],
+    ids=["same", "went on", "snapshot", "time line", "cluster", "database"],
+)
+def test_server_shows_if_its_database_was_restored(now: ServerState, is_restored: bool) -> None:
+    assert now.is_restored_from(BEFORE) is is_restored
+    assert not now.is_restored_from(None)
+
+
+def test_noted_loss_is_read_again_and_an_altered_one_is_not() -> None:
+    content = encode_loss(LOSS, KEY)
+    read = decode_loss(content, KEY)
+    assert read and msgspec.structs.replace(read, mac=b"") == LOSS
+    bent = (content.replace(b"160", b"161"), content.replace(b'"time_line":3', b'"time_line":4'))
+    assert [decode_loss(each, KEY) for each in (*bent, content[:-1], b"[]")] == [None] * 4
+    assert decode_loss(content, bytes(32)) is None
+
+
+def test_loss_is_noted_once_unless_more_is_lost() -> None:
+    replayed = msgspec.structs.replace(LOSS, size=103, at=FOUND + MINUTE)
+    again = msgspec.structs.replace(LOSS, size=90, at=FOUND + MINUTE)
+    assert not is_noted(LOSS, []) and is_noted(replayed, [LOSS]) and not is_noted(again, [LOSS])
+
+
+def test_sentence_names_the_command_only_after_a_restore() -> None:
+    went_on = msgspec.structs.replace(LOSS, after=BEFORE)
+    unknown = msgspec.structs.replace(LOSS, before=None)
+    assert "postkamer archive accept 160" in describe_loss(LOSS)
+    assert "were removed or changed" in describe_loss(went_on)
+    assert "nobody knows" in describe_loss(unknown)
+    assert not any("archive accept" in describe_loss(each) for each in (went_on, unknown))
+
+
+def test_longer_log_is_the_largest_signed_before_or_the_head_itself() -> None:
+    head = LongerLog(160, ROOT, FOUND, is_signed=False)
+    signed = LongerLog(160, ROOT, FOUND + MINUTE, is_signed=True)
+    before, since = (
+        LongerLog(161, OTHER, FOUND - MINUTE, is_signed=True),
+        LongerLog(170, OTHER, FOUND + MINUTE, is_signed=True),
+    )
+    assert find_longer(LOSS, []) == head
+    assert find_longer(LOSS, [since, signed]) == signed
+    assert find_longer(LOSS, [since, signed, before]) == before
+
+
+@pytest.mark.parametrize(
+    ("size", "root", "at", "is_covered"),
+    [
+        (101, OTHER, FOUND, True),
+        (159, OTHER, FOUND - MINUTE, True),
+        (100, OTHER, FOUND - MINUTE, False),
+        (161, OTHER, FOUND - MINUTE, False),
+        (130, OTHER, FOUND + MINUTE, False),
+        (160, ROOT, FOUND + MINUTE, True),
+        (160, OTHER, FOUND + MINUTE, False),
+    ],
+    ids=["first", "last", "left", "longer", "since", "the head", "another"],
+)
+def test_accepted_loss_covers_the_lost_states_alone(
+    size: int, root: bytes, at: datetime, is_covered: bool
+) -> None:
+    longer = find_longer(LOSS, [])
+    accepted = accept_loss(LOSS, longer, FOUND - 9 * MINUTE, ("Dirk", "proven"), "case 12", FOUND)
+    assert accepted.covers(SignedState(size, root, "kept outside", at)) is is_covered
+    assert accepted.is_of(LOSS) and not accepted.is_of(msgspec.structs.replace(LOSS, size=99))
+
+
+def test_rows_are_lost_from_the_last_checkpoint_that_was_left() -> None:
+    left_at = FOUND - 9 * MINUTE
+    accepted = accept_loss(
+        LOSS, find_longer(LOSS, []), left_at, ("Dirk", "stated"), "case 12", FOUND
+    )
+    assert accepted.lacks(left_at) and accepted.lacks(FOUND)
+    assert not accepted.lacks(left_at - MINUTE) and not accepted.lacks(FOUND + MINUTE)
+    assert msgspec.structs.replace(accepted, left_at=None).lacks(left_at - MINUTE)
