@@ -197,11 +197,8 @@ def verify(
         if index and keys:
             result = await _verify_index(pool, keys, result)
         if media and outside:
-            result = await _verify_files(pool, outside, keys, result)
-        elif keys:
-            found = await _collect(verify_file_rows(pool, keys))
-            result = msgspec.structs.replace(result, file_findings=found)
-        return result
+            return await _verify_files(pool, outside, keys, result)
+        return await _verify_file_rows(pool, keys, result) if keys else result
 
     with fail_as_unable():
         result = with_database(
@@ -355,6 +352,11 @@ async def _verify_index(pool: Pool, keys: KeyStore, result: Verification) -> Ver
         rows = count(destroyed, "row|rows")
         unseen.append(f"{rows} of the index of persons: the entry that it names was destroyed")
     return msgspec.structs.replace(result, index=True, index_findings=found, not_looked_at=unseen)
+
+
+async def _verify_file_rows(pool: Pool, keys: KeyStore, result: Verification) -> Verification:
+    found = await _collect(verify_file_rows(pool, keys))
+    return msgspec.structs.replace(result, file_findings=found)
 
 
 async def _verify_files(

@@ -45,7 +45,7 @@ JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 40
 FILES = ("sealed", "thumbnail", "media", "upload")
 """Folders of the object store that are copied each hour; the others, which are small, each minute:
 docs/operators/one-machine.md."""
-STORED = "select count(*) from archiver.media where ciphertext_sha256 is not null"
+STORED = "select count(*) from archiver.media where ciphertext_sha256 <> ''"
 FILE_OF = "select ciphertext_sha256 from archiver.media where conversation = '{}'"
 DUE = "update archiver.media set remove_at = now() where removed_at is null"
 """A file that was destroyed is deleted after a minute, for which the test does not wait."""
