@@ -18,7 +18,9 @@ from archiver.destruction.key_rewriting import rewrite_when_quiet
 from archiver.destruction.list_store import ListRules, ListStore
 from archiver.destruction.notices import notice_outbox
 from archiver.destruction.removal import FileRemover
+from archiver.destruction.replayer import Replayer
 from archiver.log.writer import DESTRUCTION
+from archiver.orders.order_book import OrderBook
 from deliverer.crm.settlements import (
     Settlements,
     keep_event,
@@ -56,7 +58,7 @@ from tests.integration.desk.test_desk_store import HANNA, NOW, PERSON, TOKENS
 from tests.integration.desk.test_desk_store import message as desk_message
 from tests.support.archiver.desk import AFTER_SECONDS, ANNA, BERT, Citizen, Desk, body
 from tests.support.archiver.dossiers import WITHOUT_WAITING
-from tests.support.archiver.orders import eraser_of, orders_of
+from tests.support.archiver.orders import KEY, eraser_of, orders_of
 from tests.support.archiver.records import message
 from tests.support.decrypted_record import keys_of, rows_of
 from tests.support.integration.message_provider import Office
@@ -370,8 +372,34 @@ async def bytes_leave_the_store(own: Pool, scene: Scene, others: list[str]) -> N
     await remover.remove_batch()
     assert not any([await store.exists(key) for key in scene.files])
     assert all([await store.exists(key) for key in others])
+    await bytes_of_a_copy_leave_it_again(own, scene, remover, others)
     # The upload is one that the gateway sweeps, as it does with abandoned ones.
     assert len(await UploadStore(scene.pool).stale(clock.now())) == 1
+
+
+async def bytes_of_a_copy_leave_it_again(
+    own: Pool, scene: Scene, remover: FileRemover, others: list[str]
+) -> None:
+    """The store is lost, and its copy, to which is only added, still has her files."""
+    store = scene.sends.store
+    for key in scene.files:
+        await store.create(key, b"of the copy")
+    await remover.remove_batch()
+    assert all([await store.exists(key) for key in scene.files]), "they went before"
+    # Somebody has all rights on the database, and wants the files of others gone.
+    forged = (
+        "update archiver.media set remove_at = now(), removed_at = now() where salt is not null"
+    )
+    await scene.pool.execute(forged)
+    replayer = Replayer(scene.pool, await keys_of(scene.pool), OrderBook(store, [KEY]))
+    hers = await scene.pool.fetchval("select count(*) from archiver.media where salt is null")
+    assert await replayer.count_removed() == hers > 0
+    assert await replayer.remove_again() == hers
+    await remover.remove_batch()
+    assert not any([await store.exists(key) for key in scene.files])
+    assert all([await store.exists(key) for key in others])
+    assert await replayer.remove_again() == hers, "they may have come back with another copy"
+    await remover.remove_batch()
 
 
 async def bytes_leave_the_files(server: Database, pool: Pool, own: Pool, hers: Values) -> None:
