@@ -106,9 +106,10 @@ def command(size: int, reason: str, as_json: bool) -> None:
 
     async def work(pool: Pool, keys: KeyStore) -> AcceptedState:
         store = load_object_store()
-        loss = _find_loss(await read_outside_losses(store), size)
+        noted = await read_outside_losses(store)
         async with pool.acquire() as connection:
             await require_town(connection)
+            loss = _find_loss(noted, await load_accepted(connection, keys), size)
             longer = find_longer(loss, await _read_signed(connection, store, loss))
         key = (await keys.ensure_conversation_keys({NOWHERE}))[NOWHERE]
         async with pool.acquire() as connection, connection.transaction():
@@ -129,13 +130,16 @@ def command(size: int, reason: str, as_json: bool) -> None:
     print_result(accepted, [f"{accepted_line(accepted)}."], as_json=as_json)
 
 
-def _find_loss(noted: list[LogLoss], size: int) -> LogLoss:
-    """Return the newest loss of a log of this size. CommandRefused if there is none, or if it is
-    not of a restore."""
+def _find_loss(noted: list[LogLoss], accepted: list[AcceptedLoss], size: int) -> LogLoss:
+    """Return the newest loss of a log of this size that was not accepted. CommandRefused if there
+    is none, or if it is not of a restore. Pure."""
     losses = [each for each in noted if each.kept_size == size]
     if not losses:
         raise CommandRefused(NOT_NOTED.format(size))
-    loss = losses[-1]
+    left = [loss for loss in losses if not any(each.is_of(loss) for each in accepted)]
+    if not left:
+        raise CommandRefused(ALREADY)
+    loss = left[-1]
     if loss.before is None:
         raise CommandRefused(OLDER_VERSION)
     if not loss.is_restored or loss.size >= loss.kept_size:

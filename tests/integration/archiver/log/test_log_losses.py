@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,16 @@ from services.postgres.database import Pool, connection_pool
 from services.transparency.merkle import load_tree
 from services.transparency.signed_note import Checkpoint
 from tests.support.archiver.commands import OPERATOR, Archive
-from tests.support.archiver.orders import MASTERS, book_of
-from tests.support.archiver.records import message
+from tests.support.archiver.orders import MASTERS, book_of, eraser_of
+from tests.support.archiver.records import id_of, message
 from tests.support.decrypted_record import keys_of
+from tests.support.observer import until
 
-LIVE, RESTORED = "loss_live", "loss_restored"
+LIVE, RESTORED, AGAIN = "loss_live", "loss_restored", "loss_restored_again"
 HEAD_KEY = derive_key(MASTERS, outside_head.PURPOSE)
 SIGNER = Signer("postkamer", derive_key(MASTERS, checkpoint_signer.PURPOSE))
+KINDS = {"checkpoint", "root", "short", "loss"}
+"""Kinds of finding after a restore: a checkpoint without a row, one that differs, a longer log."""
 REASON = "restored to 03:00, case 12"
 
 
@@ -77,33 +80,44 @@ async def town_in(url: str, folder: Path) -> AsyncIterator[Town]:
         yield Town(pool, url, folder, Writer(pool, await keys_of(pool)))
 
 
+def _url(server: Database, database: str) -> str:
+    return f"{server.url.rpartition('/')[0]}/{database}"
+
+
 @pytest.fixture
 async def lost(server: Database, tables: str, tmp_path: Path) -> AsyncIterator[tuple[Town, int]]:
-    """A restored town, and the entries that the log had: 3 were backed up, 7 came after."""
+    """A restored town, and the entries that the log had: 3 were backed up, the others came after,
+    and one of the 3 was destroyed."""
     folder = tmp_path / "outside"
-    urls = [f"{server.url.rpartition('/')[0]}/{name}" for name in (LIVE, RESTORED)]
+    urls = [_url(server, name) for name in (LIVE, RESTORED)]
     make = "create database {} template {} strategy file_copy"
     await asyncio.to_thread(server.execute, make.format(LIVE, tables), "postgres")
     async with town_in(urls[0], folder) as town:
         await Comparer(town.pool, book_of(folder)).compare()
-        await town.grow(3)
-    await asyncio.to_thread(server.execute, make.format(RESTORED, LIVE), "postgres")
+        await town.writer.add([message("Mijn geheim", "twee", at=clock.now())])
+        await town.grow(2)
+    for name in (RESTORED, AGAIN):
+        await asyncio.to_thread(server.execute, make.format(name, LIVE), "postgres")
     async with town_in(urls[0], folder) as town:
-        await town.grow(4)
-        size = await town.grow(3)
+        await town.grow(1)
+        await eraser_of(town.pool, await keys_of(town.pool), folder).erase_conversation(
+            "almelo", id_of("twee"), "a test"
+        )
+        size = await town.grow(300)
     async with town_in(urls[1], folder) as town:
         yield town, size
-    for name in (LIVE, RESTORED):
+    for name in (LIVE, RESTORED, AGAIN):
         drop = f"drop database {name} with (force)"
         await asyncio.to_thread(server.execute, drop, "postgres")
 
 
 async def test_loss_that_came_with_a_restore_is_accepted_once(lost: tuple[Town, int]) -> None:
     town, size = lost
-    await town.command("replay")
+    said = (await town.command("replay")).stdout
+    assert "1 order of 1 conversation were carried out again" in said
     await town.start_archiver()
     before = await town.verify(1)
-    assert {each["what"] for each in before["findings"]} == {"checkpoint", "short", "loss"}
+    assert {each["what"] for each in before["findings"]} == KINDS
     assert f"postkamer archive accept {size}" in before["findings"][-1]["sentence"]
     assert before["acceptedLosses"] == []
     said = await town.command.json("accept", size, "--reason", REASON)
@@ -173,6 +187,36 @@ async def test_accepted_loss_counts_only_from_the_command(lost: tuple[Town, int]
         "delete from archiver.entry where kind = $1 and id <> $2", KIND, forged.id
     )
     assert {what for what, _ in await town.found()} >= {"missing", "loss"}
+
+
+async def test_each_loss_is_accepted_by_itself_also_anew(
+    lost: tuple[Town, int], server: Database, tmp_path: Path
+) -> None:
+    """The second restore takes the entry of the first along."""
+    town, size = lost
+    await town.command("replay")
+    await town.start_archiver()
+    said = await town.command.json("accept", size, "--reason", REASON)
+    await later_than(datetime.fromisoformat(said["foundAt"]))
+    grown = await town.grow(size)
+    async with town_in(_url(server, AGAIN), tmp_path / "outside") as again:
+        await again.command("replay")
+        await again.start_archiver()
+        for each, code in ((size, 1), (grown, 0)):
+            await again.verify(1)
+            await again.command("accept", each, "--reason", REASON)
+            found = await again.verify(code)
+        assert [each["size"] for each in found["acceptedLosses"]] == [size, grown]
+
+
+async def later_than(moment: datetime) -> None:
+    """Wait until the second of this moment is over: a note has no finer time, and of what was
+    signed in it nobody knows if it was before."""
+
+    async def now() -> datetime:
+        return clock.now()
+
+    await until(now, lambda at: at >= moment.replace(microsecond=0) + timedelta(seconds=1), 5.0)
 
 
 async def remove_last(pool: Pool, count: int) -> None:

@@ -11,6 +11,7 @@ from aiohttp import web
 from archiver.audit import time_stamps
 from archiver.audit.log_walk import Finding
 from archiver.audit.time_stamps import StampAudit, StampTotals
+from archiver.log.accepted_loss import AcceptedLoss
 from archiver.timestamps import authority as client
 from archiver.timestamps import stamper
 from archiver.timestamps.authority import Authority, AuthorityUnavailable
@@ -20,6 +21,7 @@ from services import clock, metrics
 from services.files.object_store import checkpoint_key, timestamp_key
 from services.tasks import background_task
 from services.transparency import signed_note
+from tests.support.archiver.accepted_losses import accepted_loss
 from tests.support.archiver.commands import Archive
 from tests.support.archiver.signed_log import ENTRIES, FIRST_SIGNED, Log
 from tests.support.archiver.tampering import load_head, rewrite
@@ -66,13 +68,13 @@ class Stamps:
     async def add(self) -> bool:
         return await stamp_newest(self.log.pool, self.log.signer, self.log.outside, self.client)
 
-    async def audit(self) -> tuple[list[Finding], StampTotals]:
+    async def audit(self, *accepted: AcceptedLoss) -> tuple[list[Finding], StampTotals]:
         async with self.log.pool.acquire() as connection:
-            audit = StampAudit(connection, self._trusted, self.log.outside)
+            audit = StampAudit(connection, self._trusted, self.log.outside, accepted)
             return [each async for each in audit.verify()], audit.totals
 
-    async def sentences(self) -> list[str]:
-        return [finding.sentence for finding in (await self.audit())[0]]
+    async def sentences(self, *accepted: AcceptedLoss) -> list[str]:
+        return [finding.sentence for finding in (await self.audit(*accepted))[0]]
 
     async def outside(self, key: str) -> bytes:
         return b"".join([piece async for piece in await self.log.outside.read(key)])
@@ -358,6 +360,11 @@ async def test_stamp_gone_from_its_table_is_named_unless_it_is_new(
     with monkeypatch.context() as patch:
         patch.setattr(time_stamps, "WHILE_READ", timedelta(0))
         assert await stamps.sentences() == [gone]
+        # It went with what a restore took, if it is of that time.
+        now, minute = clock.now(), timedelta(minutes=1)
+        assert await stamps.sentences(accepted_loss(now - minute, now + minute)) == []
+        for bounds in ((now - 9 * minute, now - 5 * minute), (now + minute, now + 2 * minute)):
+            assert await stamps.sentences(accepted_loss(*bounds)) == [gone]
     note = await stamps.outside(checkpoint_key(FIRST_SIGNED))
     await stamps.log.outside.delete(timestamp_key(ENTRIES))
     await stamps.log.outside.create(timestamp_key(ENTRIES), stamps.authority.stamp_note(note))

@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from services.transparency.signed_note import (
     read_verifier,
     verify_signed,
 )
+from tests.support.archiver.accepted_losses import accepted_loss
 from tests.support.archiver.commands import Archive
 from tests.support.archiver.signed_log import ENTRIES, FIRST_SIGNED, Log
 from tests.support.archiver.tampering import rewrite
@@ -118,6 +120,11 @@ async def test_witness_that_knows_more_or_less_is_asked_from_there(town: Witness
     found = await town.findings()  # the rows that the test deleted
     assert kinds(found) == {"witness"}
     assert all(each.endswith("is gone from its table") for each in sentences(found))
+    now, minute = clock.now(), timedelta(minutes=1)  # or that went with what a restore took
+    lost = accepted_loss(now - minute, now + minute)
+    assert await town.findings(accepted=[lost]) == []
+    earlier = accepted_loss(now - 9 * minute, now - 5 * minute)
+    assert await town.findings(accepted=[earlier]) == found
 
 
 async def test_copy_that_was_not_made_outside_is_made_later(
