@@ -187,7 +187,10 @@ class Machine:
         where = ("--folder", str(kept.bases), "--wal", str(kept.away / "wal"), "--all")
         where += ("--objects", str(kept.objects))
         said = await asyncio.to_thread(self.town.says, "backup", "check", "--json", *where)
-        sentences = [each["sentence"].partition(":")[0] for each in json.loads(said)["findings"]]
+        found = json.loads(said)["findings"]
+        late = ("object store", True)  # a warning: tokens were noted since the copy of the minute
+        lasting = [each for each in found if (each["owner"], each["isRetryable"]) != late]
+        sentences = [each["sentence"].partition(":")[0] for each in lasting]
         assert sentences == [
             "fsync is off", "full_page_writes is off", "archive_timeout is without a limit",
         ]  # fmt: skip
