@@ -5,7 +5,7 @@ A connection counts for its networks until the first request on it is proven, by
 token. So those of Meta, of a BSP and of a CRM count for some milliseconds, however many they are.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import Literal, get_args
 
@@ -101,19 +101,24 @@ class ConnectionCounts:
         self.prove(connection)
         connection.end()
 
-    def _find_crowd(self, bound: Bound, networks: Networks) -> Iterable[Connection]:
+    def _find_crowd(self, bound: Bound, networks: Networks) -> Iterator[Connection]:
         """Return the connections of which one may be closed for a newcomer, in this order.
 
         A newcomer whose network has few, or fewer than the one that has most, takes a place there,
         and else the oldest. Any other takes one of its own network, from the address that has most.
+        Slow ones give way first, also to a sender who has many at once and none that is slow.
         """
+        if bound == "unheard" and _is_small(networks, self._slow):
+            yield from islice(self._list_slow(), LOOKED_AT)
+        yield from self._find_largest(bound, networks)
+
+    def _find_largest(self, bound: Bound, networks: Networks) -> Iterable[Connection]:
         strangers = self._unheard if bound == "unheard" else self._strangers
-        of_address, of_network = strangers.count(networks) if networks else (0, 0)
-        is_small = of_network < FEW or of_network + FEW < strangers.most
-        if is_small and bound in ("all", "unheard"):
+        if bound in ("all", "unheard") and _is_small(networks, strangers):
             crowd = strangers.of(strangers.largest_address(None))
             return chain(islice(crowd, LOOKED_AT), islice(strangers.oldest(), LOOKED_AT))
         crowd = strangers.of(strangers.largest_address(networks[-1]))
+        of_address, _ = strangers.count(networks)
         has_more = len(crowd) > of_address + min(of_address, FEW)
         return islice(crowd, LOOKED_AT) if has_more and bound != "address" else ()
 
@@ -131,16 +136,23 @@ class ConnectionCounts:
             self._unheard.add(connection, networks)
 
     def note_slow(self, connection: Connection, networks: Networks) -> int:
-        """Count a connection among the slow ones if it is unheard, and end as many as are too many
-        then, the oldest of the address that has most unheard; return their number."""
+        """Count a connection among the slow ones if it is unheard, and end as many of these as are
+        too many then; return their number."""
         if not self.bounds or connection not in self._unheard.oldest():
             return 0
         self._slow.add(connection, networks)
         ended = 0
         while self._places() > self.bounds.unheard:
-            self._end(next(iter(self._unheard.of(self._unheard.largest_address(None)))))
+            self._end(next(self._list_slow()))
             ended += 1
         return ended
+
+    def _list_slow(self) -> Iterator[Connection]:
+        """Return the slow connections in the order in which they give way: of a network that has
+        more than FEW those of the address that has most, and else the oldest."""
+        slow = self._slow
+        crowd = slow.of(slow.largest_address(None)) if slow.most > FEW else ()
+        return chain(crowd, slow.oldest())
 
     def hear(self, connection: Connection) -> None:
         """Count a connection no more among those on which no whole request has come."""
@@ -155,3 +167,9 @@ class ConnectionCounts:
     def leave(self, connection: Connection) -> None:
         self._open -= 1
         self.prove(connection)
+
+
+def _is_small(networks: Networks, among: Strangers) -> bool:
+    """Return True if the network of a newcomer has few there, or clearly fewer than the largest."""
+    of_network = among.count(networks)[1] if networks else 0
+    return of_network < FEW or of_network + FEW < among.most

@@ -115,16 +115,33 @@ def test_slow_connection_takes_the_places_of_several() -> None:
     assert door.refusal(B) is None
 
 
-def test_slow_ones_of_a_burst_end_until_they_fit_the_oldest_of_the_largest_address_first() -> None:
-    door = ConnectionCounts(99, UnprovenBounds(unheard=3 * SLOW))
-    networks = [FAR, *[A] * (3 * SLOW - 1)]
+def test_slow_ones_of_a_crowd_end_until_they_fit_the_oldest_of_the_largest_address_first() -> None:
+    door = ConnectionCounts(99, UnprovenBounds(unheard=(FEW + 2) * SLOW))
+    networks = [FAR, *[A] * (FEW + 3)]
     lines = entered(door, *networks)
-    for line, each in zip(lines, networks, strict=True):
-        door.note_slow(line, each)
-    assert ended(*lines) == [False, *[True] * (3 * SLOW - 3), False, False]
+    noted = [door.note_slow(line, each) for line, each in zip(lines, networks, strict=True)]
+    assert ended(*lines) == [False, *[True] * 2, *[False] * (FEW + 1)]
+    assert sum(noted) == 2
     assert door.refusal(B) == "unheard"
     door.leave(lines[0])
     assert door.refusal(B) is None
+
+
+def test_one_slow_connection_of_each_of_many_hosts_gives_way_to_many_of_one_sender() -> None:
+    door = ConnectionCounts(999, UnprovenBounds(unheard=20 * SLOW))
+    hosts = [(f"host{n}", f"net{n}") for n in range(21)]
+    slow = entered(door, *hosts)
+    for line, each in zip(slow, hosts, strict=True):
+        door.note_slow(line, each)
+    assert [line.ended for line in slow] == [True, *[False] * 20]
+    sent = list[Line]()
+    for _ in range(3 * FEW):
+        assert door.refusal(A) is None or door.make_room("unheard", A)
+        sent += entered(door, A)
+        sent[-1].is_new = True
+    assert not any(ended(*sent))
+    door.note_slow(*entered(door, B), B)
+    assert not any(ended(*sent)), "of slow ones alone any ends for one that becomes slow"
 
 
 @pytest.mark.parametrize(("of_address", "gives"), [(FEW, False), (FEW + 1, True)])
