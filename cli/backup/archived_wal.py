@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from cli.backup.base_backup import BaseBackup, read_position
 from cli.backup.finding import Finding
 
 NAME = re.compile(r"([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})(\.gz)?")
@@ -31,10 +32,18 @@ class Piece(NamedTuple):
 class Fork(NamedTuple):
     """Beginning of a time line, as its history says."""
 
-    ancestors: frozenset[int]
-    """Time lines that it comes from."""
+    ancestors: Mapping[int, int]
+    """Time lines that it comes from -> the piece in which each was left: what one wrote behind it
+    is of no use here."""
     number: int
     """Place of its first piece, in pieces: it has what the last one wrote there, and goes on."""
+
+
+class Start(NamedTuple):
+    """Piece with which a base back-up begins."""
+
+    base: str
+    piece: Piece
 
 
 class ArchivedWal(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,8 +60,10 @@ def read_fork(history: str, piece_bytes: int) -> Fork:
     found = [match for line in history.splitlines() if (match := ANCESTOR.fullmatch(line))]
     if not found:
         raise ValueError("names no time line")
-    left_at = int(found[-1][2], 16) * (1 << 32) + int(found[-1][3], 16)
-    return Fork(frozenset(int(match[1]) for match in found), left_at // piece_bytes)
+    left = {
+        int(match[1]): read_position(f"{match[2]}/{match[3]}") // piece_bytes for match in found
+    }
+    return Fork(left, left[int(found[-1][1])])
 
 
 def read_pieces(names: Iterable[str], piece_bytes: int) -> list[Piece]:
@@ -66,16 +77,59 @@ def read_pieces(names: Iterable[str], piece_bytes: int) -> list[Piece]:
     )
 
 
-def judge_wal(wal: ArchivedWal, last_archived: str) -> Iterator[Finding]:
-    """Yield what a restore would stop at. `last_archived` is what PostgreSQL archived last."""
+def judge_wal(
+    wal: ArchivedWal, last_archived: str, starts: Sequence[Start] = ()
+) -> Iterator[Finding]:
+    """Yield what a restore would stop at. `last_archived` is what PostgreSQL archived last, and
+    `starts` are those of the base back-ups: what is older than all of them may lack."""
     if not wal.pieces:
         yield Finding(owner="back-up", sentence="there is no WAL in the folder of --wal")
         return
-    for before, after in pairwise(wal.pieces):
+    yield from filter(None, (_judge_start(wal, last_archived, each) for each in starts))
+    oldest = min((each.piece.number for each in starts), default=0)
+    needed = [piece for piece in wal.pieces if piece.number >= oldest]
+    for before, after in pairwise(needed):
         is_new = after.timeline != before.timeline
         lacks = _fork_fault(wal, after) if is_new else _gap(before, after)
         if lacks:
             yield Finding(owner="back-up", sentence=f"archived WAL lacks {lacks}")
+    yield from _judge_files(wal, last_archived)
+
+
+def find_starts(bases: Iterable[BaseBackup], cluster: str, piece_bytes: int) -> list[Start]:
+    """Return where the whole base back-ups of a cluster begin, of which that is known."""
+    in_a_log, found = (1 << 32) // piece_bytes, list[Start]()
+    for base in bases:
+        if base.is_whole and base.begins and base.cluster in ("", cluster):
+            timeline, position = base.begins
+            number = position // piece_bytes
+            name = f"{timeline:08X}{number // in_a_log:08X}{number % in_a_log:08X}"
+            found.append(Start(base.name, Piece(timeline, number, name)))
+    return found
+
+
+def _judge_start(wal: ArchivedWal, last_archived: str, start: Start) -> Finding | None:
+    """Return that the piece lacks with which a base back-up begins. PostgreSQL may archive it after
+    the back-up: then nothing behind it is there."""
+    is_passed = any(piece.number > start.piece.number for piece in wal.pieces)
+    is_due = is_passed or last_archived[:24] >= start.piece.name
+    if not is_due or any(_stands_for(wal, piece, start.piece) for piece in wal.pieces):
+        return None
+    lacks = f"{start.piece.name}, with which the base back-up {start.base} begins"
+    sentence = f"archived WAL lacks {lacks}: a restore from it ends there"
+    return Finding(owner="back-up", is_retryable=not is_passed, sentence=sentence)
+
+
+def _stands_for(wal: ArchivedWal, piece: Piece, first: Piece) -> bool:
+    """Return True if a piece is this one, or has what it wrote: as the first of a new time line."""
+    if piece.number != first.number:
+        return False
+    fork = wal.forks.get(piece.timeline)
+    comes_from = fork is not None and fork.ancestors.get(first.timeline, -1) >= first.number
+    return piece.timeline == first.timeline or comes_from
+
+
+def _judge_files(wal: ArchivedWal, last_archived: str) -> Iterator[Finding]:
     if wal.damaged:
         more = len(wal.damaged) - SHOWN
         rest = f" and {more} more" if more > 0 else ""
@@ -102,11 +156,7 @@ def _fork_fault(wal: ArchivedWal, first: Piece) -> str:
     fork = wal.forks.get(first.timeline)
     if fork is None:
         return f"{first.name[:8]}.history: a restore does not find {first.name} and what follows"
-    former = [
-        each
-        for each in wal.pieces
-        if each.timeline in fork.ancestors and each.number <= fork.number
-    ]
+    former = [each for each in wal.pieces if each.number <= fork.ancestors.get(each.timeline, -1)]
     if not former:  # their time is over: base back-ups that need them are gone too
         return ""
     last = max(former, key=lambda piece: piece.number)

@@ -10,6 +10,8 @@ import msgspec
 from cli.backup.finding import Finding, format_age
 
 STARTED = re.compile(r"^START TIME: (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (\S+)$", re.MULTILINE)
+BEGINS = re.compile(r"^START WAL LOCATION: ([0-9A-F]+/[0-9A-F]+) ", re.MULTILINE)
+TIMELINE = re.compile(r"^START TIMELINE: (\d+)$", re.MULTILINE)
 OFFSETS = {"UTC": 0, "GMT": 0, "CET": 1, "CEST": 2}
 """Zone of a server's log in the Netherlands -> hours east of Greenwich."""
 FINE = 0
@@ -26,6 +28,8 @@ class BaseBackup(msgspec.Struct, frozen=True, kw_only=True):
     """True if the tool met pages with a wrong checksum."""
     cluster: str = ""
     """Number of the cluster that it is of; '' if the tool does not say."""
+    begins: tuple[int, int] | None = None
+    """Time line, and byte of its WAL, from which on a restore needs it; None if it is not told."""
 
 
 def read_folder_backup(
@@ -39,7 +43,28 @@ def read_folder_backup(
         local = datetime.fromisoformat(found[1]).replace(tzinfo=UTC)
         at = local - timedelta(hours=OFFSETS[found[2]])
     cluster = str(_read_manifest(manifest).get("System-Identifier", ""))
-    return BaseBackup(name=name, at=at, is_whole=manifest is not None, cluster=cluster)
+    whole, begins = manifest is not None, _find_begin(label or "", manifest)
+    return BaseBackup(name=name, at=at, is_whole=whole, cluster=cluster, begins=begins)
+
+
+def read_position(text: str) -> int:
+    """Return the byte of the WAL that PostgreSQL calls `2/A000028`."""
+    high, low = text.split("/")
+    return int(high, 16) * (1 << 32) + int(low, 16)
+
+
+def _find_begin(label: str, manifest: bytes | None) -> tuple[int, int] | None:
+    """Return where the WAL of a back-up begins: by its label, or by its manifest where the label is
+    inside an archive."""
+    position, timeline = BEGINS.search(label), TIMELINE.search(label)
+    if position and timeline:
+        return int(timeline[1]), read_position(position[1])
+    try:
+        ranges = _read_manifest(manifest).get("WAL-Ranges", [])
+        found = [(int(each["Timeline"]), read_position(each["Start-LSN"])) for each in ranges]
+    except (ArithmeticError, KeyError, TypeError, ValueError):
+        return None
+    return min(found, key=lambda each: each[1], default=None)
 
 
 def _read_manifest(manifest: bytes | None) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import click
 import msgspec
 
-from cli.backup.archived_wal import judge_wal
+from cli.backup.archived_wal import Start, find_starts, judge_wal
 from cli.backup.base_backup import BaseBackup, judge_bases
 from cli.backup.finding import Finding
 from cli.backup.held_keys import ARCHIVE, CONFIG, WORKING, check_configuration, check_keys
@@ -90,7 +90,8 @@ def command(
             if (folder or _tool()) and not findings:
                 findings += judge_bases(bases, state.cluster, oldest, state.now)
             findings += judge_server(state, slots)
-            findings += await _check_wal(wal, state, look_at_all=look_at_all)
+            starts = find_starts(bases, state.cluster, state.segment_bytes)
+            findings += await _check_wal(wal, state, starts, look_at_all=look_at_all)
             if objects:
                 findings += await _check_copy(pool, objects, oldest, look_at_all=look_at_all)
             findings += await check_keys(pool)
@@ -126,7 +127,7 @@ async def _read_bases(folder: Path | None) -> tuple[list[BaseBackup], list[Findi
 
 
 async def _check_wal(
-    folder: Path | None, state: ServerState, *, look_at_all: bool
+    folder: Path | None, state: ServerState, starts: Sequence[Start], *, look_at_all: bool
 ) -> list[Finding]:
     if not folder:
         return []
@@ -136,7 +137,7 @@ async def _check_wal(
         )
     except OSError as error:
         return [_unseen(f"--wal: {error.strerror}")]
-    return list(judge_wal(wal, state.last_archived_wal))
+    return list(judge_wal(wal, state.last_archived_wal, starts))
 
 
 async def _check_copy(

@@ -1,11 +1,20 @@
 """Archived WAL: gaps, time lines, damage, and what PostgreSQL archived last."""
 
 import gzip
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from cli.backup.archived_wal import ArchivedWal, Fork, judge_wal, read_fork, read_pieces
+from cli.backup.archived_wal import (
+    ArchivedWal,
+    Fork,
+    find_starts,
+    judge_wal,
+    read_fork,
+    read_pieces,
+)
+from cli.backup.base_backup import BaseBackup, read_folder_backup
 from cli.backup.readings import read_wal
 
 PIECE = 16 * 1024 * 1024
@@ -70,9 +79,71 @@ def test_time_line_begins_in_the_piece_in_which_the_former_one_was_left(
     assert said == ([between.format(*ends)] if ends else [])
 
 
+THIRD_OF_THREE = "1\t0/5000000\tno recovery target\n2\t0/9000000\tno recovery target\n"
+
+
+def test_all_of_a_time_line_between_two_is_missed() -> None:
+    names = [f"{line:08X}{n:016X}" for line, of in ((1, range(1, 9)), (3, (9, 10))) for n in of]
+    wal = ArchivedWal(
+        pieces=read_pieces(names, PIECE), damaged=[], forks={3: read_fork(THIRD_OF_THREE, PIECE)}
+    )
+    [said] = judge_wal(wal, "")
+    assert said.sentence.startswith(f"archived WAL lacks what comes between {1:08X}{5:016X} and")
+
+
+LACKS = "archived WAL lacks {}, with which the base back-up monday begins: a restore from it"
+STARTED: dict[str, tuple[tuple[int, int], list[tuple[int, int]], str, str]] = {
+    "it is there": ((1, 2), [(1, 2), (1, 3)], "", ""),
+    "it and more is lost": ((1, 2), [(1, 5), (1, 6)], "", f"fault {LACKS}"),
+    "it is archived after the back-up": ((1, 7), [(1, 5), (1, 6)], f"{1:08X}{6:016X}", ""),
+    "all behind it is lost": ((1, 7), [(1, 5), (1, 6)], f"{1:08X}{9:016X}", f"again {LACKS}"),
+    "a gap before it": ((1, 6), [(1, 2), (1, 6), (1, 7)], "", ""),
+    "the next time line has it": ((1, 5), [(1, 4), (3, 5), (3, 6)], "", ""),
+    "another time line had it": ((1, 7), [(1, 5), (3, 5), (3, 6), (3, 7)], "", f"again {LACKS}"),
+}
+"""Case -> time line and piece of a base back-up, pieces in the folder, what was archived last, and
+the finding."""
+
+
+@pytest.mark.parametrize("case", STARTED)
+def test_base_backup_needs_the_wal_with_which_it_begins(case: str) -> None:
+    (line, number), pieces, last, expected = STARTED[case]
+    last = f"{line:08X}{number:016X}" if case.startswith("another") else last
+    names = [f"{line:08X}{n:016X}" for line, n in pieces]
+    forks = {3: read_fork("1\t0/5000000\tno recovery target\n", PIECE)}
+    wal = ArchivedWal(pieces=read_pieces(names, PIECE), damaged=[], forks=forks)
+    base = BaseBackup(
+        name="monday", at=datetime(2026, 12, 1, tzinfo=UTC), begins=(line, number * PIECE + 40)
+    )
+    found = [
+        each
+        for each in judge_wal(wal, last, find_starts([base], "7", PIECE))
+        if each.weight == "fault"
+    ]
+    said = [f"{'again' if each.is_retryable else 'fault'} {each.sentence}" for each in found]
+    assert len(said) == bool(expected), said
+    assert all(each.startswith(expected.format(f"{line:08X}{number:016X}")) for each in said)
+
+
+LABEL = """START WAL LOCATION: 1/2000028 (file 000000030000000100000002)
+START TIME: 2026-12-01 01:15:03 UTC
+START TIMELINE: 3
+"""
+RANGES = b'{"WAL-Ranges": [{"Timeline": 3, "Start-LSN": "1/2000028", "End-LSN": "1/2000120"}]}'
+
+
+@pytest.mark.parametrize(("label", "manifest"), [(LABEL, b"{}"), (None, RANGES)])
+def test_base_backup_says_where_its_wal_begins(label: str | None, manifest: bytes) -> None:
+    base = read_folder_backup("monday", label, manifest, datetime(2026, 12, 1, tzinfo=UTC))
+    [start] = find_starts([base], "7", PIECE)
+    assert start.piece == (3, 256 + 2, "000000030000000100000002")
+    other = BaseBackup(name="x", at=base.at, begins=base.begins, cluster="8")
+    assert not find_starts([other, BaseBackup(name="y", at=base.at)], "7", PIECE)
+
+
 def test_history_names_all_time_lines_that_one_comes_from_and_where_it_left_the_last() -> None:
     lines = "1\t0/5000000\tbefore 2026-11-25\n\n# by hand\n3\t2/A000028\tno recovery target\n"
-    assert read_fork(lines, PIECE) == Fork(frozenset({1, 3}), 2 * 256 + 10)
+    assert read_fork(lines, PIECE) == Fork({1: 5, 3: 2 * 256 + 10}, 2 * 256 + 10)
     with pytest.raises(ValueError, match="names no time line"):
         read_fork("# nothing\n", PIECE)
 
@@ -86,7 +157,7 @@ def test_histories_are_read_with_the_pieces_and_those_that_do_not_open_are_damag
     (tmp_path / "00000004.history.gz").write_bytes(gzip.compress(line)[:-9])
     (tmp_path / "00000005.history").write_bytes(b"rubbish")
     wal = read_wal(tmp_path, PIECE, look_at_all=False)
-    assert wal.forks == dict.fromkeys((2, 3), Fork(frozenset({1}), 5))
+    assert wal.forks == dict.fromkeys((2, 3), Fork({1: 5}, 5))
     assert wal.damaged == ["00000004.history.gz", "00000005.history"]
 
 
