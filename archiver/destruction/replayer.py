@@ -20,8 +20,8 @@ from archiver.orders.comparer import (
     read_both_sides,
     write_judgement,
 )
-from archiver.orders.comparison import Comparison
-from archiver.orders.order import Order
+from archiver.orders.comparison import Comparison, NotComparable, describe_orders
+from archiver.orders.order import Order, Unreadable
 from archiver.orders.order_book import OrderBook
 from archiver.orders.order_keeper import known_order, outcome_of
 from services.postgres.database import Connection, Pool
@@ -70,19 +70,26 @@ class Replayer:
 
     async def mend(self) -> list[int]:
         """Write outside again the orders that are missing or damaged there and that the database
-        has, and return their numbers. Raises StoreUnavailable."""
+        has, and return their numbers. Raises StoreUnavailable, and NotComparable for orders that
+        the database has under a key that was taken away: the others are mended."""
         rows = await self._pool.fetch(_SEALED)
-        outside, mended = await self._book.load(len(rows)), list[int]()
+        outside, mended, shut = await self._book.load(len(rows)), list[int](), list[int]()
         for row in rows:
             number = row["number"]
             if number in outside.digests and number not in outside.damaged:
                 continue
-            order, known = self._book.open_order(row["sealed"], number), known_order(row)
+            try:
+                order, known = self._book.open_order(row["sealed"], number), known_order(row)
+            except Unreadable:
+                shut.append(number)
+                continue
             if order.digest == known.digest:
                 await self._book.write_again(order)
                 if number:
                     await self._book.write_again(outcome_of(known))
                 mended.append(number)
+        if shut:  # rows are kept as they were written, under the key of then
+            raise NotComparable([f"{describe_orders(shut, 'under a former key')}; {_MEND_BY_HAND}"])
         return mended
 
     async def count_removed(self) -> int:
@@ -123,6 +130,10 @@ class Replayer:
         )
 
 
+_MEND_BY_HAND = (
+    "put that key at the end of POSTKAMER_ARCHIVE_KEY and mend again, or put back their objects in"
+    " destruction/ and outcome/ from a copy of the object store"
+)
 _REPLAY = "select archiver.replay_order($1, $2, $3, $4, $5, $6, $7, $8)"
 _SEALED = "select number, digest, state, sealed from archiver.destruction_order"
 # Only what the archiver finds on the record too: else it keeps the file, and alarms.

@@ -133,10 +133,15 @@ def list_denied(known: Mapping[int, KnownOrder], outside: Outside) -> list[int]:
 
 
 def _sentence(numbers: Sequence[int], what: str) -> str:
+    return describe_orders(numbers, f"outside {what}")
+
+
+def describe_orders(numbers: Sequence[int], what: str) -> str:
+    """Return which orders of destruction are as `what` says."""
     named = ", ".join(str(n) for n in numbers[:MAX_NAMED])
     more = f" and {len(numbers) - MAX_NAMED} more" if len(numbers) > MAX_NAMED else ""
     plural = "orders" if len(numbers) > 1 else "order"
-    return f"{plural} of destruction outside {what}: {named}{more}"
+    return f"{plural} of destruction {what}: {named}{more}"
 
 
 Settlement = Literal["replay", "void"]

@@ -20,13 +20,14 @@ ARCHIVE, WORKING, CONFIG = "POSTKAMER_ARCHIVE_KEY", "POSTKAMER_WORKING_KEY", "PO
 
 async def check_keys(pool: Pool) -> list[Finding]:
     """Return what the keys of the environment do not open. SettingsError for one that is none."""
-    archive = await _count_archive_keys(pool) if _is_given(ARCHIVE) else (0, 0)
-    working = await _count_working_keys(pool) if _is_given(WORKING) else (0, 0)
+    archive = await _count_archive_keys(pool) if is_given(ARCHIVE) else (0, 0)
+    working = await _count_working_keys(pool) if is_given(WORKING) else (0, 0)
     names = ((ARCHIVE, archive), (WORKING, working))
     return [_shut(name, shut, of) for name, (shut, of) in names if shut]
 
 
-def _is_given(name: str) -> bool:
+def is_given(name: str) -> bool:
+    """Return True if a key, or the configuration, is in the environment."""
     return settings.read(name, os.environ) is not None
 
 

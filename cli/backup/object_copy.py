@@ -30,6 +30,8 @@ class CopyState(msgspec.Struct, frozen=True, kw_only=True):
     has_checkpoint: bool | None = None
     """None: there is none that it should have."""
     lacking_orders: tuple[int, ...] = ()
+    wrong_orders: tuple[int, ...] = ()
+    """Orders of which the copy has a part that does not open, or is another than the database's."""
     has_first_order: bool = True
     lacks_tokens: bool = False
     """True if it knows less of the tokens than the object store."""
@@ -48,6 +50,11 @@ def judge_copy(state: CopyState, oldest: timedelta) -> Iterator[Finding]:
         orders = count(len(state.lacking_orders), "order|orders")
         back = f"the copy lacks {orders} of destruction: with it, what they destroyed comes back"
         yield Finding(owner="object store", sentence=back)
+    if state.wrong_orders:
+        orders = count(len(state.wrong_orders), "order|orders")
+        other = f"the copy has {orders} of destruction altered or under a key that was taken away"
+        mend = f"{other}: copy destruction/ and outcome/ by content, else nothing starts from it"
+        yield Finding(owner="object store", sentence=mend)
     if state.lacking:
         files = f"{count(state.lacking, 'file|files')} of {state.looked_at:,}"
         names = ", ".join(state.lacking_names[:SHOWN])

@@ -5,11 +5,14 @@ import asyncio
 import gzip
 import shlex
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from archiver.log.outside_head import EPOCH, MICROSECOND
+from archiver.orders.comparison import KnownOrder
+from archiver.orders.order import Unreadable
+from archiver.orders.order_keeper import known_order
 from cli.backup.archived_wal import (
     HISTORY,
     ArchivedWal,
@@ -19,9 +22,10 @@ from cli.backup.archived_wal import (
     read_pieces,
 )
 from cli.backup.base_backup import BaseBackup, StanzaReport, read_folder_backup, read_pgbackrest
+from cli.backup.held_keys import ARCHIVE, is_given
 from cli.backup.object_copy import COPYING, SHOWN, CopyState
 from cli.backup.server_state import ServerState, Slot
-from cli.support.archive_access import Progress
+from cli.support.archive_access import Progress, load_book
 from services.files import object_store
 from services.files.object_store import ObjectStore
 from services.postgres.database import Pool
@@ -152,6 +156,8 @@ async def read_copy(
     """Look in the copy for what the database names. Raises StoreUnavailable."""
     copied_at = await _newest_head(copy)
     due = (copied_at or EPOCH) - COPYING
+    orders = await pool.fetch(_ORDERS)
+    orders_due = [row["number"] for row in orders if row["at"] < due]
     signed = await pool.fetchrow(_CHECKPOINTS, due)
     assert signed is not None
     files = int(await pool.fetchval(_COUNT, due))
@@ -167,7 +173,8 @@ async def read_copy(
         lacking=len(lacking),
         lacking_names=tuple(lacking[:SHOWN]),
         has_checkpoint=has_checkpoint,
-        lacking_orders=tuple([n async for n in _lacking_orders(pool, copy, due)]),
+        lacking_orders=tuple([n async for n in _lacking_orders(copy, orders_due)]),
+        wrong_orders=tuple([n async for n in _wrong_orders(copy, map(known_order, orders))]),
         has_first_order=await copy.exists(object_store.order_key(0)),
         lacks_tokens=await _newest_tokens(copy) < await _newest_tokens(store),
     )
@@ -218,13 +225,30 @@ async def _lacking_of(copy: ObjectStore, names: Sequence[str]) -> list[str]:
     return found
 
 
-async def _lacking_orders(pool: Pool, copy: ObjectStore, due: datetime) -> AsyncIterator[int]:
+async def _lacking_orders(copy: ObjectStore, orders: Iterable[int]) -> AsyncIterator[int]:
     """Yield the numbers of orders of destruction of which the copy lacks a part."""
-    for row in await pool.fetch(_ORDERS, due):
-        number = row["number"]
+    for number in orders:
         names = [object_store.order_key(number), object_store.outcome_key(number)]
         if await _lacking_of(copy, names if number else names[:1]):
             yield number
+
+
+async def _wrong_orders(copy: ObjectStore, orders: Iterable[KnownOrder]) -> AsyncIterator[int]:
+    """Yield the numbers of those of which a part does not open, or is another. None without a
+    key."""
+    if not is_given(ARCHIVE):
+        return
+    book = load_book(copy, is_read_only=True)
+    for known in orders:
+        try:
+            order = await book.read_order(known.number)
+            outcome = await book.read_outcome(known.number)
+        except Unreadable:
+            yield known.number
+            continue
+        said = (outcome.digest, outcome.state) if outcome else (known.digest, known.state)
+        if (order and order.digest != known.digest) or said != (known.digest, known.state):
+            yield known.number
 
 
 def open_copy(place: str) -> ObjectStore:
@@ -268,4 +292,4 @@ select ciphertext_sha256 as name {_NAMED} and ciphertext_sha256 > $2
 order by ciphertext_sha256 limit $3
 """
 _SAMPLE = f"select ciphertext_sha256 as name {_NAMED} order by random() limit $2"
-_ORDERS = "select number from archiver.destruction_order where at < $1 order by number"
+_ORDERS = "select number, digest, state, at from archiver.destruction_order order by number"

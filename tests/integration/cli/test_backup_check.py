@@ -100,6 +100,11 @@ def test_copy_of_the_object_store_lacks_nothing_that_the_database_names(
     lacking = f"fault: the copy lacks 1 file of 1 that the database names: {sealed_key(NAME)}"
     for how in ((), ("--all",)):
         assert check(fresh, "--objects", copy, *how)[1] == [*OF_SERVER, lacking]
+    altered = bytes(reversed((copy / order_key(0)).read_bytes()))
+    (copy / order_key(0)).write_bytes(altered)
+    wrong, _ = check(fresh, "--objects", copy)[1][len(OF_SERVER) :]
+    assert (copy / order_key(0)).read_bytes() == altered
+    assert wrong.startswith("fault: the copy has 1 order of destruction altered or under a key")
     (copy / order_key(0)).unlink()
     other = "fault: the copy of the object store is empty, or another archive's"
     assert check(fresh, "--objects", copy.as_uri())[1] == [*OF_SERVER, other]

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from deploy.local.postgresql import OWNER, Database, _account, binaries
+from services.files import object_store
 
 
 def dump(server: Database, database: str, *options: str) -> str:
@@ -30,12 +31,17 @@ def copy_base(server: Database, to: Path, *options: str) -> None:
     )
 
 
+FOLLOWED = (object_store.ORDERS, object_store.OUTCOMES)
+"""Folders that are written anew under a new key."""
+
+
 def copy_new(store: Path, to: Path, *, but: Collection[str] = ()) -> None:
-    """Do as `rsync --archive --ignore-existing` with an object store, but for these folders.
-    Objects may go meanwhile."""
+    """Do as the crontab of docs/operators/one-machine.md with an object store, but for these
+    folders: what is there stays, and orders of destruction follow. Objects may go meanwhile."""
     for each in [*store.rglob("*")]:
         place = to / each.relative_to(store)
-        if each.is_file() and each.parent.name not in but and not place.exists():
+        is_new = each.parent.name in FOLLOWED or not place.exists()
+        if each.is_file() and each.parent.name not in but and is_new:
             place.parent.mkdir(parents=True, exist_ok=True)
             with suppress(FileNotFoundError):
                 shutil.copy2(each, place)

@@ -22,6 +22,10 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "the copy of the object store is 3 d beh",
     ),
     "an order": ({"lacking_orders": (4,)}, "the copy lacks 1 order of destruction: with it, what"),
+    "an order of another key": (
+        {"wrong_orders": (4, 5)},
+        "the copy has 2 orders of destruction altered or under a key that was taken away: copy",
+    ),
     "files": (
         {"lacking": 2, "lacking_names": ("sealed/a", "sealed/b")},
         "the copy lacks 2 files of 1,000 that the database names: sealed/a, sealed/b",
