@@ -14,10 +14,6 @@ for file; do
         echo "There is no file $file." >&2
         exit 1
     fi
-    if ! cmp -s "$1" "$file"; then
-        echo "Holders have different ones: name one file, such as ${file#"$folder"/}." >&2
-        exit 1
-    fi
 done
 
 value=$(cat)
@@ -25,6 +21,17 @@ if [ -z "$value" ]; then
     echo "Nothing was typed, so nothing is changed." >&2
     exit 1
 fi
+# Holders have the same one, or the new one already: an exchange that was interrupted goes on.
+former=
+for file; do
+    held=$(cat "$file")
+    [ "$held" != "$value" ] || continue
+    if [ -n "$former" ] && ! cmp -s "$former" "$file"; then
+        echo "Holders have different ones: name one file, such as ${file#"$folder"/}." >&2
+        exit 1
+    fi
+    former=$file
+done
 for file; do
     # Of the same owner and rights, and then whole: another file that takes its name.
     cp --preserve=mode,ownership "$file" "$file.new"

@@ -168,6 +168,10 @@ def test_secret_is_exchanged_at_each_of_its_holders(tmp_path: Path) -> None:
     assert done.returncode == 0 and "nieuw" not in done.stdout + done.stderr
     assert {path.read_text() for path in files} == {"nieuw,geheim\n"}
     assert not numbers & {path.stat().st_ino for path in files}, "each file is whole and new"
+    files[1].write_text("nieuwer\n")  # the exchange for this one was interrupted
+    assert exchange(tmp_path, "meta_app_secrets", "nog nieuwer").returncode == 1
+    assert exchange(tmp_path, "meta_app_secrets", "nieuwer").returncode == 0
+    assert {path.read_text() for path in files} == {"nieuwer\n"}
     assert [oct(path.stat().st_mode & 0o777) for path in files] == ["0o640", "0o600", "0o600"]
     of_all = tmp_path.glob("secrets/*/database_password")
     before = {path: path.read_text() for path in of_all}
