@@ -119,6 +119,7 @@ class Exchange:
             await self._forget_former()
             await self._until_sent(NEW_TOKEN, NEW[ACCESS])
             self.logs = self.town.logs()
+            assert self.traffic.unanswered == 0, "no gateway has stopped yet"
             await self.keys.run(NEW_TOKEN)
             await self._until_sent(NEW_TOKEN, NEW[ACCESS])
             await self.traffic.until_more(MORE)

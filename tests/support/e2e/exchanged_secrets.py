@@ -132,6 +132,7 @@ class Traffic:
     ) -> None:
         self._session, self._gateway, self.secret, self._run = session, gateway, secret, run
         self.statuses = Counter[int]()
+        self.unanswered = 0
         self.sent: list[str] = []
 
     async def run(self) -> None:
@@ -141,12 +142,15 @@ class Traffic:
             await asyncio.sleep(PACE_SECONDS)
 
     async def send(self) -> int:
-        """Send one webhook; return the status. One that is not taken is not sent again."""
+        """Send one webhook; return the status. One that is refused is not sent again. One that
+        nobody answered is, as Meta does: a gateway that stops closes its idle connections, and this
+        one may be used again at the same moment."""
         number = sum(self.statuses.values())
         words, citizen = f"{self._run} {number}", number % CITIZENS
         body = webhook(text(words, f"wamid.{self._run}.{number}", citizen))
         signed = signature(body, self.secret.encode())
-        status = await post(self._session, self._gateway, body, signed)
+        while (status := await post(self._session, self._gateway, body, signed)) == 0:
+            self.unanswered += 1
         self.statuses[status] += 1
         self.sent += [words] if status == 200 else []
         return status
