@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from gateway.stops import StoppedNumbers, watch_stops
 from gateway.webhook.endpoints import WebhookEndpoint, build_endpoints
 from gateway.webhook.handler import PATH, ClientCertificate, Webhook
 from services import clock, metrics
-from services.amqp.connection import broker_connection
+from services.amqp.connection import BrokerConnection, broker_connection
 from services.amqp.partition_publisher import PartitionPublisher
 from services.api import docs_page
 from services.clearing import clear_periodically
@@ -46,6 +46,9 @@ from services.tasks import background_task
 from services.working_keys import sealing_pool
 
 NO_KEYS = "there is no working key to seal with: the database has not answered for too long"
+JOIN_SECONDS = 3.0
+"""Longest wait for the broker before the door opens: until then another gateway on this port takes
+what comes. Without a broker each webhook is answered 503, which is told at once."""
 POOL_SIZE = 8
 """Connections to PostgreSQL, for /v1/ and for what this process tells the others."""
 
@@ -91,15 +94,29 @@ async def gateway(
         # The operations port opens first and is not shared, so a second gateway that was started by
         # mistake fails there.
         address = settings.bind, settings.gateway_port
-        for bound in REFUSALS:  # shown at 0, or the first one is no increase to Prometheus
-            metrics.door_refused.labels(bound=bound)
-        strangers = UnprovenBounds(trusted=settings.trusted_proxies)
-        limits = ServerLimits(connections=PUBLIC_CONNECTIONS, unproven=strangers)
+        limits = door_limits(settings)
+        await wait_for_broker(link)
         await enter(serve(app, *address, limits=limits, shared=True))
         memory = await enter(background_task(give_back_memory()))
         watch = await enter(background_task(watch_servers(database_url(live), amqp_url(live))))
         own = link.task, keys, report, memory, stops, watch, live.task, follow
         yield first_failure(*own, *api.tasks, *intake.tasks)
+
+
+async def wait_for_broker(link: BrokerConnection) -> None:
+    """Wait for the first connection to the broker, but no longer than JOIN_SECONDS."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(JOIN_SECONDS):
+            await link.connection()
+
+
+def door_limits(settings: GatewaySettings) -> ServerLimits:
+    """Return the bounds of the shared port, and show that none of them refused anything yet: to
+    Prometheus a first refusal is no increase otherwise."""
+    for bound in REFUSALS:
+        metrics.door_refused.labels(bound=bound)
+    strangers = UnprovenBounds(trusted=settings.trusted_proxies)
+    return ServerLimits(connections=PUBLIC_CONNECTIONS, unproven=strangers)
 
 
 def all_routes(webhook: Webhook, api: Sequence[Route]) -> list[Route]:

@@ -8,7 +8,7 @@ import asyncio
 import random
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, cast
 
 import msgspec
@@ -69,6 +69,10 @@ STRANGER_WAITS = 3
 """Looks at a stranger's connection, `UnprovenBounds.seconds` apart, after which one and the same
 request has lasted too long. A body has 10 s; who then does not read the answer holds it for ever.
 """
+LAST_SECONDS = 0.5
+"""Time for requests that are on their way when a process leaves a port that it shares: several
+times the way to another continent and back. Each answer then closes its connection."""
+LAST_LOOK_SECONDS = 0.01
 LINGER_SECONDS = 2.0
 """Time to read on after an answer that was sent before the end of the request: a sender that still
 sends when we close sees a reset instead of the answer."""
@@ -277,8 +281,9 @@ def client_networks(request: web.BaseRequest) -> Networks:
     return protocol.client_networks(request.headers) if isinstance(protocol, _Connection) else ()
 
 
-def _handler(posts: Mapping[str, Handle], application: Handle) -> Handle:
+def _handler(posts: Mapping[str, Handle], application: Handle, leaving: asyncio.Event) -> Handle:
     """Return a handler that uses `posts`, else the application, whose refusals become problems.
+    When `leaving` is set, each answer is the last of its connection.
 
     aiohttp's routing and hooks take a twelfth of the gateway's time (in instructions). They are
     needed for a request with `Expect`, which waits for an answer before it sends its body.
@@ -290,16 +295,24 @@ def _handler(posts: Mapping[str, Handle], application: Handle) -> Handle:
         post = posts.get(request.rel_url.raw_path) if request.method == "POST" else None
         _mark_heard(request)
         if post and "Expect" not in request.headers:
-            return await post(request)
-        try:
-            return await application(request)
-        except web.HTTPException as refusal:
-            answer = problem_response(refusal.status, refusal.reason)
-            if allow := refusal.headers.get("Allow"):
-                answer.headers["Allow"] = allow
-            return answer
+            answer = await post(request)
+        else:
+            answer = await _route(application, request)
+        if leaving.is_set():
+            answer.force_close()
+        return answer
 
     return handle
+
+
+async def _route(application: Handle, request: web.Request) -> web.StreamResponse:
+    try:
+        return await application(request)
+    except web.HTTPException as refusal:
+        answer = problem_response(refusal.status, refusal.reason)
+        if allow := refusal.headers.get("Allow"):
+            answer.headers["Allow"] = allow
+        return answer
 
 
 async def _name_server(_: web.Request, answer: web.StreamResponse) -> None:
@@ -309,6 +322,23 @@ async def _name_server(_: web.Request, answer: web.StreamResponse) -> None:
 def _listening_socket(bind: str, port: int, shared: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in bind else socket.AF_INET
     return socket.create_server((bind, port), family=family, backlog=BACKLOG, reuse_port=shared)
+
+
+async def _answer_last(
+    listening: socket.socket, open_door: Callable[[], _Doorway], server: web.Server
+) -> None:
+    """Take the connections that the kernel has queued for this process, and answer what is on its
+    way: others listen on this port, but a sender that is connected to us sees a reset."""
+    loop = asyncio.get_running_loop()
+    listening.setblocking(False)
+    with suppress(BlockingIOError):
+        for _ in range(BACKLOG):
+            connection, _ = listening.accept()
+            await loop.connect_accepted_socket(open_door, connection)
+    listening.close()
+    end = loop.time() + LAST_SECONDS
+    while server.connections and loop.time() < end:  # noqa: ASYNC110  # aiohttp tells nobody
+        await asyncio.sleep(LAST_LOOK_SECONDS)
 
 
 class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -342,17 +372,22 @@ async def serve(
     await runner.setup()
     server = runner.server
     assert server is not None  # set by `setup`
-    server.request_handler = _handler(app.get(POST_HANDLERS, {}), server.request_handler)
+    leaving = asyncio.Event()
+    posts = app.get(POST_HANDLERS, {})
+    server.request_handler = _handler(posts, server.request_handler, leaving)
     counts = ConnectionCounts(limits.connections, limits.unproven)
     loop = asyncio.get_running_loop()
+
+    def open_door() -> _Doorway:
+        return _Doorway(server, counts, limits.silent_seconds)
+
     async with AsyncExitStack() as stack:
         stack.push_async_callback(runner.cleanup)
         listening = stack.enter_context(_listening_socket(bind, port, shared))
+        if shared:
+            stack.push_async_callback(_answer_last, listening, open_door, server)
         for _ in range(ACCEPTED_AT_ONCE):
-            each = await loop.create_server(
-                lambda: _Doorway(server, counts, limits.silent_seconds),
-                sock=listening.dup(),
-                backlog=BACKLOG,
-            )
+            each = await loop.create_server(open_door, sock=listening.dup(), backlog=BACKLOG)
             stack.callback(each.close)
+        stack.callback(leaving.set)
         yield listening.getsockname()[1]

@@ -5,6 +5,7 @@ import asyncio
 import json
 import os
 import signal
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from uuid import UUID
 import aiohttp
 
 from deploy.local.process import Process
+from deploy.local.state import free_port
 from tests.support.citizens import TOKEN, post, text, webhook
 from tests.support.installation import Installation, frozen_database
 from tests.support.observer import Watch, until
@@ -143,3 +145,29 @@ async def test_a_second_gateway_with_the_operations_port_of_the_first_ends(
 
     assert await until(exit_code, lambda code: code is not None, 30) == 1
     assert "in use" in second.program.log.read_text()
+
+
+async def test_a_second_gateway_joins_once_it_has_a_broker_or_has_waited_for_one(
+    town: Installation, watch: Watch
+) -> None:
+    """Until then the first one takes all that comes."""
+    port, nowhere = int(town.gateway.rpartition(":")[2]), f"amqp://x:x@127.0.0.1:{free_port()}/"
+    second = town.add_second("gateway")
+    program = town.services[second].program
+    settings = {**program.environment, "POSTKAMER_AMQP_URL": nowhere}
+    joining = Process(replace(program, name="joining", environment=settings))
+    joining.start()
+    try:
+
+        async def status() -> int:
+            with suppress(aiohttp.ClientError):
+                async with watch.session.get(f"{town.operations(second)}/health/ready") as answer:
+                    return answer.status
+            return 0
+
+        assert await until(status, lambda status: status != 0, 30) == 503
+        assert listening_sockets(port) == 1
+        sockets = partial(asyncio.to_thread, listening_sockets, port)
+        await until(sockets, lambda count: count == 2, 30)
+    finally:
+        joining.stop()

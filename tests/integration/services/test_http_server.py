@@ -1,6 +1,7 @@
 """HTTP server of every service, with real sockets: limits, silence, and an orderly end."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from services.http import application as http_application
+from services.http import server
 from services.http.application import api_app, delay_rejection
 from services.http.problems import HEADERS, problem_response
 from services.http.server import ServerLimits, serve
@@ -218,6 +220,40 @@ async def test_stopping_server_answers_requests_and_closes_idle_connections() ->
             go_on.set()
             assert await answer
             await stopping
+            assert await closed(silent[0])
+
+
+@on_both_loops
+async def test_server_that_leaves_a_shared_port_answers_what_is_on_its_way() -> None:
+    async with asyncio.timeout(LONG):
+        serving = serve(hello(), "127.0.0.1", 0, shared=True)
+        port = await serving.__aenter__()
+        async with connected(port, 1) as (used,):
+            assert await answered(used)
+            # The loop does not turn meanwhile, so that this one waits in the kernel.
+            with socket.create_connection(("127.0.0.1", port)) as queued:
+                queued.sendall(WHOLE)
+                leaving = asyncio.create_task(serving.__aexit__(None, None, None))
+                queued.setblocking(False)
+                loop = asyncio.get_running_loop()
+                assert (await loop.sock_recv(queued, 4096)).startswith(b"HTTP/1.1 200 ")
+            used[1].write(WHOLE)
+            head = await used[0].readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 ") and b"Connection: close" in head
+            await leaving
+
+
+@on_both_loops
+async def test_server_that_leaves_a_shared_port_waits_for_silent_ones_no_longer_than_its_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "LAST_SECONDS", 0.05)
+    async with asyncio.timeout(LONG):
+        serving = serve(hello(), "127.0.0.1", 0, shared=True)
+        port = await serving.__aenter__()
+        async with connected(port, 1) as (silent,):
+            assert await answered(silent)
+            await serving.__aexit__(None, None, None)
             assert await closed(silent[0])
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -125,14 +125,18 @@ def erlang_list(names: Iterable[str]) -> str:
 
 
 class Traffic:
-    """Webhooks at a steady pace, signed with the secret of now, and what was answered."""
+    """Webhooks at a steady pace, by each of `sessions` in turn, signed with the secret of now, and
+    what was answered."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, gateway: str, secret: str, run: str = "wissel"
+        self,
+        sessions: Sequence[aiohttp.ClientSession],
+        gateway: str,
+        secret: str,
+        run: str = "wissel",
     ) -> None:
-        self._session, self._gateway, self.secret, self._run = session, gateway, secret, run
+        self._sessions, self._gateway, self.secret, self._run = sessions, gateway, secret, run
         self.statuses = Counter[int]()
-        self.unanswered = 0
         self.sent: list[str] = []
 
     async def run(self) -> None:
@@ -142,15 +146,13 @@ class Traffic:
             await asyncio.sleep(PACE_SECONDS)
 
     async def send(self) -> int:
-        """Send one webhook; return the status. One that is refused is not sent again. One that
-        nobody answered is, as Meta does: a gateway that stops closes its idle connections, and this
-        one may be used again at the same moment."""
+        """Send one webhook; return the status. One that is not taken is not sent again."""
         number = sum(self.statuses.values())
         words, citizen = f"{self._run} {number}", number % CITIZENS
         body = webhook(text(words, f"wamid.{self._run}.{number}", citizen))
         signed = signature(body, self.secret.encode())
-        while (status := await post(self._session, self._gateway, body, signed)) == 0:
-            self.unanswered += 1
+        session = self._sessions[number % len(self._sessions)]
+        status = await post(session, self._gateway, body, signed)
         self.statuses[status] += 1
         self.sent += [words] if status == 200 else []
         return status
