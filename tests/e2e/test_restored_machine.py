@@ -356,7 +356,8 @@ async def test_machine_that_is_lost_is_restored_from_archived_wal(
         await story.go_on()
         await machine.more()
         town.kill("router")  # so that what is answered 200 from now on waits in the broker
-        await machine.more(WAITING)
+        # Those that were under way when it was killed may be routed.
+        await machine.more(WAITING + len(CITIZENS))
         await asyncio.to_thread(machine.lose)
         before = {words for words, _ in carrier.taken}
         said = await machine.restore()
