@@ -146,7 +146,7 @@ class StampAudit:
         if self._outside is None:
             return
         for size in await self._sizes_without_row():
-            if not await self._is_new(size) and not await self._is_lost(size):
+            if not self._is_explained(await self._stamped_outside(size)):
                 sentence = f"the time stamp of {size} entries is kept outside and gone from its"
                 yield Finding("timestamp", f"{sentence} table", size)
 
@@ -159,27 +159,21 @@ class StampAudit:
                 sizes.append(int(name))
         return [row["size"] for row in await self._connection.fetch(_MISSING, sizes, MAX_MISSING)]
 
-    async def _is_new(self, size: int) -> bool:
-        """Return True for a valid stamp that came while the database was read."""
+    async def _stamped_outside(self, size: int) -> datetime | None:
+        """Return the time of the stamp outside; None if it is not valid."""
         answer = await self._read(object_store.timestamp_key, size)
         note = await self._read(object_store.checkpoint_key, size)
         try:
-            at = verify_stamp(answer or b"", note or b"", self._authorities)
+            return verify_stamp(answer or b"", note or b"", self._authorities)
         except InvalidStamp:
-            return False
-        return clock.now() - at < WHILE_READ
+            return None
 
-    async def _is_lost(self, size: int) -> bool:
-        """Return True for a valid stamp on what a restore took away, if that loss was accepted."""
-        if not self._accepted:
+    def _is_explained(self, at: datetime | None) -> bool:
+        """Return True for a valid stamp that came while the database was read, or on what a restore
+        took away, if that loss was accepted."""
+        if at is None:
             return False
-        answer = await self._read(object_store.timestamp_key, size)
-        note = await self._read(object_store.checkpoint_key, size)
-        try:
-            at = verify_stamp(answer or b"", note or b"", self._authorities)
-        except InvalidStamp:
-            return False
-        return any(each.lacks(at) for each in self._accepted)
+        return clock.now() - at < WHILE_READ or any(each.lacks(at) for each in self._accepted)
 
     async def _read(self, key_of: Callable[[int], str], size: int) -> bytes | None:
         """Return a copy outside; None if there is none. A forged row may be of a size that no
