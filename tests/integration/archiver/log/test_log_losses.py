@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from archiver.log import checkpoint_signer, outside_head
-from archiver.log.accepted_loss import KIND, load_accepted
+from archiver.log.accepted_loss import AT_ONCE, KIND, load_accepted
 from archiver.log.checkpoint_signer import sign_checkpoint
 from archiver.log.known_head import KnownHead
 from archiver.log.outside_head import HeadKeeper
@@ -172,13 +172,15 @@ async def test_accepted_loss_counts_only_from_the_command(lost: tuple[Town, int]
     town, size = lost
     await town.command("replay")
     await town.start_archiver()
+    # Whoever can publish records has many sealed before it.
+    await town.writer.add([other_loss() for _ in range(AT_ONCE)])
     await town.command("accept", size, "--reason", REASON)
     keys = await keys_of(town.pool)
     async with town.pool.acquire() as connection:
         [accepted] = await load_accepted(connection, keys)
-    # Whoever can publish records has one sealed that says the same, of more.
+    # Or one that says the same, of more.
     more = msgspec.structs.replace(accepted, size=0)
-    forged = Record(id=clock.new_id(), kind=KIND, at=clock.now(), data=msgspec.json.encode(more))
+    forged = other_loss(msgspec.json.encode(more))
     await town.writer.add([forged])
     await town.grow(1)
     assert len((await town.verify(0))["acceptedLosses"]) == 1
@@ -187,6 +189,11 @@ async def test_accepted_loss_counts_only_from_the_command(lost: tuple[Town, int]
         "delete from archiver.entry where kind = $1 and id <> $2", KIND, forged.id
     )
     assert {what for what, _ in await town.found()} >= {"missing", "loss"}
+
+
+def other_loss(data: bytes = b"{}") -> Record:
+    """Record of the kind that the command writes, by somebody else."""
+    return Record(id=clock.new_id(), kind=KIND, at=clock.now(), data=data)
 
 
 async def test_each_loss_is_accepted_by_itself_also_anew(
