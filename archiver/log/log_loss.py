@@ -5,6 +5,7 @@ two are told apart by the server: a restored one is another, on another time lin
 before it was. Each loss is noted in the object store when it is found, before anything follows.
 """
 
+import enum
 import hashlib
 import hmac
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from services import clock
 from services.files import object_store
 from services.files.object_store import ObjectExists, ObjectNotFound, ObjectStore
 from services.postgres.database import Connection
@@ -44,6 +46,16 @@ class ServerState(msgspec.Struct, frozen=True):
         return (self.cluster, self.time_line, self.database) != was or self.wal < before.wal
 
 
+class Cause(enum.Enum):
+    """Cause of a loss, as far as the servers show it. Only the first can be accepted."""
+
+    RESTORED = enum.auto()
+    LATE = enum.auto()
+    """It came with a restore, but so many entries followed that nobody knows how many are left."""
+    REMOVED = enum.auto()
+    UNKNOWN = enum.auto()
+
+
 class LogLoss(msgspec.Struct, frozen=True, kw_only=True):
     """Loss as it is noted outside."""
 
@@ -60,8 +72,12 @@ class LogLoss(msgspec.Struct, frozen=True, kw_only=True):
     mac: bytes = b""
 
     @property
-    def is_restored(self) -> bool:
-        return self.after.is_restored_from(self.before)
+    def cause(self) -> Cause:
+        if self.before is None:
+            return Cause.UNKNOWN
+        if not self.after.is_restored_from(self.before):
+            return Cause.REMOVED
+        return Cause.RESTORED if self.size < self.kept_size else Cause.LATE
 
 
 async def read_server(connection: Connection) -> ServerState:
@@ -90,31 +106,51 @@ def _mac(loss: LogLoss, key: bytes) -> bytes:
     return hashlib.blake2b(unsigned, key=key, digest_size=32, person=PERSON).digest()
 
 
+SENTENCES = {
+    Cause.RESTORED: ", when its database had been restored: postkamer archive accept {} says that"
+    " this is known",
+    Cause.LATE: ", when its database had been restored, and others had been added before it was"
+    " found: nobody knows how many are left",
+    Cause.REMOVED: ", when its database had not been restored: entries were removed or changed",
+    Cause.UNKNOWN: "; nobody knows if its database was restored",
+}
+
+
 def describe_loss(loss: LogLoss) -> str:
     """Return the sentence on a loss that nobody accepted. Pure."""
     had = f"the log had {loss.kept_size} entries, and {loss.size} on {loss.at:%Y-%m-%d %H:%M:%S}Z"
-    if loss.is_restored:
-        command = f"postkamer archive accept {loss.kept_size}"
-        return f"{had}, when its database had been restored: {command} says that this is known"
-    if loss.before is None:
-        return f"{had}; nobody knows if its database was restored"
-    return f"{had}, when its database had not been restored: entries were removed or changed"
+    return had + SENTENCES[loss.cause].format(loss.kept_size)
 
 
-def is_noted(loss: LogLoss, noted: Iterable[LogLoss]) -> bool:
-    """Return True if this loss is noted: by the replay, which comes first and leaves its records in
-    the log, or by an earlier start. Pure."""
+def find_unnoted(loss: LogLoss, seen_at: datetime, noted: Iterable[LogLoss]) -> LogLoss | None:
+    """Return what is to be noted of a loss; None if what is noted says it already. Pure.
+
+    `seen_at` is when the longer log was last seen. If another archiver, or the replay, noted later
+    that the log was cut, it was cut then: entries that followed are none of those that were left,
+    and a shorter head of the same log is no other loss.
+    """
+    said = [each for each in noted if each.size <= loss.size]
     kept = loss.kept_size, loss.kept_root
-    return any((n.kept_size, n.kept_root) == kept and n.size <= loss.size for n in noted)
+    if any((each.kept_size, each.kept_root) == kept for each in said):
+        return None
+    cuts = [each for each in said if seen_at <= each.at and each.size < loss.kept_size]
+    if any(loss.kept_size <= each.kept_size for each in cuts):
+        return None
+    cut = min(cuts, key=lambda each: each.size, default=loss)
+    return msgspec.structs.replace(loss, size=cut.size, at=cut.at)
 
 
-async def note_loss(store: ObjectStore, loss: LogLoss, key: bytes) -> None:
-    """Note a loss outside, unless it is noted. Raises StoreUnavailable."""
-    if is_noted(loss, await read_losses(store, key)):
-        return
-    name = object_store.loss_key((loss.at - EPOCH) // MICROSECOND)
-    with suppress(ObjectExists):  # another archiver, in the same microsecond
-        await store.create(name, encode_loss(loss, key))
+async def note_loss(store: ObjectStore, loss: LogLoss, seen_at: datetime, key: bytes) -> bool:
+    """Note a loss outside, and return True, unless another noted one explains it. Raises
+    StoreUnavailable."""
+    noted = await read_losses(store, key)
+    if unnoted := find_unnoted(loss, seen_at, noted):
+        name = object_store.loss_key((clock.now() - EPOCH) // MICROSECOND)
+        with suppress(ObjectExists):  # another archiver, in the same microsecond
+            await store.create(name, encode_loss(unnoted, key))
+        return True
+    kept = loss.kept_size, loss.kept_root
+    return any((each.kept_size, each.kept_root) == kept for each in noted)
 
 
 async def read_losses(store: ObjectStore, key: bytes) -> list[LogLoss]:

@@ -18,7 +18,7 @@ from functools import partial
 import msgspec
 import structlog
 
-from archiver.log.known_head import Bending, KnownHead, continues
+from archiver.log.known_head import Bending, KnownHead, Seen, continues
 from archiver.log.log_loss import LogLoss, ServerState, loss_of, note_loss, read_server
 from services import clock
 from services.files import object_store
@@ -34,6 +34,9 @@ KEPT = 10
 """Heads that are kept, so that two archivers which write in turn do not lose the larger one."""
 END_SECONDS = 2.0
 """Longest wait for the last head when the process ends."""
+COMPARE_SECONDS = 5.0
+"""Longest wait for the comparison before anything is written. It reads ten heads and the losses,
+each in some 20 ms from a bucket."""
 SERVER_SECONDS = 0.5
 """Longest wait for the state of the server, which comes in a millisecond: a head is written each
 second."""
@@ -108,20 +111,27 @@ async def _read(store: ObjectStore, name: str) -> bytes:
     return content
 
 
-async def find_loss(pool: Pool, heads: Iterable[OutsideHead]) -> LogLoss | None:
-    """Return what the log lost, if it does not continue the largest of the heads. Raises
-    DATABASE_ERRORS."""
-    kept = max(heads, key=lambda each: each.size, default=None)
+def largest_head(heads: Iterable[OutsideHead]) -> OutsideHead | None:
+    """Return the largest head, and the newest of those: its server is the last one. Pure."""
+    return max(heads, key=lambda each: (each.size, each.at), default=None)
+
+
+async def find_loss(
+    pool: Pool, kept: OutsideHead | None, first: Seen | None = None
+) -> LogLoss | None:
+    """Return what the log lost, if it does not continue the largest head that was kept. `first` is
+    what the database had before this process wrote to it, if it did. Raises DATABASE_ERRORS."""
     if kept is None:
         return None
     async with pool.acquire() as connection, connection.transaction():
         row = await connection.fetchrow("select size, peaks from archiver.head")
         assert row is not None  # the table was created with this row
-        found = load_tree(row["size"], row["peaks"])
-        if await continues(connection, kept.tree, found):
+        now = Seen(load_tree(row["size"], row["peaks"]), clock.now())
+        if await continues(connection, kept.tree, now.tree):
             return None
+        found, at = first if first and kept.at <= first.at else now
         before = None if kept.server is msgspec.UNSET else kept.server
-        return loss_of(kept.tree, found, clock.now(), before, await read_server(connection))
+        return loss_of(kept.tree, found, at, before, await read_server(connection))
 
 
 class HeadKeeper:
@@ -137,15 +147,28 @@ class HeadKeeper:
         """Number of these that are of before, if the log does not continue them."""
         self._server: ServerState | msgspec.UnsetType = msgspec.UNSET
         """Server on which the last head was kept."""
+        self._is_compared = False
+        known.is_kept_outside = True
+
+    async def begin(self) -> None:
+        """Compare before anything is written, so that what is left is known. A store that is away
+        is not waited for: the intake has no other place for what comes, and what the database had
+        before the first entry is remembered."""
+        try:
+            await with_timeout(COMPARE_SECONDS, self._compare_once())
+        except TimeoutError:
+            log.warning("head.not_compared", seconds=COMPARE_SECONDS)
+
+    async def _compare_once(self) -> None:
+        self._is_compared = self._is_compared or await self._attempt(self.compare())
 
     async def run(self) -> None:
-        """Compare once, then keep heads for as long as the service runs, and the last at its
-        end. A store that is away stops nothing."""
-        is_compared = False
+        """Compare unless that is done, then keep heads for as long as the service runs, and the
+        last at its end. A store that is away stops nothing."""
         try:
             while True:
-                is_compared = is_compared or await self._attempt(self.compare())
-                if is_compared:
+                await self._compare_once()
+                if self._is_compared:
                     await self._attempt(self.keep())
                 await asyncio.sleep(WRITE_SECONDS)
         finally:
@@ -165,12 +188,12 @@ class HeadKeeper:
         the largest head, that is noted outside, told, and signed with the next checkpoint. Raises
         StoreUnavailable."""
         self._names = await _list_names(self._store)
-        heads = await _decode_all(self._store, self._names, self._key)
-        loss = await retry_while_unavailable(partial(find_loss, self._pool, heads), "heads")
-        if loss:
-            await note_loss(self._store, loss, self._key)
-            kept = max(heads, key=lambda each: each.size)
-            self._known.lose(kept.tree, loss.size)
+        kept = largest_head(await _decode_all(self._store, self._names, self._key))
+        find = partial(find_loss, self._pool, kept, self._known.first)
+        loss = await retry_while_unavailable(find, "heads")
+        if loss and kept:
+            if await note_loss(self._store, loss, kept.at, self._key):
+                self._known.lose(kept.tree, loss.size)
             self._bent = len(self._names)
 
     async def keep(self) -> None:
@@ -178,9 +201,9 @@ class HeadKeeper:
         continue once that is signed: the next start would tell of them again. Raises
         StoreUnavailable."""
         while self._known.unnoted:
-            note = partial(self._note, self._known.unnoted[0])
-            await retry_while_unavailable(note, "losses")
-            del self._known.unnoted[0]
+            bending = self._known.unnoted[0]
+            is_loss = await retry_while_unavailable(partial(self._note, bending), "losses")
+            self._known.settle(bending, is_loss=is_loss)
         tree = self._known.tree
         if tree and tree.size != self._size:
             await self._create(tree)
@@ -191,12 +214,13 @@ class HeadKeeper:
             self._names.popleft()
             self._bent = max(0, self._bent - 1)
 
-    async def _note(self, bending: Bending) -> None:
+    async def _note(self, bending: Bending) -> bool:
         """Note what was found under this process, as after a failover to a server that lacked
-        something."""
+        something. Return False if a loss that another archiver noted explains it."""
+        kept, (found, at) = bending
         before = None if self._server is msgspec.UNSET else self._server
-        loss = loss_of(*bending, before, await self._read_server())
-        await note_loss(self._store, loss, self._key)
+        loss = loss_of(kept.tree, found, at, before, await self._read_server())
+        return await note_loss(self._store, loss, kept.at, self._key)
 
     async def _look_at_server(self) -> None:
         """Read the state of the server. While it is away that of before holds: its WAL was not

@@ -15,7 +15,7 @@ from archiver.log.accepted_loss import (
     load_accepted,
     loss_record,
 )
-from archiver.log.log_loss import LogLoss
+from archiver.log.log_loss import Cause, LogLoss
 from archiver.log.writer import writer_in_transaction
 from cli.support.archive_access import (
     load_object_store,
@@ -37,14 +37,15 @@ NOT_NOTED = (
     "no loss of a log of {:,} entries is noted outside. The archiver notes one at its start, and"
     " archive replay does; archive verify names those that there are"
 )
-NOT_RESTORED = (
-    "this loss did not come with a restore: the database is the one of before, and went on. Entries"
-    " were removed or changed; keep the database as it is, and call the security officer"
-)
-OLDER_VERSION = (
-    "nobody can tell if this loss came with a restore: the archiver that kept the longer log"
-    " outside was of a version that did not yet keep the server with it"
-)
+REFUSED = {
+    Cause.REMOVED: "this loss did not come with a restore: the database is the one of before, and"
+    " went on. Entries were removed or changed; keep the database as it is, and call the security"
+    " officer",
+    Cause.UNKNOWN: "nobody can tell if this loss came with a restore: the archiver that kept the"
+    " longer log outside was of a version that did not yet keep the server with it",
+    Cause.LATE: "nobody knows how many entries are left: others were added before this loss was"
+    " found, since the object store was away when the archiver began",
+}
 ALREADY = "this loss was accepted already"
 
 
@@ -140,10 +141,8 @@ def _find_loss(noted: list[LogLoss], accepted: list[AcceptedLoss], size: int) ->
     if not left:
         raise CommandRefused(ALREADY)
     loss = left[-1]
-    if loss.before is None:
-        raise CommandRefused(OLDER_VERSION)
-    if not loss.is_restored or loss.size >= loss.kept_size:
-        raise CommandRefused(NOT_RESTORED)
+    if loss.cause in REFUSED:
+        raise CommandRefused(REFUSED[loss.cause])
     return loss
 
 

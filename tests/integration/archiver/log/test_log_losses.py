@@ -14,11 +14,12 @@ from archiver.log import checkpoint_signer, outside_head
 from archiver.log.accepted_loss import AT_ONCE, KIND, load_accepted
 from archiver.log.checkpoint_signer import sign_checkpoint
 from archiver.log.known_head import KnownHead
+from archiver.log.log_loss import Cause
 from archiver.log.outside_head import HeadKeeper
 from archiver.log.writer import Writer
 from archiver.orders.comparer import Comparer
 from archiver.signing.signer import Signer, sign_checkpoint_note
-from cli.archive.restoration.losses import ALREADY, NOT_RESTORED
+from cli.archive.restoration.losses import ALREADY, REFUSED
 from deploy.local.postgresql import Database
 from services import clock
 from services.config.settings import derive_key
@@ -160,9 +161,11 @@ async def test_other_fault_is_found_after_a_loss_was_accepted(lost: tuple[Town, 
     # Entries that are removed from a database that was not restored.
     grown = await town.grow(size)
     await remove_last(town.pool, 2)
-    await town.grow(1)  # the archiver that runs finds it
+    await town.writer.add([message("Goedemorgen", at=clock.now())])
+    await town.keeper.keep()  # the archiver that runs has found it
+    await town.grow(0)
     assert {what for what, _ in await town.found()} == {"short", "loss"}
-    assert NOT_RESTORED in await town.command.fails("accept", grown, "--reason", REASON)
+    assert REFUSED[Cause.REMOVED] in await town.command.fails("accept", grown, "--reason", REASON)
     assert "no loss of a log of 4 entries" in await town.command.fails(
         "accept", 4, "--reason", REASON
     )

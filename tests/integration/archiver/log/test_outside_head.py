@@ -1,8 +1,12 @@
 """An entry removed from the log in its last minute is found after a kill, by the head outside."""
 
+import asyncio
+
 import pytest
 
+from archiver.log import outside_head
 from archiver.log.known_head import KnownHead
+from archiver.log.log_loss import read_losses
 from archiver.log.outside_head import KEPT, HeadKeeper, decode_head, encode_head, read_heads
 from archiver.log.writer import Writer
 from services import clock, metrics
@@ -24,6 +28,9 @@ BENDINGS: dict[str, Deed] = {
     ),
     "last removed": rewrite(
         f"delete from archiver.entry where position = {LAST}", checkpoints=False
+    ),
+    "last two removed": rewrite(
+        f"delete from archiver.entry where position >= {LAST - 1}", checkpoints=False
     ),
 }
 
@@ -137,6 +144,55 @@ async def test_store_that_is_away_stops_nothing(log: Log, monkeypatch: pytest.Mo
             await kept.keep()
     await kept.keep()
     assert [head.size for head in await read_heads(log.outside, KEY)] == [ENTRIES + 1]
+
+
+async def test_loss_is_noted_as_it_was_though_the_store_was_away_at_the_start(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = forks()
+    await log.grow(5)
+    await keeper(log).keep()
+    await BENDINGS["last removed"](log)
+    log.writer = Writer(log.pool, log.keys)
+    kept = keeper(log)
+    with monkeypatch.context() as patch:
+        patch.setattr(outside_head, "COMPARE_SECONDS", 0.01)
+        patch.setattr(outside_head, "_list_names", hang)
+        await kept.begin()
+    await log.grow(3)
+    await kept.compare()
+    await log.sign(log.writer.known)
+    await kept.keep()
+    assert forks() - before == 1
+    await kept.compare()  # what another archiver kept since is no loss
+    assert forks() - before == 1
+    assert await noted(log) == [(LAST, LAST + 1)]
+
+
+async def hang(_: ObjectStore) -> None:
+    await asyncio.Event().wait()
+
+
+async def test_one_loss_that_two_archivers_find_is_noted_and_signed_once(log: Log) -> None:
+    other = Writer(log.pool, log.keys)
+    first, second = keeper(log), keeper(log, other.known)
+    await log.grow(4)
+    await log.sign(other.known)
+    await log.grow(1)
+    for each in (first, second):
+        await each.keep()
+    await BENDINGS["last two removed"](log)
+    await log.grow(9)
+    await first.keep()
+    await log.sign(other.known)
+    await second.keep()
+    assert await noted(log) == [(LAST - 1, LAST + 1)]
+    assert [len(each.lost) for each in (log.writer.known, other.known)] == [1, 0]
+
+
+async def noted(log: Log) -> list[tuple[int, int]]:
+    """Entries that were left and that there were, of each loss that is noted."""
+    return [(loss.size, loss.kept_size) for loss in await read_losses(log.outside, KEY)]
 
 
 def test_head_that_was_changed_is_none_of_ours() -> None:

@@ -13,8 +13,9 @@ from archiver.log.log_loss import (
     decode_loss,
     describe_loss,
     encode_loss,
-    is_noted,
+    find_unnoted,
 )
+from cli.archive.restoration.losses import REFUSED
 
 BEFORE = ServerState(cluster="7", time_line=2, database=16384, wal=5000)
 AFTER = msgspec.structs.replace(BEFORE, time_line=3)
@@ -50,19 +51,46 @@ def test_noted_loss_is_read_again_and_an_altered_one_is_not() -> None:
     assert decode_loss(content, bytes(32)) is None
 
 
-def test_loss_is_noted_once_unless_more_is_lost() -> None:
-    replayed = msgspec.structs.replace(LOSS, size=103, at=FOUND + MINUTE)
-    again = msgspec.structs.replace(LOSS, size=90, at=FOUND + MINUTE)
-    assert not is_noted(LOSS, []) and is_noted(replayed, [LOSS]) and not is_noted(again, [LOSS])
+OF_LOG = msgspec.structs.replace(LOSS, kept_size=150, kept_root=OTHER, size=162, at=FOUND + MINUTE)
+"""The same loss, found by another archiver after 62 entries followed."""
 
 
-def test_sentence_names_the_command_only_after_a_restore() -> None:
-    went_on = msgspec.structs.replace(LOSS, after=BEFORE)
-    unknown = msgspec.structs.replace(LOSS, before=None)
-    assert "postkamer archive accept 160" in describe_loss(LOSS)
-    assert "were removed or changed" in describe_loss(went_on)
-    assert "nobody knows" in describe_loss(unknown)
-    assert not any("archive accept" in describe_loss(each) for each in (went_on, unknown))
+@pytest.mark.parametrize(
+    ("loss", "seen_at", "noted", "expected"),
+    [
+        (LOSS, FOUND - MINUTE, [], (100, FOUND)),
+        (msgspec.structs.replace(LOSS, size=103), FOUND + MINUTE, [LOSS], None),
+        (msgspec.structs.replace(LOSS, size=90), FOUND - MINUTE, [LOSS], (90, FOUND)),
+        (OF_LOG, FOUND - MINUTE, [LOSS], None),
+        (OF_LOG, FOUND + MINUTE, [LOSS], (162, FOUND + MINUTE)),
+        (OF_LOG, FOUND - MINUTE, [], (162, FOUND + MINUTE)),
+        (msgspec.structs.replace(OF_LOG, kept_size=161), FOUND - MINUTE, [LOSS], (100, FOUND)),
+        (
+            msgspec.structs.replace(OF_LOG, kept_size=100),
+            FOUND - MINUTE,
+            [LOSS],
+            (162, FOUND + MINUTE),
+        ),
+    ],
+    ids=["first", "again", "more", "shorter", "later", "alone", "longer", "of what was left"],
+)
+def test_loss_is_noted_unless_a_noted_one_explains_it(
+    loss: LogLoss, seen_at: datetime, noted: list[LogLoss], expected: tuple[int, datetime] | None
+) -> None:
+    found = find_unnoted(loss, seen_at, noted)
+    assert (found and (found.size, found.at)) == expected
+
+
+@pytest.mark.parametrize("loss", [LOSS, OF_LOG], ids=["left", "late"])
+@pytest.mark.parametrize("before", [None, BEFORE, AFTER], ids=["unknown", "restored", "removed"])
+def test_sentence_names_the_command_where_that_accepts(
+    loss: LogLoss, before: ServerState | None
+) -> None:
+    loss = msgspec.structs.replace(loss, before=before)
+    is_named = f"postkamer archive accept {loss.kept_size}" in describe_loss(loss)
+    assert is_named is (loss.cause not in REFUSED) is (loss.size == 100 and before == BEFORE)
+    assert ("were removed or changed" in describe_loss(loss)) is (before == AFTER)
+    assert ("nobody knows if" in describe_loss(loss)) is (before is None)
 
 
 def test_longer_log_is_the_largest_signed_before_or_the_head_itself() -> None:
