@@ -69,6 +69,9 @@ class LogLoss(msgspec.Struct, frozen=True, kw_only=True):
     before: ServerState | None
     """Server on which that head was kept; None if an archiver of an earlier version kept it."""
     after: ServerState
+    left_at: datetime | msgspec.UnsetType | None = msgspec.UNSET
+    """Time of the newest checkpoint that the table had then; None without one, and unset by an
+    archiver of an earlier version. Rows that go later are no part of the loss."""
     mac: bytes = b""
 
     @property
@@ -170,6 +173,12 @@ async def _read(store: ObjectStore, name: str) -> bytes:
     return content
 
 
+async def read_left_at(connection: Connection, size: int, at: datetime) -> datetime | None:
+    """Return the time of the newest checkpoint of what was left, if there is one."""
+    left_at: datetime | None = await connection.fetchval(_LEFT_AT, size, at)
+    return left_at
+
+
 def loss_of(
     kept: Tree, found: Tree, at: datetime, before: ServerState | None, after: ServerState
 ) -> LogLoss:
@@ -184,6 +193,7 @@ def loss_of(
     )
 
 
+_LEFT_AT = "select max(at) from archiver.checkpoint where size <= $1 and at <= $2"
 _SERVER = """
 select (select system_identifier::text from pg_control_system()) as cluster,
     ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer as time_line,

@@ -19,11 +19,18 @@ import msgspec
 import structlog
 
 from archiver.log.known_head import Bending, KnownHead, Seen, continues
-from archiver.log.log_loss import LogLoss, ServerState, loss_of, note_loss, read_server
+from archiver.log.log_loss import (
+    LogLoss,
+    ServerState,
+    loss_of,
+    note_loss,
+    read_left_at,
+    read_server,
+)
 from services import clock
 from services.files import object_store
 from services.files.object_store import ObjectExists, ObjectNotFound, ObjectStore, StoreUnavailable
-from services.postgres.database import Pool, is_transient, retry_while_unavailable
+from services.postgres.database import Connection, Pool, is_transient, retry_while_unavailable
 from services.tasks import with_timeout
 from services.transparency.merkle import Tree, load_tree
 
@@ -131,7 +138,16 @@ async def find_loss(
             return None
         found, at = first if first and kept.at <= first.at else now
         before = None if kept.server is msgspec.UNSET else kept.server
-        return loss_of(kept.tree, found, at, before, await read_server(connection))
+        return await _describe(connection, kept.tree, Seen(found, at), before)
+
+
+async def _describe(
+    connection: Connection, kept: Tree, found: Seen, before: ServerState | None
+) -> LogLoss:
+    """Return a loss with what the database says now of the time at which it was found."""
+    loss = loss_of(kept, *found, before, await read_server(connection))
+    left_at = await read_left_at(connection, loss.size, loss.at)
+    return msgspec.structs.replace(loss, left_at=left_at)
 
 
 class HeadKeeper:
@@ -217,9 +233,10 @@ class HeadKeeper:
     async def _note(self, bending: Bending) -> bool:
         """Note what was found under this process, as after a failover to a server that lacked
         something. Return False if a loss that another archiver noted explains it."""
-        kept, (found, at) = bending
+        kept, found = bending
         before = None if self._server is msgspec.UNSET else self._server
-        loss = loss_of(kept.tree, found, at, before, await self._read_server())
+        async with self._pool.acquire() as connection:
+            loss = await _describe(connection, kept.tree, found, before)
         return await note_loss(self._store, loss, kept.at, self._key)
 
     async def _look_at_server(self) -> None:

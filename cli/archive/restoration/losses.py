@@ -15,7 +15,7 @@ from archiver.log.accepted_loss import (
     load_accepted,
     loss_record,
 )
-from archiver.log.log_loss import Cause, LogLoss
+from archiver.log.log_loss import Cause, LogLoss, read_left_at
 from archiver.log.writer import writer_in_transaction
 from cli.support.archive_access import (
     load_object_store,
@@ -119,7 +119,9 @@ def command(size: int, reason: str, as_json: bool) -> None:
                 raise CommandRefused(ALREADY)
             person = await identify_person(connection, tenant="")
             who = person.name, person.identified
-            left_at = await connection.fetchval(_LEFT_AT, loss.size, loss.at)
+            left_at = loss.left_at
+            if left_at is msgspec.UNSET:
+                left_at = await read_left_at(connection, loss.size, loss.at)
             accepted = accept_loss(loss, longer, left_at, who, reason, clock.now())
             record = loss_record(accepted, key, clock.new_id())
             await writer_in_transaction(connection, keys).add([record])
@@ -157,5 +159,4 @@ async def _read_signed(
     ]
 
 
-_LEFT_AT = "select max(at) from archiver.checkpoint where size <= $1 and at <= $2"
 _TURN = "select pg_advisory_xact_lock(hashtext('archiver.losses'))"

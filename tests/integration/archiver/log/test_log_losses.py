@@ -149,7 +149,14 @@ async def test_other_fault_is_found_after_a_loss_was_accepted(lost: tuple[Town, 
     town, size = lost
     await town.command("replay")
     await town.start_archiver()
+    rows = await remove_rows(town.pool, 3)
     await town.command("accept", size, "--reason", REASON)
+    async with town.pool.acquire() as connection:
+        [accepted] = await load_accepted(connection, await keys_of(town.pool))
+    assert accepted.left_at == max(at for _, at, _ in rows), "rows of before are no part of it"
+    await town.pool.executemany(
+        "insert into archiver.checkpoint (size, at, note) values ($1, $2, $3)", rows
+    )
     await town.verify(0)
     # A checkpoint of the time since, in the place of what was lost.
     later = clock.now() + timedelta(seconds=2)
@@ -227,6 +234,15 @@ async def later_than(moment: datetime) -> None:
         return clock.now()
 
     await until(now, lambda at: at >= moment.replace(microsecond=0) + timedelta(seconds=1), 5.0)
+
+
+async def remove_rows(pool: Pool, size: int) -> list[tuple[int, datetime, str]]:
+    """Remove the checkpoints up to this size, as somebody would who has all rights, and return
+    them."""
+    gone = "delete from archiver.checkpoint where size <= $1 returning size, at, note"
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("set local session_replication_role = replica")
+        return [(row["size"], row["at"], row["note"]) for row in await connection.fetch(gone, size)]
 
 
 async def remove_last(pool: Pool, count: int) -> None:
