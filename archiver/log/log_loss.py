@@ -37,19 +37,24 @@ class ServerState(msgspec.Struct, frozen=True):
     database: int
     wal: int
 
-    def is_restored_from(self, before: "ServerState | None") -> bool:
+    def is_restored_from(self, before: "ServerState") -> bool:
         """Return True if the database was put back, or another server took its place, since it was
-        `before`. Statements alone never bring that about: they only add WAL."""
-        if before is None:
-            return False
-        was = before.cluster, before.time_line, before.database
-        return (self.cluster, self.time_line, self.database) != was or self.wal < before.wal
+        `before`. Statements never bring that about: they only add WAL, and give another number."""
+        was = before.cluster, before.time_line
+        return (self.cluster, self.time_line) != was or self.wal < before.wal
+
+    def is_other_than(self, before: "ServerState") -> bool:
+        """Return True if this may be another database than `before`."""
+        return self.database != before.database or self.is_restored_from(before)
 
 
 class Cause(enum.Enum):
-    """Cause of a loss, as far as the servers show it. Only the first can be accepted."""
+    """Cause of a loss, as far as the servers show it. Only the first two can be accepted."""
 
     RESTORED = enum.auto()
+    OTHER_NUMBER = enum.auto()
+    """The database is another one of the same server. A dump that is read into a new database makes
+    it so, and so do statements: a copy from which entries were removed, under the former name."""
     LATE = enum.auto()
     """It came with a restore, but so many entries followed that nobody knows how many are left."""
     REMOVED = enum.auto()
@@ -78,9 +83,12 @@ class LogLoss(msgspec.Struct, frozen=True, kw_only=True):
     def cause(self) -> Cause:
         if self.before is None:
             return Cause.UNKNOWN
-        if not self.after.is_restored_from(self.before):
+        if not self.after.is_other_than(self.before):
             return Cause.REMOVED
-        return Cause.RESTORED if self.size < self.kept_size else Cause.LATE
+        if self.size >= self.kept_size:
+            return Cause.LATE
+        is_restored = self.after.is_restored_from(self.before)
+        return Cause.RESTORED if is_restored else Cause.OTHER_NUMBER
 
 
 async def read_server(connection: Connection) -> ServerState:
@@ -112,6 +120,9 @@ def _mac(loss: LogLoss, key: bytes) -> bytes:
 SENTENCES = {
     Cause.RESTORED: ", when its database had been restored: postkamer archive accept {} says that"
     " this is known",
+    Cause.OTHER_NUMBER: ", when its database was another one of the same server, as after a dump"
+    " was read into a new one, or after somebody put a copy in its place: if you read one,"
+    " postkamer archive accept {} --only-database-differs says that this is known",
     Cause.LATE: ", when its database had been restored, and others had been added before it was"
     " found: nobody knows how many are left",
     Cause.REMOVED: ", when its database had not been restored: entries were removed or changed",

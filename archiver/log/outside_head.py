@@ -162,7 +162,9 @@ class HeadKeeper:
         self._bent = 0
         """Number of these that are of before, if the log does not continue them."""
         self._server: ServerState | msgspec.UnsetType = msgspec.UNSET
-        """Server on which the last head was kept."""
+        """Server on which the log was last seen to be as this process knows it."""
+        self._kept_on: ServerState | msgspec.UnsetType = msgspec.UNSET
+        """Server that the last head names which this process kept."""
         self._is_compared = False
         known.is_kept_outside = True
 
@@ -213,15 +215,17 @@ class HeadKeeper:
             self._bent = len(self._names)
 
     async def keep(self) -> None:
-        """Keep the head if it has grown, and delete the oldest, and those that the log does not
-        continue once that is signed: the next start would tell of them again. Raises
-        StoreUnavailable."""
+        """Keep the head if it has grown or stands on another server, and delete the oldest, and
+        those that the log does not continue once that is signed: the next start would tell of them
+        again. Raises StoreUnavailable."""
+        server = await self._look_at_server()
         while self._known.unnoted:
             bending = self._known.unnoted[0]
             is_loss = await retry_while_unavailable(partial(self._note, bending), "losses")
             self._known.settle(bending, is_loss=is_loss)
+        self._server = server
         tree = self._known.tree
-        if tree and tree.size != self._size:
+        if tree and (tree.size != self._size or _is_other(server, self._kept_on)):
             await self._create(tree)
         # What proves a bending stays until it is signed.
         while not self._known.lost and (self._bent or len(self._names) > KEPT):
@@ -239,24 +243,43 @@ class HeadKeeper:
             loss = await _describe(connection, kept.tree, found, before)
         return await note_loss(self._store, loss, kept.at, self._key)
 
-    async def _look_at_server(self) -> None:
-        """Read the state of the server. While it is away that of before holds: its WAL was not
-        longer, and a head does not wait."""
+    async def _look_at_server(self) -> ServerState | msgspec.UnsetType:
+        """Return the state of the server. If it is another, the log there was held against what
+        this process knows: a head says of a server what was there. While the server is away that of
+        before holds: its WAL was not longer, and a head does not wait."""
         try:
-            self._server = await with_timeout(SERVER_SECONDS, self._read_server())
+            server = await with_timeout(SERVER_SECONDS, self._read_server())
+            if self._server is not msgspec.UNSET and server.is_other_than(self._server):
+                await self._check()
+            return server
         except Exception as error:
             if not isinstance(error, TimeoutError) and not is_transient(error):
                 raise
+        return self._server
 
     async def _read_server(self) -> ServerState:
         async with self._pool.acquire() as connection:
             return await read_server(connection)
 
+    async def _check(self) -> None:
+        async with self._pool.acquire() as connection, connection.transaction():
+            row = await connection.fetchrow("select size, peaks from archiver.head for update")
+            assert row is not None  # the table was created with this row
+            await self._known.check(connection, load_tree(row["size"], row["peaks"]))
+
     async def _create(self, tree: Tree) -> None:
-        await self._look_at_server()
         at = clock.now()
         name = object_store.head_key((at - EPOCH) // MICROSECOND)
         with suppress(ObjectExists):  # another archiver, in the same microsecond
             await self._store.create(name, encode_head(tree, at, self._key, self._server))
-        self._size = tree.size
+        self._size, self._kept_on = tree.size, self._server
         self._names.append(name)
+
+
+def _is_other(
+    server: ServerState | msgspec.UnsetType, before: ServerState | msgspec.UnsetType
+) -> bool:
+    """Return True if the server is another than before, or first known now. Pure."""
+    if server is msgspec.UNSET:
+        return False
+    return before is msgspec.UNSET or server.is_other_than(before)

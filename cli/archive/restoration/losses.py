@@ -43,6 +43,9 @@ REFUSED = {
     " officer",
     Cause.UNKNOWN: "nobody can tell if this loss came with a restore: the archiver that kept the"
     " longer log outside was of a version that did not yet keep the server with it",
+    Cause.OTHER_NUMBER: "only the number of the database differs: it is another one of the same"
+    " server. A dump that is read into a new database makes it so, and so does somebody who puts a"
+    " copy without some entries in its place. If you read a dump, give --only-database-differs",
     Cause.LATE: "nobody knows how many entries are left: others were added before this loss was"
     " found, since the object store was away when the archiver began",
 }
@@ -92,9 +95,15 @@ def accepted_line(state: AcceptedState) -> str:
 
 @click.command("accept")
 @click.argument("size", type=click.IntRange(min=1))
+@click.option(
+    "--only-database-differs",
+    "is_known",
+    is_flag=True,
+    help="A dump was read into a new database of the same server.",
+)
 @reason_option
 @json_option
-def command(size: int, reason: str, as_json: bool) -> None:
+def command(size: int, is_known: bool, reason: str, as_json: bool) -> None:
     """Accept that a restore lost entries of the log.
 
     SIZE is the number of entries that the longer log had, as archive verify names it. From then on
@@ -111,6 +120,8 @@ def command(size: int, reason: str, as_json: bool) -> None:
         async with pool.acquire() as connection:
             await require_town(connection)
             loss = _find_loss(noted, await load_accepted(connection, keys), size)
+            if loss.cause in REFUSED and not (is_known and loss.cause is Cause.OTHER_NUMBER):
+                raise CommandRefused(REFUSED[loss.cause])
             longer = find_longer(loss, await _read_signed(connection, store, loss))
         key = (await keys.ensure_conversation_keys({NOWHERE}))[NOWHERE]
         async with pool.acquire() as connection, connection.transaction():
@@ -135,17 +146,14 @@ def command(size: int, reason: str, as_json: bool) -> None:
 
 def _find_loss(noted: list[LogLoss], accepted: list[AcceptedLoss], size: int) -> LogLoss:
     """Return the newest loss of a log of this size that was not accepted. CommandRefused if there
-    is none, or if it is not of a restore. Pure."""
+    is none. Pure."""
     losses = [each for each in noted if each.kept_size == size]
     if not losses:
         raise CommandRefused(NOT_NOTED.format(size))
     left = [loss for loss in losses if not any(each.is_of(loss) for each in accepted)]
     if not left:
         raise CommandRefused(ALREADY)
-    loss = left[-1]
-    if loss.cause in REFUSED:
-        raise CommandRefused(REFUSED[loss.cause])
-    return loss
+    return left[-1]
 
 
 async def _read_signed(

@@ -8,6 +8,7 @@ import pytest
 from archiver.audit.log_walk import SignedState
 from archiver.log.accepted_loss import LongerLog, accept_loss, find_longer
 from archiver.log.log_loss import (
+    Cause,
     LogLoss,
     ServerState,
     decode_loss,
@@ -26,20 +27,20 @@ LOSS = LogLoss(size=100, kept_size=160, kept_root=ROOT, at=FOUND, before=BEFORE,
 
 
 @pytest.mark.parametrize(
-    ("now", "is_restored"),
+    ("now", "cause"),
     [
-        (BEFORE, False),
-        (msgspec.structs.replace(BEFORE, wal=9000), False),
-        (msgspec.structs.replace(BEFORE, wal=4999), True),
-        (AFTER, True),
-        (msgspec.structs.replace(BEFORE, cluster="8", wal=9000), True),
-        (msgspec.structs.replace(BEFORE, database=16385, wal=9000), True),
+        (BEFORE, Cause.REMOVED),
+        (msgspec.structs.replace(BEFORE, wal=9000), Cause.REMOVED),
+        (msgspec.structs.replace(BEFORE, wal=4999), Cause.RESTORED),
+        (AFTER, Cause.RESTORED),
+        (msgspec.structs.replace(BEFORE, cluster="8", wal=9000), Cause.RESTORED),
+        (msgspec.structs.replace(BEFORE, database=16385, wal=9000), Cause.OTHER_NUMBER),
     ],
     ids=["same", "went on", "snapshot", "time line", "cluster", "database"],
 )
-def test_server_shows_if_its_database_was_restored(now: ServerState, is_restored: bool) -> None:
-    assert now.is_restored_from(BEFORE) is is_restored
-    assert not now.is_restored_from(None)
+def test_server_shows_if_its_database_was_restored(now: ServerState, cause: Cause) -> None:
+    assert msgspec.structs.replace(LOSS, after=now).cause is cause
+    assert msgspec.structs.replace(LOSS, after=now, before=None).cause is Cause.UNKNOWN
 
 
 def test_noted_loss_is_read_again_and_an_altered_one_is_not() -> None:
