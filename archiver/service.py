@@ -134,15 +134,12 @@ async def archiver(
         objects, keys = ObjectStore(settings.object_store), _key_store(settings, pool)
         comparing = await enter(_comparison(settings, pool, keys, objects, working))
         connection = await enter(broker_connection(amqp_url(live), "archiver consumes"))
-        writer, media_store = Writer(pool, keys, _activities(config)), MediaStore(pool, keys)
+        writer, keeper = await _begin_log(settings, config, pool, keys, objects)
         tokens = TokenRecord(pool, keys, writer.add, _token_keeper(settings, objects))
         ring = await enter(run_tokens(settings, config, pool, tokens.judge))
-        maintenance_tasks = await enter(
-            _maintenance_tasks(
-                live, version, Archive(pool, keys, writer, ring, tokens), objects, connection
-            )
-        )
-        intake = Intake(writer, Quarantine(pool, keys))
+        log = Archive(pool, keys, writer, ring, tokens, keeper)
+        maintenance_tasks = await enter(_maintenance_tasks(live, version, log, objects, connection))
+        intake, media_store = Intake(writer, Quarantine(pool, keys)), MediaStore(pool, keys)
         consumer = await enter(run_consumer(connection, queue, PREFETCH, intake.work))
         report = await enter(drained_queue_reports(pool, [consumer]))
         guard, parts = RestorationGuard(pool), partial(_parts, consumer, intake, objects.volume)
@@ -317,6 +314,22 @@ def _activities(config: Configuration) -> Activities:
     return Activities({each.id: each.processing_activity for each in config.tenants})
 
 
+async def _begin_log(
+    settings: ArchiverSettings,
+    config: Configuration,
+    pool: Pool,
+    keys: KeyStore,
+    objects: ObjectStore,
+) -> tuple[Writer, HeadKeeper]:
+    """Return the writer of the log and the keeper of its head, which has held the log against what
+    is outside before anything is written."""
+    writer = Writer(pool, keys, _activities(config))
+    head_key = derive_key(settings.archive_key, outside_head.PURPOSE)
+    keeper = HeadKeeper(pool, writer.known, objects, head_key)
+    await keeper.begin()
+    return writer, keeper
+
+
 def _order_book(settings: ArchiverSettings, objects: ObjectStore) -> OrderBook:
     keys = [derive_key([key], order.PURPOSE) for key in settings.archive_key]
     return OrderBook(objects, keys)
@@ -359,14 +372,15 @@ def _parts(consumer: Consumer, intake: Intake, volume: VolumeWatch) -> ServicePa
 
 
 class Archive(NamedTuple):
-    """The record: its database, its keys, its writer, the tokens that prove persons, and what the
-    record says of tokens."""
+    """The record: its database, its keys, its writer, the tokens that prove persons, what the
+    record says of tokens, and what keeps its head outside."""
 
     pool: Pool
     keys: KeyStore
     writer: Writer
     tokens: TokenStore
     token_record: TokenRecord
+    keeper: HeadKeeper
 
 
 @asynccontextmanager
@@ -382,7 +396,6 @@ async def _maintenance_tasks(
     settings, config = live.current, version.loaded.config
     pool, tenants = archive.pool, [tenant.id for tenant in config.tenants]
     signer, authority = _signer(settings, config), configured_authority(settings)
-    head_key = derive_key(settings.archive_key, outside_head.PURPOSE)
     works = [
         table_partitions.maintain_partitions(pool, config.processing_months),
         record_operator_actions(
@@ -393,7 +406,7 @@ async def _maintenance_tasks(
             must_prove=config.environment == "production",
         ),
         checkpoint_signer.sign_periodically(pool, signer, objects, archive.writer.known),
-        HeadKeeper(pool, archive.writer.known, objects, head_key).run(),
+        archive.keeper.run(),
         watch_servers(database_url(live), amqp_url(live)),
         *_destruction(archive, version, _order_book(settings, objects), objects),
         archive.token_record.keep_forever(),

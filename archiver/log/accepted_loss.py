@@ -27,7 +27,8 @@ PERSON = b"accepted loss"
 SECOND = timedelta(seconds=1)
 """Precision of the time in a note."""
 AT_ONCE = 200
-"""Accepted losses in memory; a town has a few in its life."""
+"""Entries of this kind in memory at once. A town has a few in its life, and whoever can publish
+records has as many sealed as he likes."""
 
 
 class LogState(Protocol):
@@ -141,14 +142,23 @@ def _mac(accepted: AcceptedLoss, key: bytes) -> bytes:
 async def load_accepted(connection: Connection, keys: KeyStore) -> list[AcceptedLoss]:
     """Return the losses that were accepted, in the order of the log."""
     accepted = list[AcceptedLoss]()
-    rows = await connection.fetch(_ACCEPTED, KIND, AT_ONCE)
-    key = (await keys.existing_conversation_keys({NOWHERE})).get(NOWHERE) if rows else None
-    for row in decrypt_rows(rows, keys) if key else ():
-        with suppress(msgspec.DecodeError):
-            each = msgspec.json.decode(row["data"], type=AcceptedLoss)
-            if key and hmac.compare_digest(each.mac, _mac(each, key)):
-                accepted.append(each)
+    key, after = None, -1
+    while rows := await connection.fetch(_ACCEPTED, KIND, after, AT_ONCE):
+        after = rows[-1]["position"]
+        key = key or (await keys.existing_conversation_keys({NOWHERE})).get(NOWHERE)
+        if key is None:
+            break
+        accepted += [each for row in decrypt_rows(rows, keys) if (each := _read(row["data"], key))]
     return accepted
 
 
-_ACCEPTED = f"{RECORDS} where e.kind = $1 and e.position >= 0 order by e.position limit $2"
+def _read(data: bytes | None, key: bytes) -> AcceptedLoss | None:
+    """Return the loss of an entry that the command wrote; None for another's. Pure."""
+    with suppress(msgspec.DecodeError):
+        each = msgspec.json.decode(data or b"", type=AcceptedLoss)
+        if hmac.compare_digest(each.mac, _mac(each, key)):
+            return each
+    return None
+
+
+_ACCEPTED = f"{RECORDS} where e.kind = $1 and e.position > $2 order by e.position limit $3"

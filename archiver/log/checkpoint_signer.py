@@ -48,12 +48,12 @@ async def sign_checkpoint(
         tree = load_tree(head["size"], head["peaks"])
         if known:
             await known.check(connection, tree)
-    while known and known.lost:
+    while known and (lost := known.to_sign):
         try:
-            await _sign(pool, signer, store, known.lost[0])
+            await _sign(pool, signer, store, lost[0])
         except SignerRefused as error:  # it signed a later one, and will never sign this
-            log.error("checkpoint.refused", size=known.lost[0].size, reason=str(error))
-        del known.lost[0]
+            log.error("checkpoint.refused", size=lost[0].size, reason=str(error))
+        known.lost.remove(lost[0])
     return await _sign(pool, signer, store, tree)
 
 

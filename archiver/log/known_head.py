@@ -22,20 +22,29 @@ AT_ONCE = 10_000
 log = structlog.get_logger()
 
 
-class Bending(NamedTuple):
-    """Head that the log no longer continues, what the database had instead, and when that was
-    found."""
+class Seen(NamedTuple):
+    """Head of the database, and when it was so."""
 
-    kept: Tree
-    found: Tree
+    tree: Tree
     at: datetime
+
+
+class Bending(NamedTuple):
+    """Head that the log no longer continues, and what the database had instead."""
+
+    kept: Seen
+    found: Seen
 
 
 class KnownHead:
     """Newest head that this process wrote, or saw to continue what it wrote."""
 
     def __init__(self) -> None:
-        self._tree: Tree | None = None
+        self._seen: Seen | None = None
+        self.first: Seen | None = None
+        """Head of the database before this process wrote anything."""
+        self.is_kept_outside = False
+        """True if a bending is noted outside before it is signed."""
         self.lost: list[Tree] = []
         """Heads that the log no longer continues, to be signed."""
         self.unnoted: list[Bending] = []
@@ -43,12 +52,11 @@ class KnownHead:
 
     async def check(self, connection: Connection, found: Tree) -> None:
         """Hold the head of the database against the known one. The caller must hold its lock."""
-        known = self._tree
-        if known is not None and not await continues(connection, known, found):
-            kept, left = Tree(known.size, known.peaks), Tree(found.size, found.peaks)
-            self.unnoted = [*self.unnoted, Bending(kept, left, clock.now())][:MOST_LOST]
-            self.lose(known, found.size)
-        self._tree = Tree(found.size, found.peaks)
+        known, now = self._seen, Seen(Tree(found.size, found.peaks), clock.now())
+        if known is not None and not await continues(connection, known.tree, found):
+            self.unnoted = [*self.unnoted, Bending(known, now)][:MOST_LOST]
+            self.lose(known.tree, found.size)
+        self.first, self._seen = self.first or now, now
 
     def lose(self, known: Tree, found_size: int) -> None:
         """Tell of a head that the database does not continue, and keep it to be signed."""
@@ -56,15 +64,28 @@ class KnownHead:
         log.error("log.forked", size=known.size, count=found_size)
         self.lost = [*self.lost, known][:MOST_LOST]
 
+    def settle(self, bending: Bending, *, is_loss: bool) -> None:
+        """Take a bending for noted. One that a noted loss explains is not signed: it is of the log
+        of which a longer head is."""
+        self.unnoted.remove(bending)
+        if not is_loss and bending.kept.tree in self.lost:
+            self.lost.remove(bending.kept.tree)
+
+    @property
+    def to_sign(self) -> list[Tree]:
+        """Lost heads that can be signed now."""
+        waiting = [each.kept.tree for each in self.unnoted] if self.is_kept_outside else []
+        return [tree for tree in self.lost if tree not in waiting]
+
     @property
     def tree(self) -> Tree | None:
         """The newest head; None before the first batch or checkpoint."""
-        return self._tree
+        return self._seen.tree if self._seen else None
 
     def note_written(self, tree: Tree) -> None:
         """Note the head of a batch that is committed."""
-        if self._tree is None or tree.size >= self._tree.size:
-            self._tree = Tree(tree.size, tree.peaks)
+        if self._seen is None or tree.size >= self._seen.tree.size:
+            self._seen = Seen(Tree(tree.size, tree.peaks), clock.now())
 
 
 async def continues(connection: Connection, known: Tree, found: Tree) -> bool:

@@ -5,6 +5,7 @@ two are told apart by the server: a restored one is another, on another time lin
 before it was. Each loss is noted in the object store when it is found, before anything follows.
 """
 
+import enum
 import hashlib
 import hmac
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from services import clock
 from services.files import object_store
 from services.files.object_store import ObjectExists, ObjectNotFound, ObjectStore
 from services.postgres.database import Connection
@@ -35,13 +37,28 @@ class ServerState(msgspec.Struct, frozen=True):
     database: int
     wal: int
 
-    def is_restored_from(self, before: "ServerState | None") -> bool:
+    def is_restored_from(self, before: "ServerState") -> bool:
         """Return True if the database was put back, or another server took its place, since it was
-        `before`. Statements alone never bring that about: they only add WAL."""
-        if before is None:
-            return False
-        was = before.cluster, before.time_line, before.database
-        return (self.cluster, self.time_line, self.database) != was or self.wal < before.wal
+        `before`. Statements never bring that about: they only add WAL, and give another number."""
+        was = before.cluster, before.time_line
+        return (self.cluster, self.time_line) != was or self.wal < before.wal
+
+    def is_other_than(self, before: "ServerState") -> bool:
+        """Return True if this may be another database than `before`."""
+        return self.database != before.database or self.is_restored_from(before)
+
+
+class Cause(enum.Enum):
+    """Cause of a loss, as far as the servers show it. Only the first two can be accepted."""
+
+    RESTORED = enum.auto()
+    OTHER_NUMBER = enum.auto()
+    """The database is another one of the same server. A dump that is read into a new database makes
+    it so, and so do statements: a copy from which entries were removed, under the former name."""
+    LATE = enum.auto()
+    """It came with a restore, but so many entries followed that nobody knows how many are left."""
+    REMOVED = enum.auto()
+    UNKNOWN = enum.auto()
 
 
 class LogLoss(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,11 +74,21 @@ class LogLoss(msgspec.Struct, frozen=True, kw_only=True):
     before: ServerState | None
     """Server on which that head was kept; None if an archiver of an earlier version kept it."""
     after: ServerState
+    left_at: datetime | msgspec.UnsetType | None = msgspec.UNSET
+    """Time of the newest checkpoint that the table had then; None without one, and unset by an
+    archiver of an earlier version. Rows that go later are no part of the loss."""
     mac: bytes = b""
 
     @property
-    def is_restored(self) -> bool:
-        return self.after.is_restored_from(self.before)
+    def cause(self) -> Cause:
+        if self.before is None:
+            return Cause.UNKNOWN
+        if not self.after.is_other_than(self.before):
+            return Cause.REMOVED
+        if self.size >= self.kept_size:
+            return Cause.LATE
+        is_restored = self.after.is_restored_from(self.before)
+        return Cause.RESTORED if is_restored else Cause.OTHER_NUMBER
 
 
 async def read_server(connection: Connection) -> ServerState:
@@ -90,31 +117,54 @@ def _mac(loss: LogLoss, key: bytes) -> bytes:
     return hashlib.blake2b(unsigned, key=key, digest_size=32, person=PERSON).digest()
 
 
+SENTENCES = {
+    Cause.RESTORED: ", when its database had been restored: postkamer archive accept {} says that"
+    " this is known",
+    Cause.OTHER_NUMBER: ", when its database was another one of the same server, as after a dump"
+    " was read into a new one, or after somebody put a copy in its place: if you read one,"
+    " postkamer archive accept {} --only-database-differs says that this is known",
+    Cause.LATE: ", when its database had been restored, and others had been added before it was"
+    " found: nobody knows how many are left",
+    Cause.REMOVED: ", when its database had not been restored: entries were removed or changed",
+    Cause.UNKNOWN: "; nobody knows if its database was restored",
+}
+
+
 def describe_loss(loss: LogLoss) -> str:
     """Return the sentence on a loss that nobody accepted. Pure."""
     had = f"the log had {loss.kept_size} entries, and {loss.size} on {loss.at:%Y-%m-%d %H:%M:%S}Z"
-    if loss.is_restored:
-        command = f"postkamer archive accept {loss.kept_size}"
-        return f"{had}, when its database had been restored: {command} says that this is known"
-    if loss.before is None:
-        return f"{had}; nobody knows if its database was restored"
-    return f"{had}, when its database had not been restored: entries were removed or changed"
+    return had + SENTENCES[loss.cause].format(loss.kept_size)
 
 
-def is_noted(loss: LogLoss, noted: Iterable[LogLoss]) -> bool:
-    """Return True if this loss is noted: by the replay, which comes first and leaves its records in
-    the log, or by an earlier start. Pure."""
+def find_unnoted(loss: LogLoss, seen_at: datetime, noted: Iterable[LogLoss]) -> LogLoss | None:
+    """Return what is to be noted of a loss; None if what is noted says it already. Pure.
+
+    `seen_at` is when the longer log was last seen. If another archiver, or the replay, noted later
+    that the log was cut, it was cut then: entries that followed are none of those that were left,
+    and a shorter head of the same log is no other loss.
+    """
+    said = [each for each in noted if each.size <= loss.size]
     kept = loss.kept_size, loss.kept_root
-    return any((n.kept_size, n.kept_root) == kept and n.size <= loss.size for n in noted)
+    if any((each.kept_size, each.kept_root) == kept for each in said):
+        return None
+    cuts = [each for each in said if seen_at <= each.at and each.size < loss.kept_size]
+    if any(loss.kept_size <= each.kept_size for each in cuts):
+        return None
+    cut = min(cuts, key=lambda each: each.size, default=loss)
+    return msgspec.structs.replace(loss, size=cut.size, at=cut.at)
 
 
-async def note_loss(store: ObjectStore, loss: LogLoss, key: bytes) -> None:
-    """Note a loss outside, unless it is noted. Raises StoreUnavailable."""
-    if is_noted(loss, await read_losses(store, key)):
-        return
-    name = object_store.loss_key((loss.at - EPOCH) // MICROSECOND)
-    with suppress(ObjectExists):  # another archiver, in the same microsecond
-        await store.create(name, encode_loss(loss, key))
+async def note_loss(store: ObjectStore, loss: LogLoss, seen_at: datetime, key: bytes) -> bool:
+    """Note a loss outside, and return True, unless another noted one explains it. Raises
+    StoreUnavailable."""
+    noted = await read_losses(store, key)
+    if unnoted := find_unnoted(loss, seen_at, noted):
+        name = object_store.loss_key((clock.now() - EPOCH) // MICROSECOND)
+        with suppress(ObjectExists):  # another archiver, in the same microsecond
+            await store.create(name, encode_loss(unnoted, key))
+        return True
+    kept = loss.kept_size, loss.kept_root
+    return any((each.kept_size, each.kept_root) == kept for each in noted)
 
 
 async def read_losses(store: ObjectStore, key: bytes) -> list[LogLoss]:
@@ -134,6 +184,12 @@ async def _read(store: ObjectStore, name: str) -> bytes:
     return content
 
 
+async def read_left_at(connection: Connection, size: int, at: datetime) -> datetime | None:
+    """Return the time of the newest checkpoint of what was left, if there is one."""
+    left_at: datetime | None = await connection.fetchval(_LEFT_AT, size, at)
+    return left_at
+
+
 def loss_of(
     kept: Tree, found: Tree, at: datetime, before: ServerState | None, after: ServerState
 ) -> LogLoss:
@@ -148,6 +204,7 @@ def loss_of(
     )
 
 
+_LEFT_AT = "select max(at) from archiver.checkpoint where size <= $1 and at <= $2"
 _SERVER = """
 select (select system_identifier::text from pg_control_system()) as cluster,
     ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer as time_line,

@@ -18,12 +18,19 @@ from functools import partial
 import msgspec
 import structlog
 
-from archiver.log.known_head import Bending, KnownHead, continues
-from archiver.log.log_loss import LogLoss, ServerState, loss_of, note_loss, read_server
+from archiver.log.known_head import Bending, KnownHead, Seen, continues
+from archiver.log.log_loss import (
+    LogLoss,
+    ServerState,
+    loss_of,
+    note_loss,
+    read_left_at,
+    read_server,
+)
 from services import clock
 from services.files import object_store
 from services.files.object_store import ObjectExists, ObjectNotFound, ObjectStore, StoreUnavailable
-from services.postgres.database import Pool, is_transient, retry_while_unavailable
+from services.postgres.database import Connection, Pool, is_transient, retry_while_unavailable
 from services.tasks import with_timeout
 from services.transparency.merkle import Tree, load_tree
 
@@ -34,6 +41,9 @@ KEPT = 10
 """Heads that are kept, so that two archivers which write in turn do not lose the larger one."""
 END_SECONDS = 2.0
 """Longest wait for the last head when the process ends."""
+COMPARE_SECONDS = 5.0
+"""Longest wait for the comparison before anything is written. It reads ten heads and the losses,
+each in some 20 ms from a bucket."""
 SERVER_SECONDS = 0.5
 """Longest wait for the state of the server, which comes in a millisecond: a head is written each
 second."""
@@ -108,20 +118,36 @@ async def _read(store: ObjectStore, name: str) -> bytes:
     return content
 
 
-async def find_loss(pool: Pool, heads: Iterable[OutsideHead]) -> LogLoss | None:
-    """Return what the log lost, if it does not continue the largest of the heads. Raises
-    DATABASE_ERRORS."""
-    kept = max(heads, key=lambda each: each.size, default=None)
+def largest_head(heads: Iterable[OutsideHead]) -> OutsideHead | None:
+    """Return the largest head, and the newest of those: its server is the last one. Pure."""
+    return max(heads, key=lambda each: (each.size, each.at), default=None)
+
+
+async def find_loss(
+    pool: Pool, kept: OutsideHead | None, first: Seen | None = None
+) -> LogLoss | None:
+    """Return what the log lost, if it does not continue the largest head that was kept. `first` is
+    what the database had before this process wrote to it, if it did. Raises DATABASE_ERRORS."""
     if kept is None:
         return None
     async with pool.acquire() as connection, connection.transaction():
         row = await connection.fetchrow("select size, peaks from archiver.head")
         assert row is not None  # the table was created with this row
-        found = load_tree(row["size"], row["peaks"])
-        if await continues(connection, kept.tree, found):
+        now = Seen(load_tree(row["size"], row["peaks"]), clock.now())
+        if await continues(connection, kept.tree, now.tree):
             return None
+        found, at = first if first and kept.at <= first.at else now
         before = None if kept.server is msgspec.UNSET else kept.server
-        return loss_of(kept.tree, found, clock.now(), before, await read_server(connection))
+        return await _describe(connection, kept.tree, Seen(found, at), before)
+
+
+async def _describe(
+    connection: Connection, kept: Tree, found: Seen, before: ServerState | None
+) -> LogLoss:
+    """Return a loss with what the database says now of the time at which it was found."""
+    loss = loss_of(kept, *found, before, await read_server(connection))
+    left_at = await read_left_at(connection, loss.size, loss.at)
+    return msgspec.structs.replace(loss, left_at=left_at)
 
 
 class HeadKeeper:
@@ -136,16 +162,31 @@ class HeadKeeper:
         self._bent = 0
         """Number of these that are of before, if the log does not continue them."""
         self._server: ServerState | msgspec.UnsetType = msgspec.UNSET
-        """Server on which the last head was kept."""
+        """Server on which the log was last seen to be as this process knows it."""
+        self._kept_on: ServerState | msgspec.UnsetType = msgspec.UNSET
+        """Server that the last head names which this process kept."""
+        self._is_compared = False
+        known.is_kept_outside = True
+
+    async def begin(self) -> None:
+        """Compare before anything is written, so that what is left is known. A store that is away
+        is not waited for: the intake has no other place for what comes, and what the database had
+        before the first entry is remembered."""
+        try:
+            await with_timeout(COMPARE_SECONDS, self._compare_once())
+        except TimeoutError:
+            log.warning("head.not_compared", seconds=COMPARE_SECONDS)
+
+    async def _compare_once(self) -> None:
+        self._is_compared = self._is_compared or await self._attempt(self.compare())
 
     async def run(self) -> None:
-        """Compare once, then keep heads for as long as the service runs, and the last at its
-        end. A store that is away stops nothing."""
-        is_compared = False
+        """Compare unless that is done, then keep heads for as long as the service runs, and the
+        last at its end. A store that is away stops nothing."""
         try:
             while True:
-                is_compared = is_compared or await self._attempt(self.compare())
-                if is_compared:
+                await self._compare_once()
+                if self._is_compared:
                     await self._attempt(self.keep())
                 await asyncio.sleep(WRITE_SECONDS)
         finally:
@@ -165,24 +206,26 @@ class HeadKeeper:
         the largest head, that is noted outside, told, and signed with the next checkpoint. Raises
         StoreUnavailable."""
         self._names = await _list_names(self._store)
-        heads = await _decode_all(self._store, self._names, self._key)
-        loss = await retry_while_unavailable(partial(find_loss, self._pool, heads), "heads")
-        if loss:
-            await note_loss(self._store, loss, self._key)
-            kept = max(heads, key=lambda each: each.size)
-            self._known.lose(kept.tree, loss.size)
+        kept = largest_head(await _decode_all(self._store, self._names, self._key))
+        find = partial(find_loss, self._pool, kept, self._known.first)
+        loss = await retry_while_unavailable(find, "heads")
+        if loss and kept:
+            if await note_loss(self._store, loss, kept.at, self._key):
+                self._known.lose(kept.tree, loss.size)
             self._bent = len(self._names)
 
     async def keep(self) -> None:
-        """Keep the head if it has grown, and delete the oldest, and those that the log does not
-        continue once that is signed: the next start would tell of them again. Raises
-        StoreUnavailable."""
+        """Keep the head if it has grown or stands on another server, and delete the oldest, and
+        those that the log does not continue once that is signed: the next start would tell of them
+        again. Raises StoreUnavailable."""
+        server = await self._look_at_server()
         while self._known.unnoted:
-            note = partial(self._note, self._known.unnoted[0])
-            await retry_while_unavailable(note, "losses")
-            del self._known.unnoted[0]
+            bending = self._known.unnoted[0]
+            is_loss = await retry_while_unavailable(partial(self._note, bending), "losses")
+            self._known.settle(bending, is_loss=is_loss)
+        self._server = server
         tree = self._known.tree
-        if tree and tree.size != self._size:
+        if tree and (tree.size != self._size or _is_other(server, self._kept_on)):
             await self._create(tree)
         # What proves a bending stays until it is signed.
         while not self._known.lost and (self._bent or len(self._names) > KEPT):
@@ -191,31 +234,52 @@ class HeadKeeper:
             self._names.popleft()
             self._bent = max(0, self._bent - 1)
 
-    async def _note(self, bending: Bending) -> None:
+    async def _note(self, bending: Bending) -> bool:
         """Note what was found under this process, as after a failover to a server that lacked
-        something."""
+        something. Return False if a loss that another archiver noted explains it."""
+        kept, found = bending
         before = None if self._server is msgspec.UNSET else self._server
-        loss = loss_of(*bending, before, await self._read_server())
-        await note_loss(self._store, loss, self._key)
+        async with self._pool.acquire() as connection:
+            loss = await _describe(connection, kept.tree, found, before)
+        return await note_loss(self._store, loss, kept.at, self._key)
 
-    async def _look_at_server(self) -> None:
-        """Read the state of the server. While it is away that of before holds: its WAL was not
-        longer, and a head does not wait."""
+    async def _look_at_server(self) -> ServerState | msgspec.UnsetType:
+        """Return the state of the server. If it is another, the log there was held against what
+        this process knows: a head says of a server what was there. While the server is away that of
+        before holds: its WAL was not longer, and a head does not wait."""
         try:
-            self._server = await with_timeout(SERVER_SECONDS, self._read_server())
+            server = await with_timeout(SERVER_SECONDS, self._read_server())
+            if self._server is not msgspec.UNSET and server.is_other_than(self._server):
+                await self._check()
+            return server
         except Exception as error:
             if not isinstance(error, TimeoutError) and not is_transient(error):
                 raise
+        return self._server
 
     async def _read_server(self) -> ServerState:
         async with self._pool.acquire() as connection:
             return await read_server(connection)
 
+    async def _check(self) -> None:
+        async with self._pool.acquire() as connection, connection.transaction():
+            row = await connection.fetchrow("select size, peaks from archiver.head for update")
+            assert row is not None  # the table was created with this row
+            await self._known.check(connection, load_tree(row["size"], row["peaks"]))
+
     async def _create(self, tree: Tree) -> None:
-        await self._look_at_server()
         at = clock.now()
         name = object_store.head_key((at - EPOCH) // MICROSECOND)
         with suppress(ObjectExists):  # another archiver, in the same microsecond
             await self._store.create(name, encode_head(tree, at, self._key, self._server))
-        self._size = tree.size
+        self._size, self._kept_on = tree.size, self._server
         self._names.append(name)
+
+
+def _is_other(
+    server: ServerState | msgspec.UnsetType, before: ServerState | msgspec.UnsetType
+) -> bool:
+    """Return True if the server is another than before, or first known now. Pure."""
+    if server is msgspec.UNSET:
+        return False
+    return before is msgspec.UNSET or server.is_other_than(before)

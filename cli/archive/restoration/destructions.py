@@ -8,7 +8,7 @@ import msgspec
 from archiver.destruction.replayer import Replayer
 from archiver.encryption.key_store import KeyStore
 from archiver.log.log_loss import note_loss
-from archiver.log.outside_head import OutsideHead, find_loss
+from archiver.log.outside_head import OutsideHead, find_loss, largest_head
 from archiver.orders.comparison import Comparison, NotComparable
 from archiver.orders.order import Order
 from cli.support.archive_access import (
@@ -100,8 +100,10 @@ def command(dry_run: bool, mend: bool, copied: bool, as_json: bool) -> None:
         heads = await read_outside_heads(store)
         replayer = Replayer(pool, keys, load_book(store))
         try:
-            if not dry_run and (loss := await find_loss(pool, heads)):
-                await note_loss(store, loss, load_head_key())  # before records of its own follow
+            kept = largest_head(heads)
+            if kept and not dry_run and (loss := await find_loss(pool, kept)):
+                # Before records of its own follow.
+                await note_loss(store, loss, kept.at, load_head_key())
             mended = await replayer.mend() if mend and not dry_run else ()
             found = await (replayer.look() if dry_run else replayer.replay(Progress("orders")))
             again = await _remove_again(replayer, dry_run=dry_run) if copied else None

@@ -15,7 +15,7 @@ from archiver.log.accepted_loss import (
     load_accepted,
     loss_record,
 )
-from archiver.log.log_loss import LogLoss
+from archiver.log.log_loss import Cause, LogLoss, read_left_at
 from archiver.log.writer import writer_in_transaction
 from cli.support.archive_access import (
     load_object_store,
@@ -37,14 +37,18 @@ NOT_NOTED = (
     "no loss of a log of {:,} entries is noted outside. The archiver notes one at its start, and"
     " archive replay does; archive verify names those that there are"
 )
-NOT_RESTORED = (
-    "this loss did not come with a restore: the database is the one of before, and went on. Entries"
-    " were removed or changed; keep the database as it is, and call the security officer"
-)
-OLDER_VERSION = (
-    "nobody can tell if this loss came with a restore: the archiver that kept the longer log"
-    " outside was of a version that did not yet keep the server with it"
-)
+REFUSED = {
+    Cause.REMOVED: "this loss did not come with a restore: the database is the one of before, and"
+    " went on. Entries were removed or changed; keep the database as it is, and call the security"
+    " officer",
+    Cause.UNKNOWN: "nobody can tell if this loss came with a restore: the archiver that kept the"
+    " longer log outside was of a version that did not yet keep the server with it",
+    Cause.OTHER_NUMBER: "only the number of the database differs: it is another one of the same"
+    " server. A dump that is read into a new database makes it so, and so does somebody who puts a"
+    " copy without some entries in its place. If you read a dump, give --only-database-differs",
+    Cause.LATE: "nobody knows how many entries are left: others were added before this loss was"
+    " found, since the object store was away when the archiver began",
+}
 ALREADY = "this loss was accepted already"
 
 
@@ -91,9 +95,15 @@ def accepted_line(state: AcceptedState) -> str:
 
 @click.command("accept")
 @click.argument("size", type=click.IntRange(min=1))
+@click.option(
+    "--only-database-differs",
+    "is_known",
+    is_flag=True,
+    help="A dump was read into a new database of the same server.",
+)
 @reason_option
 @json_option
-def command(size: int, reason: str, as_json: bool) -> None:
+def command(size: int, is_known: bool, reason: str, as_json: bool) -> None:
     """Accept that a restore lost entries of the log.
 
     SIZE is the number of entries that the longer log had, as archive verify names it. From then on
@@ -110,6 +120,8 @@ def command(size: int, reason: str, as_json: bool) -> None:
         async with pool.acquire() as connection:
             await require_town(connection)
             loss = _find_loss(noted, await load_accepted(connection, keys), size)
+            if loss.cause in REFUSED and not (is_known and loss.cause is Cause.OTHER_NUMBER):
+                raise CommandRefused(REFUSED[loss.cause])
             longer = find_longer(loss, await _read_signed(connection, store, loss))
         key = (await keys.ensure_conversation_keys({NOWHERE}))[NOWHERE]
         async with pool.acquire() as connection, connection.transaction():
@@ -118,7 +130,9 @@ def command(size: int, reason: str, as_json: bool) -> None:
                 raise CommandRefused(ALREADY)
             person = await identify_person(connection, tenant="")
             who = person.name, person.identified
-            left_at = await connection.fetchval(_LEFT_AT, loss.size, loss.at)
+            left_at = loss.left_at
+            if left_at is msgspec.UNSET:
+                left_at = await read_left_at(connection, loss.size, loss.at)
             accepted = accept_loss(loss, longer, left_at, who, reason, clock.now())
             record = loss_record(accepted, key, clock.new_id())
             await writer_in_transaction(connection, keys).add([record])
@@ -132,19 +146,14 @@ def command(size: int, reason: str, as_json: bool) -> None:
 
 def _find_loss(noted: list[LogLoss], accepted: list[AcceptedLoss], size: int) -> LogLoss:
     """Return the newest loss of a log of this size that was not accepted. CommandRefused if there
-    is none, or if it is not of a restore. Pure."""
+    is none. Pure."""
     losses = [each for each in noted if each.kept_size == size]
     if not losses:
         raise CommandRefused(NOT_NOTED.format(size))
     left = [loss for loss in losses if not any(each.is_of(loss) for each in accepted)]
     if not left:
         raise CommandRefused(ALREADY)
-    loss = left[-1]
-    if loss.before is None:
-        raise CommandRefused(OLDER_VERSION)
-    if not loss.is_restored or loss.size >= loss.kept_size:
-        raise CommandRefused(NOT_RESTORED)
-    return loss
+    return left[-1]
 
 
 async def _read_signed(
@@ -158,5 +167,4 @@ async def _read_signed(
     ]
 
 
-_LEFT_AT = "select max(at) from archiver.checkpoint where size <= $1 and at <= $2"
 _TURN = "select pg_advisory_xact_lock(hashtext('archiver.losses'))"

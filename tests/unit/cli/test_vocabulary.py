@@ -39,6 +39,7 @@ OWN = {
     "archive list draw": {"--zero-days"},
     "archive list show": {"--open", "--items", "--after"},
     "archive prove": {"--open", "--former"},
+    "archive accept": {"--only-database-differs"},
     "archive replay": {"--mend", "--copied"},
     "archive request decide": {"--decision", "--ground", "--hold-review-on"},
     "archive request extend": {"--ground"},

@@ -11,14 +11,15 @@ import msgspec
 import pytest
 
 from archiver.log import checkpoint_signer, outside_head
-from archiver.log.accepted_loss import KIND, load_accepted
+from archiver.log.accepted_loss import AT_ONCE, KIND, load_accepted
 from archiver.log.checkpoint_signer import sign_checkpoint
 from archiver.log.known_head import KnownHead
+from archiver.log.log_loss import Cause
 from archiver.log.outside_head import HeadKeeper
 from archiver.log.writer import Writer
 from archiver.orders.comparer import Comparer
 from archiver.signing.signer import Signer, sign_checkpoint_note
-from cli.archive.restoration.losses import ALREADY, NOT_RESTORED
+from cli.archive.restoration.losses import ALREADY, REFUSED
 from deploy.local.postgresql import Database
 from services import clock
 from services.config.settings import derive_key
@@ -39,6 +40,8 @@ SIGNER = Signer("postkamer", derive_key(MASTERS, checkpoint_signer.PURPOSE))
 KINDS = {"checkpoint", "root", "short", "loss"}
 """Kinds of finding after a restore: a checkpoint without a row, one that differs, a longer log."""
 REASON = "restored to 03:00, case 12"
+FLAG = "--only-database-differs"
+"""The restored databases of these tests are of one server."""
 
 
 class Town:
@@ -120,7 +123,9 @@ async def test_loss_that_came_with_a_restore_is_accepted_once(lost: tuple[Town, 
     assert {each["what"] for each in before["findings"]} == KINDS
     assert f"postkamer archive accept {size}" in before["findings"][-1]["sentence"]
     assert before["acceptedLosses"] == []
-    said = await town.command.json("accept", size, "--reason", REASON)
+    refusal = await town.command.fails("accept", size, "--reason", REASON)
+    assert REFUSED[Cause.OTHER_NUMBER] in refusal
+    said = await town.command.json("accept", size, "--reason", REASON, FLAG)
     after = await town.verify(0)
     assert after["findings"] == [] and after["acceptedLosses"] == [said]
     # The longer log has a row, by which it is proved; a verification does not begin there.
@@ -137,7 +142,7 @@ async def test_loss_that_came_with_a_restore_is_accepted_once(lost: tuple[Town, 
     ]
     assert line.startswith(f"Accepted: {size - 3} entries from 3 to {size - 1}, lost by a restore")
     assert line.endswith(f"by {OPERATOR}: {REASON}.")
-    assert ALREADY in await town.command.fails("accept", size, "--reason", REASON)
+    assert ALREADY in await town.command.fails("accept", size, "--reason", REASON, FLAG)
     # It stays so when the log is longer than what was lost, and at each start.
     await town.grow(size)
     await town.start_archiver()
@@ -148,7 +153,14 @@ async def test_other_fault_is_found_after_a_loss_was_accepted(lost: tuple[Town, 
     town, size = lost
     await town.command("replay")
     await town.start_archiver()
-    await town.command("accept", size, "--reason", REASON)
+    rows = await remove_rows(town.pool, 3)
+    await town.command("accept", size, "--reason", REASON, FLAG)
+    async with town.pool.acquire() as connection:
+        [accepted] = await load_accepted(connection, await keys_of(town.pool))
+    assert accepted.left_at == max(at for _, at, _ in rows), "rows of before are no part of it"
+    await town.pool.executemany(
+        "insert into archiver.checkpoint (size, at, note) values ($1, $2, $3)", rows
+    )
     await town.verify(0)
     # A checkpoint of the time since, in the place of what was lost.
     later = clock.now() + timedelta(seconds=2)
@@ -160,11 +172,15 @@ async def test_other_fault_is_found_after_a_loss_was_accepted(lost: tuple[Town, 
     # Entries that are removed from a database that was not restored.
     grown = await town.grow(size)
     await remove_last(town.pool, 2)
-    await town.grow(1)  # the archiver that runs finds it
+    await town.writer.add([message("Goedemorgen", at=clock.now())])
+    await town.keeper.keep()  # the archiver that runs has found it
+    await town.grow(0)
     assert {what for what, _ in await town.found()} == {"short", "loss"}
-    assert NOT_RESTORED in await town.command.fails("accept", grown, "--reason", REASON)
+    assert REFUSED[Cause.REMOVED] in await town.command.fails(
+        "accept", grown, "--reason", REASON, FLAG
+    )
     assert "no loss of a log of 4 entries" in await town.command.fails(
-        "accept", 4, "--reason", REASON
+        "accept", 4, "--reason", REASON, FLAG
     )
 
 
@@ -172,13 +188,15 @@ async def test_accepted_loss_counts_only_from_the_command(lost: tuple[Town, int]
     town, size = lost
     await town.command("replay")
     await town.start_archiver()
-    await town.command("accept", size, "--reason", REASON)
+    # Whoever can publish records has many sealed before it.
+    await town.writer.add([other_loss() for _ in range(AT_ONCE)])
+    await town.command("accept", size, "--reason", REASON, FLAG)
     keys = await keys_of(town.pool)
     async with town.pool.acquire() as connection:
         [accepted] = await load_accepted(connection, keys)
-    # Whoever can publish records has one sealed that says the same, of more.
+    # Or one that says the same, of more.
     more = msgspec.structs.replace(accepted, size=0)
-    forged = Record(id=clock.new_id(), kind=KIND, at=clock.now(), data=msgspec.json.encode(more))
+    forged = other_loss(msgspec.json.encode(more))
     await town.writer.add([forged])
     await town.grow(1)
     assert len((await town.verify(0))["acceptedLosses"]) == 1
@@ -189,6 +207,11 @@ async def test_accepted_loss_counts_only_from_the_command(lost: tuple[Town, int]
     assert {what for what, _ in await town.found()} >= {"missing", "loss"}
 
 
+def other_loss(data: bytes = b"{}") -> Record:
+    """Record of the kind that the command writes, by somebody else."""
+    return Record(id=clock.new_id(), kind=KIND, at=clock.now(), data=data)
+
+
 async def test_each_loss_is_accepted_by_itself_also_anew(
     lost: tuple[Town, int], server: Database, tmp_path: Path
 ) -> None:
@@ -196,7 +219,7 @@ async def test_each_loss_is_accepted_by_itself_also_anew(
     town, size = lost
     await town.command("replay")
     await town.start_archiver()
-    said = await town.command.json("accept", size, "--reason", REASON)
+    said = await town.command.json("accept", size, "--reason", REASON, FLAG)
     await later_than(datetime.fromisoformat(said["foundAt"]))
     grown = await town.grow(size)
     async with town_in(_url(server, AGAIN), tmp_path / "outside") as again:
@@ -204,7 +227,7 @@ async def test_each_loss_is_accepted_by_itself_also_anew(
         await again.start_archiver()
         for each, code in ((size, 1), (grown, 0)):
             await again.verify(1)
-            await again.command("accept", each, "--reason", REASON)
+            await again.command("accept", each, "--reason", REASON, FLAG)
             found = await again.verify(code)
         assert [each["size"] for each in found["acceptedLosses"]] == [size, grown]
 
@@ -217,6 +240,15 @@ async def later_than(moment: datetime) -> None:
         return clock.now()
 
     await until(now, lambda at: at >= moment.replace(microsecond=0) + timedelta(seconds=1), 5.0)
+
+
+async def remove_rows(pool: Pool, size: int) -> list[tuple[int, datetime, str]]:
+    """Remove the checkpoints up to this size, as somebody would who has all rights, and return
+    them."""
+    gone = "delete from archiver.checkpoint where size <= $1 returning size, at, note"
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("set local session_replication_role = replica")
+        return [(row["size"], row["at"], row["note"]) for row in await connection.fetch(gone, size)]
 
 
 async def remove_last(pool: Pool, count: int) -> None:

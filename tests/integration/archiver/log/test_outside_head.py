@@ -1,13 +1,20 @@
 """An entry removed from the log in its last minute is found after a kill, by the head outside."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
 import pytest
 
+from archiver.log import outside_head
 from archiver.log.known_head import KnownHead
+from archiver.log.log_loss import Cause, ServerState, read_losses, read_server
 from archiver.log.outside_head import KEPT, HeadKeeper, decode_head, encode_head, read_heads
 from archiver.log.writer import Writer
 from services import clock, metrics
 from services.files import object_store
 from services.files.object_store import ObjectStore, StoreUnavailable
+from services.postgres.database import Connection
 from services.transparency.merkle import Tree
 from tests.support.archiver.signed_log import ENTRIES, Log
 from tests.support.archiver.tampering import Deed, rewrite
@@ -24,6 +31,9 @@ BENDINGS: dict[str, Deed] = {
     ),
     "last removed": rewrite(
         f"delete from archiver.entry where position = {LAST}", checkpoints=False
+    ),
+    "last two removed": rewrite(
+        f"delete from archiver.entry where position >= {LAST - 1}", checkpoints=False
     ),
 }
 
@@ -137,6 +147,83 @@ async def test_store_that_is_away_stops_nothing(log: Log, monkeypatch: pytest.Mo
             await kept.keep()
     await kept.keep()
     assert [head.size for head in await read_heads(log.outside, KEY)] == [ENTRIES + 1]
+
+
+async def test_loss_is_noted_as_it_was_though_the_store_was_away_at_the_start(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = forks()
+    await log.grow(5)
+    await keeper(log).keep()
+    await BENDINGS["last removed"](log)
+    log.writer = Writer(log.pool, log.keys)
+    kept = keeper(log)
+    with monkeypatch.context() as patch:
+        patch.setattr(outside_head, "COMPARE_SECONDS", 0.01)
+        patch.setattr(outside_head, "_list_names", hang)
+        await kept.begin()
+    await log.grow(3)
+    await kept.compare()
+    await log.sign(log.writer.known)
+    await kept.keep()
+    assert forks() - before == 1
+    await kept.compare()  # what another archiver kept since is no loss
+    assert forks() - before == 1
+    assert await noted(log) == [(LAST, LAST + 1)]
+
+
+async def hang(_: ObjectStore) -> None:
+    await asyncio.Event().wait()
+
+
+async def test_one_loss_that_two_archivers_find_is_noted_and_signed_once(log: Log) -> None:
+    other = Writer(log.pool, log.keys)
+    first, second = keeper(log), keeper(log, other.known)
+    await log.grow(4)
+    await log.sign(other.known)
+    await log.grow(1)
+    for each in (first, second):
+        await each.keep()
+    await BENDINGS["last two removed"](log)
+    await log.grow(9)
+    await first.keep()
+    await log.sign(other.known)
+    await second.keep()
+    assert await noted(log) == [(LAST - 1, LAST + 1)]
+    assert [len(each.lost) for each in (log.writer.known, other.known)] == [1, 0]
+
+
+async def test_head_is_kept_anew_on_another_server_once_the_log_there_goes_on(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = keeper(log)
+    await log.grow(5)
+    await kept.keep()
+    for time_line in (8, 9):
+        monkeypatch.setattr(outside_head, "read_server", on_time_line(time_line))
+        await kept.keep()
+        await kept.keep()
+        heads = await read_heads(log.outside, KEY)
+        assert [head.size for head in heads] == [LAST + 1] * (time_line - 6)
+        newest = outside_head.largest_head(heads)
+        assert newest and newest.server and newest.server.time_line == time_line
+    await BENDINGS["last removed"](log)  # or a failover lost it
+    monkeypatch.setattr(outside_head, "read_server", on_time_line(10))
+    await kept.keep()
+    [loss] = await read_losses(log.outside, KEY)
+    assert (loss.size, loss.kept_size, loss.cause) == (LAST, LAST + 1, Cause.RESTORED)
+
+
+def on_time_line(time_line: int) -> Callable[[Connection], Awaitable[ServerState]]:
+    async def read(connection: Connection) -> ServerState:
+        return msgspec.structs.replace(await read_server(connection), time_line=time_line)
+
+    return read
+
+
+async def noted(log: Log) -> list[tuple[int, int]]:
+    """Entries that were left and that there were, of each loss that is noted."""
+    return [(loss.size, loss.kept_size) for loss in await read_losses(log.outside, KEY)]
 
 
 def test_head_that_was_changed_is_none_of_ours() -> None:

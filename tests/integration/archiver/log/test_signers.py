@@ -114,7 +114,7 @@ async def test_head_that_the_signer_refuses_does_not_keep_it_from_signing(
 
 def _shorter(known: KnownHead):  # type: ignore[no-untyped-def]
     """Head of before, which another archiver has signed past."""
-    tree = known._tree
+    tree = known.tree
     assert tree and tree.size == ENTRIES + 3
     tree.append(bytes(32))
     return tree

@@ -8,13 +8,15 @@ import pytest
 from archiver.audit.log_walk import SignedState
 from archiver.log.accepted_loss import LongerLog, accept_loss, find_longer
 from archiver.log.log_loss import (
+    Cause,
     LogLoss,
     ServerState,
     decode_loss,
     describe_loss,
     encode_loss,
-    is_noted,
+    find_unnoted,
 )
+from cli.archive.restoration.losses import REFUSED
 
 BEFORE = ServerState(cluster="7", time_line=2, database=16384, wal=5000)
 AFTER = msgspec.structs.replace(BEFORE, time_line=3)
@@ -25,20 +27,20 @@ LOSS = LogLoss(size=100, kept_size=160, kept_root=ROOT, at=FOUND, before=BEFORE,
 
 
 @pytest.mark.parametrize(
-    ("now", "is_restored"),
+    ("now", "cause"),
     [
-        (BEFORE, False),
-        (msgspec.structs.replace(BEFORE, wal=9000), False),
-        (msgspec.structs.replace(BEFORE, wal=4999), True),
-        (AFTER, True),
-        (msgspec.structs.replace(BEFORE, cluster="8", wal=9000), True),
-        (msgspec.structs.replace(BEFORE, database=16385, wal=9000), True),
+        (BEFORE, Cause.REMOVED),
+        (msgspec.structs.replace(BEFORE, wal=9000), Cause.REMOVED),
+        (msgspec.structs.replace(BEFORE, wal=4999), Cause.RESTORED),
+        (AFTER, Cause.RESTORED),
+        (msgspec.structs.replace(BEFORE, cluster="8", wal=9000), Cause.RESTORED),
+        (msgspec.structs.replace(BEFORE, database=16385, wal=9000), Cause.OTHER_NUMBER),
     ],
     ids=["same", "went on", "snapshot", "time line", "cluster", "database"],
 )
-def test_server_shows_if_its_database_was_restored(now: ServerState, is_restored: bool) -> None:
-    assert now.is_restored_from(BEFORE) is is_restored
-    assert not now.is_restored_from(None)
+def test_server_shows_if_its_database_was_restored(now: ServerState, cause: Cause) -> None:
+    assert msgspec.structs.replace(LOSS, after=now).cause is cause
+    assert msgspec.structs.replace(LOSS, after=now, before=None).cause is Cause.UNKNOWN
 
 
 def test_noted_loss_is_read_again_and_an_altered_one_is_not() -> None:
@@ -50,19 +52,46 @@ def test_noted_loss_is_read_again_and_an_altered_one_is_not() -> None:
     assert decode_loss(content, bytes(32)) is None
 
 
-def test_loss_is_noted_once_unless_more_is_lost() -> None:
-    replayed = msgspec.structs.replace(LOSS, size=103, at=FOUND + MINUTE)
-    again = msgspec.structs.replace(LOSS, size=90, at=FOUND + MINUTE)
-    assert not is_noted(LOSS, []) and is_noted(replayed, [LOSS]) and not is_noted(again, [LOSS])
+OF_LOG = msgspec.structs.replace(LOSS, kept_size=150, kept_root=OTHER, size=162, at=FOUND + MINUTE)
+"""The same loss, found by another archiver after 62 entries followed."""
 
 
-def test_sentence_names_the_command_only_after_a_restore() -> None:
-    went_on = msgspec.structs.replace(LOSS, after=BEFORE)
-    unknown = msgspec.structs.replace(LOSS, before=None)
-    assert "postkamer archive accept 160" in describe_loss(LOSS)
-    assert "were removed or changed" in describe_loss(went_on)
-    assert "nobody knows" in describe_loss(unknown)
-    assert not any("archive accept" in describe_loss(each) for each in (went_on, unknown))
+@pytest.mark.parametrize(
+    ("loss", "seen_at", "noted", "expected"),
+    [
+        (LOSS, FOUND - MINUTE, [], (100, FOUND)),
+        (msgspec.structs.replace(LOSS, size=103), FOUND + MINUTE, [LOSS], None),
+        (msgspec.structs.replace(LOSS, size=90), FOUND - MINUTE, [LOSS], (90, FOUND)),
+        (OF_LOG, FOUND - MINUTE, [LOSS], None),
+        (OF_LOG, FOUND + MINUTE, [LOSS], (162, FOUND + MINUTE)),
+        (OF_LOG, FOUND - MINUTE, [], (162, FOUND + MINUTE)),
+        (msgspec.structs.replace(OF_LOG, kept_size=161), FOUND - MINUTE, [LOSS], (100, FOUND)),
+        (
+            msgspec.structs.replace(OF_LOG, kept_size=100),
+            FOUND - MINUTE,
+            [LOSS],
+            (162, FOUND + MINUTE),
+        ),
+    ],
+    ids=["first", "again", "more", "shorter", "later", "alone", "longer", "of what was left"],
+)
+def test_loss_is_noted_unless_a_noted_one_explains_it(
+    loss: LogLoss, seen_at: datetime, noted: list[LogLoss], expected: tuple[int, datetime] | None
+) -> None:
+    found = find_unnoted(loss, seen_at, noted)
+    assert (found and (found.size, found.at)) == expected
+
+
+@pytest.mark.parametrize("loss", [LOSS, OF_LOG], ids=["left", "late"])
+@pytest.mark.parametrize("before", [None, BEFORE, AFTER], ids=["unknown", "restored", "removed"])
+def test_sentence_names_the_command_where_that_accepts(
+    loss: LogLoss, before: ServerState | None
+) -> None:
+    loss = msgspec.structs.replace(loss, before=before)
+    is_named = f"postkamer archive accept {loss.kept_size}" in describe_loss(loss)
+    assert is_named is (loss.cause not in REFUSED) is (loss.size == 100 and before == BEFORE)
+    assert ("were removed or changed" in describe_loss(loss)) is (before == AFTER)
+    assert ("nobody knows if" in describe_loss(loss)) is (before is None)
 
 
 def test_longer_log_is_the_largest_signed_before_or_the_head_itself() -> None:
