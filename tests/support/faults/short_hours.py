@@ -1,4 +1,4 @@
-"""A municipality in which every kind of wait is short, and time that passes when a test says so."""
+"""A municipality whose waits are short, and yet longer than a test: time passes when it says so."""
 
 import json
 import re
@@ -19,7 +19,7 @@ id = "almelo"
 name = "Gemeente Almelo"
 burst_seconds = 1
 menu = "onderwerp"
-wait_minutes = 1
+wait_minutes = 5
 idle_days = 1
 automatic = ["keuze_onduidelijk", "duurt_langer"]
 
@@ -27,7 +27,7 @@ automatic = ["keuze_onduidelijk", "duurt_langer"]
 {{values}}
 [tenants.care]
 destinations = ["piket"]
-confirm_minutes = 1
+confirm_minutes = 5
 
 [[numbers]]
 id = "{NUMBER}"
@@ -71,7 +71,7 @@ department = "openbare-ruimte"
 
 [[menus]]
 id = "onderwerp"
-timeout_minutes = 1
+timeout_minutes = 5
 
 [[menus.options]]
 id = "afval"
