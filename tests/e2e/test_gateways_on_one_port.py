@@ -150,7 +150,7 @@ async def test_a_second_gateway_with_the_operations_port_of_the_first_ends(
 async def test_a_second_gateway_joins_once_it_has_a_broker_or_has_waited_for_one(
     town: Installation, watch: Watch
 ) -> None:
-    """Until then the first one takes all that comes."""
+    """The first one takes all that comes until then."""
     port, nowhere = int(town.gateway.rpartition(":")[2]), f"amqp://x:x@127.0.0.1:{free_port()}/"
     second = town.add_second("gateway")
     program = town.services[second].program
