@@ -100,6 +100,8 @@ from services.http.token_store import (
     environment_tokens,
     run_token_store,
 )
+from services.keys.oldest_archive_key import agree_on_oldest_archive_key
+from services.keys.working_keys import sealing_pool, working_masters
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.lookout import run_lookout
@@ -109,7 +111,6 @@ from services.restoration.guard import RestorationGuard
 from services.restoration.waiting_room import wait_until_compared
 from services.servers.certificate_watch import watch_servers
 from services.tasks import background_task, first_or_watchdog
-from services.working_keys import sealing_pool, working_masters
 
 POOL_SIZE = 16
 """PostgreSQL connections: one for the writer, one per file in progress, the rest for answers."""
@@ -292,6 +293,8 @@ async def _comparison(
 
     async def run() -> None:
         await retry_while_unavailable(keys.check, "keys")
+        agree = partial(agree_on_oldest_archive_key, pool, key_bytes(settings.archive_key[-1]))
+        await retry_while_unavailable(agree, "oldest key")
         await retry_while_unavailable(
             lambda: table_partitions.create_partitions(pool, clock.now().date()), "months"
         )

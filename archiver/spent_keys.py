@@ -18,9 +18,9 @@ import structlog
 from services import clock, metrics
 from services.amqp.queue_status import QueueLength
 from services.config.terms import Terms
+from services.keys.working_keys import rewrap
 from services.postgres.database import RAISED, Pool, retry_while_unavailable
 from services.sealing.key_ring import DAILY, SEALS_DAYS, Kind
-from services.working_keys import rewrap
 
 LOOK_SECONDS = 6 * 3600.0
 """Pause between looks. Keys end by the day, and a term by the round of clearing, which is as long.

@@ -22,9 +22,9 @@ from deploy.local.servers import definitions
 from deploy.local.state import free_port, token
 from services import clock
 from services.config import loader
+from services.keys.working_keys import refresh
 from services.postgres.database import connection_pool
 from services.sealing.key_ring import RING, KeyRing
-from services.working_keys import refresh
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "tests" / "examples" / "almelo.toml"

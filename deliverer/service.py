@@ -79,6 +79,7 @@ from services.files.object_store import ObjectStore
 from services.http.application import operations_app
 from services.http.server import serve
 from services.http.service_status import DestinationStatus, ServiceParts
+from services.keys.working_keys import sealing_pool
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.lookout import Lookout, run_lookout
@@ -87,7 +88,6 @@ from services.published_batches import published_batch_reports
 from services.restoration.waiting_room import wait_until_compared
 from services.servers.certificate_watch import watch_servers
 from services.tasks import background_task
-from services.working_keys import sealing_pool
 
 POOL_SIZE = 16
 """Connections to PostgreSQL: one for each destination, the ledger and each relay; some spare."""

@@ -75,6 +75,7 @@ from services.http.application import operations_app, refuse_while
 from services.http.server import ServerLimits, serve
 from services.http.webhook_signature import key_of
 from services.instance import session_name
+from services.keys.working_keys import working_keys, working_masters
 from services.lifecycle import first_failure
 from services.postgres.channel import listen
 from services.postgres.database import (
@@ -88,7 +89,6 @@ from services.restoration.waiting_room import wait_until_compared
 from services.sealing.key_ring import RING
 from services.servers.certificate_watch import watch_servers
 from services.tasks import background_task
-from services.working_keys import working_keys, working_masters
 
 POOL_SIZE = 10
 """PostgreSQL connections: a page takes three short questions, so that ten carry hundreds a second.

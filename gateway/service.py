@@ -36,6 +36,7 @@ from services.http.application import Route, api_app, operations_app
 from services.http.connection_counts import REFUSALS, UnprovenBounds
 from services.http.server import POST_HANDLERS, PUBLIC_CONNECTIONS, ServerLimits, serve
 from services.http.token_store import TokenStore, environment_tokens, run_token_store
+from services.keys.working_keys import sealing_pool
 from services.lifecycle import first_failure
 from services.postgres.database import Pool
 from services.published_batches import published_batch_reports
@@ -43,7 +44,6 @@ from services.restoration.waiting_room import wait_until_compared
 from services.sealing.key_ring import RING
 from services.servers.certificate_watch import watch_servers
 from services.tasks import background_task
-from services.working_keys import sealing_pool
 
 NO_KEYS = "there is no working key to seal with: the database has not answered for too long"
 JOIN_SECONDS = 3.0

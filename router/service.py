@@ -29,21 +29,22 @@ from services.clearing import Clearing, clear_periodically
 from services.config.model import Configuration
 from services.config.reload import ActiveVersion
 from services.config.secret_files import LiveSettings, amqp_url, database_url
-from services.config.settings import RouterSettings, derive_key
+from services.config.settings import RouterSettings, derive_key, key_bytes
 from services.config.shortened_rules import drop_rules
 from services.drained_queues import drained_queue_reports
 from services.http.application import Route, api_app, operations_app
 from services.http.server import serve
 from services.http.service_status import PartitionStatus, ServiceParts
 from services.http.token_store import TokenStore, environment_tokens, run_token_store
+from services.keys.oldest_archive_key import agree_on_oldest_archive_key
+from services.keys.working_keys import sealing_pool
 from services.lifecycle import first_failure, readiness_problems
-from services.postgres.database import Pool
+from services.postgres.database import Pool, retry_while_unavailable
 from services.published_batches import published_batch_reports
 from services.restoration.waiting_room import wait_until_compared
 from services.sealing import hash_keys
 from services.servers.certificate_watch import watch_servers
 from services.tasks import background_task
-from services.working_keys import sealing_pool
 
 POOL_SIZE = 10
 """Connections to PostgreSQL: one for each active partition, two for the relay of timers, one each
@@ -66,7 +67,7 @@ async def router(
         incoming = await enter(broker_connection(amqp, "router consumes"))
         shared, sharing = await enter(shared_queues(pool, "router"))
         store, archive = Store(pool), Publisher(outgoing, topology.ARCHIVE)
-        hashes = Hashes(derive_key(settings.archive_key, hash_keys.PURPOSE))
+        hashes = await _own_hashes(settings, pool)
         rules = ActiveRules(store, archive, hashes)
         rules_task = await enter(background_task(rules.run(settings.config, version)))
         destinations = Publisher(outgoing, topology.DESTINATIONS)
@@ -97,6 +98,13 @@ async def router(
         yield first_failure(
             *links, live.task, rules_task, *side_tasks, *(each.task for each in consumers)
         )
+
+
+async def _own_hashes(settings: RouterSettings, pool: Pool) -> Hashes:
+    """Return the hashes of this installation. Raises OtherOldestKey where its key is another."""
+    agree = partial(agree_on_oldest_archive_key, pool, key_bytes(settings.archive_key[-1]))
+    await retry_while_unavailable(agree, "oldest key")
+    return Hashes(derive_key(settings.archive_key, hash_keys.PURPOSE))
 
 
 def prepare_secrets(

@@ -32,8 +32,8 @@ from cli.tenant.transport_key import TransportKey
 from services import clock
 from services.config import loader
 from services.files.object_store import ObjectStore
+from services.keys.working_keys import refresh
 from services.postgres.database import Pool, connection_pool
-from services.working_keys import refresh
 
 OF_WRITING, GROWTH_MIB = 0.5, 32.0
 """Targets: share of the archiver's own writing, and growth of memory from the first window to the

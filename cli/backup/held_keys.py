@@ -9,9 +9,11 @@ from archiver.encryption.key_store import KeyStore
 from cli.backup.finding import Finding
 from cli.support.configuration import path_in_environment
 from cli.support.output import count
-from services import clock, working_keys
+from services import clock
 from services.config import loader, settings
 from services.config.model import ConfigError
+from services.keys import working_keys
+from services.keys.oldest_archive_key import OtherOldestKey, check_oldest_archive_key
 from services.postgres.database import Pool
 from services.sealing.wrapping import CannotDecrypt, fingerprint
 
@@ -23,7 +25,17 @@ async def check_keys(pool: Pool) -> list[Finding]:
     archive = await _count_archive_keys(pool) if is_given(ARCHIVE) else (0, 0)
     working = await _count_working_keys(pool) if is_given(WORKING) else (0, 0)
     names = ((ARCHIVE, archive), (WORKING, working))
-    return [_shut(name, shut, of) for name, (shut, of) in names if shut]
+    findings = [_shut(name, shut, of) for name, (shut, of) in names if shut]
+    return findings + await _check_oldest(pool) if is_given(ARCHIVE) else findings
+
+
+async def _check_oldest(pool: Pool) -> list[Finding]:
+    masters = settings.load(settings.ArchiveSettings, os.environ).archive_key
+    try:
+        await check_oldest_archive_key(pool, settings.key_bytes(masters[-1]))
+    except OtherOldestKey as error:
+        return [Finding(owner="keys", sentence=str(error))]
+    return []
 
 
 def is_given(name: str) -> bool:

@@ -40,6 +40,7 @@ from cli.support.output import CommandRefused, fail
 from cli.support.person import narrow_tenant
 from services.config import loader, settings
 from services.files.object_store import ObjectStore, StoreUnavailable
+from services.keys.oldest_archive_key import OtherOldestKey, check_oldest_archive_key
 from services.postgres.database import Connection, Pool
 from services.sealing.wrapping import CannotDecrypt
 from services.transparency import signed_note
@@ -79,7 +80,8 @@ async def load_keys(connection: "Connection | Pool") -> KeyStore:
     keys = KeyStore(cast(Pool, connection), master_keys)
     try:
         await keys.check()
-    except WrongMasterKey as error:
+        await check_oldest_archive_key(connection, master_keys[-1])
+    except (WrongMasterKey, OtherOldestKey) as error:
         raise CommandRefused(str(error)) from None
     return keys
 

@@ -8,7 +8,8 @@ from contextlib import AbstractAsyncContextManager
 from cli.support.output import fail
 from services import lifecycle
 from services.amqp.partition_count import OtherPartitionCount
-from services.working_keys import WrongWorkingKey
+from services.keys.oldest_archive_key import OtherOldestKey
+from services.keys.working_keys import WrongWorkingKey
 
 Service = AbstractAsyncContextManager["asyncio.Future[object]"]
 
@@ -19,5 +20,5 @@ def run_until_stopped(name: str, service: Callable[[], Service]) -> None:
         sys.exit(lifecycle.run_event_loop(lifecycle.run(service)))
     except OSError as error:
         fail(f"{name}: {error.strerror or error}")
-    except (WrongWorkingKey, OtherPartitionCount) as error:
+    except (OtherOldestKey, OtherPartitionCount, WrongWorkingKey) as error:
         fail(str(error))

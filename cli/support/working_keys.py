@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from typing import cast
 
 from cli.support.output import CommandRefused
-from services import clock, working_keys
+from services import clock
 from services.config import settings
+from services.keys import working_keys
 from services.postgres.database import Connection, Pool
 from services.postgres.shut_rows import SHUT
 from services.sealing.key_ring import KeyRing

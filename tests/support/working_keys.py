@@ -7,10 +7,10 @@ from datetime import date, timedelta
 
 from services import clock, contract
 from services.amqp.sealed_batch import seal_batch
+from services.keys.working_keys import STANDING_DAY, refresh, wrap_key
 from services.postgres.database import Pool, connection_pool
 from services.sealing.key_ring import DAILY, RING, KeyRing, WorkingKey
 from services.sealing.wrapping import fingerprint
-from services.working_keys import STANDING_DAY, refresh, wrap_key
 from tests.support.decrypted_record import KEY
 
 MASTER = b64decode(KEY)

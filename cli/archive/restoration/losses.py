@@ -136,7 +136,12 @@ def command(size: int, is_known: bool, reason: str, as_json: bool) -> None:
             accepted = accept_loss(loss, longer, left_at, who, reason, clock.now())
             record = loss_record(accepted, key, clock.new_id())
             await writer_in_transaction(connection, keys).add([record])
-            data = {"why": reason, "from": loss.size, "to": longer.size}
+            data = {
+                "why": reason,
+                "from": loss.size,
+                "to": longer.size,
+                "cause": loss.cause.name.lower(),
+            }
             await write_operation(connection, Operation(what=WHAT, about=str(record.id), data=data))
         return show_accepted(accepted)
 

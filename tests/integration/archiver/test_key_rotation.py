@@ -13,7 +13,9 @@ from archiver.encryption.key_rotation import rotate_municipality_key
 from archiver.encryption.key_store import KEYS, KeyStore, WrongMasterKey
 from archiver.log.append import END
 from deploy.local.postgresql import Database
+from services.keys.oldest_archive_key import OtherOldestKey, agree_on_oldest_archive_key
 from services.postgres.database import Pool
+from services.sealing.wrapping import fingerprint
 from services.tasks import background_task
 from tests.support.archiver.commands import OPERATOR, Archive
 from tests.support.archiver.signed_log import ENTRIES, Log, conversation, entry
@@ -52,6 +54,19 @@ async def test_new_master_key_opens_the_archive_after_rotation_only(
     with pytest.raises(WrongMasterKey, match="POSTKAMER_ARCHIVE_KEY: it does not open"):
         await KeyStore(log.pool, [MASTER]).check()
     assert await _sealed(log.pool) == before
+
+
+async def test_oldest_master_key_is_asked_for_by_every_command(log: Log, archive: Archive) -> None:
+    """The new one alone opens everything after the rotation, and recognises nobody."""
+    both = {"POSTKAMER_ARCHIVE_KEY": f"{NEW},{KEY}"}
+    await agree_on_oldest_archive_key(log.pool, MASTER)
+    await archive.json("rotate", "--master", **both)
+    error = await archive.fails("verify", code=3, POSTKAMER_ARCHIVE_KEY=NEW)
+    assert "its last key is not the oldest one of this installation, whose fingerprint is" in error
+    with pytest.raises(OtherOldestKey, match=fingerprint(MASTER)):
+        await agree_on_oldest_archive_key(log.pool, base64.b64decode(NEW))
+    await agree_on_oldest_archive_key(log.pool, MASTER)
+    assert (await archive.json("rotate", "--master", **both))["count"] == 0
 
 
 async def test_key_of_a_municipality_is_rotated_while_records_come(

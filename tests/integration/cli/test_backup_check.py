@@ -16,10 +16,11 @@ from deploy.local.postgresql import Database
 from services import clock
 from services.files.object_store import ObjectStore, head_key, order_key, sealed_key
 from services.postgres.database import connection_pool
+from services.sealing.wrapping import fingerprint
 from tests.support.archiver.orders import book_of
 from tests.support.archiver.records import message
 from tests.support.cli.command_line import postkamer
-from tests.support.decrypted_record import KEY, writer_of
+from tests.support.decrypted_record import KEY, MASTER, writer_of
 from tests.support.integration.back_up import copy_base
 from tests.support.working_keys import insert_test_keys
 
@@ -31,6 +32,9 @@ values (gen_random_uuid(), 'almelo', '1', 'c', 'kcc', '{}', '', now(), 'availabl
     now() - interval '2 hours')
 """
 """A file that a copy of now has had the time to get."""
+
+
+KEEP_OLDEST = "insert into sealing.oldest_archive_key (fingerprint) values ('{}')"
 
 
 def check(url: str, *words: object, **more: str) -> tuple[int, list[str], list[str]]:
@@ -112,7 +116,9 @@ def test_copy_of_the_object_store_lacks_nothing_that_the_database_names(
     assert check(fresh, "--objects", copy / "no")[1] == [*OF_SERVER, away]
 
 
-def test_key_that_does_not_open_the_database_is_named_and_not_told(fresh: str, copy: Path) -> None:
+def test_key_that_does_not_open_the_database_is_named_and_not_told(
+    server: Database, fresh: str, copy: Path
+) -> None:
     other = base64.b64encode(b"o" * 32).decode()
     keys = {f"POSTKAMER_{name}_KEY": other for name in ("ARCHIVE", "WORKING")}
     code, findings, _ = check(fresh, **keys)
@@ -121,6 +127,10 @@ def test_key_that_does_not_open_the_database_is_named_and_not_told(fresh: str, c
     assert archive.startswith("fault: POSTKAMER_ARCHIVE_KEY does not open ")
     assert working.startswith("fault: POSTKAMER_WORKING_KEY does not open 5 of 5 keys")
     assert check(fresh, **{name: f"{key},{KEY}" for name, key in keys.items()})[1] == OF_SERVER
+    server.execute(KEEP_OLDEST.format(fingerprint(MASTER)), fresh.rpartition("/")[2])
+    *_, oldest = check(fresh, POSTKAMER_ARCHIVE_KEY=f"{KEY},{other}")[1]
+    assert oldest.startswith("fault: POSTKAMER_ARCHIVE_KEY: its last key is not the oldest one")
+    assert check(fresh, POSTKAMER_ARCHIVE_KEY=f"{other},{KEY}")[1] == OF_SERVER
 
 
 def test_base_backup_of_this_cluster_is_whole(server: Database, fresh: str, tmp_path: Path) -> None:

@@ -20,12 +20,12 @@ from deliverer.meta.send_outcomes import enqueue_outcome, outcome_outbox, send_o
 from router.store.save import UPSERT_MARK
 from services import clock
 from services.contract import CloseConversation, Delivery
+from services.keys.working_keys import working_keys
 from services.postgres.database import Pool
 from services.postgres.outbox import Outbox, Relay
 from services.sealing.columns import EMPLOYEE, SECRET, SENT, WAMID, bind
 from services.sealing.key_ring import RING
 from services.tasks import background_task
-from services.working_keys import working_keys
 from tests.integration.deliverer.test_replays import park
 from tests.support.integration.destination_harness import delivery
 from tests.support.integration.shut_rows import alter, shut_rows

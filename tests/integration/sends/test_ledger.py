@@ -17,10 +17,10 @@ from router.model.changes import Changes
 from router.store.save import save_changes
 from services import clock
 from services.contract import AUTOMATED_AUTHOR
+from services.keys.working_keys import working_keys
 from services.postgres.database import DATABASE_ERRORS, Pool, is_transient
 from services.sealing.columns import WAMID, bind
 from services.sealing.key_ring import RING
-from services.working_keys import working_keys
 from tests.support.integration.sealed_lines import seal_lines
 from tests.support.observer import until, until_true
 from tests.support.working_keys import MASTER

@@ -18,7 +18,7 @@ from services.files.object_store import (
     upload_key,
 )
 from tests.support.integration.bucket import Bucket, running_bucket, settings_of
-from tests.support.integration.tls_server import serve_by_tls
+from tests.support.integration.web_server import serve_app
 from tests.support.kubernetes.mounted_secrets import MountedSecrets
 from tests.support.test_ca import Authority
 
@@ -98,7 +98,7 @@ async def test_bucket_of_another_authority_is_away_until_its_file_is_exchanged(
     app.add_routes(bucket.routes())
     trusted.write_bytes(other.certificate.read_bytes())
     monkeypatch.setattr(object_store, "RETRY_SECONDS", 0.1)
-    async with serve_by_tls(app, own.shown_by(own.issued("bucket"), asks=False)) as port:
+    async with serve_app(app, own.shown_by(own.issued("bucket"), asks=False)) as port:
         for name, value in (settings_of(port) | {"ALLOW_INVALID_CERTIFICATES": "true"}).items():
             monkeypatch.setenv(f"AWS_{name}", value.replace("http:", "https:"))
         store, key = ObjectStore(f"s3://files/x?cafile={trusted}"), upload_key(clock.new_id())

@@ -20,6 +20,7 @@ from deploy.local.postgresql import Database
 from services import clock
 from services.config.secret_files import LiveSettings
 from services.contract import Record
+from services.keys.working_keys import sealing_pool
 from services.postgres import primary as primary_server
 from services.postgres.database import (
     DATABASE_ERRORS,
@@ -34,7 +35,6 @@ from services.postgres.database import (
 )
 from services.postgres.migrations import Migration, MigrationError, migrate
 from services.postgres.primary import Primary
-from services.working_keys import sealing_pool
 from tests.integration.conftest import all_migrations
 from tests.support.archiver.orders import eraser_of
 from tests.support.decrypted_record import KEY, keys_of, writer_of

@@ -30,7 +30,7 @@ from services.postgres.database import Pool, connection_pool, retry_while_unavai
 from services.servers.certificate_watch import STATES, look_at, watch_certificates, watched_servers
 from services.tasks import background_task
 from tests.integration.conftest import PASSWORDS
-from tests.support.integration.tls_server import serve_by_tls
+from tests.support.integration.web_server import serve_app
 from tests.support.observer import until, until_true
 from tests.support.test_ca import Authority
 
@@ -173,7 +173,8 @@ class Traffic:
         while True:
             batch = PartitionBatch(source=clock.new_id(), number=self.published, entries=[])
             try:
-                await self.clients.publisher.publish(KEY, batch, 2)
+                # One that is slow would have the connection made anew, which the test refuses.
+                await self.clients.publisher.publish(KEY, batch, SECONDS)
             except PublishUnconfirmed:
                 continue
             self.published += 1
@@ -299,7 +300,7 @@ async def test_management_of_another_authority_is_refused(tmp_path: Path) -> Non
         return web.json_response([])
 
     app.router.add_get("/api/{what}/{vhost}", answer)
-    async with serve_by_tls(app, own.shown_by(own.issued("management"), asks=False)) as port:
+    async with serve_app(app, own.shown_by(own.issued("management"), asks=False)) as port:
         url = f"https://u:hunter2@127.0.0.1:{port}?cafile="
         state = await asyncio.to_thread(BrokerManagement(f"{url}{own.certificate}").read_state)
         assert state == BrokerState([], [], [], [])

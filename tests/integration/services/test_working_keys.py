@@ -8,17 +8,18 @@ from functools import partial
 import pytest
 
 from archiver import spent_keys
-from services import clock, metrics, working_keys
+from services import clock, metrics
 from services.amqp.queue_lengths import NO_QUEUE
 from services.amqp.queue_status import QueueLength
 from services.config.terms import Terms
 from services.drained_queues import drained_queue_reports
+from services.keys import working_keys
+from services.keys.working_keys import WrongWorkingKey
 from services.postgres.database import Pool, connection_pool
 from services.sealing import columns
 from services.sealing.key_ring import DAILY, SEALS_DAYS, KeyRing, KeyUnknown
 from services.sealing.wrapping import fingerprint
 from services.tasks import background_task
-from services.working_keys import WrongWorkingKey
 from tests.support.observer import until
 
 MASTER, NEWER = bytes(32), bytes([1]) * 32

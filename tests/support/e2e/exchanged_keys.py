@@ -52,6 +52,9 @@ class KeyExchange:
         await until(self._log_of_archiver, lambda log: '"keys.rewrapped"' in log, 30)
         await self._give({WORKING: NEW_WORKING})
         await self._upload(token)
+        self._town.put(ARCHIVE, NEW_ARCHIVE)
+        for name in ("router", "archiver"):
+            await self._refuses(name)
 
     async def until_archived(self, sent: Sequence[str]) -> None:
         """Wait until each of these texts is in the archive, opened with the new key alone. Citizens
@@ -95,6 +98,20 @@ class KeyExchange:
         process.stop()
         process.start()
         self._town.wait_until_ready(name)
+
+    async def _refuses(self, name: str) -> None:
+        """Another process of a service does not start with the new key alone, and says why."""
+        process = self._town.services[self._town.add_second(name)]
+        process.start()
+
+        async def exit_code() -> int | None:
+            return process.exit_code
+
+        assert await until(exit_code, lambda code: code is not None, 30) == 1
+        assert (
+            "its last key is not the oldest one of this installation"
+            in process.program.log.read_text()
+        )
 
     async def _upload(self, token: str) -> None:
         for _ in range(FILES):

@@ -31,6 +31,7 @@ from services.contract import Delivery, DeliveryBatch
 from services.ids import uuid7
 from services.postgres.database import Pool
 from tests.integration.conftest import PASSWORDS
+from tests.support.integration.web_server import serve_app
 from tests.support.observer import until
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -45,15 +46,8 @@ async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncI
     """A server that answers each POST so; its address."""
     app = web.Application()
     app.router.add_post("/{tail:.*}", handler)
-    runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
-    await runner.setup()
-    try:
-        await (site := web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)).start()
-        assert site._server
-        port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
+    async with serve_app(app, tls) as port:
         yield f"http{'s' if tls else ''}://127.0.0.1:{port}/"
-    finally:
-        await runner.cleanup()
 
 
 class Crm:

@@ -24,8 +24,8 @@ from cli.support import database
 from services import clock
 from services.config.settings import derive_key
 from services.http.token_store import TokenStore
+from services.keys.working_keys import refresh
 from services.postgres.database import SESSION_SETTINGS, Connection, Pool
-from services.working_keys import refresh
 from tests.support.archiver.commands import OPERATOR
 from tests.support.archiver.signed_log import Log
 from tests.support.decrypted_record import KEY, MASTER, keys_of

@@ -134,6 +134,8 @@ async def test_loss_that_came_with_a_restore_is_accepted_once(lost: tuple[Town, 
     assert (await town.command.json("verify", "--since", since))["findings"] == []
     assert (said["first"], said["last"], said["size"]) == (3, size - 1, size)
     assert (said["by"], said["reason"]) == (OPERATOR, REASON)
+    recorded = "select data->>'cause' from access.operation where what = 'archive accept'"
+    assert await town.pool.fetchval(recorded) == "other_number"
     assert said["root"] and said["signedAt"] and said["foundAt"] < said["acceptedAt"]
     [line] = [
         line

@@ -16,6 +16,7 @@ READ_IN_PYTHON = {
 LEFT_OUT = {
     "keys": {
         "archiver.conversation_key", "archiver.municipality_key", "router.brought_key",
+        "sealing.oldest_archive_key",
         "sealing.working_key",
     },
     "follows from the record": {
