@@ -191,7 +191,11 @@ class Traffic:
     async def until_both_go_on(self) -> None:
         """Wait for two more of each: the second one began after now."""
         published, stated = self.published + 2, self.stated + 2
-        await until_true(lambda: self.published >= published and self.stated >= stated, SECONDS)
+
+        async def look() -> tuple[int, int]:
+            return self.published - published, self.stated - stated
+
+        await until(look, lambda more: min(more) >= 0, SECONDS)
 
 
 @asynccontextmanager
