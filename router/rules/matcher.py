@@ -1,6 +1,6 @@
 """Match a message against everything that any rule asks for: words, patterns, facts. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -10,6 +10,7 @@ from router.rules.lexicon import HOWS, Lexicon, PhraseMatch, compile_lexicon
 from router.rules.reasons import DUTCH, Reasons
 from router.rules.regex_set import PatternFinder
 from services.config.routing_rules import Group
+from services.language.words import tokens, written_tokens
 
 MAX_QUOTE = 80
 """Characters of a quotation, at most."""
@@ -95,8 +96,10 @@ class Matcher(msgspec.Struct, frozen=True):
         if not text:
             return {}
         matches = {~place: self._explain_pattern(place, text) for place in self.patterns(text)}
-        for match in sorted(self.lexicon.find(text), key=_uncertainty, reverse=True):
-            clause = self._explain_phrase(match)
+        found = sorted(self.lexicon.find(text), key=_uncertainty, reverse=True)
+        read = list(zip(tokens(text), written_tokens(text), strict=True)) if found else []
+        for match in found:
+            clause = self._explain_phrase(match, _words_as_written(match, read))
             # The surest match comes last, so its clause remains.
             matches.update(dict.fromkeys(self.lists_by_phrase[match.phrase], clause))
         return matches
@@ -113,9 +116,25 @@ class Matcher(msgspec.Struct, frozen=True):
         words = " ".join(regex_set.find_fragment(self.pattern_texts[place], text).split())
         return pattern + self.reasons.quote.format(_shorten(words)) if words else pattern
 
-    def _explain_phrase(self, match: PhraseMatch) -> str:
-        clause = self.reasons.word.format(self.phrases[match.phrase].replace('"', ""))
-        return clause + (self.reasons.misspelled if match.how == "mistake" else "")
+    def _explain_phrase(self, match: PhraseMatch, written: str) -> str:
+        """Quote what stands in the message. Anything but letters is quoted only as the rule has
+        it: a reason goes past the masking of a BSN."""
+        reasons, phrase = self.reasons, self.phrases[match.phrase].strip('"').replace("*", "")
+        if match.how in ("exact", "joined") or match.words == tuple(tokens(phrase)):
+            return reasons.word.format(written)
+        if not all(map(str.isalpha, match.words)):
+            return reasons.unquoted.format(phrase)
+        ways = {"stem": reasons.other_form, "part": reasons.compound, "mistake": reasons.misspelled}
+        return ways[match.how].format(written, phrase)
+
+
+def _words_as_written(match: PhraseMatch, read: Sequence[tuple[str, str]]) -> str:
+    """Return the words of a match as they are written. `read`: each token, folded and as it is
+    written. An emoji that separates two words of a phrase is none of them."""
+    written, left = list[str](), iter(read[match.start :])
+    for word in match.words:
+        written.append(next(as_is for folded, as_is in left if folded == word))
+    return " ".join(written)
 
 
 def _list_facts(facts: MessageFacts) -> list[Fact]:

@@ -11,7 +11,13 @@ class Reasons(msgspec.Struct, frozen=True, kw_only=True):
     both: str
     """Between two clauses that both hold."""
     word: str
+    """Words that stand in the message just so."""
+    other_form: str
+    """Words of the message, and those of the rule of which they are another form."""
+    compound: str
     misspelled: str
+    unquoted: str
+    """Words of the rule, which the message has otherwise, and not in letters alone."""
     pattern: str
     quote: str
     """Words that a pattern matches."""
@@ -38,7 +44,10 @@ class Reasons(msgspec.Struct, frozen=True, kw_only=True):
 DUTCH = Reasons(
     both="{} en {}",
     word='"{}" staat erin',
-    misspelled=", verkeerd gespeld",
+    other_form='"{}" staat erin (vorm van "{}")',
+    compound='"{}" staat erin (samenstelling met "{}")',
+    misspelled='"{}" staat erin (verkeerd gespeld: "{}")',
+    unquoted='er staat iets als "{}" in',
     pattern="het patroon past",
     quote=' op "{}"',
     number="het kwam op dit nummer binnen",
@@ -70,7 +79,10 @@ DUTCH = Reasons(
 ENGLISH = Reasons(
     both="{} and {}",
     word='it contains "{}"',
-    misspelled=", misspelled",
+    other_form='it contains "{}" (a form of "{}")',
+    compound='it contains "{}" (a compound with "{}")',
+    misspelled='it contains "{}" (misspelled: "{}")',
+    unquoted='it contains something like "{}"',
     pattern="the pattern matches",
     quote=' "{}"',
     number="it came in on this number",

@@ -33,7 +33,10 @@ const noun = (dutch) => NOUNS[dutch] ?? dutch;
 // [pattern, English, what it names in English]; words that it quotes stay as they are.
 const CLAUSES = [
   [/^"([^"]+)" staat erin$/, "the message says “$1”"],
-  [/^"([^"]+)" staat erin, verkeerd gespeld$/, "the message says “$1”, misspelled"],
+  [/^"([^"]+)" staat erin \(vorm van "([^"]+)"\)$/, "the message says “$1”, a form of “$2”"],
+  [/^"([^"]+)" staat erin \(samenstelling met "([^"]+)"\)$/, "the message says “$1”, a compound with “$2”"],
+  [/^"([^"]+)" staat erin \(verkeerd gespeld: "([^"]+)"\)$/, "the message says “$1”, “$2” misspelled"],
+  [/^er staat iets als "([^"]+)" in$/, "the message says something like “$1”"],
   [/^"([^"]+)" is gekozen uit het menu$/, "“$1” was chosen from the menu"],
   [/^gekozen is "([^"]+)"$/, "“$1” was chosen"],
   [/^de link noemt "([^"]+)"$/, "the link mentions “$1”"],
@@ -81,5 +84,6 @@ function translate(dutch) {
 }
 
 function fillIn([pattern, words, name = (named) => named], dutch) {
-  return dutch.replace(pattern, (_, named = "") => words.replace("$1", () => name(named)));
+  const [, ...named] = pattern.exec(dutch);
+  return words.replace(/\$(\d)/g, (_, place) => name(named[place - 1] ?? ""));
 }

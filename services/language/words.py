@@ -2,8 +2,10 @@
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import accumulate
 
 import msgspec
 import snowballstemmer
@@ -74,6 +76,18 @@ def tokens(text: str) -> list[str]:
         return ascii_words(text)
     plain = fold_case(text)
     return ascii_words(plain) if plain.isascii() else TOKEN.findall(plain)
+
+
+def written_tokens(text: str) -> list[str]:
+    """Words and emoji as they are written, one for each of `tokens`."""
+    if text.isascii():
+        return _WORD.findall(text)
+    folded = [character if character.isascii() else _fold(character) for character in text]
+    ends = list(accumulate(map(len, folded)))
+    return [
+        text[bisect_right(ends, found.start()) : bisect_right(ends, found.end() - 1) + 1]
+        for found in TOKEN.finditer("".join(folded).lower())
+    ]
 
 
 def fold_case(text: str) -> str:

@@ -39,6 +39,9 @@ OTHER_REASONS = (
 CONDITIONS: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
     ({"words": ["boom en gras"]}, {"text": "boom en gras"}),
     ({"words": ["paspoort"]}, {"text": "passpoort"}),
+    ({"words": ["boom"]}, {"text": "bomen"}),
+    ({"words": ["*vergunning"]}, {"text": "kapvergunning"}),
+    ({"words": ["parkeer*"]}, {"text": "parkeer123456782"}),
     ({"pattern": "zaak"}, {"text": "zaak"}),
     ({"numbers": [NUMBER]}, {"number": NUMBER}),
     ({"choices": ["ja"], "languages": ["en"]}, {"choice": "ja", "language": "en"}),
@@ -90,4 +93,6 @@ async def test_reasons_of_rules_read_in_the_language_of_the_page(browser: Browse
         assert [reason for reason, words in own.items() if DUTCH.search(words)] == []
         late = error_explanation(WINDOW_CLOSED_CODE)
         assert english[late].startswith("131047: the citizen wrote")
+        misspelled = '"passpoort" staat erin (verkeerd gespeld: "paspoort") (regel r)'
+        assert english[misspelled] == "the message says “passpoort”, “paspoort” misspelled"
         assert english["overgedragen: Gaat over de leges."] == "passed on: Gaat over de leges."

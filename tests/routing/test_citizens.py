@@ -15,6 +15,7 @@ import pytest
 
 from sandbox import page_server
 from services.calendar.opening_hours import AMSTERDAM
+from tests.support.routing.quotes import untrue_quotes
 from tests.support.routing.town_hall import example, hear, open_town_hall
 
 pytestmark = pytest.mark.slow
@@ -152,6 +153,18 @@ def test_figures_of_the_rules_are_those_of_the_page(choices: Any, line: Measure)
     assert figures == stated()[line.file, line.title]
     failures = figures.wrong if figures.missed is None else figures.missed
     assert 1 - failures / figures.messages >= line.floor
+
+
+def test_no_reason_quotes_what_is_not_in_the_message(choices: Any) -> None:
+    quoted, untrue = 0, []
+    for file in dict.fromkeys(line.file for line in MEASURES):
+        for row in tomllib.loads((CITIZENS / file).read_text())["messages"]:
+            decision = hear(open_town_hall(choices, WEDNESDAY), row)
+            for reason in (decision.reason, decision.care_reason, *(decision.rules or ())):
+                quoted += reason.count('"') // 2
+                untrue += [(each, row["text"]) for each in untrue_quotes(row["text"], reason)]
+    assert untrue == []
+    assert quoted > 500
 
 
 def test_second_of_two_subjects_in_one_message_is_nearly_always_seen(choices: Any) -> None:

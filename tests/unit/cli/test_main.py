@@ -49,9 +49,9 @@ def test_route_explain_prints_json_or_lines(file: Path) -> None:
         "department": "groen",
         "name": "Openbare ruimte",
         "rule": "afval",
-        "reason": '"grof vuil" staat erin (regel afval)',
+        "reason": '"GROF VUIL" staat erin (regel afval)',
         "tried": ["afval"],
-        "steps": [{"rule": "afval", "outcome": "past", "matched": '"grof vuil" staat erin'}],
+        "steps": [{"rule": "afval", "outcome": "past", "matched": '"GROF VUIL" staat erin'}],
         "careSteps": [],
         "language": "nl",
     }

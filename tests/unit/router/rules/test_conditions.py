@@ -16,7 +16,11 @@ Given = dict[str, Any]
 
 CONDITIONS: list[tuple[Given, Given, str | None]] = [
     ({"words": ["boom", "gras"]}, {"text": "het gras"}, '"gras" staat erin'),
-    ({"words": ["*vergunning"]}, {"text": "kapvergunning"}, '"*vergunning" staat erin'),
+    (
+        {"words": ["*vergunning"]},
+        {"text": "kapvergunning"},
+        '"kapvergunning" staat erin (samenstelling met "vergunning")',
+    ),
     ({"words": ['"boom"']}, {"text": "de boom"}, '"boom" staat erin'),
     ({"groups": ["tuin"]}, {"text": "een boom"}, '"boom" staat erin'),
     ({"words": ["bal"], "groups": ["tuin"]}, {"text": "gras"}, '"gras" staat erin'),

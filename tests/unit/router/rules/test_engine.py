@@ -43,21 +43,36 @@ def test_trace_ends_at_the_rule_that_decides_and_says_what_each_found() -> None:
         rule("x", "gat"),
     )
     assert trace_rules(rules, facts("Gat in de WEG")) == [
-        RuleStep("label", "marks", '"weg" staat erin'),
+        RuleStep("label", "marks", '"WEG" staat erin'),
         RuleStep("een", "no", ""),
-        RuleStep("gat", "fits", '"gat" staat erin'),
+        RuleStep("gat", "fits", '"Gat" staat erin'),
     ]
 
 
 @pytest.mark.parametrize(
     ("text", "condition", "reason"),
     [
-        ("GAT IN DE WEG", {"words": ["gras", "Gat in de Weg"]}, '"Gat in de Weg" staat erin'),
-        ("mijn contaner is vol", WASTE, '"container" staat erin, verkeerd gespeld'),
+        ("GAT IN DE WEG", {"words": ["gras", "Gat in de Weg"]}, '"GAT IN DE WEG" staat erin'),
+        ("Een gat 🙂 in de weg", {"words": ["gat in de weg"]}, '"gat in de weg" staat erin'),
+        ("Mijn rij bewijs", {"words": ["rijbewijs"]}, '"rij bewijs" staat erin'),
+        (
+            "De Bomen kappen",
+            {"words": ["boom"]},
+            '"Bomen" staat erin (vorm van "boom")',
+        ),
+        ("CAFÉS dicht", {"words": ["café"]}, '"CAFÉS" staat erin (vorm van "café")'),
+        (
+            "mijn contaner is vol",
+            WASTE,
+            '"contaner" staat erin (verkeerd gespeld: "container")',
+        ),
         ("contaner en lantaarn", WASTE, '"lantaarn" staat erin'),  # right before misspelt
+        ("een vergunning", {"words": ["*vergunning"]}, '"vergunning" staat erin'),
+        # Digits may be a number of a person, and reasons are not masked.
+        ("parkeer123456782", {"words": ["parkeer*"]}, 'er staat iets als "parkeer" in'),
     ],
 )
-def test_reason_names_the_word_as_the_rule_has_it(
+def test_reason_quotes_what_stands_in_the_message(
     text: str, condition: dict[str, Any], reason: str
 ) -> None:
     assert why(text, condition) == f"{reason} (regel r)"

@@ -41,7 +41,7 @@ def test_each_sentence_has_as_many_places_in_both_languages() -> None:
         (
             'words = ["paspoort"]',
             {"text": "pasport"},
-            'it contains "paspoort", misspelled (rule r)',
+            'it contains "pasport" (misspelled: "paspoort") (rule r)',
         ),
         ('pattern = "st.ep"', {"text": "stoep"}, "the pattern matches (rule r)"),
         ('types = ["image"]', {"type": "image"}, "it is a picture (rule r)"),
