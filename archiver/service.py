@@ -106,6 +106,7 @@ from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.lookout import run_lookout
 from services.postgres.outbox import Relay
+from services.postgres.version_record import is_on_record
 from services.published_batches import published_batch_reports
 from services.restoration.guard import RestorationGuard
 from services.restoration.waiting_room import wait_until_compared
@@ -156,7 +157,7 @@ async def archiver(
         served = api_app(routes, [refuse_while(guard.problems)])
         # Shared, so that an update starts the next archiver before it stops this one.
         await enter(serve(served, settings.bind, settings.archiver_port, shared=True))
-        watch = await enter(follow_config(live, version, ring, accounts, secrets))
+        watch = await enter(follow_config(live, version, pool, ring, accounts, secrets))
         tasks = connection.task, working, comparing, ring.task, watch, views.task, report
         yield first_failure(
             *tasks, live.task, consumer.task, *maintenance_tasks, *media_tasks, *handover_tasks
@@ -199,6 +200,7 @@ def load_accounts(
 async def follow_config(
     live: LiveSettings[ArchiverSettings],
     version: ActiveVersion,
+    pool: Pool,
     ring: TokenStore,
     accounts: dict[str, ProviderAccount],
     secrets: HandoverSecrets,
@@ -215,7 +217,13 @@ async def follow_config(
         ring.reload(config)
         live.use(partial(prepare))  # secrets that are being read now are for the former version
 
-    watch = watch_config(live.current.config, version, load_without_rules, activate)
+    watch = watch_config(
+        live.current.config,
+        version,
+        load_without_rules,
+        activate,
+        may_take=partial(is_on_record, pool),
+    )
     async with background_task(watch) as task:
         yield task
 

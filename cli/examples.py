@@ -7,6 +7,7 @@ MESSAGE = "019ac5d2-7f00-7000-8000-0000000000a1"
 EXAMPLES = {
     "route explain": "route explain 'mijn container is niet geleegd' --lang en",
     "route replay": "route replay --since 2026-11-01 --config new/postkamer.toml",
+    "route test": "route test berichten.csv --config new/postkamer.toml --at-least 0.85",
     "check": "check --config new/postkamer.toml",
     "rules list": "rules list",
     "rules show": "rules show 3f9c2a7b10de",

@@ -60,6 +60,7 @@ OWN_PROCESS = "postkamer.process"
 ROUTE_COMMANDS = {
     "explain": "cli.routing.explain:command",
     "replay": "cli.replay.replay:command",
+    "test": "cli.routing.table_test:command",
 }
 
 

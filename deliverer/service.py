@@ -84,6 +84,7 @@ from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.lookout import Lookout, run_lookout
 from services.postgres.outbox import Relay
+from services.postgres.version_record import is_on_record
 from services.published_batches import published_batch_reports
 from services.restoration.waiting_room import wait_until_compared
 from services.servers.certificate_watch import watch_servers
@@ -156,7 +157,13 @@ async def follow_config(
         notices.follow(_owned(current))
         live.use(current.prepare_secrets)  # those being read now are for the former version
 
-    watch = watch_config(live.current.config, current.version, load_without_rules, activate)
+    watch = watch_config(
+        live.current.config,
+        current.version,
+        load_without_rules,
+        activate,
+        may_take=partial(is_on_record, pool),
+    )
     async with background_task(watch) as task:
         yield task
 

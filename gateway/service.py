@@ -39,6 +39,7 @@ from services.http.token_store import TokenStore, environment_tokens, run_token_
 from services.keys.working_keys import sealing_pool
 from services.lifecycle import first_failure
 from services.postgres.database import Pool
+from services.postgres.version_record import is_on_record
 from services.published_batches import published_batch_reports
 from services.restoration.waiting_room import wait_until_compared
 from services.sealing.key_ring import RING
@@ -82,7 +83,7 @@ async def gateway(
         stops = await enter(watch_stops(pool, stopped, partial(_numbers, version)))
         webhook = Webhook(intake, endpoints, config, client, stopped)
         api = await enter(run_api(settings, config, pool, intake, stopped))
-        follow = await enter(follow_config(live, version, webhook, api))
+        follow = await enter(follow_config(live, version, webhook, api, pool))
 
         async def obstacles() -> list[str]:
             return link.obstacles() + ([] if RING.ready.is_set() else [NO_KEYS])
@@ -187,7 +188,11 @@ async def run_api(
 
 @asynccontextmanager
 async def follow_config(
-    live: LiveSettings[GatewaySettings], version: ActiveVersion, webhook: Webhook, api: Api
+    live: LiveSettings[GatewaySettings],
+    version: ActiveVersion,
+    webhook: Webhook,
+    api: Api,
+    pool: Pool,
 ) -> AsyncIterator["asyncio.Task[None]"]:
     """Follow the configuration and the files of secrets; yield the task of the former. A version
     counts for webhooks and for the API at once."""
@@ -201,7 +206,13 @@ async def follow_config(
         api.reload(config)
         live.use(partial(prepare))  # secrets that are being read now are for the former version
 
-    watch = watch_config(live.current.config, version, load_without_rules, activate)
+    watch = watch_config(
+        live.current.config,
+        version,
+        load_without_rules,
+        activate,
+        may_take=partial(is_on_record, pool),
+    )
     async with background_task(watch) as task:
         yield task
 

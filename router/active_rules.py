@@ -5,6 +5,7 @@ A version is put on record before anything is decided by it.
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from router.model.hashes import Hashes
@@ -12,6 +13,7 @@ from router.model.work import RoutingContext
 from router.ruleset.context import build_context, build_version_record, create_version
 from router.ruleset.validation import validate
 from router.store.store import Store
+from router.table_gate import find_table_faults
 from services import clock
 from services.amqp import topology
 from services.amqp.publisher import Publisher, publish_until_confirmed
@@ -52,11 +54,28 @@ class ActiveRules:
     async def run(self, path: Path, version: ActiveVersion) -> None:
         """Activate the configuration that was read at the start, then each later change."""
         await self.activate(version.loaded)
-        await watch_config(path, version, _load, self.activate)
+        activate = partial(self.activate_change, path.parent)
+        await watch_config(path, version, _load, activate, judge=partial(self.judge, path.parent))
+
+    async def judge(self, folder: Path) -> list[ConfigFault]:
+        """Return the tables of messages in this folder that the rules in force fall below."""
+        context = await self.context()
+        return await asyncio.to_thread(find_table_faults, context, folder)
+
+    async def activate_change(self, folder: Path, config: LoadedConfig) -> None:
+        """Activate a version unless its rules fall below a table, which raises ConfigError. All
+        that takes seconds is in a thread: batches go on."""
+        context = await asyncio.to_thread(build_context, config, self._hashes)
+        if faults := await asyncio.to_thread(find_table_faults, context, folder):
+            raise ConfigError(faults)
+        await self._put_in_force(config, context)
 
     async def activate(self, config: LoadedConfig) -> None:
         """Put a version on record, then in force; ConfigError when it is too large."""
         context = await asyncio.to_thread(build_context, config, self._hashes)
+        await self._put_in_force(config, context)
+
+    async def _put_in_force(self, config: LoadedConfig, context: RoutingContext) -> None:
         await self._record(config)
         self._context = context
         self._is_active.set()

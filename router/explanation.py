@@ -37,7 +37,7 @@ class Question(msgspec.Struct, frozen=True):
 
 def explain_message(question: Question, context: RoutingContext) -> dict[str, Any]:
     """Return the router's decision about a text that starts a conversation."""
-    number, context = question.number, _quoting(context)
+    number, context = question.number, with_quoting_rules(context)
     tenant = context.config.tenant(number.tenant)
     assert tenant is not None
     unit = build_unit(question.text, number.id, question.at, question.type)
@@ -61,7 +61,7 @@ def explain_message(question: Question, context: RoutingContext) -> dict[str, An
     }
 
 
-def _quoting(context: RoutingContext) -> RoutingContext:
+def with_quoting_rules(context: RoutingContext) -> RoutingContext:
     """Return a context in which reasons quote the text: the one who reads them wrote it."""
     rules = {tenant: with_quotes(table) for tenant, table in context.rules.items()}
     return msgspec.structs.replace(context, rules=rules, hashes=HASHES)

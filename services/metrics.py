@@ -256,7 +256,8 @@ broker_blocked = _gauge(
 )
 batches_missing = _gauge("postkamer_batches_missing", "Batch numbers never seen", "partition")
 rules_refused = _gauge(
-    "postkamer_rules_refused", "1 while the files of rules and texts hold what cannot be taken"
+    "postkamer_rules_refused",
+    "1 while the files of rules and texts cannot be taken, or fall below a table of messages",
 )
 secrets_refused = _gauge(
     "postkamer_secrets_refused",

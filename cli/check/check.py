@@ -23,9 +23,11 @@ from cli.support.unlimited_tokens import label_warnings
 from deliverer.meta.accounts import sending_accounts
 from gateway.webhook.endpoints import build_endpoints
 from router.ruleset import validation
+from router.table_gate import validate_by_tables
 from services import clock
 from services.config import loader, settings
 from services.config.handover_secrets import handover_secrets
+from services.config.loader import LoadedConfig
 from services.config.model import ConfigError, ConfigFile, Configuration, locate_error
 from services.files.clamd import UNSCANNED
 from services.http.token_store import environment_tokens
@@ -67,7 +69,7 @@ def check(
         config = Configuration.model_construct(destinations=destinations, numbers=(), tenants=())
     else:
         result.warnings += [*loaded.warnings, *map(format_warning, find_warnings(loaded, now))]
-        result.faults += check_names(config, sources)
+        result.faults += [*check_names(config, sources), *_shortfalls(loaded, path.parent)]
         target = result.faults if settings_too else result.warnings
         target += _scanner_faults(config, environ)
     if settings_too:
@@ -85,6 +87,16 @@ def check(
     if loaded and not result.faults:
         result.checked += describe_coverage(path, loaded, environ, lang, settings_too=settings_too)
     return result
+
+
+def _shortfalls(loaded: LoadedConfig, folder: Path) -> list[str]:
+    """Return the faults of tables of messages, and the sentences of those that the rules fall
+    below."""
+    try:
+        validate_by_tables(loaded, folder)
+    except ConfigError as error:
+        return [*map(str, error.faults)]
+    return []
 
 
 def _rule_faults(error: ConfigError) -> Iterator[ConfigFault]:

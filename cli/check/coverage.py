@@ -18,6 +18,10 @@ COUNTED = {
     "care": {"nl": "zorgregel|zorgregels", "en": "safety rule|safety rules"},
     "groups": {"nl": "woordgroep|woordgroepen", "en": "group of words|groups of words"},
     "menus": {"nl": "menu|menu's", "en": "menu|menus"},
+    "tests": {
+        "nl": "tabel met berichten|tabellen met berichten",
+        "en": "table of messages|tables of messages",
+    },
 }
 """Table -> noun for one entry and for several, by language."""
 WORDS = {

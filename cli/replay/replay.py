@@ -1,6 +1,6 @@
 """`postkamer route replay`: where changed rules would have sent the messages of a period."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,14 @@ from archiver.encryption.decrypt_rows import RECORDS, decrypt_rows
 from archiver.encryption.key_store import KeyStore
 from cli.replay.diff import Differences, format_differences
 from cli.replay.recorded import MessageRecord, read_row, sort_rows
-from cli.routing.rollback import load_version
+from cli.routing.rollback import find_first_file, load_version
 from cli.routing.rule_versions import load_files
 from cli.support.archive_access import with_archive
 from cli.support.audit import Operation, record_access
-from cli.support.configuration import configured_path, path_in_environment
+from cli.support.configuration import configured_path
 from cli.support.language import lang_option
 from cli.support.options import Time, json_option, require_period
-from cli.support.output import CommandRefused, fail, print_result
+from cli.support.output import fail, print_result
 from cli.support.person import narrow_tenant, require_all_departments
 from router.model.hashes import Hashes
 from router.model.work import RoutingContext
@@ -72,7 +72,7 @@ async def compare_rules(
         before = after
         if version and version != after.version:
             files = await load_files(connection, version)
-            loaded = load_version(version, files, _first_file(version, files, path))
+            loaded = load_version(version, files, find_first_file(version, files, path))
             before = build_context(loaded, Hashes(b"replayed"), reasons=after.reasons)
         differences = Differences(before, after, criteria.examples)
         async for rows in _messages(connection, keys, criteria):
@@ -88,14 +88,6 @@ async def compare_rules(
         data = members | {"number": criteria.number, "examples": len(differences.examples)}
         await record_access(pool, Operation(what="route replay", tenant=criteria.tenant, data=data))
     return members | differences.to_json()
-
-
-def _first_file(version: str, files: Mapping[str, str], path: Path) -> str:
-    """Return the name of the file that includes the others: of `path` or POSTKAMER_CONFIG."""
-    for file in (path, path_in_environment()):
-        if file and file.name in files:
-            return file.name
-    raise CommandRefused(f"{version} has no {path.name}: --config names it otherwise")
 
 
 async def _last_version(connection: Connection, keys: KeyStore, criteria: ReplayFilter) -> str:

@@ -1,10 +1,10 @@
-"""Tables of the first file that give rights: a rollback keeps those of today. Pure."""
+"""Rights and tests, which only the first file has: a rollback keeps those of today. Pure."""
 
 import re
 from itertools import pairwise
 from typing import Any
 
-from services.config.model import FIRST_FILE_ALONE
+from services.config.model import FIRST_FILE_ALONE, RIGHTS
 from services.toml.errors import ConfigFault, toml
 
 HEADER = re.compile(r"^[ \t]*\[", re.MULTILINE)
@@ -16,7 +16,8 @@ class CannotKeep(Exception):
 
 
 def keep_identity_tables(restored: str, present: str | None, name: str) -> str:
-    """Return the text of a first file with the identity tables of the present one.
+    """Return the text of a first file with these tables of the present one. If that cannot be read,
+    tests are those of the restored file, and rights are nobody's.
 
     Raises CannotKeep.
     """
@@ -25,7 +26,7 @@ def keep_identity_tables(restored: str, present: str | None, name: str) -> str:
     if isinstance(before, ConfigFault):
         return restored  # a version that was in force cannot have it; loading says what is wrong
     if isinstance(now, ConfigFault):
-        if any(table in before for table in FIRST_FILE_ALONE):
+        if any(table in before for table in RIGHTS):
             raise CannotKeep(f"{name} cannot be read, so its rights cannot be kept: {now}")
         return restored
     if _identity(before) == _identity(now):
@@ -37,6 +38,14 @@ def keep_identity_tables(restored: str, present: str | None, name: str) -> str:
         listed = " and ".join(FIRST_FILE_ALONE)
         raise CannotKeep(f"{name}: write {listed} as tables of their own, [[...]], to keep them")
     return text
+
+
+def kept_tables(before: str, restored: str) -> list[str]:
+    """Return the tables of which a restored first file has not what it had before."""
+    then, now = toml(before, ""), toml(restored, "")
+    if isinstance(then, ConfigFault) or isinstance(now, ConfigFault):
+        return []
+    return [name for name in FIRST_FILE_ALONE if then.get(name) != now.get(name)]
 
 
 def _sections(text: str) -> list[str]:

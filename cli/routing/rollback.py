@@ -14,13 +14,15 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from cli.routing.identity_tables import CannotKeep, keep_identity_tables
+from cli.routing.identity_tables import CannotKeep, keep_identity_tables, kept_tables
 from cli.routing.protections import LIFTED, lifted_protections
+from cli.support.configuration import path_in_environment
 from cli.support.output import CommandRefused
 from router.ruleset.validation import validate
+from router.table_gate import validate_by_tables
 from services.config import loader
 from services.config.loader import LoadedConfig
-from services.config.model import FIRST_FILE_ALONE, ConfigError, Configuration
+from services.config.model import ConfigError, Configuration
 from services.config.reload import included_patterns, matching_files, non_reloadable_changes
 from services.toml.errors import ConfigFault, toml
 
@@ -41,7 +43,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     restart: list[str]
     """Tables that differ and that services read only when they start."""
     kept: list[str] = []
-    """Tables of rights that differ, and stay as they are now."""
+    """Tables of rights and tests that differ, and stay as they are now."""
 
     def list_replaced(self) -> list[str]:
         """List the files of which a backup is kept."""
@@ -77,7 +79,7 @@ def plan_rollback(
         aside=aside,
         same=same,
         restart=_restart_tables(path, loaded),
-        kept=[*FIRST_FILE_ALONE] if files[path.name] != restored[path.name] else [],
+        kept=kept_tables(restored[path.name], files[path.name]),
     )
 
 
@@ -124,14 +126,19 @@ def _read_text(file: Path) -> str | None:
 def _load_with_backups(
     version: str, files: Mapping[str, str], path: Path, replaced: list[str]
 ) -> LoadedConfig:
-    """Load these files as a service would, with the backups beside them."""
+    """Load these files as a router would, with the backups beside them, and judge them by the
+    tables of messages that are there now."""
     backups = {name + BACKUP_SUFFIX: _read_text(path.parent / name) or "" for name in replaced}
     loaded = load_version(version, {**backups, **files}, path.name)
     if loaded.version != version:
         raise CommandRefused(
             f"with what is kept as *{BACKUP_SUFFIX} it would be another version: {loaded.version}"
         )
-    return loaded
+    try:
+        return validate_by_tables(loaded, path.parent)
+    except ConfigError as error:
+        folder = Path(loaded.sources[0].path).parent
+        raise CommandRefused(str(error).replace(f"{folder}{os.sep}", "")) from None
 
 
 def load_version(version: str, files: Mapping[str, str], first: str) -> LoadedConfig:
@@ -148,6 +155,14 @@ def load_version(version: str, files: Mapping[str, str], first: str) -> LoadedCo
             raise CommandRefused(str(error).replace(folder + os.sep, "")) from None
         except (OSError, ValueError):
             raise CommandRefused(f"{version} names files by a path that is not beside it") from None
+
+
+def find_first_file(version: str, files: Mapping[str, str], path: Path) -> str:
+    """Return the name of the file that includes the others: of `path` or POSTKAMER_CONFIG."""
+    for file in (path, path_in_environment()):
+        if file and file.name in files:
+            return file.name
+    raise CommandRefused(f"{version} has no {path.name}: --config names it otherwise")
 
 
 def _restart_tables(path: Path, loaded: LoadedConfig) -> list[str]:

@@ -11,7 +11,7 @@ import msgspec
 from cli.routing.approvals import approve_version
 from cli.routing.rollback import BACKUP_SUFFIX, Plan, apply_plan, load_version, plan_rollback
 from cli.support.audit import Operation, parse_name, run_audited
-from cli.support.configuration import configured_path, load_valid_config, path_in_environment
+from cli.support.configuration import configured_path, load_judged_config, path_in_environment
 from cli.support.database import with_database
 from cli.support.language import lang_option
 from cli.support.options import config_option, json_option
@@ -35,7 +35,7 @@ WORDS = {
         "aside": "{} is opzijgezet als {}",
         "to set aside": "{} zou opzijgezet worden als {}",
         "same": "{} is hetzelfde",
-        "kept": "{} blijft zoals het nu is: het geeft rechten",
+        "kept": "{} blijft zoals het nu is: het geeft rechten of bewaakt de regels",
         "approved": "{by} staat in voor versie {version} ({identified})",
         "proven": "bewezen",
         "stated": "opgegeven",
@@ -52,7 +52,7 @@ WORDS = {
         "aside": "{} is set aside as {}",
         "to set aside": "{} would be set aside as {}",
         "same": "{} is the same",
-        "kept": "{} stays as it is now: it gives rights",
+        "kept": "{} stays as it is now: it gives rights or guards the rules",
         "approved": "{by} stands for version {version} ({identified})",
         "proven": "proven",
         "stated": "stated",
@@ -175,7 +175,7 @@ def approve_command(
     Name the files that are to come by --config. Nothing is changed or put in force.
     """
     name = parse_name(by) if by else ""
-    files = None if version else load_valid_config(configured_path(path)).version
+    files = None if version else load_judged_config(configured_path(path)).version
 
     async def approve(connection: Connection) -> tuple[Approval, Operation | None]:
         if version:

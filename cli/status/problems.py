@@ -11,6 +11,7 @@ from cli.status.snapshot import Destination, Number, Problem, Queue, Snapshot
 from cli.status.words import count_of, format_bytes, format_span
 from cli.support.unlimited_tokens import narrowing_command
 from deliverer.meta.health.finding import MUST_BE_SHOWN
+from services.config.rules_status import BELOW
 
 SHORT_PAUSE = timedelta(minutes=1)
 """A destination that was restarted is probed again within half a minute, and a person who has just
@@ -94,7 +95,8 @@ def _services(snapshot: Snapshot) -> Iterator[Problem]:
 def _rules(snapshot: Snapshot) -> Iterator[Problem]:
     rules = [service.rules for service in snapshot.services if service.rules]
     for refused in dict.fromkeys(each.refused for each in rules if each.refused):
-        text = f"A change of the rules is not in force: {refused}"
+        what = BELOW if refused.in_force else "A change of the rules is not in force"
+        text = f"{what}: {refused}"
         yield Problem("rules", text, "postkamer check")
     if len({each.version for each in rules}) > 1:
         text = "Not all services go by the same version of the rules."

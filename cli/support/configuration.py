@@ -81,6 +81,18 @@ def load_valid_config(path: Path) -> loader.LoadedConfig:
         fail(str(error))
 
 
+def load_judged_config(path: Path) -> loader.LoadedConfig:
+    """Load a configuration as a router does at a change: print and exit too if its rules fall below
+    a table of messages that it names."""
+    from router.table_gate import validate_by_tables
+
+    loaded = load_valid_config(path)
+    try:
+        return validate_by_tables(loaded, path.parent)
+    except ConfigError as error:
+        fail(str(error))
+
+
 @contextmanager
 def without_collection() -> Iterator[None]:
     """Disable garbage collection. Compiled rules stay in use until the command ends, and scanning

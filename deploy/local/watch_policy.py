@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from services.config.rules_status import RulesStatus
+from services.config.rules_status import BELOW, RulesStatus
 from services.http.service_status import ServiceStatus
 
 RESTARTS = 5
@@ -48,7 +48,8 @@ def report_rules(before: RulesStatus, after: RulesStatus) -> str:
     if after.refused == before.refused and after.version == before.version:
         return ""
     if after.refused:
-        return f"A change of the rules is NOT in force: {after.refused}"
+        what = BELOW if after.refused.in_force else "A change of the rules is NOT in force"
+        return f"{what}: {after.refused}"
     if before.refused:
         return f"The rules are in order again: version {after.version} is in force"
     return f"Changed rules are in force: version {after.version}"

@@ -97,6 +97,7 @@ SHOWN: dict[str, Callable[[Entry, Municipality], bool]] = {
     "contacts": _is_own,
     "identity_providers": _is_own,
     "identity_grants": lambda entry, town: entry.get("provider") in town.providers,
+    "tests": _is_own,
     "closings": _is_own_or_of_all,
     "menus": _is_own_or_of_all,
     "rules": _applies,

@@ -26,7 +26,7 @@ BACK = "terug"
 """Id of the way back, which every nested menu has as its last option."""
 OPTIONAL = (
     "rules", "care", "groups", "menus", "contacts", "closings", "rates", "identity_providers",
-    "identity_grants",
+    "identity_grants", "tests",
 )  # fmt: skip
 """Tables that may be left out and are then empty."""
 
@@ -72,7 +72,7 @@ def cross_reference_errors(
     yield from _department_faults(rows)
     for table in ("rules", "care"):
         yield from _rule_faults(table, rows)
-    for table in ("rules", "care", "menus", "contacts", "closings", "identity_providers"):
+    for table in ("rules", "care", "menus", "contacts", "closings", "identity_providers", "tests"):
         yield from _tenant_faults(table, rows)
     for table in ("rules", "tenants"):
         yield from _menu_faults(table, rows)

@@ -79,7 +79,7 @@ def _load(
 ) -> LoadedConfig:
     partial, merge_faults = _merge(sources, is_whole=not faults, patterns=patterns)
     texts, text_faults = _load_texts(path, partial, sources)
-    faults += [*merge_faults, *text_faults]
+    faults += [*merge_faults, *text_faults, *_table_faults(path, partial, sources)]
     if texts:
         unknown = text_references.text_reference_errors(partial.config, texts, partial.lost)
         faults += [
@@ -123,6 +123,17 @@ def _load_texts(
     if "\0" in name or not _is_beside(path, path.parent / name):
         return None, [locate_error(sources, ("texts",), BESIDE.format(name))]
     return load_texts(path.parent / name), []
+
+
+def _table_faults(
+    path: Path, partial: PartialConfig, sources: Sequence[ConfigFile]
+) -> Iterator[ConfigFault]:
+    """Yield the tables of messages that are named elsewhere. They are read by who judges rules: no
+    version has them in its files, and a former version is loaded without them."""
+    for place, test in enumerate(partial.config.tests):
+        if "\0" in test.table or not _is_beside(path, path.parent / test.table):
+            where = partial.location_in_files(("tests", place, "table"))
+            yield locate_error(sources, where, BESIDE.format(test.table))
 
 
 def _is_beside(path: Path, file: Path) -> bool:

@@ -28,6 +28,7 @@ from services.config.routing_rules import (
     Group,
     Menu,
     Rule,
+    RuleTest,
     SafetyRule,
 )
 from services.config.terms import Terms
@@ -47,6 +48,11 @@ NOBODY = "none"
 """Id that no number has."""
 RULES = 10_000
 """Largest number of rules of one installation; a large town has 2,000."""
+
+
+RULE_TESTS = 20
+"""Largest number of tables by which rules are judged: one for each municipality of those that share
+an installation, or for each department of one. Each takes seconds at a reload."""
 
 
 class Configuration(ConfigModel):
@@ -85,6 +91,7 @@ class Configuration(ConfigModel):
     care: tuple[Annotated[SafetyRule, DepthLimited], ...] = Field(default=(), max_length=RULES)
     rules: tuple[Annotated[Rule, DepthLimited], ...] = Field(default=(), max_length=RULES)
     menus: tuple[Menu, ...] = Field(default=(), max_length=RULES)
+    tests: tuple[RuleTest, ...] = Field(default=(), max_length=RULE_TESTS)
 
     @cached_property
     def _numbers(self) -> dict[str, Number]:
@@ -256,8 +263,12 @@ def merge_files(
     return config
 
 
-FIRST_FILE_ALONE = ("identity_providers", "identity_grants")
-"""Tables that no included file may have: others may write those."""
+RIGHTS = ("identity_providers", "identity_grants")
+"""Tables that give rights."""
+FIRST_FILE_ALONE = dict.fromkeys(RIGHTS, "who changes rules gives no rights") | {
+    "tests": "who changes rules does not lower what they must reach"
+}
+"""Table that no included file may have, since others may write those -> reason."""
 
 
 def _append_tables(sources: Sequence[ConfigFile]) -> tuple[dict[str, Any], list[ConfigFault]]:
@@ -265,7 +276,7 @@ def _append_tables(sources: Sequence[ConfigFile]) -> tuple[dict[str, Any], list[
     for source in sources[1:]:
         for key, value in source.tables.items():
             if key in FIRST_FILE_ALONE:
-                what = f"[[{key}]] belongs in postkamer.toml: who changes rules gives no rights"
+                what = f"[[{key}]] belongs in postkamer.toml: {FIRST_FILE_ALONE[key]}"
                 faults.append(fault(source.path, source.text, (key,), what))
             elif not isinstance(value, list) or key == "include":
                 what = "only [[tables]] may stand in a file that is included"
@@ -413,6 +424,7 @@ NOUNS = {
     "groups": "group",
     "menus": "menu",
     "identity_providers": "identity provider",
+    "tests": "test",
 }
 """Table -> noun for one entry."""
 PLAIN_ID = re.compile(r"[\w-]{1,63}")

@@ -6,7 +6,8 @@ import asyncio
 import glob
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,11 @@ Activate = Callable[[LoadedConfig], Awaitable[None]]
 """Activates a version whole; raises ConfigError if that is not possible, and SettingsError for the
 secrets that are missing."""
 
+Judge = Callable[[], Awaitable[Sequence[ConfigFault]]]
+"""Returns the faults for which the version in force would be refused if it were a change."""
+MayTake = Callable[[str], Awaitable[bool]]
+"""Returns True if a version may be taken that names tables of messages."""
+
 log = structlog.get_logger()
 
 
@@ -61,20 +67,36 @@ class WatchedFiles:
         self._path = path
         self._first_stamp: Stamp | None = None
         self._patterns: tuple[str, ...] = ()
+        self._tables: tuple[str, ...] = ()
 
     def poll(self) -> Snapshot:
-        """Return the stamp of each existing file. While the first file cannot be read, the files
-        that it named before are used."""
+        """Return the stamp of each existing file, of tables of messages too: rules that fell below
+        one are judged again when it changes. While the first file cannot be read, the files that it
+        named before are used."""
         first = stamp(self._path)
         if first != self._first_stamp:
             self._first_stamp = first
-            self._patterns = _patterns_in(self._path, self._patterns)
-        files = {self._path, *matching_files(self._path, self._patterns)}
+            self._name_files()
+        named = (*self._patterns, *self._tables)
+        files = {self._path, *matching_files(self._path, named)}
         return {str(file): mark for file in files if (mark := stamp(file))}
+
+    def _name_files(self) -> None:
+        """Take over the files that the first file names, if it can be read."""
+        with suppress(OSError, UnicodeDecodeError):
+            tables = toml(read_text(self._path), str(self._path))
+            if not isinstance(tables, ConfigFault):
+                self._patterns = tuple(included_patterns(tables))
+                self._tables = tuple(message_tables(tables))
+
+    @property
+    def has_tables(self) -> bool:
+        """True if the first file names tables of messages."""
+        return bool(self._tables)
 
     def read_version(self) -> str:
         """Return the version of the files as the last poll found them, by their texts alone; '' if
-        one cannot be read."""
+        one cannot be read. It has no tables of messages."""
         folder, files = self._path.parent, matching_files(self._path, self._patterns)
         try:
             texts = {
@@ -95,14 +117,6 @@ def stamp(file: Path) -> Stamp | None:
     return status.st_ino, status.st_size, status.st_ctime_ns
 
 
-def _patterns_in(path: Path, previous: tuple[str, ...]) -> tuple[str, ...]:
-    try:
-        tables = toml(read_text(path), str(path))
-    except (OSError, UnicodeDecodeError):
-        return previous
-    return previous if isinstance(tables, ConfigFault) else tuple(included_patterns(tables))
-
-
 def included_patterns(tables: dict[str, Any]) -> Iterator[str]:
     """Yield the patterns of the other files that a first file names, if they are usable. Pure."""
     include, texts = tables.get("include"), tables.get("texts")
@@ -110,6 +124,15 @@ def included_patterns(tables: dict[str, Any]) -> Iterator[str]:
     if isinstance(texts, str) and texts:
         paths.append(f"{glob.escape(texts)}/*.toml")
     yield from (p for p in paths if isinstance(p, str) and "\0" not in p)
+
+
+def message_tables(tables: dict[str, Any]) -> Iterator[str]:
+    """Yield a pattern for each table of messages that a first file names, if it is usable. Pure."""
+    tests = tables.get("tests")
+    for test in tests if isinstance(tests, list) else []:
+        name = test.get("table") if isinstance(test, dict) else None
+        if isinstance(name, str) and "\0" not in name:
+            yield glob.escape(name.strip())
 
 
 def matching_files(path: Path, patterns: tuple[str, ...]) -> set[Path]:
@@ -174,10 +197,28 @@ class ActiveVersion:
         metrics.rules_refused.set(refused is not None)
 
 
-async def watch_config(path: Path, active: ActiveVersion, load: Load, activate: Activate) -> None:
+async def _find_no_fault() -> Sequence[ConfigFault]:
+    return ()
+
+
+async def _take_any(_: str) -> bool:
+    return True
+
+
+async def watch_config(
+    path: Path,
+    active: ActiveVersion,
+    load: Load,
+    activate: Activate,
+    *,
+    judge: Judge = _find_no_fault,
+    may_take: MayTake = _take_any,
+) -> None:
     """Watch the files until cancelled, and `activate` each new version. `active` is the current.
 
-    Memory goes back to the system when a version is in force and the former one is freed.
+    A version that names tables of messages waits until it `may_take` it. `judge` is asked at the
+    start, and when a table changes. Memory goes back to the system when a version is in force and
+    the former one is freed.
     """
     reload_requested = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload_requested.set)
@@ -189,10 +230,13 @@ async def watch_config(path: Path, active: ActiveVersion, load: Load, activate: 
         snapshot = await asyncio.to_thread(files.poll)
         if not (detector.is_new_and_stable(snapshot) or is_requested):
             continue
-        if await asyncio.to_thread(files.read_version) == active.loaded.version:
+        version = await asyncio.to_thread(files.read_version)
+        if version == active.loaded.version:
             detector.processed = snapshot
-            active.show_refusal(None)
+            await _judge_in_force(active, judge)
             give_back_free_memory()
+            continue
+        if files.has_tables and not await may_take(version):
             continue
         result = await _load(path, active.loaded, load)
         if await asyncio.to_thread(files.poll) == snapshot:  # else: read during a write
@@ -200,6 +244,19 @@ async def watch_config(path: Path, active: ActiveVersion, load: Load, activate: 
             await _activate(path, result, active, activate)
         del result  # else it would stay while this waits
         give_back_free_memory()
+
+
+async def _judge_in_force(active: ActiveVersion, judge: Judge) -> None:
+    """Show if the version in force would be refused as a change. It stays: what is in the files is
+    what is decided by, and a start in the night needs rules."""
+    faults: Sequence[ConfigFault] = [UNREAD]
+    try:
+        if faults := await judge():
+            log.error("rules.below", version=active.loaded.version, count=len(faults))
+            _log_faults(faults)
+    except Exception as error:  # which must not end the watch
+        _log_refusal(error, active.loaded)
+    active.show_refusal(refused_change(faults, in_force=True) if faults else None)
 
 
 async def _wait_for(event: asyncio.Event, seconds: float) -> bool:
@@ -261,6 +318,10 @@ def _log_refusal(error: Exception, active: LoadedConfig) -> None:
         log.error("rules.unread", version=active.version, exc_info=error)
         return
     log.error("rules.refused", version=active.version, count=len(error.faults))
-    for fault in error.faults[:LOGGED_FAULTS]:
+    _log_faults(error.faults)
+
+
+def _log_faults(faults: Sequence[ConfigFault]) -> None:
+    for fault in faults[:LOGGED_FAULTS]:
         where = f"{fault.path}:{fault.line}"
         log.error("rules.fault", path=where, field=fault.where, what=fault.what)

@@ -227,5 +227,15 @@ class Menu(ConfigModel):
         return len(self.options) <= BUTTONS and all(len(o.title) <= BUTTON for o in self.options)
 
 
+class RuleTest(ConfigModel):
+    """A municipality's own table of messages, below which no version of its rules may fall."""
+
+    tenant: str
+    table: str = Field(min_length=1, max_length=200)
+    """File with the messages, beside the first file or below."""
+    at_least: float = Field(ge=0.01, le=1)
+    """Smallest share of the messages that must go to their department."""
+
+
 DepthLimited = BeforeValidator(_check_depth)
 """Validator that refuses conditions nested deeper than DEPTH."""

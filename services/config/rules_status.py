@@ -1,8 +1,12 @@
 """The rules in force in a service, and the change that it refused. Pure."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from services.toml.errors import ConfigFault
+
+BELOW = "The rules in force fall below a table of messages"
 
 
 class RefusedChange(msgspec.Struct, frozen=True):
@@ -14,6 +18,9 @@ class RefusedChange(msgspec.Struct, frozen=True):
     what: str
     count: int = 1
     """Number of faults."""
+    in_force: bool = False
+    """They are the files in force, which a router does not take back: its rules fall below a table
+    of messages that changed, or that it had not seen before its start."""
 
     def __str__(self) -> str:
         more = f" (and {self.count - 1} more)" if self.count > 1 else ""
@@ -29,8 +36,8 @@ class RulesStatus(msgspec.Struct, frozen=True):
     """True if citizens are helped by it, so that a proven person must stand for it."""
 
 
-def refused_change(faults: list[ConfigFault]) -> RefusedChange:
+def refused_change(faults: Sequence[ConfigFault], *, in_force: bool = False) -> RefusedChange:
     """Return the refusal of a change with these faults, of which there is at least one."""
     first = faults[0]
     what = f"{first.place or first.where}: {first.what}"
-    return RefusedChange(first.path, first.line, what, len(faults))
+    return RefusedChange(first.path, first.line, what, len(faults), in_force)

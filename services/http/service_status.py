@@ -62,4 +62,5 @@ class ServiceStatus(msgspec.Struct, frozen=True):
 def first_refusal(statuses: Iterable[ServiceStatus | None]) -> RefusedChange | None:
     """Return the first change that one of the services refused. None is a silent service."""
     rules = (status.rules for status in statuses if status)
-    return next((each.refused for each in rules if each and each.refused), None)
+    refusals = (each.refused for each in rules if each and each.refused)
+    return next((refused for refused in refusals if not refused.in_force), None)

@@ -39,7 +39,7 @@ async def test_department_that_becomes_confidential_leaves_a_token_for_all(
     accounts, secrets = load_accounts(settings, version.loaded.config, SETTINGS)
     async with (
         run_tokens(settings, version.loaded.config, pool) as ring,
-        follow_config(LiveSettings(settings, SETTINGS), version, ring, accounts, secrets),
+        follow_config(LiveSettings(settings, SETTINGS), version, pool, ring, accounts, secrets),
     ):
         await ring.refresh()
         now: datetime = clock.now()

@@ -56,7 +56,7 @@ async def following(
     webhook = Webhook(cast(Intake, taken), endpoints, config, ClientCertificate(), stopped)
     async with (
         run_api(settings, config, pool, cast(Intake, taken), stopped) as api,
-        follow_config(live, version, webhook, api),
+        follow_config(live, version, webhook, api, pool),
         serve(api_app(all_routes(webhook, api.routes)), "127.0.0.1", 0) as port,
     ):
         yield port, version, taken, live

@@ -130,6 +130,7 @@ COMMANDS = {
     "quarantine show": ROUTER_PERSON,
     "route explain": NONE,
     "route replay": ARCHIVE_PERSON,
+    "route test": NONE,
     "router": SERVICE,
     "rules diff": ROUTER,
     "rules list": ROUTER,

@@ -73,6 +73,7 @@ OWN = {
     "quarantine show": {"--content"},
     "route explain": {"--at"},
     "route replay": {"--before", "--examples"},
+    "route test": {"--against", "--at", "--at-least"},
     "sends doubt": {"--held"},
     "sends settle": {"--saw"},
     "silence simulate": {"--hours", "--per-day", "--seed"},

@@ -226,14 +226,23 @@ MIDDLE = MAIN.replace("[[rules]]", PROVIDER + WIDE + "[[rules]]")
 """Rights of then, between other tables."""
 
 
-@pytest.mark.parametrize("present", [MAIN, MAIN + PROVIDER, MIDDLE])
-def test_tables_that_give_rights_stay_as_they_are_now(path: Path, present: str) -> None:
+@pytest.mark.parametrize(
+    ("present", "kept"),
+    [
+        (MAIN, ["identity_providers", "identity_grants"]),
+        (MAIN + PROVIDER, ["identity_grants"]),
+        (MIDDLE, []),
+    ],
+)
+def test_tables_that_give_rights_stay_as_they_are_now(
+    path: Path, present: str, kept: list[str]
+) -> None:
     path.write_text(present)
     files = FILES | {"postkamer.toml": MIDDLE}
     now = loader.load(path).config
     planned = plan(path, files)
     is_same = present == MIDDLE
-    assert planned.kept == ([] if is_same else ["identity_providers", "identity_grants"])
+    assert planned.kept == kept
     apply_plan(planned, files, path)
     restored = loader.load(path).config
     assert restored.identity_grants == now.identity_grants
@@ -259,3 +268,39 @@ def test_rights_of_a_first_file_that_cannot_be_read_or_split_are_not_brought_bac
         with pytest.raises(CommandRefused, match=words):
             plan(path, files)
         assert path.read_text() == present
+
+
+TEST = """
+[[tests]]
+tenant = "almelo"
+table = "tabel.csv"
+at_least = 1.0
+"""
+TABLE = "text;department\nde stoep is kapot;groen\n"
+
+
+def test_test_of_now_stays_and_a_version_that_falls_below_it_is_refused(path: Path) -> None:
+    path.write_text(MAIN + TEST)
+    table = path.with_name("tabel.csv")
+    table.write_text(TABLE)
+    planned = plan(path)
+    assert (planned.kept, planned.aside) == (["tests"], ["rules/water.toml"])
+    apply_plan(planned, FILES, path)
+    restored = loader.load(path).config
+    assert [test.table for test in restored.tests] == ["tabel.csv"]
+    assert table.read_text() == TABLE
+    table.write_text(TABLE + "de gracht stinkt;groen\n")
+    with pytest.raises(CommandRefused) as refused:
+        plan(path)
+    assert str(refused.value) == (
+        f"{table}:0: test of almelo: 1 of 2 messages (50 %) go to their department,"
+        " and 100 % must: wrong are 1 of 2 of groen"
+    )
+
+
+def test_test_of_then_comes_back_if_the_first_file_of_now_cannot_be_read(path: Path) -> None:
+    path.write_text("nonsense = [")
+    path.with_name("tabel.csv").write_text(TABLE)
+    files = FILES | {"postkamer.toml": MAIN + TEST}
+    apply_plan(plan(path, files), files, path)
+    assert loader.load(path).version == loader.version(files)

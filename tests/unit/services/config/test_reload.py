@@ -58,6 +58,9 @@ class Town:
         self.taken: list[LoadedConfig] = []
         self.loads, self.looks = 0, 0
         self.error: Exception | None = None
+        self.faults: list[ConfigFault] | Exception = []
+        self.judged = 0
+        self.on_record: set[str] | None = None
 
     def load(self, path: Path) -> LoadedConfig:
         self.loads += 1
@@ -73,6 +76,15 @@ class Town:
             raise self.error
         self.taken.append(new)
 
+    async def judge(self) -> list[ConfigFault]:
+        self.judged += 1
+        if isinstance(self.faults, Exception):
+            raise self.faults
+        return self.faults
+
+    async def may_take(self, version: str) -> bool:
+        return self.on_record is None or version in self.on_record
+
     def words(self) -> list[tuple[str, ...]]:
         """Words of the first rule, in each configuration that was taken."""
         return [each.config.rules[0].words for each in self.taken]
@@ -80,7 +92,14 @@ class Town:
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
         self.active = ActiveVersion(self.held)
-        watching = watch_config(self.path, self.active, self.load, self.take)
+        watching = watch_config(
+            self.path,
+            self.active,
+            self.load,
+            self.take,
+            judge=self.judge,
+            may_take=self.may_take,
+        )
         async with background_task(watching) as task:
             # Until then a SIGHUP would end these tests.
             await until_true(lambda: signal.getsignal(signal.SIGHUP) not in (signal.SIG_DFL, None))
@@ -275,6 +294,48 @@ async def test_sighup_reads_at_once_and_again_what_was_refused(
         os.kill(os.getpid(), signal.SIGHUP)
         await until_true(lambda: not refused())
     assert town.words() == [("bank",)]
+
+
+TEST = '[[tests]]\ntenant = "almelo"\ntable = "tabel.csv"\nat_least = 0.5\n'
+BELOW = ConfigFault("tabel.csv", 0, "test of almelo", "1 of 3 messages go to their department")
+
+
+async def test_version_in_force_below_its_table_is_shown_and_stays(town: Town, path: Path) -> None:
+    table = path.with_name("tabel.csv")
+    replaced(path, TOML + TEST)
+    town.held, town.faults = loader.load(path), [BELOW]
+    with capture_logs() as logs:
+        async with town.following():
+            await until_true(refused)  # as it starts
+            change = town.active.status.refused
+            assert change and change.in_force and str(change) == str(BELOW)
+            town.faults = []
+            replaced(table, "text;department\nvol;groen\n")
+            await until_true(lambda: not refused())
+            town.faults = RuntimeError("a fault")
+            replaced(table, "text;department\nleeg;groen\n")
+            await until_true(refused)
+            assert "see rules.unread" in str(town.active.status.refused)
+    assert (town.judged, town.taken, town.loads) == (3, [], 0)
+    assert shown_versions() == {town.held.version}
+    events = [each["event"] for each in logs if each["event"].startswith("rules.")]
+    assert events == ["rules.below", "rules.fault", "rules.unread"]
+
+
+async def test_version_with_a_table_waits_until_it_is_on_record(
+    town: Town, path: Path, rule: Path
+) -> None:
+    town.on_record = set()
+    async with town.following():
+        replaced(rule, RULE.format("bank"))
+        await until_true(lambda: town.words() == [("bank",)])  # no table, so no one judges
+        replaced(path, TOML + TEST)
+        replaced(rule, RULE.format("kast"))
+        looks = town.looks
+        await until_true(lambda: town.looks > looks + 3)
+        assert (len(town.taken), town.loads, refused()) == (1, 1, 0)
+        town.on_record.add(loader.load(path).version)
+        await until_true(lambda: town.words() == [("bank",), ("kast",)])
 
 
 async def test_unexpected_error_in_reading_does_not_end_the_watch(town: Town, rule: Path) -> None:

@@ -12,6 +12,7 @@ from services.config.reload import (
     ChangeDetector,
     WatchedFiles,
     included_patterns,
+    message_tables,
     non_reloadable_changes,
 )
 from tests.support.config_files import RULE, TOML, replaced, two_files
@@ -98,6 +99,37 @@ def test_included_patterns_are_read_from_a_partly_wrong_file(
     given: dict[str, object], found: list[str]
 ) -> None:
     assert list(included_patterns(given)) == found
+
+
+TEST = '[[tests]]\ntenant = "almelo"\ntable = "[a].csv"\nat_least = 0.5\n'
+
+
+def test_table_of_messages_is_polled_and_is_no_part_of_the_version(path: Path) -> None:
+    table = path.with_name("[a].csv")
+    path.write_text(TOML + TEST)
+    files = WatchedFiles(path)
+    seen = files.poll()
+    assert files.has_tables and str(table) not in seen
+    table.write_text("text;department\nvol;groen\n")
+    assert files.poll().keys() - seen.keys() == {str(table)}
+    assert files.read_version() == loader.load(path).version
+    path.write_text(TOML)
+    assert files.poll().keys() == seen.keys() and not files.has_tables
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({}, []),
+        ({"tests": [{"table": " a.csv "}, {"table": "b*.csv"}]}, ["a.csv", "b[*].csv"]),
+        ({"tests": [{"table": "\0"}, {"table": 7}, {}, 7]}, []),
+        ({"tests": {"table": "a.csv"}}, []),
+    ],
+)
+def test_tables_of_messages_are_read_from_a_partly_wrong_file(
+    given: dict[str, object], found: list[str]
+) -> None:
+    assert list(message_tables(given)) == found
 
 
 CHANGES: dict[str, Callable[[str], str]] = {
