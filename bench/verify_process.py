@@ -18,7 +18,7 @@ from archiver.audit.rows.rows_beside import Unseen, verify_rows
 from bench.reports.log_report import TENTHS, Verification
 from bench.usage import peak_memory
 from bench.workloads.tampering import COMBINED, SINGLE, Deed, tamper
-from cli.support.output import Progress
+from cli.support.archive_access import Progress
 from services.config import settings
 from services.files.object_store import ObjectStore
 from services.postgres.database import Connection, connection_pool

@@ -16,10 +16,11 @@ from archiver.balance.round import Damaged, Hidden, OtherCluster, run_rounds
 from archiver.balance.sheet import EQUATIONS, Line, Sheet
 from archiver.balance.store import accept_missing, begin_anew, load_sheet
 from archiver.balance.turn import Busy
+from cli.support.archive_access import Progress
 from cli.support.audit import Operation, parse_reason, run_audited
 from cli.support.database import with_database
 from cli.support.options import json_option
-from cli.support.output import CommandRefused, Progress, count, fail, format_table, print_result
+from cli.support.output import CommandRefused, count, fail, format_table, print_result
 from cli.support.person import require_town
 from services import clock
 from services.amqp import topology

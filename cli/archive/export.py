@@ -17,6 +17,7 @@ from archiver.transfer.packing_slip import Reason, Slip
 from archiver.transfer.selection import Selection, choose
 from archiver.transfer.transcript_parts import FORMS, Form, transcript_parts
 from cli.support.archive_access import (
+    Progress,
     find_verifier,
     load_checkpoint,
     load_object_store,
@@ -28,7 +29,7 @@ from cli.support.archive_rows import require_tenant
 from cli.support.audit import Operation, parse_reason, record_access
 from cli.support.configuration import load_config
 from cli.support.options import Time, config_option, json_option, reason_option
-from cli.support.output import CommandRefused, Progress, count, fail, print_result
+from cli.support.output import CommandRefused, count, fail, print_result
 from cli.support.person import narrow_tenant, require_all_departments
 from services import clock
 from services.config.model import Configuration

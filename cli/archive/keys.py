@@ -8,11 +8,11 @@ from archiver.encryption import key_rotation
 from archiver.encryption.key_store import KeyStore
 from archiver.log.writer import SealedBeforeErasure
 from archiver.retention.dossier_store import start_anew
-from cli.support.archive_access import with_archive
+from cli.support.archive_access import Progress, with_archive
 from cli.support.archive_rows import require_tenant
 from cli.support.audit import Operation, record_access, write_operation
 from cli.support.options import json_option, renamed_option
-from cli.support.output import CommandRefused, Progress, count, fail, print_result
+from cli.support.output import CommandRefused, count, fail, print_result
 from cli.support.person import require_town
 from services.postgres.database import Connection, Pool, snapshot
 

@@ -54,6 +54,7 @@ from archiver.retention.selection import terms_of
 from cli.archive.demanded_witnesses import Demanded, WitnessType, ask_witnesses, load_witnesses
 from cli.archive.restoration.losses import AcceptedState, accepted_line, show_accepted
 from cli.support.archive_access import (
+    Progress,
     find_object_store,
     find_verifier,
     keys_if_given,
@@ -79,7 +80,6 @@ from cli.support.output import (
     CommandMisused,
     CommandRefused,
     CommandUnable,
-    Progress,
     count,
     fail,
     fail_as_unable,

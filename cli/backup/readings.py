@@ -25,8 +25,7 @@ from cli.backup.base_backup import BaseBackup, StanzaReport, read_folder_backup,
 from cli.backup.held_keys import ARCHIVE, is_given
 from cli.backup.object_copy import COPYING, SHOWN, CopyState
 from cli.backup.server_state import ServerState, Slot
-from cli.support.archive_access import load_book
-from cli.support.output import Progress
+from cli.support.archive_access import Progress, load_book
 from services.files import object_store
 from services.files.object_store import ObjectStore
 from services.postgres.database import Pool

@@ -19,11 +19,12 @@ from cli.routing.table_report import (
     build_report,
     format_report,
 )
+from cli.support.archive_access import Progress
 from cli.support.configuration import configured_path, without_collection
 from cli.support.database import with_database
 from cli.support.language import lang_option
 from cli.support.options import Time, json_option
-from cli.support.output import Progress, fail, print_result
+from cli.support.output import fail, print_result
 from router.explanation import HASHES
 from router.message_table.comparison import compare_judgements
 from router.message_table.judgement import AT, JudgedRow, first_number, judge_rows, quote_reason
@@ -165,7 +166,11 @@ def command(
             context = build_rules(path, lang)
             number = choose_number(context, options["number"])
             question = Question(load_table(table, context, number), number, options["at"] or AT)
-            report = {"table": table.name, "version": context.version, "number": number.id}
+            report: dict[str, Any] = {
+                "table": table.name,
+                "version": context.version,
+                "number": number.id,
+            }
             report |= {} if at_least is None else {"atLeast": at_least}
             judged = judge(question, context)
             report |= build_report(judged, question.table.labels)

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar, cast
@@ -51,6 +53,9 @@ SIGNER = "POSTKAMER_ARCHIVE_SIGNER"
 NO_CHECKPOINT = "there is no such checkpoint: make one with postkamer archive checkpoint"
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
 """Faults of the disk, and not of the way to the database."""
+SHOW_SECONDS = 0.2
+"""Interval between two updates on the terminal."""
+
 T = TypeVar("T")
 
 
@@ -283,3 +288,27 @@ def write_private_file(path: Path, body: bytes) -> None:
             file.write(body)
     except OSError as error:
         fail(f"{path}: {error.strerror}")
+
+
+class Progress:
+    """Shows the progress of work on the terminal, if there is one."""
+
+    def __init__(self, unit: str) -> None:
+        self._unit, self._began, self._shown_at = unit, time.monotonic(), 0.0
+        self._is_terminal = sys.stderr.isatty()
+        self.done = 0
+
+    @property
+    def seconds(self) -> float:
+        return max(time.monotonic() - self._began, 1e-9)
+
+    def __call__(self, done: int, of: int) -> None:
+        self.done = done
+        is_recent = self.seconds - self._shown_at < SHOW_SECONDS
+        if not self._is_terminal or (is_recent and done < of):
+            return
+        self._shown_at = self.seconds
+        share = done / of if of else 1.0
+        rate = f"{done / self.seconds:,.0f}/s"
+        line = f"\r{share:4.0%}  {done:,} of {of:,} {self._unit}  {rate} "
+        click.echo(line, err=True, nl=done >= of)

@@ -1,7 +1,5 @@
-"""Print the result of a command, how far it is, or the reason why it failed; and exit codes."""
+"""Print the result of a command, or the reason why it failed; and exit codes."""
 
-import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any, NoReturn, TypeVar
@@ -13,8 +11,6 @@ MAX_LISTED = 1_000
 """Most entries in one list."""
 TO_FETCH = MAX_LISTED + 1
 """Entries to fetch for a list: one more shows that it stops too early."""
-SHOW_SECONDS = 0.2
-"""Interval between two updates on the terminal."""
 T = TypeVar("T")
 
 
@@ -111,27 +107,3 @@ def format_table(rows: Sequence[Sequence[str]], left: int | None = None) -> Iter
             for n, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         yield "  ".join(cells).rstrip()
-
-
-class Progress:
-    """Shows the progress of work on the terminal, if there is one."""
-
-    def __init__(self, unit: str) -> None:
-        self._unit, self._began, self._shown_at = unit, time.monotonic(), 0.0
-        self._is_terminal = sys.stderr.isatty()
-        self.done = 0
-
-    @property
-    def seconds(self) -> float:
-        return max(time.monotonic() - self._began, 1e-9)
-
-    def __call__(self, done: int, of: int) -> None:
-        self.done = done
-        is_recent = self.seconds - self._shown_at < SHOW_SECONDS
-        if not self._is_terminal or (is_recent and done < of):
-            return
-        self._shown_at = self.seconds
-        share = done / of if of else 1.0
-        rate = f"{done / self.seconds:,.0f}/s"
-        line = f"\r{share:4.0%}  {done:,} of {of:,} {self._unit}  {rate} "
-        click.echo(line, err=True, nl=done >= of)

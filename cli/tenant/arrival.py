@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 
 from archiver.encryption.key_store import KeyStore
-from cli.support.archive_access import load_object_store, require_folder, with_archive
+from cli.support.archive_access import Progress, load_object_store, require_folder, with_archive
 from cli.support.audit import Operation, parse_reason, record_access
 from cli.support.configuration import load_config
 from cli.support.options import config_option, json_option, reason_option
-from cli.support.output import CommandRefused, Progress, count, print_result
+from cli.support.output import CommandRefused, count, print_result
 from cli.support.person import require_town
 from cli.support.working_keys import load_working_keys
 from cli.tenant.export import place_of

@@ -11,6 +11,7 @@ import click
 
 from archiver.encryption.key_store import KeyStore
 from cli.support.archive_access import (
+    Progress,
     load_object_store,
     load_signer,
     require_folder,
@@ -19,7 +20,7 @@ from cli.support.archive_access import (
 from cli.support.audit import Operation, parse_reason, record_access
 from cli.support.configuration import load_config
 from cli.support.options import config_option, json_option, reason_option
-from cli.support.output import CommandRefused, Progress, count, fail, print_result
+from cli.support.output import CommandRefused, count, fail, print_result
 from cli.support.person import require_town
 from cli.support.working_keys import load_working_keys
 from cli.tenant.drain import Stages, read_drain, stages_of

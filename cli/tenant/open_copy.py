@@ -11,6 +11,7 @@ from archiver.open_copy.folder import CopyFolder, Plan
 from archiver.open_copy.parquet import is_available
 from archiver.transfer.exporter import Look
 from cli.support.archive_access import (
+    Progress,
     find_verifier,
     load_checkpoint,
     load_object_store,
@@ -21,7 +22,7 @@ from cli.support.archive_access import (
 from cli.support.archive_rows import require_tenant
 from cli.support.audit import Operation, parse_reason, record_access
 from cli.support.options import json_option, reason_option
-from cli.support.output import CommandRefused, Progress, count, print_note, print_result
+from cli.support.output import CommandRefused, count, print_note, print_result
 from cli.support.person import narrow_tenant, require_all_departments
 from services.postgres.database import Pool, snapshot
 from services.transparency import signed_note

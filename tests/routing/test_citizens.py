@@ -3,6 +3,8 @@
 The figures in docs/municipality/routing.md must be those measured here: a change for the worse
 fails, and so does a change for the better that is not on the page."""
 
+import csv
+import io
 import re
 import tomllib
 from collections.abc import Callable
@@ -13,10 +15,12 @@ from typing import Any
 
 import pytest
 
+from router.message_table.judgement import judge_rows
+from router.message_table.table import known_names, parse_table
 from sandbox import page_server
 from services.calendar.opening_hours import AMSTERDAM
 from tests.support.routing.quotes import untrue_quotes
-from tests.support.routing.town_hall import example, hear, open_town_hall
+from tests.support.routing.town_hall import NUMBER, example, hear, open_town_hall
 
 pytestmark = pytest.mark.slow
 
@@ -165,6 +169,25 @@ def test_no_reason_quotes_what_is_not_in_the_message(choices: Any) -> None:
                 untrue += [(each, row["text"]) for each in untrue_quotes(row["text"], reason)]
     assert untrue == []
     assert quoted > 500
+
+
+def test_table_of_a_manager_is_judged_as_the_town_hall_decides(choices: Any) -> None:
+    rows = tomllib.loads((CITIZENS / "messages.toml").read_text())["messages"]
+    texts = [row for row in rows if row["type"] == "text"]
+    hall = open_town_hall(choices, WEDNESDAY)
+    written = io.StringIO(newline="")
+    table = csv.writer(written, delimiter=";")
+    table.writerow(("text", "department", "labels"))
+    table.writerows((row["text"], row["department"], " ".join(row["tags"])) for row in texts)
+    parsed = parse_table(written.getvalue().encode(), known_names(choices.config, "voorbeeldstad"))
+    assert (len(parsed.rows), parsed.labels) == (len(texts), TAGS)
+    number = choices.config.number(NUMBER)
+    judged = judge_rows(parsed, number, WEDNESDAY, hall.router.ground)
+    for row, each in zip(texts, judged, strict=True):
+        decision = hear(open_town_hall(choices, WEDNESDAY), row)
+        assert each.row.text == row["text"]
+        assert (each.department, each.rule) == (decision.department, decision.rule)
+        assert each.has_right_labels == (judge_labels(row, decision) == "")
 
 
 def test_second_of_two_subjects_in_one_message_is_nearly_always_seen(choices: Any) -> None:

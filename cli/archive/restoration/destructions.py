@@ -12,6 +12,7 @@ from archiver.log.outside_head import OutsideHead, find_loss, largest_head
 from archiver.orders.comparison import Comparison, NotComparable
 from archiver.orders.order import Order
 from cli.support.archive_access import (
+    Progress,
     load_book,
     load_head_key,
     load_object_store,
@@ -21,7 +22,7 @@ from cli.support.archive_access import (
 )
 from cli.support.audit import Operation, write_operation
 from cli.support.options import json_option
-from cli.support.output import CommandRefused, Progress, count, print_result
+from cli.support.output import CommandRefused, count, print_result
 from cli.support.person import require_town
 from cli.support.recorded import leave_to_archiver
 from services.postgres.database import Pool

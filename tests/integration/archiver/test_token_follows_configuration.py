@@ -4,6 +4,8 @@ tokens, and a number that is added has the account by which its files are fetche
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from archiver.service import follow_config, load_accounts, run_tokens
 from cli.tokens import TokenRequest, add_token
 from services import clock
@@ -16,6 +18,7 @@ from services.postgres.database import Pool
 from tests.support.citizens import NUMBER
 from tests.support.cli.command_line import SETTINGS
 from tests.support.installation import EXAMPLE
+from tests.support.integration.rule_versions import note_questions, takes_a_judged_version
 from tests.support.observer import until
 
 ADDED = """
@@ -28,8 +31,10 @@ DEPARTMENT = 'id = "belastingen"\n'
 
 
 async def test_department_that_becomes_confidential_leaves_a_token_for_all(
-    pool: Pool, tmp_path: Path
+    pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("services.config.reload.POLL_SECONDS", 0.02)
+    asked = note_questions(monkeypatch, "archiver")
     file, text = tmp_path / "postkamer.toml", EXAMPLE.read_text()
     file.write_text(text)
     version = ActiveVersion(loader.load(file))
@@ -57,3 +62,4 @@ async def test_department_that_becomes_confidential_leaves_a_token_for_all(
         assert found and found.handles("burgerzaken")
         assert version.loaded.config.confidential("almelo", ["belastingen"])
         assert accounts["306540352242924"].headers == accounts[NUMBER].headers
+        await takes_a_judged_version(pool, file, version, asked)

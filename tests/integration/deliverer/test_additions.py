@@ -44,6 +44,7 @@ from tests.support.cli.command_line import SETTINGS
 from tests.support.config_files import ONE_DEPARTMENT, replaced
 from tests.support.integration.destination_harness import ARCHIVER, HERE, Crm, Post, serving
 from tests.support.integration.message_provider import TEXT, Office
+from tests.support.integration.rule_versions import note_questions, takes_a_judged_version
 from tests.support.observer import until_true
 from tests.support.openklant.register import Conversation, run_register
 from tests.support.test_ca import Authority
@@ -174,9 +175,9 @@ async def test_number_on_trial_that_is_added_sends_to_its_guests_alone_from_the_
 
 
 async def test_department_that_is_added_gets_its_actor_in_open_klant_with_its_first_task(
-    broker: Broker, pool: Pool, own: Pool, file: Path
+    broker: Broker, pool: Pool, own: Pool, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    post = Post(broker, pool)
+    post, asked = Post(broker, pool), note_questions(monkeypatch, "deliverer")
     async with run_register(pool) as register:
         text = OPEN_KLANT.replace("URL", register.api)
         async with running(broker, own, file, text, CRM_SECRET=register.token) as deliverer:
@@ -184,6 +185,7 @@ async def test_department_that_is_added_gets_its_actor_in_open_klant_with_its_fi
             assert await register.department_actors() == []
             await post.receives_each(Conversation().message())
             await post.until_states(settled=1)
+            await takes_a_judged_version(pool, file, deliverer.current.version, asked)
         [actor] = await register.department_actors()
         [contact] = await register.contacts()
     assert actor["naam"] == "Afval en Straten"

@@ -29,6 +29,7 @@ from tests.support.citizens import webhook as webhook_of
 from tests.support.cli.command_line import SETTINGS
 from tests.support.installation import EXAMPLE
 from tests.support.integration.crm_desk import Taken, desk_of
+from tests.support.integration.rule_versions import note_questions, takes_a_judged_version
 from tests.support.observer import until, until_true
 from tests.support.tokens import bearer
 
@@ -92,12 +93,12 @@ async def test_departments_follow_the_configuration_without_a_restart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("services.config.reload.POLL_SECONDS", 0.02)
-    example = EXAMPLE.read_text()
+    asked, example = note_questions(monkeypatch, "gateway"), EXAMPLE.read_text()
     assert HOURS in example
     file, today = tmp_path / "postkamer.toml", clock.now().date()
     file.write_text(example.replace(HOURS, ""))  # always open
     given = {"POSTKAMER_CONFIG": str(file), "POSTKAMER_OBJECT_STORE": f"file://{tmp_path}"}
-    async with following(pool, SETTINGS | given) as (port, *_):
+    async with following(pool, SETTINGS | given) as (port, version, *_):
 
         async def listed(path: str) -> dict[str, Any]:
             url = f"http://127.0.0.1:{port}/v1/{path}"
@@ -122,6 +123,8 @@ async def test_departments_follow_the_configuration_without_a_restart(
         assert "burgerzaken" not in await listed("access")
         async with session.get(f"http://127.0.0.1:{port}/v1/access") as answer:
             assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+        assert asked == []
+        await takes_a_judged_version(pool, file, version, asked)
 
 
 async def test_number_that_is_added_has_its_webhook_and_its_api_once_its_secret_is_there(

@@ -23,10 +23,11 @@ from deploy.local.watch_policy import (
     restart_pause,
 )
 from services.config.rules_status import RefusedChange, RulesStatus
-from services.http.service_status import ServiceStatus
+from services.http.service_status import ServiceStatus, first_refusal
 from tests.support.config_files import ONE_DEPARTMENT
 
 FAULT = RefusedChange("rules/afval.toml", 3, "rule afval: department: there is no 'x'", 2)
+SHORT = RulesStatus("a1", RefusedChange("tabel.csv", 0, "test of almelo: 1 of 3", in_force=True))
 OLD, NEW, REFUSED = RulesStatus("a1"), RulesStatus("b2"), RulesStatus("a1", FAULT)
 
 
@@ -53,6 +54,7 @@ def test_pauses_for_a_person_who_mends_a_file_grow_to_half_a_minute_and_do_not_e
         (REFUSED, REFUSED, ""),
         (OLD, NEW, "Changed rules are in force: version b2"),
         (OLD, REFUSED, f"A change of the rules is NOT in force: {FAULT}"),
+        (OLD, SHORT, f"The rules in force fall below a table of messages: {SHORT.refused}"),
         (REFUSED, OLD, "The rules are in order again: version a1 is in force"),
         (REFUSED, NEW, "The rules are in order again: version b2 is in force"),
     ],
@@ -73,6 +75,11 @@ def test_rules_of_all_services_are_one_once_all_have_taken_them() -> None:
     assert merge_rules([status(OLD), status(NEW)]) is None
     assert merge_rules([status(NEW), status(REFUSED)]) == REFUSED
     assert merge_rules([None, status(REFUSED)]) == REFUSED
+
+
+def test_rules_in_force_are_no_reason_why_a_service_cannot_start() -> None:
+    assert first_refusal([None, status(None), status(SHORT)]) is None
+    assert first_refusal([status(SHORT), status(REFUSED)]) == FAULT
     assert merge_rules([status(OLD), None]) is None
     assert merge_rules([status(None)]) is None
 

@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from deploy.local.rabbitmq import Broker
 from router.active_rules import UNRECORDED, ActiveRules
@@ -21,13 +23,15 @@ from services.config import loader
 from services.config.loader import LoadedConfig
 from services.config.model import ConfigError, Configuration
 from services.config.reload import ActiveVersion
+from services.config.rules_status import RulesStatus
 from services.postgres.database import Pool, connection_pool
+from services.postgres.version_record import is_on_record
 from services.tasks import background_task
 from tests.integration.conftest import PASSWORDS
-from tests.support.config_files import approved_rules
+from tests.support.config_files import ONE_DEPARTMENT, approved_rules, replaced
 from tests.support.decrypted_record import writer_of
 from tests.support.integration.archive_queue import Heard, hearing
-from tests.support.observer import until
+from tests.support.observer import until, until_true
 
 HASHES = Hashes(b"k" * 32)
 
@@ -193,3 +197,77 @@ async def test_router_activates_changed_files(
         await until(version, lambda now: now == new.version, 10)
     await until(heard.count, lambda n: n == 2, 10)
     assert clock.now() >= heard.records[1].at >= heard.records[0].at
+
+
+GREEN = (
+    ONE_DEPARTMENT
+    + """
+[[departments]]
+id = "groen"
+tenant = "almelo"
+name = "Groen"
+destination = "crm"
+[[rules]]
+id = "groen"
+words = ["{}"]
+department = "groen"
+[[tests]]
+tenant = "almelo"
+table = "tabel.csv"
+at_least = 0.6
+"""
+)
+TABLE = "text;department\nde boom is om;groen\nvraag;kcc\n"
+
+
+async def test_router_refuses_a_change_that_falls_below_its_table_of_messages(
+    broker: Broker,
+    own: Pool,
+    pool: Pool,
+    heard: Heard,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.config.reload.POLL_SECONDS", 0.02)
+    path, table = tmp_path / "postkamer.toml", tmp_path / "tabel.csv"
+    replaced(table, TABLE)
+    replaced(path, GREEN.format("boom"))
+    good = loader.load(path)
+    active = ActiveVersion(good)
+    async with rulebook(broker, own) as book, background_task(book.run(path, active)):
+        context = await book.context()
+        with capture_logs() as logs:
+            replaced(path, GREEN.format("struik"))
+            refused = loader.load(path).version
+            await until_true(lambda: active.status.refused)
+        what = (
+            f"{table}:0: test of almelo: 1 of 2 messages (50 %) go to their department,"
+            " and 60 % must: wrong are 1 of 1 of groen"
+        )
+        assert (str(active.status.refused), active.status.version) == (what, good.version)
+        assert await book.context() is context
+        assert [each["what"] for each in logs if each["event"] == "rules.fault"] == [
+            what.partition("almelo: ")[2]
+        ]
+        replaced(table, "text;department\nvraag;kcc\n")  # the table was wrong
+        await until_true(lambda: active.status == RulesStatus(refused))
+        assert (await book.context()).version == refused
+        replaced(table, TABLE)
+        await until_true(lambda: active.status.refused)
+        assert active.status.version == refused and active.status.refused.in_force
+    assert [row["version"] for row in await rows(pool)] == [good.version, refused]
+
+
+async def test_other_services_see_that_a_version_is_on_record_and_nothing_more_of_it(
+    broker: Broker, own: Pool, empty: str, heard: Heard, tmp_path: Path
+) -> None:
+    town = chosen(tmp_path, "De secretaris")
+    async with rulebook(broker, own) as book:
+        await book.activate(town)
+    for service in ("gateway", "deliverer", "archiver"):
+        url = f"{empty}?role=postkamer_{service}"
+        async with connection_pool(url, "test", 1) as other:
+            on_record = [await is_on_record(other, each) for each in (town.version, "0" * 12)]
+            assert on_record == [True, False], service
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await other.fetchval("select files from router.version")

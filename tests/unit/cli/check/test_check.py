@@ -327,3 +327,25 @@ def test_token_of_the_environment_without_departments_is_a_warning(file: Path) -
         "token crm@almelo: it names no department, so it reads all of them, confidential ones too;"
         " write crm@almelo/*:... instead of crm@almelo:..., or crm@almelo/DEPARTMENT+DEPARTMENT:..."
     )
+
+
+TEST = '[[tests]]\ntenant = "almelo"\ntable = "tabel.csv"\nat_least = 0.5\n'
+
+
+def test_rules_below_a_table_of_messages_are_a_fault(file: Path) -> None:
+    file.write_text(TOML + TEST)
+    table = file.with_name("tabel.csv")
+    table.write_text("text;department\ngrof vuil;kcc\nafval;groen\n")
+    done = postkamer("check", "--config", file)
+    assert done.exit_code == 0 and f"{ENTRIES}, 1 table of messages\n" in done.output
+    for text, fault in (
+        ("hoi;groem", "4: department: there is no such department: did you mean 'groen'?"),
+        ("hoi;kcc", "wrong are 2 of 3 of kcc"),
+    ):
+        table.write_text(f"text;department\ngrof vuil;kcc\nafval;kcc\n{text}\n")
+        for done in (
+            postkamer("check", "--config", file),
+            postkamer("rules", "approve", "--config", file, "--by", "S. Jansen"),
+        ):
+            assert done.exit_code == 1
+            assert f"{table}:" in done.output and fault in done.output

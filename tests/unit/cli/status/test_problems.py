@@ -30,6 +30,7 @@ from tests.support.cli.town_snapshot import (
 )
 
 REFUSED = RefusedChange("/etc/rules/afval.toml", 3, "rule afval: words: is missing")
+SHORT = RefusedChange("/etc/tabel.csv", 0, "test of almelo: 1 of 3 messages", in_force=True)
 OLD, NEW = RulesStatus("a1"), RulesStatus("b2")
 LIVE = "postkamer check --live"
 
@@ -59,6 +60,11 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     (
         {"services": [service(name, rules=RulesStatus("a1", REFUSED)) for name in ("a", "b")]},
         f"A change of the rules is not in force: {REFUSED}",
+        "postkamer check",
+    ),
+    (
+        {"services": [service("router", rules=RulesStatus("a1", SHORT))]},
+        f"The rules in force fall below a table of messages: {SHORT}",
         "postkamer check",
     ),
     (
