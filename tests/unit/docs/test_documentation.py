@@ -212,6 +212,18 @@ def test_routing_question_in_the_readme_has_the_answer_of_the_readme(
 
 
 @pytest.mark.slow
+def test_table_of_messages_on_the_page_has_the_report_of_the_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(ROOT)
+    page = read("docs/municipality/routing.md")
+    asked = re.search(r"postkamer (route test .*--lang en)", page)
+    assert asked
+    answered = CliRunner().invoke(main, shlex.split(asked[1]))
+    assert answered.output in blocks(page, "text")
+
+
+@pytest.mark.slow
 def test_webhook_in_the_readme_is_routed_as_the_readme_says() -> None:
     body = re.search(r"^body='(.*)'$", read("README.md"), re.MULTILINE)
     assert body

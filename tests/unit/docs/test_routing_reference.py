@@ -29,7 +29,7 @@ from services.config.organisation import (
 )
 from services.config.pricing import Rate
 from services.config.publication import Algorithm, OpenData
-from services.config.routing_rules import Condition, Group, Menu, Option, Rule, SafetyRule
+from services.config.routing_rules import Condition, Group, Menu, Option, Rule, RuleTest, SafetyRule
 from services.config.terms import Terms
 
 ROOT = Path(__file__).parents[3]
@@ -55,6 +55,7 @@ TABLES: dict[str, type[BaseModel] | tuple[type[BaseModel], ...]] = {
     "`[[menus]]`": Menu,
     "`[[menus.options]]`": Option,
     "`[[closings]]`": Closing,
+    "`[[tests]]`": RuleTest,
     "`[[rates]]`": Rate,
     "`[[identity_providers]]`": IdentityProvider,
     "`[[identity_grants]]`": IdentityGrant,
