@@ -11,6 +11,7 @@ import pytest
 from cli.routing.protections import LIFTED
 from services.config import loader
 from services.postgres.database import Pool
+from tests.support.cli.command_line import postkamer
 from tests.support.config_files import approved_rules
 from tests.support.integration.parked_deliveries import on
 from tests.support.integration.rule_versions import NOON, Town
@@ -42,6 +43,24 @@ def test_versions_are_listed_the_newest_first(rules: Town) -> None:
         "inForce": False,
     }
     assert second["inForce"] is True
+
+
+def test_rules_of_a_stored_version_are_compared_by_a_table_of_messages(
+    rules: Town, tmp_path: Path
+) -> None:
+    table = tmp_path / "berichten.csv"
+    table.write_text("text;department\nvraag;kcc\n")
+    env = {"POSTKAMER_CONFIG": str(rules.path), "POSTKAMER_DATABASE_URL": rules.url}
+    asked = "route", "test", table, "--json", "--against"
+    done = postkamer(*asked, rules.first.version, env=env)
+    assert (done.exit_code, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    assert found["version"] == rules.second.version
+    assert found["against"]["version"] == rules.first.version
+    assert found["against"]["right"] == 1
+    done = postkamer(*asked, "0" * 12, env=env)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "there is no version '000000000000'" in done.stderr
 
 
 def test_version_in_force_is_marked_if_it_is_known(rules: Town) -> None:
