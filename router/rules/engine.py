@@ -12,7 +12,7 @@ import msgspec
 from router.rules.conditions import CompiledCondition, compile_condition
 from router.rules.matcher import Matcher, Matches, MessageFacts, PatternCollector
 from router.rules.reasons import DUTCH, Reasons
-from router.rules.sentences import split_sentences
+from router.rules.sentences import adds_subject, split_sentences
 from services.config.model import Configuration
 from services.config.routing_rules import Mask, Rule, SafetyRule
 
@@ -177,15 +177,27 @@ def _find_other_subjects(
 ) -> tuple[str, ...]:
     """Return the departments of later rules to which a sentence of the message would go by itself,
     in the order of the sentences. A rule that matches somewhere is not enough: most messages have
-    words of several departments, and one subject."""
+    words of several departments, and one subject. So the sentence must say that it adds one, as
+    "en", "ook" and "verder" do, unless the message is written in paragraphs."""
     sentences = split_sentences(facts.text)
     if len(sentences) < 2:
         return ()
     departments = {rule.department for rule, _ in later if rule.decides} - {"", chosen.department}
     if not departments:
         return ()
-    named = (_department_of(table, facts, sentence) for sentence in sentences)
-    return tuple(dict.fromkeys(each for each in named if each in departments))
+    named = [_department_of(table, facts, sentence) for sentence in sentences]
+    added = named if "\n" in facts.text else _added(sentences, named, chosen.department)
+    return tuple(dict.fromkeys(each for each in added if each in departments))
+
+
+def _added(sentences: Sequence[str], named: Sequence[str], chosen: str) -> Iterator[str]:
+    """Yield the departments of sentences that are said to be about something else: by themselves,
+    or by a later sentence for the chosen department."""
+    adds = [adds_subject(sentence) for sentence in sentences]
+    last = max((n for n, each in enumerate(named) if each == chosen and adds[n]), default=0)
+    for place, department in enumerate(named):
+        if adds[place] or place < last:
+            yield department
 
 
 def _department_of(table: RuleTable, facts: MessageFacts, sentence: str) -> str:

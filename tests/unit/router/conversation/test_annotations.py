@@ -238,7 +238,7 @@ def also_about(hall: Stadhuis) -> list[str]:
 
 def test_second_subject_is_told_with_the_message_and_goes_on_the_record() -> None:
     hall = Stadhuis()
-    said = hall.hears("Mijn container is vol. Waar haal ik mijn paspoort?")
+    said = hall.hears("Mijn container is vol. En waar haal ik mijn paspoort?")
     assert said.department == "groen"
     assert also_about(hall) == ["burgerzaken"]
     assert data(inbound_record(hall))["alsoAbout"] == ["burgerzaken"]

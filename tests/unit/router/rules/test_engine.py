@@ -266,14 +266,18 @@ SUBJECTS = (
         ("mijn paspoort is kwijt, en mijn container is vol", ("belastingen",)),
         ("container vol\npaspoort kwijt\nstraat nat", ("belastingen", "klantcontact")),
         ("de container in onze straat is vol", ()),  # words of two departments, one subject
-        ("De container is vol. Hij staat in onze straat.", ("klantcontact",)),
+        ("De container is vol. Hij staat in onze straat.", ()),
+        ("Mijn container is vol. Waar haal ik een paspoort? Daarnaast", ()),
+        ("Mijn paspoort is kwijt. De container is ook vol.", ("belastingen",)),
+        ("حاويتي container ممتلئة. وأين paspoort ؟", ("belastingen",)),
         ("Mijn container is vol. Mijn container is kapot.", ()),
-        ("container op straat. container vol.", ("groen",)),
+        ("container op straat. container vol.", ()),
+        ("container op straat. En de container is vol.", ("groen",)),
         ("Hallo. Dank u wel.", ()),
         ("paspoort", ()),
     ],
 )
-def test_sentence_that_would_go_elsewhere_by_itself_is_another_subject(
+def test_added_sentence_that_would_go_elsewhere_by_itself_is_another_subject(
     text: str, others: tuple[str, ...]
 ) -> None:
     assert outcome(text, *SUBJECTS).also_about == others
