@@ -100,7 +100,7 @@ from services.http.token_store import (
     environment_tokens,
     run_token_store,
 )
-from services.keys.oldest_archive_key import agree_on_oldest_archive_key
+from services.keys.oldest_archive_key import check_oldest_archive_key
 from services.keys.working_keys import sealing_pool, working_masters
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, retry_while_unavailable
@@ -301,8 +301,8 @@ async def _comparison(
 
     async def run() -> None:
         await retry_while_unavailable(keys.check, "keys")
-        agree = partial(agree_on_oldest_archive_key, pool, key_bytes(settings.archive_key[-1]))
-        await retry_while_unavailable(agree, "oldest key")
+        check_oldest = partial(check_oldest_archive_key, pool, key_bytes(settings.archive_key[-1]))
+        await retry_while_unavailable(check_oldest, "oldest key")
         await retry_while_unavailable(
             lambda: table_partitions.create_partitions(pool, clock.now().date()), "months"
         )

@@ -15,6 +15,7 @@ from router.model.hashes import Hashes
 from router.partition.worker import FRAMES, Partition
 from router.retry_relay import run_retries
 from router.silence.monitor import SilenceMonitor
+from router.store.recognition import check_recognition
 from router.store.store import Store
 from router.timer_relay import TimerRelay
 from services import clock
@@ -36,15 +37,16 @@ from services.http.application import Route, api_app, operations_app
 from services.http.server import serve
 from services.http.service_status import PartitionStatus, ServiceParts
 from services.http.token_store import TokenStore, environment_tokens, run_token_store
-from services.keys.oldest_archive_key import agree_on_oldest_archive_key
+from services.keys.oldest_archive_key import note_oldest_archive_key
 from services.keys.working_keys import sealing_pool
 from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, retry_while_unavailable
 from services.published_batches import published_batch_reports
 from services.restoration.waiting_room import wait_until_compared
 from services.sealing import hash_keys
+from services.sealing.key_ring import RING
 from services.servers.certificate_watch import watch_servers
-from services.tasks import background_task
+from services.tasks import background_task, first_or_watchdog
 
 POOL_SIZE = 10
 """Connections to PostgreSQL: one for each active partition, two for the relay of timers, one each
@@ -67,7 +69,7 @@ async def router(
         incoming = await enter(broker_connection(amqp, "router consumes"))
         shared, sharing = await enter(shared_queues(pool, "router"))
         store, archive = Store(pool), Publisher(outgoing, topology.ARCHIVE)
-        hashes = await _own_hashes(settings, pool)
+        hashes = await _own_hashes(settings, pool, keys)
         rules = ActiveRules(store, archive, hashes)
         rules_task = await enter(background_task(rules.run(settings.config, version)))
         destinations = Publisher(outgoing, topology.DESTINATIONS)
@@ -100,11 +102,20 @@ async def router(
         )
 
 
-async def _own_hashes(settings: RouterSettings, pool: Pool) -> Hashes:
+async def _own_hashes(settings: RouterSettings, pool: Pool, keys: "asyncio.Task[None]") -> Hashes:
     """Return the hashes of this installation. Raises OtherOldestKey where its key is another."""
-    agree = partial(agree_on_oldest_archive_key, pool, key_bytes(settings.archive_key[-1]))
-    await retry_while_unavailable(agree, "oldest key")
-    return Hashes(derive_key(settings.archive_key, hash_keys.PURPOSE))
+    hashes, last = (
+        Hashes(derive_key(settings.archive_key, hash_keys.PURPOSE)),
+        key_bytes(settings.archive_key[-1]),
+    )
+
+    async def check() -> None:
+        await check_recognition(pool, hashes)
+        await note_oldest_archive_key(pool, last)
+
+    await first_or_watchdog(RING.ready.wait(), keys)
+    await retry_while_unavailable(check, "oldest key")
+    return hashes
 
 
 def prepare_secrets(

@@ -131,8 +131,8 @@ class Replayer:
 
 
 _MEND_BY_HAND = (
-    "put that key at the end of POSTKAMER_ARCHIVE_KEY and mend again, or put back their objects in"
-    " destruction/ and outcome/ from a copy of the object store"
+    "put that key before the last one of POSTKAMER_ARCHIVE_KEY and mend again, or put back their"
+    " objects in destruction/ and outcome/ from a copy of the object store"
 )
 _REPLAY = "select archiver.replay_order($1, $2, $3, $4, $5, $6, $7, $8)"
 _SEALED = "select number, digest, state, sealed from archiver.destruction_order"

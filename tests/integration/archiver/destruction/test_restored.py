@@ -482,7 +482,7 @@ async def test_store_of_another_archive_is_refused_and_a_lost_order_mended(
         lose(order_key(1))(hall.folder)
         damage(order_key(0))(hall.folder)
         with pytest.raises(
-            NotComparable, match="under a former key: 0, 1; put that key at the end"
+            NotComparable, match="under a former key: 0, 1; put that key before the last"
         ):
             await hall.replayer(NEW_KEY).mend()
         assert await hall.replayer().mend() == [0, 1]
