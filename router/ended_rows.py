@@ -51,6 +51,7 @@ _REFUSED = Clearing(
 _CHARGES = Clearing("router.charge", "charge_days", since="delivered_at")
 _FIGURES = Clearing("router.figure", "figure_days", since="day")
 _MONTH_FIGURES = Clearing("router.month_figure", "figure_days", since="month + interval '1 month'")
+_RULE_FIGURES = Clearing("router.rule_figure", "figure_days", since="month + interval '1 month'")
 
 _CONSENTS = Clearing("router.consent", "consent_days", since="ended_at")
 # STOP counts for as long as anything could be sent to the person.
@@ -123,6 +124,6 @@ def clearings(numbers: Sequence[Number]) -> tuple[Clearing, ...]:
 
 CLEARINGS = (
     _INBOX, _SUSPECTS, _QUARANTINE, _EARLY_STATUSES, _CONVERSATIONS, _REFUSED, _CHARGES, _FIGURES,
-    _MONTH_FIGURES, _CONSENTS, _WITHDRAWALS, _OPT_OUTS, _PEOPLE,
+    _MONTH_FIGURES, _RULE_FIGURES, _CONSENTS, _WITHDRAWALS, _OPT_OUTS, _PEOPLE,
 )  # fmt: skip
 """In this order: what follows asks if the rows before are gone."""

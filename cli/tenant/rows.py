@@ -81,6 +81,7 @@ WORK = (
     Table("router.charge", TENANT, "id"),
     Table("router.figure", TENANT, "day, number, department, what, value"),
     Table("router.month_figure", TENANT, "month, number, department, what, hour, rule"),
+    Table("router.rule_figure", TENANT, "month, number, department, what, rule, version"),
     Table("router.heard", NUMBER, "number, hour"),
     Table("router.standing", NUMBER, "number"),
     Table("router.early_status", NUMBER, "wamid_hash, status"),

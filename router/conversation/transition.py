@@ -75,6 +75,7 @@ def _placement(message: MessageContext) -> dict[str, Any]:
         "held": state.held or placement.verdict.hold,
         "reopened": state.reopened + placement.reopened,
         "answered_at": None if placement.reopened else state.answered_at,
+        "has_message": state.has_message and not placement.reopened,
     }
 
 

@@ -4,7 +4,7 @@ A figure is counted when its decision is made, once, and is never taken back. On
 a text of a system or an automatic one ends no wait.
 
 What the municipality may publish is counted a second time: by month, with the hour of the week or
-with the rule, and without the day.
+with the rule, and without the day. By month as well: if what the rules chose was right.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from router.figures.judgement import is_placement, judge_placement, kind_of_rule
 from router.model.changes import Changes, LedgerInsert, OutgoingStatus
 from router.model.conversation import Conversation
 from router.model.decision import (
@@ -23,11 +24,9 @@ from router.model.decision import (
     StatusDecision,
     TimerDecision,
 )
-from router.model.figure import Figure, MonthFigure
+from router.model.figure import Figure, MonthFigure, RuleFigure
 from router.model.snapshot import Snapshot
-from router.model.work import WorkUnit
-from router.rules.engine import OPENED as BY_MUNICIPALITY
-from router.rules.engine import TRANSFER
+from router.model.work import RoutingContext, WorkUnit
 from services.calendar.opening_hours import AMSTERDAM
 from services.contract import REACTION, CloseConversation, Command, TransferConversation
 from services.whatsapp.items import Message
@@ -41,14 +40,19 @@ TRANSFERRED = "transferred"
 """A person gave it to another department; counted at the one that it left."""
 CLOSED, IDLE, MERGED, UNSAID = "closed_", "idle", "merged", "unsaid"
 """End of a conversation, followed by its outcome, or by one of the other three."""
-FIRST_ANSWER = "first_answer"
-"""First answer of a person since the conversation began or went on; its value is the wait."""
+FIRST_ANSWER, FIRST_ANSWER_OPEN = "first_answer", "first_answer_open"
+"""First answer of a person since the conversation began or went on; its value is the wait, by the
+clock, and in opening hours of the department that answered."""
 WINDOW_MISSED = "window_missed"
 """The 24 hours ended while the citizen waited; counted on the day on which they did."""
 EMPLOYEE, FAILED = "employee", "failed"
-PLACED, CORRECTED = "placed", "corrected"
-"""A rule, a menu, waiting too long or the number's fallback chose the department; a person then
-gave the conversation to another. Both are counted by month alone, by the rule."""
+PLACED = "placed"
+"""A rule, a menu, waiting too long or the number's fallback chose the department. It is counted by
+month alone, by the rule, as are its judgements (`router.figures.judgement`)."""
+CARE = "care_"
+"""Danger of which a person was to be alarmed, followed by its class."""
+WITHOUT_MESSAGE = "without_message"
+"""A conversation was closed, and no employee, system or chatbot had sent its citizen anything."""
 BY_HOUR = (OPENED, RECEIVED)
 """Counted by month as well, by the hour of the week."""
 
@@ -70,6 +74,20 @@ class Before(msgspec.Struct, frozen=True, gc=False):
     """The outgoing message of which it changes the status."""
 
 
+class Counting(msgspec.Struct, frozen=True, gc=False):
+    """A decision to count, with the state that it found."""
+
+    unit: WorkUnit
+    decision: Any
+    changes: Changes
+    before: Before
+    context: RoutingContext
+
+    @property
+    def at(self) -> datetime:
+        return self.unit.at
+
+
 def find_before(changes: Changes, snapshot: Snapshot) -> Before:
     """Return what changes were made to. The snapshot must not have them yet."""
     after, message = changes.conversation, changes.outgoing
@@ -85,59 +103,99 @@ class Counted(NamedTuple):
     value: int = 0
     at: datetime | None = None
     """Time, if it is another than that of the decision."""
-    rule: str = ""
-    """Rule of PLACED and CORRECTED."""
 
 
-class Tally(NamedTuple):
-    figures: tuple[Figure, ...] = ()
-    month_figures: tuple[MonthFigure, ...] = ()
-
-
-def tally_figures(unit: WorkUnit, decision: Decision, changes: Changes, before: Before) -> Tally:
-    """Return the figures of a decision; none for one of no municipality, or of a test token."""
+def add_figures(
+    unit: WorkUnit,
+    decision: Decision,
+    changes: Changes,
+    before: Before,
+    context: RoutingContext,
+) -> Changes:
+    """Return the changes of a decision with its figures, and with what waits for a judgement. One
+    of no municipality, or of a test token, has no figures."""
+    counting = Counting(unit, decision, changes, before, context)
+    changes, judged = _judge(counting)
     tally = TALLIES.get(type(decision))
     is_test = isinstance(unit.entry, Command) and unit.entry.test
     if tally is None or is_test or not decision.tenant:
-        return Tally()
-    counted = [*tally(unit, decision, changes, before)]
+        return changes
+    counted = [*tally(counting)]
     if changes.send:
         counted += _sent(decision, changes, changes.send)
-    placed = [*_placed(decision, changes, before)]
     tenant, number = decision.tenant, unit.number
-    figures = [
-        Figure(tenant, day_of(at or unit.at), number, department, what, value)
-        for what, department, value, at, _ in counted
-    ]
+    return msgspec.structs.replace(
+        changes,
+        figures=tuple(
+            Figure(tenant, day_of(at or unit.at), number, department, what, value)
+            for what, department, value, at in counted
+        ),
+        month_figures=tuple(_of_month(counting, counted)),
+        rule_figures=judged,
+    )
+
+
+def _judge(counting: Counting) -> tuple[Changes, tuple[RuleFigure, ...]]:
+    """Return the changes with the placement that waits, and the judgement of the one before it."""
+    unit, decision, changes = counting.unit, counting.decision, counting.changes
+    previous, after = counting.before.conversation, changes.conversation
+    if after is None:
+        return changes, ()
+    version = counting.context.version
+    judgement = judge_placement(unit, decision, previous, after, version)
+    if judgement.waiting != after.state.placed:
+        after = after.with_state(placed=judgement.waiting)
+        changes = msgspec.structs.replace(changes, conversation=after)
+    placed = previous.state.placed if previous else None
+    if placed is None or not judgement.verdict:
+        return changes, ()
+    figure = RuleFigure(
+        tenant=after.tenant,
+        month=month_of(unit.at),
+        number=unit.number,
+        department=placed.department,
+        what=judgement.verdict,
+        rule=placed.rule,
+        version=placed.version,
+    )
+    return changes, (figure,)
+
+
+def _of_month(counting: Counting, counted: list[Counted]) -> Iterator[MonthFigure]:
+    """Yield what is counted by the hour of the week, and the placement by its rule."""
+    unit, decision, after = counting.unit, counting.decision, counting.changes.conversation
+    tenant, number = decision.tenant, unit.number
     by_hour = [each for each in counted if each.what in BY_HOUR]
-    if not (by_hour or placed):
-        return Tally(tuple(figures))
-    month, hour = day_of(unit.at).replace(day=1), hour_of_week(unit.at)
-    of_month = [
-        MonthFigure(tenant, month, number, each.department, each.what, hour) for each in by_hour
-    ]
-    of_month += [
-        MonthFigure(tenant, month, number, each.department, each.what, rule=each.rule)
-        for each in placed
-    ]
-    return Tally(tuple(figures), tuple(of_month))
+    is_placed = is_placement(decision, counting.before.conversation, after)
+    if not (by_hour or is_placed):
+        return
+    month, hour = month_of(unit.at), hour_of_week(unit.at)
+    for each in by_hour:
+        yield MonthFigure(tenant, month, number, each.department, each.what, hour)
+    if is_placed and after:
+        rule = kind_of_rule(after.rule)
+        yield MonthFigure(tenant, month, number, after.department, PLACED, rule=rule)
 
 
-def _message(
-    unit: WorkUnit, decision: MessageDecision, changes: Changes, before: Before
-) -> Iterator[Counted]:
+def _message(counting: Counting) -> Iterator[Counted]:
     """Count a citizen's message; a reaction is none."""
+    unit, decision, after = counting.unit, counting.decision, counting.changes.conversation
     if isinstance(unit.item, Message) and unit.item.content.type != REACTION:
         yield Counted(RECEIVED, decision.department)
     if decision.opened:
         yield Counted(OPENED, decision.department)
-    yield from _changed(unit.at, before.conversation, changes.conversation)
+    if after and after.state.care and _danger(after) != _danger(counting.before.conversation):
+        yield Counted(CARE + after.state.care, decision.department)
+    yield from _changed(counting)
 
 
-def _command(
-    unit: WorkUnit, decision: CommandAccepted, changes: Changes, before: Before
-) -> Iterator[Counted]:
+def _danger(conversation: Conversation | None) -> tuple[str, datetime | None] | None:
+    return (conversation.state.care, conversation.state.care_at) if conversation else None
+
+
+def _command(counting: Counting) -> Iterator[Counted]:
     """Count what an employee or a system did."""
+    unit, decision, changes = counting.unit, counting.decision, counting.changes
     action = unit.entry.action if isinstance(unit.entry, Command) else None
     former, merged = decision.former, changes.merged_conversation
     if decision.opened:
@@ -146,30 +204,32 @@ def _command(
     if former and is_move and isinstance(action, TransferConversation):
         yield Counted(TRANSFERRED, former.department)
     if isinstance(action, CloseConversation) and changes.conversation:
-        yield Counted(CLOSED + (action.outcome or UNSAID), decision.department)
+        yield from _closed(action, changes.conversation)
     if decision.merged and merged and merged.closed_at == unit.at:
         yield Counted(CLOSED + MERGED, decision.merged.owner.department)
-    yield from _changed(unit.at, before.conversation, changes.conversation)
+    yield from _changed(counting)
 
 
-def _timer(
-    unit: WorkUnit, decision: TimerDecision, changes: Changes, before: Before
-) -> Iterator[Counted]:
-    if decision.effect == "closed":
-        yield Counted(CLOSED + IDLE, decision.department)
+def _closed(action: CloseConversation, closed: Conversation) -> Iterator[Counted]:
+    yield Counted(CLOSED + (action.outcome or UNSAID), closed.department)
+    if not (closed.state.has_message or closed.state.answered_at):
+        yield Counted(WITHOUT_MESSAGE, closed.department)
 
 
-def _status(
-    unit: WorkUnit, decision: StatusDecision, changes: Changes, before: Before
-) -> Iterator[Counted]:
+def _timer(counting: Counting) -> Iterator[Counted]:
+    if counting.decision.effect == "closed":
+        yield Counted(CLOSED + IDLE, counting.decision.department)
+
+
+def _status(counting: Counting) -> Iterator[Counted]:
     """Count the end of an employee's message that did not arrive."""
-    after, message = changes.outgoing, before.message
+    after, message = counting.changes.outgoing, counting.before.message
     is_failure = after and message and after.status == FAILED != message.status
     if after and is_failure and after.author_kind == EMPLOYEE:
         yield Counted(UNDELIVERED, after.department)
 
 
-TALLIES: Mapping[type[Decision], Callable[[WorkUnit, Any, Changes, Before], Iterator[Counted]]] = {
+TALLIES: Mapping[type[Decision], Callable[[Counting], Iterator[Counted]]] = {
     MessageDecision: _message,
     CommandAccepted: _command,
     TimerDecision: _timer,
@@ -186,11 +246,10 @@ def _sent(decision: Decision, changes: Changes, send: LedgerInsert) -> Iterator[
         yield Counted(SENT + send.author_kind, sent.department if sent else decision.department)
 
 
-def _changed(
-    at: datetime, previous: Conversation | None, after: Conversation | None
-) -> Iterator[Counted]:
+def _changed(counting: Counting) -> Iterator[Counted]:
     """Count a conversation that goes on, its first answer, and 24 hours that ended without one. The
     latter are seen at the first change after them that ends the wait or begins another 24 hours."""
+    previous, after = counting.before.conversation, counting.changes.conversation
     if previous is None or after is None:
         return
     if previous.closed_at and after.closed_at is None:
@@ -199,41 +258,29 @@ def _changed(
     if since is None:
         return
     if previous.state.answered_at is None and after.state.answered_at is not None:
-        yield Counted(FIRST_ANSWER, after.department, rounded_minutes(at - since))
+        yield from _first_answer(counting, after, since)
     end, is_over = previous.window_until(), after.state.waiting_since is None
-    if end and end <= at and (is_over or after.window_until() != end):
+    if end and end <= counting.at and (is_over or after.window_until() != end):
         yield Counted(WINDOW_MISSED, previous.department, at=end)
 
 
-def _placed(decision: Decision, changes: Changes, before: Before) -> Iterator[Counted]:
-    """Count that a department was chosen by no person, or that a person corrected that. The first
-    transfer of a conversation counts: what it corrected was no person's choice."""
-    previous, after = before.conversation, changes.conversation
-    if after is None:
-        return
-    if isinstance(decision, MessageDecision | TimerDecision):
-        is_other = previous is None or not _is_placed(previous) or previous.rule != after.rule
-        if is_other and _is_placed(after):
-            yield Counted(PLACED, after.department, rule=kind_of_rule(after.rule))
-    elif previous and after.rule == TRANSFER and previous.department != after.department:
-        by_person = previous.rule in (TRANSFER, BY_MUNICIPALITY)
-        if _is_placed(previous) and not by_person:
-            yield Counted(CORRECTED, previous.department, rule=kind_of_rule(previous.rule))
-
-
-def _is_placed(conversation: Conversation) -> bool:
-    """Return False for a greeting at the number's fallback: words that choose may follow."""
-    return bool(conversation.rule) or conversation.state.has_question
-
-
-def kind_of_rule(rule: str) -> str:
-    """Return the id of a rule; of a choice in a menu, only that it was one."""
-    return rule.partition(":")[0]
+def _first_answer(counting: Counting, after: Conversation, since: datetime) -> Iterator[Counted]:
+    """Count the wait. A department that left the configuration has no hours: the clock is left."""
+    wait = counting.at - since
+    hours = counting.context.hours.get((after.tenant, after.department))
+    open_wait = hours.open_between(since, counting.at) if hours else wait
+    yield Counted(FIRST_ANSWER, after.department, rounded_minutes(wait))
+    yield Counted(FIRST_ANSWER_OPEN, after.department, rounded_minutes(open_wait))
 
 
 def day_of(at: datetime) -> date:
     """Return the day in the Netherlands."""
     return _start_of_hour(int(at.timestamp()) // 3600).date()
+
+
+def month_of(at: datetime) -> date:
+    """Return the first day of the month in the Netherlands."""
+    return day_of(at).replace(day=1)
 
 
 def hour_of_week(at: datetime) -> int:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from router.figures.tally import find_before, tally_figures
+from router.figures.tally import add_figures, find_before
 from router.handlers.dispatch import crm_events, decide, quarantine_unit, records
 from router.model.changes import Changes, DecidedUnit, RepeatedUnit
 from router.model.decision import Decision
@@ -145,10 +145,8 @@ def _decide_safely(
 ) -> tuple[Decision, Changes]:
     try:
         decision, changes = decide(unit, snapshot, context)
-        tally = tally_figures(unit, decision, changes, find_before(changes, snapshot))
-        return decision, msgspec.structs.replace(
-            changes, figures=tally.figures, month_figures=tally.month_figures
-        )
+        before = find_before(changes, snapshot)
+        return decision, add_figures(unit, decision, changes, before, context)
     except Shut:
         raise
     except Exception as error:

@@ -111,7 +111,7 @@ def _send(
     if isinstance(permission, Refusal):
         return pending.refuse(permission, previous)
     is_answer = _is_answer(command, message, previous)
-    after = _after_sending(pending, previous, is_answer=is_answer)
+    after = _after_sending(pending, message, previous, is_answer=is_answer)
     is_new = previous.id not in pending.snapshot.conversations.loaded()
     decision = pending.accept_in(
         after,
@@ -155,7 +155,7 @@ def _is_answer(command: Command, message: SendMessage, previous: Conversation) -
 
 
 def _after_sending(
-    pending: PendingCommand, previous: Conversation, *, is_answer: bool
+    pending: PendingCommand, message: SendMessage, previous: Conversation, *, is_answer: bool
 ) -> Conversation:
     """Return the conversation after a message.
 
@@ -163,8 +163,9 @@ def _after_sending(
     """
     after = previous.with_next_sequence()
     if not is_answer:
-        return after
+        return after if message.type == REACTION else after.with_state(has_message=True)
     return after.with_state(
+        has_message=True,
         answered_at=pending.unit.at,
         answered_sequence=after.sequence,
         answered_token=pending.command.token,

@@ -9,7 +9,7 @@ from router.billing.charges import Charge
 from router.model.consent import Consent, OptOut, Withdrawal
 from router.model.conversation import Conversation, ReadReceipt
 from router.model.decision import Decision
-from router.model.figure import Figure, MonthFigure
+from router.model.figure import Figure, MonthFigure, RuleFigure
 from router.model.stored_text import StoredText, plain_text
 from router.model.work import WorkUnit
 
@@ -209,6 +209,7 @@ class Changes(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     figures: tuple[Figure, ...] = ()
     """Things that the month's figures count."""
     month_figures: tuple[MonthFigure, ...] = ()
+    rule_figures: tuple[RuleFigure, ...] = ()
     """The same, and placements by rules, without their day."""
 
 

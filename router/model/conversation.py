@@ -10,6 +10,17 @@ from router.rules.engine import Verdict
 from services.whatsapp.delivery_status import CUSTOMER_SERVICE_WINDOW
 
 
+class RulePlacement(msgspec.Struct, frozen=True, gc=False):
+    """Department that no person chose, which no person's act has shown right or wrong yet."""
+
+    rule: str
+    """Id of the rule, '_menu', or '' if only the number's fallback was left."""
+    department: str
+    """Department that was chosen, whatever deputy has the conversation."""
+    version: str
+    """Version of the rules and texts that chose it."""
+
+
 class ConversationState(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """State of a conversation that later decisions need. It is stored as JSON beside the
     conversation, so fields are only added, and each with a default."""
@@ -86,6 +97,10 @@ class ConversationState(msgspec.Struct, frozen=True, gc=False, kw_only=True, omi
     asks_named: tuple[str, ...] = ()
     """Keyed hashes of the wamids of the last such templates; a press on a button quotes one of
     them."""
+    placed: RulePlacement | None = None
+    has_message: bool = False
+    """An employee, a system or a chatbot has sent the citizen a message since the conversation
+    began or was opened again."""
 
 
 class Labels(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):

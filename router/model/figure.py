@@ -16,7 +16,7 @@ class Figure(msgspec.Struct, frozen=True, gc=False, order=True):
     what: str
     """A name of `router.figures.tally`."""
     value: int = 0
-    """Minutes of a first answer; 0 for all others."""
+    """Minutes of a first answer, by the clock or of opening hours; 0 for all others."""
 
 
 class MonthFigure(msgspec.Struct, frozen=True, gc=False, order=True):
@@ -33,3 +33,18 @@ class MonthFigure(msgspec.Struct, frozen=True, gc=False, order=True):
     """Hour of the week in the Netherlands, from Monday 00:00; -1 if counted by rule."""
     rule: str = ""
     """Id of the rule; '' if none placed it, or if counted by hour."""
+
+
+class RuleFigure(msgspec.Struct, frozen=True, gc=False, order=True):
+    """One placement by the rules that people showed to be right or wrong, in a month."""
+
+    tenant: str
+    month: date
+    """First day of the month in the Netherlands."""
+    number: str
+    department: str
+    """Department that was chosen."""
+    what: str
+    """A name of `router.figures.judgement`."""
+    rule: str
+    version: str

@@ -4,14 +4,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from router.figures.month import CountedByMonth, CountedRow
+from router.figures.month import CountedByMonth, CountedRow, JudgedRow
 from router.model.changes import DecidedUnit
-from router.model.figure import Figure, MonthFigure
+from router.model.figure import Figure, MonthFigure, RuleFigure
 from router.store.save import columns
 from services.postgres.database import Connection, Pool
 
 FigureRow = tuple[str, date, str, str, str, int, int]
 MonthRow = tuple[str, date, str, str, str, int, str, int]
+RuleRow = tuple[str, date, str, str, str, str, str, int]
 
 
 def count_figures(decided: Iterable[DecidedUnit]) -> list[FigureRow]:
@@ -50,11 +51,31 @@ def _month_fields(figure: MonthFigure) -> tuple[str, date, str, str, str, int, s
     )
 
 
+def count_rule_figures(decided: Iterable[DecidedUnit]) -> list[RuleRow]:
+    """Count the judgements of a batch, in order as well."""
+    counts = Counter(each for _, _, changes in decided for each in changes.rule_figures)
+    return [(*_rule_fields(each), counts[each]) for each in sorted(counts)]
+
+
+def _rule_fields(figure: RuleFigure) -> tuple[str, date, str, str, str, str, str]:
+    return (
+        figure.tenant,
+        figure.month,
+        figure.number,
+        figure.department,
+        figure.what,
+        figure.rule,
+        figure.version,
+    )
+
+
 async def save_figures(connection: Connection, decided: Sequence[DecidedUnit]) -> None:
     if rows := count_figures(decided):
         await connection.execute(_ADD, *columns(rows, 7))
     if of_month := count_month_figures(decided):
         await connection.execute(_ADD_TO_MONTH, *columns(of_month, 8))
+    if judged := count_rule_figures(decided):
+        await connection.execute(_ADD_JUDGED, *columns(judged, 8))
 
 
 async def load_figures(
@@ -68,10 +89,21 @@ async def load_figures(
 async def load_month_figures(
     tables: "Pool | Connection", tenant: str, month: date
 ) -> list[CountedByMonth]:
-    """Return the figures of a month by hour, and by rule."""
+    """Return the figures of a month by hour, and by rule; among them the corrections."""
     rows = await tables.fetch(_LOAD_MONTH, tenant, month)
     return [
         CountedByMonth(each["department"], each["what"], each["hour"], each["rule"], each["n"])
+        for each in rows
+    ]
+
+
+async def load_judged(
+    tables: "Pool | Connection", tenant: str, month: date
+) -> list[JudgedRow]:
+    """Return what people showed in a month of what the rules had chosen."""
+    rows = await tables.fetch(_LOAD_JUDGED, tenant, month)
+    return [
+        JudgedRow(each["department"], each["what"], each["rule"], each["version"], each["n"])
         for each in rows
     ]
 
@@ -108,8 +140,24 @@ on conflict (tenant, month, number, department, what, hour, rule)
     do update set count = f.count + excluded.count
 """
 _LOAD_MONTH = """
-select department, what, hour, rule, sum(count)::bigint as n from router.month_figure
-where tenant = $1 and month = $2 group by department, what, hour, rule
+select department, what, hour, rule, sum(count)::bigint as n from (
+    select department, what, hour, rule, count from router.month_figure
+    where tenant = $1 and month = $2
+    union all select department, what, -1, rule, count from router.rule_figure
+    where tenant = $1 and month = $2 and what = 'corrected') counted
+group by department, what, hour, rule
+"""
+_ADD_JUDGED = """
+insert into router.rule_figure as f
+    (tenant, month, number, department, what, rule, version, count)
+select * from unnest($1::text[], $2::date[], $3::text[], $4::text[], $5::text[], $6::text[],
+    $7::text[], $8::bigint[])
+on conflict (tenant, month, number, department, what, rule, version)
+    do update set count = f.count + excluded.count
+"""
+_LOAD_JUDGED = """
+select department, what, rule, version, sum(count)::bigint as n from router.rule_figure
+where tenant = $1 and month = $2 group by department, what, rule, version
 """
 _FIRST_MONTH = "select min(month) from router.month_figure where tenant = $1"
 _FIRST_DAY = "select min(day) from router.figure where tenant = $1"

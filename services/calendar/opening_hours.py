@@ -126,6 +126,13 @@ class Hours:
         place = bisect_left(starts, before)
         return spans[place - 1] if place else None
 
+    def open_between(self, start: datetime, end: datetime) -> timedelta:
+        """Return how long the department was open from `start` until `end`."""
+        weeks = range(_week_number(start), _week_number(end) + 1)
+        spans = (span for week in weeks for span in self._week(week))
+        parts = (min(closed, end) - max(opened, start) for opened, closed in spans)
+        return sum((part for part in parts if part > timedelta()), timedelta())
+
     def openings(self, at: datetime) -> Iterator[Span]:
         """Yield the open spans that end after `at`, in order, within LOOK_AHEAD, in UTC.
 
