@@ -9,7 +9,6 @@ from archiver.api.destructions import DESTROYED as DESTROYED_CODE
 from archiver.api.destructions import WAS_DESTROYED
 from archiver.api.responses import Conversation, Message, Messages, Page
 from archiver.api.routes import LARGEST_PAGE, MAX_SEQUENCE, ORDERS, PAGE
-from archiver.api.turns import BUSY as TRANSCRIPTS_BUSY
 from archiver.api.viewer import (
     EMPLOYEE,
     EMPLOYEE_MISSING,
@@ -41,6 +40,7 @@ from services import ids
 from services.api.json_body import UNREAD_REFUSALS
 from services.api.openapi import build_document
 from services.api.operations import AWAY, DOCUMENT, Answer, Api, Content, Operation, ProblemExample
+from services.api.turns import BUSY as TRANSCRIPTS_BUSY
 from services.files.file_signatures import SIGNATURES
 from services.http.problems import VERSION
 

@@ -8,7 +8,7 @@ from typing import Any
 from archiver.destruction.declaration import Declaration, KeptItem, Remain, Signature
 from archiver.destruction.destruction_list import ItemGroup
 from archiver.printing.labels import format_count, format_date, format_moment
-from archiver.printing.typesetter import print_pages
+from services.printing.typesetter import print_pages
 
 TEMPLATE = Path(__file__).with_name("declaration.typ")
 TITLE = "Verklaring van vernietiging"

@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from archiver.printing.glyphs import sanitise
+from services.printing.glyphs import sanitise
 
 MIME_TYPE = "application/vnd.oasis.opendocument.spreadsheet"
 EARLIEST = (1980, 1, 1, 0, 0, 0)

@@ -7,7 +7,6 @@ from archiver.handover.failure import HandoverFailed
 from archiver.handover.store import PendingHandover
 from archiver.handover.targets import reached_departments
 from archiver.media.thumbnail_maker import MakerBusy, ThumbnailMaker
-from archiver.printing.typesetter import Unprintable
 from archiver.transcript.contents import ContentLoader, TooLarge, Wish
 from archiver.transcript.maker import ReadConversation, Scope, TooLong, TranscriptReader
 from archiver.transcript.page import render_page
@@ -16,6 +15,7 @@ from archiver.transcript.routes import ServedArchive
 from services.config.handover import Handover
 from services.config.model import Configuration
 from services.files.object_store import StoreUnavailable
+from services.printing.typesetter import Unprintable
 
 READ_SECONDS = 20.0
 """Longest time to read the entries of one: the longest takes some two seconds."""

@@ -1,1 +1,1 @@
-"""Printing as PDF for the archive: the pages of others in, bytes out."""
+"""Dutch words of what is printed from the record."""

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from archiver.api.turns import turn
 from archiver.encryption.key_store import KeyStore
+from services.api.turns import turn
 from services.config.model import Configuration
 from services.files.object_store import ObjectStore
 from services.http.rights import Rights

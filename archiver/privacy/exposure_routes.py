@@ -10,7 +10,6 @@ from typing import Any
 from aiohttp import web
 
 from archiver.api.access_log import AccessLog
-from archiver.api.turns import turn
 from archiver.api.viewer import BOTH_NEEDED, ShownRange
 from archiver.privacy.archive import PrivacyArchive
 from archiver.privacy.exposure import Exposure, ExposureFilter, find_exposure
@@ -22,6 +21,7 @@ from archiver.privacy.views import BEGINNING
 from services import clock
 from services.api.json_body import FieldError
 from services.api.request_body import Refused, bad_request
+from services.api.turns import turn
 from services.http.bearer_auth import require_token
 from services.http.problems import json_response, problem_response
 from services.http.rights import Rights

@@ -5,7 +5,6 @@ from typing import Any
 
 from archiver.api.access_log import INVALID_HEADERS
 from archiver.api.examples import CONVERSATION_ID as CONVERSATION_EXAMPLE
-from archiver.api.turns import BUSY
 from archiver.api.viewer import EMPLOYEE, EMPLOYEE_MISSING, EMPLOYEE_NEEDED, REASON, REASON_NEEDED
 from archiver.privacy import examples
 from archiver.privacy.annotation_routes import NO_MESSAGE
@@ -37,6 +36,7 @@ from archiver.privacy.valuation_routes import ROLES as VALUATION_ROLES
 from services import ids
 from services.api.json_body import UNREAD_REFUSALS
 from services.api.operations import AWAY, Answer, Content, Operation, ProblemExample
+from services.api.turns import BUSY
 
 Json = dict[str, Any]
 TAGS = {

@@ -7,9 +7,9 @@ import msgspec
 
 from archiver.destruction.declaration import read_declaration
 from archiver.destruction.declaration_pages import declaration_pdf
-from archiver.printing.printer_process import print_apart, print_standard_input
 from archiver.subject_access.pdf.render import pdf
 from archiver.subject_access.report import Report, encode_report
+from services.printing.printer_process import print_apart, print_standard_input
 
 MODULE = "archiver.privacy.printer"
 

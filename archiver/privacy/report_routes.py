@@ -7,10 +7,8 @@ from typing import Any
 from aiohttp import web
 
 from archiver.api.access_log import AccessLog
-from archiver.api.turns import turn
 from archiver.api.viewer import BOTH_NEEDED, ShownRange
 from archiver.index.record_fields import Identity
-from archiver.printing.typesetter import Unprintable
 from archiver.privacy.archive import PrivacyArchive
 from archiver.privacy.orders import REPORT, ReportBody
 from archiver.privacy.printer import print_report
@@ -28,11 +26,13 @@ from archiver.subject_access.requests.store import RequestStore
 from services import clock
 from services.api.json_body import FieldError
 from services.api.request_body import Refused, bad_request
+from services.api.turns import turn
 from services.http.bearer_auth import Handler, require_token
 from services.http.problems import problem_response
 from services.http.rights import Rights
 from services.http.token_store import TokenStore
 from services.postgres.database import Connection
+from services.printing.typesetter import Unprintable
 
 PATH, PRINT = "/v1/people/_report", "/v1/people/_print"
 NOT_ALL = "this token has not the role 'privacy' for every department, confidential ones too"

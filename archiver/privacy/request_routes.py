@@ -9,7 +9,6 @@ from aiohttp import web
 from pydantic import TypeAdapter
 
 from archiver.api.access_log import VIEWER, AccessLog
-from archiver.api.turns import BUSY, Busy
 from archiver.api.viewer import BOTH_NEEDED, EMPLOYEE, ShownRange
 from archiver.privacy.archive import PrivacyArchive
 from archiver.privacy.orders import DECIDE, EXTEND, OPEN, DecideRequest
@@ -30,6 +29,7 @@ from archiver.subject_access.requests.store import NewRequest, RequestStore
 from services import clock
 from services.api.json_body import FieldError, parse_body
 from services.api.request_body import Refused, bad_request, read_json_body
+from services.api.turns import BUSY, Busy
 from services.http.bearer_auth import Handler, require_token
 from services.http.problems import json_response, problem_response, service_unavailable
 from services.http.rights import Rights, Role

@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 
 from archiver.printing import labels
-from archiver.printing.glyphs import is_right_to_left
 from archiver.printing.labels import format_date, format_moment, format_time
 from archiver.transcript import phrases
 from archiver.transcript.dot_map import draw_map
@@ -28,6 +27,7 @@ from archiver.transcript.transcript import (
     Step,
     Transcript,
 )
+from services.printing.glyphs import is_right_to_left
 from services.retention.selection_list import RESULTS
 
 Json = dict[str, Any]

@@ -7,9 +7,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from archiver.printing.glyphs import map_strings, sanitise
 from archiver.transcript.layout import lay_out
 from archiver.transcript.transcript import File, Transcript
+from services.printing.glyphs import map_strings, sanitise
 
 TEMPLATE = "page.html"
 

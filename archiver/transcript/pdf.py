@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from archiver.printing.labels import describe_type
-from archiver.printing.typesetter import FONTS, Json, Printing, Unprintable, print_pages
 from archiver.transcript.layout import lay_out
 from archiver.transcript.transcript import File, Message, Transcript
 from services.files.file_signatures import strip_parameters
 from services.files.filenames import sanitise_filename
+from services.printing.typesetter import FONTS, Json, Printing, Unprintable, print_pages
 
 TEMPLATE = Path(__file__).with_name("page.typ")
 STANDARDS = "a-2a", "ua-1"

@@ -2,9 +2,9 @@
 
 import sys
 
-from archiver.printing.printer_process import print_apart, print_standard_input
 from archiver.transcript.pdf import transcript_pdf
 from archiver.transcript.transcript import Transcript, decode_transcript, encode_transcript
+from services.printing.printer_process import print_apart, print_standard_input
 
 MODULE = "archiver.transcript.printer"
 

@@ -2,22 +2,21 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from aiohttp import web
 
 from archiver.api.access_log import AccessLog
 from archiver.api.presenter import content_rows
-from archiver.api.turns import BUSY, Busy, turn
 from archiver.encryption.key_store import KeyStore
 from archiver.media.thumbnail_maker import MakerBusy, ThumbnailMaker
-from archiver.printing.typesetter import Unprintable
-from archiver.transcript.accepted_form import Form, negotiate
 from archiver.transcript.contents import ContentLoader, TooLarge, Wish
 from archiver.transcript.maker import ReadConversation, Scope, TooLong, TranscriptReader
 from archiver.transcript.page import render_page
 from archiver.transcript.printer import print_transcript
 from archiver.transcript.transcript import Transcript
+from services.api.accepted_form import negotiate
+from services.api.turns import BUSY, Busy, turn
 from services.config.model import Configuration
 from services.files.object_store import ObjectStore, StoreUnavailable
 from services.http.bearer_auth import require_token
@@ -26,7 +25,11 @@ from services.http.rights import Rights
 from services.http.token_store import TokenStore
 from services.ids import CONVERSATION
 from services.postgres.database import Pool
+from services.printing.typesetter import Unprintable
 
+Form = Literal["text/html", "application/pdf"]
+FORMS: tuple[Form, ...] = get_args(Form)
+"""Forms, the one of equals first."""
 PATH = "/v1/conversations/{id}/transcript"
 VIEW = "transcript"
 AT_ONCE = 1
@@ -75,7 +78,7 @@ class TranscriptRoutes:
 
     async def get_transcript(self, request: web.Request, rights: Rights) -> web.Response:
         """Answer GET /v1/conversations/{id}/transcript?originals=."""
-        form = negotiate(request.headers.getall("Accept", []))
+        form = negotiate(request.headers.getall("Accept", []), FORMS)
         if form is None:
             return problem_response(406, "Not Acceptable", NOT_ACCEPTABLE)
         if fault := query_fault(request.query.getall(ORIGINALS, []), form):

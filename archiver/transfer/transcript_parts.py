@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Collection
 from typing import Literal, get_args
 
 from archiver.encryption.key_store import KeyStore
-from archiver.printing.typesetter import Unprintable
 from archiver.transcript.contents import ContentLoader, TooLarge, Wish
 from archiver.transcript.maker import ReadConversation, Scope, TooLong, TranscriptReader
 from archiver.transcript.page import render_page
@@ -12,6 +11,7 @@ from archiver.transcript.pdf import transcript_pdf
 from archiver.transfer.parts import Part, PartSource, Place, whole
 from services.config.model import Configuration
 from services.postgres.database import Connection
+from services.printing.typesetter import Unprintable
 
 Form = Literal["html", "pdf"]
 FORMS: tuple[Form, ...] = get_args(Form)

@@ -11,7 +11,6 @@ import click
 import msgspec
 
 from archiver.encryption.key_store import KeyStore
-from archiver.printing.typesetter import Unprintable
 from archiver.subject_access.annotation import (
     Correction,
     annotate_message,
@@ -35,6 +34,7 @@ from cli.support.person_options import PersonFilter, find_person, parse_person, 
 from cli.support.reach import Subject
 from services import clock
 from services.postgres.database import Connection
+from services.printing.typesetter import Unprintable
 
 NO_MESSAGE = "there is no message {}, or it was destroyed"
 NO_OUTPUT = "--out: say where it goes: a file .json, a file .pdf or both"

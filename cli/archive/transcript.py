@@ -7,7 +7,6 @@ import msgspec
 
 from archiver.encryption.key_store import KeyStore
 from archiver.media.thumbnail_maker import MakerBusy, ThumbnailMaker
-from archiver.printing.typesetter import Unprintable
 from archiver.transcript.contents import ContentLoader, TooLarge, Wish
 from archiver.transcript.maker import ReadConversation, Scope, TooLong, TranscriptReader
 from archiver.transcript.page import render_page
@@ -23,6 +22,7 @@ from cli.support.reach import Subject
 from services.config.model import Configuration
 from services.ids import CONVERSATION
 from services.postgres.database import Pool
+from services.printing.typesetter import Unprintable
 
 NO_CONVERSATION = "there is no conversation {}, or it was destroyed"
 NO_OUTPUT = "--out: say where it goes: a file .html, a file .pdf or both"

@@ -12,7 +12,13 @@ from typing import Any
 import click
 import msgspec
 
-from cli.costs.report import (
+from cli.support.configuration import path_in_environment
+from cli.support.database import with_database
+from cli.support.language import lang_option
+from cli.support.options import Month, json_option, renamed_option
+from cli.support.output import CommandRefused, count, fail, format_table, print_result
+from router.billing.costs import ChargeGroup
+from router.billing.month_costs import (
     GROUPINGS,
     Allowance,
     Budget,
@@ -21,12 +27,6 @@ from cli.costs.report import (
     MessageTotals,
     compute_costs,
 )
-from cli.support.configuration import path_in_environment
-from cli.support.database import with_database
-from cli.support.language import lang_option
-from cli.support.options import Month, json_option, renamed_option
-from cli.support.output import CommandRefused, count, fail, format_table, print_result
-from router.billing.costs import ChargeGroup
 from router.budget_monitor import TooManyGroups, load_charges
 from services import clock
 from services.calendar.opening_hours import MONTHS

@@ -11,7 +11,8 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from cli.figures.register_fields import DUTCH, IN_USE, STANDARD, field_faults
-from cli.figures.tables import NO_RULE, TOTAL, Statistics
+from router.figures.month import NO_RULE
+from router.figures.statistics import TOTAL, Statistics
 from router.rules.engine import MENU
 from services.config.model import Configuration
 from services.config.organisation import Tenant

@@ -1,4 +1,5 @@
-"""The folder of a month's open data. It appears whole, and no other counts replace it."""
+"""The folder of a month's open data, which appears whole, and its report. No other counts replace
+them."""
 
 import shutil
 import tempfile
@@ -30,6 +31,13 @@ def write_month(folder: Path, files: Mapping[str, bytes]) -> bool:
         shutil.rmtree(part, ignore_errors=True)
         raise
     return True
+
+
+def write_once(file: Path, body: bytes) -> None:
+    """Write a file of a month, unless it is there with other counts."""
+    if file.exists() and file.read_bytes() != body:
+        raise CommandRefused(OTHER.format(folder=file))
+    file.write_bytes(body)
 
 
 def _read_all(folder: Path) -> dict[str, bytes]:

@@ -1,7 +1,8 @@
-"""`postkamer figures`: the open data of a month, and the entry in the algorithm register."""
+"""`postkamer figures`: the report and the open data of a month, and the entry in the algorithm
+register."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TypeVar
@@ -10,27 +11,27 @@ import click
 
 from cli.figures.algorithm import RulesInForce, build_entry, entry_faults
 from cli.figures.algorithm_page import render_page
-from cli.figures.folder import write_month
+from cli.figures.folder import write_month, write_once
 from cli.figures.open_data import indented, render_files
-from cli.figures.tables import MonthCounts, Statistics, build_statistics
 from cli.support.configuration import configured_path, load_valid_config
 from cli.support.database import with_database
 from cli.support.options import Month, combine_options, config_option, json_option
 from cli.support.output import CommandRefused, fail, print_result
-from router.figures.month import month_bounds
+from router.figures.month import MonthCounts, settled_on
+from router.figures.statistics import Statistics, build_statistics
 from router.figures.tally import day_of
-from router.store.figures import find_first_month, load_figures, load_month_figures
+from router.month_report.contents import Report, build_report
+from router.month_report.pdf import report_pdf
+from router.month_report.spreadsheet import report_csv
+from router.store.figures import find_first_month, load_beside, load_counts
 from router.store.versions import find_first_use
 from services import clock
 from services.config.loader import LoadedConfig
 from services.config.organisation import Tenant
 from services.postgres.database import Pool
+from services.printing.typesetter import Unprintable
 
 T = TypeVar("T")
-SETTLED_DAYS = 7
-"""Days after a month before it is published: what Meta repeats for as long, and what lay in a queue
-or in quarantine, is counted in it by then. A month that grew would be published twice, and who has
-both could subtract."""
 NOT_COUNTED = "nothing was counted in {}: counting began in {}"
 NOT_SETTLED = "{} can be published from {} on: until then it may grow"
 ENTRY, PAGE = "algoritmeregister.json", "algoritmeregister.md"
@@ -99,6 +100,48 @@ def register(month: date, out: Path, tenant: str | None, path: Path | None, as_j
     print_result({"files": paths}, paths, as_json=as_json)
 
 
+@group.command("report")
+@options
+def report(month: date, out: Path, tenant: str | None, path: Path | None, as_json: bool) -> None:
+    """Write the report of a month, as PDF and CSV in Dutch.
+
+    What it says may leave the house: small counts are left out as in the open data, so that none
+    follows from another, and so are confidential departments. A month that is there already with
+    other figures is not replaced.
+    """
+    made = load_report(month, tenant, path)
+    try:
+        body = report_pdf(made)
+    except Unprintable as error:
+        fail(str(error))
+    sheet, pdf = (out / f"whatsapp-{made.month}.{ending}" for ending in ("csv", "pdf"))
+
+    def write() -> None:
+        out.mkdir(parents=True, exist_ok=True)
+        write_once(sheet, report_csv(made))
+        # Another version of the typesetter may print the same figures otherwise.
+        pdf.write_bytes(body)
+
+    _written(write)
+    paths = [str(pdf), str(sheet)]
+    print_result({"files": paths}, paths, as_json=as_json)
+
+
+def load_report(month: date, tenant: str | None, path: Path | None) -> Report:
+    """Return the report of a month that is over and settled."""
+    config = load_valid_config(configured_path(path)).config
+    of_tenant = choose_tenant(config.tenants, tenant)
+    today = day_of(clock.now())
+
+    async def load(pool: Pool) -> Report:
+        require_counted(month, await find_first_month(pool, of_tenant.id), today)
+        counts = await load_counts(pool, of_tenant.id, month)
+        beside = await load_beside(pool, counts, config, of_tenant.id)
+        return build_report(counts, config, of_tenant, beside)
+
+    return with_database("figures-report", load)
+
+
 def load_statistics(
     command: str, month: date, tenant: str | None, path: Path | None
 ) -> tuple[Statistics, LoadedConfig, date | None]:
@@ -109,13 +152,9 @@ def load_statistics(
     today = day_of(clock.now())
 
     async def load(pool: Pool) -> tuple[MonthCounts, date | None]:
-        first, end = month_bounds(f"{month:%Y-%m}")
-        figures = await load_figures(pool, of_tenant.id, first, end)
-        by_month = await load_month_figures(pool, of_tenant.id, first)
-        begun = await find_first_month(pool, of_tenant.id)
-        require_counted(month, begun, today)
+        require_counted(month, await find_first_month(pool, of_tenant.id), today)
         used = await find_first_use(pool, loaded.version)
-        return MonthCounts(first, first == begun, figures, by_month), used and day_of(used)
+        return await load_counts(pool, of_tenant.id, month), used and day_of(used)
 
     counts, first_use = with_database(command, load)
     return build_statistics(counts, loaded.config, of_tenant), loaded, first_use
@@ -135,8 +174,7 @@ def require_counted(month: date, first: date | None, today: date) -> None:
     if first is None or month < first:
         began = f"{first:%Y-%m}" if first else f"{today:%Y-%m}, or later"
         raise CommandRefused(NOT_COUNTED.format(f"{month:%Y-%m}", began))
-    settled = month_bounds(f"{month:%Y-%m}")[1] + timedelta(days=SETTLED_DAYS)
-    if today < settled:
+    if today < (settled := settled_on(f"{month:%Y-%m}")):
         raise CommandRefused(NOT_SETTLED.format(f"{month:%Y-%m}", settled))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import msgspec
 
 from cli.figures.dcat import README, describe_dataset
-from cli.figures.tables import Statistics, Table
+from router.figures.statistics import Statistics, Table
 
 
 def render_files(statistics: Statistics) -> dict[str, bytes]:

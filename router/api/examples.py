@@ -76,8 +76,10 @@ _FIGURES: Json = {
     "automatic": 52,
     "undelivered": 1,
     "firstAnswers": {"count": 39, "medianMinutes": 34, "p90Minutes": 260},
+    "firstAnswersOpen": {"count": 39, "medianMinutes": 21, "p90Minutes": 115},
     "windowsMissed": 2,
     "transferred": 4,
+    "rightAtOnce": {"right": 33, "corrected": 3},
     "closed": {
         "answered": 30,
         "handled": 4,
@@ -86,6 +88,15 @@ _FIGURES: Json = {
         "unsaid": 0,
         "idle": 3,
         "merged": 0,
+    },
+    "withoutMessage": 2,
+    "costs": {
+        "delivered": 140,
+        "free": 139,
+        "charged": 1,
+        "unknown": 0,
+        "amount": "0.0456",
+        "unrated": 0,
     },
 }
 MONTH_FIGURES: Json = {
@@ -96,4 +107,11 @@ MONTH_FIGURES: Json = {
         {"id": "openbare-ruimte", "name": "Openbare ruimte", "figures": _FIGURES},
     ],
     "total": _FIGURES,
+    "rules": [{"rule": "afval", "right": 33, "corrected": 3}],
+    "versions": [
+        {"version": VERSION_ID, "firstAt": "2026-11-26T12:00:00Z", "right": 33, "corrected": 3}
+    ],
+    "care": {"emergency": None, "suicide": None, "violence": None, "threat": 6},
+    "currency": "EUR",
+    "reportFrom": "2026-12-08",
 }

@@ -3,7 +3,14 @@
 from typing import Any
 
 from router.api import examples
-from router.api.figure_routes import FIGURE_ROLES, WRONG_MONTH, WRONG_QUERY
+from router.api.figure_routes import (
+    FIGURE_ROLES,
+    NOT_ACCEPTABLE,
+    NOT_COUNTED,
+    NOT_SETTLED,
+    WRONG_MONTH,
+    WRONG_QUERY,
+)
 from router.api.requests import EXPLAIN
 from router.api.responses import Explanation, FullVersion, MonthFigures, Versions
 from router.api.routes import (
@@ -18,7 +25,9 @@ from router.api.routes import (
 from services.api.json_body import UNREAD_REFUSALS
 from services.api.openapi import build_document
 from services.api.operations import AWAY, DOCUMENT, Answer, Api, Content, Operation, ProblemExample
+from services.api.turns import BUSY as ONE_AT_A_TIME
 from services.http.problems import VERSION
+from services.printing.typesetter import TOO_LARGE
 
 Json = dict[str, Any]
 
@@ -31,6 +40,7 @@ VERSION_ID: Json = {
     "example": examples.VERSION_ID,
 }
 UNREADY = ProblemExample(NOT_YET, "The router has just started: try again.")
+REPORTS_BUSY = ProblemExample(ONE_AT_A_TIME, "Another report is being made: try again.")
 CROWDED = ProblemExample(BUSY, "Others are being answered: try again.")
 INVALID_QUESTION = ProblemExample(
     "the body is not what it should be",
@@ -93,6 +103,11 @@ MONTH: Json = {
     "schema": {"type": "string", "pattern": "^20[0-9]{2}-(0[1-9]|1[0-2])$"},
     "example": "2026-11",
 }
+NO_MONTH = ProblemExample(
+    WRONG_QUERY,
+    "The query is not valid; `errors` has all faults.",
+    {"errors": [{"pointer": "", "detail": WRONG_MONTH, "parameter": "month"}]},
+)
 READ_FIGURES = Operation(
     method="get",
     path="/figures",
@@ -100,23 +115,46 @@ READ_FIGURES = Operation(
     tag="figures",
     summary="Read the figures of a month",
     description="Counts by department: conversations, messages, the wait for the first answer of a"
-    " person, transfers, ends, and 24 hours that were missed. A text that the system sent by itself"
-    " is no answer. Nothing in it is of one citizen, employee or conversation. What waits now is in"
-    " no figure: a CRM knows that from its events.",
+    " person, transfers, ends, costs, and 24 hours that were missed; by rule and version, what the"
+    " rules chose right at once. A text that the system sent by itself is no answer. Nothing in it"
+    " is of one citizen, employee or conversation. Small counts stay, except of danger: do not"
+    " publish these, but the report. What waits now is in no figure: a CRM knows that from its"
+    " events.",
     roles=FIGURE_ROLES,
     parameters=[MONTH],
     answers={
         200: Answer(description="The figures.", model=MonthFigures, example=examples.MONTH_FIGURES)
     },
+    refusals={400: [NO_MONTH], 503: [AWAY, UNREADY]},
+)
+READ_REPORT = Operation(
+    method="get",
+    path="/figures/report",
+    id="readFiguresReport",
+    tag="figures",
+    summary="Read the report of a month",
+    description="The figures that may leave the house, in Dutch, as tagged PDF/A or as CSV, by"
+    " `Accept`. Small counts are left out as in the open data, so that none follows from another,"
+    " and so are confidential departments. The same month gives the same report, unless the"
+    " configuration of the municipality changed.",
+    roles=FIGURE_ROLES,
+    parameters=[MONTH],
+    answers={
+        200: Answer(
+            description="The report.",
+            files=["application/pdf", "text/csv"],
+            headers=["Content-Disposition"],
+        )
+    },
     refusals={
-        400: [
-            ProblemExample(
-                WRONG_QUERY,
-                "The query is not valid; `errors` has all faults.",
-                {"errors": [{"pointer": "", "detail": WRONG_MONTH, "parameter": "month"}]},
-            )
+        400: [NO_MONTH],
+        406: [ProblemExample(NOT_ACCEPTABLE, "`Accept` has neither PDF nor CSV.")],
+        409: [
+            ProblemExample(NOT_SETTLED, "The month may still grow.", {"code": "not_settled"}),
+            ProblemExample(NOT_COUNTED, "Counting began later.", {"code": "not_counted"}),
+            ProblemExample(TOO_LARGE, "The PDF cannot be made.", {"code": "pdf_too_large"}),
         ],
-        503: [AWAY, UNREADY],
+        503: [AWAY, UNREADY, REPORTS_BUSY],
     },
 )
 API = Api(
@@ -131,7 +169,7 @@ API = Api(
         "documentation": "This document.",
     },
 )
-OPERATIONS = (EXPLAIN_MESSAGE, LIST_VERSIONS, READ_VERSION, READ_FIGURES, DOCUMENT)
+OPERATIONS = (EXPLAIN_MESSAGE, LIST_VERSIONS, READ_VERSION, READ_FIGURES, READ_REPORT, DOCUMENT)
 
 document: Json = build_document(API, OPERATIONS)
 """Document served at /v1/openapi.json; see `services.api.docs_page.routes`."""

@@ -1,6 +1,7 @@
 """Models of the answers of the router's API, as its OpenAPI document shows them. Pure."""
 
 import datetime
+import decimal
 from typing import Literal
 from uuid import UUID
 
@@ -153,9 +154,57 @@ class FirstAnswers(Shown):
 
     count: int
     median_minutes: int | None
-    """Minutes by the clock, rounded down: to 5 from two hours on, to 60 from a day on; null without
-    any answer."""
+    """Minutes, rounded down: to 5 from two hours on, to 60 from a day on; null without any
+    answer."""
     p90_minutes: int | None
+
+
+class RightAtOnce(Shown):
+    """Conversations of which people showed if the department was right that no person had chosen:
+    once each, by the department that was chosen. What was closed by itself without a person's
+    answer is in neither."""
+
+    right: int
+    """It was closed there, or its citizen asked on after a person's answer."""
+    corrected: int
+    """A person gave it to another department before that."""
+
+
+class JudgedRule(RightAtOnce):
+    rule: str
+    """Id of the rule; `_menu` for a choice in a menu, `_geen` if only the number's fallback was
+    left, `_veiligheid` for all safety rules, `_verwijderd` for rules that are gone."""
+
+
+class JudgedVersion(RightAtOnce):
+    version: str
+    """Version of the rules that chose; empty for all older ones than the newest 12."""
+    first_at: datetime.datetime | None
+    """First moment at which it could decide anything; null if that is not known."""
+
+
+class CountedDangers(Shown):
+    """Dangers of which a person was to be alarmed, by class; null for fewer than five. The same
+    danger within an hour is one."""
+
+    emergency: int | None
+    suicide: int | None
+    violence: int | None
+    threat: int | None
+
+
+class Costs(Shown):
+    """Delivered messages as Meta charged them (`postkamer costs`)."""
+
+    delivered: int
+    free: int
+    charged: int
+    unknown: int
+    """Messages of which Meta did not say how they were charged."""
+    amount: decimal.Decimal | None
+    """In the currency of the month; null without a rate."""
+    unrated: int
+    """Charged messages of a category without a rate, which have no amount."""
 
 
 class Figures(Shown):
@@ -178,14 +227,22 @@ class Figures(Shown):
     undelivered: int
     """Messages of employees that did not arrive."""
     first_answers: FirstAnswers
+    first_answers_open: FirstAnswers
+    """The same, in opening hours of the department that answered."""
     windows_missed: int
     """Times that the 24 hours ended while a citizen waited, on the day on which they ended. One is
     counted when the conversation next changes, so those of a month may still grow after it."""
     transferred: int
     """Conversations that people gave to another department, at the one that they left."""
+    right_at_once: RightAtOnce
     closed: dict[str, int]
     """Ends by outcome: `answered`, `handled`, `forwarded`, `redirected`, `unsaid` (by a person,
     without one), `idle` (by itself), `merged`. One that is opened again may end twice."""
+    without_message: int
+    """Conversations that were closed, though nobody had sent the citizen anything but automatic
+    texts since it began or its citizen opened it again."""
+    costs: Costs | None
+    """Null if there are too many kinds of messages to add up."""
 
 
 class DepartmentFigures(Shown):
@@ -204,3 +261,12 @@ class MonthFigures(Shown):
     departments: tuple[DepartmentFigures, ...]
     total: Figures
     """Sum of the departments; median and p90 are those of all answers together."""
+    rules: tuple[JudgedRule, ...]
+    """By rule, what was corrected most first."""
+    versions: tuple[JudgedVersion, ...]
+    """By version of the rules, the newest first."""
+    care: CountedDangers
+    currency: str | None
+    """Currency of the amounts."""
+    report_from: datetime.date
+    """First day on which the report of this month can be made."""

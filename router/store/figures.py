@@ -4,10 +4,21 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from router.figures.month import CountedByMonth, CountedRow, JudgedRow
+from router.billing.month_costs import CostsFilter, compute_costs
+from router.budget_monitor import TooManyGroups, load_charges
+from router.figures.month import (
+    Beside,
+    CountedByMonth,
+    CountedRow,
+    JudgedRow,
+    MonthCounts,
+    month_bounds,
+)
 from router.model.changes import DecidedUnit
 from router.model.figure import Figure, MonthFigure, RuleFigure
 from router.store.save import columns
+from router.store.versions import find_first_uses
+from services.config.model import Configuration
 from services.postgres.database import Connection, Pool
 
 FigureRow = tuple[str, date, str, str, str, int, int]
@@ -78,6 +89,31 @@ async def save_figures(connection: Connection, decided: Sequence[DecidedUnit]) -
         await connection.execute(_ADD_JUDGED, *columns(judged, 8))
 
 
+async def load_counts(tables: "Pool | Connection", tenant: str, month: date) -> MonthCounts:
+    """Return all that was counted in a month."""
+    first, end = month_bounds(f"{month:%Y-%m}")
+    return MonthCounts(
+        month=first,
+        is_first=first == await find_first_month(tables, tenant),
+        figures=await load_figures(tables, tenant, first, end),
+        by_month=await load_month_figures(tables, tenant, first),
+        judged=await load_judged(tables, tenant, first),
+    )
+
+
+async def load_beside(
+    pool: Pool, counts: MonthCounts, config: Configuration, tenant: str
+) -> Beside:
+    """Return what a month shows from other tables than the figures."""
+    first_uses = await find_first_uses(pool, {row.version for row in counts.judged})
+    try:
+        charges = await load_charges(pool, counts.month, tenant)
+    except TooManyGroups:
+        return Beside(None, first_uses)
+    criteria = CostsFilter(month=counts.month, tenant=tenant, by=("department",))
+    return Beside(compute_costs(charges, criteria, config), first_uses)
+
+
 async def load_figures(
     pool: "Pool | Connection", tenant: str, first: date, end: date
 ) -> list[CountedRow]:
@@ -97,9 +133,7 @@ async def load_month_figures(
     ]
 
 
-async def load_judged(
-    tables: "Pool | Connection", tenant: str, month: date
-) -> list[JudgedRow]:
+async def load_judged(tables: "Pool | Connection", tenant: str, month: date) -> list[JudgedRow]:
     """Return what people showed in a month of what the rules had chosen."""
     rows = await tables.fetch(_LOAD_JUDGED, tenant, month)
     return [

@@ -62,6 +62,12 @@ async def find_first_use(pool: Pool, version: str) -> datetime | None:
     return first_at
 
 
+async def find_first_uses(pool: Pool, versions: Iterable[str]) -> dict[str, datetime]:
+    """Return when each of these versions first decided."""
+    rows = await pool.fetch(_FIRST_USES, [*versions])
+    return {row["version"]: row["first_at"] for row in rows}
+
+
 def _summary(row: Any, approvals: list[Approval], current: str) -> VersionSummary:
     version, first_at = row["version"], row["first_at"]
     if row["approved_by"]:
@@ -112,3 +118,4 @@ select known.version, approval.* from unnest($1::text[]) known (version) cross j
     order by at, by limit $2) approval
 """
 _FIRST_USE = "select first_at from router.version where version = $1"
+_FIRST_USES = "select version, first_at from router.version where version = any($1)"

@@ -9,7 +9,6 @@ from archiver.api.access_log import AccessLog
 from archiver.disclosure.disclosure import Disclosure, DisclosureRefused, Document
 from archiver.disclosure.disclosure_store import DisclosureStore
 from archiver.media.thumbnail_maker import MakerBusy
-from archiver.printing.typesetter import Unprintable
 from archiver.privacy.archive import PrivacyArchive
 from archiver.privacy.request_routes import answered
 from archiver.transcript.maker import TooLong
@@ -20,6 +19,7 @@ from services.http.bearer_auth import Handler, require_token
 from services.http.problems import problem_response, service_unavailable
 from services.http.rights import Rights, Role
 from services.http.token_store import TokenStore
+from services.printing.typesetter import Unprintable
 
 ROLE: Role = "records"
 PATH = "/v1/disclosures"

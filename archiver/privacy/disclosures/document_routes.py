@@ -6,7 +6,6 @@ import asyncio
 from aiohttp import web
 
 from archiver.api.access_log import VIEWER, AccessLog
-from archiver.api.turns import turn
 from archiver.api.viewer import BOTH_NEEDED
 from archiver.disclosure.assessment import bind_redactions, mark_pictures, picture_ids, propose
 from archiver.disclosure.disclosure import Disclosure
@@ -35,14 +34,15 @@ from archiver.privacy.disclosures.export import record_view
 from archiver.privacy.disclosures.orders import REDACT, RedactDocument
 from archiver.privacy.disclosures.routes import check_grounds
 from archiver.privacy.request_routes import read_order
-from archiver.transcript.accepted_form import Form, negotiate
 from archiver.transcript.page import render_page
 from archiver.transcript.printer import print_transcript
-from archiver.transcript.routes import HEADERS, NOT_ACCEPTABLE
+from archiver.transcript.routes import FORMS, HEADERS, NOT_ACCEPTABLE, Form
 from archiver.transcript.transcript import Transcript
 from services import clock
+from services.api.accepted_form import negotiate
 from services.api.json_body import FieldError
 from services.api.request_body import Refused, bad_request
+from services.api.turns import turn
 from services.http.problems import json_response, problem_response
 from services.http.rights import Rights
 from services.http.token_store import TokenStore
@@ -122,7 +122,7 @@ class DocumentRoutes:
 
     async def preview(self, request: web.Request, rights: Rights) -> web.Response:
         """Answer GET /v1/disclosures/{id}/documents/{number}/preview: the file as it will leave."""
-        form = negotiate(request.headers.getall("Accept", []))
+        form = negotiate(request.headers.getall("Accept", []), FORMS)
         if form is None:
             return problem_response(406, "Not Acceptable", NOT_ACCEPTABLE)
         async with turn(self._turns):

@@ -8,7 +8,6 @@ import structlog
 from aiohttp import web
 
 from archiver.api.access_log import VIEWER, AccessLog
-from archiver.api.turns import turn
 from archiver.api.viewer import BOTH_NEEDED, EMPLOYEE
 from archiver.disclosure.assessment import Assessor
 from archiver.disclosure.disclosure import Disclosure, State
@@ -40,6 +39,7 @@ from archiver.retention.hold_store import HoldStore
 from services import clock
 from services.api.json_body import FieldError
 from services.api.request_body import Refused, bad_request
+from services.api.turns import turn
 from services.http.bearer_auth import Handler
 from services.http.problems import json_response
 from services.http.rights import Rights

@@ -10,7 +10,6 @@ from aiohttp import web
 from pydantic import TypeAdapter
 
 from archiver.api.access_log import VIEWER, AccessLog
-from archiver.api.turns import Busy
 from archiver.api.viewer import BOTH_NEEDED, EMPLOYEE, ShownRange
 from archiver.privacy.archive import PrivacyArchive
 from archiver.privacy.holds.orders import LIFT, PLACE, REVIEW
@@ -29,6 +28,7 @@ from archiver.retention.hold_store import HoldStore
 from archiver.subject_access.requests.deadlines import day_of
 from services import clock
 from services.api.request_body import Refused
+from services.api.turns import Busy
 from services.http.bearer_auth import Handler, require_token
 from services.http.problems import json_response, problem_response
 from services.http.rights import Rights, Role

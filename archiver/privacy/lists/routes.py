@@ -27,7 +27,6 @@ from archiver.destruction.handling import (
     zero_day_rules,
 )
 from archiver.destruction.list_store import ItemFilter, ListStore, Sparing
-from archiver.printing.typesetter import Unprintable
 from archiver.privacy.archive import PrivacyArchive
 from archiver.privacy.lists.orders import DRAW, SPARE, STEP, DrawList, SpareItems, TakeStep
 from archiver.privacy.printer import print_declaration
@@ -47,6 +46,7 @@ from services.http.rights import Rights, Role
 from services.http.token_store import TokenStore
 from services.ids import CONVERSATION
 from services.postgres.database import Connection
+from services.printing.typesetter import Unprintable
 
 PATH = "/v1/destruction-lists"
 ONE = f"{PATH}/{{id}}"

@@ -5,7 +5,6 @@ from itertools import groupby, starmap
 from typing import Any
 
 from archiver.printing import labels
-from archiver.printing.glyphs import is_right_to_left
 from archiver.printing.labels import format_count, format_date, format_moment
 from archiver.subject_access.pdf import phrases
 from archiver.subject_access.pdf.tables import tables
@@ -17,6 +16,7 @@ from archiver.subject_access.report import (
     Report,
     count_messages,
 )
+from services.printing.glyphs import is_right_to_left
 
 Json = dict[str, Any]
 Facts = list[list[str]]

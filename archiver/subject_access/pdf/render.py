@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from archiver.printing.typesetter import FONTS, TOO_LARGE, Printing, Unprintable, print_pages
 from archiver.subject_access.pdf.layout import page_layout
 from archiver.subject_access.report import Report, count_messages
+from services.printing.typesetter import FONTS, TOO_LARGE, Printing, Unprintable, print_pages
 
 TEMPLATE = Path(__file__).with_name("report.typ")
 MAX_MESSAGES = 5_000

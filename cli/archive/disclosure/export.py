@@ -23,13 +23,13 @@ from archiver.disclosure.result import (
 )
 from archiver.encryption.key_store import KeyStore
 from archiver.media.thumbnail_maker import MakerBusy, ThumbnailMaker
-from archiver.printing.typesetter import Unprintable
 from archiver.transcript.page import render_page
 from archiver.transcript.pdf import transcript_pdf
 from cli.support.archive_access import load_object_store, write_private_file
 from cli.support.output import CommandRefused
 from services.config.model import Configuration
 from services.postgres.database import Pool
+from services.printing.typesetter import Unprintable
 
 NOT_EMPTY = "--out: expected a new folder, or an empty one: what lies there might be handed over"
 

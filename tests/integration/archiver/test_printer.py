@@ -3,12 +3,12 @@
 import msgspec
 import pytest
 
-from archiver.printing import printer_process
-from archiver.printing.typesetter import TOO_LARGE, Unprintable
 from archiver.privacy import printer
 from archiver.privacy.printer import print_report
 from archiver.subject_access.pdf.render import pdf
 from archiver.subject_access.report import Report, encode_report
+from services.printing import printer_process
+from services.printing.typesetter import TOO_LARGE, Unprintable
 from tests.support.archiver.reports import IN, REPORT
 
 

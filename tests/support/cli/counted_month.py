@@ -2,8 +2,8 @@
 
 from datetime import date
 
-from cli.figures.tables import MonthCounts, Statistics, build_statistics
 from router.figures.month import CountedByMonth, CountedRow
+from router.figures.statistics import MonthCounts, Statistics, build_statistics
 from services.config.model import Configuration, parse
 from tests.support.cli.command_line import TOML
 

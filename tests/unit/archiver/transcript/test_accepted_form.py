@@ -2,9 +2,9 @@
 
 import pytest
 
-from archiver.transcript.accepted_form import negotiate
-from archiver.transcript.routes import NOT_BOOLEAN, ONLY_PDF, PATH, query_fault
+from archiver.transcript.routes import FORMS, NOT_BOOLEAN, ONLY_PDF, PATH, query_fault
 from router.output.crm_events import transcript_json
+from services.api.accepted_form import negotiate
 
 HTML, PDF = "text/html", "application/pdf"
 
@@ -30,7 +30,7 @@ HTML, PDF = "text/html", "application/pdf"
     ],
 )
 def test_form_is_the_one_that_is_accepted_most(accept: list[str], form: str | None) -> None:
-    assert negotiate(accept) == form
+    assert negotiate(accept, FORMS) == form
 
 
 @pytest.mark.parametrize(

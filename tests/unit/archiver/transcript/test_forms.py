@@ -11,12 +11,12 @@ import msgspec
 import pytest
 from PIL import Image
 
-from archiver.printing.typesetter import Unprintable
 from archiver.transcript import phrases
 from archiver.transcript.page import render_page
 from archiver.transcript.pdf import REASONS, STANDARDS, transcript_pdf
 from archiver.transcript.transcript import Message, Transcript, encode_transcript
 from services.language import readability
+from services.printing.typesetter import Unprintable
 from tests.support.archiver.reports import NASTY_TEXTS
 from tests.support.archiver.transcripts import (
     FATIMA,

@@ -9,8 +9,8 @@ import pytest
 
 from cli.check.warnings import find_warnings
 from cli.costs.costs import _csv, format_costs, format_money
-from cli.costs.report import Costs, CostsFilter, compute_costs
 from router.billing.costs import ChargeGroup
+from router.billing.month_costs import Costs, CostsFilter, compute_costs
 from services.config import loader
 from services.config.model import Configuration, parse
 from tests.support.cli.command_line import TOML, postkamer

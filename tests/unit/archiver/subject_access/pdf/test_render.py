@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archiver.printing import typesetter
-from archiver.printing.glyphs import BOX, sanitise
-from archiver.printing.typesetter import FONTS, Unprintable
 from archiver.subject_access.pdf import render
 from archiver.subject_access.pdf.render import pdf
 from archiver.subject_access.report import Report
+from services.printing import typesetter
+from services.printing.glyphs import BOX, sanitise
+from services.printing.typesetter import FONTS, Unprintable
 from tests.support.archiver.reports import IN, NASTY_TEXTS, REPORT, nasty, of
 from tests.support.example_count import example_count
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from archiver.printing.typesetter import BROKEN, TOO_LARGE, Unprintable
+from services.printing.typesetter import BROKEN, TOO_LARGE, Unprintable
 
 PRINT_SECONDS = 60.0
 """Longest time for a PDF: of 5,000 messages it takes some 20 seconds."""

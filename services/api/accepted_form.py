@@ -1,11 +1,9 @@
-"""The form of a transcript that a caller accepts. Pure."""
+"""The form of an answer that a caller accepts. Pure."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple, TypeVar
 
-Form = Literal["text/html", "application/pdf"]
-FORMS: tuple[Form, ...] = get_args(Form)
-"""Forms, the one of equals first."""
+Form = TypeVar("Form", bound=str)
 
 
 class Range(NamedTuple):
@@ -15,13 +13,13 @@ class Range(NamedTuple):
     pattern: str
 
 
-def negotiate(accept: Sequence[str]) -> Form | None:
-    """Return the form that a caller accepts most, HTML among equals; None if they accept neither.
-    Pure."""
+def negotiate(accept: Sequence[str], forms: Sequence[Form]) -> Form | None:
+    """Return the form that a caller accepts most, the first among equals; None if they accept none
+    of them."""
     ranges = [_parse_range(each) for each in ",".join(accept).split(",") if each.strip()]
     if not ranges:
-        return "text/html"
-    qualities: list[tuple[float, Form]] = [(_quality(form, ranges), form) for form in FORMS]
+        return forms[0]
+    qualities = [(_quality(form, ranges), form) for form in forms]
     best, form = max(qualities, key=lambda each: each[0])
     return form if best > 0 else None
 

@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.figures.tables import MonthCounts, Statistics, find_rule_departments
 from router.figures.month import CountedByMonth, CountedRow
+from router.figures.statistics import MonthCounts, Statistics, find_rule_departments
 from router.figures.suppression import Mark
 from tests.support.cli.counted_month import MONTH, config, counted, statistics
 

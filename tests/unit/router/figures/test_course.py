@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cli.figures.course import Course, PublishedCourse, publish_course
+from router.figures.course import Course, PublishedCourse, publish_course
 from router.figures.suppression import SMALLEST_COUNT, Mark, Published, suppress_table
 
 RULES = {"afval": [0], "paspoort": [1], "menu": [0, 1], "waiting": []}

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.printing import glyphs
-from archiver.printing.glyphs import BOX, CUT, LONGEST_WORD, MARKS, PART, sanitise
-from archiver.printing.glyphs import break_long_words as broken
+from services.printing import glyphs
+from services.printing.glyphs import BOX, CUT, LONGEST_WORD, MARKS, PART, sanitise
+from services.printing.glyphs import break_long_words as broken
 
 
 @pytest.mark.parametrize(

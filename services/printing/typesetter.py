@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from archiver.printing.glyphs import (
+from services.printing.glyphs import (
     BOX,
     NARROW_PART,
     NARROW_WORD,

@@ -1,9 +1,11 @@
 """The tables of a month that may be published, without small counts. Pure.
 
 Four tables, of which no two have a total in common: else a count that one hides would follow from
-the other. Two bound each other's counts, and are made together (`cli.figures.course`): a rule is
+the other. Two bound each other's counts, and are made together (`router.figures.course`): a rule is
 applied to a message. Conversations that begin are in none, since each begins with a message of the
 same hour. Confidential departments are in none either, nor are their rules.
+
+Two counts of the month's report are a part of what a table counts, and are hidden with it.
 """
 
 from collections import Counter
@@ -11,10 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from cli.figures.course import Course, PublishedCourse, publish_course
 from router.figures import tally
-from router.figures.month import OUTCOMES, CountedByMonth, CountedRow
-from router.figures.suppression import Mark, Published, suppress_table
+from router.figures.course import Course, PublishedCourse, publish_course
+from router.figures.judgement import CORRECTED
+from router.figures.month import NO_RULE, OUTCOMES, REMOVED, SAFETY, MonthCounts
+from router.figures.suppression import Link, Mark, Name, Published, suppress, table_links
 from router.rules.engine import ESCALATED, MENU
 from services.config.model import Configuration
 from services.config.organisation import Tenant
@@ -33,9 +36,6 @@ OUTCOME_NAMES = {
     tally.IDLE: "vanzelf, na stilte",
     tally.MERGED: "samengevoegd",
 }
-NO_RULE, REMOVED, SAFETY = "_geen", "_verwijderd", "_veiligheid"
-"""Rows of the table of rules that are no rule; no rule has such an id. Safety rules are counted
-together: how many wrote of suicide is not for all to read."""
 RULE_NAMES = {
     TOTAL: "Totaal",
     REMOVED: "Regels die er niet meer zijn",
@@ -44,15 +44,6 @@ RULE_NAMES = {
     ESCALATED: "Doorgezet na te lang wachten",
     NO_RULE: "Geen regel paste: vaste afdeling van het nummer",
 }
-
-
-class MonthCounts(NamedTuple):
-    """Counts of a month, of all departments."""
-
-    month: date
-    is_first: bool
-    figures: Sequence[CountedRow]
-    by_month: Sequence[CountedByMonth]
 
 
 class Table(NamedTuple):
@@ -68,6 +59,12 @@ class Statistics(NamedTuple):
     month: str
     tenant: Tenant
     tables: tuple[Table, ...]
+    first_answers: Published | None
+    """Conversations that a person answered for the first time; None if withheld."""
+    without_message: Published | None
+    """Conversations that were closed without a message to the citizen; None if withheld."""
+    departments: Mapping[str, str]
+    """Name of each department that may be named, by its id and in their order."""
     confidential: int
     """Number of confidential departments, which are left out."""
     is_first: bool
@@ -99,15 +96,20 @@ def build_statistics(counts: MonthCounts, config: Configuration, tenant: Tenant)
     smallest = tenant.open_data.smallest_count
     course = _course(counts, config, tenant, names)
     shown = publish_course(course, smallest)
+    answers, first_answers = _by_kind(ANSWERS, counts, names, smallest)
+    ends, without_message = _by_kind(ENDS, counts, names, smallest)
     return Statistics(
         month=f"{counts.month:%Y-%m}",
         tenant=tenant,
         tables=(
             _by_hour(counts, names, shown),
-            _by_kind(ANSWERS, counts, names, smallest),
-            _by_kind(ENDS, counts, names, smallest),
+            answers,
+            ends,
             _by_rule(counts, list(course.rules), shown),
         ),
+        first_answers=first_answers,
+        without_message=without_message,
+        departments=names,
         confidential=sum(each.confidential for each in own),
         is_first=counts.is_first,
         has_removed=bool(counted - {each.id for each in own}),
@@ -133,7 +135,7 @@ def _course(counts: MonthCounts, config: Configuration, tenant: Tenant, names: N
             received[department][each.hour] += each.count
         elif row and each.what == tally.PLACED:
             placed[department, row] += each.count
-        elif row and each.what == tally.CORRECTED:
+        elif row and each.what == CORRECTED:
             corrected[row] += each.count
     leads = find_rule_departments(config, tenant.id)
     rules = {
@@ -182,6 +184,10 @@ class KindTable(NamedTuple):
     header: tuple[str, str]
     kinds: Mapping[str, str]
     """Kind of figure -> its name."""
+    part: str
+    """Kind of figure that is a part of the totals of `whole`, and is published once, without
+    departments."""
+    whole: tuple[str, ...]
 
 
 ANSWERS = KindTable(
@@ -189,23 +195,58 @@ ANSWERS = KindTable(
     "Berichten aan inwoners",
     ("afzender", "berichten"),
     {tally.SENT + kind: name for kind, name in AUTHORS.items()},
+    part=tally.FIRST_ANSWER,
+    whole=(tally.SENT + tally.EMPLOYEE,),
 )
 ENDS = KindTable(
     "uitkomsten",
     "Afgesloten gesprekken",
     ("uitkomst", "gesprekken"),
     {tally.CLOSED + outcome: OUTCOME_NAMES[outcome] for outcome in OUTCOMES},
+    part=tally.WITHOUT_MESSAGE,
+    whole=tuple(
+        tally.CLOSED + outcome for outcome in OUTCOMES if outcome not in (tally.IDLE, tally.MERGED)
+    ),
 )
 
 
-def _by_kind(table: KindTable, counts: MonthCounts, names: Names, smallest: int) -> Table:
-    of_kind = {(each.department, each.what): each.count for each in counts.figures}
-    cells = [[of_kind.get((department, kind), 0) for kind in table.kinds] for department in names]
+def _by_kind(
+    table: KindTable, counts: MonthCounts, names: Names, smallest: int
+) -> tuple[Table, Published | None]:
+    """Return a table and its part; without records and None if they are withheld."""
+    of_kind = Counter[tuple[str, str]]()
+    for each in counts.figures:
+        of_kind[each.department, each.what] += each.count
+    cells = [[of_kind[department, kind] for kind in table.kinds] for department in names]
+    part = sum(of_kind[department, table.part] for department in names)
     columns = [(name,) for name in (*table.kinds.values(), TOTAL)]
     header = ("maand", "afdeling", "afdelingsnaam", *table.header)
-    shown = suppress_table(cells, smallest) if cells else None
-    records = _records(counts.month, names, columns, shown or ())
-    return Table(table.name, table.title, header, tuple(records))
+    shown = suppress(_link_part(table, cells, part), smallest) if cells else None
+    if shown is None:
+        return Table(table.name, table.title, header, ()), None
+    rows = [[shown[row, n] for n in range(len(columns))] for row in range(len(cells) + 1)]
+    records = _records(counts.month, names, columns, rows)
+    return Table(table.name, table.title, header, tuple(records)), shown.get(PART)
+
+
+def _link_part(table: KindTable, cells: Sequence[Sequence[int]], part: int) -> dict[Name, Link]:
+    """Return a table as a network in which the totals of some columns come together, and are
+    divided into the part and the rest, which is never published. A part that is greater, since
+    it was counted otherwise, is left out."""
+    links, last = table_links(cells), len(cells)
+    of_whole = [(last, n) for n, kind in enumerate(table.kinds) if kind in table.whole]
+    rest = sum(links[each].value for each in of_whole) - part
+    if rest < 0:
+        return links
+    end = links[of_whole[0]].end
+    for each in of_whole:
+        links[each] = links[each]._replace(end=PART)
+    links[PART] = Link(PART, end, part)
+    links[REST] = Link(PART, end, rest, is_published=False)
+    return links
+
+
+PART, REST = "part", "rest"
 
 
 def _records(

@@ -1,0 +1,1 @@
+"""Printing as PDF/A: the pages of others in, bytes out."""
