@@ -70,8 +70,10 @@ class PostkamerClient:
         token: str,
         body: Any = None,
         headers: Mapping[str, str] | None = None,
+        timeout: aiohttp.ClientTimeout | None = None,
     ) -> Answer:
-        """Return the answer to a request. Raises Refused and Unanswered."""
+        """Return the answer to a request, within the usual time unless another is given. Raises
+        Refused and Unanswered."""
         given = {"Authorization": f"Bearer {token}"} | dict(headers or {})
         content = None
         if body is not None:
@@ -79,7 +81,12 @@ class PostkamerClient:
             given["Content-Type"] = "application/json"
         try:
             async with self._http.request(
-                method, self._address + path, data=content, headers=given, allow_redirects=False
+                method,
+                self._address + path,
+                data=content,
+                headers=given,
+                allow_redirects=False,
+                timeout=timeout or ANSWER_TIMEOUT,
             ) as response:
                 content = await read_bytes(response, MAX_BYTES)
                 answer = Answer(response.status, content, response.headers.get("Location", ""))
@@ -175,6 +182,7 @@ class PostkamerClient:
         metrics.desk_api_requests.labels(self._api, outcome).inc()
 
 
+ANSWER_TIMEOUT = aiohttp.ClientTimeout(total=ANSWER_SECONDS, sock_connect=5)
 REPORT_TIMEOUT = aiohttp.ClientTimeout(total=90, sock_connect=5)
 """Longest wait for a report: the archiver gives a minute to one, and half of that to its PDF."""
 RESULT_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=90)
@@ -186,11 +194,10 @@ FILE_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=30)
 @asynccontextmanager
 async def client_session() -> AsyncIterator[aiohttp.ClientSession]:
     """Open the connections of the desk, which keeps no cookies and follows no redirects."""
-    timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS, sock_connect=5)
     connector = aiohttp.TCPConnector(limit=2 * CONNECTIONS, limit_per_host=CONNECTIONS)
     jar = aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(
-        timeout=timeout, connector=connector, cookie_jar=jar, raise_for_status=False
+        timeout=ANSWER_TIMEOUT, connector=connector, cookie_jar=jar, raise_for_status=False
     ) as session:
         yield session
 

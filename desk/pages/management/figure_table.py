@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 
 import msgspec
 
@@ -16,7 +17,7 @@ CSV_BEGINNING = "\ufeff"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """Characters with which a spreadsheet begins a formula."""
 
-Value = int | None
+Value = int | Decimal | None
 Column = Callable[[Figures], Value]
 
 
@@ -36,6 +37,13 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         "first_count": lambda each: each.first_answers.count,
         "first_median": lambda each: each.first_answers.median_minutes,
         "first_p90": lambda each: each.first_answers.p90_minutes,
+        "open_median": lambda each: each.first_answers_open.median_minutes,
+        "open_p90": lambda each: each.first_answers_open.p90_minutes,
+    },
+    "right": {
+        "right": lambda each: each.right_at_once.right,
+        "corrected": lambda each: each.right_at_once.corrected,
+        "right_share": lambda each: each.right_at_once.percent,
     },
     "messages": {
         "received": lambda each: each.received,
@@ -55,11 +63,20 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
             "idle",
             "merged",
         )
+    }
+    | {"without_message": lambda each: each.without_message},
+    "costs": {
+        "delivered": lambda each: each.costs.delivered if each.costs else None,
+        "charged": lambda each: each.costs.charged if each.costs else None,
+        "amount": lambda each: each.costs.amount if each.costs else None,
     },
 }
 """Table -> column -> figure. The words of both are under [figures]."""
-WAITS = frozenset({"first_median", "first_p90"})
+WAITS = frozenset({"first_median", "first_p90", "open_median", "open_p90"})
 """Columns in minutes."""
+SHARES = frozenset({"right_share"})
+"""Columns in percents."""
+CENT = Decimal("0.01")
 
 
 class Bar(msgspec.Struct, frozen=True):
@@ -90,19 +107,47 @@ def csv_text(month: Month, say: Callable[..., str]) -> str:
     lines = [_line([say("figures.month"), say("figures.department"), *heads])]
     for each in _with_total(month, say):
         values = (column(each.figures) for _, column in columns)
-        cells = ("" if value is None else str(value) for value in values)
+        cells = map(_plain_number, values)
         lines.append(_line([month.month, _plain(each.name), *cells]))
     return CSV_BEGINNING + "".join(lines)
 
 
 def _line(cells: Iterable[str]) -> str:
     """Return a row, in which all but numbers stands between quotes."""
-    quoted = (each if each.isdecimal() else '"' + each.replace('"', '""') + '"' for each in cells)
+    quoted = (
+        each if each.replace(",", "").isdecimal() else '"' + each.replace('"', '""') + '"'
+        for each in cells
+    )
     return ";".join(quoted) + "\r\n"
 
 
+def _plain_number(value: Value) -> str:
+    """Return a number as a Dutch spreadsheet reads it."""
+    return "" if value is None else str(value).replace(".", ",")
+
+
 def _unit(name: str, say: Callable[..., str]) -> str:
+    if name in SHARES:
+        return " (%)"
     return f" ({say('figures.minutes')})" if name in WAITS else ""
+
+
+def money(amount: Decimal, currency: str | None) -> str:
+    """Return an amount in cents, with a comma as all Dutch readers write it."""
+    sign = "€" if currency == "EUR" else currency or ""
+    return f"{sign} {amount.quantize(CENT, ROUND_HALF_UP)}".replace(".", ",").strip()
+
+
+def formatted(name: str, value: Value, currency: str | None, lasting: Callable[[int], str]) -> str:
+    """Return a cell of a column as the page shows it; `lasting` writes minutes."""
+    match value:
+        case None:
+            return "–"
+        case Decimal():
+            return money(value, currency)
+    if name in WAITS:
+        return lasting(value)
+    return f"{value} %" if name in SHARES else str(value)
 
 
 def _with_total(month: Month, say: Callable[..., str]) -> Iterator[DepartmentFigures]:
