@@ -276,7 +276,9 @@ def month_json(
     def figures_of(department: str) -> Figures:
         rows = [row for row in counts.figures if row.department == department]
         judged = [row for row in counts.judged if row.department == department]
-        own = costs.get(department) or (MessageTotals() if beside.costs else None)
+        own = MessageTotals() if beside.costs else None
+        if own and department in costs:
+            own = own.plus(costs[department])
         return sum_figures(rows, judged, own)
 
     return about | {

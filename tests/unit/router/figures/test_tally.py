@@ -6,11 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from router.figures.tally import hour_of_week, rounded_minutes
-from tests.support.router.commands import MACHINE
+from services.contract import Author
+from tests.support.router.commands import MACHINE, SANNE
+from tests.support.router.config_full import DESK
 from tests.support.router.names import BERT
 from tests.support.router.simulation import Stadhuis
 from tests.support.router.webhooks import status
 
+SYSTEM = Author(kind="system", id="crm")
 WEDNESDAY, THURSDAY, FRIDAY = (date(2026, 11, day) for day in (25, 26, 27))
 
 
@@ -20,7 +23,7 @@ def counted(hall: Stadhuis, *whats: str) -> dict[tuple[str, ...], int]:
     for figure in (each for _, _, changes in hall.done for each in changes.figures):
         assert (figure.tenant, figure.number) == ("hengelo", hall.number)
         day = () if figure.day == WEDNESDAY else (f"{figure.day:%d}",)
-        value = (str(figure.value),) if figure.what == "first_answer" else ()
+        value = (str(figure.value),) if figure.what.startswith("first_answer") else ()
         if not whats or figure.what in whats:
             counts[figure.what, figure.department, *value, *day] += 1
     return dict(counts)
@@ -67,6 +70,8 @@ def test_day_of_two_citizens() -> None:
         ("sent_employee", "balie"): 1,
         ("first_answer", "groen", "25"): 1,
         ("first_answer", "balie", "125"): 1,
+        ("first_answer_open", "groen", "25"): 1,
+        ("first_answer_open", "balie", "125"): 1,
         ("transferred", "burgerzaken"): 1,
         ("closed_answered", "balie"): 1,
         ("closed_unsaid", "groen"): 1,
@@ -165,6 +170,64 @@ def test_answer_that_did_not_arrive_counts_once() -> None:
     assert counted(hall, "undelivered") == {("undelivered", "groen"): 1}
 
 
+@pytest.mark.parametrize(
+    ("asked", "answered", "wait", "of_opening"),
+    [
+        ("2026-11-25 16:50", "2026-11-26 09:20", "990", "30"),  # Wednesday to Thursday
+        ("2026-11-27 16:50", "2026-11-30 09:20", "3840", "30"),  # over a weekend
+        ("2026-12-24 16:50", "2026-12-28 09:20", "5280", "30"),  # over Christmas, which is closed
+        ("2026-11-25 07:00", "2026-11-25 08:00", "60", "0"),  # before it opens
+    ],
+)
+def test_first_answer_counts_in_opening_hours_beside_the_clock(
+    asked: str, answered: str, wait: str, of_opening: str
+) -> None:
+    """The desk is open on working days from nine to five."""
+    hall = Stadhuis(asked, number=DESK)
+    hall.hears("Wat een mooi weer")
+    hall.orders("transfer", to_department="balie", employee="sanne")
+    hall.until(answered).orders("text")
+    day = () if answered.startswith(f"{WEDNESDAY}") else (answered[8:10],)
+    assert counted(hall, "first_answer", "first_answer_open") == {
+        ("first_answer", "balie", wait, *day): 1,
+        ("first_answer_open", "balie", of_opening, *day): 1,
+    }
+
+
+@pytest.mark.parametrize(("before", "count"), [(None, 1), (SANNE, 0), (MACHINE, 0), (SYSTEM, 0)])
+def test_closing_counts_as_without_a_message_if_nothing_but_automatic_texts_went(
+    before: Author | None, count: int
+) -> None:
+    hall = Stadhuis()
+    hall.hears("Mijn container is niet geleegd")
+    if before:
+        hall.orders("text", author=before)
+    hall.orders("close", outcome="handled")
+    assert counted(hall, "without_message") == ({("without_message", "groen"): 1} if count else {})
+
+
+def test_reaction_is_no_message_and_neither_is_what_went_before_it_was_opened_again() -> None:
+    hall = Stadhuis()
+    hall.hears("Mijn container is niet geleegd")
+    hall.orders("text")
+    hall.orders("close", outcome="answered")
+    hall.after(hours=1).hears("De container is nog steeds niet geleegd")
+    heard = hall.done[-1][1].message
+    hall.orders("reaction", reply_to_message=heard)
+    hall.orders("close", outcome="handled")
+    assert counted(hall, "without_message") == {("without_message", "groen"): 1}
+
+
+def test_danger_counts_by_its_class_once_an_hour() -> None:
+    hall = Stadhuis()
+    hall.hears("Ik wil dood")
+    hall.after(minutes=5).hears("Ik wil dood")
+    hall.after(minutes=5).hears("Er is een gaslek")
+    hall.after(hours=3).hears("Er is een gaslek")
+    dangers = {what: n for what, n in counted(hall).items() if what[0].startswith("care_")}
+    assert dangers == {("care_suicide", "zorg"): 1, ("care_emergency", "zorg"): 2}
+
+
 def test_wait_is_rounded_down_in_steps_that_grow() -> None:
     minutes = [0, 0.9, 1, 119, 120, 121, 126, 1439, 1440, 1441, 1511, 10**6]
     rounded = [rounded_minutes(timedelta(minutes=each)) for each in minutes]
@@ -191,8 +254,11 @@ def test_placement_counts_by_its_rule_and_its_first_correction_too() -> None:
         ("received", "groen", 61): 1,
         ("received", "groen", 62): 1,
         ("placed", "groen", rule): 1,
-        ("corrected", "groen", rule): 1,
     }
+    judged = [each for _, _, changes in hall.done for each in changes.rule_figures]
+    assert [(each.what, each.department, each.rule) for each in judged] == [
+        ("corrected", "groen", rule)
+    ]
 
 
 def test_greeting_is_placed_with_the_words_that_follow_it() -> None:
@@ -211,4 +277,4 @@ def test_conversation_that_a_person_began_or_moved_is_placed_by_no_rule() -> Non
     hall.hears("Wat een mooi weer")
     assert ("placed", hall.conversation.department, "") in by_month(hall)
     hall.orders("transfer", to_department="balie", test=True)
-    assert not [key for key in by_month(hall) if key[0] == "corrected"]
+    assert not [each for _, _, changes in hall.done for each in changes.rule_figures]
