@@ -7,7 +7,8 @@ knows whose rule it is can use that, so what lies between two published counts i
 one that is never published.
 
 A conversation that was placed in one month and given on in the next breaks the bound. The reader
-then computes nothing, or something that is not true.
+then computes nothing, or something that is not true: where more was given on than was placed, the
+one does not bound the other.
 """
 
 from collections import Counter
@@ -17,6 +18,8 @@ from typing import NamedTuple
 from router.figures.suppression import Link, Name, Point, Published, suppress, table_links
 
 PLACED, CORRECTED = "placed", "corrected"
+UNBOUNDED = 1
+"""Value of a link that can go up and down by one."""
 
 
 class Course(NamedTuple):
@@ -92,4 +95,6 @@ def _link_part(department: int, rule: str, count: int) -> Link:
 
 
 def _never(start: Point, end: Point, value: int) -> Link:
-    return Link(start, end, value, is_published=False)
+    """Return a link that is not published. One below nothing is of two months: it may go either
+    way, as one that is not bounded by the other."""
+    return Link(start, end, value if value >= 0 else UNBOUNDED, is_published=False)

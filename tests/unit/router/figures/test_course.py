@@ -167,3 +167,16 @@ def test_both_tables_are_withheld_if_the_bound_alone_tells() -> None:
     """Four departments received five each, of which four late, and fewer than five were early."""
     assert publish_course(month([[1, 4]] * 4, PLACED, NONE), SMALLEST_COUNT) == PublishedCourse()
     assert publish_course(month([], {}), SMALLEST_COUNT) == PublishedCourse()
+
+
+def test_month_with_corrections_of_the_month_before_is_not_withheld() -> None:
+    """The rule placed four, and five were corrected: one of them had been placed in October."""
+    placed = PLACED | {(0, "afval"): 4, (1, "paspoort"): 30}
+    shown = publish_course(month([[30, 30], [30, 30]], placed, NONE | {"afval": 5}), SMALLEST_COUNT)
+    assert shown.rules[0] == (Mark.SMALL, 5)
+
+
+def test_month_with_placements_of_messages_of_the_month_before_is_not_withheld() -> None:
+    """A silence placed a conversation just after midnight, of which the message came before it."""
+    placed = PLACED | {(0, "afval"): 7, (1, "paspoort"): 30}
+    assert publish_course(month([[3, 3], [30, 30]], placed, NONE), SMALLEST_COUNT).rules

@@ -1,6 +1,8 @@
 """Tables that may be published: no confidential department, no small count, no shared total."""
 
 from collections import Counter
+from itertools import product
+from random import Random
 from typing import Any
 
 from hypothesis import given
@@ -115,3 +117,60 @@ def test_municipality_may_raise_the_bound() -> None:
     answers = cells(made, "antwoorden", "groen", "Openbare ruimte")
     assert answers[("medewerker",)] == 30 and answers[("vanzelf",)] is Mark.SMALL
     assert made.show(Mark.SMALL) == "<25"
+
+
+KINDS = ("sent_employee", "sent_automated", "sent_system")
+Kinds = dict[tuple[str, str], int]
+
+
+def test_part_of_a_table_tells_no_small_count_of_it() -> None:
+    """Of two departments, each count of the messages that they sent and of the first answers: what
+    is not shown has two values at least that fit all that is, for each of 25 months."""
+    shown_parts = 0
+    for seed in range(25):
+        random = Random(seed)
+        counts = {(d, kind): random.choice([0, 0, 1, 3, 4, 5, 6, 9]) for d in ORDINARY
+                  for kind in KINDS}  # fmt: skip
+        first = {d: random.randint(0, counts[d, "sent_employee"]) for d in ORDINARY}
+        figures = [CountedRow(*key, 0, count) for key, count in counts.items()]
+        figures += [CountedRow(d, "first_answer", 0, count) for d, count in first.items()]
+        made = statistics(MonthCounts(MONTH, False, figures, []))
+        if not made.table("antwoorden").records:
+            continue
+        shown_parts += not isinstance(made.first_answers, Mark)
+        assert computed(counts, sum(first.values()), made) == set(), seed
+    assert shown_parts > 5
+
+
+def computed(counts: Kinds, part: int, made: Statistics) -> set[Any]:
+    """Cells that are not shown and have one value in all that fits."""
+    shown: dict[tuple[str, str], Any] = {
+        (str(row[1]), str(row[-2])): row[-1] for row in made.table("antwoorden").records
+    }
+    names = dict(zip(KINDS, ("medewerker", "vanzelf", "systeem"), strict=True))
+    values: dict[Any, set[int]] = {}
+    for steps in product((-1, 0, 1), repeat=len(counts) + 1):
+        cells = {
+            (d, names[kind]): count + step
+            for ((d, kind), count), step in zip(counts.items(), steps, strict=False)
+        }
+        for d in ORDINARY:
+            cells[d, "totaal"] = sum(cells[d, name] for name in names.values())
+        for name in (*names.values(), "totaal"):
+            cells["totaal", name] = sum(cells[d, name] for d in ORDINARY)
+        other = part + steps[-1]
+        fits = other <= cells["totaal", "medewerker"] and is_as(other, made.first_answers)
+        if fits and all(is_as(value, shown[cell]) for cell, value in cells.items()):
+            for cell, value in (cells | {("part", ""): other}).items():
+                values.setdefault(cell, set()).add(value)
+    assert values, "the truth itself fits"
+    marks = shown | {("part", ""): made.first_answers}
+    return {cell for cell, mark in marks.items()
+            if isinstance(mark, Mark) and len(values[cell]) == 1}  # fmt: skip
+
+
+def is_as(value: int, cell: Any) -> bool:
+    """True if a reader may take this for the count."""
+    if isinstance(cell, Mark):
+        return value >= 0 and (value < 5) == (cell is Mark.SMALL)
+    return bool(value == cell)
