@@ -93,10 +93,11 @@ upgrade-proof: ## update a town amid traffic, service by service, and back, prin
 	@deploy/setup.sh servers tools
 	@POSTKAMER_TEST_UPGRADE_FROM="$(FROM)" $(PYTEST) -s tests/faults/test_upgrade.py $(ARGS)
 
-pictures: ## make the pictures of desk and transcripts in docs/images anew (ARGS="--whole folder" also saves whole pages)
+pictures: ## make the pictures of desk, transcripts and report in docs/images anew (ARGS="--whole folder" also saves whole pages)
 	@deploy/setup.sh servers browser clock paper tools
 	@$(PYTHON) -m tests.support.browser.desk_pictures $(ARGS)
 	@$(PYTHON) -m tests.support.browser.transcript_pictures
+	@$(PYTHON) -m tests.support.browser.report_pictures
 
 sbom: ## make the wheel of the last commit, its bill of materials and its provenance: .local/release
 	@deploy/setup.sh tools

@@ -31,6 +31,7 @@ from router.figures.month import (
 )
 from router.figures.statistics import (
     AUTHORS,
+    OUTCOME_NAMES,
     TOTAL,
     Statistics,
     build_statistics,
@@ -53,6 +54,20 @@ DANGERS = {
 ALL = "Samen"
 OTHERS = "Eerdere versies"
 CURRENCIES = {"EUR": "€"}
+END_COLUMNS = {
+    OUTCOME_NAMES["answered"]: "Beant-\nwoord",
+    OUTCOME_NAMES["handled"]: "Anders",
+    OUTCOME_NAMES["forwarded"]: "Doorge-\nstuurd",
+    OUTCOME_NAMES["redirected"]: "Ver-\nwezen",
+    OUTCOME_NAMES[tally.UNSAID]: "Zonder uitkomst",
+    OUTCOME_NAMES[tally.IDLE]: "Vanzelf",
+    OUTCOME_NAMES[tally.MERGED]: "Samen-\ngevoegd",
+    TOTAL: "Samen",
+}
+"""Outcome -> head of its column, which is narrow."""
+MOST_RULES = 18
+"""Rules in the table, those that placed most: half a page of them. The others are for who manages them,
+at the desk."""
 DEPARTMENT_COLUMNS = (
     *("Afdeling", "Van inwoners", "Van ons", "Afgesloten"),
     *("Helft binnen", "9 van de 10 binnen", "Meteen goed"),
@@ -155,16 +170,18 @@ def build_report(
 def _key_figures(month: _Month) -> Iterator[KeyFigure]:
     statistics = month.statistics
     received = _cells(statistics, "berichten-per-uur").get((TOTAL, TOTAL))
-    yield KeyFigure("Berichten van inwoners", month.show(received))
+    yield KeyFigure("Ontvangen", month.show(received), "berichten van inwoners")
     answered = month.show(statistics.first_answers)
-    yield KeyFigure("Gesprekken beantwoord", answered, "een eerste antwoord van een medewerker")
+    yield KeyFigure("Beantwoord", answered, "gesprekken, door een medewerker")
+    ended = _cells(statistics, "uitkomsten").get((TOTAL, TOTAL))
+    yield KeyFigure("Afgesloten", month.show(ended), "gesprekken")
     half, tenths = month.waits(first_answers(month.figures, tally.FIRST_ANSWER_OPEN))
-    yield KeyFigure("Eerste antwoord", half, "helft binnen deze openingstijd")
-    yield KeyFigure("Negen van de tien", tenths, "binnen deze openingstijd")
-    share = month.share(*sum_judged(month.judged))
-    yield KeyFigure("Meteen goed", share, "niet naar een andere afdeling doorgegeven")
     silent = month.show(statistics.without_message)
-    yield KeyFigure("Zonder bericht", silent, "afgehandeld zonder iets te sturen")
+    yield KeyFigure("Zonder bericht", silent, "afgehandeld, zonder iets te sturen")
+    yield KeyFigure("Eerste antwoord", half, "de helft, in openingstijd")
+    yield KeyFigure("Eerste antwoord", tenths, "negen van de tien, in openingstijd")
+    share = month.share(*sum_judged(month.judged))
+    yield KeyFigure("Meteen goed", share, "meteen naar de goede afdeling")
     yield _costs(month)
 
 
@@ -179,7 +196,7 @@ def _costs(month: _Month) -> KeyFigure:
     amount = (total.amount or Decimal(0)).quantize(Decimal(1), ROUND_HALF_UP)
     sign = CURRENCIES.get(costs.currency or "", costs.currency or "")
     delivered = total.delivered if total.delivered >= month.smallest else Mark.SMALL
-    about = f"{month.show(delivered)} berichten bezorgd; hele euro's"
+    about = f"hele euro's; {month.show(delivered)} berichten bezorgd"
     return KeyFigure("Kosten", f"{sign} {format_count(int(amount))}", about)
 
 
@@ -189,7 +206,7 @@ def _departments(month: _Month) -> ReportTable | None:
     answers, ends = _cells(statistics, "antwoorden"), _cells(statistics, "uitkomsten")
     judged = group_judged(month.judged, lambda row: row.department)
     rows = []
-    for id, name in (*statistics.departments.items(), (TOTAL, ALL)):
+    for id, name in _names(month):
         own = month.figures
         if id != TOTAL:
             own = [row for row in own if row.department == id]
@@ -213,6 +230,13 @@ def _departments(month: _Month) -> ReportTable | None:
     )
 
 
+def _names(month: _Month) -> Iterator[tuple[str, str]]:
+    """Yield the departments, and all together. A name for citizens may begin small."""
+    for id, name in month.statistics.departments.items():
+        yield id, name[:1].upper() + name[1:]
+    yield TOTAL, ALL
+
+
 def _ends(month: _Month) -> ReportTable | None:
     ends = _cells(month.statistics, "uitkomsten")
     outcomes = list(dict.fromkeys(outcome for _, outcome in ends))
@@ -220,32 +244,34 @@ def _ends(month: _Month) -> ReportTable | None:
         return None
     rows = [
         (name, *(month.show(ends[id, outcome]) for outcome in outcomes))
-        for id, name in (*month.statistics.departments.items(), (TOTAL, ALL))
+        for id, name in _names(month)
     ]
-    names = (ALL if each == TOTAL else each.capitalize() for each in outcomes)
+    names = (END_COLUMNS.get(each, each) for each in outcomes)
     return _table("Hoe gesprekken eindigden", ("Afdeling", *names), rows, has_total=True)
 
 
 def _rules(month: _Month) -> ReportTable | None:
-    """A share is shown where the count of what was not right is. Rules of small counts are left
-    out: a table of them would say nothing."""
-    records = [row for row in month.statistics.table("regels").records if row[1] != TOTAL]
+    """Return the rules that placed most. A share is shown where the count of what was not right is,
+    and a rule of which the count is hidden in no place that tells how great it is."""
+    records = [row[1:] for row in month.statistics.table("regels").records if row[1] != TOTAL]
     judged = group_judged(month.judged, lambda row: rule_row(row.rule, month.config))
+    listed = sorted(
+        (row for row in records if row[2] is not Mark.SMALL),
+        key=lambda row: (-row[2] if isinstance(row[2], int) else 0, str(row[1])),
+    )[:MOST_RULES]
     rows = []
-    for _, rule, name, placed, corrected in records:
-        if placed is Mark.SMALL:
-            continue
-        right = judged.get(str(rule), (0, 0))
-        is_known = not isinstance(corrected, Mark) or corrected is Mark.SMALL
-        share = month.share(*right) if is_known else NO_COUNT
-        rows.append((str(name), month.show(placed), month.show(corrected), share))
+    for rule, name, placed, corrected in listed:
+        share = month.share(*judged.get(str(rule), (0, 0)))
+        is_known = corrected is not Mark.HIDDEN
+        shown = month.show(placed), month.show(corrected), share if is_known else NO_COUNT
+        rows.append((str(name), *shown))
     left = len(records) - len(rows)
     about = (
         "Hoe vaak een regel een gesprek aan een afdeling gaf, en hoe vaak een medewerker het daarna"
         " aan een andere gaf, voor of bij het eerste antwoord."
     )
     if left:
-        about += f" {left} regels met minder dan {month.smallest} gesprekken staan er niet bij."
+        about += f" De andere {left} regels staan er niet bij."
     return _table("Regels", ("Regel", "Geplaatst", "Verbeterd", "Meteen goed"), rows, about)
 
 

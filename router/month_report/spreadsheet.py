@@ -24,7 +24,7 @@ def _rows(report: Report) -> Iterator[tuple[str, str, str, str]]:
     for table in report.tables:
         for name, *cells in table.rows:
             for column, cell in zip(table.columns[1:], cells, strict=True):
-                yield table.title, name, column.name, cell
+                yield table.title, name, column.name.replace("-\n", ""), cell
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -4,7 +4,7 @@
 
 writes the report of each month. What citizens write is drawn from the examples of citizens, which
 say what a front-desk employee expects: so employees give on what the rules brought elsewhere. Until
-summer the town has no rules for parking and permits. Each conversation is played by itself, from
+November the town has no rules for parking and permits. Each conversation is played by itself, from
 its first message to its end; what it counted is kept, and nothing else.
 """
 
@@ -40,7 +40,7 @@ BY_WEEKDAY = (34, 30, 28, 31, 25, 6, 5)
 """Conversations that begin on a day, from Monday on."""
 BY_HOUR = (1, 1, 0, 0, 0, 1, 2, 6, 14, 20, 22, 18, 14, 16, 18, 15, 12, 9, 8, 9, 8, 6, 4, 2)
 """How many begin in an hour of the day, beside the others."""
-NEW_RULES = datetime(YEAR, 7, 1, tzinfo=AMSTERDAM)
+NEW_RULES = datetime(YEAR, 11, 10, 9, tzinfo=AMSTERDAM)
 LATER = {"parkeren", "vergunningen"}
 """Departments whose rules came then."""
 DANGER, LOOK_ALIKE = 0.015, 0.005

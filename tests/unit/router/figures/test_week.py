@@ -171,8 +171,8 @@ def test_report_of_the_week_says_what_is_large_enough(counted: tuple[MonthCounts
     report = build_report(counted[0], TOWN, TOWN.tenants[0], counted[1])
     key = {each.name: each.value for each in report.key_figures}
     assert key == {
-        "Berichten van inwoners": "12",
-        "Gesprekken beantwoord": "9",
+        "Ontvangen": "12",
+        "Beantwoord": "9",
         "Eerste antwoord": "25 min",
         "Negen van de tien": "–",  # of nine answers
         "Meteen goed": "<5 niet",
