@@ -77,7 +77,7 @@ def _is_persons(unit: WorkUnit) -> bool:
 def _judge_timer(
     decision: TimerDecision, waiting: RulePlacement, previous: Conversation, after: Conversation
 ) -> Judgement:
-    """Of a conversation that ends by itself, an answer shows that its department had it rightly."""
+    """Take an answer for a judgement, if the conversation then ends by itself."""
     if decision.effect == "closed":
         return Judgement(None, RIGHT if previous.state.answered_at else "")
     if decision.effect == "waiting" and after.department != previous.department:

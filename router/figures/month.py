@@ -87,7 +87,7 @@ class MonthCounts(NamedTuple):
 
 
 class Beside(NamedTuple):
-    """What a month also shows, from other tables."""
+    """Other tables of which a month shows something."""
 
     costs: Costs | None = None
     """Costs by department; None if they are too many to add up."""

@@ -1,4 +1,4 @@
-"""What the report of a month says, in Dutch: figures and tables without small counts. Pure.
+"""Contents of a month's report, in Dutch: figures and tables without small counts. Pure.
 
 Its counts are those of the open data (`router.figures.statistics`), hidden where they are hidden
 there: who has both learns nothing more. What else it says is no count that fits into those tables:
@@ -66,8 +66,8 @@ END_COLUMNS = {
 }
 """Outcome -> head of its column, which is narrow."""
 MOST_RULES = 18
-"""Rules in the table, those that placed most: half a page of them. The others are for who manages them,
-at the desk."""
+"""Rules in the table, those that placed most: half a page of them. The others are for those who
+manage them, at the desk."""
 DEPARTMENT_COLUMNS = (
     *("Afdeling", "Van inwoners", "Van ons", "Afgesloten"),
     *("Helft binnen", "9 van de 10 binnen", "Meteen goed"),
@@ -96,7 +96,7 @@ class KeyFigure(msgspec.Struct, frozen=True):
 
 class Report(msgspec.Struct, frozen=True):
     month: str
-    """As `2026-11`."""
+    """Such as `2026-11`."""
     title: str
     municipality: str
     key_figures: tuple[KeyFigure, ...]
@@ -335,7 +335,8 @@ def _notes(month: _Month) -> Iterator[str]:
     yield (
         f"Meteen goed: van de gesprekken waarvan mensen lieten zien of de afdeling klopte, het deel"
         " dat niet voor of bij het eerste antwoord aan een andere afdeling is gegeven."
-        f" <{smallest} niet: minder dan {smallest} waren niet meteen goed, en de rest wel."
+        f" <{smallest} niet: minder dan {smallest} waren niet meteen goed, en de rest wel;"
+        f" <{smallest} wel: andersom."
     )
     yield (
         "Openingstijd: alleen de uren dat de afdeling die antwoordde open was. Alleen een"

@@ -1,4 +1,4 @@
-"""What decisions counted, as the tables of figures have it."""
+"""Figures that decisions counted, as the tables have them."""
 
 from collections import Counter
 from collections.abc import Iterable

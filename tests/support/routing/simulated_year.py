@@ -39,7 +39,7 @@ YEAR, SEED = 2026, 14
 BY_WEEKDAY = (34, 30, 28, 31, 25, 6, 5)
 """Conversations that begin on a day, from Monday on."""
 BY_HOUR = (1, 1, 0, 0, 0, 1, 2, 6, 14, 20, 22, 18, 14, 16, 18, 15, 12, 9, 8, 9, 8, 6, 4, 2)
-"""How many begin in an hour of the day, beside the others."""
+"""Weight of each hour of the day, in which they begin."""
 NEW_RULES = datetime(YEAR, 11, 10, 9, tzinfo=AMSTERDAM)
 LATER = {"parkeren", "vergunningen"}
 """Departments whose rules came then."""

@@ -1,4 +1,4 @@
-"""What the rules chose, judged by what people then did: each case is a small day of the town."""
+"""Judgements of the rules by what people then did: each case is a small day of the town."""
 
 from collections.abc import Callable
 from typing import Any
@@ -107,7 +107,7 @@ def chosen_in_the_menu(hall: Stadhuis) -> None:
 
 
 def escalated(hall: Stadhuis) -> None:
-    """What the contact centre leaves for an hour is the team leader's, who passes it on."""
+    """After an hour at the contact centre it is the team leader's, who passes it on."""
     hall.hears("Waar is de garage?")
     hall.after(hours=2)
     assert hall.conversation.department == "teamleider"

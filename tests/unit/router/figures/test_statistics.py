@@ -124,8 +124,8 @@ Kinds = dict[tuple[str, str], int]
 
 
 def test_part_of_a_table_tells_no_small_count_of_it() -> None:
-    """Of two departments, each count of the messages that they sent and of the first answers: what
-    is not shown has two values at least that fit all that is, for each of 25 months."""
+    """Two departments sent messages, some of which were first answers: in each of 25 months a count
+    that is not shown has two values at least that fit all that is shown."""
     shown_parts = 0
     for seed in range(25):
         random = Random(seed)
