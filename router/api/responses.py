@@ -178,7 +178,7 @@ class JudgedRule(RightAtOnce):
 
 class JudgedVersion(RightAtOnce):
     version: str
-    """Version of the rules that chose; empty for all older ones than the newest 12."""
+    """Version of the rules that chose; `_eerder` for all older ones than the newest 12."""
     first_at: datetime.datetime | None
     """First moment at which it could decide anything; null if that is not known."""
 

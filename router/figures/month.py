@@ -42,7 +42,7 @@ together: how many wrote of suicide is not for all to read."""
 MOST_VERSIONS = 12
 """Versions of the rules that a month names, the newest; the others are counted as one. A page of
 them, where someone changes the rules every other working day."""
-EARLIER = ""
+EARLIER = "_eerder"
 """Id of those others."""
 
 

@@ -89,6 +89,8 @@ MATRIX = {
     "router GET /v1/rules/versions/{id}": Entry(("rules",), "own", 200),
     # Counts of the municipality: no person, no message, no conversation.
     "router GET /v1/figures": Entry(("kcc", "rules"), "own", 200),
+    # The present month has no report yet.
+    "router GET /v1/figures/report": Entry(("kcc", "rules"), "own", 409),
     "router GET /v1/openapi.json": Entry((), "open", 200),
     "archiver GET /v1/conversations/{id}": Entry(("read",), "department", 200),
     "archiver GET /v1/conversations/{id}/messages": Entry(("read",), "department", 200),

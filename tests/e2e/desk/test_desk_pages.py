@@ -12,6 +12,7 @@ import pytest
 from yarl import URL
 
 from desk.pages.management.figure_table import CSV_BEGINNING
+from services import clock
 from tests.support.desk.employee import Employee
 from tests.support.desk.markup import ATTACK, WORDS, faults_of
 from tests.support.e2e.phone import SECONDS, Phone
@@ -510,7 +511,18 @@ async def test_manager_reads_the_figures_and_others_do_not(
     assert int(after["Helft binnen (minuten)"]) < 5
     await sanne.get("/figures?month=1999-01")  # of no month the present one
     assert sanne.status == 200
-    for path in ("/figures", "/figures/file", "/rights", "/destinations/desk"):
+    assert "Het rapport van deze maand is er vanaf" in sanne.page
+    await sanne.get(f"/figures/report/pdf?month={clock.now():%Y-%m}")
+    assert sanne.status == 409 and "nog niet" in sanne.page
+    await sanne.get("/figures/report/doc?month=2026-01")
+    assert sanne.status == 404
+    for path in (
+        "/figures",
+        "/figures/file",
+        "/figures/report/csv?month=2026-01",
+        "/rights",
+        "/destinations/desk",
+    ):
         await lotte.get(path)
         assert lotte.status == 404, path
 

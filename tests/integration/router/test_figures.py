@@ -3,7 +3,7 @@ HTTP, with the rights of the router's role."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,10 @@ import pytest
 from click.testing import Result
 
 from router.api.figure_routes import WRONG_MONTH, FigureRoutes
-from router.figures.month import CountedByMonth
+from router.figures.month import CountedByMonth, JudgedRow
 from router.model.work import RoutingContext
 from router.store.fencing import PartitionFenced
-from router.store.figures import load_figures, load_month_figures
+from router.store.figures import load_figures, load_judged, load_month_figures
 from router.store.store import Store
 from services import clock
 from services.http.application import api_app
@@ -37,6 +37,18 @@ TENANT = GROUND.config.number(NUMBER).tenant  # type: ignore[union-attr]
 ROLES = "kcc", "rules", "read", "send", "privacy"
 NEIGHBOUR = "N"
 PUBLISHED = OPEN_DATA + ALGORITHM
+SETTLED = datetime(2026, 12, 7, 23, 59, tzinfo=UTC)
+"""A minute before one, on the eighth day after November in the Netherlands."""
+Run = Callable[[str], Awaitable[Result]]
+UNREPORTED = (
+    ("kcc", "text/html"),
+    ("send", "text/csv"),
+    ("kcc", "text/csv", "2026-12"),
+    ("kcc", "text/csv", "2027-01"),
+    ("kcc", "text/csv", "2026-10"),
+)
+"""Requests for a report that is none: in another form, for another role, too early, of no month,
+and of a month before counting began."""
 
 
 @pytest.fixture
@@ -57,6 +69,11 @@ async def office(own: Pool) -> Office:
 class Asker:
     def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
         self._url, self._session = url, session
+
+    async def report(self, token: str, accept: str, month: str = "2026-11") -> tuple[int, Any]:
+        url, headers = f"{self._url}/v1/figures/report?month={month}", {"Accept": accept}
+        async with self._session.get(url, headers=bearer(token) | headers) as answer:
+            return answer.status, await answer.read()
 
     async def ask(self, token: str, query: str = "?month=2026-11") -> tuple[int, Any]:
         url = f"{self._url}/v1/figures{query}"
@@ -104,21 +121,37 @@ async def test_month_of_a_town_is_as_counted_by_hand(
     asked, left = by_department["burgerzaken"], by_department["openbare-ruimte"]
     assert (asked["opened"], asked["received"], asked["byEmployees"]) == (1, 2, 2)
     assert asked["firstAnswers"] == {"count": 1, "medianMinutes": 10, "p90Minutes": 10}
+    assert asked["firstAnswersOpen"] == asked["firstAnswers"], "it never closes"
     assert (asked["transferred"], asked["closed"]["answered"]) == (1, 0)
     assert (left["transferred"], left["closed"]["answered"]) == (0, 1)
     total = month["total"]
     assert (total["opened"], total["received"], total["windowsMissed"]) == (1, 2, 0)
+    await assert_judged(own, month)
+    status, october = await asker.ask("rules", "?month=2026-10")
+    assert (october["total"]["opened"], october["total"]["received"]) == (1, 1)
+    assert october["isOver"]
+
+
+async def assert_judged(own: Pool, month: Any) -> None:
+    """The conversation was given on at its first answer: so its rule, of this version, was
+    corrected."""
     by_month = await load_month_figures(own, TENANT, NOVEMBER)
-    rule = await own.fetchval("select rule from router.month_figure where what = 'corrected'")
+    rule = await own.fetchval("select rule from router.rule_figure where what = 'corrected'")
+    version = await own.fetchval("select version from router.rule_figure")
+    assert await load_judged(own, TENANT, NOVEMBER) == [
+        JudgedRow("burgerzaken", "corrected", rule, version, 1)
+    ]
+    assert month["rules"] == [{"rule": rule, "right": 0, "corrected": 1}]
+    assert [each["version"] for each in month["versions"]] == [version] == [GROUND.version]
+    assert month["total"]["rightAtOnce"] == {"right": 0, "corrected": 1}
+    assert (month["total"]["withoutMessage"], month["total"]["costs"]["delivered"]) == (0, 0)
+    assert month["reportFrom"] == "2026-12-08"
     assert rule and sorted(by_month) == [
         CountedByMonth("burgerzaken", "corrected", -1, rule, 1),
         CountedByMonth("burgerzaken", "opened", 6 * 24 + 8, "", 1),
         CountedByMonth("burgerzaken", "placed", -1, rule, 1),
         CountedByMonth("burgerzaken", "received", 6 * 24 + 8, "", 2),
     ]
-    status, october = await asker.ask("rules", "?month=2026-10")
-    assert (october["total"]["opened"], october["total"]["received"]) == (1, 1)
-    assert october["isOver"]
 
 
 async def test_only_managers_of_the_municipality_read_its_figures(
@@ -154,11 +187,10 @@ async def test_batch_that_is_not_stored_counts_nothing(office: Office, own: Pool
     assert await load_figures(own, TENANT, date(2000, 1, 1), date(2100, 1, 1)) == []
 
 
-async def test_month_is_published_from_what_was_counted(
-    office: Office, empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+async def run(office: Office, empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Twelve citizens write on a Sunday morning after eight, and six an hour later; the commands
-    run with the rights of the router."""
+    run with the rights of the router, on the first day on which the month can be published."""
     for citizen in range(1, 19):
         office.start = NIGHT + timedelta(hours=9 if citizen <= 12 else 10)
         words = text("Mijn paspoort is kwijt", f"wamid.{citizen}", citizen)
@@ -169,12 +201,18 @@ async def test_month_is_published_from_what_was_counted(
         "POSTKAMER_DATABASE_URL": f"{empty}?role=postkamer_router",
         "POSTKAMER_CONFIG": str(file),
     }
+    monkeypatch.setattr(clock, "now", lambda: SETTLED)
 
     async def run(command: str) -> Result:
         words = "figures", command, "--month", "2026-11", "--out", tmp_path / command
         return await asyncio.to_thread(postkamer, *words, "--json", env=env)
 
-    monkeypatch.setattr(clock, "now", lambda: datetime(2026, 12, 7, 23, 59, tzinfo=UTC))
+    return run
+
+
+async def test_month_is_published_from_what_was_counted(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done = await run("open-data")
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["isNew"] and (await run("open-data")).exit_code == 0
@@ -191,7 +229,24 @@ async def test_month_is_published_from_what_was_counted(
     entry = json.loads((tmp_path / "register" / "algoritmeregister.json").read_bytes())
     assert "gesprekken die een afdeling kregen: 18<" in entry["risks"]
 
-    monkeypatch.setattr(clock, "now", lambda: datetime(2026, 12, 7, 22, 59, tzinfo=UTC))
+    monkeypatch.setattr(clock, "now", lambda: SETTLED - timedelta(hours=1))
     done = await run("register")
     assert (done.exit_code, done.stdout) == (1, "")
     assert "2026-11 can be published from 2026-12-08 on" in done.stderr
+
+
+async def test_report_is_the_same_by_command_and_over_the_api(
+    run: Run, asker: Asker, tmp_path: Path
+) -> None:
+    done = await run("report")
+    assert done.exit_code == 0 and (await run("report")).exit_code == 0, done.output
+    sheet, pdf = (tmp_path / "report" / f"whatsapp-2026-11.{end}" for end in ("csv", "pdf"))
+    written = sheet.read_bytes()
+    assert b'"Per afdeling";"Burgerzaken";"Van inwoners";18\r\n' in written
+    assert await asker.report("kcc", "text/csv") == (200, written)
+    accepted = "application/pdf, text/csv;q=0.5"
+    assert await asker.report("rules", accepted) == (200, pdf.read_bytes())
+    assert [(await asker.report(*given))[0] for given in UNREPORTED] == [406, 403, 409, 400, 409]
+    sheet.write_bytes(written.replace(b"18", b"17"))
+    done = await run("report")
+    assert done.exit_code == 1 and "other counts" in done.stderr

@@ -106,6 +106,7 @@ COMMANDS = {
     "destination resume": OWN_PERSON,
     "figures open-data": ROUTER,
     "figures register": ROUTER,
+    "figures report": ROUTER,
     "files list": ARCHIVER,
     "files open": ARCHIVE_PERSON,
     "files release": ARCHIVE_PERSON,
