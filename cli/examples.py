@@ -27,6 +27,7 @@ EXAMPLES = {
     "costs": "costs --month 2026-11 --group-by department",
     "figures open-data": "figures open-data --month 2026-11 --out open-data",
     "figures register": "figures register --month 2026-11 --out register",
+    "figures report": "figures report --month 2026-11 --out report",
     "trace": f"trace {MESSAGE} --reason 'complaint 12'",
     "parked list": "parked list --destination crm --since 2026-11-28",
     "parked show": f"parked show {MESSAGE}",

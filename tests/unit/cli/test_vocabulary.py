@@ -60,6 +60,7 @@ OWN = {
     "costs": {"--month", "--group-by", "--csv"},
     "figures open-data": {"--month"},
     "figures register": {"--month"},
+    "figures report": {"--month"},
     "files list": {"--state"},
     "backup check": {"--folder", "--wal", "--objects", "--days"},
     "balance": {"--accept", "--begin"},

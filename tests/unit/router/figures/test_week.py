@@ -169,16 +169,16 @@ def test_figures_of_the_week_are_those_that_were_counted_by_hand(
 def test_report_of_the_week_says_what_is_large_enough(counted: tuple[MonthCounts, Beside]) -> None:
     """Twelve messages, nine first answers, seven right and three not: of the latter only that."""
     report = build_report(counted[0], TOWN, TOWN.tenants[0], counted[1])
-    key = {each.name: each.value for each in report.key_figures}
-    assert key == {
-        "Ontvangen": "12",
-        "Beantwoord": "9",
-        "Eerste antwoord": "25 min",
-        "Negen van de tien": "–",  # of nine answers
-        "Meteen goed": "<5 niet",
-        "Zonder bericht": "<5",
-        "Kosten": "€ 0",
-    }
+    assert [(each.name, each.value) for each in report.key_figures] == [
+        ("Ontvangen", "12"),
+        ("Beantwoord", "9"),
+        ("Afgesloten", "11"),
+        ("Zonder bericht", "<5"),
+        ("Eerste antwoord", "25 min"),
+        ("Eerste antwoord", "–"),  # nine of ten, of nine answers
+        ("Meteen goed", "<5 niet"),
+        ("Kosten", "€ 0"),
+    ]
     assert _row(report, "Per afdeling", "Openbare ruimte")[0] == "5"
     assert {row[1] for row in _table(report, "Gevaar")} == {"<5"}
 
