@@ -3,6 +3,7 @@
 import csv
 import io
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
@@ -15,15 +16,32 @@ from desk.pages.management.figure_table import (
     WAITS,
     bars,
     csv_text,
+    formatted,
     months_to_choose,
 )
+from desk.pages.management.figures import NO_REPORT
 from desk.postkamer.destinations import Delivery
-from desk.postkamer.figures import DepartmentFigures, Figures, FirstAnswers, Month
+from desk.postkamer.figures import (
+    Costs,
+    DepartmentFigures,
+    Figures,
+    FirstAnswers,
+    Month,
+    RightAtOnce,
+)
 from desk.web.words import load_words, words_in
+from router.figures.month import NO_RULE, REMOVED, SAFETY
+from router.rules.engine import MENU
 from services.roles import ROLES
 
 NOW = datetime(2026, 11, 30, 9, 0, tzinfo=UTC)
-BUSY = Figures(received=12, by_employees=9, first_answers=FirstAnswers(4, 31, 260))
+BUSY = Figures(
+    received=12,
+    by_employees=9,
+    first_answers=FirstAnswers(4, 31, 260),
+    right_at_once=RightAtOnce(3, 1),
+    costs=Costs(21, 21, Decimal("1.05")),
+)
 QUIET = Figures(received=3, closed={"answered": 2, "of_a_later_version": 1})
 MONTH = Month(
     "2026-11",
@@ -50,6 +68,9 @@ def test_each_table_and_column_and_role_has_words() -> None:
     assert set(columns) > WAITS
     assert {f"role.{role}" for role in ROLES} <= known.keys()
     assert set(REFUSALS.values()) <= known.keys()
+    refused = {*NO_REPORT.values(), "figures.no_report"}
+    assert refused | {f"{each}_title" for each in refused} <= known.keys()
+    assert {f"figures_rule.{each}" for each in (MENU, NO_RULE, REMOVED, SAFETY)} <= known.keys()
 
 
 def test_busiest_department_has_the_longest_bar_and_an_idle_one_none() -> None:
@@ -75,6 +96,23 @@ def test_file_has_a_row_for_each_department_and_no_formula() -> None:
     by_name = dict(zip(head, rows[1], strict=True))
     assert (by_name["Van inwoners"], by_name["Helft binnen (minuten)"]) == ("12", "31")
     assert dict(zip(head, rows[0], strict=True))["Helft binnen (minuten)"] == ""
+    assert (by_name["Deel meteen goed (%)"], by_name["Bedrag"]) == ("75", "1,05")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("right_share", 75, "75 %"),
+        ("right_share", None, "–"),
+        ("amount", Decimal("1.055"), "€ 1,06"),
+        ("open_p90", 75, "75 minuten"),
+        ("received", 1200, "1200"),
+    ],
+)
+def test_cell_is_shown_as_its_column_asks(
+    name: str, value: int | Decimal | None, shown: str
+) -> None:
+    assert formatted(name, value, "EUR", lambda minutes: f"{minutes} minuten") == shown
 
 
 @pytest.mark.parametrize(
