@@ -44,7 +44,7 @@ FORMS: tuple[Form, ...] = get_args(Form)
 ENDINGS: dict[Form, str] = {"application/pdf": "pdf", "text/csv": "csv"}
 AT_ONCE = 1
 """Reports at a time: the router decides for citizens meanwhile. One takes it three seconds at most,
-and its PDF half a GiB in a process of its own."""
+and its PDF half a second and 170 MB in a process of its own."""
 WRONG_MONTH = "must be a month that has begun, as in 2026-11"
 WRONG_QUERY = "the query is not what it should be"
 NOT_SETTLED = "not_settled: until the eighth day after its end a month may grow"
