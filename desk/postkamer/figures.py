@@ -20,9 +20,9 @@ class RightAtOnce(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def percent(self) -> int | None:
-        """Share that was right, in whole percents; None without any."""
+        """Share that was right, in whole percents, rounded down; None without any."""
         judged = self.right + self.corrected
-        return round(100 * self.right / judged) if judged else None
+        return 100 * self.right // judged if judged else None
 
 
 class JudgedRule(RightAtOnce, frozen=True, rename="camel"):

@@ -126,13 +126,13 @@ class _Month(NamedTuple):
         return format_count(shown) if isinstance(shown, int) else shown
 
     def share(self, right: int, corrected: int) -> str:
-        """Return how much was right at once, in whole percents; of few of a kind, only that."""
+        """Return how much was right at once, in whole percents, rounded down; of few, only that."""
         is_few, is_good = right < self.smallest, corrected < self.smallest
         if is_few and is_good:
             return NO_COUNT
         if is_few or is_good:
             return f"<{self.smallest} {'wel' if is_few else 'niet'}"
-        return f"{round(100 * right / (right + corrected))} %"
+        return f"{100 * right // (right + corrected)} %"
 
     def waits(self, answers: FirstAnswers) -> tuple[str, str]:
         """Return half and nine of ten of the waits. Of few, they would be those of a person."""
