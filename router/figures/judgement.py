@@ -47,9 +47,9 @@ def judge_placement(
         case CommandAccepted():
             return _judge_command(unit, waiting, previous, after)
         case MessageDecision():
+            # Only a person's answer ends a wait.
             asks_on = after.state.waiting_since and not previous.state.waiting_since
-            is_right = previous.state.answered_at and asks_on
-            return Judgement(None, RIGHT) if is_right else Judgement(waiting)
+            return Judgement(None, RIGHT) if asks_on else Judgement(waiting)
         case TimerDecision():
             return _judge_timer(decision, waiting, previous, after)
     return Judgement(waiting)
