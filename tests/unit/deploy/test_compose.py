@@ -465,3 +465,15 @@ def test_database_logs_no_values_of_rows_and_statements() -> None:
     assert dict(each.removeprefix("-c").split("=") for each in given) == quiet
     paper = (ROOT / "docs" / "operators" / "containers.md").read_text()
     assert [name for name, value in quiet.items() if f"{name} = {value}" not in paper] == []
+
+
+def test_restore_on_the_page_names_services_and_the_folder_of_the_database() -> None:
+    page = (ROOT / "docs" / "operators" / "containers.md").read_text()
+    steps = page.partition("\n## Restore\n")[2]
+    stopped = re.search(r"^compose stop (.+)$", steps, re.MULTILINE)
+    assert stopped and {*KINDS, "desk", "postgres"} == {*stopped[1].split()}
+    run = r"^(?:postkamer\(\) \{ )?compose (?:run|exec|up) (?:-\S+ )*([a-z]+)"
+    named = {each for each in re.findall(run, steps, re.MULTILINE)}
+    assert named == {"postgres", "migrate", "roles", "operator"} <= SERVICES.keys()
+    [data] = [each.partition(":")[2] for each in SERVICES["postgres"]["volumes"]]
+    assert {*re.findall(r"/var/lib/postgresql/\w+", steps)} == {data}

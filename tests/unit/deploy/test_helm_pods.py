@@ -274,6 +274,37 @@ def test_addition_of_a_town_to_broker_or_database_wins_and_keeps_the_rest() -> N
     assert database["spec"]["storage"] == {"size": "9Gi", "storageClass": "fast"}
 
 
+def cluster_of(*values: Path, set_json: tuple[str, ...] = ()) -> Object:
+    [database] = of_kind(render(example("large"), *values, set_json=set_json), "Cluster").values()
+    assert schemas.faults(database, schemas.NEWEST) == []
+    found: Object = database["spec"]
+    return found
+
+
+def test_database_is_restored_in_the_one_way_of_the_page(tmp_path: Path) -> None:
+    """CloudNativePG refuses a Cluster that begins in two ways."""
+    begun = 'database.cloudnativepg.extraSpec={"bootstrap":{"initdb":{"walSegmentSize":64}}}'
+    usual = cluster_of(set_json=(begun,))
+    first = usual.pop("bootstrap")["initdb"]
+    assert (first["walSegmentSize"], first["dataChecksums"]) == (64, True)
+    page = (ROOT / "docs" / "operators" / "kubernetes.md").read_text()
+    [values] = re.findall(r"```yaml\n( *database:\n.*?) *```", page, re.DOTALL)
+    restore = tmp_path / "restore.yaml"
+    restore.write_text(values)
+    restored = cluster_of(restore)
+    [(way, recovery)] = restored.pop("bootstrap").items()
+    assert way == "recovery"
+    assert (
+        recovery.items() >= {name: first[name] for name in ("database", "owner", "secret")}.items()
+    )
+    [source], [archive] = restored["externalClusters"], restored["plugins"]
+    assert recovery["source"] == source["name"]
+    assert source["plugin"]["parameters"] != archive["parameters"], (
+        "it archives into an empty place"
+    )
+    assert restored.items() >= usual.items()
+
+
 def test_instances_are_spread_over_nodes_without_those_that_go() -> None:
     for name, each in of_kind(render(example("large")), "Deployment").items():
         pod = each["spec"]["template"]
