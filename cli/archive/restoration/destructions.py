@@ -7,7 +7,7 @@ import msgspec
 
 from archiver.destruction.replayer import Replayer
 from archiver.encryption.key_store import KeyStore
-from archiver.log.log_loss import note_loss
+from archiver.log.log_loss import Cause, find_unnoted, note_loss, read_losses
 from archiver.log.outside_head import OutsideHead, find_loss, largest_head
 from archiver.orders.comparison import Comparison, NotComparable
 from archiver.orders.order import Order
@@ -25,6 +25,7 @@ from cli.support.options import json_option
 from cli.support.output import CommandRefused, count, print_result
 from cli.support.person import require_town
 from cli.support.recorded import leave_to_archiver
+from services.files.object_store import ObjectStore
 from services.postgres.database import Pool
 from services.restoration.waiting_room import IS_COMPARED
 
@@ -36,6 +37,10 @@ NOTHING_LOST = (
 )
 """Somebody with the master key and the object store may have put an order there, and waits until it
 is carried out."""
+LOOKS_REMOVED = (
+    "the server is the one of before, and its WAL went on: a removal looks the same, and is never"
+    " accepted. If you put back a snapshot, let PostgreSQL begin a new time line before you go on"
+)
 
 
 class MissingOrder(msgspec.Struct, frozen=True, rename="camel"):
@@ -68,13 +73,17 @@ class ReplayResult(msgspec.Struct, frozen=True, rename="camel"):
     """Number of entries that the record had, by the head that is kept outside, and has no more."""
     lost_at: datetime | None = None
     """Time at which it still had them."""
+    looks_removed: bool = False
+    """True at a dry run if the loss would be noted as a removal."""
     removed_again: int | None = None
     """Number of files of conversations destroyed before the back-up, to be deleted from the copy of
     the object store again; None without `--copied`."""
 
 
 @click.command("replay")
-@click.option("--dry-run", is_flag=True, help="Show what the database lacks, and change nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Show what the database lacks, and carry out nothing."
+)
 @click.option(
     "--mend", is_flag=True, help="Write outside again what is missing there and the database has."
 )
@@ -88,8 +97,8 @@ def command(dry_run: bool, mend: bool, copied: bool, as_json: bool) -> None:
     """Carry out again what was destroyed after the back-up.
 
     A step of each restore: while the database lacks a destruction, no service starts. Look with
-    --dry-run first. Needs POSTKAMER_OBJECT_STORE besides. If the command is interrupted, run it
-    again: it continues where it was.
+    --dry-run first, which also notes outside what the record lost. Needs POSTKAMER_OBJECT_STORE
+    besides. If the command is interrupted, run it again: it continues where it was.
     """
     require_folder()
 
@@ -100,17 +109,15 @@ def command(dry_run: bool, mend: bool, copied: bool, as_json: bool) -> None:
         heads = await read_outside_heads(store)
         replayer = Replayer(pool, keys, load_book(store))
         try:
-            kept = largest_head(heads)
-            if kept and not dry_run and (loss := await find_loss(pool, kept)):
-                # Before records of its own follow.
-                await note_loss(store, loss, kept.at, load_head_key())
+            removed = await _note_lost(pool, store, largest_head(heads), dry_run=dry_run)
             mended = await replayer.mend() if mend and not dry_run else ()
             found = await (replayer.look() if dry_run else replayer.replay(Progress("orders")))
             again = await _remove_again(replayer, dry_run=dry_run) if copied else None
         except NotComparable as error:
             raise CommandRefused("\n".join(error.faults)) from None
         result = _result(found, tuple(mended), compared=bool(await pool.fetchval(IS_COMPARED)))
-        result = _with_loss(msgspec.structs.replace(result, removed_again=again), heads, size)
+        result = msgspec.structs.replace(result, removed_again=again, looks_removed=removed)
+        result = _with_loss(result, heads, size)
         if not dry_run and (result.missing or mended or again):
             data = {"count": result.missing, "mended": len(mended), "files": again or 0}
             async with pool.acquire() as connection:
@@ -120,6 +127,22 @@ def command(dry_run: bool, mend: bool, copied: bool, as_json: bool) -> None:
 
     result = with_archive("replay", work)
     print_result(result, _lines(result, dry_run=dry_run), as_json=as_json)
+
+
+async def _note_lost(
+    pool: Pool, store: ObjectStore, kept: OutsideHead | None, *, dry_run: bool
+) -> bool:
+    """Note what the log lost: before records of this command follow, and before the WAL of a
+    snapshot has grown past where it was. Return True if it looks like a removal and is left as it
+    is: at a dry run whoever restored can still let the server begin a new time line."""
+    loss = await find_loss(pool, kept)
+    if loss is None or kept is None:
+        return False
+    key = load_head_key()
+    if dry_run and loss.cause is Cause.REMOVED:
+        return find_unnoted(loss, kept.at, await read_losses(store, key)) is not None
+    await note_loss(store, loss, kept.at, key)
+    return False
 
 
 async def _remove_again(replayer: Replayer, *, dry_run: bool) -> int:
@@ -177,6 +200,7 @@ def _lines(result: ReplayResult, *, dry_run: bool) -> list[str]:
         lost = count(result.lost_entries, "entry|entries")
         moment = result.lost_at.isoformat(timespec="seconds")
         lines.append(f"{lost} of the record lost, which it had at {moment}")
+        lines += [LOOKS_REMOVED] * result.looks_removed
     elif result.missing:
         lines.append(NOTHING_LOST)
     lines.append("the services may start" if result.compared else "the services do not start yet")

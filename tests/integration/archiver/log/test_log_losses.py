@@ -14,11 +14,12 @@ from archiver.log import checkpoint_signer, outside_head
 from archiver.log.accepted_loss import AT_ONCE, KIND, load_accepted
 from archiver.log.checkpoint_signer import sign_checkpoint
 from archiver.log.known_head import KnownHead
-from archiver.log.log_loss import Cause
+from archiver.log.log_loss import Cause, read_losses
 from archiver.log.outside_head import HeadKeeper
 from archiver.log.writer import Writer
 from archiver.orders.comparer import Comparer
 from archiver.signing.signer import Signer, sign_checkpoint_note
+from cli.archive.restoration.destructions import LOOKS_REMOVED
 from cli.archive.restoration.losses import ALREADY, REFUSED
 from deploy.local.postgresql import Database
 from services import clock
@@ -114,10 +115,20 @@ async def lost(server: Database, tables: str, tmp_path: Path) -> AsyncIterator[t
         await asyncio.to_thread(server.execute, drop, "postgres")
 
 
-async def test_loss_that_came_with_a_restore_is_accepted_once(lost: tuple[Town, int]) -> None:
-    town, size = lost
+async def replay_noted(town: Town, size: int) -> None:
+    """Carry out again what the first look found: it notes the loss, since WAL grows until then."""
+    looked = await town.command.json("replay", "--dry-run")
+    assert (looked["missing"], looked["looksRemoved"]) == (1, False)
+    [noted] = await read_losses(town.store, HEAD_KEY)
+    assert (noted.size, noted.kept_size, noted.cause) == (3, size, Cause.OTHER_NUMBER)
     said = (await town.command("replay")).stdout
     assert "1 order of 1 conversation were carried out again" in said
+    assert await read_losses(town.store, HEAD_KEY) == [noted]
+
+
+async def test_loss_that_came_with_a_restore_is_accepted_once(lost: tuple[Town, int]) -> None:
+    town, size = lost
+    await replay_noted(town, size)
     await town.start_archiver()
     before = await town.verify(1)
     assert {each["what"] for each in before["findings"]} == KINDS
@@ -174,6 +185,10 @@ async def test_other_fault_is_found_after_a_loss_was_accepted(lost: tuple[Town, 
     # Entries that are removed from a database that was not restored.
     grown = await town.grow(size)
     await remove_last(town.pool, 2)
+    before = await read_losses(town.store, HEAD_KEY)
+    assert (await town.command.json("replay", "--dry-run"))["looksRemoved"]
+    assert LOOKS_REMOVED in (await town.command("replay", "--dry-run")).stdout
+    assert await read_losses(town.store, HEAD_KEY) == before, "a new time line may still begin"
     await town.writer.add([message("Goedemorgen", at=clock.now())])
     await town.keeper.keep()  # the archiver that runs has found it
     await town.grow(0)
