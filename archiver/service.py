@@ -85,7 +85,7 @@ from services.config.handover_secrets import HandoverSecrets, handover_secrets
 from services.config.loader import LoadedConfig, load_without_rules
 from services.config.model import Configuration
 from services.config.reload import ActiveVersion, watch_config
-from services.config.secret_files import LiveSettings, amqp_url, database_url
+from services.config.secret_files import LiveSettings, amqp_url, server_settings
 from services.config.settings import ArchiverSettings, derive_key, key_bytes
 from services.drained_queues import drained_queue_reports
 from services.files.clamd import configured_scanner
@@ -418,7 +418,7 @@ async def _maintenance_tasks(
         ),
         checkpoint_signer.sign_periodically(pool, signer, objects, archive.writer.known),
         archive.keeper.run(),
-        watch_servers(database_url(live), amqp_url(live)),
+        watch_servers(server_settings(live), live.environ),
         *_destruction(archive, version, _order_book(settings, objects), objects),
         archive.token_record.keep_forever(),
         objects.volume.run(),

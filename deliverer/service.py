@@ -69,7 +69,7 @@ from services.amqp.shared_queues import shared_queues
 from services.clearing import clear_periodically
 from services.config.loader import LoadedConfig, load_without_rules
 from services.config.reload import watch_config
-from services.config.secret_files import amqp_url, database_url
+from services.config.secret_files import amqp_url, server_settings
 from services.config.terms import Terms
 from services.contract import Record
 from services.drained_queues import drained_queue_reports
@@ -346,7 +346,7 @@ async def _run_upkeep(
         clear_sent_events(pool, current.destinations),
         clear_periodically(pool, CLEARINGS, terms.model_dump()),
         end_removed_destinations(pool, current.destinations, current.knows_all),
-        watch_servers(database_url(live), amqp_url(live)),
+        watch_servers(server_settings(live), live.environ),
     )
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(background_task(work)) for work in works]

@@ -69,7 +69,7 @@ from desk.web.site import Site
 from desk.web.stream import Stream
 from services import clock
 from services.clearing import clear_periodically
-from services.config.secret_files import LiveSettings, database_url
+from services.config.secret_files import LiveSettings, database_url, server_settings
 from services.config.settings import DeskSettings, SettingsError
 from services.http.application import operations_app, refuse_while
 from services.http.server import ServerLimits, serve
@@ -144,7 +144,7 @@ async def desk(live: LiveSettings[DeskSettings]) -> AsyncIterator["asyncio.Futur
         limits = ServerLimits(connections=CONNECTIONS)
         await enter(serve(built.app, settings.bind, settings.desk_port, limits=limits, shared=True))
         stack.callback(built.stream.close)
-        shown = await enter(background_task(watch_servers(url)))
+        shown = await enter(background_task(watch_servers(server_settings(live), live.environ)))
         yield first_failure(keys, live.task, clear, hearing, shown)
 
 

@@ -29,7 +29,7 @@ from services.clearing import clear_periodically
 from services.config.loader import LoadedConfig, load_without_rules
 from services.config.model import Configuration
 from services.config.reload import ActiveVersion, watch_config
-from services.config.secret_files import LiveSettings, amqp_url, database_url
+from services.config.secret_files import LiveSettings, amqp_url, server_settings
 from services.config.settings import GatewaySettings
 from services.files.object_store import ObjectStore
 from services.http.application import Route, api_app, operations_app
@@ -99,7 +99,7 @@ async def gateway(
         await wait_for_broker(link)
         await enter(serve(app, *address, limits=limits, shared=True))
         memory = await enter(background_task(give_back_memory()))
-        watch = await enter(background_task(watch_servers(database_url(live), amqp_url(live))))
+        watch = await enter(background_task(watch_servers(server_settings(live), live.environ)))
         own = link.task, keys, report, memory, stops, watch, live.task, follow
         yield first_failure(*own, *api.tasks, *intake.tasks)
 

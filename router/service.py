@@ -29,7 +29,7 @@ from services.api import docs_page
 from services.clearing import Clearing, clear_periodically
 from services.config.model import Configuration
 from services.config.reload import ActiveVersion
-from services.config.secret_files import LiveSettings, amqp_url, database_url
+from services.config.secret_files import LiveSettings, amqp_url, server_settings
 from services.config.settings import RouterSettings, derive_key, key_bytes
 from services.config.shortened_rules import drop_rules
 from services.drained_queues import drained_queue_reports
@@ -171,7 +171,7 @@ async def _side_tasks(
             run_retries(store, retries, rules.context),
             BudgetMonitor(pool, rules.context).run(),
             SilenceMonitor(pool, rules.context).run(),
-            watch_servers(database_url(live), amqp),
+            watch_servers(server_settings(live), live.environ),
             clear_periodically(pool, partial(_clearings, rules), config.terms.model_dump()),
         )
         yield [link.task, report, *[await enter(background_task(work)) for work in works]]

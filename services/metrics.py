@@ -353,12 +353,12 @@ webhook_certificate_not_after = _gauge(
 )
 server_certificate_not_after = _gauge(
     "postkamer_server_certificate_not_after_seconds",
-    "Until when the certificate of broker or database is valid, since 1970: the first to end",
+    "Until when the certificate of a server is valid, since 1970: the first to end",
     "server",
 )
 server_certificate = _gauge(
     "postkamer_server_certificate",
-    "1 for the state of the certificates that broker or database shows",
+    "1 for the state of the certificates that broker, database or object store shows",
     "server",
     "state",
 )

@@ -1,4 +1,5 @@
-"""`postkamer check --live`: connects to broker and database, and judges what they are."""
+"""`postkamer check --live`: connects to broker, database and object store, and judges what they
+are."""
 
 import asyncio
 from collections.abc import Mapping
@@ -16,7 +17,8 @@ from services.amqp.broker_version import read_broker_version
 from services.amqp.connection import BROKER_ERRORS
 from services.config import settings
 from services.config.model import Configuration
-from services.egress.server_certificate import describe_refusal
+from services.egress.server_certificate import REASONS, describe_refusal
+from services.egress.shown_certificate import NOT_SHOWN, ShownCertificate
 from services.postgres.database import (
     DATABASE_ERRORS,
     Query,
@@ -25,7 +27,15 @@ from services.postgres.database import (
     run_queries,
 )
 from services.postgres.primary import IS_GUARDED, split_hosts
-from services.servers.certificate_watch import judge, look_at, watched_servers
+from services.servers.addresses import Address
+from services.servers.certificate_watch import (
+    OBJECT_STORE,
+    STORES,
+    Server,
+    judge,
+    look_at,
+    watched_servers,
+)
 
 TOKEN_SECONDS = 5.0
 UNGUARDED = (
@@ -33,6 +43,8 @@ UNGUARDED = (
     " loses what was confirmed"
 )
 ENDS = "the certificate of the {} at {} ends on {:%Y-%m-%d}: renew it"
+UNUSABLE = "POSTKAMER_OBJECT_STORE: the bucket cannot be used ({})"
+NOT_REACHED = "POSTKAMER_OBJECT_STORE: {} was not reached, so its certificate is not known"
 NOT_COMPARED = f"the queues, limits and policies of the broker: not compared without {SETTING}"
 
 
@@ -94,18 +106,42 @@ async def _check_broker(environ: Mapping[str, str], result: ServerCheck) -> None
 
 
 async def _check_certificates(environ: Mapping[str, str], result: ServerCheck) -> None:
-    """Warn of certificates that end soon. One that is wrong is a fault already."""
+    """Warn of certificates that end soon."""
     given = settings.load(settings.StatusSettings, environ)
-    urls = [
-        each.get_secret_value() if each else "" for each in (given.database_url, given.amqp_url)
-    ]
-    for server in watched_servers(*urls):
+    urls = {"database_url": given.database_url, "amqp_url": given.amqp_url}
+    values = {name: url.get_secret_value() for name, url in urls.items() if url}
+    for server in watched_servers(values | _stores(environ), environ):
         for address in server.addresses:
-            shown = await look_at(address, server.request)
+            shown = await look_at(server, address)
             state, _ = judge(server, [shown], clock.now())
             if shown.not_after and state in ("warning", "wrong"):
                 ends = ENDS.format(server.name, address.host, shown.not_after)
                 result.warnings.append(ends)
+            _report_store(server, address, shown, result)
+
+
+def _stores(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the stores that the environment names. A wrong one is a fault of its setting."""
+    found: dict[str, str] = {}
+    for name in STORES:
+        with suppress(OSError, ValueError):
+            value = settings.read(f"{settings.PREFIX}{name.upper()}", environ) or ""
+            found[name] = settings.object_store(value)
+    return found
+
+
+def _report_store(
+    server: Server, address: Address, shown: ShownCertificate, result: ServerCheck
+) -> None:
+    """Report a bucket that shows no certificate to be trusted. Nothing else connects to it here: of
+    broker and database the connection is reported."""
+    if server.name != OBJECT_STORE or not shown.failure:
+        return
+    if shown.failure in NOT_SHOWN:
+        result.warnings.append(NOT_REACHED.format(address.host))
+    else:
+        why = REASONS.get(shown.failure, "the TLS handshake failed")
+        result.faults.append(UNUSABLE.format(why))
 
 
 async def _check_database(environ: Mapping[str, str], result: ServerCheck) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import structlog
+from pydantic import SecretStr
 
 from services import metrics
 from services.config.reload import POLL_SECONDS, ChangeDetector, Snapshot, stamp
@@ -38,6 +39,7 @@ FOLLOWED = frozenset(
 )
 """Settings that a running service takes anew. The others are read only at its start: keys are
 derived from them, or connections and ports made."""
+SERVERS = frozenset(("amqp_url", "database_url", "object_store", "upload_store"))
 AT_START = "is read at the start: restart this service"
 UNREAD = "secrets cannot be read: see secrets.unread in the log"
 
@@ -84,6 +86,21 @@ def amqp_url(live: LiveSettings[AnyBroker]) -> Callable[[], str]:
 def database_url(live: LiveSettings[AnyDatabase]) -> Callable[[], str]:
     """Return a function that returns the address of the database, with the password of now."""
     return lambda: live.current.database_url.get_secret_value()
+
+
+def server_settings(live: LiveSettings[AnySettings]) -> Callable[[], dict[str, str]]:
+    """Return a function that returns the addresses of a service's servers by their settings, with
+    the passwords of now."""
+    names = type(live.current).model_fields.keys() & SERVERS
+
+    def read() -> dict[str, str]:
+        values = {name: getattr(live.current, name) for name in names}
+        return {
+            name: value.get_secret_value() if isinstance(value, SecretStr) else value
+            for name, value in values.items()
+        }
+
+    return read
 
 
 def secret_files(environ: Mapping[str, str]) -> dict[str, Path]:

@@ -17,6 +17,8 @@ HOST = r"[A-Za-z0-9_][A-Za-z0-9_.-]*|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*"
 """A name, or an address of IPv4 or IPv6 without brackets. There is no sign for all hosts."""
 BUCKET_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 """Variables of which obstore takes the address of a store; without them it is Amazon's, by TLS."""
+BUCKET_REGIONS, BUCKET_REGION = ("AWS_REGION", "AWS_DEFAULT_REGION"), "us-east-1"
+"""Variables with the region of a bucket at Amazon, and the one that obstore takes without them."""
 AMQP_PORTS = {"amqp": 5672, "amqps": 5671}
 DATABASE_PORT = 5432
 
@@ -90,6 +92,16 @@ def bucket_addresses(environ: Mapping[str, str]) -> list[Address]:
     a folder too: transcripts may be handed over to a bucket."""
     given = (environ.get(name, "") for name in BUCKET_ENDPOINTS)
     return [web_address(each) for each in given if each]
+
+
+def store_addresses(urls: Iterable[str], environ: Mapping[str, str]) -> list[Address]:
+    """Return the address of each of these stores that is a bucket. obstore takes the first address
+    that is given; a bucket with a host of its own at Amazon shows the certificate of its region."""
+    region = next((environ[name] for name in BUCKET_REGIONS if environ.get(name)), BUCKET_REGION)
+    amazon = web_address(f"https://s3.{region}.amazonaws.com")
+    [address, *_] = [*bucket_addresses(environ), amazon]
+    buckets = [_query(url).get("cafile", "") for url in urls if url.startswith("s3:")]
+    return [address._replace(authorities=each) for each in dict.fromkeys(buckets)]
 
 
 def is_this_machine(host: str) -> bool:

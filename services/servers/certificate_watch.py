@@ -1,4 +1,4 @@
-"""Certificates that broker and database show to new connections, looked at every hour.
+"""Certificates that broker, database and bucket show to new connections, looked at every hour.
 
 Not those of the connections that there are: one to the broker lasts for months, and knows only the
 certificate of its first day.
@@ -21,13 +21,21 @@ from services.egress.shown_certificate import (
     ShownCertificate,
     judge_end,
 )
-from services.servers.addresses import Address, broker_addresses, database_addresses
+from services.servers.addresses import (
+    Address,
+    broker_addresses,
+    database_addresses,
+    store_addresses,
+)
 
 LOOK_SECONDS, AGAIN_SECONDS = 3600.0, 60.0
 """Interval of looks, and of those after one that showed no certificate."""
 WARNING, WRONG = Notice(timedelta(days=30), part=15), Notice(timedelta(days=7), part=45)
 """Those of a certificate that a person asks for, as for CRMs. One of 90 days is renewed by a
 program, 30 days (cert-manager) or 7 days (CloudNativePG) before its end: it is late after 6."""
+OBJECT_STORE = "object store"
+STORES = ("object_store", "upload_store")
+"""Settings with a store."""
 SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 """Request of PostgreSQL's protocol for TLS."""
 STATES: tuple[CertificateState, ...] = get_args(CertificateState)
@@ -37,26 +45,33 @@ log = structlog.get_logger()
 
 
 class Server(NamedTuple):
-    """The hosts of the broker or of the database that are spoken to by TLS."""
+    """The hosts of a server that are spoken to by TLS."""
 
     name: str
     addresses: Sequence[Address]
     request: bytes = b""
+    """Request for TLS, where the protocol begins without it."""
+    trusts_system: bool = False
+    """True if the system's authorities count beside those of the file."""
 
 
-def watched_servers(database_url: str, amqp_urls: str = "") -> list[Server]:
-    """Return the servers whose certificates are verified. Pure."""
-    nodes, hosts = broker_addresses(amqp_urls), database_addresses(database_url)
-    every = Server("broker", nodes), Server("database", hosts, SSL_REQUEST)
+def watched_servers(values: Mapping[str, str], environ: Mapping[str, str]) -> list[Server]:
+    """Return the servers of these settings whose certificates are verified. Pure."""
+    stores = [values[name] for name in STORES if name in values]
+    every = (
+        Server("broker", broker_addresses(values.get("amqp_url", ""))),
+        Server("database", database_addresses(values.get("database_url", "")), SSL_REQUEST),
+        Server(OBJECT_STORE, store_addresses(stores, environ), trusts_system=True),
+    )
     tls = [each._replace(addresses=[a for a in each.addresses if a.is_verified]) for each in every]
     return [each for each in tls if each.addresses]
 
 
 async def watch_servers(
-    database: Callable[[], str], broker: Callable[[], str] = lambda: ""
+    values: Callable[[], Mapping[str, str]], environ: Mapping[str, str]
 ) -> None:
     """Watch the certificates of the servers at the addresses of now, for as long as this runs."""
-    await watch_certificates(lambda: watched_servers(database(), broker()))
+    await watch_certificates(lambda: watched_servers(values(), environ))
 
 
 async def watch_certificates(
@@ -72,7 +87,7 @@ async def watch_certificates(
 
 async def _look(server: Server, before: Mapping[str, CertificateState]) -> CertificateState:
     """Set the metrics of a server, log another state than before, and return its state."""
-    shown = [await look_at(address, server.request) for address in server.addresses]
+    shown = [await look_at(server, address) for address in server.addresses]
     state, host = judge(server, shown, clock.now())
     for each in STATES:
         metrics.server_certificate.labels(server.name, each).set(each == state)
@@ -94,11 +109,13 @@ def judge(
     return states[worst], server.addresses[worst].host
 
 
-async def look_at(address: Address, request: bytes = b"") -> ShownCertificate:
-    """Return the certificate that a host shows to a new connection. The file of authorities is read
-    anew, as each connection does; without it none would be made."""
+async def look_at(server: Server, address: Address) -> ShownCertificate:
+    """Return the certificate that a host of a server shows to a new connection. The file of
+    authorities is read anew, as each connection does; without it none would be made."""
     try:
         context = ssl.create_default_context(cafile=address.authorities or None)
+        if server.trusts_system:
+            context.load_default_certs()
     except OSError:
         return ShownCertificate("chain")
-    return await fetch_certificate(address.host, address.port, context, request)
+    return await fetch_certificate(address.host, address.port, context, server.request)

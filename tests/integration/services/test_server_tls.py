@@ -3,7 +3,7 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from cli.check.broker_management import BrokerManagement, ManagementUnusable
 from cli.check.queue_faults import BrokerState
-from cli.check.servers import check_servers
+from cli.check.servers import NOT_REACHED, check_servers
 from deploy.local.postgresql import Database
 from deploy.local.rabbitmq import Broker
 from deploy.local.state import free_port
@@ -27,7 +27,13 @@ from services.amqp.publisher import Publisher, PublishUnconfirmed
 from services.contract import PartitionBatch
 from services.metrics import REGISTRY
 from services.postgres.database import Pool, connection_pool, retry_while_unavailable
-from services.servers.certificate_watch import STATES, look_at, watch_certificates, watched_servers
+from services.servers.certificate_watch import (
+    STATES,
+    Server,
+    look_at,
+    watch_certificates,
+    watched_servers,
+)
 from services.tasks import background_task
 from tests.integration.conftest import PASSWORDS
 from tests.support.integration.web_server import serve_app
@@ -36,6 +42,8 @@ from tests.support.test_ca import Authority
 
 KEY = topology.queues(2, ["crm"])[0].name
 SECONDS = 20.0
+SERVERS = ("broker", "database", "object store")
+STORE = "POSTKAMER_OBJECT_STORE"
 LISTEN = """
 application:set_env(ssl, bypass_pem_cache, true),
 application:set_env(rabbit, ssl_options,
@@ -87,14 +95,18 @@ class Servers:
             "POSTKAMER_DATABASE_URL": self.database_url,
         }
 
+    def watched(self, environ: Mapping[str, str]) -> list[Server]:
+        values = {"database_url": self.database_url, "amqp_url": self.amqp_url}
+        return watched_servers(values | {"object_store": environ.get(STORE, "")}, environ)
+
     @property
     def password(self) -> str:
         return (self._database.folder / "password").read_text()
 
     async def until_shown(self, days: int) -> None:
         """Wait until both show a certificate that lasts for so long: they read files some time."""
-        for server in watched_servers(self.database_url, self.amqp_url):
-            look = partial(look_at, server.addresses[0], server.request)
+        for server in self.watched({}):
+            look = partial(look_at, server, server.addresses[0])
             await until(look, lambda each: is_days_away(each.not_after, days), SECONDS)
 
     def trust(self, *authorities: Authority) -> None:
@@ -271,27 +283,45 @@ def states() -> dict[str, list[str]]:
     """State of each server, of which there must be one."""
     return {
         server: [each for each in STATES if measured("", server=server, state=each)]
-        for server in ("broker", "database")
+        for server in SERVERS
     }
+
+
+@asynccontextmanager
+async def bucket(servers: Servers) -> AsyncIterator[dict[str, str]]:
+    """Settings of a bucket with a certificate as the others have, and the servers' own."""
+    shown = servers.old.shown_by(servers.old.issued("bucket"), asks=False)
+    async with serve_app(web.Application(), shown) as port:
+        yield servers.environ | {
+            STORE: f"s3://files?cafile={servers.trusted}",
+            "AWS_ENDPOINT_URL": f"https://127.0.0.1:{port}",
+        }
 
 
 async def test_state_and_end_of_shown_certificates_are_measured(
     shown: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watched = watched_servers(shown.database_url, shown.amqp_url)
     now, passed = clock.now(), timedelta()
     monkeypatch.setattr(clock, "now", lambda: now + passed)
-    async with background_task(watch_certificates(lambda: watched, seconds=0.05)):
+    async with (
+        bucket(shown) as environ,
+        background_task(watch_certificates(lambda: shown.watched(environ), seconds=0.05)),
+    ):
         for days, state in ((0.0, "fine"), (9.5, "warning"), (9.9, "wrong")):
             passed = timedelta(days=days)
-            expected = {"broker": [state], "database": [state]}
+            expected = {each: [state] for each in SERVERS}
             await until_true(lambda: states() == expected, SECONDS)  # noqa: B023
-            result = await asyncio.to_thread(check_servers, shown.environ)
+            result = await asyncio.to_thread(check_servers, environ)
             ends = f"at 127.0.0.1 ends on {now + timedelta(days=10):%Y-%m-%d}: renew it"
-            warnings = [f"the certificate of the {each} {ends}" for each in ("broker", "database")]
+            warnings = [f"the certificate of the {each} {ends}" for each in SERVERS]
             told = [each for each in result.warnings if "certificate" in each]
             assert (result.faults, told) == ([], warnings if days else [])
-    for server in ("broker", "database"):
+        other = environ | {STORE: f"s3://files?cafile={shown.new.certificate}"}
+        result = await asyncio.to_thread(check_servers, other)
+        assert result.faults == [f"{STORE}: the bucket cannot be used ({NO_AUTHORITY})"]
+    result = await asyncio.to_thread(check_servers, environ)
+    assert NOT_REACHED.format("127.0.0.1") in result.warnings and not result.faults
+    for server in SERVERS:
         end = measured("_not_after_seconds", server=server)
         assert abs(end - (now + timedelta(days=10)).timestamp()) < 300
 
