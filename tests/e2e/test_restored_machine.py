@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from archiver.destruction.removal import FileRemover
 from services.files import object_store
 from services.postgres.database import connection_pool
 from tests.support.archiver.orders import eraser_of
@@ -151,6 +152,14 @@ class Machine:
             eraser = eraser_of(pool, await keys_of(pool), self.town.objects)
             await eraser.erase_conversation("almelo", conversation, "a test")
 
+    async def erase_whole(self, conversation: str) -> None:
+        """Destroy a conversation and delete its files, as the archiver does at its next look."""
+        await self.erase(conversation)
+        await asyncio.to_thread(self.database.execute, DUE)
+        async with connection_pool(self.database.url, "test", 2) as pool:
+            objects = object_store.ObjectStore(self.town.objects.as_uri())
+            await FileRemover(pool, await keys_of(pool), objects).remove_batch()
+
     def lose(self) -> None:
         """All of the machine at once, amid whatever it does."""
         for name in SERVICES:
@@ -275,36 +284,40 @@ class Machine:
 
 
 class Story:
-    """Citizens, desks and a destruction around the loss of a machine."""
+    """Citizens, desks and two destructions around the loss of a machine."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine, self.watch = machine, machine.watch
-        self.phones = [Phone(self.watch, self.watch.session, f"3160000096{n}") for n in range(3)]
+        self.phones = [Phone(self.watch, self.watch.session, f"3160000096{n}") for n in range(4)]
         self.asked: list[str] = []
         self.known = Counter[str]()
         """Texts on the record when the last WAL was archived."""
-        self.destroyed = Path()
-        """File of the conversation that is destroyed."""
+        self.destroyed: list[Path] = []
+        """Files of the conversations that are destroyed after the back-up and before it."""
 
     async def begin(self) -> None:
-        """Two conversations that are answered later, with a photo, and one that is destroyed, with
-        a photo too."""
+        """Two conversations that are answered later, with a photo, and two that are destroyed, with
+        a photo too: one of them already now, when the copy of the object store has its file."""
         for n, phone in enumerate(self.phones):
             data = await phone.asks(f"Vraag {n} over oud papier")
             self.asked.append(data["conversationId"])
-        for phone in (self.phones[0], self.phones[2]):
+        machine = self.machine
+        for phone in (self.phones[0], *self.phones[2:]):
             await phone.sends_photo(JPEG + phone.number.encode())
-        await self.machine.stored(2)
-        name = self.machine.database.execute(FILE_OF.format(self.asked[2]))
-        self.destroyed = self.machine.town.objects / object_store.sealed_key(name)
-        assert self.destroyed.is_file()
+        await machine.stored(3)
+        names = [machine.database.execute(FILE_OF.format(each)) for each in self.asked[2:]]
+        self.destroyed = [machine.town.objects / object_store.sealed_key(name) for name in names]
+        assert all(each.is_file() for each in self.destroyed)
+        await machine.copy_objects(files=True)
+        await machine.erase_whole(self.asked[3])
+        assert not self.destroyed[1].exists()
 
     async def archive_last(self) -> None:
         """Let an answer wait in the last WAL that is archived."""
         machine, town = self.machine, self.machine.town
         await machine.copy_objects(files=True)
         await self.phones[1].sends_photo(JPEG)  # after the copy of the hour
-        await machine.stored(3)
+        await machine.stored(4)
         town.kill("deliverer")
         await machine.order(self.asked[0], WAITED)
         await until(lambda: self.watch.count(QUEUED), lambda n: n == 1, SECONDS)
@@ -328,17 +341,18 @@ class Story:
     async def nothing_is_sent_twice(self) -> None:
         """The answer that waited is in doubt, or Meta's status has settled it."""
         assert await self.watch.count(WAITS_STILL) == 0
-        assert [await phone.got_texts() for phone in self.phones] == [[WAITED], [LOST], []]
+        assert [await phone.got_texts() for phone in self.phones] == [[WAITED], [LOST], [], []]
 
     async def nothing_destroyed_is_back(self, said: str) -> None:
         assert "1 order of 1 conversation were carried out again" in said
+        assert "1 file of what was destroyed before: the archiver deletes them again" in said
         assert await self.watch.messages(self.asked[2]) == []
         assert len(await self.watch.messages(self.asked[1])) == 2
 
-        async def is_there() -> bool:
-            return self.destroyed.exists()
+        async def left() -> list[Path]:
+            return [each for each in self.destroyed if each.exists()]
 
-        await until(is_there, lambda there: not there, SECONDS)
+        await until(left, lambda there: not there, SECONDS)
 
 
 async def test_machine_that_is_lost_is_restored_from_archived_wal(
