@@ -281,14 +281,23 @@ def cluster_of(*values: Path, set_json: tuple[str, ...] = ()) -> Object:
     return found
 
 
+PAGE = (ROOT / "docs" / "operators" / "kubernetes.md").read_text()
+
+
+def test_restore_of_the_page_makes_all_but_the_services_and_their_jobs() -> None:
+    [left_out] = re.findall(r"app\.kubernetes\.io/component notin \(([a-z, ]+)\)", PAGE)
+    runs = [each for each in render(example("large")) if each["kind"] in ("Deployment", "Job")]
+    components = {each["metadata"]["labels"]["app.kubernetes.io/component"] for each in runs}
+    assert {*left_out.split(", ")} == components - {"operator"}
+
+
 def test_database_is_restored_in_the_one_way_of_the_page(tmp_path: Path) -> None:
     """CloudNativePG refuses a Cluster that begins in two ways."""
     begun = 'database.cloudnativepg.extraSpec={"bootstrap":{"initdb":{"walSegmentSize":64}}}'
     usual = cluster_of(set_json=(begun,))
     first = usual.pop("bootstrap")["initdb"]
     assert (first["walSegmentSize"], first["dataChecksums"]) == (64, True)
-    page = (ROOT / "docs" / "operators" / "kubernetes.md").read_text()
-    [values] = re.findall(r"```yaml\n( *database:\n.*?) *```", page, re.DOTALL)
+    [values] = re.findall(r"```yaml\n( *database:\n.*?) *```", PAGE, re.DOTALL)
     restore = tmp_path / "restore.yaml"
     restore.write_text(values)
     restored = cluster_of(restore)
