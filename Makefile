@@ -41,6 +41,7 @@ test: ## run all tests against real servers, seeded and short (ARGS="-k words" f
 	@deploy/setup.sh servers scanner browser paper token clock alarms proxy units generator tools
 	@deploy/setup.sh provider || true # without it, a test of the desk is skipped
 	@deploy/setup.sh charts || true # without it, the tests of the chart are skipped
+	@deploy/setup.sh copies || true # without it, tests of fetched back-ups are skipped
 	@$(if $(ARGS),$(BESIDE) $(ARGS),failed=0; \
 	    $(HALVES) || failed=1; \
 	    $(BESIDE) -m "not alone and not long" --ignore=tests/unit --ignore=tests/contract || failed=1; \
@@ -51,6 +52,7 @@ thorough: ## run all tests at full length, with new examples and long fault runs
 	@deploy/setup.sh servers scanner browser paper token clock alarms proxy units generator tools
 	@deploy/setup.sh provider || true # without it, a test of the desk is skipped
 	@deploy/setup.sh charts || true # without it, the tests of the chart are skipped
+	@deploy/setup.sh copies || true # without it, tests of fetched back-ups are skipped
 	@POSTKAMER_TEST_PRIVACY_MESSAGES=5000 $(BESIDE) --hypothesis-profile=thorough --ignore=tests/faults --ignore=tests/fuzz $(ARGS)
 	@$(LONG_RUNS) $(PYTEST) --hypothesis-profile=thorough --timeout=7200 tests/faults tests/fuzz $(ARGS)
 

@@ -12,6 +12,7 @@
 #   load      wrk, for the benchmarks
 #   proxy     nginx, for the test of deploy/proxy/nginx.conf
 #   units     systemd-analyze, for the test of deploy/systemd: as a program only, nothing started
+#   copies    rsync, for the test of how another machine fetches back-ups
 #   spectral  Spectral and Node.js, for the check of the API documents: into .local/spectral
 #   generator OpenAPI Generator and its Java, for the test of the client that it makes: into .local/generator
 #   provider  node-oidc-provider and Node.js, for the test of the desk with it: into .local/oidc-provider
@@ -350,13 +351,14 @@ for part in "$@"; do
     load) need wrk command -v wrk ;;
     proxy) need nginx test -x /usr/sbin/nginx ;;
     units) need systemd command -v systemd-analyze ;;
+    copies) need rsync command -v rsync ;;
     spectral | provider)
         need nodejs command -v node
         need npm command -v npm
         ;;
     runtime) locks=(requirements.txt requirements-dev.txt) ;; # the second contains the first
     tools | generator | faststream | charts) locks=(requirements-dev.txt) ;;
-    *) refuse "$0: there is no part $part; choose from servers, scanner, browser, paper, token, clock, alarms, prometheus, load, proxy, units, spectral, provider, generator, faststream, charts, runtime, tools." ;;
+    *) refuse "$0: there is no part $part; choose from servers, scanner, browser, paper, token, clock, alarms, prometheus, load, proxy, units, copies, spectral, provider, generator, faststream, charts, runtime, tools." ;;
     esac
 done
 
