@@ -25,7 +25,8 @@ export SSH_ORIGINAL_COMMAND="$(printf '%s' "$*" | sed "s| /var/| $MACHINE/var/|g
 rrsync -ro -absolute "$MACHINE/var" | dd bs=8192 count="$PIECES" status=none
 """
 needs_rsync = pytest.mark.skipif(
-    not (shutil.which("rsync") and shutil.which("rrsync")), reason="no rsync: deploy/setup.sh copies"
+    not (shutil.which("rsync") and shutil.which("rrsync")),
+    reason="no rsync: deploy/setup.sh copies",
 )
 
 

@@ -10,6 +10,7 @@ import click
 import pytest
 
 from cli.main import main
+from deploy.local.plan import PORTS, PROMETHEUS
 from deploy.one_machine.service_settings import parse_settings
 from deploy.one_machine.supervisor import SERVICES
 from services.config import settings
@@ -18,6 +19,7 @@ ROOT = Path(__file__).parents[3]
 FOLDER, PAGE = ROOT / "deploy" / "systemd", ROOT / "docs" / "operators" / "one-machine.md"
 UNITS = sorted(path.name for path in FOLDER.glob("*.service"))
 NOTICE = "postkamer-failed@.service"
+SECOND = "postkamer-gateway@.service"
 EXPOSURE = 30
 """Highest exposure, in tenths: systemd calls less than 30 of 100 fine."""
 KINDS = {
@@ -93,6 +95,23 @@ def test_one_machine_gets_the_settings_of_each_service() -> None:
     loaded = {each.partition(":")[0] for each in lines("postkamer.service", "LoadCredential")}
     assert loaded == {f"{each.name}.env" for each in SERVICES if each.name != "desk"}
     assert [each.partition(":")[0] for each in lines("desk.conf", "LoadCredential")] == ["desk.env"]
+
+
+def test_second_gateway_is_as_the_first_but_for_its_operations_port() -> None:
+    """The kernel shares a port among processes of one user, and of one address."""
+    alone, second = (
+        [line for line in (FOLDER / name).read_text().splitlines() if not line.startswith("#")]
+        for name in ("postkamer@.service", SECOND)
+    )
+    own = ("Description=", "ExecStart=", "ExecStartPost=", "TimeoutStartSec=")
+    same = [line.replace("%i", "gateway") for line in alone if not line.startswith(own)]
+    assert [line for line in second if not line.startswith(own)] == same
+    assert lines(SECOND, "User") == lines("postkamer.service", "User")
+    [started], [awaited] = lines(SECOND, "ExecStart"), lines(SECOND, "ExecStartPost")
+    [port] = re.findall(r" POSTKAMER_GATEWAY_OPS_PORT=(\d+%i) .*postkamer gateway$", started)
+    assert awaited.endswith(f" http://127.0.0.1:{port}/health/ready")
+    ports = {int(port.replace("%i", str(digit))) for digit in range(10)}
+    assert len(ports) == 10 and not ports & {each.default for each in (*PORTS, PROMETHEUS)}
 
 
 def test_drawn_settings_are_all_that_each_service_needs_and_no_more_than_its_own(

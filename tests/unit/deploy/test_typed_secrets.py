@@ -11,16 +11,22 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.support.kubernetes.chart import ROOT, example
 
 PAGES = ROOT / "docs" / "operators"
 OURS = ("kubectl", "curl", "postkamer")
 """Commands that are not here, or must not run: they are only noted."""
-USED = ("base64", "cat", "date", "head", "mkdir", "od", "python3", "sed", "tr")
+USED = (
+    *("base64", "cat", "cmp", "cp", "cut", "date", "grep", "head", "mkdir", "mv"),
+    *("od", "openssl", "python3", "sed", "tr"),
+)
 """Commands of the pages that do run."""
 BASH = shutil.which("bash") or "/bin/bash"
+NOTHING: Mapping[str, str] = MappingProxyType({})
 TYPED = ["eerste geheim", "een sleutel van Meta"]
 """Secrets that Meta gives, as somebody types them."""
 
@@ -43,12 +49,16 @@ printf "%s\\0" {name} "$@" "" >>{folder}/log
 """
 
 
-def run(text: str, folder: Path) -> list[list[str]]:
-    """Run commands in bash, and return those with their arguments."""
+def run(text: str, folder: Path, more: Mapping[str, str] = NOTHING) -> list[list[str]]:
+    """Run commands in bash, and return those with their arguments. `more` are programs of the
+    test's own."""
     programs = folder / "bin"
     programs.mkdir()
     for name in (*OURS, *USED):
         (programs / name).write_text(program(name, folder))
+        (programs / name).chmod(0o755)
+    for name, body in more.items():
+        (programs / name).write_text(f"#!{BASH}\n{body}\n")
         (programs / name).chmod(0o755)
     done = subprocess.run(
         [BASH, "-eu", "-c", text], cwd=folder, capture_output=True, text=True, timeout=30,
@@ -114,3 +124,64 @@ def test_first_message_to_one_machine_is_signed_out_of_sight(tmp_path: Path) -> 
     assert json.loads(body)["object"] == "whatsapp_business_account"
     signature = hmac.new(b"een geheim", body, hashlib.sha256).hexdigest()
     assert [each for each in said if f"X-Hub-Signature-256: sha256={signature}" in each]
+
+
+def new_keys(text: str, folder: Path, archive: Path, working: Path) -> list[tuple[str, str, str]]:
+    """Run the commands that make new keys, and return each start and stop, with the archive key and
+    the working key that it finds, the new one as `new`. No command has it as an argument."""
+    script = (ROOT / "deploy" / "systemd" / "exchange_secret.sh").read_text()
+    note = f"echo $*,,$(cat {archive}),,$(cat {working}) >>{folder}/starts"
+    own = {"systemctl": note, "docker": note, "journalctl": "echo keys.rewrapped"}
+    text = text.replace("/etc/postkamer", str(folder)).replace("/usr/local/lib/postkamer/", "")
+    exchange = {"exchange_secret": script.replace("/etc/postkamer", str(folder))}
+    commands = run(text, folder, own | exchange)
+    drawn = [
+        key for path in (archive, working) for key in path.read_text().strip().split(",")
+        if key != "former"
+    ]  # fmt: skip
+    starts = (folder / "starts").read_text()
+    for key in drawn:
+        assert len(base64.b64decode(key, validate=True)) == 32
+        assert not [each for each in commands if key in " ".join(each)]
+        starts = starts.replace(key, "new")
+    assert len({*drawn}) == len(drawn)
+    return re.findall(r"^(.*),,(.*),,(.*)$", starts, re.MULTILINE)
+
+
+def test_new_keys_of_one_machine_are_taken_one_gateway_after_the_other(tmp_path: Path) -> None:
+    [machine, _] = blocks("secrets.md", "## What needs a restart", "The steps of the working key")
+    for file in ("environment", "owner.env"):
+        (tmp_path / file).write_text("")
+    for holder, key in (("owner", "archive"), ("router", "archive"), ("owner", "working")):
+        (tmp_path / "secrets" / holder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "secrets" / holder / f"{key}_key").write_text("former\n")
+    owner = tmp_path / "secrets" / "owner"
+    found = new_keys(machine, tmp_path, owner / "archive_key", owner / "working_key")
+    rounds = [
+        ("new,former", "former"),
+        ("new,former", "former,new"),
+        ("new,former", "new,former"),
+        ("new,former", "new"),
+    ]
+    units = ("restart postkamer-gateway@2", "restart postkamer")
+    starts = [(unit, *keys) for keys in rounds for unit in units]
+    assert found == [*starts, ("stop postkamer-gateway@2", *rounds[-1])]
+    router = tmp_path / "secrets" / "router" / "archive_key"
+    assert router.read_text() == (owner / "archive_key").read_text()
+
+
+def test_new_key_of_containers_is_taken_one_gateway_after_the_other(tmp_path: Path) -> None:
+    [_, containers] = blocks(
+        "secrets.md", "## What needs a restart", "The steps of the working key"
+    )
+    folder = tmp_path / "deploy" / "secrets"
+    folder.mkdir(parents=True)
+    for key in ("ARCHIVE_KEY", "WORKING_KEY"):
+        (folder / key).write_text("former\n")
+    number = (folder / "ARCHIVE_KEY").stat().st_ino
+    found = new_keys(containers, tmp_path, folder / "ARCHIVE_KEY", folder / "WORKING_KEY")
+    assert {(archive, working) for _, archive, working in found} == {("new,former", "former")}
+    order = ("gateway-2", "gateway", "router deliverer desk", "archiver", "archive rotate --master")
+    for (words, *_), end in zip(found, order, strict=True):
+        assert words.endswith(f" {end}")
+    assert (folder / "ARCHIVE_KEY").stat().st_ino == number, "another file would not be mounted"
