@@ -137,8 +137,8 @@ def stop_command(municipality: str, path: Path | None, as_json: bool) -> None:
     """Stop MUNICIPALITY here, because it moves.
 
     From now on its webhooks and commands get 503, and nothing of it starts by itself. It ends once
-    every gateway refuses; what is under way then drains. Meta tries again for 7 days. Needs
-    POSTKAMER_CONFIG, which has its numbers.
+    every gateway refuses; what is under way then drains. Meta tries again for 36 hours at
+    least. Needs POSTKAMER_CONFIG, which has its numbers.
     """
     numbers = _numbers_of(municipality, path)
     run_audited("tenant", lambda connection: stop(connection, municipality, numbers))

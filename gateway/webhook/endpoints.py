@@ -17,7 +17,8 @@ from services.config.settings import SettingsError, resolve_env
 
 SHARED_ENDPOINT = ""
 GRACE_PERIOD = timedelta(days=8)
-"""Time for which the previous provider of a number still counts: Meta retries for 7 days."""
+"""Time for which the previous provider of a number still counts: by some of its pages Meta
+retries for 7 days."""
 T = TypeVar("T")
 
 

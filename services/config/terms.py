@@ -14,8 +14,8 @@ class Terms(ConfigModel):
     """Each has a ground, and bounds that follow from it: docs/operators/terms.md."""
 
     inbox_days: int = Field(default=30, ge=8, le=YEAR)
-    """Decisions, with the wamid of a citizen's message. Meta repeats a webhook for 7 days, and
-    WhatsApp shows a quoted message for some 30."""
+    """Decisions, with the wamid of a citizen's message. By some of its pages Meta repeats a
+    webhook for 7 days, by others for 36 hours, and WhatsApp shows a quoted message for some 30."""
     command_days: int = Field(default=30, ge=14, le=YEAR)
     """Commands of CRMs, by which a repeat gets the same answer. A conversation that was closed may
     open again for 14 days."""

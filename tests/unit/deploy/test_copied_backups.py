@@ -148,7 +148,7 @@ def test_base_backup_that_is_half_fetched_counts_as_none(machine: Path) -> None:
 
 
 @needs_rsync
-def test_what_a_machine_alters_or_empties_stays_as_it_was(machine: Path) -> None:
+def test_orders_and_heads_stay_when_a_machine_alters_or_empties_them(machine: Path) -> None:
     source, kept = machine / "lib" / "postkamer" / "objects", machine.parents[1] / "kept"
     (source / ORDER).write_text("one")
     for n in range(HEADS + 1):

@@ -267,6 +267,21 @@ def test_events_page_lists_the_statuses_that_park_and_that_are_retried() -> None
     assert transient in page
 
 
+def test_pages_say_alike_how_long_meta_repeats_a_webhook() -> None:
+    """Its own pages disagree: 36 hours are sure, and seven days are what some of them say."""
+    again = r"(?:repeats?\b|tries again|sends? (?:it |them )?again|keeps trying|retries)"
+    term = r"(?:\d+|seven) (?:hours|days)\b[^.|:;]{0,20}"
+    saying = rf"\bMeta\b[^.|:;]{{0,60}}?{again}[^.|:;]* {term}"
+    sayings = [
+        (page.name, said)
+        for page in PAGES
+        for said in re.findall(saying, " ".join(page.read_text().split()))
+    ]
+    assert len(sayings) >= 15
+    sure = r"36 hours at least|at least 36 hours|some of its pages"
+    assert [each for each in sayings if not re.search(sure, each[1])] == []
+
+
 def test_every_decision_is_listed_and_has_its_three_parts() -> None:
     folder = ROOT / "docs" / "decisions"
     decisions = sorted(folder.glob("[0-9]*.md"))
