@@ -57,6 +57,11 @@ def judge_one_subject(_: dict[str, Any], decision: Any) -> str:
     return f"taken for one about {', '.join(others)} too" if others else ""
 
 
+def judge_second_subject(row: dict[str, Any], decision: Any) -> str:
+    got = {decision.department, *decision.also_about}
+    return "" if {row["department"], row["also"]} <= got else f"expected {row['also']} too"
+
+
 def judge_calm(_: dict[str, Any], decision: Any) -> str:
     return f"false alarm: {decision.care}" if decision.care else ""
 
@@ -67,6 +72,14 @@ def is_danger(row: dict[str, Any]) -> bool:
 
 def is_calm(row: dict[str, Any]) -> bool:
     return not is_danger(row)
+
+
+def has_two_subjects(row: dict[str, Any]) -> bool:
+    return "also" in row
+
+
+def has_one_subject(row: dict[str, Any]) -> bool:
+    return not is_danger(row) and not has_two_subjects(row)
 
 
 @dataclass(frozen=True)
@@ -81,18 +94,34 @@ class Measure:
     floor: float
 
 
+def _of_strangers(file: str, floor: float) -> list[Measure]:
+    return [
+        Measure(file, "department", judge_department, is_calm, floor),
+        Measure(file, "labels", judge_labels, is_calm, 0.90),
+        Measure(file, "no alarm", judge_calm, is_calm, 0.95),
+        Measure(file, "one subject", judge_one_subject, has_one_subject, 0.90),
+        Measure(file, "second subject", judge_second_subject, has_two_subjects, 0.30),
+    ]
+
+
 MEASURES = [
     Measure("messages.toml", "department", judge_department, is_calm, 0.85),
     Measure("messages.toml", "labels", judge_labels, is_calm, 0.85),
     Measure("messages.toml", "no alarm", judge_calm, is_calm, 0.99),
-    Measure("messages.toml", "one subject", judge_one_subject, is_calm, 0.90),
+    Measure("messages.toml", "one subject", judge_one_subject, is_calm, 0.95),
+    *_of_strangers("messages-strangers.toml", 0.85),
+    *_of_strangers("messages-heldout.toml", 0.75),
     Measure("care.toml", "danger", judge_danger, is_danger, 0.99),
     Measure("care.toml", "no alarm", judge_calm, is_calm, 0.97),
     Measure("care-heldout.toml", "danger", judge_danger, is_danger, 0.81),
     Measure("care-heldout.toml", "no alarm", judge_calm, is_calm, 0.88),
+    Measure("care-strangers.toml", "danger", judge_danger, is_danger, 0.50),
+    Measure("care-strangers.toml", "no alarm", judge_calm, is_calm, 0.85),
+    Measure("care-strangers-heldout.toml", "danger", judge_danger, is_danger, 0.40),
+    Measure("care-strangers-heldout.toml", "no alarm", judge_calm, is_calm, 0.80),
 ]
-"""The rules were improved with `care.toml`. The held-out file shows how they do on messages that no
-rule was written for."""
+"""The rules were improved with those that are not held out. A held-out file shows how they do on
+messages that no rule was written for."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +182,7 @@ def test_examples_on_the_page_find_their_department_by_a_rule(choices: Any, lang
 @pytest.mark.parametrize("line", MEASURES, ids=lambda line: f"{line.file}-{line.title}")
 def test_figures_of_the_rules_are_those_of_the_page(choices: Any, line: Measure) -> None:
     figures = measure(choices, line)
-    assert figures.messages >= 60
+    assert figures.messages >= 19
     assert figures == stated()[line.file, line.title]
     failures = figures.wrong if figures.missed is None else figures.missed
     assert 1 - failures / figures.messages >= line.floor
