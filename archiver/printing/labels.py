@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from datetime import date, datetime
 
-from services.calendar.opening_hours import AMSTERDAM, MONTHS
+from services.calendar.opening_hours import AMSTERDAM
 from services.calendar.opening_hours_syntax import DAYS
+from services.calendar.spoken_dates import month_names
 
 KINDS = {
     "phone": "Telefoonnummer",
@@ -70,7 +71,7 @@ SIZES = ("bytes", "kB", "MB", "GB")
 
 def format_date(at: date | None) -> str:
     """Write a date as `20 november 2026`; None becomes ''."""
-    return f"{at.day} {MONTHS[at.month - 1]} {at.year}" if at else ""
+    return f"{at.day} {month_names('nl')[at.month - 1]} {at.year}" if at else ""
 
 
 def local_date(at: datetime) -> date:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from router.ruleset.validation import Fault, reachable_menus, rules_for
 from services.config.model import Configuration
 from services.config.organisation import Tenant
-from services.texts.catalogue import TEXTS, Texts
+from services.texts.catalogue import SOBER_WELCOME, TEXTS, Texts
 from services.toml.errors import ConfigFault
 
 
@@ -26,8 +26,10 @@ def find_warnings(config: Configuration) -> Iterator[Fault]:
 
 
 def unused_texts(config: Configuration, texts: Texts) -> Iterator[ConfigFault]:
-    """Yield the texts of a municipality that no rule and no menu sends."""
-    sent = TEXTS.keys() | {rule.reply for rule in config.rules} | {c.reply for c in config.care}
+    """Yield the texts of a municipality that no rule, no menu and no word of a citizen sends."""
+    sent = {*TEXTS, SOBER_WELCOME, *texts.index_words().values()}
+    sent |= {id for rule in config.rules for id in (rule.reply, rule.first_text)}
+    sent |= {rule.reply for rule in config.care}
     for menu in config.menus:
         sent |= {menu.text, *(option.reply for option in menu.options)}
     for by_id in texts.languages.values():

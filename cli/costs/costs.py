@@ -2,7 +2,6 @@
 
 import csv
 import io
-from calendar import month_name
 from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -29,7 +28,7 @@ from router.billing.month_costs import (
 )
 from router.budget_monitor import TooManyGroups, load_charges
 from services import clock
-from services.calendar.opening_hours import MONTHS
+from services.calendar.spoken_dates import month_names
 from services.config import loader
 from services.config.model import Configuration
 from services.config.pricing import FREE_SERVICE_FROM, month_of
@@ -171,7 +170,7 @@ def format_costs(costs: Costs, lang: str = "nl") -> Iterator[str]:
     """Yield the costs as lines for a terminal."""
     year, month = map(int, costs.month.split("-"))
     words = WORDS[lang]
-    yield words["title"].format(MONTHS[month - 1] if lang == "nl" else month_name[month], year)
+    yield words["title"].format(month_names(lang)[month - 1], year)
     yield ""
     yield from _format_rows(costs, lang) if costs.rows else [words["none"]]
     yield ""

@@ -12,7 +12,8 @@ from cli.support.database import with_database
 from cli.support.options import json_option
 from cli.support.output import format_table, print_result
 from router.silence.detection import TOO_FEW, UNHEARD
-from services.calendar.opening_hours import AMSTERDAM, MONTH_NAMES, compile_hours, fault
+from services.calendar.opening_hours import AMSTERDAM, compile_hours, fault
+from services.calendar.spoken_dates import month_names
 from services.postgres.database import Pool
 
 HOURS = "Mo-Fr 09:00-17:00; PH off"
@@ -136,7 +137,7 @@ def simulate_command(
 def format_years(years: Sequence[SimulatedYear]) -> Iterator[str]:
     """Yield a table of false alarms by month, of the open hours after which a silence is found, and
     of the conversations that the town misses in the longest."""
-    months = [name[:3] for name in MONTH_NAMES[1:]]
+    months = [name[:3] for name in month_names("en")]
     heading = ["a day", "seed", *months, "found: median", "longest", "missed", "", ""]
     yield "False alarms in each month, and open hours until a real silence is found"
     yield from format_table([heading, *map(_row, years)], 0)

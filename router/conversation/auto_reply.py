@@ -16,17 +16,18 @@ from router.conversation import menus
 from router.conversation.burst import has_replied_in_burst
 from router.conversation.interpretation import Interpretation
 from router.conversation.reply_text import (
-    WELCOME,
     RenderedReply,
     ReplyCandidate,
     build_reply,
     render_reply,
+    welcome_text,
 )
 from router.model.changes import NumberNotice
 from router.model.conversation import Conversation, ConversationState
 from router.model.work import RoutingContext, WorkUnit
 from services.config.organisation import Tenant
 from services.config.routing_rules import CARE_TEXTS
+from services.texts.catalogue import WELCOME
 
 MAX_AUTO_TEXTS, LIMIT_PERIOD = 5, timedelta(hours=24)
 """Automatic texts in one conversation within that period. The limit stops two machines that answer
@@ -107,6 +108,12 @@ def _propose_closed_state(
         yield ReplyCandidate(f"{STATE}:{checksum:x}", once=True)
 
 
+def _propose_asked_text(message: ReplyContext, context: RoutingContext) -> Iterator[ReplyCandidate]:
+    """Propose it each time that the citizen asks."""
+    if message.interpretation.asked_text:
+        yield ReplyCandidate(message.interpretation.asked_text, is_requested=True)
+
+
 def _propose_rule_texts(message: ReplyContext, context: RoutingContext) -> Iterator[ReplyCandidate]:
     for name in message.interpretation.outcome.annotations.replies:
         yield ReplyCandidate(name, once=True, is_requested=True)
@@ -160,8 +167,10 @@ def _propose_outage(message: ReplyContext, context: RoutingContext) -> Iterator[
 
 def _propose_welcome(message: ReplyContext, context: RoutingContext) -> Iterator[ReplyCandidate]:
     """Wait for more than a greeting: until then the welcome text has nothing to precede."""
-    if message.conversation.state.welcome and message.conversation.state.has_question:
-        yield ReplyCandidate(WELCOME, includes_welcome=True)
+    state = message.conversation.state
+    if state.welcome and state.has_question and WELCOME in message.tenant.automatic:
+        name = welcome_text(message.conversation)
+        yield ReplyCandidate(name, is_requested=True, includes_welcome=True)
 
 
 Proposer = Callable[[ReplyContext, RoutingContext], Iterator[ReplyCandidate]]
@@ -169,6 +178,7 @@ EXEMPT_PROPOSERS: tuple[Proposer, ...] = (_propose_safety_text, _propose_stop_co
 PROPOSERS: tuple[Proposer, ...] = (
     *EXEMPT_PROPOSERS,
     _propose_closed_state,
+    _propose_asked_text,
     _propose_rule_texts,
     _propose_pii_warning,
     _propose_number_notice,
@@ -183,7 +193,8 @@ PROPOSERS: tuple[Proposer, ...] = (
 def choose_reply(message: ReplyContext, context: RoutingContext) -> RenderedReply | None:
     """Return the one text that answers this message, or None."""
     meaning = message.interpretation
-    if meaning.no_reply or (meaning.needs_no_action and not meaning.opt):
+    is_request = meaning.opt or meaning.asked_text
+    if meaning.no_reply or (meaning.needs_no_action and not is_request):
         return None
     for propose in _allowed_proposers(message):
         for candidate in propose(message, context):
@@ -206,7 +217,7 @@ def _allowed_proposers(message: ReplyContext) -> tuple[Proposer, ...]:
     if (
         number_state == "receive-only"
         or is_in_danger(state, message.at)
-        or has_replied_in_burst(state)
+        or (has_replied_in_burst(state) and not meaning.asked_text)
         or has_reached_limit(state, message.at)
     ):
         return ()

@@ -14,6 +14,7 @@ from router.text import language_detection, small_talk
 from services.config.numbers import Number
 from services.contract import REACTION
 from services.language.personal_numbers import find_pii
+from services.texts.catalogue import fold_request
 from services.whatsapp import items
 from services.whatsapp.parser import words
 
@@ -29,7 +30,8 @@ WORDLESS = frozenset(["location", "contacts"])
 
 class Interpretation(msgspec.Struct, frozen=True, kw_only=True):
     """Meaning of a message. `has_subject`: it says more than a greeting. `needs_no_action`: it is
-    thanks, a thumb, STOP or START, or a press on the button that releases the answers on hold.
+    thanks, a thumb, STOP or START, a request for a text, or a press on the button that releases the
+    answers on hold.
     `no_reply`: no text may answer it, whatever it says. `too_old`: it is too old to answer. `tags`:
     tags of the person in the municipality's lists."""
 
@@ -40,6 +42,8 @@ class Interpretation(msgspec.Struct, frozen=True, kw_only=True):
     no_reply: bool = False
     too_old: bool = False
     opt: str = ""
+    asked_text: str = ""
+    """Id of the text that it asks for."""
     language: str = ""
     sensitive: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
@@ -55,19 +59,20 @@ def interpret(
     facts = collect_facts(unit, item, previous, number, context)
     text, kind = facts.text, _small_talk_kind(item, facts.text)
     opt = small_talk.opt_choice(text) if text else ""
+    asked_text = "" if opt or not text else context.text_words.get(fold_request(text), "")
     is_reopen_button = _is_reopen_button(item, previous, context)
+    is_request = bool(opt or asked_text or is_reopen_button)
     tenant = context.config.tenant(number.tenant)
     assert tenant is not None
     return Interpretation(
         outcome=evaluate(context.rules[number.tenant], facts),
         text=text,
-        has_subject=bool(text or item.content.choice) and not (kind or opt or is_reopen_button),
-        needs_no_action=bool(opt or is_reopen_button)
-        or kind == "thanks"
-        or item.content.type in PASSING,
+        has_subject=bool(text or item.content.choice) and not (kind or is_request),
+        needs_no_action=is_request or kind == "thanks" or item.content.type in PASSING,
         no_reply=item.content.type in SILENT,
         too_old=item.sent_at is not None and unit.at - item.sent_at > tenant.max_reply_age,
         opt=opt,
+        asked_text=asked_text,
         language=facts.language,
         sensitive=_find_pii_kinds(item.content),
         tags=_contact_tags(item, number, context),

@@ -11,14 +11,18 @@ from router.model.conversation import Conversation
 from router.model.decision import Reply
 from router.model.work import RoutingContext, WorkUnit
 from services.calendar import opening_hours
-from services.calendar.opening_hours import format_day, format_moment
+from services.calendar.spoken_dates import format_day, format_moment
 from services.config.organisation import Tenant
 from services.texts import catalogue
-from services.texts.catalogue import join_texts, localised_values, missing_placeholders, render
+from services.texts.catalogue import (
+    WELCOME,
+    join_texts,
+    localised_values,
+    missing_placeholders,
+    render,
+)
 from services.whatsapp.limits import BODY, INTERACTIVE_BODY
 
-WELCOME = "eerste_contact"
-"""Text that precedes another one, once a year for each person."""
 WELCOME_BEFORE = frozenset(["gesloten", "doorgestuurd"])
 """Texts that the welcome text may precede, and so may menus. Before other texts it waits."""
 
@@ -64,12 +68,17 @@ def render_reply(
     values = localised_values(text.language, values)
     body, welcome = _fill(text, values), None
     if _should_prepend_welcome(candidate, conversation, tenant):
-        welcome = context.texts.find(text.language, WELCOME)
+        welcome = context.texts.find(text.language, welcome_text(conversation))
     if body and welcome and (prefix := _fill(welcome, values)):
         joined = join_texts(prefix, body)
         if len(joined) <= (INTERACTIVE_BODY if candidate.menu_path else BODY):
             body, candidate = joined, msgspec.structs.replace(candidate, includes_welcome=True)
     return build_reply(unit, candidate, body, context, button=text.button, language=text.language)
+
+
+def welcome_text(conversation: Conversation) -> str:
+    """Return the id of the first text for this citizen: the one that a rule names, if any did."""
+    return conversation.state.first_text or WELCOME
 
 
 def _should_prepend_welcome(

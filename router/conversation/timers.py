@@ -95,9 +95,8 @@ def _expects_more(message: MessageContext) -> bool:
     """True if more messages may follow, or else a person must look. Thanks expect neither, unless
     they open the conversation."""
     interpretation = message.interpretation
-    return not interpretation.needs_no_action or (
-        message.is_new_conversation and not (interpretation.no_reply or interpretation.opt)
-    )
+    is_answered = interpretation.no_reply or interpretation.opt or interpretation.asked_text
+    return not interpretation.needs_no_action or (message.is_new_conversation and not is_answered)
 
 
 def build_timer(

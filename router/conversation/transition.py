@@ -16,6 +16,7 @@ from router.model.work import RoutingContext, WorkUnit
 from router.rules.engine import higher_priority
 from services.calendar.opening_hours import AMSTERDAM
 from services.contract import REACTION
+from services.texts.catalogue import SOBER_WELCOME
 
 ALERT_AGAIN_AFTER = timedelta(hours=1)
 """Period in which the same danger raises no second alarm: the alerted person knows."""
@@ -101,6 +102,7 @@ def _annotations(message: MessageContext) -> dict[str, Any]:
         "language": meaning.language or state.language,
         **raised_priority(state, annotations.priority, annotations.priority_reason),
         "also_about": _other_subjects(message),
+        "first_text": annotations.first_text or state.first_text,
         "mask": tuple(dict.fromkeys((*state.mask, *annotations.mask))),
         "due": _due(state, annotations.due_days, message),
     }
@@ -145,7 +147,12 @@ def _danger(message: MessageContext) -> dict[str, Any]:
         return {}
     # Danger ends a hold: the alerted person must be able to read the conversation.
     reason = message.interpretation.outcome.care_reason
-    urgent = {"priority": URGENT, "priority_reason": reason, "held": False}
+    urgent = {
+        "priority": URGENT,
+        "priority_reason": reason,
+        "held": False,
+        "first_text": SOBER_WELCOME,
+    }
     if not should_alert(message):
         return urgent
     return urgent | {

@@ -46,6 +46,8 @@ class ConversationState(msgspec.Struct, frozen=True, gc=False, kw_only=True, omi
     welcome: bool = False
     """The citizen still has to receive the welcome text, which waits for a text that it can
     precede."""
+    first_text: str = ""
+    """Id of the text that takes the place of the welcome text; '' for none."""
     burst_at: datetime | None = None
     """Start of the current burst: a run of messages without a silence between them."""
     auto_texts_at: tuple[datetime, ...] = ()

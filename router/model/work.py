@@ -111,6 +111,9 @@ class RoutingContext(msgspec.Struct, frozen=True):
     contacts: dict[tuple[str, str], tuple[str, ...]] = {}
     """Tags by person: (tenant, telephone number without +)."""
     texts: Texts = Texts({}, {})
+    """Texts of the languages that have all of them."""
+    text_words: dict[str, str] = {}
+    """Ids of texts by the messages that ask for them."""
     version: str = ""
     reasons: Reasons = DUTCH
     """Language of the reasons. The router writes Dutch; a command may explain in English."""

@@ -37,7 +37,8 @@ from router.figures.statistics import (
     build_statistics,
 )
 from router.figures.suppression import Mark, Published
-from services.calendar.opening_hours import AMSTERDAM, MONTHS
+from services.calendar.opening_hours import AMSTERDAM
+from services.calendar.spoken_dates import month_names
 from services.config.model import Configuration
 from services.config.organisation import Tenant
 
@@ -159,7 +160,7 @@ def build_report(
     tables = (_departments, _ends, _rules, _versions, _dangers)
     return Report(
         month=statistics.month,
-        title=f"WhatsApp in {MONTHS[number - 1]} {year}",
+        title=f"WhatsApp in {month_names('nl')[number - 1]} {year}",
         municipality=tenant.name,
         key_figures=tuple(_key_figures(month)),
         tables=tuple(table for make in tables if (table := make(month))),
@@ -353,8 +354,8 @@ def _notes(month: _Month) -> Iterator[str]:
         yield "In deze maand begon het tellen: misschien ontbreekt het begin."
     day = settled_on(statistics.month)
     yield (
-        f"Zoals geteld op {day.day} {MONTHS[day.month - 1]} {day.year} of later. Er staat niets in"
-        " over een inwoner of een medewerker."
+        f"Zoals geteld op {day.day} {month_names('nl')[day.month - 1]} {day.year} of later."
+        " Er staat niets in over een inwoner of een medewerker."
     )
 
 

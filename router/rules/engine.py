@@ -46,6 +46,8 @@ class Annotations(msgspec.Struct, frozen=True):
     rules: tuple[str, ...] = ()
     priority_reason: str = ""
     """Reason of the rule that set the priority."""
+    first_text: str = ""
+    """Text instead of the welcome text, of the first rule that names one."""
 
     def with_rule(self, rule: Rule, reason: str) -> "Annotations":
         """Return these annotations with those of one more rule, and the reason that it matched."""
@@ -59,6 +61,7 @@ class Annotations(msgspec.Struct, frozen=True):
             mask=(*self.mask, *(kind for kind in rule.mask if kind not in self.mask)),
             due_days=min(days, default=0),
             rules=(*self.rules, reason),
+            first_text=self.first_text or rule.first_text,
         )
 
 

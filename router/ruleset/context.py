@@ -41,13 +41,15 @@ def build_context(
     """Raise ConfigError if the router cannot decide by some part of it. For `few_texts` it is built
     in half of the time, and decides slower."""
     config = validate(loaded, patterns=False).config
+    texts = loaded.texts.usable(drafts=config.environment != "production")
     return RoutingContext(
         config=config,
         rules=_compile_rules(loaded, few_texts=few_texts, reasons=reasons),
         hashes=hashes,
         hours=config.opening_hours(),
         contacts=index_contacts(config),
-        texts=loaded.texts,
+        texts=texts,
+        text_words=texts.index_words(),
         version=loaded.version,
         reasons=reasons,
     )

@@ -20,8 +20,8 @@ from opening_hours import OpeningHours, State
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from services.calendar.opening_hours_syntax import DAYS, parse_expression
 from services.calendar.opening_hours_syntax import fault as fault  # re-exported
+from services.calendar.opening_hours_syntax import parse_expression
 from services.calendar.opening_hours_syntax import spoken as spoken
 from services.toml.model import ConfigModel
 
@@ -36,13 +36,6 @@ With fewer than LOOK_AHEAD, a search of all weeks would evict each before it is 
 CACHED_PLACES = 4
 """Weeks of a department with the weeks around them, in the cache of last openings: the present one,
 the next, and those of messages that were late."""
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-MONTH_NAMES = ("", "January", "February", "March", "April", "May", "June", "July", "August",
-    "September", "October", "November", "December")  # fmt: skip
-MONTHS = (
-    *("januari", "februari", "maart", "april", "mei", "juni"),
-    *("juli", "augustus", "september", "oktober", "november", "december"),
-)
 TIME = "([01][0-9]|2[0-3]):[0-5][0-9]|24:00"
 TIMES = f"({TIME})-({TIME})"
 Span = tuple[datetime, datetime]
@@ -172,23 +165,6 @@ def add_open_time(hours: Hours, start: datetime, open_for: timedelta) -> datetim
             return begin + left
         left -= closed - begin
     return None
-
-
-def format_day(at: datetime, language: str = "nl") -> str:
-    """Format a day in Amsterdam: `maandag 30 november`, or `Monday 30 November` in English."""
-    local = at.astimezone(AMSTERDAM)
-    if language == "en":
-        return f"{WEEKDAYS[local.weekday()]} {local.day} {MONTH_NAMES[local.month]}"
-    return f"{DAYS[local.weekday()]} {local.day} {MONTHS[local.month - 1]}"
-
-
-def format_moment(at: datetime, language: str = "nl") -> str:
-    """Format a moment in Amsterdam: `maandag 30 november om 09.00 uur`, or `Monday 30 November at
-    9:00` in English."""
-    local = at.astimezone(AMSTERDAM)
-    if language == "en":
-        return f"{format_day(at, language)} at {local.hour}:{local:%M}"
-    return f"{format_day(at)} om {local:%H.%M} uur"
 
 
 def _week_number(at: datetime) -> int:

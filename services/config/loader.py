@@ -86,17 +86,24 @@ def _load(
             locate_error(sources, partial.location_in_files(where), what) for where, what in unknown
         ]
     if texts and partial.config.texts:
-        values = {
-            tenant.id: text_references.placeholder_values(tenant)
-            for tenant in partial.config.tenants
-        }
-        faults += text_errors(texts, values)
+        faults += text_errors(texts, _placeholder_values(partial.config))
     if faults or texts is None:
         raise ConfigError(faults, partial, sources)
     files = {_relative(path, source.path): source.text for source in sources}
     files |= {_relative(path, p): read_text(Path(p)) for p in texts.paths.values()}
-    warnings = tuple(map(str, text_warnings(texts))) if partial.config.texts else ()
+    warnings = tuple(map(str, _find_text_warnings(partial.config, texts)))
     return LoadedConfig(partial.config, texts, files, version(files), warnings, tuple(sources))
+
+
+def _find_text_warnings(config: Configuration, texts: Texts) -> Iterator[ConfigFault]:
+    if config.texts:
+        drafts = config.environment != "production"
+        yield from text_warnings(texts, _placeholder_values(config), drafts=drafts)
+
+
+def _placeholder_values(config: Configuration) -> dict[str, dict[str, str]]:
+    """Return the values of the placeholders at each municipality."""
+    return {tenant.id: text_references.placeholder_values(tenant) for tenant in config.tenants}
 
 
 def _merge(

@@ -16,6 +16,7 @@ from services.whatsapp.limits import BUTTON, BUTTONS, DESCRIPTION, ROWS, TITLE
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 """Ids become queue names and metric labels, so they are short and plain."""
 TextId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+OptionalTextId = Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]{0,62})?$")]
 Phrase = Annotated[str, Field(min_length=1, max_length=200)]
 Tag = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 
@@ -140,8 +141,10 @@ class Rule(Condition):
     hold: bool = False
     """True to withhold the events of the conversation until a person releases them."""
     tag: tuple[Tag, ...] = Field(default=(), max_length=20)
-    reply: Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]{0,62})?$")] = ""
+    reply: OptionalTextId = ""
     """Id of the text to send."""
+    first_text: OptionalTextId = ""
+    """Id of the text that these citizens get instead of the welcome text."""
     priority: Literal["", "low", "normal", "high", "urgent"] = ""
     mask: tuple[Mask, ...] = ()
     """Data to mask for the CRM; the archive stores the original."""
@@ -154,7 +157,8 @@ class Rule(Condition):
 
     @model_validator(mode="after")
     def _require_effect(self) -> "Rule":
-        annotations = (self.tag, self.reply, self.priority, self.mask, self.due_days)
+        texts = (self.reply, self.first_text)
+        annotations = (self.tag, *texts, self.priority, self.mask, self.due_days)
         if not (self.decides or any(annotations)):
             raise PydanticCustomError(
                 "does_nothing", "A rule must name a department, a menu, or what else it does"
@@ -181,7 +185,7 @@ class SafetyRule(Condition):
     tenant: str = ""
     department: str = ""
     """Department that gets the conversation; '' leaves it to the rules."""
-    reply: Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]{0,62})?$")] = ""
+    reply: OptionalTextId = ""
     """Id of a text instead of the text of its class."""
 
 
@@ -200,7 +204,7 @@ class Option(ConfigModel):
     description: str = Field(default="", max_length=DESCRIPTION)
     department: str = ""
     menu: str = ""
-    reply: Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]{0,62})?$")] = ""
+    reply: OptionalTextId = ""
     tag: tuple[Tag, ...] = Field(default=(), max_length=20)
 
     @model_validator(mode="after")

@@ -26,10 +26,8 @@ def text_reference_errors(
 
     `lost` has the tables of which only a part could be read.
     """
-    for table in ("rules", "care"):
-        for n, rule in enumerate(getattr(config, table)):
-            if rule.reply:
-                yield from _missing_text((table, n, "reply"), rule.reply, texts)
+    for location, id in _texts_of_rules(config):
+        yield from _missing_text(location, id, texts)
     nested = {option.menu for menu in config.menus for option in menu.options} - {""}
     for n, menu in enumerate(config.menus):
         yield from _missing_text(("menus", n, "text"), menu.text, texts)
@@ -40,6 +38,16 @@ def text_reference_errors(
             yield from (
                 (("menus", n), what) for what in _menu_faults(menu, menu.id in nested, texts)
             )
+
+
+def _texts_of_rules(config: Configuration) -> Iterator[tuple[Location, str]]:
+    """Yield the texts that rules name, and where."""
+    for n, rule in enumerate(config.rules):
+        named = (("reply", rule.reply), ("first_text", rule.first_text))
+        yield from ((("rules", n, setting), id) for setting, id in named if id)
+    yield from (
+        (("care", n, "reply"), rule.reply) for n, rule in enumerate(config.care) if rule.reply
+    )
 
 
 def _missing_text(where: Location, id: str, texts: Texts) -> Iterator[tuple[Location, str]]:

@@ -28,6 +28,8 @@ SHORTENED = _words_of(
 with dots between may too."""
 DOTTED = re.compile(r"(?:\w\.)+\w")
 
+ENDS = "!?…؟"
+"""Marks that always end a sentence; the last is the Arabic question mark."""
 LISTED = re.compile(r"\s*(?:[^\w\s{]|\w{1,2}[.)]\s)")
 """Start of a line of a list."""
 
@@ -40,8 +42,9 @@ SHORT_NUMBER = re.compile(r"11[23]|140[0-9]{2,3}")
 """112, 113, and numbers of municipalities: 14 and their area code."""
 LONG_NUMBER = re.compile(r"(?:00|\+)?31[0-9]{9}|0[0-9]{9}|0[89]00[0-9]{4}")
 WRITTEN = _words_of(
-    "app balie brief chat chatten desk counter e-mail email form formulier gemeentehuis langs"
+    "112nl app balie brief chat chatten desk counter e-mail email form formulier gemeentehuis langs"
     " letter loket mail mailen mailt online post site stadhuis visit website"
+    " schalter belediyeye urzędu البلدية муніципалітету"
     " {adres} {formulier} {link} {mail} {website}"
 )
 """Ways to a person or a form without a telephone call."""
@@ -134,7 +137,7 @@ def _ends_sentence(part: str, following: str) -> bool:
     """True if a sentence ends with this word. Marks may follow the stop: quotes, `*` for bold."""
     end = next((n for n in range(len(part), 0, -1) if part[n - 1].isalnum()), 0)
     marks = part[end:]
-    if any(mark in marks for mark in "!?…"):
+    if any(mark in marks for mark in ENDS):
         return True
     stem = part[:end].lstrip("([{*_~\"'“‘").casefold()
     if "." not in marks or stem in LEADING:

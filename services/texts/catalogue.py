@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from services.language.words import plain_words
 from services.toml.errors import ConfigFault, Location, fault, line_of, toml
 from services.whatsapp.limits import BODY, INTERACTIVE_BODY
 
@@ -61,6 +62,11 @@ TEXTS: dict[str, tuple[str, ...]] = {
 }
 """Id of a text that the system sends -> placeholders that it computes for the text. Other texts are
 a municipality's own, for its menus and rules, and have no computed placeholders."""
+WELCOME = "eerste_contact"
+"""First text of a citizen; it may precede another one."""
+SOBER_WELCOME = "eerste_contact_sober"
+"""First text for who reports a death or a danger, which nobody is welcomed to. A municipality may
+leave it out: then they get no first text."""
 INTERACTIVE = ("keuze", "antwoord_klaar")
 """Texts that are always sent with a menu or with buttons."""
 Values = Mapping[str, str]
@@ -80,6 +86,10 @@ class Text(msgspec.Struct, frozen=True):
     """Labels of the buttons of a template."""
     path: str = ""
     line: int = 0
+    words: tuple[str, ...] = ()
+    """Messages by which a citizen asks for this text, such as `info`."""
+    draft: bool = False
+    """A translation that no native speaker has read yet."""
 
     @property
     def max_length(self) -> int:
@@ -103,6 +113,44 @@ class Texts(msgspec.Struct, frozen=True):
         text = self.languages.get(language, {}).get(id)
         return text or self.languages.get(DEFAULT, {}).get(id)
 
+    def usable(self, *, drafts: bool) -> "Texts":
+        """Return the texts without the languages that lack one: nobody is to get half of a
+        conversation in another language. Without `drafts`, a language with a draft is left out
+        too."""
+        languages = {
+            language: texts
+            for language, texts in self.languages.items()
+            if not missing_translations(self, language)
+            and (drafts or language == DEFAULT or not any(text.draft for text in texts.values()))
+        }
+        return msgspec.structs.replace(self, languages=languages)
+
+    def index_words(self) -> dict[str, str]:
+        """Return the id of the text that a message asks for, by the message as `fold_request`
+        returns it."""
+        return {
+            fold_request(word): text.id
+            for texts in self.languages.values()
+            for text in texts.values()
+            for word in text.words
+        }
+
+
+def missing_translations(texts: Texts, language: str) -> list[str]:
+    """Return the ids of the Dutch texts that another language lacks."""
+    translated = texts.languages[language]
+    return [id for id in texts.languages.get(DEFAULT, {}) if id not in translated]
+
+
+MAX_REQUEST = 60
+"""Characters of a message that may ask for a text: it is a word or two."""
+
+
+def fold_request(message: str) -> str:
+    """Return a message that may ask for a text without capitals, accents and punctuation: two that
+    are the same then ask for the same text. '' for one that is too long."""
+    return " ".join(plain_words(message)) if len(message) <= MAX_REQUEST else ""
+
 
 def parse(language: str, text: str, path: str) -> tuple[dict[str, Text], list[ConfigFault]]:
     """Parse the texts in one file; return them by id, with every fault of their form."""
@@ -112,7 +160,7 @@ def parse(language: str, text: str, path: str) -> tuple[dict[str, Text], list[Co
     faults: list[tuple[Location, str]] = []
     if not LANGUAGE.fullmatch(language):
         faults.append(((), f"{language!r} is no language: two or three small letters"))
-    general = {key: entries.pop(key, "") for key in ("owner", "version")}
+    general = {key: entries.pop(key, default) for key, default in GENERAL.items()}
     faults += [((key,), what) for key, value in general.items() if (what := _fault(key, value))]
     texts = {}
     for id, entry in entries.items():
@@ -163,9 +211,18 @@ def _entry_faults(id: str, entry: Any, general: dict[str, Any]) -> Iterator[tupl
             yield (id, key), what
 
 
+GENERAL: dict[str, Any] = {"owner": "", "version": "", "draft": False}
+"""Keys that a file may have for all its texts, with their defaults."""
 KEYS: dict[str, Any] = dict.fromkeys(("text", "owner", "version", "button"), str)
-KEYS["buttons"] = tuple[str, ...]
+KEYS |= {"buttons": tuple[str, ...], "words": tuple[str, ...], "draft": bool}
 """Keys of the table of a text, with their types."""
+
+
+EXPECTED: dict[Any, str] = {
+    str: "a text in quotes",
+    tuple[str, ...]: "a list of texts in quotes",
+    bool: "true or false",
+}
 
 
 def _fault(key: str, value: Any) -> str:
@@ -174,10 +231,11 @@ def _fault(key: str, value: Any) -> str:
     try:
         msgspec.convert(value, KEYS[key])
     except msgspec.ValidationError:
-        is_list = KEYS[key] is not str
-        return f"expected {'a list of texts' if is_list else 'a text'} in quotes"
+        return f"expected {EXPECTED[KEYS[key]]}"
     return ""
 
 
 def _strip(value: Any) -> Any:
-    return tuple(map(str.strip, value)) if isinstance(value, list) else str(value).strip()
+    if isinstance(value, list):
+        return tuple(map(str.strip, value))
+    return value.strip() if isinstance(value, str) else value

@@ -3,6 +3,7 @@
 `postkamer check` prints the sentences.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -10,15 +11,20 @@ from services.language import readability
 from services.texts.catalogue import (
     COMPUTED,
     DEFAULT,
+    MAX_REQUEST,
     PLACEHOLDER,
     PLACEHOLDERS,
+    SOBER_WELCOME,
     TEXTS,
+    WELCOME,
     Text,
     Texts,
     Values,
+    fold_request,
     join_texts,
     localised_values,
     missing_placeholders,
+    missing_translations,
     render,
 )
 from services.toml.errors import ConfigFault
@@ -27,8 +33,14 @@ from services.whatsapp.limits import BUTTON, BUTTONS, DESCRIPTION, INTERACTIVE_B
 PERSON = frozenset({"medewerker", "medewerkers", "employee", "person", "staff"})
 """Words in a menu that lead to a person."""
 
-JOINED = ("eerste_contact", ("gesloten", "keuze", "doorgestuurd"))
-"""First text, and the texts that may follow it in one message."""
+JOINED = ("gesloten", "keuze", "doorgestuurd")
+"""Texts that may follow the first text in one message."""
+FIRST_SENTENCES, FIRST_LENGTH = 2, 320
+"""Most sentences and characters of a first text, with its values: some eight lines on a phone, so
+that the answer below it stays in sight. It is a limit of ours: Meta publishes none above which a
+phone folds a text behind `read more`."""
+SPOKEN = ("gemeente", "openingstijden")
+"""Placeholders whose values are words, and so differ in each language."""
 
 WORDS = {"opent": 6, "moment": 6, "datum": 3, "afdeling": 5, "reden": 6}
 """Placeholder -> number of words of its longest value, such as `maandag 30 december om 09.00 uur`
@@ -39,7 +51,7 @@ LONGEST_VALUE = 200
 
 def text_errors(texts: Texts, values: Mapping[str, Values]) -> Iterator[ConfigFault]:
     """Find the faults of all texts. `values`: municipality -> its values of the placeholders."""
-    faults = [*texts.faults, *_missing(texts)]
+    faults = [*texts.faults, *_missing(texts), *_equal_words(texts)]
     for tenant, tenant_values in values.items():
         for text in _all_texts(texts):
             local = localised_values(text.language, tenant_values)
@@ -49,16 +61,76 @@ def text_errors(texts: Texts, values: Mapping[str, Values]) -> Iterator[ConfigFa
     yield from dict.fromkeys(faults)  # most are the same at each municipality
 
 
-def text_warnings(texts: Texts) -> Iterator[ConfigFault]:
-    """Find points that a person may want to check; the texts work as they are."""
+def text_warnings(
+    texts: Texts, values: Mapping[str, Values], *, drafts: bool
+) -> Iterator[ConfigFault]:
+    """Find points that a person may want to check; the texts work as they are. `drafts`: languages
+    with a draft are used too."""
     dutch = texts.languages.get(DEFAULT, {})
-    for language, translated in texts.languages.items():
-        path, unreadable = texts.paths[language], unreadable_texts(texts, language)
-        for id in (id for id in dutch if id not in translated and id not in unreadable):
-            yield ConfigFault(path, 0, id, "is not there, so citizens get it in Dutch")
+    for language in texts.languages:
+        yield from _incomplete_language(texts, language)
+        yield from () if drafts else _draft_language(texts, language)
+        yield from _foreign_values(texts, language, values)
+    if dutch and SOBER_WELCOME not in dutch:
+        yield ConfigFault(texts.paths[DEFAULT], 0, SOBER_WELCOME, WITHOUT_SOBER)
     for text in _all_texts(texts):
         if _placeholders(text) != _placeholders(dutch.get(text.id, text)):
             yield text.fault("has other placeholders than in Dutch")
+        for tenant, tenant_values in values.items():
+            yield from (
+                text.fault(f"{what} at {tenant}") for what in _too_much(text, tenant_values)
+            )
+
+
+DRAFT = (
+    "no native speaker has read {}: until somebody did, citizens get every text in Dutch in"
+    " production"
+)
+WITHOUT_SOBER = "is not there, so who reports a death or a danger gets no first text"
+
+
+def _draft_language(texts: Texts, language: str) -> Iterator[ConfigFault]:
+    """Find the drafts that keep a language from being used in production."""
+    translated = texts.languages[language]
+    drafts = [text.id for text in translated.values() if text.draft]
+    if drafts and language != DEFAULT:
+        which = "every text" if len(drafts) == len(translated) else ", ".join(drafts)
+        yield ConfigFault(texts.paths[language], 0, "draft", DRAFT.format(which))
+
+
+def _incomplete_language(texts: Texts, language: str) -> Iterator[ConfigFault]:
+    """Find the texts that keep a language from being used."""
+    unreadable = unreadable_texts(texts, language)
+    missing = [id for id in missing_translations(texts, language) if id not in unreadable]
+    if missing and "file" not in unreadable:
+        what = f"lacks {', '.join(missing)}: until all are there, citizens get every text in Dutch"
+        yield ConfigFault(texts.paths[language], 0, "file", what)
+
+
+def _too_much(text: Text, values: Values) -> Iterator[str]:
+    """Find a first text that says more than it should."""
+    if text.id not in (WELCOME, SOBER_WELCOME):
+        return
+    body = render(text.body, localised_values(text.language, values))
+    count, length = len(readability.sentences(body)), readability.length(body)
+    if count > FIRST_SENTENCES or length > FIRST_LENGTH:
+        most = f"{FIRST_SENTENCES} and {FIRST_LENGTH} at most"
+        yield f"has {count} sentences and {length} characters, {most}: {REST}"
+
+
+REST = "the rest can stand in a text of its own, which a citizen asks for by one of its `words`,"
+
+
+def _foreign_values(
+    texts: Texts, language: str, values: Mapping[str, Values]
+) -> Iterator[ConfigFault]:
+    """Find the values that stay in Dutch in the texts of another language."""
+    used = {name for text in texts.languages[language].values() for name in _placeholders(text)}
+    for name in SPOKEN if language != DEFAULT else ():
+        for tenant, tenant_values in values.items():
+            if name in used and not tenant_values.get(f"{name}_{language}"):
+                what = f"{{{name}}} is in Dutch: {tenant} has no {name}_{language}"
+                yield ConfigFault(texts.paths[language], 0, "values", what)
 
 
 def menu_faults(rows: Sequence[tuple[str, str]], body: str, button: str) -> Iterator[str]:
@@ -122,6 +194,9 @@ def _form(text: Text, _: Values) -> Iterator[str]:
         yield "has no button to open the list with"
     if text.id == "antwoord_klaar" and not text.buttons:
         yield "has no buttons to answer with"
+    for word in text.words:
+        if not fold_request(word):
+            yield f"{word!r} is no word of at most {MAX_REQUEST} characters that a citizen may send"
 
 
 def _sizes(text: Text, values: Values) -> Iterator[str]:
@@ -163,6 +238,15 @@ def _missing(texts: Texts) -> Iterator[ConfigFault]:
             yield text.fault("is not there in Dutch, so nobody else gets it")
 
 
+def _equal_words(texts: Texts) -> Iterator[ConfigFault]:
+    """Find the words that ask for a text before this one too."""
+    asked: dict[str, str] = {}
+    for text in _all_texts(texts):
+        for word in text.words:
+            if (other := asked.setdefault(fold_request(word), text.id)) != text.id:
+                yield text.fault(f"{word!r} asks for {other} too")
+
+
 def unreadable_texts(texts: Texts, language: str) -> set[str]:
     """Return the ids of the unreadable texts in the file of a language; `file` if all are."""
     path = texts.paths.get(language)
@@ -170,13 +254,15 @@ def unreadable_texts(texts: Texts, language: str) -> set[str]:
 
 
 def _too_long_together(texts: Texts, tenant_values: Values) -> Iterator[ConfigFault]:
-    first, seconds = JOINED
     for language, by_id in texts.languages.items():
         values = localised_values(language, tenant_values)
-        for second in (by_id[id] for id in seconds if id in by_id and first in by_id):
-            both = join_texts(_longest(by_id[first], values), _longest(second, values))
+        firsts, seconds = (
+            [by_id[id] for id in ids if id in by_id] for ids in ((WELCOME, SOBER_WELCOME), JOINED)
+        )
+        for first, second in itertools.product(firsts, seconds):
+            both = join_texts(_longest(first, values), _longest(second, values))
             for fault in _too_long(f"with {second.id} behind it, it", both, second.max_length):
-                yield by_id[first].fault(fault)
+                yield first.fault(fault)
 
 
 def _longest(text: Text, values: Values) -> str:

@@ -36,11 +36,28 @@ BUTTONS = Menu(id="taal", text="keuze", options=SUBJECTS.options[1:2] + STREET.o
 ASKED = "Waarover gaat uw vraag? Kijk ook op https://www.stad.example."
 
 
+ARABIC = "شكرًا.\nTel: 14 0999, Gemeente Voorbeeldstad"
+PLACED = """(element, parts) => parts.map((part) => {
+  const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+  while (!texts.nextNode().data.includes(part));
+  const range = document.createRange(), start = texts.currentNode.data.indexOf(part);
+  range.setStart(texts.currentNode, start);
+  range.setEnd(texts.currentNode, start + part.length);
+  const box = element.getBoundingClientRect(), here = range.getBoundingClientRect();
+  return [Math.round(here.left - box.left), Math.round(box.right - here.right)];
+})"""
+"""Script that tells how far each of these parts of a text is from the left side and the right."""
+
+
 async def ask(town: SmallTown, path: str, menu: Menu) -> None:
     """The menu goes out by itself, as an answer to the one conversation that there is."""
+    await offer(town, ASKED, menus.build_payload(path, menu, ASKED, ""))
+
+
+async def offer(town: SmallTown, text: str, content: dict[str, Any]) -> None:
+    """A text of the municipality in the one conversation that there is."""
     [conversation] = town.records
-    content = menus.build_payload(path, menu, ASKED, "")
-    entry = outgoing(conversation, ASKED, "interactive")
+    entry = outgoing(conversation, text, content["type"])
     entry["department"] = town.departments[conversation]
     town.records[conversation].append(entry)
     town.outgoing[entry["id"]] = entry
@@ -110,6 +127,12 @@ async def test_menu_of_buttons_is_tapped_and_its_address_can_be_opened(browser: 
         await mailroom.use(mailroom.button("Afval en straat", "#chat"))
         await expect(mailroom.chat.locator(".mine")).to_have_count(2)
         assert (await choice(town))["button_reply"]["id"] == "menu:taal/straat"
+        await offer(town, ARABIC, {"type": "text", "text": {"body": ARABIC}})
+        spoken = mailroom.chat.locator(".theirs p").filter(has_text="14 0999")
+        arabic, label, area, number = await spoken.evaluate(PLACED, ["شكرًا", "Tel", "14", "0999"])
+        assert max(arabic[1], label[0]) < 5  # each line from its own side
+        assert arabic[0] > 50
+        assert label[0] < area[0] < number[0]
 
 
 @pytest.mark.parametrize("language", ["nl", "en"])

@@ -13,7 +13,7 @@ from deliverer.destinations.openklant.contact_text import (
     shorten,
 )
 from deliverer.destinations.openklant.events import Citizen, EventData, PayloadOptions
-from services.calendar.opening_hours import format_moment
+from services.calendar.spoken_dates import format_moment
 from services.contract import Delivery
 
 PRIORITIES = {"low": "laag", "high": "hoog", "urgent": "spoed"}

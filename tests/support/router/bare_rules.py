@@ -28,7 +28,7 @@ def rule(id: str = "r", *words: str, **more: Any) -> Rule:
     return Rule.model_validate({"id": id} | asks | does | more)
 
 
-DOES = {"department", "menu", "hold", "tag", "reply", "priority", "mask", "due_days"}
+DOES = {"department", "menu", "hold", "tag", "reply", "first_text", "priority", "mask", "due_days"}
 
 
 def facts(text: str = "", **more: Any) -> MessageFacts:

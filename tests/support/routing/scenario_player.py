@@ -10,13 +10,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from router.conversation.auto_reply import WELCOME
 from router.model.changes import DecidedUnit
 from router.model.conversation import Conversation
 from router.model.decision import Reply
 from services.calendar.opening_hours import AMSTERDAM
 from services.config.loader import LoadedConfig
-from services.texts.catalogue import Texts
+from services.texts.catalogue import SOBER_WELCOME, WELCOME, Texts
 from tests.support.router.commands import MACHINE, SANNE
 from tests.support.router.decisions import DecisionView, decisions
 from tests.support.router.simulation import Stadhuis
@@ -211,11 +210,13 @@ def _seen(hall: Stadhuis, decided: list[DecidedUnit], conversation: str) -> Seen
 
 
 def _called(reply: Reply, texts: Texts) -> str:
-    """Its id, with that of the welcome where that stands before it."""
-    welcome = texts.find(reply.language, WELCOME)
-    begin = welcome.body.partition("{")[0] if welcome else ""
-    glued = begin and reply.name != WELCOME and reply.text.startswith(begin)
-    return f"{WELCOME}+{reply.name}" if glued else reply.name
+    """Its id, with that of the first text where that stands before it."""
+    for first in (WELCOME, SOBER_WELCOME):
+        text = texts.find(reply.language, first)
+        begin = text.body.partition("{")[0] if text else ""
+        if begin and reply.name != first and reply.text.startswith(begin):
+            return f"{first}+{reply.name}"
+    return reply.name
 
 
 def _wrong(step: Step, seen: Seen) -> Iterator[str]:

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from router.conversation.auto_reply import FIRST_CONTACT_AGAIN_AFTER
+from services.config.model import Configuration
 from services.texts.catalogue import Texts
 from services.texts.catalogue import parse as parse_texts
 from tests.support.router.config_full import BORNE, CONFIG, DESK, DUTCH, ENGLISH, TEXTS, config
@@ -130,14 +131,115 @@ def test_language_of_a_conversation_stays_until_another_is_written() -> None:
     assert starts == ["We are closed", "We are closed", "Wij zijn gesloten"]
 
 
-def test_untranslated_text_is_said_in_dutch_with_dutch_values() -> None:
-    english = ENGLISH + '[garage]\ntext = "Write to {mail}."\n'
-    texts = Texts({**TEXTS.languages, "en": parse_texts("en", english, "en.toml")[0]}, {})
+@pytest.mark.parametrize(
+    ("line", "bodies"),
+    [
+        ("", ["Write to english@hengelo.example.", "You cannot do that through WhatsApp."]),
+        ("[officieel]", ["De garage is open.", "Dat kan niet via WhatsApp."]),  # lacks that one
+    ],
+)
+def test_language_that_lacks_a_text_is_used_for_none(line: str, bodies: list[str]) -> None:
+    english = ENGLISH.replace("The garage is open.", "Write to {mail}.")
+    parsed = parse_texts("en", english, "en.toml")[0]
+    parsed.pop(line.strip("[]"), None)
+    texts = Texts({**TEXTS.languages, "en": parsed}, {})
     values = {"mail": "info@hengelo.example", "mail_en": "english@hengelo.example"}
     hall = Stadhuis(given=config(tenant={"values": values}), texts=texts)
     hall.hears("where is the parking of the garage please")
     hall.after(minutes=5).hears("thank you for that, and what is a bezwaar")
-    assert hall.bodies == ["Write to english@hengelo.example.", "Dat kan niet via WhatsApp."]
+    assert hall.bodies == bodies
+
+
+SOBER = "U schrijft met gemeente Hengelo."
+LOSS = {"id": "overlijden", "words": ["overleden"], "first_text": "eerste_contact_sober"}
+LOSES = config(tenant={"automatic": AUTOMATIC}, rules=[LOSS])
+
+
+@pytest.mark.parametrize(
+    ("start", "words", "bodies"),
+    [
+        (OPEN, "mijn vader is overleden", [f"{SOBER}\n\n{MENU}"]),
+        (OPEN, "mijn vader is overleden, zijn paspoort", [SOBER]),
+        (CLOSED, "mijn vader is overleden", [f"{SOBER}\n\n{SHUT}"]),
+        (OPEN, "mijn paspoort", [WELCOME]),
+    ],
+)
+def test_report_of_a_death_gets_no_welcome(start: str, words: str, bodies: list[str]) -> None:
+    hall = welcoming(start, given=LOSES)
+    hall.hears(words)
+    assert hall.bodies == bodies
+
+
+def test_report_of_a_danger_gets_no_welcome_later_either() -> None:
+    hall = welcoming()
+    hall.hears("ik ruik gas, er is een gaslek")
+    assert hall.bodies == ["Is er gevaar? Bel 112."]
+    hall.orders("text")
+    hall.after(hours=25).hears("mijn container")
+    assert hall.bodies == [SOBER]
+
+
+def test_first_text_waits_without_a_welcome_too() -> None:
+    """The rule names it once; the text goes with a later message."""
+    hall = welcoming(given=LOSES)
+    hall.hears("overleden, en de garage")
+    assert hall.bodies == ["De garage is open."]
+    hall.after(minutes=5).hears("en wat nu?")
+    assert hall.bodies == [SOBER]
+
+
+@pytest.mark.parametrize(
+    ("given", "texts"),
+    [
+        (config(rules=[LOSS]), TEXTS),  # sends no first text at all
+        (LOSES, Texts({"nl": {id: text for id, text in TEXTS.languages["nl"].items()
+                              if id != "eerste_contact_sober"}}, {})),
+    ],
+)  # fmt: skip
+def test_no_first_text_is_sent_where_the_municipality_has_none(
+    given: Configuration, texts: Texts
+) -> None:
+    hall = Stadhuis(given=given, texts=texts)
+    hall.hears("mijn vader is overleden, zijn paspoort")
+    assert hall.bodies == []
+
+
+@pytest.mark.parametrize("words", ["info", "Info!", "MEER WETEN"])
+def test_citizen_asks_for_a_text_by_its_word(words: str) -> None:
+    """Also at once after the first text, and each time; it is no work for anybody."""
+    hall = welcoming()
+    hall.hears("mijn container")
+    for _ in range(2):
+        asked = hall.after(seconds=10).hears(words)
+        assert not asked.task
+    assert hall.bodies == [WELCOME, "Meer leest u op de site.", "Meer leest u op de site."]
+    assert hall.conversation.department == "groen"
+
+
+def test_text_is_asked_for_after_a_closing_and_by_a_stranger() -> None:
+    hall = welcoming()
+    hall.hears("mijn container")
+    hall.orders("close")
+    closed = hall.after(minutes=1).hears("info")
+    assert (hall.bodies[-1], closed.reopened, closed.task) == (
+        "Meer leest u op de site.", False, False)  # fmt: skip
+    stranger = welcoming()
+    stranger.hears("info")
+    assert stranger.bodies == ["Meer leest u op de site."]
+    assert stranger.after(minutes=5).happened == []  # no silence makes work of it
+
+
+def test_text_asked_for_is_in_the_language_of_the_conversation() -> None:
+    hall = Stadhuis()
+    hall.hears("there is something wrong with my neighbours")
+    hall.after(seconds=5).hears("info")
+    assert hall.bodies[-1] == "Read more on the site."
+
+
+def test_word_within_a_message_asks_for_no_text() -> None:
+    hall = Stadhuis()
+    hall.hears("info over mijn container")
+    assert hall.bodies == []
 
 
 @pytest.mark.parametrize(

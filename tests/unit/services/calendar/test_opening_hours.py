@@ -10,8 +10,6 @@ from services.calendar.opening_hours import (
     Closing,
     add_open_time,
     compile_hours,
-    format_day,
-    format_moment,
     never_opens,
 )
 
@@ -234,25 +232,6 @@ def test_closing_holds_for_the_municipality_and_departments_it_names(
 ) -> None:
     closed = Closing(first=date(2026, 12, 24), tenant=tenant, departments=departments)
     assert closed.holds_for("almelo", "afval") is holds
-
-
-@pytest.mark.parametrize(
-    ("at", "dutch"),
-    [
-        (local("2026-11-30 09:00"), "maandag 30 november om 09.00 uur"),
-        (local("2026-03-01 13:30"), "zondag 1 maart om 13.30 uur"),
-        (datetime(2026, 12, 31, 23, 5, tzinfo=UTC), "vrijdag 1 januari om 00.05 uur"),
-        (datetime(2026, 7, 31, 22, 0, tzinfo=UTC), "zaterdag 1 augustus om 00.00 uur"),
-    ],
-)
-def test_moment_is_formatted_in_dutch_by_the_clock_of_amsterdam(at: datetime, dutch: str) -> None:
-    assert format_moment(at) == dutch
-
-
-def test_moment_and_day_are_formatted_in_english_too() -> None:
-    at = datetime(2026, 11, 30, 8, 5, tzinfo=UTC)
-    assert format_moment(at, "en") == "Monday 30 November at 9:05"
-    assert (format_day(at, "en"), format_day(at)) == ("Monday 30 November", "maandag 30 november")
 
 
 def test_faulty_hours_are_not_compiled() -> None:

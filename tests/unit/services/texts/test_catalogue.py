@@ -1,18 +1,24 @@
 """Catalogue of texts: the shipped ones, reading files, filling in values."""
 
+import re
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.language.readability import sentences
 from services.texts.catalogue import (
     COMPUTED,
     PLACEHOLDER,
     PLACEHOLDERS,
+    SOBER_WELCOME,
     TEXTS,
+    WELCOME,
     Text,
     Texts,
+    fold_request,
     localised_values,
     missing_placeholders,
     parse,
@@ -29,21 +35,57 @@ def shipped() -> Texts:
     return load_texts(FOLDER)
 
 
+LANGUAGES = ("ar", "de", "en", "nl", "pl", "tr", "uk")
+UNREAD = ("ar", "de", "pl", "tr", "uk")
+"""Languages of which no native speaker has read the shipped texts."""
+
+
 def test_shipped_texts_have_no_faults(shipped: Texts) -> None:
-    assert sorted(shipped.languages) == ["en", "nl"]
+    assert tuple(sorted(shipped.languages)) == LANGUAGES
     assert [str(fault) for fault in text_errors(shipped, TOWN)] == []
-    assert list(text_warnings(shipped)) == []
+    assert list(text_warnings(shipped, TOWN, drafts=True)) == []
 
 
-def test_shipped_languages_have_the_same_texts_and_placeholders(shipped: Texts) -> None:
-    dutch, english = shipped.languages["nl"], shipped.languages["en"]
-    assert list(dutch) == list(english) == [id for id in dutch if id in TEXTS]
-    assert set(TEXTS) == set(dutch)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_shipped_languages_have_the_same_texts_and_placeholders(
+    language: str, shipped: Texts
+) -> None:
+    dutch, translated = shipped.languages["nl"], shipped.languages[language]
+    assert list(dutch) == list(translated)
+    assert {*dutch} == {*TEXTS, SOBER_WELCOME, "meer_informatie"}
     for id in dutch:
-        names = [sorted(set(PLACEHOLDER.findall(texts[id].body))) for texts in (dutch, english)]
+        names = [sorted(set(PLACEHOLDER.findall(texts[id].body))) for texts in (dutch, translated)]
         assert names[0] == names[1], id
-        assert dutch[id].owner == english[id].owner
-        assert len(dutch[id].buttons) == len(english[id].buttons)
+        assert dutch[id].owner == translated[id].owner
+        assert len(dutch[id].buttons) == len(translated[id].buttons)
+        assert translated[id].draft is (language in UNREAD)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_sober_first_text_is_the_first_text_without_its_greeting(
+    language: str, shipped: Texts
+) -> None:
+    first, sober = (
+        sentences(shipped.languages[language][id].body) for id in (WELCOME, SOBER_WELCOME)
+    )
+    assert first[0] != sober[0] and first[1:] == sober[1:]
+    assert "INFO" in sober[1]
+    assert shipped.index_words()["info"] == "meer_informatie"
+
+
+def test_language_is_used_when_it_is_complete_and_read(shipped: Texts) -> None:
+    assert tuple(sorted(shipped.usable(drafts=True).languages)) == LANGUAGES
+    assert sorted(shipped.usable(drafts=False).languages) == ["en", "nl"]
+    turkish = dict(shipped.languages["tr"])
+    del turkish["bsn"]
+    partial = Texts({**shipped.languages, "tr": turkish}, shipped.paths).usable(drafts=True)
+    assert {*LANGUAGES} - {*partial.languages} == {"tr"}
+    assert partial.find("tr", "gesloten") == shipped.languages["nl"]["gesloten"]
+    dutch = {
+        id: msgspec.structs.replace(text, draft=True)
+        for id, text in shipped.languages["nl"].items()
+    }
+    assert [*Texts({"nl": dutch}, {}).usable(drafts=False).languages] == ["nl"]
 
 
 def test_placeholders_are_used_and_the_computed_ones_have_a_length() -> None:
@@ -61,11 +103,20 @@ NUMBERS = {"noodgeval": ["112", "112NL"], "zelfdoding": ["113", "www.113.nl", "1
 NUMBERS["geweld"] = ["112", "112NL", "0800-2000", "www.veiligthuis.nl", "0800-0432"]
 
 
-@pytest.mark.parametrize("language", ["nl", "en"])
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("id", NUMBERS)
 def test_care_texts_name_where_help_is(shipped: Texts, language: str, id: str) -> None:
-    text = shipped.find(language, id)
-    assert text and all(number in text.body for number in NUMBERS[id])
+    text = shipped.languages[language][id]
+    assert all(number in text.body for number in NUMBERS[id])
+
+
+def test_arabic_line_with_a_telephone_number_begins_in_latin_letters(shipped: Texts) -> None:
+    """After Arabic letters `14 0999` is shown as `0999 14`."""
+    texts = shipped.languages["ar"].values()
+    lines = [line for text in texts for line in text.body.splitlines()]
+    spaced = [line for line in lines if re.search(r"\{telefoon\}|\d[ -]\d", line)]
+    assert len(spaced) == 6
+    assert all(re.match("[A-Za-z]", line) for line in spaced)
 
 
 TELLING = (
@@ -99,6 +150,25 @@ def test_text_has_the_owner_and_version_of_its_file_or_its_own() -> None:
     assert texts["twee"] == two
 
 
+def test_draft_is_said_of_a_file_or_of_a_text() -> None:
+    texts, faults = read(
+        f'{GENERAL}draft = true\n[een]\ntext = "Dag."\n[twee]\ntext = "Dag."\ndraft = false\n'
+    )
+    assert faults == []
+    assert [texts[id].draft for id in ("een", "twee")] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("message", "asked"),
+    [("info", "meer"), ("  INFO! ", "meer"), ("Ínfo", "meer"), ("meer   weten?", "meer"),
+     ("معلومات", "meer"), ("informatie", ""), ("info over mijn paspoort", ""), ("info " * 20, "")],
+)  # fmt: skip
+def test_message_asks_for_a_text_whatever_its_capitals_and_marks(message: str, asked: str) -> None:
+    words = ("info", "Meer weten", "معلومات")
+    text = Text("nl", "meer", "Dag.", "KCC", "1", words=words)
+    assert Texts({"nl": {"meer": text}}, {}).index_words().get(fold_request(message), "") == asked
+
+
 # Text after owner and version; line and place of the fault, words of it.
 WRONG = [
     ("[een]\n", 3, "een", "has no text"),
@@ -107,6 +177,8 @@ WRONG = [
     ('[een]\ntext = "Dag."\nbutton = 7\n', 5, "een.button", "expected a text in quotes"),
     ('[een]\ntext = "Dag."\nbuttons = "Ja"\n', 5, "een.buttons", "a list of texts"),
     ('[een]\ntext = "Dag."\nbuttons = ["Ja", 7]\n', 5, "een.buttons", "a list of texts"),
+    ('[een]\ntext = "Dag."\nwords = "info"\n', 5, "een.words", "a list of texts"),
+    ('[een]\ntext = "Dag."\ndraft = "ja"\n', 5, "een.draft", "expected true or false"),
     ('[een]\ntext = "Dag."\nboton = "Ja"\n', 5, "een.boton", "not known"),
     ('[een]\ntext = "Dag."\nowner = ""\n', 3, "een", "has no owner"),
     ('[Een]\ntext = "Dag."\n', 3, "Een", "is no id"),

@@ -56,6 +56,8 @@ REFUSED = [
     (made("Kies.", buttons=("Uw BSN", "Nee")), f"option 'Uw BSN' {ASKS}"),
     (made("Stuur ons:\n- uw naam\n- uw BSN"), f"{ASKS}: - uw BSN"),
     (made("!"), "is empty"),
+    (made("Dag.", words=("!",)), "'!' is no word of at most 60 characters that a citizen may send"),
+    (made("Dag.", words=("informatie",)), "'informatie' asks for meer_informatie too"),
 ]
 
 
@@ -135,10 +137,60 @@ def test_dutch_must_have_every_text_and_other_languages_only_those(shipped: Text
         ("nl.toml", "bsn", "is not there"),
         ("en.toml", "bsn.text", "is not there in Dutch, so nobody else gets it"),
     ]
-    warned = [(Path(f.path).name, f.where, f.what) for f in text_warnings(texts)]
-    assert warned == [("en.toml", "gestopt", "is not there, so citizens get it in Dutch")]
+    lacks = "lacks gestopt: until all are there, citizens get every text in Dutch"
+    assert warnings(texts) == [("en.toml", "file", lacks)]
     unread = (ConfigFault(shipped.paths["en"], 9, "gestopt.text", "x"),)
-    assert list(text_warnings(Texts({"nl": dutch, "en": english}, shipped.paths, unread))) == []
+    assert warnings(Texts({"nl": dutch, "en": english}, shipped.paths, unread)) == []
+
+
+def warnings(
+    texts: Texts, town: dict[str, dict[str, str]] = TOWN, *, drafts: bool = True
+) -> list[tuple[str, str, str]]:
+    """Points about these texts that a person may want to check, with file and place."""
+    found = text_warnings(texts, town, drafts=drafts)
+    return [(Path(each.path).name, each.where, each.what) for each in found]
+
+
+@pytest.mark.parametrize("id", ["eerste_contact", "eerste_contact_sober", "bsn"])
+@pytest.mark.parametrize(
+    ("body", "size"),
+    [
+        ("Welkom bij {gemeente}. Kijk op {website}.", ""),
+        (f"Welkom. Dag {'a' * 307}.", ""),
+        (f"Welkom. Dag {'a' * 308}.", "2 sentences and 321"),
+        (f"Welkom. {{gemeente}} {'a' * 300}.", "2 sentences and 332"),
+        ("Welkom. Dag. Tot ziens.", "3 sentences and 23"),
+    ],
+)
+def test_first_text_that_is_not_read_is_reported(
+    id: str, body: str, size: str, shipped: Texts
+) -> None:
+    texts = Texts({"nl": shipped.languages["nl"] | {id: made(body, id)}}, {"nl": "nl.toml"})
+    found = [what.partition(" characters, 2 and 320 at most:")[0] for _, _, what in warnings(texts)
+             if what.startswith("has ") and what.endswith("at voorbeeldstad")]  # fmt: skip
+    assert found == ([f"has {size}"] if size and id != "bsn" else [])
+
+
+def test_language_without_values_of_its_own_is_reported(shipped: Texts) -> None:
+    values = {name: value for name, value in VALUES.items() if name != "openingstijden_pl"}
+    found = warnings(shipped, {"voorbeeldstad": values})
+    what = "{openingstijden} is in Dutch: voorbeeldstad has no openingstijden_pl"
+    assert found == [("pl.toml", "values", what)]
+
+
+def test_drafts_are_reported_where_they_are_not_used(shipped: Texts) -> None:
+    assert [(path, where) for path, where, _ in warnings(shipped, drafts=False)] == [
+        (f"{language}.toml", "draft") for language in ("ar", "de", "pl", "tr", "uk")
+    ]
+
+
+def test_missing_sober_first_text_is_reported(shipped: Texts) -> None:
+    dutch = dict(shipped.languages["nl"])
+    del dutch["eerste_contact_sober"]
+    texts = Texts({"nl": dutch}, shipped.paths)
+    assert list(text_errors(texts, TOWN)) == []
+    why = "is not there, so who reports a death or a danger gets no first text"
+    assert warnings(texts) == [("nl.toml", "eerste_contact_sober", why)]
 
 
 def test_unreadable_text_is_not_also_missing(tmp_path: Path) -> None:
@@ -156,9 +208,7 @@ def test_translation_with_other_placeholders_is_a_warning(shipped: Texts) -> Non
     english = dict(shipped.languages["en"])
     english["gesloten"] = made("We are closed. Look at {website}.", "gesloten")
     texts = Texts(shipped.languages | {"en": english}, shipped.paths)
-    assert [fault.what for fault in text_warnings(texts)] == [
-        "has other placeholders than in Dutch"
-    ]
+    assert warnings(texts) == [("nl.toml", "gesloten.text", "has other placeholders than in Dutch")]
 
 
 ROW = ("Iets anders, medewerker", "Een medewerker leest uw vraag")
