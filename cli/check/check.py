@@ -11,11 +11,12 @@ import msgspec
 
 from cli.check.certificates import check_certificates
 from cli.check.coverage import WORDS, describe_coverage
+from cli.check.filled_texts import fill_texts, format_texts
 from cli.check.secret_purposes import check_names, check_values
 from cli.check.servers import ServerCheck, check_queues, check_servers
 from cli.check.trials import check_trials
 from cli.check.warnings import find_warnings, format_warning
-from cli.support.configuration import configured_path, without_collection
+from cli.support.configuration import configured_path, load_valid_config, without_collection
 from cli.support.language import lang_option
 from cli.support.options import config_option, json_option
 from cli.support.output import count, print_result
@@ -237,8 +238,9 @@ def format_result(result: CheckResult, lang: str = "nl") -> Iterator[str]:
 @config_option
 @lang_option
 @click.option("--live", "is_live", is_flag=True, help="Also connect to the servers.")
+@click.option("--texts", "is_of_texts", is_flag=True, help="Print the texts for citizens instead.")
 @json_option
-def command(path: Path | None, is_live: bool, lang: str, as_json: bool) -> None:
+def command(path: Path | None, is_live: bool, is_of_texts: bool, lang: str, as_json: bool) -> None:
     """Check the configuration: every fault at once, and warnings.
 
     Without --config, check the file that POSTKAMER_CONFIG names, and the secrets and addresses of
@@ -248,8 +250,14 @@ def command(path: Path | None, is_live: bool, lang: str, as_json: bool) -> None:
     POSTKAMER_BROKER_MANAGEMENT_URL), name the tokens that reach more than was chosen, compare the
     departments with the Objecten API, ask Meta for the state of each number, its token, its webhook
     and its payment, each identity provider for its keys, and the signer of the log for its own.
+    With --texts, print the texts for citizens with their values, for a tool that judges how
+    readable they are.
     """
     file = configured_path(path)
+    if is_of_texts:
+        texts = list(fill_texts(load_valid_config(file), clock.now()))
+        print_result(texts, format_texts(texts), as_json=as_json)
+        return
     with without_collection():
         result = check(file, os.environ, clock.now(), lang, settings_too=path is None)
     if is_live:

@@ -56,7 +56,7 @@ OWN = {
     "archive terms": {"--permanent"},
     "archive transcript": {"--originals"},
     "archive verify": {"--public-key", "--witness", "--media", "--index"},
-    "check": {"--live"},
+    "check": {"--live", "--texts"},
     "costs": {"--month", "--group-by", "--csv"},
     "figures open-data": {"--month"},
     "figures register": {"--month"},

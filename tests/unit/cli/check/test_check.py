@@ -124,6 +124,21 @@ def test_shipped_example_has_no_faults() -> None:
     assert done.exit_code == 0, done.output
 
 
+def test_texts_are_printed_as_they_are_read(file: Path) -> None:
+    done = postkamer("check", "--texts", "--json", "--config", EXAMPLE)
+    texts = {(each["language"], each["id"]): each for each in json.loads(done.stdout)}
+    assert len(texts) == 7 * len({id for _, id in texts}) == 7 * 24
+    assert not [each for each in texts.values() if set("{}") & set(each["text"])]
+    assert texts["nl", "doorgestuurd"]["tenant"] == "voorbeeldstad"
+    assert texts["nl", "doorgestuurd"]["text"].startswith("Uw vraag is nu bij Burgerzaken.")
+    assert texts["tr", "eerste_contact"]["text"].startswith("Voorbeeldstad Belediyesi WhatsApp")
+    shown = postkamer("check", "--texts", "--config", EXAMPLE).stdout
+    assert "==> en bestand (voorbeeldstad) <==\nWe cannot open your file." in shown
+    file.write_text(file.read_text().replace('fallback = "kcc"', 'fallback = "x"', 1))
+    refused = postkamer("check", "--texts", "--config", file)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+
+
 def test_large_municipality_has_no_faults_and_no_warnings(tmp_path: Path) -> None:
     for name, text in large_municipality(200, 1000).items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
