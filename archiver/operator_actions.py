@@ -68,9 +68,10 @@ def operation_outbox(
     async def delete(records: Sequence[Record]) -> None:
         actions = {each.id: msgspec.json.decode(each.data, type=_Action) for each in records}
         stated = {id: each for id, each in actions.items() if each.identified == "stated"}
-        for action in stated.values():
+        for action in actions.values():
             if action.what == APPROVAL:
-                await pool.execute(_LOWER_APPROVAL, action.about, action.by)
+                settle = _LOWER_APPROVAL if action.identified == "stated" else _CONFIRM_APPROVAL
+                await pool.execute(settle, action.about, action.by)
         if must_prove:  # before they are gone: rather told twice than never
             metrics.operations_unproven.inc(len(stated))
             for id in stated:
@@ -184,5 +185,9 @@ with proven as (delete from router.approval
     where version = $1 and by = $2 and identified = 'proven' returning version, by, at)
 insert into router.approval (version, by, identified, at)
 select version, by, 'stated', at from proven on conflict do nothing
+"""
+_CONFIRM_APPROVAL = """
+update router.approval set confirmed_at = now()
+where version = $1 and by = $2 and identified = 'proven' and confirmed_at is null
 """
 _DELETE_RECORDED = "select archiver.operations_moved($1::uuid[])"

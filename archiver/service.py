@@ -110,6 +110,7 @@ from services.postgres.version_record import is_on_record
 from services.published_batches import published_batch_reports
 from services.restoration.guard import RestorationGuard
 from services.restoration.waiting_room import wait_until_compared
+from services.second_person.gate import VersionGate
 from services.servers.certificate_watch import watch_servers
 from services.tasks import background_task, first_or_watchdog
 
@@ -219,9 +220,9 @@ async def follow_config(
 
     watch = watch_config(
         live.current.config,
-        version,
         load_without_rules,
         activate,
+        VersionGate(pool, version),
         may_take=partial(is_on_record, pool),
     )
     async with background_task(watch) as task:

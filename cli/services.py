@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import click
 
 from cli.support.configuration import ROOT, load_own_config, load_valid_config
+from cli.support.counted_config import load_counted
 from cli.support.options import json_option
 from cli.support.output import count, fail, print_result
 from cli.support.service_process import Service, run_until_stopped
@@ -52,7 +53,7 @@ def gateway() -> None:
     from gateway.service import load_endpoints
 
     options = load_settings(settings.GatewaySettings)
-    loaded = load_own_config(options.config)
+    loaded = load_counted(options, options.config, load_own_config)
     with fail_on_wrong_settings():
         environment_tokens(options, loaded.config)
         endpoints = load_endpoints(options, loaded.config, os.environ)
@@ -66,7 +67,7 @@ def router() -> None:
     from router.service import router as service
 
     options = load_settings(settings.RouterSettings)
-    version = ActiveVersion(load_valid_config(options.config))
+    version = ActiveVersion(load_counted(options, options.config, load_valid_config))
     with fail_on_wrong_settings():
         environment_tokens(options, version.loaded.config)
     live = LiveSettings(options, os.environ)
@@ -83,7 +84,7 @@ def deliverer() -> None:
     from services.files import clamd
 
     options = load_settings(settings.DelivererSettings)
-    loaded = load_own_config(options.config)
+    loaded = load_counted(options, options.config, load_own_config)
     config = loaded.config
     with fail_on_wrong_settings():
         clamd.configured_scanner(options.scanner_url, config)
@@ -101,7 +102,7 @@ def archiver() -> None:
     from services.files import clamd
 
     options = load_settings(settings.ArchiverSettings)
-    loaded = load_own_config(options.config)
+    loaded = load_counted(options, options.config, load_own_config)
     with fail_on_wrong_settings():
         environment_tokens(options, loaded.config)
         clamd.configured_scanner(options.scanner_url, loaded.config)

@@ -42,8 +42,10 @@ class CurrentConfig:
         return self.config.destinations
 
     def knows_all(self) -> bool:
-        """Return False while the files are refused here: another process may have taken them."""
-        return self.version.status.refused is None
+        """Return False while the files are not in force here: another process may have taken
+        them."""
+        status = self.version.status
+        return status.refused is None and status.waiting is None
 
     def prepare_secrets(self, settings: DelivererSettings) -> Callable[[], None]:
         """Prepare what destinations and providers are shown from the next request on."""

@@ -87,6 +87,7 @@ from services.postgres.outbox import Relay
 from services.postgres.version_record import is_on_record
 from services.published_batches import published_batch_reports
 from services.restoration.waiting_room import wait_until_compared
+from services.second_person.gate import VersionGate
 from services.servers.certificate_watch import watch_servers
 from services.tasks import background_task
 
@@ -159,9 +160,9 @@ async def follow_config(
 
     watch = watch_config(
         live.current.config,
-        current.version,
         load_without_rules,
         activate,
+        VersionGate(pool, current.version),
         may_take=partial(is_on_record, pool),
     )
     async with background_task(watch) as task:

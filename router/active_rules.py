@@ -4,9 +4,10 @@ A version is put on record before anything is decided by it.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from router.model.hashes import Hashes
 from router.model.work import RoutingContext
@@ -21,11 +22,13 @@ from services.config.loader import LoadedConfig, load
 from services.config.model import ConfigError, Configuration
 from services.config.reload import ActiveVersion, watch_config
 from services.contract import ArchiveBatch
-from services.postgres.database import retry_while_unavailable
+from services.postgres.database import Pool, retry_while_unavailable
+from services.second_person.gate import WAITS, VersionGate
 from services.toml.errors import ConfigFault
 
 LARGEST = 12 * 1024 * 1024
 """Maximum bytes of a version's record: the broker accepts 16 MiB in one message."""
+T = TypeVar("T")
 UNRECORDED = "the rules are not on record yet"
 
 
@@ -51,11 +54,12 @@ class ActiveRules:
     def problems(self) -> list[str]:
         return [] if self._context else [UNRECORDED]
 
-    async def run(self, path: Path, version: ActiveVersion) -> None:
+    async def run(self, path: Path, version: ActiveVersion, pool: Pool) -> None:
         """Activate the configuration that was read at the start, then each later change."""
         await self.activate(version.loaded)
+        gate = VersionGate(pool, version, self.propose)
         activate = partial(self.activate_change, path.parent)
-        await watch_config(path, version, _load, activate, judge=partial(self.judge, path.parent))
+        await watch_config(path, _load, activate, gate, judge=partial(self.judge, path.parent))
 
     async def judge(self, folder: Path) -> list[ConfigFault]:
         """Return the tables of messages in this folder that the rules in force fall below."""
@@ -71,16 +75,27 @@ class ActiveRules:
         await self._put_in_force(config, context)
 
     async def activate(self, config: LoadedConfig) -> None:
-        """Put a version on record, then in force; ConfigError when it is too large."""
+        """Put a version on record, then in force; ConfigError when it is too large, or waits for a
+        second person."""
         context = await asyncio.to_thread(build_context, config, self._hashes)
         await self._put_in_force(config, context)
 
     async def _put_in_force(self, config: LoadedConfig, context: RoutingContext) -> None:
+        versions, version = self._store.versions, config.version
+        _require_persons(await _patiently(lambda: versions.count_missing_persons(version)))
         await self._record(config)
+        now, asks = clock.now(), config.config.second_person
+        put = partial(versions.put_in_force, version, now, asks=asks)
+        _require_persons(await _patiently(put))
         self._context = context
         self._is_active.set()
         for apply in self._followers:
             apply(context.config)
+
+    async def propose(self, config: LoadedConfig) -> None:
+        """Store a version that waits for a second person."""
+        new = create_version(config, clock.now(), self._hashes.own)
+        await _patiently(lambda: self._store.versions.propose(new))
 
     async def _record(self, config: LoadedConfig) -> None:
         """Store a version and publish its record.
@@ -93,11 +108,20 @@ class ActiveRules:
             raise ConfigError(
                 [ConfigFault("", 0, "file", f"all files are over {LARGEST} bytes as JSON")]
             )
-        stored = await retry_while_unavailable(lambda: self._store.store_version(new), "version")
+        stored = await _patiently(lambda: self._store.versions.store(new))
         batch = ArchiveBatch(records=[build_version_record(stored, config)])
         await publish_until_confirmed(
             self._archive, topology.ARCHIVE_QUEUE, batch, may_stop=lambda: False
         )
+
+
+async def _patiently(work: Callable[[], Awaitable[T]]) -> T:
+    return await retry_while_unavailable(work, "version")
+
+
+def _require_persons(missing: int) -> None:
+    if missing:
+        raise ConfigError([ConfigFault("", 0, "second_person", WAITS[missing])])
 
 
 def _load(path: Path) -> LoadedConfig:

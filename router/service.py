@@ -71,7 +71,7 @@ async def router(
         store, archive = Store(pool), Publisher(outgoing, topology.ARCHIVE)
         hashes = await _own_hashes(settings, pool, keys)
         rules = ActiveRules(store, archive, hashes)
-        rules_task = await enter(background_task(rules.run(settings.config, version)))
+        rules_task = await enter(background_task(rules.run(settings.config, version, pool)))
         destinations = Publisher(outgoing, topology.DESTINATIONS)
         batches = PartitionPublisher(outgoing, clock.new_id(), config.partitions)
         partitions = [

@@ -259,6 +259,9 @@ rules_refused = _gauge(
     "postkamer_rules_refused",
     "1 while the files of rules and texts cannot be taken, or fall below a table of messages",
 )
+rules_waiting = _gauge(
+    "postkamer_rules_waiting", "1 while the files hold a version that waits for a second person"
+)
 secrets_refused = _gauge(
     "postkamer_secrets_refused",
     "1 while a file of secrets was changed and holds what a running service cannot take",

@@ -1,15 +1,14 @@
 """A destruction list, what is on it, and its steps. Pure."""
 
-import re
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from typing import Literal
-from unicodedata import normalize
 
 import msgspec
 
 from services.contract import Identified
+from services.second_person.person_name import fold_name
 
 Kind = Literal["term", "request"]
 """term: its term is over. request: an erasure that was granted (AVG, article 17)."""
@@ -170,10 +169,6 @@ PERSONS = {
     "reviewer_does_not_approve": "who reviewed the list does not approve it",
 }
 """Constraint of the database -> sentence. The constraint is also the code of the refusal."""
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
-"""Characters that nobody sees: a soft hyphen, joiners and spaces of no width."""
-_SPACES = re.compile("[\t-\r\x1c- \x85\u1680\u2028\u2029]+")
-"""White space that NFKC leaves; it makes a space of all others, such as a no-break space."""
 FOLLOWERS: dict[State, tuple[State, ...]] = {
     "drawn": ("reviewed", "withdrawn"),
     "reviewed": ("drawn", "approved", "withdrawn"),
@@ -203,9 +198,3 @@ def _person_fault(found: DestructionList, step: Step, person: str) -> str:
 def is_same(one: str, other: str) -> bool:
     """Return True for one person, however the name is written; `archiver.same_person`."""
     return fold_name(one) == fold_name(other)
-
-
-def fold_name(name: str) -> str:
-    """Return a name as it is compared; `archiver.fold_name`. Capitals first: ß is SS then."""
-    folded = normalize("NFKC", normalize("NFKC", name).upper().lower())
-    return _SPACES.sub(" ", _INVISIBLE.sub("", folded)).strip(" ")

@@ -24,6 +24,7 @@ from services.config import loader
 from services.config.loader import LoadedConfig
 from services.config.model import ConfigError, Configuration
 from services.config.reload import included_patterns, matching_files, non_reloadable_changes
+from services.config.stored_files import files_in_folder
 from services.toml.errors import ConfigFault, toml
 
 BACKUP_SUFFIX = ".before-rollback"
@@ -144,17 +145,15 @@ def _load_with_backups(
 def load_version(version: str, files: Mapping[str, str], first: str) -> LoadedConfig:
     """Load the files of a version as a service would; `first` is the name of the one that includes
     the others. CommandRefused if that fails."""
-    with tempfile.TemporaryDirectory(prefix="postkamer-") as folder:
-        for name, text in files.items():
-            file = Path(folder, name)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8", newline="")
-        try:
-            return validate(loader.load(Path(folder, first)))
-        except ConfigError as error:
-            raise CommandRefused(str(error).replace(folder + os.sep, "")) from None
-        except (OSError, ValueError):
-            raise CommandRefused(f"{version} names files by a path that is not beside it") from None
+    folder = ""
+    try:
+        with files_in_folder(files) as written:
+            folder = f"{written}{os.sep}"
+            return validate(loader.load(written / first))
+    except ConfigError as error:
+        raise CommandRefused(str(error).replace(folder, "")) from None
+    except (OSError, ValueError):
+        raise CommandRefused(f"{version} names files by a path that is not beside it") from None
 
 
 def find_first_file(version: str, files: Mapping[str, str], path: Path) -> str:

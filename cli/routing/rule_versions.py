@@ -10,7 +10,7 @@ import msgspec
 
 from cli.routing.approvals import approve_version
 from cli.routing.rollback import BACKUP_SUFFIX, Plan, apply_plan, load_version, plan_rollback
-from cli.support.audit import Operation, parse_name, run_audited
+from cli.support.audit import Operation, parse_name, parse_reason, run_audited
 from cli.support.configuration import configured_path, load_judged_config, path_in_environment
 from cli.support.database import with_database
 from cli.support.language import lang_option
@@ -37,6 +37,7 @@ WORDS = {
         "same": "{} is hetzelfde",
         "kept": "{} blijft zoals het nu is: het geeft rechten of bewaakt de regels",
         "approved": "{by} staat in voor versie {version} ({identified})",
+        "waits": "wacht op een tweede persoon",
         "proven": "bewezen",
         "stated": "opgegeven",
         "restart": "let op: {} verschilt: diensten die draaien weigeren dat tot ze opnieuw starten",
@@ -54,6 +55,7 @@ WORDS = {
         "same": "{} is the same",
         "kept": "{} stays as it is now: it gives rights or guards the rules",
         "approved": "{by} stands for version {version} ({identified})",
+        "waits": "waits for a second person",
         "proven": "proven",
         "stated": "stated",
         "restart": "warning: {} differs: running services refuse that until they are restarted",
@@ -125,6 +127,8 @@ def list_command(lang: str, as_json: bool) -> None:
 def _line(each: VersionSummary, words: Words) -> str:
     approvals = "; ".join(_format_approval(approval, words) for approval in each.approvals)
     line = f"{each.version}  {each.first_at:%Y-%m-%d %H:%M:%S}Z  {approvals or '-'}"
+    if each.waiting is True:
+        return f"{line}  ({words['waits']})"
     return f"{line}  ({words['in force']})" if each.in_force is True else line
 
 
@@ -164,23 +168,26 @@ def diff_command(one: str, other: str, lang: str, as_json: bool) -> None:
 @group.command("approve")
 @click.argument("version", required=False)
 @click.option("--by", default="", help="The person who stands for it, if no token or login says.")
+@click.option("--alone", metavar="REASON", help="Let it count without a second person; archived.")
 @config_option
 @lang_option
 @json_option
 def approve_command(
-    version: str | None, by: str, path: Path | None, lang: str, as_json: bool
+    version: str | None, by: str, alone: str | None, path: Path | None, lang: str, as_json: bool
 ) -> None:
     """Stand for VERSION; without one, for the files of POSTKAMER_CONFIG.
 
-    Name the files that are to come by --config. Nothing is changed or put in force.
+    Name the files that are to come by --config. No file is changed. Where the configuration asks
+    for a second person, a version counts when two stand for it; --alone is for an emergency.
     """
     name = parse_name(by) if by else ""
+    why = parse_reason(alone, option="--alone") if alone is not None else ""
     files = None if version else load_judged_config(configured_path(path)).version
 
     async def approve(connection: Connection) -> tuple[Approval, Operation | None]:
         if version:
             await load_files(connection, version)
-        return await approve_version(connection, version or files or "", name)
+        return await approve_version(connection, version or files or "", name, why)
 
     approval = run_audited("rules", approve, name)
     words = WORDS[lang]

@@ -55,6 +55,7 @@ def build_snapshot(answers: Answers, at: datetime) -> Snapshot:
         unlimited_tokens=_names(answers, "unlimited_tokens"),
         unconfirmed_tokens=_names(answers, "unconfirmed_tokens"),
         unapproved_rules=tuple(_unapproved_rules(answers)),
+        lone_rules=_names(answers, "alone"),
         faults=tuple(answers.faults),
         not_asked=tuple(answers.not_asked),
     )

@@ -98,6 +98,13 @@ def _rules(snapshot: Snapshot) -> Iterator[Problem]:
         what = BELOW if refused.in_force else "A change of the rules is not in force"
         text = f"{what}: {refused}"
         yield Problem("rules", text, "postkamer check")
+    waiting = {each.waiting.version: str(each.waiting) for each in rules if each.waiting}
+    for version, what in waiting.items():
+        text = f"A change of the rules does not count yet: {what}."
+        yield Problem("rules", text, f"postkamer rules approve {version}", "warning")
+    for version in snapshot.lone_rules:
+        text = f"One person alone put version {version} of the rules in force."
+        yield Problem("rules", text, f"postkamer rules approve {version}", "warning")
     if len({each.version for each in rules}) > 1:
         text = "Not all services go by the same version of the rules."
         yield Problem("rules", text, "postkamer rules list")

@@ -146,6 +146,11 @@ select equation, count(*) as missing from (
 APPROVED = f"""
 select version from router.approval where identified = 'proven' order by at desc limit {CAP}
 """
+ALONE = """
+select f.version as name from (select * from router.in_force order by n desc limit 1) f
+where f.because = 'alone' and 2 > (select count(*) from router.approval a
+    where a.version = f.version and a.identified = 'proven' and a.confirmed_at is not null)
+"""
 UNCONFIRMED = """
 select name from access.token where (mac is null or exists (
         select from access.refused_token r where r.name = token.name and r.why = 'unrecorded'))
@@ -165,6 +170,7 @@ def list_queries(scope: Scope) -> Mapping[str, Query]:
         "silence": Query(SILENCE),
         "trials": Query(TRIALS),
         "approved": Query(APPROVED),
+        "alone": Query(ALONE),
         "balance": Query(BALANCE),
         "missing": Query(MISSING, (GAP_SECONDS,)),
         "destinations": Query(DESTINATIONS, (list(scope.destinations),)),

@@ -182,6 +182,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Names of tokens that no command of this installation made, and the services refuse."""
     unapproved_rules: tuple[str, ...] = ()
     """Versions in force in production for which no proven person stands."""
+    lone_rules: tuple[str, ...] = ()
+    """The version in force, if one person alone put it in force and no second one came since."""
     faults: tuple[str, ...] = ()
     """Sources that did not answer, a sentence for each."""
     not_asked: tuple[str, ...] = ()

@@ -103,9 +103,14 @@ def parse_name(by: str) -> str:
     return name if is_line(name, LONGEST_NAME) else fail(f"--by: {NAME}", 2)
 
 
-def parse_reason(reason: str | None, longest: int = LONGEST_REASON, noun: str = "a reason") -> str:
+def parse_reason(
+    reason: str | None,
+    longest: int = LONGEST_REASON,
+    noun: str = "a reason",
+    option: str = "--reason",
+) -> str:
     """Return the reason of an access as it is archived; print a fault and exit."""
     line = (reason or "").strip()
     if not is_line(line, longest):
-        fail(f"--reason: expected {noun} of 1 to {longest} characters", 2)
+        fail(f"{option}: expected {noun} of 1 to {longest} characters", 2)
     return line

@@ -15,12 +15,12 @@ from router.model.decision import Decision, Quarantined
 from router.model.snapshot import Relied, Snapshot
 from router.model.work import RoutingContext, WorkUnit
 from router.output.retry_entry import retry_entry
-from router.ruleset.context import RulesetVersion
 from router.store.fencing import check_epoch, check_relied
 from router.store.figures import save_figures
 from router.store.heard import save_heard
 from router.store.load import load_snapshot
 from router.store.save import columns, save_changes
+from router.store.version_table import VersionTable
 from router.store.waiting import WaitingTable
 from services.amqp.sealed_batch import is_sealed, open_put_aside
 from services.contract import Delivery, Entry, PartitionBatch, Receipt, Timeout
@@ -86,7 +86,7 @@ class Committed(NamedTuple):
 class Store:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self.waiting = WaitingTable(pool)
+        self.waiting, self.versions = WaitingTable(pool), VersionTable(pool)
         self._seen: set[Sighting] = set()
         self._held = ShutRows("router.held")
 
@@ -297,16 +297,6 @@ class Store:
         """Return when the oldest timer is or was due; those of stopped numbers rest."""
         due: datetime | None = await self._pool.fetchval(SELECT_OLDEST_DUE)
         return due
-
-    async def store_version(self, new: RulesetVersion) -> RulesetVersion:
-        """Store a version unless it exists; return the stored row, of the router that was first."""
-        row = msgspec.structs.astuple(new)
-        await self._pool.execute(INSERT_VERSION, *row)
-        existing = await self._pool.fetchrow(
-            "select * from router.version where version = $1", new.version
-        )
-        assert existing
-        return RulesetVersion(**existing)
 
     async def quarantine_message(self, id: UUID, reason: str, raw: bytes) -> None:
         """Store an AMQP message that cannot be read. One whose key is gone may be decided when the
@@ -559,11 +549,6 @@ order by due_at, id limit $1
 MARK_PUBLISHED = """
 update router.timer set told_at = $2 where id in (
     select id from router.timer where id = any($1::uuid[]) for update skip locked)
-"""
-
-INSERT_VERSION = """
-insert into router.version (version, record, first_at, approved_by, files)
-values ($1, $2, $3, $4, $5) on conflict do nothing
 """
 
 INSERT_SIGHTINGS = """

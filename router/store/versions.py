@@ -27,20 +27,24 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class VersionSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A version without its files.
 
-    `record` is its id in the archive. `in_force`: it is the version in force; unset if that is
-    not known. A name in the files themselves (`approved_by`) is the first of the approvals, stated.
+    `record` is its id in the archive. `in_force`: it is the version in force; unset if that is not
+    known. `waiting`: it waits for a second person, has no record, and decided nothing. A name in
+    the files themselves (`approved_by`) is the first of the approvals, stated.
     """
 
     version: str
-    record: UUID
+    record: UUID | msgspec.UnsetType = msgspec.UNSET
     first_at: datetime
     approvals: list[Approval]
     in_force: bool | msgspec.UnsetType = msgspec.UNSET
+    waiting: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 async def list_versions(pool: Pool, current: str = "") -> list[VersionSummary]:
-    """Return the versions, the newest first; `current` is the version in force, if known."""
+    """Return the versions, the newest first; `current` is the version in force, if known. Where a
+    second person is asked for, the database knows."""
     rows = await pool.fetch(_VERSIONS, MAX_VERSIONS)
+    current = await pool.fetchval(_ASKING) or current
     approvals = await list_approvals(pool, [row["version"] for row in rows])
     return [_summary(row, approvals.get(row["version"], []), current) for row in rows]
 
@@ -52,6 +56,7 @@ async def find_version(
     row = await pool.fetchrow(_VERSION, version)
     if row is None:
         return None
+    current = await pool.fetchval(_ASKING) or current
     approvals = await list_approvals(pool, [version])
     return _summary(row, approvals.get(version, []), current), row["before"]
 
@@ -73,12 +78,14 @@ def _summary(row: Any, approvals: list[Approval], current: str) -> VersionSummar
     if row["approved_by"]:
         in_files = Approval(by=row["approved_by"], identified="stated", at=first_at)
         approvals = [in_files, *approvals]
+    is_proposed = row["record"] is None
     return VersionSummary(
         version=version,
-        record=row["record"],
+        record=msgspec.UNSET if is_proposed else row["record"],
         first_at=first_at,
         approvals=approvals,
         in_force=version == current if current else msgspec.UNSET,
+        waiting=True if is_proposed else msgspec.UNSET,
     )
 
 
@@ -95,23 +102,34 @@ async def list_approvals(
 
 async def load_files(tables: "Pool | Connection", version: str) -> dict[str, str] | None:
     """Return the text of each file of a version by its name; None if there is no such version."""
-    files = await tables.fetchval("select files from router.version where version = $1", version)
+    files = await tables.fetchval(_FILES, version)
     return None if files is None else msgspec.msgpack.decode(files, type=dict[str, str])
 
 
-_VERSIONS = """
-select version, record, first_at, approved_by from router.version
+_KNOWN = """
+select version, record, first_at, approved_by, files from router.version
+union all
+select version, null, at, approved_by, files from router.proposed_version p
+where not exists (select from router.version v where v.version = p.version)
+"""
+"""Versions that decided anything, and those that wait for a second person."""
+_VERSIONS = f"""
+select version, record, first_at, approved_by from ({_KNOWN}) known
 order by first_at desc, version limit $1
 """
-_VERSION = """
+_VERSION = f"""
 select version, record, first_at, approved_by, (
     select earlier.version from router.version earlier
     where earlier.first_at < v.first_at
         or (earlier.first_at = v.first_at and earlier.version > v.version)
     order by earlier.first_at desc, earlier.version limit 1) as before
-from router.version v where version = $1
+from ({_KNOWN}) v where version = $1
 """
-"""The one before is the next in the list."""
+"""The one before is the next in the list; one that waits is never that."""
+_FILES = f"select files from ({_KNOWN}) known where version = $1"
+_ASKING = """
+select case when asks then version end from router.in_force order by n desc limit 1
+"""
 _APPROVALS = """
 select known.version, approval.* from unnest($1::text[]) known (version) cross join lateral (
     select by, identified, at from router.approval a where a.version = known.version

@@ -70,6 +70,8 @@ class Configuration(ConfigModel):
     approved_by: str = Field(default="", max_length=200)
     """Name of a person who approved this version, as the files state it. `postkamer rules approve`
     proves one."""
+    second_person: bool = False
+    """True if the next version of these files counts only when two proven persons stand for it."""
     log: str = Field(default="postkamer", pattern=r"^[A-Za-z0-9./-]{1,100}$")
     """Name of the archive's log on its checkpoints, such as your domain. It must never change."""
     processing_months: int = Field(default=24, ge=13, le=240)

@@ -9,14 +9,19 @@ import signal
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
 from services import clock, metrics
 from services.config.loader import LoadedConfig, drop_files, read_text, version
 from services.config.model import ConfigError, Configuration
-from services.config.rules_status import RefusedChange, RulesStatus, refused_change
+from services.config.rules_status import (
+    RefusedChange,
+    RulesStatus,
+    WaitingChange,
+    refused_change,
+)
 from services.config.settings import SettingsError
 from services.instance import give_back_free_memory
 from services.toml.errors import ConfigFault, toml
@@ -45,6 +50,17 @@ MayTake = Callable[[str], Awaitable[bool]]
 """Returns True if a version may be taken that names tables of messages."""
 
 log = structlog.get_logger()
+
+
+class Gate(Protocol):
+    """Decides if a version counts instead of the `active` one (`services.second_person.gate`)."""
+
+    active: "ActiveVersion"
+    note: Callable[[LoadedConfig], Awaitable[None]]
+
+    async def why_waiting(self, version: str) -> str: ...
+
+    async def verify(self) -> None: ...
 
 
 class ChangeDetector:
@@ -178,11 +194,12 @@ class ActiveVersion:
     def __init__(self, loaded: LoadedConfig) -> None:
         self.loaded = loaded
         self._refused: RefusedChange | None = None
+        self.waiting: WaitingChange | None = None
 
     @property
     def status(self) -> RulesStatus:
         is_production = self.loaded.config.environment == "production"
-        return RulesStatus(self.loaded.version, self._refused, is_production)
+        return RulesStatus(self.loaded.version, self._refused, is_production, self.waiting)
 
     def activate(self, loaded: LoadedConfig) -> None:
         """Show the version that is in force from now on, and keep no files of it."""
@@ -193,8 +210,17 @@ class ActiveVersion:
 
     def show_refusal(self, refused: RefusedChange | None) -> None:
         """Show the refusal of the files as they are now, or None if they are in force."""
-        self._refused = refused
+        self._refused, self.waiting = refused, None
         metrics.rules_refused.set(refused is not None)
+        metrics.rules_waiting.set(0)
+
+    def show_waiting(self, version: str, why: str) -> None:
+        """Show that the files as they are now hold a version that does not count yet."""
+        is_same = self.waiting is not None and self.waiting.version == version
+        since = self.waiting.since if is_same and self.waiting else clock.now()
+        self.show_refusal(None)
+        self.waiting = WaitingChange(version, why, since)
+        metrics.rules_waiting.set(1)
 
 
 async def _find_no_fault() -> Sequence[ConfigFault]:
@@ -207,28 +233,30 @@ async def _take_any(_: str) -> bool:
 
 async def watch_config(
     path: Path,
-    active: ActiveVersion,
     load: Load,
     activate: Activate,
+    gate: Gate,
     *,
     judge: Judge = _find_no_fault,
     may_take: MayTake = _take_any,
 ) -> None:
-    """Watch the files until cancelled, and `activate` each new version. `active` is the current.
+    """Watch the files until cancelled, and `activate` each new version that counts.
 
     A version that names tables of messages waits until it `may_take` it. `judge` is asked at the
     start, and when a table changes. Memory goes back to the system when a version is in force and
     the former one is freed.
     """
-    reload_requested = asyncio.Event()
+    reload_requested, active = asyncio.Event(), gate.active
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload_requested.set)
     active.activate(active.loaded)
     give_back_free_memory()
     files, detector = WatchedFiles(path), ChangeDetector()
     while True:
         is_requested = await _wait_for(reload_requested, POLL_SECONDS)
+        await gate.verify()
         snapshot = await asyncio.to_thread(files.poll)
-        if not (detector.is_new_and_stable(snapshot) or is_requested):
+        is_new = detector.is_new_and_stable(snapshot)
+        if not (is_new or is_requested or await _has_come(gate)):
             continue
         version = await asyncio.to_thread(files.read_version)
         if version == active.loaded.version:
@@ -238,10 +266,10 @@ async def watch_config(
             continue
         if files.has_tables and not await may_take(version):
             continue
-        result = await _load(path, active.loaded, load)
+        result = await _load(path, load)
         if await asyncio.to_thread(files.poll) == snapshot:  # else: read during a write
             detector.processed = snapshot
-            await _activate(path, result, active, activate)
+            await _activate(path, result, activate, gate)
         del result  # else it would stay while this waits
         give_back_free_memory()
 
@@ -259,6 +287,15 @@ async def _judge_in_force(active: ActiveVersion, judge: Judge) -> None:
     active.show_refusal(refused_change(faults, in_force=True) if faults else None)
 
 
+async def _has_come(gate: Gate) -> bool:
+    """Return True if the version that waits counts now."""
+    if (waiting := gate.active.waiting) is None:
+        return False
+    if why := await gate.why_waiting(waiting.version):
+        gate.active.show_waiting(waiting.version, why)
+    return not why
+
+
 async def _wait_for(event: asyncio.Event, seconds: float) -> bool:
     """Wait for `event` and clear it; return False if it was not set within `seconds`."""
     try:
@@ -270,28 +307,37 @@ async def _wait_for(event: asyncio.Event, seconds: float) -> bool:
     return True
 
 
-async def _load(path: Path, active: LoadedConfig, load: Load) -> LoadedConfig | Exception:
-    """Load the files; return the reason if they cannot be activated."""
+async def _load(path: Path, load: Load) -> LoadedConfig | Exception:
+    """Load the files; return the reason if they cannot be loaded."""
     try:
-        new = await asyncio.to_thread(load, path)
+        return await asyncio.to_thread(load, path)
     except Exception as error:  # ConfigError, or a file that has just disappeared
         return error
+
+
+def _refuse_fixed_changes(path: Path, active: Configuration, new: Configuration) -> None:
+    """Raise ConfigError for the tables with a change that needs a restart."""
     what = "cannot change while services run: restart all of them"
-    faults = [
-        ConfigFault(str(path), 0, table, what)
-        for table in non_reloadable_changes(active.config, new.config)
-    ]
-    return ConfigError(faults) if faults else new
+    tables = non_reloadable_changes(active, new)
+    if tables:
+        raise ConfigError([ConfigFault(str(path), 0, table, what) for table in tables])
 
 
 async def _activate(
-    path: Path, result: LoadedConfig | Exception, active: ActiveVersion, activate: Activate
+    path: Path, result: LoadedConfig | Exception, activate: Activate, gate: Gate
 ) -> None:
     """Activate the loaded version, or log and show why not."""
+    active = gate.active
     try:
         if isinstance(result, Exception):
             raise result
         if result.version != active.loaded.version:
+            if why := await gate.why_waiting(result.version):
+                await gate.note(result)
+                active.show_waiting(result.version, why)
+                log.info("rules.waiting", version=result.version, reason=why)
+                return
+            _refuse_fixed_changes(path, active.loaded.config, result.config)
             await activate(result)
             active.activate(result)
             metrics.rules_reads.labels(outcome="taken").inc()

@@ -1,6 +1,7 @@
-"""The rules in force in a service, and the change that it refused. Pure."""
+"""The rules in force in a service, and the change that it refused or that waits. Pure."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -27,6 +28,18 @@ class RefusedChange(msgspec.Struct, frozen=True):
         return f"{self.file}:{self.line}: {self.what}{more}"
 
 
+class WaitingChange(msgspec.Struct, frozen=True):
+    """Files that were changed and do not count yet."""
+
+    version: str
+    why: str
+    since: datetime
+    """Time at which this process read them."""
+
+    def __str__(self) -> str:
+        return f"version {self.version}: {self.why}"
+
+
 class RulesStatus(msgspec.Struct, frozen=True):
     version: str
     """Version of the rules and texts in force."""
@@ -34,6 +47,8 @@ class RulesStatus(msgspec.Struct, frozen=True):
     """A change that is in the files and not in force."""
     production: bool = False
     """True if citizens are helped by it, so that a proven person must stand for it."""
+    waiting: WaitingChange | None = None
+    """A change that is in the files and does not count yet."""
 
 
 def refused_change(faults: Sequence[ConfigFault], *, in_force: bool = False) -> RefusedChange:

@@ -232,6 +232,46 @@ async def test_number_department_and_destination_are_added_and_no_process_is_rep
     assert {name: process.pid for name, process in town.services.items()} == before
 
 
+async def test_no_process_goes_by_rules_that_wait_for_a_second_person(
+    town: Installation, watch: Watch, session: aiohttp.ClientSession
+) -> None:
+    services, config = ("gateway", "router", "deliverer", "archiver"), town.config
+    files = config.read_text()
+    replaced(config, f"second_person = true\n{files}")
+    asking = loader.load(config).version
+    for service in services:
+        await until(partial(in_force, watch, service), asking.__eq__, SECONDS)
+    # The next one may take away the second person too: it waits all the same.
+    replaced(config, files.replace('name = "Groen"', 'name = "Groen en water"'))
+    new = loader.load(config).version
+    for service in services:
+        waits = partial(watch.metric, service, "postkamer_rules_waiting")
+        await until(waits, lambda n: n == 1, SECONDS)
+    for service in ("router", "gateway"):  # started again with files that do not count
+        await asyncio.to_thread(town.kill, service)
+        await asyncio.to_thread(town.restart, service)
+        await asyncio.to_thread(town.wait_until_ready, service)
+        waits = partial(watch.metric, service, "postkamer_rules_waiting")
+        await until(waits, lambda n: n == 1, SECONDS)
+    assert {await in_force(watch, service) for service in services} == {asking}
+    question = webhook(text("mag het al?", "wamid.tweede", 900_002))
+    assert await post(session, town.gateway, question) == 200
+    decided = f"select count(*) from opened.record where data->'decision'->>'version' = '{asking}'"
+    await until(lambda: watch.count(decided), bool, SECONDS)
+    for n, by in enumerate(("S. Jansen", "K. de Boer")):
+        assert {await in_force(watch, service) for service in services} == {asking}, n
+        await asyncio.to_thread(town.database.execute, STAND_FOR.format(new, by))
+    for service in services:
+        await until(partial(in_force, watch, service), new.__eq__, SECONDS)
+        assert await watch.metric(service, "postkamer_rules_waiting") == 0
+
+
+STAND_FOR = """
+insert into router.approval (version, by, identified, confirmed_at)
+values ('{}', '{}', 'proven', now())
+"""
+
+
 class Provider:
     """The provider of the number that is added, and what it was asked to send."""
 

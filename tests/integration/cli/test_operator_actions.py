@@ -338,8 +338,13 @@ async def test_approval_that_the_record_calls_stated_is_no_proven_one(pool: Pool
             by,
         )
     await record_all(pool)
-    rows = await pool.fetch("select by, identified from router.approval order by by")
-    assert [tuple(row) for row in rows] == [("de burgemeester", "stated"), ("postkamer", "proven")]
+    rows = await pool.fetch(
+        "select by, identified, confirmed_at is not null from router.approval order by by"
+    )
+    assert [tuple(row) for row in rows] == [
+        ("de burgemeester", "stated", False),
+        ("postkamer", "proven", True),
+    ]
 
 
 async def test_command_in_production_shows_nothing_before_its_entry_is_archived(

@@ -102,6 +102,22 @@ def test_token_of_a_provider_proves_its_person(
     assert msgspec.json.decode(on(fresh, proof)) == {"issuer": provider.issuer, "key": key}
 
 
+def test_proven_person_does_without_a_second_one_with_a_reason_on_the_record(
+    env: dict[str, str], fresh: str, provider: Provider
+) -> None:
+    proven, why = env | with_token(provider), "verkeerd nummer in een tekst"
+
+    async def rows(pool: Pool) -> Any:
+        return await pool.fetch(
+            "select a.by, a.alone, o.data->>'reason' as reason from router.approval a"
+            " join access.operation o on o.about = a.version order by o.id"
+        )
+
+    for line in ((), ("--alone", why), ("--alone", why)):
+        assert postkamer("rules", "approve", *line, env=proven).exit_code == 0
+    assert [tuple(row) for row in on(fresh, rows)] == [(PERSON, True, None), (PERSON, True, why)]
+
+
 def test_login_of_one_person_proves_them_and_that_of_the_owner_nobody(
     env: dict[str, str], fresh: str, server: Database
 ) -> None:

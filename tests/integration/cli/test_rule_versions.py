@@ -122,6 +122,17 @@ def test_person_stands_for_a_version_once_and_on_the_record(rules: Town) -> None
     ]
 
 
+def test_unproven_person_does_not_do_without_a_second_one(rules: Town) -> None:
+    done = rules("approve", "--alone", "", "--lang", "en")
+    assert (done.exit_code, done.stderr) == (
+        2,
+        "--alone: expected a reason of 1 to 200 characters\n",
+    )
+    stated = rules("approve", "--alone", "verkeerd nummer", "--by", "S. Jansen")
+    assert stated.exit_code == 1 and "--alone is for a person who is proven" in stated.stderr
+    assert operations(rules) == []
+
+
 def operations(rules: Town) -> list[tuple[str, str, str]]:
     async def rows(pool: Pool) -> Any:
         return await pool.fetch("select what, about, by from access.operation order by id")

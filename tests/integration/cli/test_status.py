@@ -115,7 +115,12 @@ async def test_status_without_broker_and_database_says_so_and_sees_nothing_wrong
     ]
     status = await read_status(f"router={address}")
     [shown] = status["services"]
-    assert shown["rules"] == {"version": "a1", "refused": None, "production": False}
+    assert shown["rules"] == {
+        "version": "a1",
+        "refused": None,
+        "production": False,
+        "waiting": None,
+    }
     assert (shown["version"], shown["instance"]) == (VERSION, instance_name())
 
 

@@ -11,10 +11,12 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
+from cli.support.counted_config import load_counted
 from deploy.local.rabbitmq import Broker
 from router.active_rules import UNRECORDED, ActiveRules
 from router.model.hashes import Hashes
 from router.store.store import Store
+from router.store.versions import list_versions, load_files
 from services import clock
 from services.amqp import topology
 from services.amqp.connection import broker_connection
@@ -24,8 +26,11 @@ from services.config.loader import LoadedConfig
 from services.config.model import ConfigError, Configuration
 from services.config.reload import ActiveVersion
 from services.config.rules_status import RulesStatus
+from services.config.settings import DatabaseSettings, load
 from services.postgres.database import Pool, connection_pool
 from services.postgres.version_record import is_on_record
+from services.second_person.judgement import count_missing_persons
+from services.second_person.table import load_files_in_force, read_standing
 from services.tasks import background_task
 from tests.integration.conftest import PASSWORDS
 from tests.support.config_files import ONE_DEPARTMENT, approved_rules, replaced
@@ -179,14 +184,19 @@ async def test_version_too_large_for_the_archive_is_refused(
     assert len(await rows(pool)) == 2
 
 
-async def test_router_activates_changed_files(
-    broker: Broker, own: Pool, heard: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are looked at again at once."""
     monkeypatch.setattr("services.config.reload.POLL_SECONDS", 0.02)
+
+
+async def test_router_activates_changed_files(
+    broker: Broker, own: Pool, heard: Heard, tmp_path: Path, quick: None
+) -> None:
     town = chosen(tmp_path, "De secretaris")
     async with (
         rulebook(broker, own) as book,
-        background_task(book.run(tmp_path / "postkamer.toml", ActiveVersion(town))),
+        background_task(book.run(town_file(tmp_path), ActiveVersion(town), own)),
     ):
 
         async def version() -> str:
@@ -234,7 +244,7 @@ async def test_router_refuses_a_change_that_falls_below_its_table_of_messages(
     replaced(path, GREEN.format("boom"))
     good = loader.load(path)
     active = ActiveVersion(good)
-    async with rulebook(broker, own) as book, background_task(book.run(path, active)):
+    async with rulebook(broker, own) as book, background_task(book.run(path, active, own)):
         context = await book.context()
         with capture_logs() as logs:
             replaced(path, GREEN.format("struik"))
@@ -271,3 +281,129 @@ async def test_other_services_see_that_a_version_is_on_record_and_nothing_more_o
             assert on_record == [True, False], service
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await other.fetchval("select files from router.version")
+
+
+def asking(folder: Path, approved_by: str, *, asks: bool = True) -> LoadedConfig:
+    """Files that ask for a second person before the next ones count."""
+    path = folder / "postkamer.toml"
+    path.write_text(f"second_person = {str(asks).lower()}\n{approved_rules(approved_by)}")
+    return loader.load(path)
+
+
+async def stand_for(pool: Pool, version: str, by: str, **columns: Any) -> None:
+    """Let a person stand for a version: proven, and confirmed, unless said otherwise."""
+    alone, confirmed = columns.get("alone", False), columns.get("confirmed", True)
+    await pool.execute(_STAND_FOR, version, by, columns.get("identified", "proven"), alone)
+    if confirmed:
+        await pool.execute("update router.approval set confirmed_at = now() where by = $1", by)
+
+
+_STAND_FOR = """
+insert into router.approval (version, by, identified, alone) values ($1, $2, $3, $4)
+"""
+
+
+async def history(pool: Pool) -> list[tuple[str, str]]:
+    rows = await pool.fetch("select version, because from router.in_force order by n")
+    return [(row["version"], row["because"]) for row in rows]
+
+
+async def test_version_counts_when_two_persons_stand_for_it(
+    broker: Broker, own: Pool, pool: Pool, heard: Heard, tmp_path: Path
+) -> None:
+    free, first, second = chosen(tmp_path, "A"), asking(tmp_path, "B"), asking(tmp_path, "C")
+    async with rulebook(broker, own) as book:
+        await book.activate(free)
+        assert await history(pool) == []  # nobody asks: nothing to remember
+        await book.activate(first)  # asks from now on
+        for by, more, why in (
+            (None, {}, "two persons"),
+            ("S. Jansen", {}, "a second person"),
+            (" s. jansen", {}, "a second person"),  # the same person
+            ("P. Bakker", {"identified": "stated"}, "a second person"),
+            ("K. de Wit", {"confirmed": False}, "a second person"),
+        ):
+            if by:
+                await stand_for(pool, second.version, by, **more)
+            with pytest.raises(ConfigError, match=f"it waits for {why}"):
+                await book.activate(second)
+            assert (await book.context()).version == first.version
+        assert [row["version"] for row in await rows(pool)] == [free.version, first.version]
+        await stand_for(pool, second.version, "K. de Boer")
+        await book.activate(second)
+        assert (await book.context()).version == second.version
+        await book.activate(second)
+    assert await history(pool) == [(first.version, "first"), (second.version, "approved")]
+
+
+async def test_version_that_counted_before_counts_again_and_one_that_asks_nothing_waits(
+    broker: Broker, own: Pool, pool: Pool, heard: Heard, tmp_path: Path
+) -> None:
+    """So one person can go back at night, and none can switch it off."""
+    first, second = asking(tmp_path, "A"), asking(tmp_path, "B")
+    off = asking(tmp_path, "C", asks=False)
+    async with rulebook(broker, own) as book:
+        await book.activate(first)
+        await stand_for(pool, second.version, "S. Jansen", alone=True, confirmed=False)
+        await book.activate(second)
+        await book.activate(first)
+        with pytest.raises(ConfigError, match="it waits for two persons"):
+            await book.activate(off)
+        for by in ("S. Jansen", "K. de Boer"):
+            await stand_for(pool, off.version, by)
+        await book.activate(off)
+        await book.activate(chosen(tmp_path, "D"))  # free again
+    assert await history(pool) == [
+        (first.version, "first"),
+        (second.version, "alone"),
+        (first.version, "again"),
+        (off.version, "approved"),
+    ]
+
+
+@pytest.mark.usefixtures("quick", "heard")
+async def test_waiting_version_is_shown_and_taken_when_a_second_person_stands_for_it(
+    broker: Broker, own: Pool, pool: Pool, tmp_path: Path, empty: str
+) -> None:
+    town = asking(tmp_path, "A")
+    version = ActiveVersion(town)
+    async with (
+        rulebook(broker, own) as book,
+        background_task(book.run(town_file(tmp_path), version, own)),
+    ):
+
+        async def waiting() -> str:
+            return version.status.waiting.version if version.status.waiting else ""
+
+        async def in_force() -> str:
+            return (await book.context()).version
+
+        await until(in_force, lambda now: now == town.version, 10)
+        new = asking(tmp_path, "B")
+        await until(waiting, lambda now: now == new.version, 10)
+        assert version.status.refused is None
+        [proposed] = await pool.fetch("select * from router.proposed_version")
+        assert msgspec.msgpack.decode(proposed["files"]) == new.files
+        listed = {each.version: each for each in await list_versions(pool)}
+        assert listed[new.version].waiting is True and listed[town.version].in_force is True
+        assert await load_files(own, new.version) == new.files
+        # Started again meanwhile, a service has the files of the version in force.
+        options = load(DatabaseSettings, {"POSTKAMER_DATABASE_URL": empty})
+        counted = await asyncio.to_thread(load_counted, options, town_file(tmp_path), loader.load)
+        assert (counted.version, counted.files) == (town.version, town.files)
+        for role in ("gateway", "deliverer", "archiver"):
+            async with connection_pool(f"{empty}?role=postkamer_{role}", "test", 1) as other:
+                standing = await read_standing(other, new.version)
+                assert count_missing_persons(new.version, standing) == 2
+                assert await load_files_in_force(other) == (town.version, town.files)
+        for by in ("S. Jansen", "K. de Boer"):
+            assert await in_force() == town.version
+            await stand_for(pool, new.version, by)
+        await until(in_force, lambda now: now == new.version, 10)
+        await until(waiting, lambda now: not now, 10)
+        counted = await asyncio.to_thread(load_counted, options, town_file(tmp_path), loader.load)
+        assert counted.version == new.version
+
+
+def town_file(folder: Path) -> Path:
+    return folder / "postkamer.toml"

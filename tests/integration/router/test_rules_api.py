@@ -69,7 +69,7 @@ class Town:
         return loader.load(self.path)
 
     async def activate(self, loaded: LoadedConfig, at: datetime) -> str:
-        await Store(self._pool).store_version(create_version(loaded, at, HASHES.own))
+        await Store(self._pool).versions.store(create_version(loaded, at, HASHES.own))
         self.context = build_context(loaded, HASHES)
         return loaded.version
 

@@ -46,7 +46,7 @@ class Town:
         """Store a version as the router does before it decides anything by it."""
 
         async def work(pool: Pool) -> None:
-            await Store(pool).store_version(create_version(version, at, keyed_hash(b"k")))
+            await Store(pool).versions.store(create_version(version, at, keyed_hash(b"k")))
 
         on(self.url, work)
 
@@ -75,5 +75,5 @@ async def takes_a_judged_version(
     new = loader.load(file)
     await until_true(lambda: asked.count(new.version) > 1)
     assert active.loaded.version != new.version
-    await Store(pool).store_version(create_version(new, NOON, keyed_hash(b"k")))
+    await Store(pool).versions.store(create_version(new, NOON, keyed_hash(b"k")))
     await until_true(lambda: active.loaded.version == new.version)

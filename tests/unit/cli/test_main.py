@@ -123,6 +123,17 @@ def test_route_explain_refuses_a_wrong_configuration_as_check_does(
     assert f"fout: {done.stderr}" in postkamer("check", env=SETTINGS | env).stdout
 
 
+@pytest.fixture
+def no_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that starts finds no database, and goes by its files."""
+
+    async def refuse(*_: object) -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("cli.support.counted_config._find_in_force", refuse)
+
+
+@pytest.mark.usefixtures("no_database")
 def test_token_without_a_municipality_is_a_fault_if_there_are_several(file: Path) -> None:
     env = SETTINGS | {"POSTKAMER_API_TOKENS": "crm:hunter2", "POSTKAMER_CONFIG": str(file)}
     fault = "POSTKAMER_API_TOKENS: crm needs its municipality, as in crm@almelo:token"
@@ -142,6 +153,7 @@ def test_service_with_missing_settings_names_all_of_them(file: Path, service: st
     assert "Traceback" not in done.output
 
 
+@pytest.mark.usefixtures("no_database")
 def test_deliverer_without_the_secret_of_a_destination_does_not_start(file: Path) -> None:
     env = SETTINGS | {"POSTKAMER_CONFIG": str(file), "CRM_SECRET": ""}
     done = postkamer("deliverer", env=env)

@@ -73,6 +73,7 @@ OWN = {
     "quarantine list": {"--cause", "--state"},
     "quarantine show": {"--content"},
     "route explain": {"--at"},
+    "rules approve": {"--alone"},
     "route replay": {"--before", "--examples"},
     "route test": {"--against", "--at", "--at-least"},
     "sends doubt": {"--held"},

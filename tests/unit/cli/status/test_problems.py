@@ -17,7 +17,7 @@ from cli.status.snapshot import (
     Volume,
     Waiting,
 )
-from services.config.rules_status import RefusedChange, RulesStatus
+from services.config.rules_status import RefusedChange, RulesStatus, WaitingChange
 from tests.support.cli.command_tree import walk_commands
 from tests.support.cli.town_snapshot import (
     GIGABYTE,
@@ -32,6 +32,7 @@ from tests.support.cli.town_snapshot import (
 REFUSED = RefusedChange("/etc/rules/afval.toml", 3, "rule afval: words: is missing")
 SHORT = RefusedChange("/etc/tabel.csv", 0, "test of almelo: 1 of 3 messages", in_force=True)
 OLD, NEW = RulesStatus("a1"), RulesStatus("b2")
+WAITS = WaitingChange("b2", "it waits for two persons", ago(hours=1))
 LIVE = "postkamer check --live"
 
 IN_HAND = Queue(ready=0, consumers=1, owner="router web1/2", in_hand=8, in_hand_seconds=61.5)
@@ -80,6 +81,16 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     (
         {"unapproved_rules": ("a1",)},
         "No proven person stands for version a1 of the rules.",
+        "postkamer rules approve a1",
+    ),
+    (
+        {"services": [service(n, rules=RulesStatus("a1", waiting=WAITS)) for n in ("a", "b")]},
+        "A change of the rules does not count yet: version b2: it waits for two persons.",
+        "postkamer rules approve b2",
+    ),
+    (
+        {"lone_rules": ("a1",)},
+        "One person alone put version a1 of the rules in force.",
         "postkamer rules approve a1",
     ),
     (

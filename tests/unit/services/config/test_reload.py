@@ -50,6 +50,27 @@ def shown_versions() -> set[str]:
     return {sample.labels["version"] for family in families for sample in family.samples}
 
 
+class HalfOpenGate:
+    """Lets versions count that nobody keeps waiting."""
+
+    def __init__(self, active: ActiveVersion) -> None:
+        self.active = active
+        self.why: dict[str, str] = {}
+        """Why a version waits."""
+        self.noted: list[LoadedConfig] = []
+        self.wrong: Exception | None = None
+
+    async def why_waiting(self, version: str) -> str:
+        return self.why.get(version, "")
+
+    async def verify(self) -> None:
+        if self.wrong:
+            raise self.wrong
+
+    async def note(self, loaded: LoadedConfig) -> None:
+        self.noted.append(loaded)
+
+
 class Town:
     """A service that follows its files, and the configurations that it took."""
 
@@ -92,17 +113,14 @@ class Town:
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
         self.active = ActiveVersion(self.held)
+        self.gate = HalfOpenGate(self.active)
         watching = watch_config(
-            self.path,
-            self.active,
-            self.load,
-            self.take,
-            judge=self.judge,
-            may_take=self.may_take,
+            self.path, self.load, self.take, self.gate, judge=self.judge, may_take=self.may_take
         )
         async with background_task(watching) as task:
             # Until then a SIGHUP would end these tests.
             await until_true(lambda: signal.getsignal(signal.SIGHUP) not in (signal.SIG_DFL, None))
+            self.task = task
             yield
             assert not task.done()
 
@@ -362,3 +380,51 @@ async def test_file_written_during_a_read_is_read_again(town: Town, rule: Path) 
         replaced(rule, RULE.format("half"))
         await until_true(lambda: town.taken)
     assert town.words() == [("heel",)]
+
+
+async def test_version_that_waits_is_shown_and_taken_when_it_counts(town: Town, rule: Path) -> None:
+    async with town.following():
+        await until_true(lambda: town.looks == 1)
+        text = RULE.format("bank")
+        new = loader.version(town.held.files | {"rules/afval.toml": text})
+        town.gate.why[new] = "it waits for a second person to stand for it"
+        replaced(rule, text)
+        await until_true(lambda: town.active.status.waiting is not None)
+        status, loads = town.active.status, town.loads
+        assert status.waiting and status.waiting.version == new
+        assert str(status.waiting).endswith("it waits for a second person to stand for it")
+        assert (status.version, status.refused) == (town.held.version, None)
+        assert (metric("waiting"), refused()) == (1, 0)
+        assert [each.version for each in town.gate.noted] == [new]
+        town.gate.why[new] = "it waits for nobody"
+        await until_true(lambda: "nobody" in str(town.active.status.waiting))
+        assert town.active.waiting and town.active.waiting.since == status.waiting.since
+        assert (town.loads, town.taken) == (loads, [])  # asked again, not read again
+        del town.gate.why[new]
+        await until_true(lambda: town.words() == [("bank",)])
+        await until_true(lambda: town.active.status.waiting is None)
+    assert metric("waiting") == 0
+
+
+async def test_version_that_waits_is_gone_with_its_files(town: Town, rule: Path) -> None:
+    """What cannot change while services run is found once it counts."""
+    async with town.following():
+        await until_true(lambda: town.looks == 1)
+        text = town.path.read_text()
+        replaced(town.path, f"partitions = 4\n{text}")
+        town.gate.why[loader.load(town.path).version] = "it waits"
+        await until_true(lambda: town.active.status.waiting is not None)
+        town.gate.why.clear()
+        await until_true(lambda: town.active.status.refused is not None)
+        assert town.active.status.waiting is None
+        replaced(town.path, text)
+        await until_true(lambda: town.active.status.refused is None)
+    assert town.taken == []
+
+
+async def test_watch_ends_where_the_version_of_the_start_does_not_count(town: Town) -> None:
+    with pytest.raises(RuntimeError, match="it waits"):
+        async with town.following():
+            town.gate.wrong = RuntimeError("it waits")
+            await until_true(lambda: town.task.done())
+            await town.task
