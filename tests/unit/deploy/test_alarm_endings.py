@@ -48,6 +48,7 @@ ENDINGS = {
     "DatabaseUnguarded": ('postkamer_database_unguarded{service="router"}', RAISED),
     "DatabaseAway": ('postkamer_database_waits{service="router"}', RAISED),
     "RulesRefused": ("postkamer_rules_refused", RAISED),
+    "RulesWaiting": ("postkamer_rules_waiting", "1x1500 0x90"),
     "TimeoutsLate": ("postkamer_timeouts_late_seconds", "0 400+60x20 0x90"),
     "HeldLong": ("postkamer_held_seconds", "0 86500+60x20 0x90"),
     "DestinationPaused": ('postkamer_destination_paused{destination="crm"}', RAISED),
@@ -193,6 +194,7 @@ AT = {
     "SilenceUnwatched": 24,
     "NumberUnchecked": 195,
     "NumberMoves": 245,
+    "RulesWaiting": 1445,
     "PublishesUnconfirmed": 25,
 }
 """Minute at which an alarm has gone off, where that takes longer than 8 minutes."""
@@ -200,6 +202,7 @@ SILENT_AT = {
     "WebhooksRefused": 60,
     "NumberUnchecked": 215,
     "NumberMoves": 302,
+    "RulesWaiting": 1505,
     "FirstSighting": 70,
     "OpenKlantActor": 70,
     "SendsFail": 52,

@@ -69,6 +69,7 @@ UNDECIDED = 'postkamer_quarantine{service="router"}'
 QUARANTINED = 'postkamer_quarantined_total{service="router",reason="%s"}'
 SIGHTED = 'postkamer_first_sightings_total{kind="field"}'
 REFUSED, LATE = "postkamer_rules_refused", "postkamer_timeouts_late_seconds"
+RULES_WAIT = "postkamer_rules_waiting"
 HELD = "postkamer_held_seconds"
 GONE, DIFFERENCES = 'postkamer_balance_missing{equation="%s"}', "postkamer_balance_differences"
 DRAWN_UP = "postkamer_balance_round_timestamp_seconds"
@@ -162,6 +163,8 @@ CASES = [
     case("all targets answer", SCRAPED, 15),
     one("rules that are refused", REFUSED, "0 0 0 0 1 1 1 1", "RulesRefused"),
     one("rules that are taken", REFUSED, "0 1 1 0 0 0x30"),
+    case("rules that wait for a day", {RULES_WAIT: "0 1x1500"}, 1445, "RulesWaiting"),
+    case("rules that wait for an hour", {RULES_WAIT: "0 1x60 0x1500"}, 1445),
     case("services with rules of their own",
          {RULES_OF % ("router", "a"): "1x30", RULES_OF % ("gateway", "b"): "1x30"},
          7, "RulesDiffer"),
