@@ -407,7 +407,7 @@ async def test_version_that_waits_is_shown_and_taken_when_it_counts(town: Town, 
 
 
 async def test_version_that_waits_is_gone_with_its_files(town: Town, rule: Path) -> None:
-    """What cannot change while services run is found once it counts."""
+    """A change that needs a restart is found once it counts."""
     async with town.following():
         await until_true(lambda: town.looks == 1)
         text = town.path.read_text()

@@ -1,4 +1,4 @@
-"""Who is missing before a version of rules and texts counts."""
+"""Persons who are missing before a version of rules and texts counts."""
 
 import pytest
 
