@@ -4,22 +4,25 @@ import asyncio
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
 from cli.support.configuration import ROOT, load_own_config, load_valid_config
-from cli.support.counted_config import load_counted
 from cli.support.options import json_option
 from cli.support.output import count, fail, print_result
 from cli.support.service_process import Service, run_until_stopped
 from services import logs, tracing
 from services.config import settings
+from services.config.loader import LoadedConfig
+from services.config.model import ConfigError
 from services.config.reload import ActiveVersion
 from services.config.secret_files import LiveSettings
 from services.egress.server_certificate import describe_refusal
 from services.http.token_store import environment_tokens
 from services.postgres.database import DATABASE_ERRORS
 from services.postgres.migrations import MigrationError, migrate, migrations
+from services.second_person.start import load_counted
 
 MIGRATION_ORDER = ("services", "gateway", "router", "deliverer", "archiver", "desk")
 """Order of the migrations: roles first, and tables before the services that need access to them."""
@@ -39,6 +42,16 @@ def load_settings(kind: type[settings.AnySettings]) -> settings.AnySettings:
         return settings.load(kind, os.environ)
 
 
+def _load(
+    options: settings.DatabaseSettings, file: Path, load: Callable[[Path], LoadedConfig]
+) -> LoadedConfig:
+    """Load the configuration that counts; print its faults and exit."""
+    try:
+        return load_counted(options, file, load)
+    except ConfigError as error:
+        fail(str(error))
+
+
 def run(name: str, options: settings.ProcessSettings, service: Callable[[], Service]) -> None:
     """Run a service until it stops, and exit with its exit code."""
     logs.log_to_stdout(name, options.log_level)
@@ -53,7 +66,7 @@ def gateway() -> None:
     from gateway.service import load_endpoints
 
     options = load_settings(settings.GatewaySettings)
-    loaded = load_counted(options, options.config, load_own_config)
+    loaded = _load(options, options.config, load_own_config)
     with fail_on_wrong_settings():
         environment_tokens(options, loaded.config)
         endpoints = load_endpoints(options, loaded.config, os.environ)
@@ -67,7 +80,7 @@ def router() -> None:
     from router.service import router as service
 
     options = load_settings(settings.RouterSettings)
-    version = ActiveVersion(load_counted(options, options.config, load_valid_config))
+    version = ActiveVersion(_load(options, options.config, load_valid_config))
     with fail_on_wrong_settings():
         environment_tokens(options, version.loaded.config)
     live = LiveSettings(options, os.environ)
@@ -84,7 +97,7 @@ def deliverer() -> None:
     from services.files import clamd
 
     options = load_settings(settings.DelivererSettings)
-    loaded = load_counted(options, options.config, load_own_config)
+    loaded = _load(options, options.config, load_own_config)
     config = loaded.config
     with fail_on_wrong_settings():
         clamd.configured_scanner(options.scanner_url, config)
@@ -102,7 +115,7 @@ def archiver() -> None:
     from services.files import clamd
 
     options = load_settings(settings.ArchiverSettings)
-    loaded = load_counted(options, options.config, load_own_config)
+    loaded = _load(options, options.config, load_own_config)
     with fail_on_wrong_settings():
         environment_tokens(options, loaded.config)
         clamd.configured_scanner(options.scanner_url, loaded.config)

@@ -24,7 +24,7 @@ from services.config import loader
 from services.config.loader import LoadedConfig
 from services.config.model import ConfigError, Configuration
 from services.config.reload import included_patterns, matching_files, non_reloadable_changes
-from services.config.stored_files import files_in_folder
+from services.second_person.stored_files import files_in_folder
 from services.toml.errors import ConfigFault, toml
 
 BACKUP_SUFFIX = ".before-rollback"

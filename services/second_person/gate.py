@@ -1,4 +1,4 @@
-"""What a running service asks before it goes by another version of rules and texts."""
+"""The gate of a running service, before it goes by another version of rules and texts."""
 
 from collections.abc import Awaitable, Callable
 

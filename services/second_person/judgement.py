@@ -1,4 +1,4 @@
-"""How many persons a version of rules and texts still waits for. Pure.
+"""Persons for whom a version of rules and texts still waits. Pure.
 
 Where the version in force asks it, another one counts when two persons stand for it: the one who
 made it, and another. A version that was in force before counts again, so that one person can go

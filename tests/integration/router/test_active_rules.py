@@ -11,7 +11,6 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from cli.support.counted_config import load_counted
 from deploy.local.rabbitmq import Broker
 from router.active_rules import UNRECORDED, ActiveRules
 from router.model.hashes import Hashes
@@ -30,6 +29,7 @@ from services.config.settings import DatabaseSettings, load
 from services.postgres.database import Pool, connection_pool
 from services.postgres.version_record import is_on_record
 from services.second_person.judgement import count_missing_persons
+from services.second_person.start import load_counted
 from services.second_person.table import load_files_in_force, read_standing
 from services.tasks import background_task
 from tests.integration.conftest import PASSWORDS

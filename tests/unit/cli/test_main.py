@@ -130,7 +130,7 @@ def no_database(monkeypatch: pytest.MonkeyPatch) -> None:
     async def refuse(*_: object) -> None:
         raise ConnectionRefusedError
 
-    monkeypatch.setattr("cli.support.counted_config._find_in_force", refuse)
+    monkeypatch.setattr("services.second_person.start._find_in_force", refuse)
 
 
 @pytest.mark.usefixtures("no_database")

@@ -7,31 +7,34 @@ from pathlib import Path
 
 import structlog
 
-from cli.support.output import fail
 from services.config import loader
 from services.config.loader import LoadedConfig
+from services.config.model import ConfigError
 from services.config.settings import DatabaseSettings
-from services.config.stored_files import files_in_folder
 from services.postgres.database import ANSWER_SECONDS, DATABASE_ERRORS, connection_pool
 from services.second_person.judgement import count_missing_persons
+from services.second_person.stored_files import files_in_folder
 from services.second_person.table import load_files_in_force, read_standing
 from services.tasks import with_timeout
+from services.toml.errors import ConfigFault
 
-Load = Callable[[Path], LoadedConfig]
-"""Loads a configuration, or prints its faults and exits."""
 StoredVersion = tuple[str, dict[str, str]]
 """A version, and the text of each of its files by its name."""
-CHANGED = "rules: what is kept of version {}, which is in force, is not what it was"
+CHANGED = "what is kept of version {}, which is in force, is not what it was"
 
 log = structlog.get_logger()
 
 
-def load_counted(options: DatabaseSettings, file: Path, load: Load) -> LoadedConfig:
-    """Load the files, or those of the version in force where they do not count yet. If the database
-    does not answer, load the files: a running service asks again."""
+def load_counted(
+    options: DatabaseSettings, file: Path, load: Callable[[Path], LoadedConfig]
+) -> LoadedConfig:
+    """Load the files, or those of the version in force where they do not count yet; ConfigError if
+    those were altered. If the database does not answer, load the files: a running service asks
+    again."""
     loaded = load(file)
     try:
-        stored = asyncio.run(with_timeout(ANSWER_SECONDS, _find_in_force(options, loaded.version)))
+        asked = with_timeout(ANSWER_SECONDS, _find_in_force(options, loaded.version))
+        stored = asyncio.run(asked)
     except (TimeoutError, *DATABASE_ERRORS):
         return loaded
     if stored is None:
@@ -39,7 +42,7 @@ def load_counted(options: DatabaseSettings, file: Path, load: Load) -> LoadedCon
     version, files = stored
     log.warning("rules.waiting", version=loaded.version, reason=f"version {version} is in force")
     if loader.version(files) != version:
-        fail(CHANGED.format(version))
+        raise ConfigError([ConfigFault(str(file), 0, "file", CHANGED.format(version))])
     with files_in_folder(files) as folder:
         return load(folder / file.name)
 

@@ -5,16 +5,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-PREFIX = "postkamer-"
-
 
 @contextmanager
 def files_in_folder(files: Mapping[str, str]) -> Iterator[Path]:
-    """Write the files of a version in a folder of their own; ValueError if a name leads out of
-    it."""
+    """Write the files of a stored version in a folder of their own, to load them from there;
+    ValueError if a name leads out of it."""
     if any(map(_leads_out, files)):
         raise ValueError("a file has a path that is not beside the others")
-    with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
+    with tempfile.TemporaryDirectory(prefix="postkamer-") as folder:
         for name, text in files.items():
             file = Path(folder, name)
             file.parent.mkdir(parents=True, exist_ok=True)
