@@ -1,5 +1,7 @@
 """For who owns the rules: trying a sentence, and the versions of rules and texts."""
 
+from urllib.parse import quote
+
 from aiohttp import web
 
 from desk.pages.conversation_view import session_of
@@ -26,6 +28,7 @@ class RulePages:
             web.get(PATH, require(self._show), allow_head=False),
             web.post(PATH, require(self._try)),
             web.get(f"{PATH}/versions/{{id}}", require(self._show_version), allow_head=False),
+            web.post(f"{PATH}/versions/{{id}}", require(self._approve)),
         ]
 
     async def _show(self, request: web.Request, visit: Visit) -> web.Response:
@@ -63,6 +66,15 @@ class RulePages:
         token = session_of(visit).tokens.access_token
         version = await self._rules.version(token, request.match_info["id"])
         return self._site.page(visit, "rule_version.html", version=version)
+
+    async def _approve(self, request: web.Request, visit: Visit) -> web.Response:
+        """POST /rules/versions/{id}: the employee stands for it."""
+        _need(visit, READS)
+        await read_form(request)
+        id = request.match_info["id"]
+        await self._rules.approve(session_of(visit).tokens.access_token, id)
+        location = f"{PATH}/versions/{quote(id, safe='')}"
+        return web.Response(status=303, headers={"Location": location})
 
 
 def _need(visit: Visit, roles: frozenset[str]) -> None:

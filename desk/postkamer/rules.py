@@ -48,6 +48,7 @@ class Version(msgspec.Struct, frozen=True, rename="camel"):
     version: str
     first_at: datetime | None = None
     in_force: bool = False
+    waiting: bool = False
     approvals: tuple[Approval, ...] = ()
 
 
@@ -86,6 +87,11 @@ class Rules:
     async def versions(self, token: str) -> tuple[Version, ...]:
         answer = await self._client.ask("GET", "/v1/rules/versions", token)
         return msgspec.json.decode(answer.body, type=_Versions).versions
+
+    async def approve(self, token: str, id: str) -> None:
+        """Let the employee stand for a version. Raises Refused and Unanswered."""
+        path = f"/v1/rules/versions/{quote(id, safe='')}/_approve"
+        await self._client.ask("POST", path, token)
 
     async def version(self, token: str, id: str) -> FullVersion:
         path = f"/v1/rules/versions/{quote(id, safe='')}"

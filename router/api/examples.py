@@ -44,7 +44,15 @@ EARLIER: Json = VERSION | {
     "approvals": [],
     "inForce": False,
 }
-VERSIONS: Json = {"versions": [VERSION, EARLIER]}
+WAITING: Json = {
+    "version": "5d20f7c1a3e8",
+    "firstAt": "2026-11-27T09:12:00Z",
+    "approvals": [{"by": "s.jansen", "identified": "proven", "at": "2026-11-27T09:15:00Z"}],
+    "inForce": False,
+    "waiting": True,
+}
+APPROVAL: Json = {"by": "k.deboer", "identified": "proven", "at": "2026-11-27T09:31:00Z"}
+VERSIONS: Json = {"versions": [WAITING, VERSION, EARLIER]}
 FULL_VERSION: Json = VERSION | {
     "before": EARLIER_ID,
     "files": [

@@ -12,12 +12,13 @@ from router.api.figure_routes import (
     WRONG_QUERY,
 )
 from router.api.requests import EXPLAIN
-from router.api.responses import Explanation, FullVersion, MonthFigures, Versions
+from router.api.responses import Approval, Explanation, FullVersion, MonthFigures, Versions
 from router.api.routes import (
     BUSY,
     CHANGED,
     EXPLAIN_ROLES,
     NO_NUMBER,
+    NO_PERSON,
     NO_VERSION,
     NOT_YET,
     READ_ROLE,
@@ -96,6 +97,24 @@ READ_VERSION = Operation(
         503: [AWAY, UNREADY, CROWDED],
     },
 )
+APPROVE_VERSION = Operation(
+    method="post",
+    path="/rules/versions/{id}/_approve",
+    id="approveRulesVersion",
+    tag="rules",
+    summary="Stand for a version",
+    description="The person of the token stands for this version, as by `postkamer rules approve`."
+    " Where the configuration asks for a second person, a version counts when two stand for it. Who"
+    " does already changes nothing. It counts within seconds, once the archiver has recorded it.",
+    roles=[READ_ROLE],
+    parameters=[VERSION_ID],
+    answers={200: Answer(description="The approval.", model=Approval, example=examples.APPROVAL)},
+    refusals={
+        403: [ProblemExample(NO_PERSON, "Use the token that a provider gave to a person.")],
+        404: [ProblemExample(NO_VERSION, "No such version decided anything or waits.")],
+        503: [AWAY, UNREADY],
+    },
+)
 MONTH: Json = {
     "name": "month",
     "in": "query",
@@ -169,7 +188,10 @@ API = Api(
         "documentation": "This document.",
     },
 )
-OPERATIONS = (EXPLAIN_MESSAGE, LIST_VERSIONS, READ_VERSION, READ_FIGURES, READ_REPORT, DOCUMENT)
+OPERATIONS = (
+    *(EXPLAIN_MESSAGE, LIST_VERSIONS, READ_VERSION, APPROVE_VERSION),
+    *(READ_FIGURES, READ_REPORT, DOCUMENT),
+)
 
 document: Json = build_document(API, OPERATIONS)
 """Document served at /v1/openapi.json; see `services.api.docs_page.routes`."""

@@ -105,19 +105,21 @@ class RulesVersion(Shown):
 
     version: str
     """Hash of the files: the same files are the same version."""
-    record: UUID
-    """Id of its record in the archive."""
+    record: UUID | None = None
+    """Id of its record in the archive; left out while it waits."""
     first_at: datetime.datetime
     """First moment at which it could decide anything. After a return to earlier files the version
     in force is not the newest one."""
     approvals: tuple[Approval, ...]
     in_force: bool
     """True for the one version that decides now."""
+    waiting: bool = False
+    """True for one that waits for a second person; left out otherwise."""
 
 
 class Versions(Shown):
     versions: tuple[RulesVersion, ...]
-    """Versions that were in force, the newest first; at most the newest 1,000."""
+    """Versions that were in force or wait, the newest first; at most the newest 1,000."""
 
 
 class VersionFile(Shown):

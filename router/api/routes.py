@@ -16,14 +16,20 @@ from router.api.requests import EXPLAIN, ExplainRequest
 from router.explanation import Question, explain_message
 from router.model.work import RoutingContext
 from router.ruleset.version_view import view_version
-from router.store.versions import VersionSummary, find_version, list_versions, load_files
+from router.store.versions import (
+    VersionSummary,
+    find_version,
+    list_versions,
+    load_files,
+    stand_for,
+)
 from services import clock
 from services.api.json_body import FieldError, parse_body
 from services.api.request_body import Refused, bad_request, read_json_body
 from services.config import loader
 from services.config.model import Configuration
 from services.config.numbers import Number
-from services.http.bearer_auth import Handler, require_token
+from services.http.bearer_auth import Handler, parse_bearer, require_token
 from services.http.problems import json_response, problem_response, service_unavailable
 from services.http.rights import Rights, Role
 from services.http.token_store import TokenStore
@@ -36,6 +42,7 @@ VERSION = re.compile("[0-9a-f]{12}")
 NO_NUMBER = "must be the id of a number of this municipality"
 NO_VERSION = "there is no such version"
 CHANGED = "what is kept of this version, or of the one before, is not what it was"
+NO_PERSON = f"this takes the token of a person, with the role {READ_ROLE!r}"
 NOT_YET = "the rules are not on record yet"
 BUSY = "others are being answered"
 
@@ -63,10 +70,12 @@ class RuleRoutes:
         explain = guarded(self.explain, *EXPLAIN_ROLES)
         listed = guarded(self.list_versions, READ_ROLE)
         read = guarded(self.read_version, READ_ROLE)
+        approve = guarded(self.approve, READ_ROLE)
         return [
             web.post("/v1/rules/_explain", explain),
             web.get("/v1/rules/versions", listed, allow_head=False),
             web.get("/v1/rules/versions/{id}", read, allow_head=False),
+            web.post("/v1/rules/versions/{id}/_approve", approve),
         ]
 
     async def explain(self, request: web.Request, rights: Rights) -> web.Response:
@@ -108,6 +117,21 @@ class RuleRoutes:
         if body is None:
             return problem_response(500, "Internal Server Error", CHANGED)
         return json_response(body)
+
+    async def approve(self, request: web.Request, rights: Rights) -> web.Response:
+        """POST /v1/rules/versions/{id}/_approve: the person of the token stands for it."""
+        id, current = request.match_info["id"], (await self._active()).version
+        token = parse_bearer(request.headers.get("Authorization", ""))
+        proof = await self._keyring.find_proof(token) if token and rights.person else None
+        if proof is None:
+            return problem_response(403, "Forbidden", NO_PERSON)
+        if not VERSION.fullmatch(id):
+            return problem_response(404, "Not Found", NO_VERSION)
+        found = await with_timeout(ANSWER_SECONDS, find_version(self._pool, id, current))
+        if found is None:
+            return problem_response(404, "Not Found", NO_VERSION)
+        approved = stand_for(self._pool, id, rights.person, proof)
+        return json_response(await with_timeout(ANSWER_SECONDS, approved))
 
     async def _load(self, version: str) -> dict[str, str]:
         return await with_timeout(ANSWER_SECONDS, load_files(self._pool, version)) or {}

@@ -30,3 +30,20 @@ grant select, insert on router.in_force to postkamer_router;
 grant select on router.in_force, router.version_in_force, router.approval
     to postkamer_gateway, postkamer_router, postkamer_deliverer, postkamer_archiver;
 grant update (confirmed_at) on router.approval to postkamer_archiver;
+
+-- The one operation that a router writes: a person whose token it verified stands for a version. The archiver
+-- holds the proof against its own providers, as with those of a command.
+create function router.stand_for(operation uuid, version text, by text, proof jsonb) returns timestamptz
+    language plpgsql security definer set search_path = pg_catalog
+    as $$ begin
+        insert into router.approval (version, by, identified) values ($2, $3, 'proven')
+            on conflict do nothing;
+        if found then
+            insert into access.operation (id, by, what, about, data, identified)
+                values ($1, $3, 'rules approve', $2, jsonb_build_object('proof', $4), 'proven');
+        end if;
+        return (select a.at from router.approval a
+            where (a.version, a.by, a.identified) = ($2, $3, 'proven'));
+    end $$;
+revoke execute on function router.stand_for from public;
+grant execute on function router.stand_for to postkamer_router;

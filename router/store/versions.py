@@ -7,7 +7,9 @@ from uuid import UUID
 
 import msgspec
 
+from services import clock
 from services.contract import Identified
+from services.http.person_tokens import TokenProof
 from services.postgres.database import Connection, Pool
 
 MAX_VERSIONS = 1000
@@ -52,13 +54,15 @@ async def list_versions(pool: Pool, current: str = "") -> list[VersionSummary]:
 async def find_version(
     pool: Pool, version: str, current: str
 ) -> tuple[VersionSummary, str | None] | None:
-    """Return a version, and the one that came before it if any; None if there is none such."""
+    """Return a version, and the one that came before it if any; None if there is none such. Before
+    one that waits comes the one in force."""
     row = await pool.fetchrow(_VERSION, version)
     if row is None:
         return None
     current = await pool.fetchval(_ASKING) or current
     approvals = await list_approvals(pool, [version])
-    return _summary(row, approvals.get(version, []), current), row["before"]
+    before = row["before"] if row["record"] else current
+    return _summary(row, approvals.get(version, []), current), before
 
 
 async def find_first_use(pool: Pool, version: str) -> datetime | None:
@@ -98,6 +102,14 @@ async def list_approvals(
         approval = Approval(by=row["by"], identified=row["identified"], at=row["at"])
         found.setdefault(row["version"], []).append(approval)
     return found
+
+
+async def stand_for(pool: Pool, version: str, by: str, proof: TokenProof) -> Approval:
+    """Let a person stand for a version, on the record with the proof. Who does already changes
+    nothing."""
+    given = clock.new_id(), version, by, msgspec.json.encode(proof).decode()
+    at = await pool.fetchval("select router.stand_for($1, $2, $3, $4::jsonb)", *given)
+    return Approval(by=by, identified="proven", at=at)
 
 
 async def load_files(tables: "Pool | Connection", version: str) -> dict[str, str] | None:

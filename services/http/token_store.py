@@ -165,6 +165,10 @@ class TokenStore:
         """Return True if an identity provider of the configuration has this key."""
         return self._persons is not None and await self._persons.has_key(proof)
 
+    async def find_proof(self, token: str) -> TokenProof | None:
+        """Return the proof of a person's token that is valid. Raises KeysUnavailable."""
+        return await self._persons.find_proof(token) if self._persons else None
+
     def is_confidential(self, tenant: str, department: str) -> bool:
         """Return True if the configuration calls this department confidential now."""
         return self._config is not None and self._config.confidential(tenant, [department])

@@ -513,12 +513,17 @@ async def test_pages_of_managers_have_no_fault(browser: Browser, town: Installat
             for reason in ("a fault in the router", "it cannot be sealed"):
                 await expect(page.get_by_text(reason)).to_be_visible()
             await check(page, f"desk-destination-{language}", sizes=SIZES_OF[language])
+            await page.locator(".desk-nav summary").press("Enter")
+            await follow(page, town, "rules")
+            version = await page.locator("a[href^='/rules/versions/']").first.inner_text()
+            await follow(page, town, f"rules/versions/{version}")
+            await check(page, f"desk-version-{language}", sizes=SIZES_OF[language])
             await switch_language(page, other)
 
 
 async def follow(page: Page, town: Installation, path: str) -> None:
     """Follow a link by keys, and unfold the page."""
-    await page.locator(f'a[href="/{path}"]').press("Enter")
+    await page.locator(f'a[href="/{path}"]').first.press("Enter")
     await expect(page).to_have_url(f"{town.desk}/{path}")
     await ready(page)
     await open_all(page)

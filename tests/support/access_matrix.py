@@ -40,6 +40,8 @@ class Entry(msgspec.Struct, frozen=True):
     """Answer to a token that may, where the department is confidential; 0 if it is the same."""
     test: int = 0
     """Answer to a test token that may, if it is another: its effect would be real."""
+    person: int = 0
+    """Answer to a person's token that may, if it is another: it is for persons only."""
 
 
 MATRIX = {
@@ -87,6 +89,7 @@ MATRIX = {
     "router POST /v1/rules/_explain": Entry(("rules", "kcc"), "municipality", 200, 400),
     "router GET /v1/rules/versions": Entry(("rules",), "own", 200),
     "router GET /v1/rules/versions/{id}": Entry(("rules",), "own", 200),
+    "router POST /v1/rules/versions/{id}/_approve": Entry(("rules",), "own", 403, person=200),
     # Counts of the municipality: no person, no message, no conversation.
     "router GET /v1/figures": Entry(("kcc", "rules"), "own", 200),
     # The present month has no report yet.
@@ -244,6 +247,8 @@ def expected_status(entry: Entry, name: str, subject: Subject) -> int:
         return entry.hidden
     if KINDS[name].is_test and entry.test:
         return entry.test
+    if KINDS[name].is_person and entry.person:
+        return entry.person
     return (subject == "confidential" and entry.confidential) or entry.admitted
 
 

@@ -481,6 +481,24 @@ async def test_manager_tries_a_sentence_and_sets_a_notice(murat: Employee, lotte
         assert lotte.status == 404
 
 
+async def test_manager_stands_for_a_version_once_and_on_the_record(
+    watch: Watch, murat: Employee, sanne: Employee
+) -> None:
+    await sanne.get("/rules")
+    [page] = sanne.links("/rules/versions/")
+    # The archiver holds the proof of the employee's token against its own providers.
+    confirmed = "select count(*) from router.approval where confirmed_at is not null"
+    for _ in range(2):
+        await sanne.get(page)
+        await sanne.submit(page, {})
+        assert "goedgekeurd door" in sanne.page
+        await until(lambda: watch.count(confirmed), lambda n: n == 1, SECONDS)
+    operations = "select count(*) from opened.record where data->>'what' = 'rules approve'"
+    assert await watch.count(operations) == 1
+    await murat.get(page)  # who may try rules and not read them
+    assert murat.status == 404
+
+
 async def figures(manager: Employee) -> dict[str, str]:
     """The last row of the file of this month: all departments together."""
     await manager.get("/figures")

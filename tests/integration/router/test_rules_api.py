@@ -16,12 +16,21 @@ import pytest
 from structlog.testing import capture_logs
 
 from router.api.figure_routes import FigureRoutes
-from router.api.routes import BUSY, CHANGED, NO_NUMBER, NO_VERSION, NOT_YET, RuleRoutes
+from router.api.routes import (
+    BUSY,
+    CHANGED,
+    NO_NUMBER,
+    NO_PERSON,
+    NO_VERSION,
+    NOT_YET,
+    RuleRoutes,
+)
 from router.model.hashes import Hashes
 from router.model.work import RoutingContext
 from router.ruleset.context import build_context, create_version
 from router.service import all_routes
 from router.store.store import Store
+from router.store.version_table import VersionTable
 from services.config import loader
 from services.config.loader import LoadedConfig
 from services.http.application import api_app
@@ -222,6 +231,50 @@ async def test_version_has_its_files_and_the_patch_to_the_one_before(
     assert said["changes"] == []
     third = await town.activate(town.write(text + "# slot\n"), NOON + timedelta(days=2))
     assert (await desk.ask("GET", f"versions/{third}"))[1]["before"] == second
+
+
+async def test_version_that_waits_is_shown_beside_the_one_in_force(
+    desk: Desk, town: Town, pool: Pool
+) -> None:
+    text = approved_rules("De secretaris")
+    first = await town.activate(town.write(text), NOON)
+    later = town.write(text + "# einde\n")
+    await VersionTable(town._pool).propose(create_version(later, NOON + timedelta(1), HASHES.own))
+    _, listed = await desk.ask("GET", "versions")
+    waiting, in_force = listed["versions"]
+    assert (waiting["version"], waiting["waiting"]) == (later.version, True)
+    assert not {"record"} & waiting.keys() and not {"waiting"} & in_force.keys()
+    assert (waiting["inForce"], in_force["inForce"]) == (False, True)
+    status, said = await desk.ask("GET", f"versions/{later.version}")
+    assert (status, said["before"], said["waiting"]) == (200, first, True)
+    assert "+# einde" in said["changes"][0]["diff"]
+    await town.activate(later, NOON + timedelta(days=2))  # it counts: no longer one that waits
+    _, listed = await desk.ask("GET", "versions")
+    assert [each["version"] for each in listed["versions"]] == [later.version, first]
+    assert not any("waiting" in each for each in listed["versions"])
+
+
+async def test_token_of_a_system_stands_for_no_version(desk: Desk, town: Town, pool: Pool) -> None:
+    version = await town.activate(town.write(TOML), NOON)
+    status, said = await desk.ask("POST", f"versions/{version}/_approve")
+    assert (status, said["detail"]) == (403, NO_PERSON)
+    for token in (WORDS["kcc"], WORDS["read"]):
+        status, _ = await desk.ask("POST", f"versions/{version}/_approve", token)
+        assert status == 403
+    assert await pool.fetch("select from router.approval") == []
+
+
+async def test_versions_that_wait_are_kept_the_newest_alone(
+    town: Town, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.store.version_table.MOST_PROPOSED", 2)
+    table, written = VersionTable(town._pool), []
+    for n in range(4):
+        loaded = town.write(f"# {n}\n{TOML}")
+        await table.propose(create_version(loaded, NOON + timedelta(n), HASHES.own))
+        written.append(loaded.version)
+    rows = await pool.fetch("select version from router.proposed_version order by at")
+    assert [row["version"] for row in rows] == written[2:]
 
 
 async def test_secret_in_the_files_is_not_shown(desk: Desk, town: Town) -> None:
