@@ -24,7 +24,7 @@ LONG_RUNS = POSTKAMER_TEST_OVERLOAD_SECONDS=60 POSTKAMER_TEST_SEND_KILLS=300 \
 	POSTKAMER_TEST_DESK_KILLS=300 POSTKAMER_TEST_DESK_ANSWER_KILLS=40 FUZZ_INPUTS=100000
 
 .DEFAULT_GOAL := help
-.PHONY: help run unit test thorough check bench faults openklant fuzz restore-proof upgrade-proof pictures sbom advisories setup format lint types imports unused clean
+.PHONY: help run unit test thorough check bench faults openklant fuzz restore-proof upgrade-proof pictures danger-model sbom advisories setup format lint types imports unused clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -100,6 +100,10 @@ pictures: ## make the pictures of desk, transcripts and report in docs/images an
 	@$(PYTHON) -m tests.support.browser.desk_pictures $(ARGS)
 	@$(PYTHON) -m tests.support.browser.transcript_pictures
 	@$(PYTHON) -m tests.support.browser.report_pictures
+
+danger-model: ## train the scorer of weak signs on its table anew, and print its figures
+	@deploy/setup.sh tools
+	@$(PYTHON) -m deploy.danger
 
 sbom: ## make the wheel of the last commit, its bill of materials and its provenance: .local/release
 	@deploy/setup.sh tools

@@ -1,5 +1,6 @@
 """Explain where a message would go, and why, with the router's own decision function. Pure."""
 
+import math
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,13 @@ from router.model.decision import MessageDecision
 from router.model.hashes import Hashes
 from router.model.snapshot import Snapshot
 from router.model.work import RoutingContext, WorkUnit
-from router.rules.engine import RuleStep, trace_rules, trace_safety_rules, with_quotes
+from router.rules.engine import (
+    RuleStep,
+    RuleTable,
+    trace_rules,
+    trace_safety_rules,
+    with_quotes,
+)
 from services.config.numbers import Number
 from services.config.organisation import Tenant
 from services.contract import Receipt
@@ -56,9 +63,26 @@ def explain_message(question: Question, context: RoutingContext) -> dict[str, An
         "steps": tried,
         "careSteps": _step_json(trace_safety_rules(context.rules[number.tenant], facts)),
         "version": context.version,
+        **_weak_signs(context.rules[number.tenant], facts.text),
         **_consequences(decision, changes),
         **_terms(decision, tenant, has_words=bool(facts.text)),
     }
+
+
+def _weak_signs(table: RuleTable, text: str) -> dict[str, Any]:
+    """Return the score of the weak signs of danger in a text, unless the municipality has that off
+    or there are no words. A safety rule that matches goes before them, whatever the score."""
+    if (signs := table.weak_signs) is None or not text:
+        return {}
+    score = signs.score(text)
+    shown = {
+        "score": math.floor(score.value * 1000) / 1000,  # never up to a threshold it is below
+        "atLeast": signs.at_least,
+        "use": signs.use,
+        "words": score.words,
+        "model": signs.model.version,
+    }
+    return {"weakSigns": shown}
 
 
 def with_quoting_rules(context: RoutingContext) -> RoutingContext:

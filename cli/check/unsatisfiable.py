@@ -9,6 +9,7 @@ from cli.check.samples import SINGLE_FACTS
 from cli.check.shadowed import join_names
 from router.conversation import menus
 from router.conversation.interpretation import WORDLESS
+from router.rules.weak_signs import POSSIBLE_DANGER
 from router.ruleset.validation import Fault, nested_conditions, rules_for
 from router.text import language_detection
 from services.calendar import opening_hours
@@ -57,9 +58,11 @@ def _find_available(config: Configuration, tenants: frozenset[str], now: datetim
     by_contacts = frozenset(each.tag for each in config.contacts if each.tenant in tenants)
     by_rules = {tag for rule in config.rules for tag in rule.tag}
     by_menus = {tag for menu in config.menus for option in menu.options for tag in option.tag}
+    marking = [t for t in config.tenants if t.id in tenants and t.care.weak_signs == "mark"]
+    by_scorer = {POSSIBLE_DANGER} if marking else set[str]()
     return Available(
         numbers=frozenset(n.id for n in config.numbers if n.tenant in tenants),
-        tags=by_contacts | by_rules | by_menus,
+        tags=by_contacts | by_rules | by_menus | by_scorer,
         contact_tags=by_contacts,
         choices=frozenset(f"{menu.id}/{o.id}" for menu in config.menus for o in menu.options),
         groups={group.id: group.words for group in config.groups},

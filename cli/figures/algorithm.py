@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from cli.figures.register_fields import DUTCH, IN_USE, STANDARD, field_faults
+from router.danger.model import CALM, load_model
 from router.figures.month import NO_RULE
 from router.figures.statistics import TOTAL, Statistics
 from router.rules.engine import MENU
@@ -137,7 +138,8 @@ def _human_intervention(config: Configuration, tenant: Tenant) -> list[str]:
         f" bereiken.{choice if menus else ''}",
         f"Soorten teksten die vanzelf kunnen uitgaan: {len(tenant.automatic)}. Onder een antwoord"
         " van een machine staat dat het automatisch is gemaakt.",
-        "Mensen schrijven de regels en staan ervoor in; er wordt niets geleerd.",
+        "Mensen schrijven de regels en staan ervoor in; er wordt niets geleerd van berichten.",
+        *_effect_of_weak_signs(tenant),
     ]
 
 
@@ -185,7 +187,7 @@ def _source_data(config: Configuration, tenant: str) -> list[str]:
         "Er worden geen gegevens uit de BRP gebruikt, en geen kenmerken zoals leeftijd, geslacht"
         " of nationaliteit. De taal van een bericht kan samenhangen met herkomst: zij bepaalt"
         " welke woorden worden herkend en in welke taal een automatische tekst is.",
-        "Het algoritme is niet getraind, dus ook niet op gegevens van inwoners.",
+        _training(config, tenant),
     ]
 
 
@@ -208,7 +210,52 @@ def _methods(rules: RulesInForce, tenant: Tenant) -> list[str]:
         f" taalmodel.{spoken}",
         "- Invoer: het bericht en wat onder Gegevens staat. Uitvoer: een afdeling, met de reden in"
         " het Nederlands.",
+        *_scorer(tenant),
         f"Versie van de regels: {rules.version}, {since}. Versie van Postkamer: {rules.software}.",
+    ]
+
+
+def _effect_of_weak_signs(tenant: Tenant) -> list[str]:
+    """Return what follows from weak signs of danger; nothing if they are off."""
+    if tenant.care.weak_signs == "off":
+        return []
+    if tenant.care.weak_signs == "decide":
+        rule = tenant.care.weak_signs_rule
+        return [f"Zwakke tekenen van gevaar doen hetzelfde als de veiligheidsregel {rule}."]
+    return [
+        "Zwakke tekenen van gevaar geven een gesprek alleen een label en voorrang. Er gaat geen"
+        " alarm uit, en de inwoner merkt het niet: een medewerker leest het bericht en beslist."
+    ]
+
+
+def _training(config: Configuration, tenant: str) -> str:
+    settings = config.tenant(tenant)
+    if settings is None or settings.care.weak_signs == "off":
+        return "Het algoritme is niet getraind, dus ook niet op gegevens van inwoners."
+    rows = sum(each.rows for each in load_model().validated.values())
+    return (
+        f"Alleen het herkennen van zwakke tekenen van gevaar is getraind: op {rows} verzonnen"
+        " berichten, en niet op gegevens van inwoners."
+    )
+
+
+def _scorer(tenant: Tenant) -> list[str]:
+    """Return how weak signs of danger are scored, with the figures of this version of the scorer;
+    nothing if they are off."""
+    if tenant.care.weak_signs == "off":
+        return []
+    model = load_model()
+    calm = model.validated[CALM]
+    dangers = [each for kind, each in model.validated.items() if kind != CALM]
+    found, rows = sum(each.found for each in dangers), sum(each.rows for each in dangers)
+    at_least = str(tenant.care.weak_signs_at_least or model.at_least).replace(".", ",")
+    return [
+        "- Zwakke tekenen van gevaar: waar geen veiligheidsregel past, telt een logistische"
+        " regressie woorden, woordparen en betekenissen op tot een score, van 0 tot 1. Vanaf"
+        f" {at_least} heeft zij gevolg. Versie van de score: {model.version}. Van de verzonnen"
+        " berichten waarop zij is getraind, telkens buiten de training gehouden en moeilijker dan"
+        f" gewone, vond zij {found} van {rows} gevaren, en zag zij gevaar in {calm.found} van"
+        f" {calm.rows} rustige.",
     ]
 
 

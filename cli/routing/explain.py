@@ -1,5 +1,6 @@
 """`postkamer route explain`: explain where a message would go and why."""
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -45,6 +46,12 @@ WORDS = {
         "reads none": "de inwoner leest geen tekst",
         "held": "vastgehouden tot iemand het vrijgeeft",
         "care": "zorg: {}: {}",
+        "weak signs": "zwakke tekenen: {score}, grens {least} (model {model}){words}; {what}",
+        "decimal": ",",
+        "weak signs below": "dat doet niets",
+        "weak signs mark": "label en voorrang, geen alarm",
+        "weak signs decide": "als een zorgregel",
+        "weak signs after": "de zorgregel gaat voor",
         "text": "tekst: {}",
         "alsoAbout": "ook over",
         "tags": "labels", "priority": "voorrang", "language": "taal", "due": "uiterlijk",
@@ -73,12 +80,22 @@ WORDS = {
         "reads none": "the citizen reads no text",
         "held": "held until a person releases it",
         "care": "safety: {}: {}",
+        "weak signs": "weak signs: {score}, threshold {least} (model {model}){words}; {what}",
+        "decimal": ".",
+        "weak signs below": "no effect",
+        "weak signs mark": "a label and a priority, no alarm",
+        "weak signs decide": "as a safety rule",
+        "weak signs after": "the safety rule goes before them",
         "text": "text: {}",
         "alsoAbout": "also about",
         "tags": "labels", "priority": "priority", "language": "language", "due": "due",
         OUTCOMES["no"]: "no match", OUTCOMES["marks"]: "marks", OUTCOMES["fits"]: "matches",
     },
 }  # fmt: skip
+DOUBTFUL = 0.7
+"""Score from which weak signs are shown anyway: a threshold that somebody might choose."""
+TINY = 1e-6
+"""More than what a decimal fraction lacks in binary: 0.92 is 92 hundredths."""
 NAMED = ("alsoAbout", "tags", "priority", "language", "due")
 Words = Mapping[str, str]
 
@@ -143,9 +160,38 @@ def _consequences(answer: dict[str, Any], words: Words, *, every: bool) -> Itera
         yield words["held"]
     if answer.get("care"):
         yield words["care"].format(answer["care"], answer["careReason"])
+    signs = answer.get("weakSigns")
+    is_doubtful = signs and signs["score"] >= DOUBTFUL and not _is_by_rule(answer)
+    if signs and (every or is_doubtful):
+        yield _weak_signs(signs, words, is_by_rule=_is_by_rule(answer))
     if text := answer.get("text"):
         yield words["text"].format(text["name"])
         yield from (f"  {line}" for line in text["body"].splitlines() if every)
+
+
+def _is_by_rule(answer: dict[str, Any]) -> bool:
+    """True if a safety rule matches, which goes before weak signs."""
+    return any(step["outcome"] != OUTCOMES["no"] for step in answer["careSteps"])
+
+
+def _weak_signs(signs: dict[str, Any], words: Words, *, is_by_rule: bool) -> str:
+    """Return the score beside its threshold, the strongest words, and what follows."""
+    quoted = ", ".join(f'"{each}"' for each in signs["words"])
+    what = "below" if signs["score"] < signs["atLeast"] else signs["use"]
+    if is_by_rule and what != "below":
+        what = "after"
+    return words["weak signs"].format(
+        score=_show_score(signs["score"], words),
+        least=_show_score(signs["atLeast"], words),
+        model=signs["model"],
+        words=f": {quoted}" if quoted else "",
+        what=words[f"weak signs {what}"],
+    )
+
+
+def _show_score(score: float, words: Words) -> str:
+    """Return a score in hundredths, rounded down: none shows as a threshold that it is below."""
+    return f"{math.floor(score * 100 + TINY) / 100:.2f}".replace(".", words["decimal"])
 
 
 def _explain(file: Path, *message: Any, lang: str) -> dict[str, Any]:

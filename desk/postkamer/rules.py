@@ -20,6 +20,18 @@ class AutomaticText(msgspec.Struct, frozen=True):
     body: str
 
 
+class WeakSigns(msgspec.Struct, frozen=True, rename="camel"):
+    """Danger that the words sound like, by the trained scorer."""
+
+    score: float
+    at_least: float
+    words: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> bool:
+        return self.score >= self.at_least
+
+
 class Explanation(msgspec.Struct, frozen=True, rename="camel"):
     """Decision about words that somebody tried, and why."""
 
@@ -36,6 +48,7 @@ class Explanation(msgspec.Struct, frozen=True, rename="camel"):
     care_reason: str = ""
     text: AutomaticText | None = None
     version: str = ""
+    weak_signs: WeakSigns | None = None
 
 
 class Approval(msgspec.Struct, frozen=True):

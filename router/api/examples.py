@@ -27,6 +27,13 @@ EXPLANATION: Json = {
     "version": VERSION_ID,
     "tags": ["melding"],
     "language": "nl",
+    "weakSigns": {
+        "score": 0.021,
+        "atLeast": 0.87,
+        "use": "mark",
+        "words": [],
+        "model": "3f1c09a2b7de",
+    },
     "text": {"name": "eerste_contact", "body": "Welkom bij gemeente Voorbeeldstad."},
     "timers": [{"kind": "idle", "due": "2026-12-15T09:00:00Z"}],
 }

@@ -44,6 +44,21 @@ class OpenDecision(Shown):
     """Silence after which it goes to `department`."""
 
 
+class WeakSigns(Shown):
+    """Danger that the words sound like, by a trained scorer, where no safety rule names it."""
+
+    score: float
+    """From 0 to 1. It is no probability that the citizen is in danger."""
+    at_least: float
+    """Score from which the municipality counts them."""
+    use: Literal["mark", "decide"]
+    """`mark`: a label and a high priority. `decide`: as a safety rule."""
+    words: tuple[str, ...]
+    """Words of the message that weigh most, in its order."""
+    model: str
+    """Version of the scorer."""
+
+
 class Explanation(Shown):
     """Decision of the router about the words, and why. A member that would be empty is left out."""
 
@@ -78,6 +93,8 @@ class Explanation(Shown):
     care: str = ""
     """Danger that a safety rule sees."""
     care_reason: str = ""
+    weak_signs: WeakSigns | None = None
+    """Given if the municipality uses them and the message has words."""
     held: bool = False
     """True if the events wait until a person releases them."""
     provisional: bool = False

@@ -13,6 +13,12 @@ from router.rules.conditions import CompiledCondition, compile_condition
 from router.rules.matcher import Matcher, Matches, MessageFacts, PatternCollector
 from router.rules.reasons import DUTCH, Reasons
 from router.rules.sentences import adds_subject, split_sentences
+from router.rules.weak_signs import (
+    MARKED_PRIORITY,
+    POSSIBLE_DANGER,
+    WeakSigns,
+    compile_weak_signs,
+)
 from services.config.model import Configuration
 from services.config.routing_rules import Mask, Rule, SafetyRule
 
@@ -48,6 +54,17 @@ class Annotations(msgspec.Struct, frozen=True):
     """Reason of the rule that set the priority."""
     first_text: str = ""
     """Text instead of the welcome text, of the first rule that names one."""
+
+    def with_mark(self, tag: str, priority: str, reason: str) -> "Annotations":
+        """Return these annotations with a tag and a priority that no rule of theirs gives."""
+        higher = higher_priority(self.priority, priority)
+        return msgspec.structs.replace(
+            self,
+            tags=(*self.tags, tag) if tag not in self.tags else self.tags,
+            priority=higher,
+            priority_reason=self.priority_reason if higher == self.priority else reason,
+            rules=(*self.rules, reason),
+        )
 
     def with_rule(self, rule: Rule, reason: str) -> "Annotations":
         """Return these annotations with those of one more rule, and the reason that it matched."""
@@ -109,6 +126,8 @@ class RuleTable(msgspec.Struct, frozen=True):
     rules: IndexedRules[Rule]
     care: IndexedRules[SafetyRule]
     matcher: Matcher
+    weak_signs: WeakSigns | None = None
+    """Scorer of what no safety rule matches; None if it is off."""
 
 
 def higher_priority(one: str, other: str) -> str:
@@ -134,7 +153,7 @@ def compile_rules(
     rules = _index_rules([r for r in config.rules if applies_to(r, tenant, departments)], collector)
     care = _index_rules([c for c in config.care if applies_to(c, tenant, departments)], collector)
     matcher = collector.build_matcher(misspelled=misspelled, few_texts=few_texts)
-    return RuleTable(rules, care, matcher)
+    return RuleTable(rules, care, matcher, compile_weak_signs(config, tenant))
 
 
 def _index_rules(rules: Sequence[R], collector: PatternCollector) -> IndexedRules[R]:
@@ -160,7 +179,19 @@ def compile_rule_tables(
 
 
 def evaluate(table: RuleTable, facts: MessageFacts) -> Outcome:
-    """Apply the rules to a message."""
+    """Apply the rules to a message, and the scorer of weak signs if no safety rule matches."""
+    outcome, weak_signs = _apply_rules(table, facts), table.weak_signs
+    if outcome.care or weak_signs is None or not weak_signs.reaches(facts.text):
+        return outcome
+    clause = weak_signs.explain(facts.text, table.matcher.reasons)
+    if rule := weak_signs.rule:
+        reason = table.matcher.reasons.safety_rule.format(clause, rule.id)
+        return msgspec.structs.replace(outcome, care=rule, care_reason=reason)
+    marked = outcome.annotations.with_mark(POSSIBLE_DANGER, MARKED_PRIORITY, clause)
+    return msgspec.structs.replace(outcome, annotations=marked)
+
+
+def _apply_rules(table: RuleTable, facts: MessageFacts) -> Outcome:
     matches, reasons = table.matcher.match_facts(facts), table.matcher.reasons
     care, care_clause = next(table.care.find_matching(facts, matches), (None, ""))
     care_reason = reasons.safety_rule.format(care_clause, care.id) if care else ""

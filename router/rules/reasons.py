@@ -35,6 +35,10 @@ class Reasons(msgspec.Struct, frozen=True, kw_only=True):
     """Clause, and the rule that it is of."""
     rule_alone: str
     safety_rule: str
+    weak_signs: str
+    """Words of the message that weigh most, each in quotes, and the version of the scorer."""
+    weak_signs_alone: str
+    """The same, if none of them can be quoted."""
     fallback: str
     menu: str
     closed: str
@@ -72,6 +76,8 @@ DUTCH = Reasons(
     rule="{} (regel {})",
     rule_alone="regel {} past",
     safety_rule="{} (zorgregel {})",
+    weak_signs="mogelijk gevaar: {} (zwakke tekenen, model {})",
+    weak_signs_alone="mogelijk gevaar (zwakke tekenen, model {})",
     fallback="geen enkele regel past; dit is de afdeling voor de rest",
     menu='"{}" is gekozen uit het menu',
     closed="; {} is gesloten",
@@ -106,6 +112,8 @@ ENGLISH = Reasons(
     rule="{} (rule {})",
     rule_alone="rule {} matches",
     safety_rule="{} (safety rule {})",
+    weak_signs="possible danger: {} (weak signs, model {})",
+    weak_signs_alone="possible danger (weak signs, model {})",
     fallback="no rule matches; this is the department for the rest",
     menu='"{}" was chosen from the menu',
     closed="; {} is closed",

@@ -40,6 +40,8 @@ const CLAUSES = [
   [/^"([^"]+)" is gekozen uit het menu$/, "“$1” was chosen from the menu"],
   [/^gekozen is "([^"]+)"$/, "“$1” was chosen"],
   [/^de link noemt "([^"]+)"$/, "the link mentions “$1”"],
+  [/^mogelijk gevaar \(zwakke tekenen, model (\S+)\)$/, "possible danger (weak signs, model $1)"],
+  [/^mogelijk gevaar: (.+) \(zwakke tekenen, model (\S+)\)$/, "possible danger: $1 (weak signs, model $2)"],
   [/^het patroon past$/, "the pattern matches"],
   [/^regel \S+ past$/, "a rule matches"],
   [/^het kwam op dit nummer binnen$/, "it came in on this number"],

@@ -79,6 +79,7 @@ def cross_reference_errors(
     yield from _deputy_faults(rows)
     yield from _list_faults(tables, rows)
     yield from _handover_faults(tables.get("tenants"), rows)
+    yield from _weak_sign_faults(tables.get("tenants"), rows["care"])
     yield from _owner_faults(tables.get("destinations"), rows["destinations"])
     yield from _option_faults(tables.get("menus"), rows)
     yield from _menu_cycles(tables.get("menus"))
@@ -268,6 +269,17 @@ def _handover_faults(tenants: Any, rows: Mapping[str, list[Row]]) -> Iterator[tu
                 if isinstance(department, str):
                     place: Location = (*where, "departments")
                     yield from _missing_department(place, owner, department.strip(), rows)
+
+
+def _weak_sign_faults(tenants: Any, rules: list[Row]) -> Iterator[tuple[Location, str]]:
+    """Find safety rules that weak signs should stand for and that the municipality lacks."""
+    for n, tenant in enumerate(tenants if isinstance(tenants, list) else []):
+        care = tenant.get("care") if isinstance(tenant, dict) else None
+        rule = _text(care, "weak_signs_rule") if isinstance(care, dict) else None
+        owner = _text(tenant, "id") if rule else None
+        if rule and all(_none_has(rules, id=rule, tenant=each) for each in ("", owner)):
+            where: Location = ("tenants", n, "care", "weak_signs_rule")
+            yield where, _missing("safety rule", rule, rules)
 
 
 def _owner_faults(destinations: Any, rows: list[Row]) -> Iterator[tuple[Location, str]]:

@@ -37,10 +37,26 @@ def _require_name(secret: str) -> str:
 
 
 class SafetyAlert(ConfigModel):
-    """Destinations that a safety rule alerts, one after the other until a person confirms."""
+    """Destinations that a safety rule alerts, one after the other until a person confirms; and the
+    use of the scorer that looks for danger where no safety rule matches."""
 
     destinations: tuple[str, ...] = Field(default=(), max_length=10)
     confirm_minutes: int = Field(default=10, ge=1, le=24 * 60)
+    weak_signs: Literal["off", "mark", "decide"] = "mark"
+    """Use of weak signs of danger. `mark`: a label, a reason and a high priority, and nothing that
+    a citizen notices. `decide`: the same as a match of `weak_signs_rule`."""
+    weak_signs_at_least: float | None = Field(default=None, ge=0.5, lt=1)
+    """Score from which weak signs count; None for that of the scorer's own figures."""
+    weak_signs_rule: str = ""
+    """Safety rule that weak signs stand for when they decide: its kind, department and text."""
+
+    @model_validator(mode="after")
+    def _check_weak_signs_rule(self) -> Self:
+        if self.weak_signs == "decide" and not self.weak_signs_rule:
+            raise PydanticCustomError(
+                "weak_signs_rule", "weak_signs = 'decide' needs a weak_signs_rule"
+            )
+        return self
 
 
 MAX_WAITING_DAYS = 90

@@ -21,6 +21,8 @@ pytestmark = IN_CHROMIUM
 
 OTHER_REASONS = (
     SENTENCES.fallback,
+    SENTENCES.weak_signs_alone.format("a1b2c3"),
+    SENTENCES.weak_signs.format('"doet al", "dagen niet"', "a1b2c3"),
     timer_fired.WAITED,
     timer_fired.SILENT,
     timer_fired.UNANSWERED,

@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
+from router.danger.model import load_model
 from router.message_table.judgement import judge_rows
 from router.message_table.table import known_names, parse_table
+from router.rules.weak_signs import POSSIBLE_DANGER
 from sandbox import page_server
 from services.calendar.opening_hours import AMSTERDAM
 from tests.support.routing.quotes import untrue_quotes
@@ -64,6 +66,20 @@ def judge_second_subject(row: dict[str, Any], decision: Any) -> str:
 
 def judge_calm(_: dict[str, Any], decision: Any) -> str:
     return f"false alarm: {decision.care}" if decision.care else ""
+
+
+def judge_found(_: dict[str, Any], decision: Any) -> str:
+    return "" if is_seen(decision) else MISSED
+
+
+def judge_unseen(_: dict[str, Any], decision: Any) -> str:
+    found = decision.care or f"weak signs, {decision.labels.priority_reason}"
+    return f"false alarm: {found}" if is_seen(decision) else ""
+
+
+def is_seen(decision: Any) -> bool:
+    """True if a safety rule matches, or weak signs mark the conversation."""
+    return bool(decision.care) or POSSIBLE_DANGER in decision.tags
 
 
 def is_danger(row: dict[str, Any]) -> bool:
@@ -119,9 +135,14 @@ MEASURES = [
     Measure("care-strangers.toml", "no alarm", judge_calm, is_calm, 0.85),
     Measure("care-strangers-heldout.toml", "danger", judge_danger, is_danger, 0.40),
     Measure("care-strangers-heldout.toml", "no alarm", judge_calm, is_calm, 0.80),
+    Measure("messages.toml", "no alarm with weak signs", judge_unseen, is_calm, 0.97),
+    Measure("care.toml", "danger with weak signs", judge_found, is_danger, 0.99),
+    Measure("care.toml", "no alarm with weak signs", judge_unseen, is_calm, 0.96),
+    Measure("care-heldout.toml", "danger with weak signs", judge_found, is_danger, 0.92),
+    Measure("care-heldout.toml", "no alarm with weak signs", judge_unseen, is_calm, 0.88),
 ]
 """The rules were improved with those that are not held out. A held-out file shows how they do on
-messages that no rule was written for."""
+messages that no rule was written for. The scorer of weak signs was trained on none of them."""
 
 
 @dataclass(frozen=True)
@@ -188,12 +209,26 @@ def test_figures_of_the_rules_are_those_of_the_page(choices: Any, line: Measure)
     assert 1 - failures / figures.messages >= line.floor
 
 
+def test_page_states_the_figures_of_this_version_of_the_scorer() -> None:
+    """They are those of cross-validation, as training wrote them into the model."""
+    model, page = load_model(), PAGE.read_text()
+    assert f"Figures of version `{model.version}`, from {model.at_least}," in page
+    stated_kinds = re.findall(r"^\| (\w+) \| (\d+) \| (\d+) \|$", page, re.MULTILINE)
+    figures = model.validated.items()
+    assert stated_kinds == [(kind, str(each.rows), str(each.found)) for kind, each in figures]
+
+
 def test_no_reason_quotes_what_is_not_in_the_message(choices: Any) -> None:
     quoted, untrue = 0, []
     for file in dict.fromkeys(line.file for line in MEASURES):
         for row in tomllib.loads((CITIZENS / file).read_text())["messages"]:
             decision = hear(open_town_hall(choices, WEDNESDAY), row)
-            for reason in (decision.reason, decision.care_reason, *(decision.rules or ())):
+            for reason in (
+                decision.reason,
+                decision.care_reason,
+                decision.priority_reason,
+                *decision.marks,
+            ):
                 quoted += reason.count('"') // 2
                 untrue += [(each, row["text"]) for each in untrue_quotes(row["text"], reason)]
     assert untrue == []

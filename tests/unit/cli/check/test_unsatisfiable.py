@@ -41,6 +41,7 @@ x: numbers = 10000001, 20000001
     rule x: 20000001 is no number of a municipality that it holds for
 x: tagged = pers
 x: department = groen; tagged = afval, druk; tag = druk
+x: tagged = mogelijk-gevaar
 x: tagged = perss
     rule x never holds: nothing gives the tag perss
 x: tagged = pers, perss

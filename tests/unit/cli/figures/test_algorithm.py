@@ -9,6 +9,7 @@ from cli.figures.algorithm import RulesInForce, build_entry, entry_faults, to_ht
 from cli.figures.algorithm_page import render_page
 from cli.figures.register_fields import FIELDS, field_faults
 from cli.support.configuration import EXAMPLE
+from router.danger.model import load_model
 from services.config import loader
 from tests.support.cli.counted_month import ALGORITHM, OPEN_DATA, config, counted, statistics
 
@@ -37,6 +38,26 @@ def test_entry_counts_rules_and_names_versions() -> None:
     assert "Veiligheidsregels: 1 (zelfdoding)" in methods
     assert "3f9c2a7b10de, in gebruik sinds 2026-11-03" in methods and "0.1.0" in methods
     assert "deze talen: nl" in methods
+
+
+def test_entry_says_what_weak_signs_do_and_how_they_were_trained() -> None:
+    model, entry = load_model(), made()
+    calm, rows = model.validated["calm"], sum(each.rows for each in model.validated.values())
+    assert f"getraind: op {rows} verzonnen berichten" in entry["source_data"]
+    assert f"Versie van de score: {model.version}" in entry["methods_and_models"]
+    assert f"gevaar in {calm.found} van {calm.rows} rustige" in entry["methods_and_models"]
+    assert "alleen een label en voorrang" in entry["human_intervention"]
+    decides = 'weak_signs = "decide"\nweak_signs_rule = "dood"\nweak_signs_at_least = 0.95\n'
+    entry = made(OPEN_DATA + ALGORITHM + f"[tenants.care]\n{decides}")
+    assert "hetzelfde als de veiligheidsregel dood" in entry["human_intervention"]
+    assert "Vanaf 0,95 heeft" in entry["methods_and_models"]
+
+
+def test_entry_without_weak_signs_says_that_nothing_was_trained() -> None:
+    entry = made(OPEN_DATA + ALGORITHM + '[tenants.care]\nweak_signs = "off"\n')
+    assert "niet getraind" in entry["source_data"]
+    texts = entry["methods_and_models"] + entry["human_intervention"]
+    assert "wakke tekenen" not in texts
 
 
 def test_entry_names_the_data_that_its_rules_look_at_and_no_other() -> None:

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from cli.replay.diff import format_differences
+from router.rules.weak_signs import POSSIBLE_DANGER
 from services.config.loader import LoadedConfig
 from tests.support.cli.rule_comparison import SAME, changed, replayed, rows
 from tests.support.simulated_week import Week
@@ -109,6 +110,7 @@ def test_changed_labels_and_alarms_are_counted() -> None:
     found = compare(week, other)
     assert [tuple(tag.values()) for tag in found["tags"]] == [
         ("juridisch", 1, 0),
+        (POSSIBLE_DANGER, 1, 0),
         ("officieel", 0, 1),
         ("pers-of-raad", 0, 1),
     ]

@@ -8,6 +8,8 @@ import pytest
 
 from cli.routing.explain import WORDS, format_answer
 from cli.routing.explanation import explain
+from router.danger.model import load_model
+from router.rules.weak_signs import POSSIBLE_DANGER
 from services.config import loader
 from tests.support.cli.command_line import TOML
 from tests.support.cli.rule_texts import rules_toml
@@ -166,3 +168,48 @@ def test_shipped_example_alarms_for_violence() -> None:
         "gewekt wordt piket, dan crm (telkens na 10 minuten); de inwoner leest de tekst geweld"
         in lines
     )
+
+
+NEIGHBOUR = "Mijn buurvrouw van 85 doet al twee dagen niet open"
+
+
+def test_weak_signs_are_explained_with_score_threshold_and_words(tmp_path: Path) -> None:
+    found = answer(tmp_path, NEIGHBOUR)
+    signs = found["weakSigns"]
+    assert signs["score"] >= signs["atLeast"] == load_model().at_least
+    assert (signs["use"], signs["model"]) == ("mark", load_model().version)
+    assert (found["tags"], found["priority"]) == ([POSSIBLE_DANGER], "high")
+    assert not found.get("care") and not found.get("wakes")
+    quoted = ", ".join(f'"{each}"' for each in signs["words"])
+    assert found["priorityReason"].startswith(f"mogelijk gevaar: {quoted} (")
+    [line] = [each for each in format_answer(found) if each.startswith("zwakke tekenen")]
+    assert line.startswith("zwakke tekenen: 0,") and ", grens 0,92 (model " in line
+    assert line.endswith(f": {quoted}; label en voorrang, geen alarm")
+    [line] = [each for each in format_answer(found, "en") if each.startswith("weak signs")]
+    assert ", threshold 0.92 (model " in line and line.endswith("a label and a priority, no alarm")
+
+
+def test_low_score_is_shown_on_request_and_none_where_it_is_off(tmp_path: Path) -> None:
+    found = answer(tmp_path, "mijn container is vol")
+    assert found["weakSigns"]["score"] < 0.5 and "tags" not in found
+    assert not any(line.startswith("zwakke") for line in format_answer(found))
+    [line] = [each for each in format_answer(found, every=True) if each.startswith("zwakke")]
+    assert line.endswith("; dat doet niets")
+    off = TOML.replace('name = "Gemeente Almelo"\n', 'name = "A"\ncare = {weak_signs = "off"}\n')
+    assert "weakSigns" not in answer(tmp_path, NEIGHBOUR, off)
+
+
+def test_deciding_weak_signs_wake_as_the_named_rule(tmp_path: Path) -> None:
+    care = 'care = {destinations = ["crm"], weak_signs = "decide", weak_signs_rule = "geweld"}\n'
+    town = TOML.replace('name = "Gemeente Almelo"\n', f'name = "Gemeente Almelo"\n{care}') + CARE
+    found = answer(tmp_path, NEIGHBOUR, town)
+    assert (found["care"], found["department"], found["wakes"]) == ("violence", "groen", ["crm"])
+    assert found["careReason"].startswith("mogelijk gevaar: ")
+    assert found["careReason"].endswith("(zorgregel geweld)")
+    [line] = [each for each in format_answer(found) if each.startswith("zwakke tekenen")]
+    assert line.endswith("; als een zorgregel")
+    by_rule = answer(tmp_path, f"{NEIGHBOUR}, en er is brand", town)
+    assert by_rule["care"] == "emergency" and "mogelijk" not in by_rule["careReason"]
+    assert not any(line.startswith("zwakke tekenen") for line in format_answer(by_rule))
+    [line] = [x for x in format_answer(by_rule, every=True) if x.startswith("zwakke tekenen")]
+    assert line.endswith("; de zorgregel gaat voor")

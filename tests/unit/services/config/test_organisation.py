@@ -162,3 +162,42 @@ def test_settings_of_an_open_klant_that_contradict_one_another(own: str, words: 
     [fault] = raised.value.faults
     assert fault.where.startswith("destinations.0")
     assert words in fault.what and "tiger" not in fault.what
+
+
+CARE = 'name = "Gemeente Almelo"\ncare = {%s}\n'
+RULE = '[[care]]\nid = "brand"\nkind = "emergency"\nwords = ["brand"]\n'
+
+
+def caring(settings: str, rules: str = RULE) -> str:
+    return TOML.replace('name = "Gemeente Almelo"\n', CARE % settings) + rules
+
+
+def test_weak_signs_mark_unless_a_municipality_chooses_otherwise() -> None:
+    care = parse(TOML, "p.toml").tenants[0].care
+    assert (care.weak_signs, care.weak_signs_at_least, care.weak_signs_rule) == ("mark", None, "")
+    decides = 'weak_signs = "decide", weak_signs_rule = "brand", weak_signs_at_least = 0.8'
+    care = parse(caring(decides), "p.toml").tenants[0].care
+    assert (care.weak_signs, care.weak_signs_at_least) == ("decide", 0.8)
+
+
+@pytest.mark.parametrize(
+    ("settings", "rules", "words"),
+    [
+        ('weak_signs = "decide"', RULE, "needs a weak_signs_rule"),
+        ('weak_signs_rule = "brandt"', RULE, "no safety rule 'brandt'"),
+        ('weak_signs = "decide", weak_signs_rule = "brandt"', RULE, "did you mean 'brand'"),
+        ('weak_signs = "decide", weak_signs_rule = "brand"', "", "no safety rule 'brand'"),
+        (
+            'weak_signs = "decide", weak_signs_rule = "brand"',
+            RULE + 'tenant = "borne"\n',
+            "no safety rule 'brand'",
+        ),
+        ("weak_signs_at_least = 0.2", RULE, "0.5"),
+        ("weak_signs_at_least = 1", RULE, "1"),
+        ('weak_signs = "alarm"', RULE, "'off', 'mark' or 'decide'"),
+    ],
+)
+def test_weak_signs_that_cannot_be_are_a_fault(settings: str, rules: str, words: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse(caring(settings, rules), "p.toml")
+    assert any(words in fault.what and "care" in fault.where for fault in error.value.faults)

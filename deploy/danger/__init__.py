@@ -1,0 +1,1 @@
+"""Training of the scorer of weak signs: its table, the training, its figures."""

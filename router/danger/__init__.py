@@ -1,0 +1,1 @@
+"""Weak signs of danger, beside the safety rules: a trained scorer of words. Pure."""
