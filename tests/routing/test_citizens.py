@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from deploy.danger.table import read_rows
 from router.danger.model import load_model
 from router.message_table.judgement import judge_rows
 from router.message_table.table import known_names, parse_table
@@ -140,6 +141,10 @@ MEASURES = [
     Measure("care.toml", "no alarm with weak signs", judge_unseen, is_calm, 0.96),
     Measure("care-heldout.toml", "danger with weak signs", judge_found, is_danger, 0.92),
     Measure("care-heldout.toml", "no alarm with weak signs", judge_unseen, is_calm, 0.88),
+    Measure("care-strangers.toml", "danger with weak signs", judge_found, is_danger, 0.75),
+    Measure("care-strangers.toml", "no alarm with weak signs", judge_unseen, is_calm, 0.90),
+    Measure("care-strangers-heldout.toml", "danger with weak signs", judge_found, is_danger, 0.65),
+    Measure("care-strangers-heldout.toml", "no alarm with weak signs", judge_unseen, is_calm, 0.80),
 ]
 """The rules were improved with those that are not held out. A held-out file shows how they do on
 messages that no rule was written for. The scorer of weak signs was trained on none of them."""
@@ -161,7 +166,7 @@ def choices() -> Any:
 
 
 def measure(choices: Any, line: Measure) -> Figures:
-    file = tomllib.loads((CITIZENS / line.file).read_text())
+    file = load(CITIZENS / line.file)
     rows = [row for row in file["messages"] if line.applies(row)]
     errors = []
     for row in rows:
@@ -219,24 +224,36 @@ def test_page_states_the_figures_of_this_version_of_the_scorer() -> None:
 
 
 def test_no_reason_quotes_what_is_not_in_the_message(choices: Any) -> None:
+    rows = [*judged_rows(), *trained_rows()[::10]]
     quoted, untrue = 0, []
-    for file in dict.fromkeys(line.file for line in MEASURES):
-        for row in tomllib.loads((CITIZENS / file).read_text())["messages"]:
-            decision = hear(open_town_hall(choices, WEDNESDAY), row)
-            for reason in (
-                decision.reason,
-                decision.care_reason,
-                decision.priority_reason,
-                *decision.marks,
-            ):
-                quoted += reason.count('"') // 2
-                untrue += [(each, row["text"]) for each in untrue_quotes(row["text"], reason)]
+    for row in rows:
+        decision = hear(open_town_hall(choices, WEDNESDAY), row)
+        others = decision.care_reason, decision.priority_reason, *decision.marks
+        for reason in (decision.reason, *others):
+            quoted += reason.count('"') // 2
+            untrue += [(each, row["text"]) for each in untrue_quotes(row["text"], reason)]
     assert untrue == []
-    assert quoted > 500
+    assert len(rows) >= 2000
+    assert quoted > 1000
+
+
+def judged_rows() -> list[dict[str, Any]]:
+    files = dict.fromkeys(line.file for line in MEASURES)
+    return [row for file in files for row in load(CITIZENS / file)["messages"]]
+
+
+def trained_rows() -> list[dict[str, Any]]:
+    """Messages that the scorer was trained on: half of them are about danger."""
+    files = sorted((ROOT / "deploy" / "danger" / "examples").glob("*.toml"))
+    return [{"text": row.text} for row in read_rows(map(load, files))]
+
+
+def load(file: Path) -> dict[str, Any]:
+    return tomllib.loads(file.read_text())
 
 
 def test_table_of_a_manager_is_judged_as_the_town_hall_decides(choices: Any) -> None:
-    rows = tomllib.loads((CITIZENS / "messages.toml").read_text())["messages"]
+    rows = load(CITIZENS / "messages.toml")["messages"]
     texts = [row for row in rows if row["type"] == "text"]
     hall = open_town_hall(choices, WEDNESDAY)
     written = io.StringIO(newline="")
@@ -256,7 +273,7 @@ def test_table_of_a_manager_is_judged_as_the_town_hall_decides(choices: Any) -> 
 
 def test_second_of_two_subjects_in_one_message_is_nearly_always_seen(choices: Any) -> None:
     """Two messages in one, each of which finds its department by itself."""
-    rows = tomllib.loads((CITIZENS / "messages.toml").read_text())["messages"]
+    rows = load(CITIZENS / "messages.toml")["messages"]
     texts = [row for row in rows if row["type"] == "text" and row["department"] != "klantcontact"]
     seen, missed = 0, []
     for one, other in zip(texts, texts[len(texts) // 2 :], strict=False):
