@@ -8,6 +8,9 @@ ARGS ?=
 # their servers a sixth of the time, so a third fills two cores.
 WORKERS ?= 3
 BESIDE = $(PYTEST) -n $(WORKERS) --dist loadfile
+# Folders with the longest files first: else a worker ends with a long one, and the others wait.
+LONGEST = tests/e2e tests/faults tests/browser
+SERVED = --no-loadscope-reorder $(LONGEST) $(filter-out $(LONGEST) $(addprefix tests/,unit contract support examples) %.py %__pycache__,$(wildcard tests/*))
 # Tests that bound a time, or a memory that grows in time, run alone, afterwards.
 
 # With it every process compiles every test and every module anew.
@@ -44,7 +47,7 @@ test: ## run all tests against real servers, seeded and short (ARGS="-k words" f
 	@deploy/setup.sh copies || true # without it, tests of fetched back-ups are skipped
 	@$(if $(ARGS),$(BESIDE) $(ARGS),failed=0; \
 	    $(HALVES) || failed=1; \
-	    $(BESIDE) -m "not alone and not long" --ignore=tests/unit --ignore=tests/contract || failed=1; \
+	    $(BESIDE) -m "not alone and not long" $(SERVED) || failed=1; \
 	    $(PYTEST) -m "alone and not long" tests/faults || failed=1; \
 	    exit $$failed)
 

@@ -14,12 +14,14 @@ from hypothesis import settings
 
 from tests.support.example_count import THOROUGH
 from tests.support.installation import Installation, installed
+from tests.support.known_types import remember_types
 from tests.support.observer import Watch
 from tests.support.published_openapi import META, OPEN_KLANT, require
 from tests.support.scratch_folder import choose_scratch
 from tests.support.working_keys import install_test_keys
 
 install_test_keys()
+remember_types()
 if scratch := choose_scratch():
     tempfile.tempdir = os.environ["TMPDIR"] = scratch
 # Not among what a command prints that runs in this process. A traceback in colours, with the source

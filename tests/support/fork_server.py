@@ -23,6 +23,7 @@ from typing import Any
 import msgspec
 
 from tests.support.faults import line_kills
+from tests.support.known_types import remember_types
 
 COMMAND = "cli.main"
 MOST_BYTES = 64 * 1024
@@ -117,6 +118,7 @@ if __name__ == "__main__":
     _, number, name = sys.argv
     for module in ("cli.services", f"{name}.service"):
         importlib.import_module(module)
+    remember_types()
     with socket.socket(fileno=int(number)) as control:
         request = serve(control)
     if request:
