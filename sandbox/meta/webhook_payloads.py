@@ -53,8 +53,8 @@ def wamid(phone: str, chance: Random, *, outgoing: bool) -> str:
 
 def template_id(content: Any) -> str:
     """Return the id of the template that Direct Send makes of a content: one for the same words."""
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
-    return str(10**15 + int.from_bytes(digest[:6]))
+    hashed = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
+    return str(10**15 + int.from_bytes(hashed[:6]))
 
 
 def encode(body: Json) -> bytes:
