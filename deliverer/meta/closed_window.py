@@ -43,8 +43,8 @@ have the same bounds at any time, and the gateway holds to them."""
 DIRECT_BUTTONS = ("button", "cta_url")
 """Kinds of interactive message that Direct Send takes."""
 DIRECT_SEND_PAUSE = timedelta(days=1)
-"""Time after a refusal in which a number does not try Direct Send again. Meta lets an account in, or
-off its block, by a person's decision."""
+"""Time after a refusal in which a number does not try Direct Send again. Meta lets an account in,
+or ends its block, by a person's decision."""
 DIRECT_SEND_REFUSALS = {
     100: "Meta does not let this account use Direct Send (code 100): ask Meta or the BSP for it, or"
     " take direct_send away.",
@@ -121,9 +121,7 @@ def direct_send_refusal(verdict: Verdict) -> str:
     return DIRECT_SEND_REFUSALS.get(verdict.code, "") if isinstance(verdict, Failed) else ""
 
 
-def retry_late(
-    verdict: Verdict, entry: LedgerEntry, account: Account, now: datetime
-) -> Verdict:
+def retry_late(verdict: Verdict, entry: LedgerEntry, account: Account, now: datetime) -> Verdict:
     """Retry as a late answer, or hold, what Meta refuses although we thought the window open. The
     retry is a separate attempt with its own id."""
     is_refused = isinstance(verdict, Failed) and verdict.code in WINDOW_CLOSED_CODES

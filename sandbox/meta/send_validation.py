@@ -201,7 +201,9 @@ def _direct_interactive(content: Any) -> str:
     if content.get("type") not in DIRECT_INTERACTIVE:
         return f"type must be one of {', '.join(DIRECT_INTERACTIVE)}."
     header, footer = content.get("header"), content.get("footer")
-    if header is not None and (fault := shape_fault({"type": "text", "text": 60}, header, "header")):
+    if header is not None and (
+        fault := shape_fault({"type": "text", "text": 60}, header, "header")
+    ):
         return fault
     return shape_fault({"text": 60}, footer, "footer") if footer is not None else ""
 
