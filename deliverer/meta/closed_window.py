@@ -173,7 +173,7 @@ def _take_direct_content(content: dict[str, Any]) -> dict[str, Any] | None:
         case {"type": "text", "text": {"body": str(body)}}:
             fits = length(body) <= MAX_DIRECT_CHARACTERS
             return {"type": "text", "text": {"body": body}} if fits else None
-        case {"type": "interactive", "interactive": {"type": str(kind), **parts}}:
-            header = parts.get("header", {"type": "text"})
+        case {"type": "interactive", "interactive": {"type": str(kind)}}:
+            header = content["interactive"].get("header", {"type": "text"})
             return content if kind in DIRECT_BUTTONS and header["type"] == "text" else None
     return None
