@@ -185,10 +185,12 @@ class SendLoop:
         if (content := closed_window.direct_content(entry, account, now)) is None:
             return _settle_late(entry, account, now)
         verdict = await self._send(entry, account, content, closed_window.mark_sent_directly)
-        refusal = closed_window.direct_send_refusal(verdict)
-        if refusal or (isinstance(verdict, Sent) and not entry.is_test):
-            await self._report_direct_send(entry.number, refusal)
-        return _settle_late(entry, account, now) if refusal else verdict
+        if refusal := closed_window.direct_send_refusal(verdict):
+            await self._report_direct_send(entry.number, refusal)  # before another one tries it
+            return _settle_late(entry, account, now)
+        if isinstance(verdict, Sent) and not entry.is_test:
+            self._tasks.start(self._report_direct_send(entry.number, ""))
+        return verdict
 
     async def _report_direct_send(self, number: str, refusal: str) -> None:
         """Store if Meta takes Direct Send of a number, and log it once."""
