@@ -37,6 +37,10 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     late_template: LateAnswerTemplate | None = None
     asks_to_reopen: bool = False
     """True if a late answer is held, and its citizen asked to write."""
+    direct_send: bool = False
+    """True if late answers may go by Meta's Direct Send."""
+    confidential: frozenset[str] = frozenset()
+    """Confidential departments of its municipality, whose answers never do."""
     recent_contact: timedelta = timedelta()
     """Time since the citizen last wrote within which a template to them is an answer."""
     trial: bool = False
@@ -111,6 +115,8 @@ def _account(
         late_template=number.late_template,
         trial=number.trial,
         asks_to_reopen=number.ask_template is not None,
+        direct_send=number.direct_send,
+        confidential=_confidential_departments(number.tenant, config),
     )
     if tenant := config.tenant(number.tenant):
         quiet_hours = parse_quiet_hours(tenant.night)
@@ -118,3 +124,8 @@ def _account(
             account, quiet_hours=quiet_hours, recent_contact=tenant.recent_contact
         )
     return account
+
+
+def _confidential_departments(tenant: str, config: Configuration) -> frozenset[str]:
+    ids = [each.id for each in config.departments if each.tenant == tenant]
+    return frozenset(each for each in ids if config.confidential(tenant, [each]))

@@ -1,7 +1,7 @@
-"""Answers outside the customer service window of 24 hours, which Meta refuses. A text that is still
-an answer may go in the number's template for late answers. Pure."""
+"""Answers outside the customer service window of 24 hours, which Meta refuses. What is still an
+answer may go in the number's template for late answers, else by Meta's Direct Send. Pure."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from deliverer.meta.accounts import Account
@@ -33,6 +33,32 @@ MAX_LATE_CHARACTERS = 900
 """Longest answer in a template. Meta takes 1,024 characters for the whole body, and the template
 adds an introduction."""
 
+DIRECTLY = "direct_send: zonder eigen sjabloon verstuurd, na 24 uur zonder bericht van de inwoner"
+NEXT_DIRECTLY = (
+    "direct_send: gaat zo zonder eigen sjabloon, na 24 uur zonder bericht van de inwoner"
+)
+MAX_DIRECT_CHARACTERS = 1024
+"""Longest text by Direct Send, which is that of a template's body. Of what has buttons, the parts
+have the same bounds at any time, and the gateway holds to them."""
+DIRECT_BUTTONS = ("button", "cta_url")
+"""Kinds of interactive message that Direct Send takes."""
+DIRECT_SEND_PAUSE = timedelta(days=1)
+"""Time after a refusal in which a number does not try Direct Send again. Meta lets an account in,
+or ends its block, by a person's decision."""
+DIRECT_SEND_REFUSALS = {
+    100: "Meta does not let this account use Direct Send (code 100): ask Meta or the BSP for it, or"
+    " take direct_send away.",
+    139200: "Meta has blocked Direct Send for this account (code 139200): see WhatsApp Manager, or"
+    " take direct_send away.",
+    **dict.fromkeys(
+        WINDOW_CLOSED_CODES,
+        "Meta took a late answer for an ordinary message: the BSP may not pass on Direct Send. Ask"
+        " it, or take direct_send away.",
+    ),
+}
+"""Code -> sentence for an operator. Our own payload is right, so 100 says that the account is not
+let in."""
+
 
 def is_window_closed(entry: LedgerEntry, now: datetime) -> bool:
     """True if Meta has just refused this, or would refuse it, because the citizen wrote too long
@@ -52,6 +78,20 @@ def late_template(entry: LedgerEntry, account: Account, now: datetime) -> dict[s
     return _fill_template(entry.content, account.late_template)
 
 
+def direct_content(entry: LedgerEntry, account: Account, now: datetime) -> dict[str, Any] | None:
+    """Return the content with which a late answer may go by Direct Send, or None. Meta keeps a
+    template of it, so no confidential department uses it."""
+    may_try = (
+        account.direct_send
+        and not entry.direct_send_refused
+        and account.confidential.isdisjoint(entry.departments)
+    )
+    if not may_try or not _is_still_answer(entry, account, now):
+        return None
+    content = _take_direct_content(entry.content)
+    return content and content | {"category": "utility"}
+
+
 def hold_for_reply(
     entry: LedgerEntry, account: Account, now: datetime, code: int = 0
 ) -> HoldForReply | None:
@@ -69,16 +109,28 @@ def mark_sent_in_template(verdict: Verdict) -> Verdict:
     return Sent(verdict.wamid, verdict.reason or IN_TEMPLATE)
 
 
-def retry_in_template(
-    verdict: Verdict, entry: LedgerEntry, account: Account, now: datetime
-) -> Verdict:
-    """Retry in the template, or hold, what Meta refuses although we thought the window open. The
+def mark_sent_directly(verdict: Verdict) -> Verdict:
+    """The same for Direct Send."""
+    if not isinstance(verdict, Sent):
+        return verdict
+    return Sent(verdict.wamid, verdict.reason or DIRECTLY)
+
+
+def direct_send_refusal(verdict: Verdict) -> str:
+    """Return why Meta refused Direct Send, for the operator; '' if it did not refuse that."""
+    return DIRECT_SEND_REFUSALS.get(verdict.code, "") if isinstance(verdict, Failed) else ""
+
+
+def retry_late(verdict: Verdict, entry: LedgerEntry, account: Account, now: datetime) -> Verdict:
+    """Retry as a late answer, or hold, what Meta refuses although we thought the window open. The
     retry is a separate attempt with its own id."""
     is_refused = isinstance(verdict, Failed) and verdict.code in WINDOW_CLOSED_CODES
     if not is_refused or entry.content.get("type") == "template":
         return verdict
     if entry.tried < MAX_RETRY_SECONDS and late_template(entry, account, now) is not None:
         return RetryLater(0, WINDOW_CLOSED_CODE, NEXT_IN_TEMPLATE)
+    if entry.tried < MAX_RETRY_SECONDS and direct_content(entry, account, now) is not None:
+        return RetryLater(0, WINDOW_CLOSED_CODE, NEXT_DIRECTLY)
     return hold_for_reply(entry, account, now, WINDOW_CLOSED_CODE) or verdict
 
 
@@ -111,4 +163,17 @@ def _fill_template(content: dict[str, Any], template: LateAnswerTemplate) -> dic
                         "components": [{"type": "body", "parameters": [parameter]}],
                     },
                 }
+    return None
+
+
+def _take_direct_content(content: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what Direct Send takes of a content, which is all words and buttons of it; None if it
+    has a file, is too long, or is of another type."""
+    match content:
+        case {"type": "text", "text": {"body": str(body)}}:
+            fits = length(body) <= MAX_DIRECT_CHARACTERS
+            return {"type": "text", "text": {"body": body}} if fits else None
+        case {"type": "interactive", "interactive": {"type": str(kind)}}:
+            header = content["interactive"].get("header", {"type": "text"})
+            return content if kind in DIRECT_BUTTONS and header["type"] == "text" else None
     return None

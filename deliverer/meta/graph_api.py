@@ -79,7 +79,7 @@ class Sent(msgspec.Struct, frozen=True):
     wamid: str
     """Meta's id of the message."""
     reason: str = ""
-    """Peculiarity of how it was sent: in a template, or it still waits at Meta."""
+    """Peculiarity of how it was sent: in a template, directly, or it still waits at Meta."""
 
 
 class RetryLater(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from deliverer.meta import ledger_sql, shared_pacing
+from deliverer.meta import closed_window, ledger_sql, shared_pacing
 from deliverer.meta.graph_api import Failed, HoldForReply, RetryLater, Sent, Unknown, Verdict
 from deliverer.meta.ledger_entry import LedgerEntry
 from deliverer.meta.media_upload_store import open_provider_id
@@ -122,6 +122,14 @@ class Ledger:
         """Store on messages that wait for a stopped number why they wait."""
         parameters = (number, code, reason)
         await self._pool.execute(ledger_sql.EXPLAIN, *parameters, EXPLAIN_LIMIT)
+
+    async def report_direct_send(self, number: str, refusal: str) -> bool:
+        """Store why Meta refuses Direct Send for a number, or '' if it takes it. Return True if
+        that is new."""
+        if refusal:
+            parameters = (number, refusal, closed_window.DIRECT_SEND_PAUSE)
+            return bool(await self._pool.fetchval(ledger_sql.REFUSE_DIRECT_SEND, *parameters))
+        return bool(await self._pool.fetchval(ledger_sql.FORGET_REFUSED_DIRECT_SEND, number))
 
     async def sweep(self, at: datetime) -> int:
         """Age messages without a result; return the number that became unconfirmed, which a person

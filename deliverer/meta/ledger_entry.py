@@ -1,5 +1,6 @@
 """Message of the ledger, claimed for an attempt, with the facts to decide about it. Pure."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -48,6 +49,10 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     """True if it asks the citizen to write, because answers to them are on hold."""
     still_needed: bool = False
     """True if such an answer is still on hold and the citizen has not written."""
+    direct_send_refused: bool = False
+    """True if Meta refused Direct Send for its number in the last day."""
+    departments: Sequence[str] = ()
+    """Departments that had its conversation, with the present one."""
     code: int = 0
     """Meta's code for the previous attempt."""
     trial: TrialState = ""

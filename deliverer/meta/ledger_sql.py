@@ -79,7 +79,12 @@ case when {ON_TRIAL.format("l")} then {IS_GUEST.format("l")} else false end as i
 (select max(c.last_inbound_at) from router.conversation c where c.person = l.person)
     as last_inbound_at,
 (select max(w.at) from router.withdrawal w where w.person = l.person and w.by = 'stop')
-    as stopped_at
+    as stopped_at,
+exists (select from deliverer.number_health h
+    where h.number = l.number and h."check" = 'direct_send' and h.until > now())
+    as direct_send_refused,
+coalesce((select c.departments from router.conversation c where c.id = l.conversation), '{{}}')
+    as departments
 """
 
 # Meta's pair rate limit: a number may write to one citizen once in 6 s, with bursts of 45.
@@ -197,6 +202,20 @@ update deliverer.ledger set code = $2, reason = $3
 where id = any(array(select id from deliverer.ledger
     where number = $1 and state = 'queued' and reason = '' and due_at <= now()
     order by position limit $4)) and state = 'queued' and reason = ''
+"""
+
+# The hourly look at the number keeps the row young, or deletes it where the setting is off.
+REFUSE_DIRECT_SEND = """
+insert into deliverer.number_health as h
+    (number, "check", state, detail, until, looked_at, since)
+values ($1, 'direct_send', 'warning', $2, now() + $3, now(), now())
+on conflict (number, "check") do update set detail = excluded.detail, until = excluded.until,
+    looked_at = excluded.looked_at
+returning since = looked_at
+"""
+
+FORGET_REFUSED_DIRECT_SEND = """
+delete from deliverer.number_health where number = $1 and "check" = 'direct_send' returning true
 """
 
 RESUME_STOPPED = """

@@ -173,11 +173,31 @@ class SendLoop:
             content = fill_payload(
                 entry.content, entry.about_wamid, entry.media_id, entry.media_name
             )
-            retry = partial(closed_window.retry_in_template, entry=entry, account=account, now=now)
+            retry = partial(closed_window.retry_late, entry=entry, account=account, now=now)
             return await self._send(entry, account, content, retry)
-        if (template := closed_window.late_template(entry, account, now)) is None:
+        return await self._post_late(entry, account, now)
+
+    async def _post_late(self, entry: LedgerEntry, account: Account, now: datetime) -> Verdict:
+        """Send a late answer in a way that Meta takes; hold it, or let it fail, if there is none
+        left."""
+        if (template := closed_window.late_template(entry, account, now)) is not None:
+            return await self._send(entry, account, template, closed_window.mark_sent_in_template)
+        if (content := closed_window.direct_content(entry, account, now)) is None:
             return _settle_late(entry, account, now)
-        return await self._send(entry, account, template, closed_window.mark_sent_in_template)
+        verdict = await self._send(entry, account, content, closed_window.mark_sent_directly)
+        if refusal := closed_window.direct_send_refusal(verdict):
+            await self._report_direct_send(entry.number, refusal)  # before another one tries it
+            return _settle_late(entry, account, now)
+        if isinstance(verdict, Sent) and not entry.is_test:
+            self._tasks.start(self._report_direct_send(entry.number, ""))
+        return verdict
+
+    async def _report_direct_send(self, number: str, refusal: str) -> None:
+        """Store if Meta takes Direct Send of a number, and log it once."""
+        report = partial(self._ledger.report_direct_send, number, refusal)
+        if await retry_while_unavailable(report, "ledger"):
+            write, status = (log.warning, "warning") if refusal else (log.info, "fine")
+            write("number.health", number=number, what="direct_send", status=status, reason=refusal)
 
     async def _send(
         self, entry: LedgerEntry, account: Account, content: dict[str, Any], interpret: Interpret

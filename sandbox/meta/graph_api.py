@@ -13,6 +13,7 @@ from aiohttp import web
 from sandbox.meta import (
     graph_errors,
     message_templates,
+    number_health,
     send_validation,
     status_timing,
     webhook_payloads,
@@ -71,7 +72,14 @@ class GraphApi:
         assert caller.number, "both doors name one for messages"
         if send.type == "template" and (fault := self._template_fault(caller.number, send)):
             return self._access.refuse(fault)
+        if send.category and (fault := self._direct_send_fault(caller.number)):
+            return self._access.refuse(fault)
         return await self._respond(request, self._make_sent(caller.number, send), send)
+
+    def _direct_send_fault(self, number: Number) -> Refusal | None:
+        state = self._world.health.of(number).direct_send
+        code, details = number_health.DIRECT_SEND_FAULTS.get(state, (0, ""))
+        return Refusal(graph_errors.ERRORS[code], details) if code else None
 
     def _template_fault(self, number: Number, send: Send) -> Refusal | None:
         templates = self._world.templates.of(number.account)
@@ -88,7 +96,7 @@ class GraphApi:
     async def _respond(self, request: web.Request, sent: Sent, send: Send) -> web.StreamResponse:
         self._publish_offered(sent, send)
         behaviour = graph_errors.MAGIC.get(sent.phone, graph_errors.NORMAL)
-        if code := self._refusal_code(sent, send.type, behaviour):
+        if code := self._refusal_code(sent, send, behaviour):
             return self._access.refuse(Refusal(graph_errors.ERRORS[code]))
         if behaviour.answer == "none":
             with contextlib.suppress(TimeoutError):
@@ -130,13 +138,13 @@ class GraphApi:
         id = sent.opaque[:ID_LENGTH]
         self._world.stream.publish("offered", {"messageId": id} | whom | what)
 
-    def _refusal_code(self, sent: Sent, type: str, behaviour: graph_errors.Behaviour) -> int:
+    def _refusal_code(self, sent: Sent, send: Send, behaviour: graph_errors.Behaviour) -> int:
         """Return the code that refuses the message; 0 if it is accepted."""
         handsets = self._world.handsets
         citizen = handsets.find_citizen(sent.bsuid) if sent.to_bsuid else None
         if citizen and citizen.portfolio != sent.number.portfolio:
             return ANOTHER_PORTFOLIO
-        if type != "template" and handsets.is_window_closed(
+        if not send.is_template and handsets.is_window_closed(
             sent.number.id, sent.bsuid, clock.now()
         ):
             return WINDOW_CLOSED
@@ -144,7 +152,7 @@ class GraphApi:
             code := self._limits.refusal_code(sent.number.id, sent.bsuid, clock.monotonic())
         ):
             return code
-        if (behaviour.code, type) == (WINDOW_CLOSED, "template"):
+        if behaviour.code == WINDOW_CLOSED and send.is_template:
             return 0
         return self._scripted_code(sent, behaviour)
 
@@ -160,8 +168,10 @@ class GraphApi:
 
     def _accept(self, sent: Sent, send: Send, behaviour: graph_errors.Behaviour) -> None:
         arrives = bool(ARRIVAL_STATUSES & {*behaviour.statuses})
-        pricing = self._prices.price(sent, send.type, clock.now(), arrives=arrives)
-        sent = msgspec.structs.replace(sent, pricing=pricing)
+        kind = "template" if send.is_template else send.type
+        pricing = self._prices.price(sent, kind, clock.now(), arrives=arrives)
+        made = webhook_payloads.template_id(send.content) if send.category else ""
+        sent = msgspec.structs.replace(sent, pricing=pricing, template_id=made)
         self._world.handsets.accept(sent, send.type, send.content, clock.now())
         has_arrived = False
 

@@ -56,6 +56,7 @@ ERRORS: dict[int, GraphError] = {
         GraphError(132016, 400, "Template is Disabled", "It was paused too often."),
         GraphError(133010, 400, "Phone number not registered", "Register the number first."),
         GraphError(137000, 400, "Identity hash mismatch", "The recipient's identity has changed."),
+        GraphError(139200, 400, "Direct Send blocked", "Direct Send utility access is blocked."),
     )
 }
 

@@ -1,7 +1,7 @@
 """State that Meta gives to a number, its account and the access token, and how to change it."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -41,6 +41,8 @@ class NumberHealth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rena
     """Codes of `health_status`, such as 141006: the payment method."""
     callback: str = ""
     """Address to which webhooks are said to go; '' for the gateway's."""
+    direct_send: Literal["not_enabled", "enabled", "blocked"] = "not_enabled"
+    """Direct Send of the account; at Meta a person lets it in."""
 
 
 class TokenHealth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -84,6 +86,11 @@ def describe_fields(number: Number, health: NumberHealth, version: str) -> dict[
     }
 
 
+DIRECT_SEND_FAULTS = {
+    "not_enabled": (100, "Direct Send isn't enabled for this account."),
+    "blocked": (139200, ""),
+}
+"""State of Direct Send -> code and details with which Meta refuses it."""
 DEFAULT_FIELDS = ("id", "display_phone_number", "verified_name", "quality_rating")
 
 

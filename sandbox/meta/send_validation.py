@@ -34,6 +34,13 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
     bsuid: str = ""
     opaque: str = ""
     context: str = ""
+    category: str = ""
+    """Category that asks for Direct Send; '' for any other message."""
+
+    @property
+    def is_template(self) -> bool:
+        """True if it may arrive at any time: Meta makes a template of what has a category."""
+        return self.type == "template" or self.category != ""
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -57,6 +64,7 @@ def validate(body: object) -> Send | Refusal:
         bsuid="" if phone else body["recipient"],
         opaque=body.get("biz_opaque_callback_data", ""),
         context=body.get("context", {}).get("message_id", ""),
+        category=body.get("category", ""),
     )
 
 
@@ -89,7 +97,28 @@ def _faults(body: Json, kind: object) -> list[tuple[int, str]]:
         (100, shape_fault({"message_id": _string}, {"message_id": ""} | _context(body), "context")),
         (131008, "" if isinstance(content, dict) else f"{kind} is required."),
         (100, shape_fault(CONTENT[kind], content, kind) if isinstance(content, dict) else ""),
+        (100, _direct_send_fault(body, kind) if isinstance(content, dict) else ""),
     ]
+
+
+def _direct_send_fault(body: Json, kind: str) -> str:
+    """Return why a message cannot go by Direct Send, if it asks for that."""
+    if "category" not in body:
+        return "ttl_seconds goes with category only." if "ttl_seconds" in body else ""
+    if body["category"] != DIRECT_CATEGORY:
+        return f"category must be {DIRECT_CATEGORY}."
+    if kind not in DIRECT_CONTENT:
+        return f"Direct Send takes no message of type {kind}."
+    if "context" in body:
+        return "Direct Send takes no context."
+    return shape_fault(DIRECT_CONTENT[kind], body[kind], kind) or _lifetime_fault(body)
+
+
+def _lifetime_fault(body: Json) -> str:
+    seconds = body.get("ttl_seconds", MIN_LIFETIME)
+    if type(seconds) is int and MIN_LIFETIME <= seconds <= MAX_LIFETIME:
+        return ""
+    return f"The time-to-live value must be {MIN_LIFETIME} to {MAX_LIFETIME}."
 
 
 def _recipient_fault(to: object, recipient: object) -> tuple[int, str]:
@@ -167,6 +196,18 @@ def _interactive(content: Any) -> str:
     return shape_fault(shape, content, "interactive")
 
 
+def _direct_interactive(content: Any) -> str:
+    """Return the fault of an interactive message that goes by Direct Send."""
+    if content.get("type") not in DIRECT_INTERACTIVE:
+        return f"type must be one of {', '.join(DIRECT_INTERACTIVE)}."
+    header, footer = content.get("header"), content.get("footer")
+    if header is not None and (
+        fault := shape_fault({"type": "text", "text": 60}, header, "header")
+    ):
+        return fault
+    return shape_fault({"text": 60}, footer, "footer") if footer is not None else ""
+
+
 def _buttons(value: Any) -> str:
     if fault := list_of({"reply": {"id": 256, "title": 20}}, 3)(value):
         return fault
@@ -181,6 +222,13 @@ def _sections(value: Any) -> str:
     return list_of({"id": 200, "title": 24}, 10)(rows)
 
 
+DIRECT_CATEGORY = "utility"
+"""The only category of Direct Send that Meta opens to anyone."""
+DIRECT_INTERACTIVE = ("button", "cta_url")
+DIRECT_CONTENT: dict[str, Shape] = {"text": {"body": 1024}, "interactive": _direct_interactive}
+"""Content that Direct Send takes. Meta takes some more: headers with a file, and a call."""
+MIN_LIFETIME, MAX_LIFETIME = 30, 43_200
+"""Seconds of `ttl_seconds`, for which Meta tries to deliver such a message."""
 ENVELOPE = {"messaging_product": "whatsapp", "recipient_type": "individual"}
 INTERACTIVE: dict[str, Mapping[str, Any]] = {
     "button": {"buttons": _buttons},

@@ -51,6 +51,12 @@ def wamid(phone: str, chance: Random, *, outgoing: bool) -> str:
     return "wamid." + base64.b64encode(packed + bytes([size]) + random + b"\x00").decode()
 
 
+def template_id(content: Any) -> str:
+    """Return the id of the template that Direct Send makes of a content: one for the same words."""
+    hashed = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
+    return str(10**15 + int.from_bytes(hashed[:6]))
+
+
 def encode(body: Json) -> bytes:
     """Encode JSON as Meta does: no spaces, non-ASCII as \\uXXXX, slashes as \\/."""
     return json.dumps(body, separators=(",", ":")).replace("/", "\\/").encode()
@@ -104,6 +110,8 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     """True if the sender addressed the recipient by bsuid."""
     pricing: Json = {}
     """Pricing in the statuses; {} for none."""
+    template_id: str = ""
+    """Template that Direct Send made of the message; '' for any other message."""
 
     @property
     def chat(self) -> tuple[str, str]:
@@ -121,6 +129,8 @@ def status(sent: Sent, name: str, at: datetime, code: int = 0) -> Json:
         entry["recipient_user_id"] = sent.bsuid
     if sent.opaque:
         entry["biz_opaque_callback_data"] = sent.opaque
+    if sent.template_id:
+        entry["template_id"] = sent.template_id
     if name in PRICED and sent.pricing:
         entry["pricing"] = sent.pricing
     if failed:

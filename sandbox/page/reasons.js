@@ -19,6 +19,7 @@ const WHOLE = [
   ["dit nummer kan geen WhatsApp-bericht ontvangen", "this number cannot receive WhatsApp messages"],
   ["Meta neemt dit bericht nu niet aan; Postkamer probeert het opnieuw", "Meta does not accept this message now; Postkamer will try again"],
   ["Meta nam dit bericht niet aan, hoe vaak Postkamer het ook probeerde", "Meta did not accept this message, however often Postkamer tried"],
+  ["zonder eigen sjabloon verstuurd, na 24 uur zonder bericht van de inwoner", "sent without a template of our own, after 24 hours without a message of the citizen"],
   ["Meta weigerde dit bericht", "Meta refused this message"],
   ["Meta heeft niet bevestigd of dit bericht is verstuurd", "Meta has not confirmed whether this message was sent"],
 ];

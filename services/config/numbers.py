@@ -95,6 +95,9 @@ class Number(Registration):
     ask_template: ReopenTemplate | None = None
     """Template for answers that do not fit `late_template`: they are put on hold, and this asks the
     citizen to write."""
+    direct_send: bool = False
+    """True if a late answer that does not fit `late_template` may go by Meta's Direct Send. Meta
+    makes a template of it, which nobody can delete."""
     read_marks: ReadMarks = "never"
     trial: bool = False
     """True if it begins on trial: it takes messages from everyone and sends only to its guest

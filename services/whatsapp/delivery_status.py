@@ -70,6 +70,7 @@ REASONS = {
     132001: "dit sjabloon bestaat niet in deze taal",
     132015: "dit sjabloon is door Meta gepauzeerd",
     132016: "dit sjabloon is door Meta uitgezet",
+    139200: f"Meta neemt dit antwoord na 24 uur niet aan; {TELL}",
     137000: "de identiteit van deze inwoner is veranderd",
 }
 """Meta's `error.code` -> its meaning for the author of the message."""

@@ -23,14 +23,15 @@ from tests.support.simulated_clock import SimulatedClock, simulated
 FRIDAY = datetime(2026, 11, 27, 15, tzinfo=AMSTERDAM)
 MONDAY = datetime(2026, 11, 30, 9, tzinfo=AMSTERDAM)
 SECONDS = 15.0
-FATIMA, JAN, SANNE = "31600000011", "31600000012", "31600000013"
+FATIMA, JAN, SANNE, MURAT = "31600000011", "31600000012", "31600000013", "31600000014"
 TEXTS = ("Ja, u kunt hem ophalen.", "Neem uw legitimatie mee.")
 
 
 def open_on_weekdays(text: str) -> str:
-    """The department of whoever asks nothing that a rule knows; nothing goes out by itself."""
+    """The department of whoever asks nothing that a rule knows; nothing goes out by itself. The
+    number uses Direct Send, which Meta refuses until the account is let in."""
     fallback = 'fallback = "klantcontact"'
-    ask = '\nask_template = {name = "schrijf_terug"}'
+    ask = '\nask_template = {name = "schrijf_terug"}\ndirect_send = true'
     text = text.replace(fallback, fallback + ask, 1)
     return text.replace("Mo-Fr 08:30-17:00; PH off", "Mo-Fr 09:00-17:00; PH off", 1)
 
@@ -203,6 +204,28 @@ async def test_killed_router_and_deliverer_ask_once_and_answer_once(
     await _again(town, "deliverer")
     await until(lambda: desk.status(answer), _is_delivered, SECONDS)
     assert await phone.got() == ["schrijf_terug", TEXTS[0]]
+
+
+async def test_late_answer_goes_at_once_when_meta_lets_the_account(
+    watch: Watch, session: aiohttp.ClientSession, clock: SimulatedClock
+) -> None:
+    health = f"{watch.town.sandbox}/phone/numbers/{NUMBER}/_health"
+    async with session.post(health, json={"directSend": "enabled"}) as answered:
+        assert answered.status == 200
+    desk, phone = Desk(watch), Phone(watch, session, MURAT)
+    clock.set(FRIDAY + timedelta(days=28))
+    asked = await phone.asks("hoe laat is de raad", after_leap=True)
+    clock.set(MONDAY + timedelta(days=28))
+    answer = await _answer(desk, asked["conversationId"], TEXTS[0])
+    await until(lambda: desk.status(answer), _is_delivered, SECONDS)
+    assert await phone.got() == [TEXTS[0]]
+    refused = "select count(*) from deliverer.number_health where \"check\" = 'direct_send'"
+    assert await watch.count(refused) == 0
+    sent = "select count(*) from opened.record where kind = 'send' and data->>'state' = 'sent'"
+    way = f"{sent} and message = '{answer}' and data->>'reason' like 'direct_send: %'"
+    await until(lambda: watch.count(way), lambda n: n == 1, SECONDS)
+    price = f"select count(*) from router.charge where id = '{answer}' and category = 'utility'"
+    await until(lambda: watch.count(price), lambda n: n == 1, SECONDS)
 
 
 async def _without(town: Installation, name: str) -> None:

@@ -14,7 +14,7 @@ STATES: tuple[State, ...] = ("fine", "warning", "wrong", "unknown", "not_offered
 """`not_offered` raises no alarm; `unknown` does for MUST_BE_SHOWN."""
 Check = Literal[
     "subscription", "fields", "version", "token", "quality",
-    "name", "connection", "limit", "payment", "certificate",
+    "name", "connection", "limit", "payment", "certificate", "direct_send",
 ]  # fmt: skip
 CHECKS: dict[Check, str] = {
     "subscription": "the app receives the webhooks of the WhatsApp Business Account",
@@ -28,7 +28,9 @@ CHECKS: dict[Check, str] = {
     "payment": "nothing blocks messages: payment, bans, verification",
     "certificate": "the certificate of the address to which webhooks are sent",
 }
-"""Check -> its subject, for operators."""
+"""Check of the hourly look -> its subject, for operators."""
+LEARNED: dict[Check, str] = {"direct_send": "Meta takes late answers by Direct Send"}
+"""Check whose finding comes from sending, and is there only while it is no good."""
 MUST_BE_SHOWN: tuple[Check, ...] = ("subscription", "token", "connection", "payment")
 """Checks that Meta shows to any good token."""
 

@@ -5,7 +5,15 @@ from datetime import datetime
 
 import msgspec
 
-from deliverer.meta.health.finding import CHECKS, NO_ANSWER, Check, Findings, State
+from deliverer.meta.health.finding import (
+    CHECKS,
+    LEARNED,
+    NO_ANSWER,
+    Check,
+    Findings,
+    State,
+)
+from deliverer.meta.ledger_sql import FORGET_REFUSED_DIRECT_SEND
 from services.postgres.database import Pool
 from services.stops.stopped_numbers import not_stopped, stopped_numbers
 
@@ -24,8 +32,8 @@ class NumberHealth(msgspec.Struct, frozen=True):
 
 async def read_health(pool: Pool) -> list[NumberHealth]:
     """Return all rows, by number, and in the order of the checks."""
-    rows = [NumberHealth(**row) for row in await pool.fetch(_READ) if row["check"] in CHECKS]
-    order = list(CHECKS)
+    order = [*CHECKS, *LEARNED]
+    rows = [NumberHealth(**row) for row in await pool.fetch(_READ) if row["check"] in order]
     return sorted(rows, key=lambda row: (row.number, order.index(row.check)))
 
 
@@ -52,6 +60,11 @@ class HealthStore:
     async def finish(self, number: str, seconds: float) -> None:
         """Set the next look at a number."""
         await self._pool.execute(_FINISH, number, seconds)
+
+    async def keep_direct_send(self, number: str, *, is_on: bool) -> None:
+        """Keep the finding about Direct Send as young as the others, or forget it."""
+        statement = _RENEW_DIRECT_SEND if is_on else FORGET_REFUSED_DIRECT_SEND
+        await self._pool.execute(statement, number)
 
     async def read(self) -> list[NumberHealth]:
         """Return the rows of our numbers, without those that rest."""
@@ -95,6 +108,9 @@ returning number
 _FINISH = """
 update deliverer.number_look
 set next_at = now() + make_interval(secs => $2), claimed_until = null where number = $1
+"""
+_RENEW_DIRECT_SEND = """
+update deliverer.number_health set looked_at = now() where number = $1 and "check" = 'direct_send'
 """
 _STORE = """
 insert into deliverer.number_health as h

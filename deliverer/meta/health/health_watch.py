@@ -71,6 +71,7 @@ class HealthWatch:
             async with asyncio.timeout(LONGEST_LOOK):
                 findings = await look_at_number(account, self._outside, now)
             _log_changes(number, findings, await self._store.store(number, findings))
+            await self._store.keep_direct_send(number, is_on=account.direct_send)
             await self._store.finish(number, _with_jitter(seconds_to_next(findings)))
 
     async def _show(self) -> None:

@@ -7,13 +7,14 @@ import msgspec
 import pytest
 
 from deliverer.destinations import cloudevents
-from deliverer.meta import graph_api
+from deliverer.meta import closed_window, graph_api
 from sandbox.crm import event_validation
 from sandbox.meta import send_validation
 from sandbox.meta.send_validation import Send
 from sandbox.settings import crm_secret
 from services.contract import Delivery
 from services.http.webhook_signature import key_of
+from tests.support.deliverer.sending import ACCOUNT, ledger_entry
 
 NOW = datetime(2026, 11, 20, 8, 14, 3, tzinfo=UTC)
 ID = UUID("0190a1b2-0000-7000-8000-000000000000")
@@ -42,6 +43,16 @@ def test_a_message_of_the_deliverer_is_accepted_by_meta(
     sent = send_validation.validate(body)
     assert isinstance(sent, Send)
     assert (sent.phone, sent.bsuid, sent.opaque) == (phone, bsuid, f"{ID}.1")
+
+
+def test_a_late_answer_that_goes_directly_is_accepted_by_meta() -> None:
+    account = msgspec.structs.replace(ACCOUNT, direct_send=True)
+    line = ledger_entry("x" * closed_window.MAX_DIRECT_CHARACTERS, last_inbound_at=NOW)
+    content = closed_window.direct_content(line, account, NOW)
+    assert content
+    body = graph_api.message_request("phone", "31600000011", content, line.opaque)
+    sent = send_validation.validate(msgspec.json.decode(body))
+    assert isinstance(sent, Send) and (sent.category, sent.is_template) == ("utility", True)
 
 
 @pytest.mark.parametrize("secret", ["plain", "whsec_c2VjcmV0"])

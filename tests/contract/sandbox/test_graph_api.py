@@ -201,3 +201,20 @@ async def test_a_read_receipt_is_accepted(sandbox: World) -> None:
     receipt = {"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.X"}
     answer = await sandbox.ask("POST", MESSAGES, json=receipt, headers=TOKEN)
     assert answer == (200, {"success": True})
+
+
+async def test_direct_send_goes_after_the_24_hours_where_the_account_is_let_in(
+    sandbox: World,
+) -> None:
+    late = {"to": "+31602131047", "category": "utility"}
+    for state, refusal in (("not_enabled", (400, 100)), ("blocked", (400, 139200))):
+        health = {"json": {"directSend": state}}
+        await sandbox.ask("POST", f"/phone/numbers/{NUMBER}/_health", **health)
+        assert await send_to(sandbox, MESSAGES, TOKEN, json=TEXT | late) == refusal
+    health = {"json": {"directSend": "enabled"}}
+    await sandbox.ask("POST", f"/phone/numbers/{NUMBER}/_health", **health)
+    assert (await sandbox.send(**late))[0] == 200
+    entries = [value["statuses"][0] for value in await sandbox.services.until(2)]
+    assert {entry["pricing"]["category"] for entry in entries} == {"utility"}
+    [template] = {entry["template_id"] for entry in entries}
+    assert template.isdecimal()

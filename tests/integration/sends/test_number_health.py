@@ -20,6 +20,7 @@ from deliverer.meta.health.health_watch import (
     show_health,
 )
 from deliverer.meta.health.number_checks import Outside
+from deliverer.meta.ledger import Ledger
 from deliverer.transport.http_client import http_client
 from services import clock, metrics
 from services.egress.shown_certificate import ShownCertificate
@@ -104,8 +105,9 @@ async def test_look_stores_and_shows_each_finding_and_logs_a_change_once(
         show_health(await store.read(), {NUMBER: EARLIER})
         return await rows(own), [(each["what"], each["status"]) for each in logs]
 
+    await Ledger(own, clock.new_id(), {}).report_direct_send(NUMBER, "refused")
     await change(sandbox, "token", days=20)
-    before, logged = await look()
+    before, logged = await look()  # the number does not use Direct Send, so its row is gone
     assert list(before) == list(CHECKS) and len(logged) == len(CHECKS)
     states = dict.fromkeys(CHECKS, "fine") | {"token": "warning", "certificate": "unknown"}
     assert {check: row.state for check, row in before.items()} == states
@@ -128,6 +130,21 @@ async def test_look_stores_and_shows_each_finding_and_logs_a_change_once(
     await change(sandbox, "token")
     await look()
     assert shown(ENDS) is None
+
+
+async def test_refused_direct_send_is_shown_kept_young_and_forgotten(own: Pool) -> None:
+    ledger, store = Ledger(own, clock.new_id(), {}), HealthStore(own, [NUMBER])
+    assert [await ledger.report_direct_send(NUMBER, "refused") for _ in range(2)] == [True, False]
+    await own.execute("update deliverer.number_health set looked_at = now() - interval '4 h'")
+    await store.keep_direct_send(NUMBER, is_on=True)
+    row = (await rows(own))["direct_send"]
+    assert (row.state, row.detail) == ("warning", "refused")
+    assert row.until and abs(row.until - clock.now() - timedelta(days=1)) < timedelta(minutes=1)
+    assert clock.now() - row.looked_at < timedelta(minutes=1)
+    show_health(await store.read(), {})
+    assert shown(HEALTH, check="direct_send", state="warning") == 1
+    assert [await ledger.report_direct_send(NUMBER, "") for _ in range(2)] == [True, False]
+    assert await rows(own) == {}
 
 
 async def test_look_without_an_answer_keeps_what_was_known_and_its_age(

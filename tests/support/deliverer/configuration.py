@@ -13,11 +13,13 @@ def configuration(
     *destinations: dict[str, Any],
     tenants: list[dict[str, Any]] | None = None,
     numbers: list[dict[str, Any]] | None = None,
+    confidential: bool = False,
 ) -> Configuration:
     """Each tenant has one department `balie`, which has the first destination."""
     tenants = tenants or [TENANT]
     destinations = destinations or (CRM,)
-    balie = {"id": "balie", "name": "Balie", "destination": destinations[0]["id"]}
+    balie: dict[str, Any] = {"id": "balie", "name": "Balie", "destination": destinations[0]["id"]}
+    balie["confidential"] = confidential
     return Configuration.model_validate(
         {
             "tenants": tenants,

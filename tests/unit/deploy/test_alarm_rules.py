@@ -351,6 +351,7 @@ CASES = [
     number("a number that was paid for", "payment", "wrong", "1x9 0x30"),
     number("a business that is not verified", "payment", "warning", "1x30", "NumberWarning"),
     number("a number that Meta flags", "connection", "warning", "1x30", "NumberWarning"),
+    number("a number refused direct send", "direct_send", "warning", "1x30", "NumberWarning"),
     number("a number without a flag again", "connection", "warning", "1x9 0x30"),
     number("a token that may not manage", "token", "warning", "1x30", "NumberWarning"),
     case("a token that ends soon",

@@ -67,3 +67,12 @@ def test_account_knows_how_many_days_a_template_counts_as_an_answer(
     tenant: dict[str, Any], days: int
 ) -> None:
     assert accounts(NUMBER, tenant=tenant)["10654"].recent_contact == timedelta(days=days)
+
+
+def test_account_knows_if_it_may_send_directly_and_which_departments_may_not() -> None:
+    number = NUMBER | {"direct_send": True}
+    config = configuration(numbers=[number], confidential=True)
+    account = sending_accounts(config, GRAPH, "token", {})["10654"]
+    assert (account.direct_send, account.confidential) == (True, {"balie"})
+    account = accounts(NUMBER)["10654"]
+    assert (account.direct_send, account.confidential) == (False, frozenset())

@@ -8,15 +8,22 @@ import pytest
 
 from deliverer.meta.accounts import Account
 from deliverer.meta.closed_window import (
+    DIRECT_SEND_REFUSALS,
+    DIRECTLY,
     HELD,
     IN_TEMPLATE,
+    MAX_DIRECT_CHARACTERS,
     MAX_LATE_CHARACTERS,
+    NEXT_DIRECTLY,
     NEXT_IN_TEMPLATE,
+    direct_content,
+    direct_send_refusal,
     hold_for_reply,
     is_window_closed,
     late_template,
+    mark_sent_directly,
     mark_sent_in_template,
-    retry_in_template,
+    retry_late,
 )
 from deliverer.meta.graph_api import (
     MAX_RETRY_SECONDS,
@@ -49,6 +56,7 @@ def account(**changed: Any) -> Account:
 ACCOUNT = account(late_template=LateAnswerTemplate(name="antwoord"))
 ASKS = account(asks_to_reopen=True)
 BOTH = account(late_template=ACCOUNT.late_template, asks_to_reopen=True)
+DIRECT = account(direct_send=True, confidential=frozenset({"zorg"}), asks_to_reopen=True)
 STRANGER = ledger_entry()
 
 
@@ -142,6 +150,14 @@ def test_late_template_has_all_words_as_meta_counts_them_or_does_not_go(
             HoldForReply(WINDOW_CLOSED_CODE, HELD),
         ),
         (REFUSED, STRANGER, BOTH, REFUSED),
+        (REFUSED, wrote(DAY), DIRECT, RetryLater(0, WINDOW_CLOSED_CODE, NEXT_DIRECTLY)),
+        (
+            REFUSED,
+            wrote(DAY, tried=MAX_RETRY_SECONDS),
+            DIRECT,
+            HoldForReply(WINDOW_CLOSED_CODE, HELD),
+        ),
+        (REFUSED, wrote(DAY, content=PICTURE), DIRECT, HoldForReply(WINDOW_CLOSED_CODE, HELD)),
         (REFUSED, wrote(DAY, content=TEMPLATE), BOTH, REFUSED),
         (REFUSED, wrote(DAY, automatic=True), BOTH, REFUSED),
     ],
@@ -149,7 +165,7 @@ def test_late_template_has_all_words_as_meta_counts_them_or_does_not_go(
 def test_answer_that_meta_refuses_as_late_goes_in_the_template_or_waits(
     verdict: Verdict, line: LedgerEntry, account: Account, expected: Verdict
 ) -> None:
-    assert retry_in_template(verdict, line, account, NOW) == expected
+    assert retry_late(verdict, line, account, NOW) == expected
 
 
 def test_sent_status_says_that_an_answer_went_in_a_template() -> None:
@@ -176,3 +192,60 @@ def test_answer_of_any_length_and_type_waits_where_the_number_asks(
 ) -> None:
     assert hold_for_reply(line, ASKS, NOW) == (HoldForReply(0, HELD) if waits else None)
     assert hold_for_reply(line, ACCOUNT, NOW) is None
+
+
+def buttons(kind: str = "button", **parts: Any) -> dict[str, Any]:
+    return {"type": "interactive", "interactive": {"type": kind, "body": {"text": "Ja."}} | parts}
+
+
+WITH_HEADER = buttons("cta_url", header={"type": "text", "text": "Uw vraag"})
+
+
+@pytest.mark.parametrize(
+    ("line", "account", "goes"),
+    [
+        (wrote(2 * DAY), DIRECT, True),
+        (wrote(2 * DAY), ASKS, False),
+        (wrote(56 * DAY), DIRECT, False),
+        (STRANGER, DIRECT, False),
+        (wrote(2 * DAY, stopped_at=NOW - DAY), DIRECT, False),
+        (wrote(2 * DAY, automatic=True), DIRECT, False),
+        (wrote(2 * DAY, direct_send_refused=True), DIRECT, False),
+        (wrote(2 * DAY, departments=["kcc"]), DIRECT, True),
+        (wrote(2 * DAY, departments=["kcc", "zorg"]), DIRECT, False),
+        (wrote(2 * DAY, "x" * MAX_DIRECT_CHARACTERS), DIRECT, True),
+        (wrote(2 * DAY, "x" * (MAX_DIRECT_CHARACTERS + 1)), DIRECT, False),
+        (wrote(2 * DAY, "\U0001f600" * (MAX_DIRECT_CHARACTERS // 2 + 1)), DIRECT, False),
+        (wrote(2 * DAY, content=PICTURE), DIRECT, False),
+        (wrote(2 * DAY, content=REACTION), DIRECT, False),
+        (wrote(2 * DAY, content=buttons()), DIRECT, True),
+        (wrote(2 * DAY, content=WITH_HEADER), DIRECT, True),
+        (wrote(2 * DAY, content=buttons(header={"type": "image", "image": {}})), DIRECT, False),
+        (wrote(2 * DAY, content=buttons("list")), DIRECT, False),
+    ],
+)
+def test_direct_send_takes_words_of_an_answer_that_is_not_confidential(
+    line: LedgerEntry, account: Account, goes: bool
+) -> None:
+    assert (direct_content(line, account, NOW) is not None) is goes
+
+
+def test_direct_send_keeps_all_words_and_leaves_out_the_preview_of_a_link() -> None:
+    text = {"type": "text", "text": {"body": "Ja,\n\nhij is klaar.", "preview_url": True}}
+    given = direct_content(wrote(DAY, content=text), DIRECT, NOW)
+    words = {"body": "Ja,\n\nhij is klaar."}
+    assert given == {"type": "text", "text": words, "category": "utility"}
+    line = wrote(DAY, content=WITH_HEADER)
+    assert direct_content(line, DIRECT, NOW) == WITH_HEADER | {"category": "utility"}
+
+
+def test_only_what_is_about_direct_send_itself_is_a_refusal_of_it() -> None:
+    for code in (100, 139200, WINDOW_CLOSED_CODE, 470):
+        assert direct_send_refusal(Failed(code, "")) == DIRECT_SEND_REFUSALS[code] != ""
+    for verdict in (Failed(131026, ""), RetryLater(4, 100), Sent("a"), Unknown("no answer")):
+        assert direct_send_refusal(verdict) == ""
+
+
+def test_sent_status_says_that_an_answer_went_directly() -> None:
+    assert mark_sent_directly(Sent("wamid.a")) == Sent("wamid.a", DIRECTLY)
+    assert mark_sent_directly(REFUSED) == REFUSED

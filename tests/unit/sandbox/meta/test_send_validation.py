@@ -13,6 +13,7 @@ TEXT: dict[str, Any] = {
     "text": {"body": "Goedemorgen"},
     "biz_opaque_callback_data": "0190.1",
 }
+DIRECT = TEXT | {"category": "utility"}
 
 
 def interactive(content: dict[str, Any]) -> dict[str, Any]:
@@ -22,6 +23,12 @@ def interactive(content: dict[str, Any]) -> dict[str, Any]:
 def buttons(*titles: str) -> dict[str, Any]:
     replies = [{"type": "reply", "reply": {"id": t[:5] or "x", "title": t}} for t in titles]
     return interactive({"type": "button", "action": {"buttons": replies}})
+
+
+def with_parts(**parts: Any) -> dict[str, Any]:
+    """Buttons by Direct Send with more parts."""
+    body = buttons("Ja")
+    return body | {"interactive": body["interactive"] | parts, "category": "utility"}
 
 
 def rows(n: int) -> dict[str, Any]:
@@ -60,6 +67,8 @@ def test_a_message_is_sent_to_a_number_else_to_a_bsuid(
         TEXT | {"context": {"message_id": "wamid.X"}},
         buttons("Ja", "Nee", "Weet niet"),
         rows(10),
+        DIRECT | {"text": {"body": "x" * 1024}, "ttl_seconds": 43_200},
+        buttons("Ja") | {"category": "utility"},
     ],
 )
 def test_a_valid_message_is_accepted(body: dict[str, Any]) -> None:
@@ -99,6 +108,18 @@ def test_a_valid_message_is_accepted(body: dict[str, Any]) -> None:
         (buttons("x" * 21), 100),
         (rows(11), 100),
         (rows(0), 100),
+        (TEXT | {"category": "marketing"}, 100),
+        (TEXT | {"ttl_seconds": 600}, 100),
+        (DIRECT | {"ttl_seconds": 29}, 100),
+        (DIRECT | {"ttl_seconds": 43_201}, 100),
+        (DIRECT | {"ttl_seconds": "600"}, 100),
+        (DIRECT | {"text": {"body": "x" * 1025}}, 100),
+        (DIRECT | {"context": {"message_id": "wamid.X"}}, 100),
+        (DIRECT | {"type": "image", "image": {"id": "1"}}, 100),
+        (rows(1) | {"category": "utility"}, 100),
+        (with_parts(header={"type": "image", "image": {"id": "1"}}), 100),
+        (with_parts(header={"type": "text", "text": "x" * 61}), 100),
+        (with_parts(footer={"text": "x" * 61}), 100),
     ],
 )
 def test_an_invalid_message_is_refused_with_its_code(body: object, code: int) -> None:
