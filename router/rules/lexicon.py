@@ -203,17 +203,18 @@ def _parse(phrase: str) -> tuple[list[Term], str]:
     if phrase.isascii() and phrase.isalpha() and len(phrase) <= LONGEST_WORD:  # most phrases
         return [phrase.lower()], ""
     plain = fold_case(phrase.strip())
-    if len(plain) > 1 and plain[0] == plain[-1] == '"':
-        terms = [f'"{token}' for token in TOKEN.findall(plain)]
-    else:
-        terms = _TERM.findall(plain)
+    terms: list[Term] = []
+    for n, part in enumerate(plain.split('"')):
+        terms += [f'"{token}' for token in TOKEN.findall(part)] if n % 2 else _TERM.findall(part)
     return terms, _find_error(plain, terms)
 
 
 def _find_error(plain: str, terms: list[Term]) -> str:
     if not terms:
         return "There is no word or emoji in it"
-    if "*" in plain and (_LOOSE.search(plain) or terms[0][0] == '"'):
+    if plain.count('"') % 2:
+        return "A quotation mark lacks its other one"
+    if _LOOSE.search(plain) or any("*" in quoted for quoted in plain.split('"')[1::2]):
         return "A star stands for the rest of a word: at its end or at its start, outside quotes"
     if "*" in plain and any("*" in term and len(term) <= PART for term in terms):
         return f"At least {PART} letters must stand beside a star"

@@ -119,7 +119,8 @@ class Matcher(msgspec.Struct, frozen=True):
     def _explain_phrase(self, match: PhraseMatch, written: str) -> str:
         """Quote what stands in the message. Anything but letters is quoted only as the rule has
         it: a reason goes past the masking of a BSN."""
-        reasons, phrase = self.reasons, self.phrases[match.phrase].strip('"').replace("*", "")
+        reasons = self.reasons
+        phrase = self.phrases[match.phrase].replace('"', "").replace("*", "")
         if match.how in ("exact", "joined") or match.words == tuple(tokens(phrase)):
             return reasons.word.format(written)
         if not all(map(str.isalpha, match.words)):

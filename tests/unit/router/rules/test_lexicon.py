@@ -72,6 +72,7 @@ SAID = {
     ],
     "stem": [
         *("paspoort: twee paspoorten", "gat in de weg: gaten in de weg"),
+        '"brand" in de garage: brand in de garages',
     ],
     "mistake": [
         *("paspoort: mijn pasport is weg", "gat in de straat: gaten in de sraat"),
@@ -109,6 +110,7 @@ UNSAID = [
     ),
     *("parkeer*: parkere", "*vergunning: vergunninghouder", "*vergunning: bouwverguning"),
     *('"doodmaken": doodgemaakt', '"aangiften": aangifte', '"rijbewijs": rijbewjis'),
+    *('"brand" in de garage: branden in de garage', 'help "brand": help branden'),
     *('"rijbewijs": rij bewijs', "rijbewijs: rij nieuw bewijs", "boom: bo om"),
     *("👩\u200d🚒: 👩", "🗑\ufe0f🗑\ufe0f: 🗑\ufe0f", "afval: aanval", "aanval: een aantal"),
     *("geweld: geweldig, dank u wel", "straat: dat staat er", "verhuizen: verhuren"),
@@ -175,6 +177,9 @@ def test_repeated_phrase_matches_once_where_it_is_surest() -> None:
         ("parkeer**", "star"),
         ("🗑️*", "star"),
         ('"parkeer*"', "star"),
+        ('op "parkeer*"', "star"),
+        ('"zie" parkeer*', ""),
+        ('"zie', "quotation mark"),
         ("par*", "4 letters"),
         ("a " * 12, ""),
         ("a " * 13, "12 words"),
