@@ -85,7 +85,10 @@ def nested_conditions(
 def rules_for(config: Configuration, tenant: str) -> list[tuple[Location, Rule | SafetyRule]]:
     """Return the rules of a municipality and their locations; the safety rules come last."""
     rules, care = rules_of(config, tenant), safety_rules_of(config, tenant)
-    return [*((("rules", n), rule) for n, rule in rules), *((("care", n), rule) for n, rule in care)]
+    return [
+        *((("rules", n), rule) for n, rule in rules),
+        *((("care", n), rule) for n, rule in care),
+    ]
 
 
 def reachable_menus(config: Configuration, tenant: Tenant) -> set[str]:

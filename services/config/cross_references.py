@@ -231,9 +231,7 @@ def _unknown_department(
     """Report the name of a department that means none in the owner's municipality; without one,
     that means none in any."""
     tenant = owner["tenant"] or None
-    if not _none_has(rows["tenants"], id=tenant) and _none_has(
-        rows[NAMED], tenant=tenant, id=name
-    ):
+    if not _none_has(rows["tenants"], id=tenant) and _none_has(rows[NAMED], tenant=tenant, id=name):
         yield where, _missing("department", name, _departments_of(tenant, rows, NAMED))
 
 
