@@ -1,7 +1,6 @@
 """Departments, menus and texts that no message leads to. Pure."""
 
 from collections.abc import Iterator
-from itertools import chain
 
 from router.rules.municipal_rules import with_own_department
 from router.ruleset.validation import Fault, reachable_menus, rules_for
@@ -66,16 +65,12 @@ def unused_names(config: Configuration) -> Iterator[Fault]:
 def _used_names(config: Configuration, tenant: str) -> frozenset[str]:
     """Return the names of departments in the rules, menus and closings that a municipality may
     have."""
-    menus = (menu for menu in config.menus if menu.tenant in ("", tenant))
-    closings = (each for each in config.closings if each.tenant in ("", tenant))
-    rules = (rule for rule in (*config.rules, *config.care) if rule.tenant in ("", tenant))
-    return frozenset(
-        chain(
-            (rule.department for rule in rules),
-            (option.department for menu in menus for option in menu.options),
-            (name for closing in closings for name in closing.departments),
-        )
-    ) - {""}
+    rules = [(rule.tenant, rule.department) for rule in config.rules]
+    care = [(rule.tenant, rule.department) for rule in config.care]
+    options = [(menu.tenant, each.department) for menu in config.menus for each in menu.options]
+    closings = [(each.tenant, name) for each in config.closings for name in each.departments]
+    named = (*rules, *care, *options, *closings)
+    return frozenset(name for owner, name in named if name and owner in ("", tenant))
 
 
 def _reachable_departments(tenant: Tenant, config: Configuration) -> set[str]:
