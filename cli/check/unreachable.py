@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
+from router.rules.municipal_rules import with_own_department
 from router.ruleset.validation import Fault, reachable_menus, rules_for
 from services.config.model import Configuration
 from services.config.organisation import Tenant
 from services.texts.catalogue import SOBER_WELCOME, TEXTS, Texts
 from services.toml.errors import ConfigFault
+from services.toml.suggestions import did_you_mean
 
 
 def find_warnings(config: Configuration) -> Iterator[Fault]:
@@ -47,13 +49,37 @@ def unknown_automatic_texts(config: Configuration) -> Iterator[Fault]:
                 yield ("tenants", n, "automatic"), sentence
 
 
+def unused_names(config: Configuration) -> Iterator[Fault]:
+    """Yield the departments of the rules that a department is there instead of, and that nothing
+    names."""
+    for n, department in enumerate(config.departments):
+        used = _used_names(config, department.tenant) if department.instead_of else frozenset()
+        for name in department.instead_of:
+            if name not in used:
+                subject = f"department {department.id} of {department.tenant}"
+                meant = did_you_mean(name, used)
+                what = f"{subject}: no rule, menu or closing names {name!r}{meant}"
+                yield ("departments", n, "instead_of"), what
+
+
+def _used_names(config: Configuration, tenant: str) -> frozenset[str]:
+    """Return the names of departments in the rules, menus and closings that a municipality may
+    have."""
+    rules = [(rule.tenant, rule.department) for rule in config.rules]
+    care = [(rule.tenant, rule.department) for rule in config.care]
+    options = [(menu.tenant, each.department) for menu in config.menus for each in menu.options]
+    closings = [(each.tenant, name) for each in config.closings for name in each.departments]
+    named = (*rules, *care, *options, *closings)
+    return frozenset(name for owner, name in named if name and owner in ("", tenant))
+
+
 def _reachable_departments(tenant: Tenant, config: Configuration) -> set[str]:
     """Return the ids of the departments that a conversation may come to."""
     todo = {number.fallback for number in config.numbers if number.tenant == tenant.id}
     todo |= {rule.department for _, rule in rules_for(config, tenant.id)}
-    menus = reachable_menus(config, tenant)
+    menus, own = reachable_menus(config, tenant), config.own_departments(tenant.id)
     for menu in (menu for menu in config.menus if menu.id in menus):
-        todo |= {option.department for option in menu.options}
+        todo |= {with_own_department(option, own).department for option in menu.options}
     onward = {
         d.id: {d.when_closed, d.escalate_to} for d in config.departments if d.tenant == tenant.id
     }

@@ -91,7 +91,7 @@ def _is_part_of(departments: Sequence[str], others: Sequence[str]) -> bool:
 
 
 def _closings(config: Configuration) -> Iterator[Fault]:
-    ids = {department.id for department in config.departments}
+    ids = {name for each in config.tenants for name in config.own_departments(each.id)}
     for n, closing in enumerate(config.closings):
         for id in closing.departments:
             if id not in ids:
@@ -232,6 +232,7 @@ def _is_remote_http(address: str) -> bool:
 CHECKS: tuple[Callable[[Configuration], Iterator[Fault]], ...] = (
     unreachable.find_warnings,
     unreachable.unknown_automatic_texts,
+    unreachable.unused_names,
     _closings,
     _overruled,
     _care,

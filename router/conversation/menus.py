@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from router.rules.municipal_rules import with_own_department
 from services.config import text_references
 from services.config.model import Configuration
 from services.config.routing_rules import Menu, Option
@@ -77,10 +78,21 @@ def list_options(path: str, menu: Menu) -> tuple[Option, ...]:
 
 
 def match_choice(
-    item: items.Message, text: str, path: str, config: Configuration
+    item: items.Message, text: str, path: str, config: Configuration, tenant: str
 ) -> MenuChoice | None:
     """Return the option that a message means: the tapped row, in whichever menu; else, in the last
-    menu sent, the option with that number or title."""
+    menu sent, the option with that number or title. It leads to a department of the municipality
+    itself."""
+    choice = _match_option(item, text, path, config)
+    if choice is None:
+        return None
+    option = with_own_department(choice.option, config.own_departments(tenant))
+    return MenuChoice(choice.path, option)
+
+
+def _match_option(
+    item: items.Message, text: str, path: str, config: Configuration
+) -> MenuChoice | None:
     if item.content.choice.startswith(PREFIX):
         path, _, id = item.content.choice.removeprefix(PREFIX).rpartition("/")
         return _find_option(path, config, lambda n, option: option.id == id)

@@ -19,9 +19,9 @@ from router.figures.judgement import CORRECTED
 from router.figures.month import NO_RULE, OUTCOMES, REMOVED, SAFETY, MonthCounts
 from router.figures.suppression import Link, Mark, Name, Published, suppress, table_links
 from router.rules.engine import ESCALATED, MENU
+from router.rules.municipal_rules import rules_of, safety_rules_of, with_own_department
 from services.config.model import Configuration
 from services.config.organisation import Tenant
-from services.config.routing_rules import Rule, SafetyRule
 
 WEEKDAYS = ("maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag", "zondag")
 HOURS = tuple(range(7 * 24))
@@ -151,13 +151,15 @@ def find_rule_departments(config: Configuration, tenant: str) -> dict[str, set[s
     configuration knows; those of others are not known. A closed department has a deputy."""
     leads: dict[str, set[str]] = {}
     own = [each for each in config.departments if each.tenant == tenant]
-    rules = [each for each in config.rules if each.tenant in ("", tenant)]
-    care = [each for each in config.care if each.tenant in ("", tenant)]
+    rules = [rule for _, rule in rules_of(config, tenant)]
+    care = [rule for _, rule in safety_rules_of(config, tenant)]
     menus = [each for each in config.menus if each.tenant in ("", tenant)]
+    options = [option for menu in menus for option in menu.options]
+    names = config.own_departments(tenant)
     for row, department in (
         *((each.id, each.department) for each in rules),
         *((SAFETY, each.department) for each in care),
-        *((MENU, option.department) for menu in menus for option in menu.options),
+        *((MENU, with_own_department(each, names).department) for each in options),
         *((NO_RULE, each.fallback) for each in config.numbers if each.tenant == tenant),
     ):
         leads.setdefault(row, set()).add(department)
@@ -276,12 +278,8 @@ def _by_rule(counts: MonthCounts, rules: Sequence[str], shown: PublishedCourse) 
 def _rule_rows(config: Configuration, tenant: str, names: Names) -> dict[str, str]:
     """Return the rules that lead to a department that is not confidential, in their order, each
     with the row that counts it; and what else chooses a department."""
-
-    def is_public(rule: Rule | SafetyRule) -> bool:
-        return rule.tenant in ("", tenant) and rule.department in names
-
-    rules = [each.id for each in config.rules if is_public(each)]
-    care = [each.id for each in config.care if is_public(each)]
+    rules = [rule.id for _, rule in rules_of(config, tenant) if rule.department in names]
+    care = [rule.id for _, rule in safety_rules_of(config, tenant) if rule.department in names]
     others = {MENU: MENU, ESCALATED: ESCALATED, "": NO_RULE}
     return dict.fromkeys(care, SAFETY) | {id: id for id in rules} | others
 

@@ -6,11 +6,11 @@ columns changed places: it is kept apart, for the terminal of whoever wrote the 
 
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
-from router.rules.engine import applies_to
+from router.rules.municipal_rules import rules_of
 from services.config.model import Configuration
 from services.toml.suggestions import did_you_mean
 from services.whatsapp.limits import BODY
@@ -82,9 +82,10 @@ class TableError(ValueError):
 
 
 class KnownNames(msgspec.Struct, frozen=True):
-    """Departments and labels that a table may name."""
+    """Departments and labels that a table may name. `departments` has the own department for each
+    name that rules may use."""
 
-    departments: frozenset[str]
+    departments: Mapping[str, str]
     labels: frozenset[str]
 
 
@@ -101,9 +102,8 @@ class _Columns(msgspec.Struct, frozen=True):
 
 def known_names(config: Configuration, tenant: str) -> KnownNames:
     """Return the departments of a municipality, and the labels that its rules give."""
-    departments = frozenset(d.id for d in config.departments if d.tenant == tenant)
-    rules = (rule for rule in config.rules if applies_to(rule, tenant, departments))
-    return KnownNames(departments, frozenset(label for rule in rules for label in rule.tag))
+    labels = frozenset(label for _, rule in rules_of(config, tenant) for label in rule.tag)
+    return KnownNames(config.own_departments(tenant), labels)
 
 
 def parse_table(content: bytes, known: KnownNames) -> MessageTable:
@@ -192,7 +192,8 @@ def _read_row(
     faults += _name_faults(line, "labels", labels, known.labels)
     if faults:
         return None, faults
-    return TableRow(line, cells["text"], department, frozenset(labels)), []
+    own = known.departments[department]
+    return TableRow(line, cells["text"], own, frozenset(labels)), []
 
 
 def _split_labels(cells: Mapping[str, str]) -> list[str]:
@@ -208,7 +209,7 @@ def _text_faults(line: int, text: str) -> Iterator[RowFault]:
 
 
 def _name_faults(
-    line: int, column: str, names: Sequence[str], known: frozenset[str]
+    line: int, column: str, names: Sequence[str], known: Collection[str]
 ) -> Iterator[RowFault]:
     noun = "label" if column == "labels" else column
     for name in names:

@@ -4,13 +4,14 @@ A rule that names a department, a menu or a hold decides. A rule that names none
 messages, with a tag, a deadline or a text, and the next rule is tested.
 """
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
 
 from router.rules.conditions import CompiledCondition, compile_condition
 from router.rules.matcher import Matcher, Matches, MessageFacts, PatternCollector
+from router.rules.municipal_rules import rules_of, safety_rules_of
 from router.rules.reasons import DUTCH, Reasons
 from router.rules.sentences import adds_subject, split_sentences
 from router.rules.weak_signs import (
@@ -148,10 +149,9 @@ def compile_rules(
     """Compile the rules that apply to `tenant`: its own, and those for a department that it has.
     They match misspelled words unless `misspelled` is false, which compiles twice as fast. For
     `few_texts` they compile as fast, and match slower."""
-    departments = {d.id for d in config.departments if d.tenant == tenant}
     collector = PatternCollector(config.groups, reasons)
-    rules = _index_rules([r for r in config.rules if applies_to(r, tenant, departments)], collector)
-    care = _index_rules([c for c in config.care if applies_to(c, tenant, departments)], collector)
+    rules = _index_rules([rule for _, rule in rules_of(config, tenant)], collector)
+    care = _index_rules([rule for _, rule in safety_rules_of(config, tenant)], collector)
     matcher = collector.build_matcher(misspelled=misspelled, few_texts=few_texts)
     return RuleTable(rules, care, matcher, compile_weak_signs(config, tenant))
 
@@ -164,10 +164,6 @@ def _index_rules(rules: Sequence[R], collector: PatternCollector) -> IndexedRule
             by_trigger.setdefault(trigger, []).append(place)
     unconditional = tuple(n for n, condition in enumerate(compiled) if condition.index_keys is None)
     return IndexedRules(tuple(rules), compiled, by_trigger, unconditional)
-
-
-def applies_to(rule: Rule | SafetyRule, tenant: str, departments: Container[str]) -> bool:
-    return rule.tenant in ("", tenant) and (not rule.department or rule.department in departments)
 
 
 def compile_rule_tables(

@@ -6,6 +6,7 @@ import msgspec
 
 from router.danger.model import Model, load_model
 from router.danger.scorer import Score, explain_score, score_text
+from router.rules.municipal_rules import safety_rules_of
 from router.rules.reasons import Reasons
 from services.config.model import Configuration
 from services.config.routing_rules import SafetyRule
@@ -48,6 +49,7 @@ def compile_weak_signs(config: Configuration, tenant: str) -> WeakSigns | None:
     at_least = settings.weak_signs_at_least or model.at_least
     if use == "mark":
         return WeakSigns(model, at_least, use)
-    rule = next((each for each in config.care if each.id == settings.weak_signs_rule), None)
+    rules = (rule for _, rule in safety_rules_of(config, tenant))
+    rule = next((each for each in rules if each.id == settings.weak_signs_rule), None)
     # Without the rule, the configuration is only a part of one.
     return WeakSigns(model, at_least, use, rule) if rule else None

@@ -26,7 +26,8 @@ Entry = Mapping[str, Any]
 
 
 class Municipality(msgspec.Struct, frozen=True):
-    """One municipality of a version, with the ids of what is its own."""
+    """One municipality of a version, with the ids of what is its own. `departments` has each name
+    that rules may use for one of its departments."""
 
     id: str
     departments: frozenset[str]
@@ -62,7 +63,9 @@ def _municipality(tenant: str, files: list[dict[str, Any]]) -> Municipality:
     providers = _entries(files, "identity_providers")
     return Municipality(
         id=tenant,
-        departments=frozenset(str(each.get("id")) for each in departments),
+        departments=frozenset(str(each.get("id")) for each in departments).union(
+            *(map(str, each.get("instead_of", ())) for each in departments)
+        ),
         destinations=frozenset(str(each.get("destination")) for each in departments).union(
             *(map(str, each) for each in alerted)
         ),
@@ -85,7 +88,7 @@ def _is_own_or_of_all(entry: Entry, town: Municipality) -> bool:
 
 
 def _applies(entry: Entry, town: Municipality) -> bool:
-    """Return True for a rule that holds here, as `router.rules.engine.applies_to` has it."""
+    """Return True for a rule that holds here, as `router.rules.municipal_rules` has it."""
     return _is_own_or_of_all(entry, town) and entry.get("department", "") in ("", *town.departments)
 
 

@@ -7,9 +7,9 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 
 import re2
 
-from router.rules.engine import applies_to
 from router.rules.lexicon import phrase_error
 from router.rules.matcher import PatternCollector
+from router.rules.municipal_rules import rules_of, safety_rules_of
 from services.config.loader import LoadedConfig
 from services.config.model import ConfigError, Configuration, as_partial, locate_error
 from services.config.organisation import Tenant
@@ -84,12 +84,10 @@ def nested_conditions(
 
 def rules_for(config: Configuration, tenant: str) -> list[tuple[Location, Rule | SafetyRule]]:
     """Return the rules of a municipality and their locations; the safety rules come last."""
-    departments = {d.id for d in config.departments if d.tenant == tenant}
+    rules, care = rules_of(config, tenant), safety_rules_of(config, tenant)
     return [
-        ((table, n), rule)
-        for table in ("rules", "care")
-        for n, rule in enumerate(getattr(config, table))
-        if applies_to(rule, tenant, departments)
+        *((("rules", n), rule) for n, rule in rules),
+        *((("care", n), rule) for n, rule in care),
     ]
 
 
@@ -144,7 +142,7 @@ def _pattern_faults(tenant: Tenant, config: Configuration) -> Iterator[Fault]:
 
 def _option_faults(tenant: Tenant, config: Configuration) -> Iterator[Fault]:
     """Yield menu options that lead nowhere in a municipality that sends their menu."""
-    departments = {d.id for d in config.departments if d.tenant == tenant.id}
+    departments = config.own_departments(tenant.id)
     reachable = reachable_menus(config, tenant)
     for n, menu in enumerate(config.menus):
         for m, option in enumerate(menu.options if menu.id in reachable else ()):

@@ -86,8 +86,11 @@ class Closing(ConfigModel):
     def days(self) -> Iterator[date]:
         return (self.first + timedelta(n) for n in range(self._length))
 
-    def holds_for(self, tenant: str, department: str) -> bool:
-        return self.tenant in ("", tenant) and department in (self.departments or (department,))
+    def holds_for(self, tenant: str, *names: str) -> bool:
+        """Return True if it holds for a department of these names."""
+        return self.tenant in ("", tenant) and not (
+            self.departments and {*names}.isdisjoint(self.departments)
+        )
 
 
 class Hours:

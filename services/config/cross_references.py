@@ -29,6 +29,8 @@ OPTIONAL = (
     "identity_grants", "tests",
 )  # fmt: skip
 """Tables that may be left out and are then empty."""
+NAMED = "named departments"
+"""Key of the departments under each name that rules and menus may use, beside the tables."""
 
 
 Row = dict[str, str | None]
@@ -67,9 +69,11 @@ def cross_reference_errors(
         ]
         for table in (*TABLES, *OPTIONAL)
     }
+    rows[NAMED] = [*rows["departments"], *_replaced_departments(tables.get("departments"))]
     yield from _number_faults(rows)
     yield from _shared_meta_ids(tables.get("numbers"))
     yield from _department_faults(rows)
+    yield from _replacement_faults(tables.get("departments"), rows["departments"])
     for table in ("rules", "care"):
         yield from _rule_faults(table, rows)
     for table in ("rules", "care", "menus", "contacts", "closings", "identity_providers", "tests"):
@@ -121,9 +125,21 @@ def _suggestion(id: str | None, rows: list[Row]) -> str:
     return did_you_mean(id or "", (row["id"] for row in rows))
 
 
-def _departments_of(tenant: str | None, rows: Mapping[str, list[Row]]) -> list[Row]:
+def _departments_of(
+    tenant: str | None, rows: Mapping[str, list[Row]], table: str = "departments"
+) -> list[Row]:
     """Return the departments of a municipality; all, if it is not named."""
-    return [row for row in rows["departments"] if tenant in (None, row["tenant"])]
+    return [row for row in rows[table] if tenant in (None, row["tenant"])]
+
+
+def _meant_department(tenant: str | None, name: str, rows: Mapping[str, list[Row]]) -> str:
+    """Return the end of a sentence about a name that is no department: the one that is there
+    instead of it, else the one with a similar name, else ''."""
+    named = _departments_of(tenant, rows, NAMED)
+    owner = next((row["owner"] for row in named if row["id"] == name and "owner" in row), None)
+    if owner:
+        return f": {owner!r} is there instead of it"
+    return _suggestion(name, _departments_of(tenant, rows))
 
 
 def _number_faults(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
@@ -133,7 +149,7 @@ def _number_faults(rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, st
             yield ("numbers", n, "tenant"), _missing("tenant", tenant, rows["tenants"])
         elif fallback is not None and _none_has(rows["departments"], tenant=tenant, id=fallback):
             subject = f"{tenant!r} has" if tenant is not None else "there is"
-            meant = _suggestion(fallback, _departments_of(tenant, rows))
+            meant = _meant_department(tenant, fallback, rows)
             yield ("numbers", n, "fallback"), f"{subject} no department {fallback!r}{meant}"
 
 
@@ -178,21 +194,58 @@ def _alarm_kind(destination: str | None, destinations: list[Row]) -> str | None:
     return next((kind for kind in kinds if kind in ALARM_KINDS), None)
 
 
+def _replaced_departments(departments: Any) -> Iterator[Row]:
+    """Yield a row for each department of the rules that another is there instead of, with its name
+    as `id` and the id of the other as `owner`. A name that cannot be read could be any."""
+    for entry in departments if isinstance(departments, list) else []:
+        if isinstance(entry, dict) and "instead_of" in entry:
+            owner, names = _row(entry), entry["instead_of"]
+            for name in names if isinstance(names, list) else [None]:
+                id = name.strip() if isinstance(name, str) else None
+                yield owner | {"id": id, "owner": owner["id"]}
+
+
+def _replacement_faults(departments: Any, rows: list[Row]) -> Iterator[tuple[Location, str]]:
+    """Find names that would mean two departments of one municipality: its rules would be
+    ambiguous."""
+    owners = {(row["tenant"], row["id"]): row["id"] for row in rows}
+    for n, entry in enumerate(departments if isinstance(departments, list) else []):
+        row = _row(entry) if isinstance(entry, dict) else UNREAD
+        for name in _at(entry, ("instead_of",)):
+            key = row["tenant"], name.strip() if isinstance(name, str) else None
+            if None not in key and (owner := owners.setdefault(key, None)):
+                where: Location = ("departments", n, "instead_of")
+                yield where, f"{name!r} means the department {owner!r} already"
+            owners[key] = owners[key] or row["id"]
+
+
 def _rule_faults(table: str, rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
     for n, rule in enumerate(rows[table]):
         if rule["department"]:
-            yield from _missing_department((table, n, "department"), rule, rule["department"], rows)
+            yield from _unknown_department((table, n, "department"), rule, rule["department"], rows)
+
+
+def _unknown_department(
+    where: Location, owner: Row, name: str, rows: Mapping[str, list[Row]]
+) -> Iterator[tuple[Location, str]]:
+    """Report the name of a department that means none in the owner's municipality; without one,
+    that means none in any."""
+    tenant = owner["tenant"] or None
+    if not _none_has(rows["tenants"], id=tenant) and _none_has(rows[NAMED], tenant=tenant, id=name):
+        yield where, _missing("department", name, _departments_of(tenant, rows, NAMED))
 
 
 def _missing_department(
     where: Location, owner: Row, department: str, rows: Mapping[str, list[Row]]
 ) -> Iterator[tuple[Location, str]]:
-    """Report a department that the owner's municipality lacks; without one, that all lack."""
+    """Report a department that the owner's municipality lacks; without one, that all lack. The name
+    of one that another is there instead of does not do where the municipality names its own."""
     tenant = owner["tenant"] or None
     if not _none_has(rows["tenants"], id=tenant) and _none_has(
         rows["departments"], tenant=tenant, id=department
     ):
-        yield where, _missing("department", department, _departments_of(tenant, rows))
+        meant = _meant_department(tenant, department, rows)
+        yield where, f"there is no department {department!r}{meant}"
 
 
 def _tenant_faults(table: str, rows: Mapping[str, list[Row]]) -> Iterator[tuple[Location, str]]:
@@ -311,7 +364,7 @@ def _option_faults(menus: Any, rows: Mapping[str, list[Row]]) -> Iterator[tuple[
             where: Location = ("menus", n, "options", m)
             owner = UNREAD | {"tenant": _row(menu)["tenant"]}
             if option["department"]:
-                yield from _missing_department(
+                yield from _unknown_department(
                     (*where, "department"), owner, option["department"], rows
                 )
             if option["menu"] and _none_has(rows["menus"], id=option["menu"]):

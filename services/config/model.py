@@ -134,6 +134,19 @@ class Configuration(ConfigModel):
     def department(self, tenant: str, department: str) -> Department | None:
         return self._departments.get((tenant, department))
 
+    @cached_property
+    def _own_departments(self) -> dict[str, dict[str, str]]:
+        own: dict[str, dict[str, str]] = {}
+        for each in self.departments:
+            names = dict.fromkeys((each.id, *each.instead_of), each.id)
+            own.setdefault(each.tenant, {}).update(names)
+        return own
+
+    def own_departments(self, tenant: str) -> Mapping[str, str]:
+        """Return the departments of a municipality by each name that rules, menus, closings and
+        tables of messages may use: their own ids, and those that they are there instead of."""
+        return self._own_departments.get(tenant, {})
+
     def destination(self, destination: str) -> AnyDestination | None:
         return self._destinations.get(destination)
 
@@ -172,7 +185,7 @@ class Configuration(ConfigModel):
         """Compile the opening hours of each department, with the closings that hold for it."""
         return {
             (d.tenant, d.id): compile_hours(
-                d.hours, [c for c in self.closings if c.holds_for(d.tenant, d.id)]
+                d.hours, [c for c in self.closings if c.holds_for(d.tenant, d.id, *d.instead_of)]
             )
             for d in self.departments
         }

@@ -180,6 +180,10 @@ class Tenant(ConfigModel):
         return timedelta(minutes=self.talk_minutes)
 
 
+MAX_REPLACED = 100
+"""Most departments that one is there instead of: a municipality has fewer than 100."""
+
+
 class Department(ConfigModel):
     id: Id
     tenant: str
@@ -187,6 +191,9 @@ class Department(ConfigModel):
     destination: str
     hours: OpeningHours = ""
     """Opening hours in the notation of OpenStreetMap; '' is always open."""
+    instead_of: tuple[Id, ...] = Field(default=(), max_length=MAX_REPLACED)
+    """Departments of the rules that it is there instead of: what rules, menus, closings and tables
+    of messages say of these, holds for it."""
     when_closed: str = ""
     """Deputy department, which gets the conversations while this one is closed."""
     confidential: bool = False

@@ -63,6 +63,12 @@ hours = 2027 Feb 28 10:00-12:00 | closing 2027-02-28
 confidential = true
     department kcc of almelo: confidential, and citizens are told its name
 confidential = true; public_name = De gemeente
+instead_of = sport | b: words = x; department = sport
+instead_of = sport, ruimte | closing 2026-12-24: departments = sport
+    department kcc of almelo: no rule, menu or closing names 'ruimte'
+instead_of = ["sprot"] | b: words = x; department = sport; tenant = borne
+| {SPORT.replace("almelo", "borne")}
+    department kcc of almelo: no rule, menu or closing names 'sprot'
 """
 IN_TENANT = """
 care = {destinations = ["crm"]} | care b: kind = threat; words = x; tenant = almelo

@@ -12,6 +12,8 @@ from services.whatsapp import items
 from tests.support.router.config_full import BORNE, CONFIG, config
 from tests.support.router.simulation import Stadhuis
 
+TENANT = "almelo"
+
 FORGED = [
     *("", "keuze", "keuze/", "/afval", "keuze/niets", "niets/afval", "niets/keuze/afval"),
     *("wonen/keuze/afval", "keuze/keuze/afval", "keuze//afval", "keuze/wonen/huren/huren"),
@@ -86,7 +88,7 @@ def tapped(row: str) -> items.Message:
 
 @given(rows)
 def test_followed_row_is_an_option_of_a_menu_that_was_reached(row: str) -> None:
-    found = menus.match_choice(tapped(row), "Iets", "", CONFIG)
+    found = menus.match_choice(tapped(row), "Iets", "", CONFIG, TENANT)
     if found is None:
         return
     by_id = {menu.id: menu for menu in CONFIG.menus}
@@ -102,7 +104,7 @@ def test_followed_row_is_an_option_of_a_menu_that_was_reached(row: str) -> None:
 @given(rows, st.sampled_from(["keuze", "keuze/wonen", "wonen", "weg", "a/b"]))
 def test_answer_in_words_belongs_to_the_menu_that_was_asked_last(words: str, path: str) -> None:
     item = msgspec.structs.replace(tapped(""), content=items.Content(type="text", text=words))
-    found = menus.match_choice(item, words, path, CONFIG)
+    found = menus.match_choice(item, words, path, CONFIG, TENANT)
     assert found is None or found.path == path
 
 
@@ -115,4 +117,6 @@ def test_offered_row_is_understood() -> None:
         assert len(offered) == len(menus.list_options(path, menu))
         for id in offered:
             item = tapped(id.removeprefix(menus.PREFIX))
-            assert menus.match_choice(item, "x", "", CONFIG).path == path  # type: ignore[union-attr]
+            found = menus.match_choice(item, "x", "", CONFIG, TENANT)
+            assert found is not None
+            assert found.path == path

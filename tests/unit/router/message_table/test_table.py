@@ -24,7 +24,7 @@ from services.whatsapp.limits import BODY
 from tests.support.cli.command_line import TOML
 from tests.support.cli.rule_texts import rules_toml
 
-KNOWN = KnownNames(frozenset(["kcc", "groen"]), frozenset(["pers", "officieel"]))
+KNOWN = KnownNames({"kcc": "kcc", "groen": "groen"}, frozenset(["pers", "officieel"]))
 QUOTE = table.QUOTE.format(";")
 WIDTH = table.WIDTH.format(";")
 
@@ -170,5 +170,5 @@ def test_known_names_are_those_of_the_municipality() -> None:
         " | drie: words = a; tag = spoed, klacht; tenant = almelo"
     )
     known = known_names(parse(TOML + rules, "p.toml"), "almelo")
-    assert known == KnownNames(frozenset(["kcc", "groen"]), frozenset(["pers", "spoed", "klacht"]))
+    assert known == KnownNames(KNOWN.departments, frozenset(["pers", "spoed", "klacht"]))
     assert parse_table(b"text;department\na;groen", known).rows == (TableRow(2, "a", "groen"),)
