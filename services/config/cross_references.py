@@ -80,6 +80,7 @@ def cross_reference_errors(
     yield from _list_faults(tables, rows)
     yield from _handover_faults(tables.get("tenants"), rows)
     yield from _owner_faults(tables.get("destinations"), rows["destinations"])
+    yield from _report_faults(tables.get("departments"), rows["destinations"])
     yield from _option_faults(tables.get("menus"), rows)
     yield from _menu_cycles(tables.get("menus"))
     yield from _repeated_rates(tables.get("rates"))
@@ -283,6 +284,17 @@ def _owner_faults(destinations: Any, rows: list[Row]) -> Iterator[tuple[Location
             elif kind and kind not in OWNER_KINDS:
                 what = f"{id!r} is of kind {kind}, which takes no notices for owners"
                 yield ("destinations", n, "owners"), what
+
+
+def _report_faults(departments: Any, rows: list[Row]) -> Iterator[tuple[Location, str]]:
+    """Find confidential departments at a Signalen: their events have no text for a report."""
+    reporting = {row["id"] for row in rows if row["kind"] == "signalen"}
+    for n, entry in enumerate(departments if isinstance(departments, list) else []):
+        if not isinstance(entry, dict) or entry.get("confidential") is not True:
+            continue
+        if _text(entry, "destination") in reporting - {None}:
+            what = "a report in Signalen needs its text, which a confidential department keeps"
+            yield ("departments", n, "destination"), what
 
 
 def _at(entry: Any, path: Location) -> list[Any]:
