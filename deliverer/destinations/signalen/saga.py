@@ -6,9 +6,9 @@ one before has done.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
@@ -34,7 +34,12 @@ from deliverer.destinations.signalen.messages import (
     parse_event,
     recent_messages,
 )
-from deliverer.destinations.signalen.payloads import ReportHeader, ReportOptions
+from deliverer.destinations.signalen.payloads import (
+    ReportHeader,
+    ReportOptions,
+    file_mark,
+    message_mark,
+)
 from deliverer.destinations.signalen.store import Report, ReportStore
 from deliverer.transport.response import Response
 from services import clock, event_types
@@ -149,7 +154,7 @@ class SignalenReceiver:
         elif report.event == context.delivery.id:
             await self._complete(context, report)
         elif message.id not in report.told:
-            await self._add(context, report, message)
+            await self._unless_gone(context, report, self._add(context, report, message))
 
     async def _on_work(self, context: DeliveryContext) -> None:
         """Make a report of what the citizen wrote so far, unless there is one."""
@@ -175,12 +180,8 @@ class SignalenReceiver:
         report = await self._find(context, EVER)
         if report is None:
             await self._make(context)
-        elif report.event == context.delivery.id:
-            await self._complete(context, report)
         else:
-            for message in await self._messages(context, report):
-                if message.id not in report.told:
-                    await self._add(context, report, message)
+            await self._unless_gone(context, report, self._complete(context, report))
 
     async def _on_file(self, context: DeliveryContext) -> None:
         """Add the file of a message to its report. A report that is made later takes it along."""
@@ -192,12 +193,7 @@ class SignalenReceiver:
             state = context.event.state or AVAILABLE
             found = msgspec.structs.replace(file, state=state, reason=context.event.reason)
             known = Message(id=message, at=context.at, file=found)
-            try:
-                await self._add_file(context, report, known)
-            except RequestRefused as refused:
-                if not refused.is_gone:
-                    raise
-                await self._store.end(report)
+            await self._unless_gone(context, report, self._add_file(context, report, known))
 
     async def _find(
         self, context: DeliveryContext, burst: timedelta | None = None
@@ -210,11 +206,14 @@ class SignalenReceiver:
         await self._complete(context, await self._store.begin(context.delivery, context.at))
 
     async def _complete(self, context: DeliveryContext, report: Report) -> None:
-        """Create a report, unless that was done, and add the files of its messages."""
+        """Create a report, unless that was done, and add what it lacks of its messages and their
+        files."""
         messages = await self._messages(context, report)
         if report.signal is None:
             report = await self._create(context, report, messages)
         for message in messages:
+            if message.id not in report.told:
+                await self._add(context, report, message)
             is_settled = message.file and message.file.state != WAITING
             if is_settled and message.id not in report.files:
                 await self._add_file(context, report, message)
@@ -290,22 +289,25 @@ class SignalenReceiver:
             raise
 
     async def _add(self, context: DeliveryContext, report: Report, message: Message) -> None:
-        """Add a later message to a report, as a note and with its place. A report that is gone
-        there gets a successor, if the message is work."""
-        assert report.signal is not None  # it is not that of this event, so it was created
+        """Add a later message to a report, as a note and with its place."""
+        text, mark = payloads.addition_text(message, self._options), message_mark(message.id)
+        if text and not await self._has_note(context, report, message, mark):
+            await self._note(context, report, message, text)
+        await self._store.add_message(report, message.id, message.at)
+
+    async def _unless_gone(
+        self, context: DeliveryContext, report: Report, work: Coroutine[Any, Any, None]
+    ) -> None:
+        """Do this work on a report. One that is gone there gets a successor, if the event is work.
+        """
         try:
-            text = payloads.addition_text(message, self._options)
-            mark = payloads.message_mark(message.id)
-            if text and not await self._has_note(context, report, message, mark):
-                await self._note(context, report, message, text)
+            await work
         except RequestRefused as refused:
             if not refused.is_gone:
                 raise
             await self._store.end(report)
-            if context.event.task:
+            if context.event.task or context.delivery.type == event_types.TRANSFERRED:
                 await self._make(context)
-            return
-        await self._store.add_message(report, message.id, message.at)
 
     async def _has_note(
         self, context: DeliveryContext, report: Report, message: Message, mark: str
@@ -341,7 +343,7 @@ class SignalenReceiver:
         assert report.signal is not None and message.file is not None
         if not await self._attach(context, report, message):
             noted = msgspec.structs.replace(message, place=None)
-            if not await self._has_note(context, report, noted, payloads.file_mark(message.id)):
+            if not await self._has_note(context, report, noted, file_mark(message.id)):
                 text = payloads.file_note(message.id, message.file, self._options)
                 await self._note(context, report, noted, text)
         await self._store.add_file(report, message.id)
