@@ -1,4 +1,4 @@
-"""Requests with an OAuth token, which is fetched inside the attempt, once for all that wait for it."""
+"""Requests with an OAuth token, fetched inside the attempt, once for all that wait for it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping

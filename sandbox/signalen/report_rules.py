@@ -1,6 +1,6 @@
-"""Rules of Signalen 2.50.12 for reports, notes and attachments, by its serializers and models. Pure.
+"""Rules of Signalen 2.50.12 for reports, notes and attachments, by its serializers. Pure.
 
-Errors have the form of Django REST framework: field -> sentences, or field -> errors of its fields.
+Errors have the form of Django REST framework: field -> sentences, or errors of its fields.
 """
 
 import re
@@ -29,7 +29,7 @@ REQUIRED, BLANK, NO_OBJECT = "Dit veld is vereist.", "Dit veld mag niet leeg zij
 
 
 class Lists(NamedTuple):
-    """What the administrators of a Signalen have filled in."""
+    """Lists of an installation, as its administrators filled them in."""
 
     sources: Collection[str] = ("WhatsApp", "Telefoon")
     """Active sources that are not public."""
@@ -56,9 +56,8 @@ def change_errors(body: Json) -> Errors:
     notes = body.get("notes", [])
     if not isinstance(notes, list):
         errors["notes"] = [NO_OBJECT]
-    elif faults := [next(_note(note), {}) for note in notes]:
-        if any(faults):
-            errors["notes"] = faults
+    elif any(faults := [next(_note(note), {}) for note in notes]):
+        errors["notes"] = faults
     return errors
 
 
@@ -116,8 +115,9 @@ def _is_point(value: Any) -> bool:
     if not isinstance(value, dict) or value.get("type") != "Point":
         return False
     degrees = value.get("coordinates")
-    is_pair = isinstance(degrees, list) and len(degrees) == 2
-    return is_pair and all(isinstance(each, int | float) for each in degrees)
+    if not isinstance(degrees, list) or len(degrees) != 2:
+        return False
+    return all(isinstance(each, int | float) for each in degrees)
 
 
 def _is_inside(coordinates: list[float]) -> bool:
@@ -164,13 +164,14 @@ def _priority(value: Any, _: Lists) -> Iterator[Any]:
 
 
 def _properties(value: Any, _: Lists) -> Iterator[Any]:
-    if value is None:
-        return
-    rows = value if isinstance(value, list) else [None]
-    if not all(isinstance(row, dict) and all(name in row for name in PROPERTY) for row in rows):
+    rows = value if isinstance(value, list) else [value]
+    if value is not None and not all(map(_is_property, rows)):
         yield ["Invalid input."]
-    elif not all(CATEGORY_URL.fullmatch(str(row["category_url"])) for row in rows):
-        yield ["Invalid input."]
+
+
+def _is_property(row: Any) -> bool:
+    is_whole = isinstance(row, dict) and all(name in row for name in PROPERTY)
+    return is_whole and bool(CATEGORY_URL.fullmatch(str(row["category_url"])))
 
 
 def _note(note: Any) -> Iterator[Errors]:

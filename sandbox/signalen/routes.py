@@ -136,8 +136,8 @@ class Signalen:
     def _made(self, request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
         """Return a report as it is shown, as far as anyone here reads it."""
         id, now = len(self.reports) + 1, clock.now().isoformat()
-        main, _, sub = str(next(iter(body["category"].values()))).rstrip("/").rpartition(
-            "/sub_categories/"
+        main, _, sub = (
+            str(next(iter(body["category"].values()))).rstrip("/").rpartition("/sub_categories/")
         )
         given = {"priority": {"priority": "normal"}, "source": "online", "extra_properties": None}
         return given | {
@@ -221,7 +221,8 @@ async def _read(request: web.Request) -> dict[str, Any] | None:
 def _page(request: web.Request, rows: Sequence[Any]) -> web.Response:
     """Return a page as `drf-amsterdam` makes it."""
     size, number = (
-        int(request.query.get(name, default)) for name, default in (("page_size", PAGE), ("page", 1))
+        int(request.query.get(name, default))
+        for name, default in (("page_size", PAGE), ("page", 1))
     )
     end = size * number
     following = str(request.url.update_query(page=str(number + 1))) if end < len(rows) else None

@@ -379,8 +379,7 @@ class DefaultPlace(ConfigModel):
 
 
 class SignalenDestination(HttpDestination):
-    """A Signalen: reports about public space. Its token comes from `oauth`, so it has no `secret`.
-    """
+    """A Signalen: reports about public space. Its tokens come from `oauth`; it has no `secret`."""
 
     takes_notices: ClassVar[bool] = False
 

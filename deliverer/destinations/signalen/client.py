@@ -1,8 +1,8 @@
 """Requests to Signalen's private API, and verdicts on its answers.
 
-Every fact is of Amsterdam/signals 2.50.12, in `app/signals`; docs/integrators/signalen.md lists them
-with their files. The public API is not used: it lists nothing, so a report whose answer was lost
-could not be found again, and it takes no note.
+Facts are of Amsterdam/signals 2.50.12; docs/integrators/signalen.md lists them with their files.
+The public API is not used: it lists nothing, so a report whose answer was lost could not be found
+again, and it takes no note.
 """
 
 import re

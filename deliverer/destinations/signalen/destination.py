@@ -1,4 +1,4 @@
-"""Kind `signalen`: reports over HTTP, with a token, and their messages and files from our archive."""
+"""Kind `signalen`: reports over HTTP, and their messages and files from our archive."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -45,9 +45,7 @@ def secrets(destination: SignalenDestination, environ: Environ, faults: list[str
 def connection_reuse(destination: SignalenDestination) -> ConnectionReuse:
     """Return the rules for its connections. Neither a POST nor a PATCH may be made twice: each adds
     something. So each has its own."""
-    return ConnectionReuse(
-        destination.keep_alive_seconds, unpooled=frozenset({"POST", "PATCH"})
-    )
+    return ConnectionReuse(destination.keep_alive_seconds, unpooled=frozenset({"POST", "PATCH"}))
 
 
 def report_options(destination: SignalenDestination, archiver: str) -> ReportOptions:

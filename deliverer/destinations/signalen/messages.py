@@ -1,4 +1,4 @@
-"""Messages of a citizen, as an event or the archive has them, as far as a report needs them. Pure."""
+"""Messages of a citizen, as an event or the archive has them, for a report. Pure."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta

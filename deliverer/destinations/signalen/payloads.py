@@ -57,7 +57,7 @@ class ReportOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReportHeader(msgspec.Struct, frozen=True, kw_only=True):
-    """What a report says beside the words of its messages."""
+    """Contents of a report beside the words of its messages."""
 
     event: UUID
     """Event that began it: its mark."""
@@ -180,9 +180,7 @@ def conversation_address(conversation: str, options: ReportOptions) -> str:
     return f"{options.archiver}/v1/conversations/{conversation}/messages"
 
 
-def _report_text(
-    header: ReportHeader, messages: Sequence[Message], options: ReportOptions
-) -> str:
+def _report_text(header: ReportHeader, messages: Sequence[Message], options: ReportOptions) -> str:
     """Return the words of the messages. What is known of the place comes last, and a long text
     never pushes it out."""
     words = "\n".join(line for message in messages for line in _lines(message, options))

@@ -7,7 +7,7 @@ one before has done.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
@@ -51,8 +51,8 @@ DONE = 200
 UNREADABLE = Response(status=422, calls=0, body=b"{}")
 """Our own answer for an event that this version cannot decode: it is parked."""
 ATTEMPT_SECONDS = 60.0
-"""Time limit of all requests of a delivery: below LONGEST_ATTEMPT_SECONDS of a table lease. The next
-attempt goes on where this one was."""
+"""Time limit of all requests of a delivery: below LONGEST_ATTEMPT_SECONDS of a table lease. The
+next attempt goes on where this one was."""
 ARCHIVE_WAITS = (0.1, 0.3, 0.6, 1.0)
 """Seconds between looks for the message of the event in the archive, which has it a moment after
 the event was sent."""
@@ -71,7 +71,7 @@ class Calls(NamedTuple):
     archive: ArchiveReader
 
     @property
-    def count(self) -> int:
+    def total(self) -> int:
         return self.signalen.count + self.archive.count
 
 
@@ -126,7 +126,7 @@ class SignalenReceiver:
         message = event_message(delivery, event)
         context = DeliveryContext(delivery, event, message, self._new_calls())
         answer = await self._attempt(context)
-        return msgspec.structs.replace(answer, calls=context.calls.count)
+        return msgspec.structs.replace(answer, calls=context.calls.total)
 
     async def _attempt(self, context: DeliveryContext) -> Response:
         try:
@@ -298,8 +298,7 @@ class SignalenReceiver:
     async def _unless_gone(
         self, context: DeliveryContext, report: Report, work: Coroutine[Any, Any, None]
     ) -> None:
-        """Do this work on a report. One that is gone there gets a successor, if the event is work.
-        """
+        """Do this on a report. One that is gone there gets a successor, if the event is work."""
         try:
             await work
         except RequestRefused as refused:

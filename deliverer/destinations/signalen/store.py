@@ -1,5 +1,5 @@
-"""Progress of reports, in PostgreSQL. What a request may have done is stored before the request, and
-what it did after the answer, so that an attempt that resumes another knows where to look."""
+"""Progress of reports, in PostgreSQL. What a request may do is stored before it, and what it did
+after the answer, so that an attempt that resumes another knows where to look."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -61,9 +61,7 @@ class ReportStore:
         """Store a report that is to be made, and return it."""
         key = {"event": event.id, "conversation": event.conversation, "signal": None}
         seal = self._seal(key)
-        [row] = await self._rows(
-            _BEGIN, self._destination, event.id, event.conversation, at, seal
-        )
+        [row] = await self._rows(_BEGIN, self._destination, event.id, event.conversation, at, seal)
         return self._open(row)
 
     async def told_messages(self, report: Report) -> set[UUID]:
@@ -75,9 +73,7 @@ class ReportStore:
         """Store that a post was made whose answer is still to come, or that it certainly failed."""
         await self._rows(_SET_POSTING, self._destination, report.event, posting)
 
-    async def set_created(
-        self, report: Report, signal: int, messages: Collection[UUID]
-    ) -> Report:
+    async def set_created(self, report: Report, signal: int, messages: Collection[UUID]) -> Report:
         """Store the report's id there, and the messages that it has."""
         told = list(messages)
         key = msgspec.structs.asdict(report) | {"signal": signal}

@@ -14,7 +14,9 @@ from deliverer.destinations.signalen.client import (
 )
 from deliverer.transport.response import Response
 
-TEXT = b'{"text": ["Dit veld mag niet leeg zijn."], "reporter": {"phone": ["0612345678 is te lang"]}}'
+TEXT = (
+    b'{"text": ["Dit veld mag niet leeg zijn."], "reporter": {"phone": ["0612345678 is te lang"]}}'
+)
 
 
 @pytest.mark.parametrize(

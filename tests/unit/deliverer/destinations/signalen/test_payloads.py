@@ -53,7 +53,9 @@ HEADER = ReportHeader(event=ID, conversation="10000001-c1", at=NOON, priority="u
 
 def message(text: str = "", minutes: int = 0, **more: Any) -> Message:
     at = NOON + timedelta(minutes=minutes)
-    return Message(**{"id": UUID(int=minutes + 100), "at": at, "type": "text", "text": text} | more)
+    return Message(
+        **{"id": UUID(int=minutes + 5000), "at": at, "type": "text", "text": text} | more
+    )
 
 
 def photo(mime: str = "image/jpeg", state: str = "available", **more: Any) -> CitizenFile:
@@ -98,7 +100,7 @@ def test_report_has_all_that_signalen_requires() -> None:
         max_size=3,
     )
 )
-def test_whatever_is_written_signalen_takes(messages: list[Message]) -> None:
+def test_report_and_note_of_any_message_are_taken(messages: list[Message]) -> None:
     assert report_errors(report_body(HEADER, messages, OPTIONS), Lists()) == {}
     for each in messages:
         if text := addition_text(each, OPTIONS):
@@ -123,7 +125,9 @@ def test_long_text_pushes_out_neither_the_place_nor_the_mark() -> None:
         ),
         (
             message(type="contacts"),
-            IN_ARCHIVE.format("contactgegevens", f"https://archief.example/v1/messages/{UUID(int=100)}"),
+            IN_ARCHIVE.format(
+                "contactgegevens", f"https://archief.example/v1/messages/{UUID(int=5000)}"
+            ),
         ),
     ],
 )
