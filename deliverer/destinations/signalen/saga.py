@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
-import structlog
 
 from deliverer.crm.response_policy import Verdict
 from deliverer.destinations.signalen import payloads
@@ -60,8 +59,6 @@ EVER = timedelta(days=3660)
 """Longer than any conversation lasts."""
 FIRST = 1
 """Place of the first event of a conversation: nothing comes before it."""
-
-log = structlog.get_logger()
 
 
 class Calls(NamedTuple):
