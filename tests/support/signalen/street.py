@@ -1,6 +1,15 @@
 """A conversation about a street, the Signalen that gets its reports, and the archive that has its
-messages, all over real HTTP."""
+messages, all over real HTTP.
 
+The stand-in of Signalen, or a real one that lets everybody in (SIGNALS_AUTH_ALWAYS_OK):
+SIGNALEN_URL is the address of its API, which ends in /signals/v1, and SIGNALEN_SOURCE one of its
+sources.
+"""
+
+import base64
+import os
+import re
+import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -8,6 +17,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import pytest
 from aiohttp import web
 
 from archiver.api.examples import MESSAGE
@@ -34,8 +44,17 @@ Json = dict[str, Any]
 CLIENT, SECRET, TOKEN = "postkamer", "a-secret-of-the-client", "a-token-for-the-archive"
 TALK = "10000001-c1"
 DAM = {"latitude": 52.37303, "longitude": 4.89271}
-JPEG = b"\xff\xd8\xff\xe0 a photograph"
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGD4DwABBAEAX+XDSwAA"
+    "AABJRU5ErkJggg=="
+)
+"""A PNG of one pixel."""
 BROKEN_LAMP = "De lantaarnpaal brandt niet."
+REAL = os.environ.get("SIGNALEN_URL", "").rstrip("/")
+needs_stand_in = pytest.mark.skipif(bool(REAL), reason="a real one has no modes of failure")
+OWN_NOTES = ("Melder via WhatsApp", "[", "Een bestand van de melder")
+"""Beginnings of the notes that we add, beside those that Signalen makes."""
+DJANGO_SUFFIX = re.compile(r"_[A-Za-z0-9]{7}(?=\.)")
 
 
 class Archive:
@@ -77,7 +96,9 @@ class Street:
     def __init__(self, pool: Pool, signalen: Signalen, archive: Archive, origin: str) -> None:
         self.pool, self.signalen, self.archive, self.origin = pool, signalen, archive, origin
         self.settings: Json = {}
-        self.sequence = 0
+        self.sequence, self._base = 0, secrets.randbits(64)
+        self._former = 0
+        """Id of the last report in a real one that is of another test."""
         self.session: Sender
         self.files: HttpClient
 
@@ -87,7 +108,8 @@ class Street:
         fixed = {
             "id": "straat",
             "kind": "signalen",
-            "url": f"{self.origin}/signals/v1",
+            "url": REAL or f"{self.origin}/signals/v1",
+            "source": os.environ.get("SIGNALEN_SOURCE", "WhatsApp"),
             "oauth": oauth | {"client_secret": "env:SIGNALEN"},
             "archive_secret": "env:ARCHIVE",
             "default_place": {"latitude": 52.35, "longitude": 6.66},
@@ -135,17 +157,24 @@ class Street:
         switch.mode = SignalenMode(mode=mode, **where)  # type: ignore[arg-type]
         switch._remaining = count
 
-    def reset(self) -> None:
-        """Have a Signalen and an archive without anything in them."""
+    async def clear(self) -> None:
+        """Have a Signalen, an archive and tables without anything in them."""
+        if REAL:
+            newest = await self.get("private/signals/?ordering=-id&page_size=1")
+            self._former = max((each["id"] for each in newest["results"]), default=0)
         self.signalen.reports.clear()
         self.signalen.files.clear()
         self.archive.messages.clear()
         self.archive.files.clear()
-        self.archive.until, self.sequence = NOON, 0
-
-    async def clear(self) -> None:
-        self.reset()
+        self.archive.until, self.sequence, self._base = NOON, 0, secrets.randbits(64)
         await self.pool.execute("truncate deliverer.report")
+
+    async def get(self, path: str) -> Any:
+        answer = await self.session.request("GET", f"{REAL}/{path}", b"", {})
+        return msgspec.json.decode(answer.body)
+
+    def _id(self, kind: int, nth: int) -> UUID:
+        return UUID(int=self._base << 32 | kind << 16 | nth)
 
     async def settle_posts(self) -> None:
         """Let the minutes pass in which a post without an answer may still be carried out."""
@@ -157,7 +186,7 @@ class Street:
         self.sequence += 1
         at = NOON + timedelta(minutes=minutes)
         return Delivery(
-            id=UUID(int=1000 + self.sequence),
+            id=self._id(1, self.sequence),
             type=f"nl.postkamer.{type}.v1",
             tenant="almelo",
             conversation=TALK,
@@ -173,7 +202,7 @@ class Street:
         self, text: str = "", minutes: float = 0, *, task: bool = False, **more: Any
     ) -> Delivery:
         """Return a message, which the archive has too."""
-        at, id = NOON + timedelta(minutes=minutes), UUID(int=2000 + self.sequence)
+        at, id = NOON + timedelta(minutes=minutes), self._id(2, self.sequence)
         data = {"type": "text", "text": text, "receivedAt": at, "sentAt": at} | more
         data["from"] = {"identities": [{"kind": "phone", "value": "31612345678"}], "name": "Sam"}
         raw = {"location": data["place"]} if "place" in data else {}
@@ -185,10 +214,10 @@ class Street:
         return self.message(type="location", minutes=minutes, place=DAM | degrees)
 
     def photograph(
-        self, minutes: float, text: str = "", mime: str = "image/jpeg", content: bytes = JPEG
+        self, minutes: float, text: str = "", mime: str = "image/png", content: bytes = PICTURE
     ) -> list[Delivery]:
         """Return a message with a file, and the event that its file is there."""
-        link = f"/v1/media/{UUID(int=2000 + self.sequence)}"
+        link = f"/v1/media/{self._id(2, self.sequence)}"
         file = {"link": link, "mimeType": mime}
         kind = mime.partition("/")[0]
         sent = self.message(text, minutes, type=kind, media=[file])
@@ -202,9 +231,22 @@ class Street:
         data = {"department": to, "from": "balie", "reason": "straat", "by": {"token": "balie"}}
         return self.event("conversation-transferred", minutes, data)
 
-    @property
-    def reports(self) -> list[Json]:
-        return self.signalen.reports
+    async def reports(self) -> list[Json]:
+        """Return the reports, the oldest first, with the names of their `files`."""
+        if not REAL:
+            files = self.signalen.files
+            return [
+                report | {"files": [name for name, _ in files.get(report["id"], [])]}
+                for report in self.signalen.reports
+            ]
+        page = await self.get("private/signals/?ordering=-id&page_size=20")
+        found = [each for each in page["results"][::-1] if each["id"] > self._former]
+        return [await self._with_files(each) for each in found]
+
+    async def _with_files(self, report: Json) -> Json:
+        page = await self.get(f"private/signals/{report['id']}/attachments/")
+        names = [each["location"].partition("?")[0].rpartition("/")[2] for each in page["results"]]
+        return report | {"files": [DJANGO_SUFFIX.sub("", name) for name in names]}
 
     async def attempt(self, receiver: Any, delivery: Delivery) -> Response:
         """Deliver an event when the archive has no later message."""
@@ -229,16 +271,22 @@ class Street:
             await self.settle_posts()
             await self.deliver(receiver, delivery)
 
-    def outline(self) -> list[Json]:
-        """Return the reports without their ids and times."""
+    async def outline(self) -> list[Json]:
+        """Return the reports without their ids and times, with our own notes, the newest first. Ids
+        of messages have only their end, which is the same in each run."""
+        own = str(self._id(0, 0))[:28]
         return [
             {
                 "text": report["text"],
                 "coordinates": report["location"]["geometrie"]["coordinates"],
-                "notes": [note["text"] for note in report["notes"]],
-                "files": [name for name, _ in self.signalen.files.get(report["id"], [])],
+                "notes": [
+                    note["text"].replace(own, "")
+                    for note in report["notes"]
+                    if note["text"].startswith(OWN_NOTES)
+                ],
+                "files": [name.replace(own, "") for name in report["files"]],
             }
-            for report in self.reports
+            for report in await self.reports()
         ]
 
 
@@ -263,5 +311,6 @@ async def run_street(pool: Pool) -> AsyncIterator[Street]:
             destination.id, destination.oauth, lambda: SECRET, sender
         ) as session:
             street.session, street.files = session, files
+            await street.clear()
             yield street
             signalen.failures.release()
