@@ -24,7 +24,8 @@ CATEGORY = re.compile(
     r"(?:https?://[^/]+)?/signals/v1/public/terms/categories/([\w-]+)/sub_categories/([\w-]+)/?"
 )
 TYPES = {"image/jpeg": ("jpg", "jpeg"), "image/png": ("png",), "application/pdf": ("pdf",)}
-"""Type that the private API takes -> endings of its names. The real one takes GIF as well."""
+"""Type that the private API takes -> endings of its names. The real one takes GIF as well, and
+refuses a file that is not whole."""
 REQUIRED, BLANK, NO_OBJECT = "Dit veld is vereist.", "Dit veld mag niet leeg zijn.", "Ongeldig."
 
 
@@ -55,7 +56,7 @@ def change_errors(body: Json) -> Errors:
         errors["location"] = found
     notes = body.get("notes", [])
     if not isinstance(notes, list):
-        errors["notes"] = [NO_OBJECT]
+        errors["notes"] = {"non_field_errors": [NO_OBJECT]}
     elif any(faults := [next(_note(note), {}) for note in notes]):
         errors["notes"] = faults
     return errors
@@ -131,7 +132,7 @@ def _category(value: Any, lists: Lists) -> Iterator[Any]:
     elif not isinstance(value, dict):
         yield {"non_field_errors": [NO_OBJECT]}
     elif len(given := [name for name in ("sub_category", "category_url") if name in value]) != 1:
-        yield {"non_field_errors": ['Only the "sub_category" OR "category_url" can be given']}
+        yield ['Only the "sub_category" OR "category_url" can be given']
     elif not (found := CATEGORY.fullmatch(str(value[given[0]]))):
         yield {given[0]: ["Ongeldige hyperlink - Geen overeenkomende URL."]}
     elif "/".join(found.groups()) not in lists.categories:
