@@ -1,9 +1,9 @@
 """A conversation about a street, the Signalen that gets its reports, and the archive that has its
 messages, all over real HTTP.
 
-The stand-in of Signalen, or a real one that lets everybody in (SIGNALS_AUTH_ALWAYS_OK):
-SIGNALEN_URL is the address of its API, which ends in /signals/v1, and SIGNALEN_SOURCE one of its
-sources.
+The stand-in of Signalen, or a real one: SIGNALEN_URL is the address of its API, which ends in
+/signals/v1, and SIGNALEN_SOURCE one of its sources. SIGNALEN_TOKEN_URL is where it takes tokens
+from, unless it lets everybody in (SIGNALS_AUTH_ALWAYS_OK).
 """
 
 import base64
@@ -104,7 +104,8 @@ class Street:
 
     @property
     def destination(self) -> SignalenDestination:
-        oauth = {"token_url": f"{self.origin}/token", "client_id": CLIENT}
+        tokens = os.environ.get("SIGNALEN_TOKEN_URL") or f"{self.origin}/token"
+        oauth = {"token_url": tokens, "client_id": CLIENT}
         fixed = {
             "id": "straat",
             "kind": "signalen",
