@@ -214,3 +214,12 @@ def test_confidential_department_has_no_signalen() -> None:
         parse(reporting(department="confidential = true\n"), "p.toml")
     [fault] = raised.value.faults
     assert fault.where == "departments.1.destination"
+
+
+def test_alarm_does_not_go_to_a_signalen() -> None:
+    alarmed = reporting().replace(
+        'name = "Gemeente Almelo"\n', 'name = "Gemeente Almelo"\ncare = {destinations = ["crm"]}\n'
+    )
+    with pytest.raises(ConfigError, match="which tells nobody of an alarm") as raised:
+        parse(alarmed, "p.toml")
+    assert [fault.where for fault in raised.value.faults] == ["tenants.0.care.destinations"]
