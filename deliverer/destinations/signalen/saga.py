@@ -170,9 +170,11 @@ class SignalenReceiver:
 
     async def _on_transfer(self, context: DeliveryContext) -> None:
         """Make a report of a conversation that a person gives to a department here, or add to its
-        report what was written elsewhere. A rule gives it with the message that comes next."""
+        report what was written elsewhere. A rule gives it with the message that comes next. Where
+        the former department is confidential, nothing says who gave it."""
         department = self._department(context.delivery.tenant, context.event.department)
-        if not (context.event.by and department and department.destination == self._id):
+        is_given = context.event.by or context.delivery.dataref
+        if not (is_given and department and department.destination == self._id):
             return
         report = await self._find(context, EVER)
         if report is None:

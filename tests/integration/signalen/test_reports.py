@@ -198,6 +198,18 @@ async def test_a_conversation_given_by_a_colleague_takes_along_what_was_written(
     assert "Het is nog niet gemaakt" in report["notes"][0]
 
 
+async def test_a_conversation_of_a_confidential_department_is_a_report_without_words(
+    street: Street,
+) -> None:
+    given = street.event("conversation-transferred", 0, {}, dataref=f"/v1/conversations/{TALK}")
+    by_rule = street.event("conversation-transferred", 0, {})  # its message comes next
+    await street.deliver(street.deliverer(), by_rule)
+    assert await street.reports() == []
+    await street.deliver(street.deliverer(), given)
+    [report] = await street.outline()
+    assert report["text"] == f"Melding via WhatsApp, zonder tekst.\n\n{UNKNOWN}"
+
+
 async def test_the_number_goes_along_only_where_the_municipality_says_so(street: Street) -> None:
     street.settings = {"reporter": "phone"}
     await street.deliver(street.deliverer(), street.message(BROKEN_LAMP, task=True))
