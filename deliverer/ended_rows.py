@@ -64,8 +64,10 @@ _ERASURES = Clearing(
     since="ended_at",
     ended="ended_at is not null and told",
 )
+# The report stays in Signalen, which has terms of its own.
+_REPORTS = Clearing("deliverer.report", "conversation_days", since="heard_at")
 CLEARINGS = (
     _PARKED, _DELIVERIES, _SENDS, _OUTCOMES, _UPLOADS, _NOTICES, _RESENDS, _SECRETS, _TASKS,
-    _REGISTRATIONS, _ERASURES,
+    _REGISTRATIONS, _ERASURES, _REPORTS,
 )  # fmt: skip
 """In this order: what follows asks if the rows before are gone."""

@@ -46,6 +46,7 @@ OF_DESTINATION = {
     "secret": DESTINATION,
     "secret_next": DESTINATION,
     "objects_secret": DESTINATION,
+    "archive_secret": API,
     "client_certificate": FILE,
     "client_key": FILE,
     "certificate_authorities": FILE,

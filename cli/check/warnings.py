@@ -20,6 +20,8 @@ API_ROOTS = (
     ("objects_url", "/api/v2"),
 )
 """Address of an Open Klant's destination, and the end of its path."""
+SIGNALEN_ROOT = "/signals/v1"
+"""End of the path of a Signalen: all of its API is below it."""
 CONVERSATION = "{conversation}"
 """Placeholder in a destination's link for the id of the conversation."""
 MOVED = (
@@ -161,7 +163,7 @@ def _unencrypted(config: Configuration) -> Iterator[Fault]:
         for field in ("url", "objects_url"):  # with a cases_url no request is made
             if _is_remote_http(getattr(destination, field, "")):
                 yield (*where, field), f"{subject}: its {field} is not https"
-        oauth = destination.oauth if destination.kind == "cloudevents" else None
+        oauth = getattr(destination, "oauth", None)
         if oauth and _is_remote_http(oauth.token_url):
             yield (*where, "oauth", "token_url"), f"{subject}: its token_url is not https"
 
@@ -192,6 +194,17 @@ def _open_klants(config: Configuration) -> Iterator[Fault]:
         if d.answer_channel and (names := _confidential_departments(config, d)):
             readable = f"registered answers of {', '.join(names)} can be read in Open Klant"
             yield (*where, "answer_channel"), f"{subject}: although confidential, {readable}"
+
+
+def _signalens(config: Configuration) -> Iterator[Fault]:
+    for n, d in enumerate(config.destinations):
+        if d.kind != "signalen":
+            continue
+        where, subject = ("destinations", n), f"destination {d.id}"
+        if not _is_api_root(d.url, SIGNALEN_ROOT):
+            yield (*where, "url"), f"{subject}: its url does not end in {SIGNALEN_ROOT}"
+        if d.link and CONVERSATION not in d.link:
+            yield (*where, "link"), f"{subject}: its link leads to no {CONVERSATION}"
 
 
 def _is_api_root(address: str, end: str) -> bool:
@@ -244,5 +257,6 @@ CHECKS: tuple[Callable[[Configuration], Iterator[Fault]], ...] = (
     _unencrypted,
     _stand_ins,
     _open_klants,
+    _signalens,
     _shared_actors,
 )

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from deliverer.destinations.openklant.row_seals import BOUND, CONTACT, REGISTRATION, row_seal
+from deliverer.destinations.signalen import row_seals as report_seals
 from router.store.bindings import CONVERSATION_COLUMNS, identity_seal
 from services.sealing import columns
 from services.sealing.columns import LEDGER, MEDIA, bind, bind_ledger, seal_content, unseal_content
@@ -61,6 +62,7 @@ SEALED: Mapping[str, tuple[Sealed, ...]] = {
 }
 HASHED: Mapping[str, Callable[[Row], bytes]] = {
     "router.identity": identity_seal,
+    report_seals.REPORT: report_seals.row_seal,
     **{
         table: lambda row, table=table: row_seal(table, row["destination"], row)  # type: ignore[misc]
         for table in BOUND

@@ -110,6 +110,7 @@ WORK = (
         "destination, klantcontact",
     ),
     Table("deliverer.contact_erasure", CONVERSATION, "destination, event"),
+    Table("deliverer.report", CONVERSATION, "destination, event"),
     Table("deliverer.found_command", CONVERSATION, "position", without=("position",)),
     Table("desk.conversation", "split_part(t.id, '-', 1) = any($2)", "id"),
     Table("desk.alarm", CONVERSATION, "conversation"),

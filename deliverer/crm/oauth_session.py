@@ -1,4 +1,4 @@
-"""Posts with an OAuth token, which is fetched inside the attempt, once for all that wait for it."""
+"""Requests with an OAuth token, fetched inside the attempt, once for all that wait for it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from deliverer.crm.response_policy import judge
 from deliverer.transport import oauth
-from deliverer.transport.http_client import HttpClientProtocol
+from deliverer.transport.http_client import HttpClientProtocol, RequestClient
 from deliverer.transport.oauth import Token
+from deliverer.transport.request_sender import Request
 from deliverer.transport.response import Body, Response
 from services import metrics
 from services.config.organisation import CloudEventsDestination, OAuth
@@ -74,37 +75,51 @@ class TokenCache:
 
 
 class OAuthSession:
-    """Adds a token to each post."""
+    """Adds a token to each request."""
 
-    def __init__(self, poster: HttpClientProtocol, tokens: TokenCache) -> None:
-        self._poster, self._tokens = poster, tokens
+    def __init__(self, sender: RequestClient, tokens: TokenCache) -> None:
+        self._sender, self._tokens = sender, tokens
 
     async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Response:
+        return await self.request("POST", url, body, headers)
+
+    async def request(
+        self, method: str, url: str, body: Body, headers: Mapping[str, str]
+    ) -> Response:
         """Make one attempt; repeat it once if the token was refused, for it may be revoked."""
+        request = Request(method, url, body, headers)
         cached = await self._tokens.current()
-        answer = await self._post_with(cached, url, body, headers)
+        answer = await self._send_with(cached, request)
         if answer.status != UNAUTHORIZED or answer.responder != "destination":
             return answer
-        return await self._post_with(await self._tokens.current(cached.number), url, body, headers)
+        return await self._send_with(await self._tokens.current(cached.number), request)
 
-    async def _post_with(
-        self, cached: CachedToken, url: str, body: Body, headers: Mapping[str, str]
-    ) -> Response:
+    async def _send_with(self, cached: CachedToken, request: Request) -> Response:
         if isinstance(cached.result, Response):
             return cached.result
-        return await self._poster.post(url, body, {**headers, **oauth.authorization(cached.result)})
+        headers = {**request.headers, **oauth.authorization(cached.result)}
+        return await self._sender.request(request.method, request.url, request.body, headers)
+
+
+@asynccontextmanager
+async def token_session(
+    destination: str, config: OAuth, secret: Callable[[], str], sender: RequestClient
+) -> AsyncIterator[OAuthSession]:
+    """Yield a session that fetches its tokens with the same sender."""
+    tokens = TokenCache(destination, config, secret, sender)
+    try:
+        yield OAuthSession(sender, tokens)
+    finally:
+        await tokens.stop()
 
 
 @asynccontextmanager
 async def oauth_session(
-    destination: CloudEventsDestination, secret: Callable[[], str], poster: HttpClientProtocol
+    destination: CloudEventsDestination, secret: Callable[[], str], sender: RequestClient
 ) -> AsyncIterator[HttpClientProtocol]:
-    """Yield the poster itself, or a session if the destination requires tokens."""
+    """Yield the sender itself, or a session if the destination requires tokens."""
     if destination.oauth is None:
-        yield poster
+        yield sender
         return
-    tokens = TokenCache(destination.id, destination.oauth, secret, poster)
-    try:
-        yield OAuthSession(poster, tokens)
-    finally:
-        await tokens.stop()
+    async with token_session(destination.id, destination.oauth, secret, sender) as session:
+        yield session

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from deliverer.crm.destination_kind import DestinationKind
 from deliverer.destinations import cloudevents_receiver, mail_receiver
 from deliverer.destinations.openklant import destination as openklant
+from deliverer.destinations.signalen import destination as signalen
 
 DESTINATIONS: Mapping[str, DestinationKind] = {
     "cloudevents": cloudevents_receiver.KIND,
     "openklant": openklant.KIND,
+    "signalen": signalen.KIND,
     "mail": mail_receiver.KIND,
 }

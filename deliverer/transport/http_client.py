@@ -138,3 +138,9 @@ async def http_client(
 
 class HttpClientProtocol(Protocol):
     async def post(self, url: str, body: Body, headers: Mapping[str, str]) -> Response: ...
+
+
+class RequestClient(HttpClientProtocol, Protocol):
+    async def request(
+        self, method: str, url: str, body: Body, headers: Mapping[str, str]
+    ) -> Response: ...

@@ -44,6 +44,8 @@ _TERM = re.compile(rf"\*?{LETTERS}\*?|{EMOJI}")
 _LOOSE = re.compile(rf"{LETTERS}\*{LETTERS}|\*{LETTERS}\*|(?<![^\W_])\*(?![^\W_])")
 """A star within a word, on both its sides, or without a word."""
 
+STAR = "A star stands for the rest of a word: at its end or at its start, outside quotes"
+
 Term = str
 """A word of a phrase: `weg`, `"weg` where it must be written just so, `parkeer*`, `*vergunning`;
 `id=kaart` for two that may also be written together."""
@@ -210,19 +212,21 @@ def _parse(phrase: str) -> tuple[list[Term], str]:
 
 
 def _find_error(plain: str, terms: list[Term]) -> str:
-    if not terms:
-        return "There is no word or emoji in it"
-    if plain.count('"') % 2:
-        return "A quotation mark lacks its other one"
-    if _LOOSE.search(plain) or any("*" in quoted for quoted in plain.split('"')[1::2]):
-        return "A star stands for the rest of a word: at its end or at its start, outside quotes"
-    if "*" in plain and any("*" in term and len(term) <= PART for term in terms):
-        return f"At least {PART} letters must stand beside a star"
-    if len(terms) > LONGEST_PHRASE:
-        return f"It has more than {LONGEST_PHRASE} words"
-    if max(map(len, terms)) > LONGEST_WORD:
-        return f"A word in it has more than {LONGEST_WORD} letters"
-    return ""
+    quoted = plain.split('"')[1::2]
+    is_loose = _LOOSE.search(plain) is not None or any("*" in part for part in quoted)
+    is_short = any("*" in term and len(term) <= PART for term in terms)
+    faults = (
+        (not terms, "There is no word or emoji in it"),
+        (plain.count('"') % 2 == 1, "A quotation mark lacks its other one"),
+        (is_loose, STAR),
+        (is_short, f"At least {PART} letters must stand beside a star"),
+        (len(terms) > LONGEST_PHRASE, f"It has more than {LONGEST_PHRASE} words"),
+        (
+            max(map(len, terms), default=0) > LONGEST_WORD,
+            f"A word in it has more than {LONGEST_WORD} letters",
+        ),
+    )
+    return next((error for is_wrong, error in faults if is_wrong), "")
 
 
 def _add_path(terms: list[Term], steps: dict[tuple[int, Term], int]) -> int:

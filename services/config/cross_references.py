@@ -85,6 +85,7 @@ def cross_reference_errors(
     yield from _handover_faults(tables.get("tenants"), rows)
     yield from _weak_sign_faults(tables.get("tenants"), rows["care"])
     yield from _owner_faults(tables.get("destinations"), rows["destinations"])
+    yield from _report_faults(tables, rows["destinations"])
     yield from _option_faults(tables.get("menus"), rows)
     yield from _menu_cycles(tables.get("menus"))
     yield from _repeated_rates(tables.get("rates"))
@@ -348,6 +349,22 @@ def _owner_faults(destinations: Any, rows: list[Row]) -> Iterator[tuple[Location
             elif kind and kind not in OWNER_KINDS:
                 what = f"{id!r} is of kind {kind}, which takes no notices for owners"
                 yield ("destinations", n, "owners"), what
+
+
+def _report_faults(tables: Mapping[str, Any], rows: list[Row]) -> Iterator[tuple[Location, str]]:
+    """Find what a Signalen makes no report of: events of confidential departments, which have no
+    text, and alarms."""
+    reporting = {row["id"] for row in rows if row["kind"] == "signalen"} - {None}
+    for n, entry in enumerate(_at(tables, ("departments",))):
+        is_confidential = isinstance(entry, dict) and entry.get("confidential") is True
+        if is_confidential and _text(entry, "destination") in reporting:
+            what = "a report in Signalen needs its text, which a confidential department keeps"
+            yield ("departments", n, "destination"), what
+    for n, entry in enumerate(_at(tables, ("tenants",))):
+        for id in _at(entry, ("care", "destinations")):
+            if isinstance(id, str) and id in reporting:
+                where: Location = ("tenants", n, "care", "destinations")
+                yield where, f"{id!r} is of kind signalen, which tells nobody of an alarm"
 
 
 def _at(entry: Any, path: Location) -> list[Any]:

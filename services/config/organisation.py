@@ -394,6 +394,54 @@ class OpenKlantDestination(HttpDestination):
         return self
 
 
+class DefaultPlace(ConfigModel):
+    """Place of a report whose citizen gave none, in degrees (WGS 84)."""
+
+    latitude: float = Field(ge=-90, le=90, allow_inf_nan=False)
+    longitude: float = Field(ge=-180, le=180, allow_inf_nan=False)
+
+
+class SignalenDestination(HttpDestination):
+    """A Signalen: reports about public space. Its tokens come from `oauth`; it has no `secret`."""
+
+    takes_notices: ClassVar[bool] = False
+
+    kind: Literal["signalen"]
+    window: int = Field(default=4, ge=1, le=16)
+    """Fewer than elsewhere: each may have a file in hand."""
+    oauth: OAuth
+    archive_secret: str = Field(pattern=r"^env:[A-Za-z_][A-Za-z0-9_]*$")
+    """Name of the variable with a token of our own API, by which a report's messages and files are
+    read in the archive."""
+    category: str = Field(default="overig/overig", pattern=r"^[a-z0-9-]{1,50}/[a-z0-9-]{1,50}$")
+    """Slugs of main category and subcategory that a new report gets."""
+    source: str = Field(default="WhatsApp", min_length=1, max_length=128)
+    """Value of `source`, one of the list in Signalen that is active and not public."""
+    default_place: DefaultPlace
+    reporter: Literal["none", "phone"] = "none"
+    """Contact details of the citizen that a report has."""
+    burst_minutes: int = Field(default=60, ge=0, le=24 * 60)
+    """Longest gap, in minutes, between two messages of the same report."""
+    link: OptionalUrl = ""
+    """URL of a conversation for employees, with '{conversation}' for its id."""
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        return super().addresses | {"token_url": self.oauth.token_url}
+
+    @model_validator(mode="after")
+    def _check_unused(self) -> Self:
+        if self.secret:
+            raise PydanticCustomError("secret", "A Signalen takes tokens of oauth, and no secret")
+        if self.confidential:
+            raise PydanticCustomError(
+                "confidential", "A report needs its text, so a Signalen cannot be confidential"
+            )
+        if self.oauth.client_auth == "tls" and not self.client_certificate:
+            raise PydanticCustomError("tls", "client_auth = 'tls' needs a client_certificate")
+        return self
+
+
 class MailDestination(Destination):
     """People who get alarms only, by mail. `secret` is `name:password`, if their mail server
     requires it."""
@@ -407,7 +455,8 @@ class MailDestination(Destination):
 
 
 AnyDestination = Annotated[
-    CloudEventsDestination | OpenKlantDestination | MailDestination, Field(discriminator="kind")
+    CloudEventsDestination | OpenKlantDestination | SignalenDestination | MailDestination,
+    Field(discriminator="kind"),
 ]
 
 

@@ -30,6 +30,8 @@ IDENTITY = "identity"
 """Use of the keyed hash over a row of router.identity: router.identity.seal."""
 OPEN_KLANT = "open klant"
 """Use of the keyed hashes over rows about an Open Klant: deliverer.klantcontact.seal and others."""
+SIGNALEN = "signalen"
+"""Use of the keyed hash over a row of deliverer.report, which is about a report in Signalen."""
 
 SEALED_COLUMNS = {
     "gateway.media.filename": UPLOAD,

@@ -6,6 +6,7 @@ Neither shows a file, a place or another contact: all that a citizen sent stands
 import re
 from typing import Any
 
+from deliverer.destinations.citizen_text import KIND_LABELS, clean, shorten
 from deliverer.destinations.openklant.events import EventData, PayloadOptions
 from services.contract import Delivery
 
@@ -13,11 +14,6 @@ Json = dict[str, Any]
 
 MAX_SUBJECT, MAX_TEXT = 200, 1000
 """Longest `onderwerp`; `inhoud` and `toelichting`, in characters."""
-KIND_LABELS = {
-    "image": "Foto", "video": "Video", "audio": "Spraakbericht", "document": "Document",
-    "sticker": "Sticker", "location": "Locatie", "contacts": "Contactgegevens",
-    "reaction": "Reactie",
-}  # fmt: skip
 NEUTRAL_SUBJECT = "Bericht via WhatsApp"
 IN_ARCHIVE = "De inhoud staat in het archief: "
 FILE_LINE = "[bestand {}] {}"
@@ -74,11 +70,6 @@ def truncate(whole: str, url: str) -> str:
     return whole[: MAX_TEXT - len(rest)] + rest
 
 
-def shorten(text: str, limit: int) -> str:
-    """Return the text within a limit; … shows that it was longer."""
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
-
-
 def describe_subject(event: EventData) -> str:
     """Return the first line, or a description: a subject must not be blank. It is all that lists
     show, and Open Klant logs it."""
@@ -98,8 +89,3 @@ def describe_outgoing(content: Json) -> str:
     label = KIND_LABELS.get(kind, "" if kind in ("text", "interactive") else kind)
     whole = " ".join(filter(None, (f"[{label.lower()}]" if label else "", clean(text or ""))))
     return whole or "Antwoord via WhatsApp"
-
-
-def clean(text: str) -> str:
-    """Remove NUL, which Open Klant refuses, and surrounding blanks, which it strips itself."""
-    return text.replace("\0", "").strip()

@@ -8,15 +8,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from uuid import UUID
 
+from deliverer.destinations.citizen_text import clean, shorten
 from deliverer.destinations.openklant.contact_text import (
     IN_ARCHIVE,
     MAX_SUBJECT,
     Json,
-    clean,
     describe_message,
     describe_outgoing,
     describe_subject,
-    shorten,
     truncate,
 )
 from deliverer.destinations.openklant.events import (

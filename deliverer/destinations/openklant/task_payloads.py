@@ -5,13 +5,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from deliverer.destinations.openklant.contact_text import (
-    MAX_TEXT,
-    Json,
-    clean,
-    conversation_url,
-    shorten,
-)
+from deliverer.destinations.citizen_text import clean, shorten
+from deliverer.destinations.openklant.contact_text import MAX_TEXT, Json, conversation_url
 from deliverer.destinations.openklant.events import Citizen, EventData, PayloadOptions
 from services.calendar.spoken_dates import format_moment
 from services.contract import Delivery

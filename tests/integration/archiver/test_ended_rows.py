@@ -97,6 +97,8 @@ ENDED = (
     from deliverer.klantcontact""",
     """insert into deliverer.registration (destination, klantcontact)
     values ('ok', gen_random_uuid())""",
+    """insert into deliverer.report (destination, event, conversation, heard_at)
+    select 'signalen', gen_random_uuid(), min(id), now() from router.conversation""",
     """insert into deliverer.contact_erasure (destination, event, conversation, addresses,
         registered, registered_messages, registered_seals, tenant, list, due_at, ended_at, told)
     values ('ok', gen_random_uuid(), 'x', '{}', '{}', '{}', '{}', 'almelo', '', now(), now(),

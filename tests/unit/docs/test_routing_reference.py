@@ -24,6 +24,7 @@ from services.config.organisation import (
     Privacy,
     Retention,
     SafetyAlert,
+    SignalenDestination,
     TaggedContacts,
     Tenant,
 )
@@ -34,7 +35,12 @@ from services.config.terms import Terms
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "municipality" / "settings.md").read_text()
-DESTINATIONS = (CloudEventsDestination, OpenKlantDestination, MailDestination)
+DESTINATIONS = (
+    SignalenDestination,  # first: the page has the defaults of the others
+    CloudEventsDestination,
+    OpenKlantDestination,
+    MailDestination,
+)
 TABLES: dict[str, type[BaseModel] | tuple[type[BaseModel], ...]] = {
     "`[terms]`": Terms,
     "`[[tenants]]`": Tenant,

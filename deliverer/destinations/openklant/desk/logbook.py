@@ -13,8 +13,8 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from deliverer.destinations.citizen_text import clean, shorten
 from deliverer.destinations.openklant.client import Json, Sender
-from deliverer.destinations.openklant.contact_text import clean, shorten
 
 ASSIGNMENTS = frozenset({"doorsturen", "toegewezen"})
 """Types of entries that give a task to other actors."""

@@ -163,6 +163,30 @@ def test_open_klant_is_asked_at_the_roots_of_its_apis(tmp_path: Path) -> None:
     assert warnings(tmp_path, open_klant(right)) == []
 
 
+@pytest.mark.parametrize(
+    ("url", "token_url", "link", "found"),
+    [
+        ("https://s.example/signals/v1", "https://id.example", "https://d.example/{conversation}",
+            []),
+        ("https://s.example/api", "http://id.example", "https://d.example/", [
+            "destination crm: its link leads to no {conversation}",
+            "destination crm: its token_url is not https",
+            "destination crm: its url does not end in /signals/v1",
+        ]),
+    ],
+)  # fmt: skip
+def test_addresses_of_a_signalen(
+    tmp_path: Path, url: str, token_url: str, link: str, found: list[str]
+) -> None:
+    own = (
+        f'kind = "signalen"\nurl = "{url}"\nlink = "{link}"\narchive_secret = "env:ARCHIVE"\n'
+        "default_place = {latitude = 52.35, longitude = 6.66}\n"
+        f'oauth = {{token_url = "{token_url}", client_id = "p", client_secret = "env:SIGNALEN"}}\n'
+    )
+    town = TWO_ACTORS.replace(CRM + 'secret = "env:CRM_SECRET"\n', own)
+    assert sorted(warnings(tmp_path, town)) == found
+
+
 def test_answers_of_confidential_departments_can_be_read_in_open_klant(tmp_path: Path) -> None:
     jeugd = f"\n[[departments]]\n{JEUGD}" + rules_toml("b: words = x; department = jeugd")
     answers = 'answer_channel = "WhatsApp versturen"\n'

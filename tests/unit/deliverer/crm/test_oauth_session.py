@@ -44,6 +44,12 @@ class World:
             return Response(status=401)
         return await self.crm.post(url, body, headers) if self.crm else OK
 
+    async def request(
+        self, method: str, url: str, body: Any, headers: Mapping[str, str]
+    ) -> Response:
+        assert method == "POST"
+        return await self.post(url, body, headers)
+
     async def deliver(self) -> Response:
         return await self.session.post(CRM, b"{}", {"a": "b"})
 

@@ -28,3 +28,15 @@ def test_mail_destination_needs_no_secret() -> None:
     destination = kind.config.model_validate(given | {"sender": "d@e.nl"})
     assert kind.secrets(destination, {}, faults).keys == (b"",)
     assert faults == []
+
+
+def test_signalen_needs_a_token_for_the_archive_and_its_client_secret() -> None:
+    kind, faults = DESTINATIONS["signalen"], list[str]()
+    oauth = {"token_url": "https://id.example", "client_id": "p", "client_secret": "env:SIGNALEN"}
+    given = {"id": "a", "kind": "signalen", "url": "https://a.example", "oauth": oauth}
+    place = {"default_place": {"latitude": 52, "longitude": 6}, "archive_secret": "env:ARCHIVE"}
+    destination = kind.config.model_validate(given | place)
+    kind.secrets(destination, {}, faults)
+    assert [fault.partition(" ")[0].rstrip(":") for fault in faults] == ["ARCHIVE", "SIGNALEN"]
+    found = kind.secrets(destination, {"ARCHIVE": "t", "SIGNALEN": "s"}, faults)
+    assert (found.keys, found.client_secret) == ((b"t",), "s")

@@ -11,6 +11,7 @@ from services.config.organisation import (
     CloudEventsDestination,
     Destination,
     MailDestination,
+    SignalenDestination,
     kinds_where,
 )
 from tests.support.cli.command_line import TOML
@@ -201,3 +202,63 @@ def test_weak_signs_that_cannot_be_are_a_fault(settings: str, rules: str, words:
     with pytest.raises(ConfigError) as error:
         parse(caring(settings, rules), "p.toml")
     assert any(words in fault.what and "care" in fault.where for fault in error.value.faults)
+
+
+SIGNALEN = """\
+kind = "signalen"
+url = "https://signalen.example/signals/v1"
+archive_secret = "env:ARCHIVE_TOKEN"
+default_place = {latitude = 52.35, longitude = 6.66}
+oauth = {token_url = "https://id.example/token", client_id = "p", client_secret = "env:SIGNALEN"}
+"""
+
+
+def reporting(own: str = SIGNALEN, department: str = "") -> str:
+    """The town whose destination is a Signalen, and whose second department has these fields."""
+    crm = 'kind = "cloudevents"\nurl = "https://crm.example/events"\n' + SECRET
+    name = 'name = "Openbare ruimte"\n'
+    return TOML.replace(crm, own).replace(name, name + department)
+
+
+def test_signalen_gives_nothing_of_the_citizen_unless_that_is_set() -> None:
+    [signalen] = parse(reporting(), "p.toml").destinations
+    assert isinstance(signalen, SignalenDestination)
+    assert (signalen.reporter, signalen.category) == ("none", "overig/overig")
+    assert set(signalen.addresses) == {"url", "token_url"}
+
+
+@pytest.mark.parametrize(
+    ("town", "where", "words"),
+    [
+        (reporting(SIGNALEN + SECRET), "", "takes tokens of oauth, and no secret"),
+        (reporting(SIGNALEN + "confidential = true\n"), "", "cannot be confidential"),
+        (reporting(SIGNALEN.replace("env:ARCHIVE_TOKEN", "tiger")), ".archive_secret", "env:NAME"),
+        (reporting(SIGNALEN + 'category = "overig"\n'), ".category", "form"),
+        (reporting(SIGNALEN.replace("52.35", "152.35")), ".default_place.latitude", "90"),
+        (reporting(SIGNALEN.replace("default_place", "# ")), ".default_place", "is missing"),
+        (reporting(SIGNALEN.replace("oauth", "# ")), ".oauth", "is missing"),
+        (reporting(SIGNALEN + 'reporter = "mail"\n'), ".reporter", "'none' or 'phone'"),
+    ],
+)
+def test_fault_of_a_signalen_has_its_sentence(town: str, where: str, words: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse(town, "p.toml")
+    found = {fault.where: fault.what for fault in raised.value.faults}
+    assert words in found.get(f"destinations.0{where}", ""), raised.value
+    assert "tiger" not in str(raised.value)
+
+
+def test_confidential_department_has_no_signalen() -> None:
+    with pytest.raises(ConfigError, match="a report in Signalen needs its text") as raised:
+        parse(reporting(department="confidential = true\n"), "p.toml")
+    [fault] = raised.value.faults
+    assert fault.where == "departments.1.destination"
+
+
+def test_alarm_does_not_go_to_a_signalen() -> None:
+    alarmed = reporting().replace(
+        'name = "Gemeente Almelo"\n', 'name = "Gemeente Almelo"\ncare = {destinations = ["crm"]}\n'
+    )
+    with pytest.raises(ConfigError, match="which tells nobody of an alarm") as raised:
+        parse(alarmed, "p.toml")
+    assert [fault.where for fault in raised.value.faults] == ["tenants.0.care.destinations"]

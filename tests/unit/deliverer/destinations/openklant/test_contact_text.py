@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deliverer.destinations.citizen_text import shorten
 from deliverer.destinations.openklant.contact_text import (
     MAX_SUBJECT,
     MAX_TEXT,
@@ -16,7 +17,6 @@ from deliverer.destinations.openklant.contact_text import (
     describe_outgoing,
     describe_subject,
     extend_text,
-    shorten,
     truncate,
 )
 from deliverer.destinations.openklant.events import PayloadOptions, parse_event

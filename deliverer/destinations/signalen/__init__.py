@@ -1,0 +1,1 @@
+"""Signalen as a destination: a report about public space for each burst of messages."""
