@@ -13,7 +13,7 @@ import msgspec
 
 from deliverer.destinations.citizen_text import KIND_LABELS, clean, shorten
 from deliverer.destinations.signalen.messages import CitizenFile, Message, Place
-from services.calendar.opening_hours import format_moment
+from services.calendar.spoken_dates import format_moment
 
 Json = dict[str, Any]
 
