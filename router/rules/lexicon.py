@@ -202,10 +202,12 @@ def _parts(vocabulary: Vocabulary, word: str) -> Iterator[Term]:
 
 def _parse(phrase: str) -> tuple[list[Term], str]:
     """Terms of a phrase, and the error in it, '' for none."""
-    if phrase.isascii() and phrase.isalpha() and len(phrase) <= LONGEST_WORD:  # most phrases
-        return [phrase.lower()], ""
+    if phrase.isascii() and phrase.replace(" ", "").isalpha() and len(phrase) <= LONGEST_WORD:
+        terms = phrase.lower().split()  # most phrases
+        if len(terms) <= LONGEST_PHRASE:
+            return terms, ""
     plain = fold_case(phrase.strip())
-    terms: list[Term] = []
+    terms = []
     for n, part in enumerate(plain.split('"')):
         terms += [f'"{token}' for token in TOKEN.findall(part)] if n % 2 else _TERM.findall(part)
     return terms, _find_error(plain, terms)
