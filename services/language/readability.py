@@ -57,16 +57,15 @@ def readability_faults(text: str, fill: Callable[[str], str] = str) -> Iterator[
     words are counted and weighed."""
     if not any(map(str.isalnum, text)):
         yield "is empty"
-    for sentence, lead in clauses(text):
+    said = clauses(text)
+    for sentence, lead in said:
         filled = fill(sentence)
+        within = clauses(filled) if filled != sentence else [(sentence, "")]
         if (count := words(filled)) > SENTENCE:
             yield f"a sentence of {count} words, {SENTENCE} at most: {_shorten(sentence)}"
-        if any(
-            asks_for_sensitive_data(clause, above or fill(lead))
-            for clause, above in clauses(filled)
-        ):
+        if any(asks_for_sensitive_data(clause, above or fill(lead)) for clause, above in within):
             yield f"asks for what may not go by WhatsApp: {_shorten(sentence)}"
-    if offers_phone_only(text):
+    if _offers_phone_only([sentence for sentence, _ in said]):
         yield "names the telephone as the only way on"
 
 
@@ -111,7 +110,11 @@ def words(sentence: str) -> int:
 
 def offers_phone_only(text: str) -> bool:
     """True if the text says to call and offers no other way. A way it advises against is none."""
-    ways = [sentence for sentence in sentences(text) if not NO & set(_terms(sentence))]
+    return _offers_phone_only(sentences(text))
+
+
+def _offers_phone_only(said: list[str]) -> bool:
+    ways = [sentence for sentence in said if not NO & set(_terms(sentence))]
     return any(map(_offers_phone, ways)) and not any(map(_offers_other_way, ways))
 
 
