@@ -8,6 +8,7 @@ all migrations and nothing else; a test fails when a migration changes it.
 """
 
 import asyncio
+import functools
 import json
 import re
 import sys
@@ -78,6 +79,7 @@ async def _compare_objects(connection: Connection) -> list[Finding]:
     return compare(load_expected(), await load_catalogue(connection))
 
 
+@functools.cache
 def load_expected() -> Catalogue:
     table = load_table("archiver.audit", "catalogue.toml", dict[str, list[str]])
     return {name: frozenset(facts) for name, facts in table.items()}

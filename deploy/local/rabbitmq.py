@@ -28,6 +28,8 @@ OWNER = "local-owner"
 READY_SECONDS = 120.0
 """Time limit from start to first answer: 4 s on two idle cores, much more when they are busy."""
 CONTROL_SECONDS = 60
+EVALUATED = "{ok, "
+"""Beginning of what `erl_call` prints of a value; of an error it is `{error, `."""
 
 SETTINGS = {
     "heartbeat": "10",
@@ -132,7 +134,7 @@ class Broker:
         definitions = (self.folder / "definitions.json").read_text()
         if self._flushed.exists() and self._flushed.read_text() == definitions:
             return
-        self.control("eval", "[ok = dets:sync(Table) || Table <- dets:all()].")
+        self.evaluate("[ok = dets:sync(Table) || Table <- dets:all()].")
         write_private(self._flushed, definitions)
 
     @property
@@ -163,18 +165,35 @@ class Broker:
 
         Most commands need `-p postkamer` after their name.
         """
-        result = subprocess.run(
-            [INSTALLED / "rabbitmqctl", "--longnames", "-n", self._name, "-q", *arguments],
+        program = INSTALLED / "rabbitmqctl"
+        result = self._run(program, "--longnames", "-n", self._name, "-q", *arguments)
+        if result.returncode:
+            reason = (result.stderr or result.stdout)[-500:]
+            raise Refusal(f"rabbitmqctl {arguments[0]} failed: {reason}")
+        return result.stdout
+
+    def evaluate(self, expressions: str) -> str:
+        """Evaluate expressions of Erlang in this node and return the value of the last one, as
+        Erlang prints it. Refusal when it fails.
+
+        It takes milliseconds: `rabbitmqctl` starts a node of its own, which takes a second.
+        """
+        result = self._run("erl_call", "-n", self._name, "-e", input=f"{expressions}\n")
+        if not result.stdout.startswith(EVALUATED):
+            reason = (result.stderr or result.stdout)[-500:]
+            raise Refusal(f"the broker does not evaluate it: {reason}")
+        return result.stdout.removeprefix(EVALUATED).removesuffix("}")
+
+    def _run(self, *command: str | Path, input: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
             env=self._environment(),
+            input=input,
             capture_output=True,
             text=True,
             timeout=CONTROL_SECONDS,
             check=False,
         )
-        if result.returncode:
-            reason = (result.stderr or result.stdout)[-500:]
-            raise Refusal(f"rabbitmqctl {arguments[0]} failed: {reason}")
-        return result.stdout
 
     def __enter__(self) -> Self:
         self.start()

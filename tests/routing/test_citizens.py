@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from router.message_table.table import known_names, parse_table
 from router.rules.weak_signs import POSSIBLE_DANGER
 from sandbox import page_server
 from services.calendar.opening_hours import AMSTERDAM
+from tests.support.router.decisions import DecisionView
 from tests.support.routing.quotes import untrue_quotes
 from tests.support.routing.town_hall import NUMBER, example, hear, open_town_hall
 
@@ -36,6 +38,8 @@ TAGS = {"officieel", "pers", "raad"}
 
 Judge = Callable[[dict[str, Any], Any], str]
 """Message and decision -> error, '' if the decision is right."""
+Heard = Callable[[str], list[tuple[dict[str, Any], DecisionView]]]
+"""The messages of a file, each with its decision."""
 MISSED = "missed"
 
 
@@ -165,16 +169,27 @@ def choices() -> Any:
     return example()
 
 
-def measure(choices: Any, line: Measure) -> Figures:
-    file = load(CITIZENS / line.file)
-    rows = [row for row in file["messages"] if line.applies(row)]
+@pytest.fixture(scope="module")
+def heard(choices: Any) -> Heard:
+    """Each message is the first of its citizen, so that it is decided once for all measures."""
+
+    @cache
+    def hear_file(name: str) -> list[tuple[dict[str, Any], DecisionView]]:
+        rows = load(CITIZENS / name)["messages"]
+        return [(row, hear(open_town_hall(choices, WEDNESDAY), row)) for row in rows]
+
+    return hear_file
+
+
+def measure(heard: Heard, line: Measure) -> Figures:
+    pairs = [(row, decision) for row, decision in heard(line.file) if line.applies(row)]
     errors = []
-    for row in rows:
-        if error := line.judge(row, hear(open_town_hall(choices, WEDNESDAY), row)):
+    for row, decision in pairs:
+        if error := line.judge(row, decision):
             errors.append(error)
             print(f"  {error}: {row['text'][:90]!r}")
     missed = errors.count(MISSED) if line.applies is is_danger else None
-    return Figures(len(rows), len(rows) - len(errors), len(errors), missed)
+    return Figures(len(pairs), len(pairs) - len(errors), len(errors), missed)
 
 
 def stated() -> dict[tuple[str, str], Figures]:
@@ -206,8 +221,8 @@ def test_examples_on_the_page_find_their_department_by_a_rule(choices: Any, lang
 
 
 @pytest.mark.parametrize("line", MEASURES, ids=lambda line: f"{line.file}-{line.title}")
-def test_figures_of_the_rules_are_those_of_the_page(choices: Any, line: Measure) -> None:
-    figures = measure(choices, line)
+def test_figures_of_the_rules_are_those_of_the_page(heard: Heard, line: Measure) -> None:
+    figures = measure(heard, line)
     assert figures.messages >= 19
     assert figures == stated()[line.file, line.title]
     failures = figures.wrong if figures.missed is None else figures.missed
@@ -223,23 +238,20 @@ def test_page_states_the_figures_of_this_version_of_the_scorer() -> None:
     assert stated_kinds == [(kind, str(each.rows), str(each.found)) for kind, each in figures]
 
 
-def test_no_reason_quotes_what_is_not_in_the_message(choices: Any) -> None:
-    rows = [*judged_rows(), *trained_rows()[::10]]
+def test_no_reason_quotes_what_is_not_in_the_message(choices: Any, heard: Heard) -> None:
+    files = dict.fromkeys(line.file for line in MEASURES)
+    pairs = [pair for file in files for pair in heard(file)]
+    for row in trained_rows()[::10]:
+        pairs.append((row, hear(open_town_hall(choices, WEDNESDAY), row)))
     quoted, untrue = 0, []
-    for row in rows:
-        decision = hear(open_town_hall(choices, WEDNESDAY), row)
+    for row, decision in pairs:
         others = decision.care_reason, decision.priority_reason, *decision.marks
         for reason in (decision.reason, *others):
             quoted += reason.count('"') // 2
             untrue += [(each, row["text"]) for each in untrue_quotes(row["text"], reason)]
     assert untrue == []
-    assert len(rows) >= 2000
+    assert len(pairs) >= 2000
     assert quoted > 1000
-
-
-def judged_rows() -> list[dict[str, Any]]:
-    files = dict.fromkeys(line.file for line in MEASURES)
-    return [row for file in files for row in load(CITIZENS / file)["messages"]]
 
 
 def trained_rows() -> list[dict[str, Any]]:
@@ -252,9 +264,9 @@ def load(file: Path) -> dict[str, Any]:
     return tomllib.loads(file.read_text())
 
 
-def test_table_of_a_manager_is_judged_as_the_town_hall_decides(choices: Any) -> None:
-    rows = load(CITIZENS / "messages.toml")["messages"]
-    texts = [row for row in rows if row["type"] == "text"]
+def test_table_of_a_manager_is_judged_as_the_town_hall_decides(choices: Any, heard: Heard) -> None:
+    pairs = [pair for pair in heard("messages.toml") if pair[0]["type"] == "text"]
+    texts = [row for row, _ in pairs]
     hall = open_town_hall(choices, WEDNESDAY)
     written = io.StringIO(newline="")
     table = csv.writer(written, delimiter=";")
@@ -264,22 +276,26 @@ def test_table_of_a_manager_is_judged_as_the_town_hall_decides(choices: Any) -> 
     assert (len(parsed.rows), parsed.labels) == (len(texts), TAGS)
     number = choices.config.number(NUMBER)
     judged = judge_rows(parsed, number, WEDNESDAY, hall.router.ground)
-    for row, each in zip(texts, judged, strict=True):
-        decision = hear(open_town_hall(choices, WEDNESDAY), row)
+    for (row, decision), each in zip(pairs, judged, strict=True):
         assert each.row.text == row["text"]
         assert (each.department, each.rule) == (decision.department, decision.rule)
         assert each.has_right_labels == (judge_labels(row, decision) == "")
 
 
-def test_second_of_two_subjects_in_one_message_is_nearly_always_seen(choices: Any) -> None:
+def test_second_of_two_subjects_in_one_message_is_nearly_always_seen(
+    choices: Any, heard: Heard
+) -> None:
     """Two messages in one, each of which finds its department by itself."""
-    rows = load(CITIZENS / "messages.toml")["messages"]
-    texts = [row for row in rows if row["type"] == "text" and row["department"] != "klantcontact"]
+    texts = [
+        (row, decision)
+        for row, decision in heard("messages.toml")
+        if row["type"] == "text" and row["department"] != "klantcontact"
+    ]
     seen, missed = 0, []
-    for one, other in zip(texts, texts[len(texts) // 2 :], strict=False):
+    for (one, of_one), (other, of_other) in zip(texts, texts[len(texts) // 2 :], strict=False):
         departments = {one["department"], other["department"]}
-        alone = [hear(open_town_hall(choices, WEDNESDAY), row) for row in (one, other)]
-        if len(departments) == 1 or {each.department for each in alone} != departments:
+        found = {of_one.department, of_other.department}
+        if len(departments) == 1 or found != departments:
             continue
         if choices.config.confidential("voorbeeldstad", departments):
             continue  # which is never named

@@ -1,7 +1,7 @@
 """Queues that hold next to nothing, so that a test can fill them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -16,13 +16,29 @@ PATTERNS = {
 @contextmanager
 def other_policy(broker: Broker, kind: str, policy: dict[str, Any]) -> Iterator[None]:
     """Let another policy than ours apply to the queues of a kind."""
-    where = ("-p", topology.VHOST, "--priority", "50", "--apply-to", "queues")
-    pattern = PATTERNS[f"postkamer-{kind}"]
-    broker.control("set_policy", *where, f"other-{kind}", pattern, json.dumps(policy))
+    with policy_of(broker, f"other-{kind}", PATTERNS[f"postkamer-{kind}"], policy):
+        yield
+
+
+@contextmanager
+def policy_of(broker: Broker, name: str, pattern: str, policy: Mapping[str, Any]) -> Iterator[None]:
+    """Let a policy apply to the queues whose names have a pattern, before those of ours."""
+    vhost, named = _binary(topology.VHOST), _binary(name)
+    what = f"{named}, {_binary(pattern)}, {_binary(json.dumps(policy))}"
+    done = broker.evaluate(
+        f'rabbit_policy:parse_set({vhost}, {what}, 50, <<"queues">>, <<"test">>).'
+    )
+    assert done == "ok", done
     try:
         yield
     finally:
-        broker.control("clear_policy", "-p", topology.VHOST, f"other-{kind}")
+        done = broker.evaluate(f'rabbit_policy:delete({vhost}, {named}, <<"test">>).')
+        assert done == "ok", done
+
+
+def _binary(text: str) -> str:
+    """Return a text as Erlang writes its bytes."""
+    return f"<<{','.join(map(str, text.encode()))}>>"
 
 
 def small_queues(broker: Broker, kind: str, size: int) -> AbstractContextManager[None]:

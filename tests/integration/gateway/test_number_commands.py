@@ -234,8 +234,6 @@ async def commands_in(broker: Broker, partition: int) -> list[Command]:
 async def test_command_for_a_number_goes_to_the_partition_of_its_messages(
     broker: Broker, gateways: Pool
 ) -> None:
-    for queue in topology.queues(2, ["crm"]):
-        broker.control("purge_queue", "-p", topology.VHOST, queue.name)
     async with taking(broker) as door, desk_of(gateways, intake=door) as desk:
         status, told = await desk.ask("PUT", STATE, {"state": "closed", "text": TEXT})
         assert status == 202

@@ -52,11 +52,11 @@ def start(folder: Path, environment: dict[str, str]) -> Iterator[Callable[..., R
         run.ends()
 
 
-def stop(run: Run, number: signal.Signals) -> None:
+def stop(run: Run) -> None:
     """Ask for an end, which stops all parts in reverse and leaves no process."""
     members = descendants(run.process.pid)
     assert len(members) > 10
-    run.process.send_signal(number)
+    run.process.terminate()
     assert run.ends() == 0
     assert alive(members) == []
     stopped = [line.split()[0] for line in run.printed.splitlines() if " stopped" in line]
@@ -64,7 +64,17 @@ def stop(run: Run, number: signal.Signals) -> None:
     assert stopped == [*services, "RabbitMQ", "PostgreSQL"]
 
 
-def test_local_run_has_a_role_for_each_service_and_refuses_a_second_run(
+def kill(run: Run) -> None:
+    """Kill it, after which all that it started ends by itself."""
+    members = descendants(run.process.pid)
+    with ExitStack() as ends:
+        ended = [ends.enter_context(an_end_of(pid)) for pid in members]
+        run.process.kill()
+        assert all(end(10) for end in ended)
+    assert alive(members) == []
+
+
+def test_local_run_has_a_role_for_each_service_refuses_a_second_run_and_is_killed_with_all_of_it(
     start: Callable[..., Run], folder: Path
 ) -> None:
     run = start()
@@ -75,23 +85,10 @@ def test_local_run_has_a_role_for_each_service_and_refuses_a_second_run(
     second = start()
     assert second.ends() == 1
     assert f"running already, as process {run.process.pid}" in second.printed
-    stop(run, signal.SIGTERM)
-
-
-def test_killed_local_run_leaves_no_process_and_can_be_started_again(
-    start: Callable[..., Run],
-) -> None:
-    run = start()
-    run.until_ready()
-    members = descendants(run.process.pid)
-    with ExitStack() as ends:
-        ended = [ends.enter_context(an_end_of(pid)) for pid in members]
-        run.process.kill()
-        assert all(end(10) for end in ended)
-    assert alive(members) == []
+    kill(run)
     again = start()
     again.until_ready()
-    stop(again, signal.SIGINT)
+    stop(again)
 
 
 def test_service_that_ends_is_started_again_and_a_server_that_ends_stops_everything(
@@ -116,21 +113,17 @@ def test_service_that_ends_is_started_again_and_a_server_that_ends_stops_everyth
 
 
 def test_servers_of_the_environment_are_used_and_left_running(
-    environment: dict[str, str], tmp_path: Path
+    environment: dict[str, str], tmp_path: Path, server: Database, running: Broker
 ) -> None:
-    with (
-        Database(tmp_path / "db", durable=False) as database,
-        Broker(tmp_path / "mq", {}) as broker,
-    ):
-        urls = {"POSTKAMER_DATABASE_URL": database.url, "POSTKAMER_AMQP_URL": broker.url}
-        clone = tmp_path / "clone"
-        clone.mkdir()
-        run = Run(clone, environment | urls, STAND_IN)
-        run.until_ready()
-        run.process.terminate()
-        assert run.ends() == 0
-        assert database.execute("select 1") == "1"
-        assert broker.process.exit_code is None
+    urls = {"POSTKAMER_DATABASE_URL": server.url, "POSTKAMER_AMQP_URL": running.url}
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    run = Run(clone, environment | urls, STAND_IN)
+    run.until_ready()
+    run.process.send_signal(signal.SIGINT)
+    assert run.ends() == 0
+    assert server.execute("select 1") == "1"
+    assert running.process.exit_code is None
     assert "logged in as postkamer" in (clone / ".local" / "log" / "router.log").read_text()
     assert "declared" in (clone / ".local" / "log" / "topology.log").read_text()
     assert not (clone / ".local" / "rabbitmq").exists()

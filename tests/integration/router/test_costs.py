@@ -5,8 +5,6 @@ import asyncio
 import csv
 import io
 import json
-import os
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -16,7 +14,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
+from cli.main import main
 from deploy.local.rabbitmq import Broker
 from router.budget_monitor import BudgetMonitor
 from router.model.hashes import Hashes
@@ -26,7 +26,6 @@ from services import clock, metrics
 from services.config import loader, model
 from services.contract import Entry
 from services.postgres.database import Pool
-from tests.support.installation import ROOT
 from tests.support.integration.billing_month import (
     BEGIN,
     EDGES,
@@ -69,17 +68,11 @@ def ground(file: Path) -> RoutingContext:
     return build_context(loader.load(file), Hashes(b"k" * 32))
 
 
-async def run(url: str, file: Path | None, *arguments: str) -> tuple[int | None, str, str]:
-    """`postkamer costs`, as a process: what it says is not mixed with what a router logs here."""
-    env = {"PATH": os.environ["PATH"], "POSTKAMER_DATABASE_URL": url}
-    env |= {"POSTKAMER_CONFIG": str(file)} if file else {}
-    command = (sys.executable, "-m", "cli.main", "costs", *arguments)
-    pipe = asyncio.subprocess.PIPE
-    done = await asyncio.create_subprocess_exec(
-        *command, cwd=ROOT, env=env, stdout=pipe, stderr=pipe
-    )
-    said, wrong = await asyncio.wait_for(done.communicate(), 60)
-    return done.returncode, said.decode(), wrong.decode()
+async def run(url: str, file: Path | None, *arguments: str) -> tuple[int, str, str]:
+    """`postkamer costs`, in a thread beside the router."""
+    env = {"POSTKAMER_DATABASE_URL": url, "POSTKAMER_CONFIG": str(file) if file else None}
+    done = await asyncio.to_thread(CliRunner().invoke, main, ["costs", *arguments], env=env)
+    return done.exit_code, done.stdout, done.stderr
 
 
 async def postkamer(url: str, file: Path | None, *arguments: str) -> str:
@@ -147,7 +140,7 @@ async def test_a_month_costs_what_a_sum_by_hand_says(month: Month, ground: Routi
     sums = by_hand(made, *everything)
     assert sums_of_rows(told["rows"], *everything) == sums
     assert in_all(told["total"]) == [sum(each) for each in zip(*sums.values(), strict=True)]
-    assert sums[("almelo", "kcc", "10000001", "service")][2] > 100  # past what is free
+    assert sums[("almelo", "kcc", "10000001", "service")][2] > 20  # past what is free
     await _is_told_in_parts(month)
     await _has_the_free_ones_and_the_budget(month, told, ground)
 
@@ -159,7 +152,7 @@ async def test_a_month_costs_what_a_sum_by_hand_says(month: Month, ground: Routi
     assert await month.told() == told
     charged = [one for one in made if one.arrived and one.told[1] == "regular"]
     more = metric_sum("postkamer_messages_charged_total") - before[0]
-    assert more == len(charged) > 1000
+    assert more == len(charged) > 200
     cost = metric_sum("postkamer_message_cost_total") - before[1]
     assert cost == pytest.approx(sum(MILLIONTHS[one.category] for one in charged) / 1_000_000)
 

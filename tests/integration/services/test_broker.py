@@ -24,6 +24,7 @@ from services.contract import ArchiveBatch, PartitionBatch, Record
 from services.tasks import background_task, cancel_and_wait
 from tests.integration.conftest import PASSWORDS
 from tests.support.observer import until, until_true
+from tests.support.small_queues import policy_of
 
 QUEUE = topology.queues(2, ["crm"])[0]
 KEY = QUEUE.name
@@ -156,16 +157,12 @@ async def test_publish_to_an_unknown_queue_is_rejected(publisher: Publisher) -> 
 
 
 async def test_full_queue_rejects_until_there_is_room(broker: Broker, publisher: Publisher) -> None:
-    limit = '{"max-length-bytes":2000,"overflow":"reject-publish"}'
-    where = ("-p", topology.VHOST, "--priority", "50", "--apply-to", "queues")
-    broker.control("set_policy", *where, "small", f"^{KEY}$", limit)
-    try:
+    limit = {"max-length-bytes": 2000, "overflow": "reject-publish"}
+    with policy_of(broker, "small", f"^{KEY}$", limit):
         with pytest.raises(PublishUnconfirmed) as raised:
             for n in range(500):
                 await publisher.publish(KEY, batch(n), 5)
         assert (raised.value.reason, raised.value.rejected) == ("the queue is full", True)
-    finally:
-        broker.control("clear_policy", "-p", topology.VHOST, "small")
     await until(lambda: is_published(publisher), bool, 15)
 
 
@@ -262,9 +259,9 @@ async def test_consumer_cancelled_by_the_broker_declares_its_queue_and_goes_on(
     own, consumer = queue("router.partition.7", topology.PARTITIONS, "partition"), Acknowledger()
     async with run_consumer(router, own, 16, consumer.work) as held:
         await until_true(lambda: held.confirmed_by_broker)
-        broker.control("delete_queue", "-p", topology.VHOST, own.name)
         admin = await aio_pika.connect(broker.url)
         channel = await admin.channel(on_return_raises=True)
+        await channel.queue_delete(own.name)
 
         async def queued() -> bool:
             """One message only: the queue has no room for a second."""
@@ -277,8 +274,8 @@ async def test_consumer_cancelled_by_the_broker_declares_its_queue_and_goes_on(
 
         await until(queued, bool, 20)
         await consumer.until_took(1, 20)
-        await admin.close()
-    broker.control("delete_queue", "-p", topology.VHOST, own.name)
+    await channel.queue_delete(own.name)
+    await admin.close()
 
 
 async def test_queue_that_was_declared_otherwise_is_not_consumed(broker: Broker) -> None:

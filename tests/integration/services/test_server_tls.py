@@ -66,7 +66,7 @@ class Servers:
 
     def listen(self) -> None:
         self._exchange_files(self.old)
-        self._broker.control("eval", LISTEN.format(self._folder, self._port))
+        self._broker.evaluate(LISTEN.format(self._folder, self._port))
         for name, value in {"cert": "server.pem", "key": "server.key"}.items():
             self._database.execute(f"alter system set ssl_{name}_file = '{value}'")
         self._database.execute("alter system set ssl = on; select pg_reload_conf()")

@@ -2,7 +2,7 @@
 
     migrate | topology declare | sandbox | desk | archiver | deliverer | router | gateway
 
-GET /end makes a service end by itself, as a crash would.
+It is started often, and imports little. GET /end makes a service end by itself, as a crash would.
 """
 
 import asyncio
@@ -12,7 +12,6 @@ import sys
 
 import aiormq
 import asyncpg
-from aiohttp import web
 
 ROLES = ("gateway", "router", "deliverer", "archiver", "desk")
 PORTS = {name: f"POSTKAMER_{name.upper()}_OPS_PORT" for name in ROLES} | {
@@ -41,24 +40,23 @@ async def log_in(name: str) -> None:
 async def serve(name: str) -> None:
     if name != "sandbox":
         await log_in(name)
+    ready = "/" if name == "sandbox" else "/health/ready"
 
-    async def ready(_: web.Request) -> web.Response:
-        return web.Response(text="ready")
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
+        if path == "/end":
+            print("the last words of", name, flush=True)
+            os._exit(7)
+        status = "200 OK" if path == ready else "404 Not Found"
+        writer.write(f"HTTP/1.0 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
 
-    async def end(_: web.Request) -> web.Response:
-        print("the last words of", name, flush=True)
-        os._exit(7)
-
-    app = web.Application()
-    app.router.add_get("/" if name == "sandbox" else "/health/ready", ready)
-    app.router.add_get("/end", end)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", int(os.environ[PORTS[name]])).start()
+    server = await asyncio.start_server(answer, "127.0.0.1", int(os.environ[PORTS[name]]))
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await stop.wait()
-    await runner.cleanup()
+    server.close()
 
 
 if __name__ == "__main__":

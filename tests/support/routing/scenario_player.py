@@ -143,7 +143,8 @@ def rows() -> list[Row]:
 
 def played(row: Row, choices: LoadedConfig) -> Played:
     """A conversation from beginning to end, and all that is otherwise than its row has it."""
-    hall = open_town_hall(choices, row.start.replace(tzinfo=AMSTERDAM))
+    start = row.start.replace(tzinfo=AMSTERDAM)
+    hall = open_town_hall(choices, start, few_texts=bool(row.town))  # a variant has a row or two
     where: dict[tuple[str, str], str] = {}
     said: list[str] = []
     wrong: list[str] = []

@@ -26,9 +26,9 @@ def example() -> LoadedConfig:
     return load(EXAMPLE)
 
 
-def open_town_hall(choices: LoadedConfig, start: datetime) -> Stadhuis:
+def open_town_hall(choices: LoadedConfig, start: datetime, *, few_texts: bool = False) -> Stadhuis:
     if choices.version not in CONTEXTS:
-        CONTEXTS[choices.version] = build_context(choices, HASHES)
+        CONTEXTS[choices.version] = build_context(choices, HASHES, few_texts=few_texts)
     return Stadhuis(start, context=CONTEXTS[choices.version], number=NUMBER)
 
 

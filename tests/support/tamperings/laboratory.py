@@ -36,6 +36,30 @@ SIGNER = Signer("postkamer", derive_key([SecretStr(KEY)], checkpoint_signer.PURP
 HEAD_KEY = derive_key([SecretStr(KEY)], outside_head.PURPOSE)
 NAME = re.compile(r"(?<!:):([a-z_]+)\b")
 FRESH = "reset role; reset search_path"
+STATEMENTS = 1000
+"""Statements that are kept: all that the commands have."""
+TRIGGERS = re.compile(r"\balter table [\w.]+ (?:disable|enable) trigger \w+")
+SCHEMA = re.compile(r"\b(?:create|alter|drop|grant|revoke)\b|\bpg_", re.IGNORECASE)
+
+
+def may_change_schema(sql: str) -> bool:
+    """Return if statements may change what PostgreSQL makes of others. Taking triggers away for a
+    moment does not: those that were prepared name the same tables, functions and types."""
+    return bool(SCHEMA.search(TRIGGERS.sub("", sql)))
+
+
+class LearnedConnection(asyncpg.Connection):  # type: ignore[type-arg]  # it has none when it runs
+    """A connection that keeps its statements and types when a codec is set that it has: each look
+    as the archiver sets two, and what is learned anew is half of the work of a command."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._codecs = dict[str, Mapping[str, object]]()
+
+    async def set_type_codec(self, name: str, **codec: Any) -> None:
+        if self._codecs.get(name) != codec:
+            await super().set_type_codec(name, **codec)
+            self._codecs[name] = codec
 
 
 class SharedPool:
@@ -43,6 +67,7 @@ class SharedPool:
 
     def __init__(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
         self._connection, self._free = connection, asyncio.Lock()
+        self.has_changed_schema = False
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
@@ -52,8 +77,13 @@ class SharedPool:
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         async def run(*arguments: Any, **more: Any) -> Any:
             # An error is not to end the transaction of all.
-            async with self._free, self._connection.transaction():
-                return await getattr(self._connection, name)(*arguments, **more)
+            async with self._free:
+                async with self._connection.transaction():
+                    result = await getattr(self._connection, name)(*arguments, **more)
+                if may_change_schema(arguments[0]):
+                    self.has_changed_schema = True
+                    await self._connection.reload_schema_state()
+                return result
 
         return run
 
@@ -75,16 +105,22 @@ class PreparedArchive:
     async def undone_pool(self) -> AsyncIterator[Pool]:
         """Give a pool on which everything is undone at the end."""
         if self._connection is None:
-            # Without a cache of statements: a tampering may change the result of one.
             self._connection = await asyncpg.connect(
-                self.url, server_settings=SESSION_SETTINGS, statement_cache_size=0
+                self.url,
+                connection_class=LearnedConnection,
+                server_settings=SESSION_SETTINGS,
+                statement_cache_size=STATEMENTS,
+                max_cached_statement_lifetime=0,
             )
         transaction = self._connection.transaction(isolation="repeatable_read")
         await transaction.start()
+        pool = SharedPool(self._connection)
         try:
-            yield cast(Pool, SharedPool(self._connection))
+            yield cast(Pool, pool)
         finally:
             await transaction.rollback()
+            if pool.has_changed_schema:  # a tampering may have changed the result of a statement
+                await self._connection.reload_schema_state()
 
     async def close(self) -> None:
         """End what runs beside: the witness."""
