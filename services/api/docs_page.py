@@ -1,11 +1,13 @@
 """The OpenAPI document (`/v1/openapi.json`) and the manual made from it (`/v1/openapi.html`), a
 page without scripts and without external resources."""
 
+import asyncio
 import base64
 import hashlib
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -61,17 +63,17 @@ class Words(msgspec.Struct, frozen=True):
 
 
 def routes(document: Json) -> list[web.RouteDef]:
-    """Return the routes of the document and of its page."""
+    """Return the routes of the document and of its page, each made when it is first asked for: to
+    render the page takes as long as all else that a service does at its start."""
     style = (FOLDER / "manual.css").read_text(encoding="utf-8")
-    page = render(document, style).encode()
     policy = f"default-src 'none'; style-src 'sha256-{_digest(style)}'; base-uri 'none'; "
     policy += "form-action 'none'; frame-ancestors 'none'"
-    serve_document = _static_handler(
-        json.dumps(document, ensure_ascii=False).encode(),
+    serve_document = _handler(
+        lambda: json.dumps(document, ensure_ascii=False),
         {"Content-Type": "application/json", "Access-Control-Allow-Origin": "*"},
     )
-    serve_page = _static_handler(
-        page,
+    serve_page = _handler(
+        lambda: render(document, style),
         {
             "Content-Type": "text/html; charset=utf-8",
             "Content-Security-Policy": policy,
@@ -81,14 +83,18 @@ def routes(document: Json) -> list[web.RouteDef]:
     return [web.get("/v1/openapi.json", serve_document), web.get("/v1/openapi.html", serve_page)]
 
 
-def _static_handler(body: bytes, headers: Mapping[str, str]) -> Any:
-    tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
-    headers = {"ETag": tag, "Cache-Control": CACHE_CONTROL, **headers}
+def _handler(make: Callable[[], str], headers: Mapping[str, str]) -> Any:
+    @cache
+    def body_and_tag() -> tuple[bytes, str]:
+        body = make().encode()
+        return body, f'"{hashlib.sha256(body).hexdigest()[:16]}"'
 
     async def handler(request: web.Request) -> web.Response:
+        body, tag = await asyncio.to_thread(body_and_tag)
+        own = {"ETag": tag, "Cache-Control": CACHE_CONTROL, **headers}
         if request.headers.get("If-None-Match") == tag:
-            return web.Response(status=304, headers=headers)
-        return web.Response(body=body, headers=headers)
+            return web.Response(status=304, headers=own)
+        return web.Response(body=body, headers=own)
 
     return handler
 

@@ -12,7 +12,10 @@ from typing import Any
 
 import aiohttp
 import pytest
+from click.testing import CliRunner
 
+from cli.main import main
+from services.sealing.key_ring import RING, KeyRing
 from tests.support.citizens import post
 from tests.support.e2e.carrier import Carrier
 from tests.support.e2e.crm_desk import Desk
@@ -27,9 +30,21 @@ JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 40
 REASON = ("--reason", "Overgang naar de eigen omgeving")
 
 
+class Town(Installation):
+    """An installation whose commands run in this process: to start one takes longer than to run."""
+
+    def runs(self, *arguments: str) -> tuple[int, str]:
+        vars(RING).update(vars(KeyRing()))  # the other town has keys of its own
+        env = self._settings("operator") | {"POSTKAMER_DATABASE_URL": self.database.url}
+        done = CliRunner().invoke(main, arguments, env=env)
+        if done.exception and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return done.exit_code, done.output
+
+
 @pytest.fixture(scope="module")
-def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    town = Installation(tmp_path_factory.mktemp("old"))
+def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    town = Town(tmp_path_factory.mktemp("old"))
     try:
         town.start()
         yield town
@@ -38,10 +53,10 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 
 @pytest.fixture(scope="module")
-def new(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def new(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """Another installation, with keys and a log of its own."""
     named = 'log = "nieuw.example/log"\n'
-    town = Installation(tmp_path_factory.mktemp("new"), lambda text: named + text)
+    town = Town(tmp_path_factory.mktemp("new"), lambda text: named + text)
     for name in ("ARCHIVE", "WORKING"):
         town.more[f"POSTKAMER_{name}_KEY"] = base64.b64encode(os.urandom(32)).decode()
     try:
@@ -57,7 +72,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-async def ran(town: Installation, *words: str) -> str:
+async def ran(town: Town, *words: str) -> str:
     code, said = await asyncio.to_thread(town.runs, *words)
     assert code == 0, said
     return said
@@ -68,7 +83,7 @@ def texts(events: list[dict[str, Any]]) -> Counter[str]:
 
 
 async def test_municipality_moves_while_its_citizens_write(
-    old: Installation, new: Installation, session: aiohttp.ClientSession, tmp_path: Path
+    old: Town, new: Town, session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     move = Move(old, new, Carrier(session, old.gateway, RUN), tmp_path)
     meta, here, there = move.meta, Watch(old, session), Watch(new, session)
@@ -121,7 +136,7 @@ async def nothing_is_lost_or_said_twice(here: Watch, there: Watch, said: Counter
 class Move:
     """The move of a municipality from one installation to another, step by step."""
 
-    def __init__(self, old: Installation, new: Installation, meta: Carrier, folder: Path) -> None:
+    def __init__(self, old: Town, new: Town, meta: Carrier, folder: Path) -> None:
         self.old, self.new, self.meta = old, new, meta
         self._folder, self._key = str(folder / "almelo"), ("--key-file", str(folder / "transport"))
         self.log_key = ""
@@ -172,7 +187,7 @@ async def archived(watch: Watch, events: list[dict[str, Any]]) -> Counter[str]:
     return Counter({text: n for text, n in found.items() if text.startswith(RUN)})
 
 
-async def verified(town: Installation, *how: str) -> None:
+async def verified(town: Town, *how: str) -> None:
     await ran(town, "archive", "checkpoint")
     assert "not as it was" not in await ran(town, "archive", "verify", *how)
 

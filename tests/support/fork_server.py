@@ -116,7 +116,7 @@ def run(request: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     _, number, name = sys.argv
-    for module in ("cli.services", f"{name}.service"):
+    for module in ("cli.services", "cli.support.command_line", "uvloop", f"{name}.service"):
         importlib.import_module(module)
     remember_types()
     with socket.socket(fileno=int(number)) as control:
