@@ -29,9 +29,9 @@ MARK_LOOKS = """(() => {
 })()"""
 """Mark one text of each look. manual.css chooses by element and class alone, so texts with the same
 of both up to the root have the same colours; of thousands on a page, some thirty differ."""
-LONG_AND_WIDE = "gateway", 1280
-"""Page and width where axe, but for its colours, has nothing to find that it would not find on the
-narrow page or in the other document: the same elements, and ten seconds."""
+JUDGED_WHOLE = {("gateway", 320), ("record", 1280)}
+"""Last word of a title, and width, at which axe judges more than colours: each document once, and
+each width once. A document has the same elements at both; each look takes ten seconds."""
 DOCUMENTS = {"gateway": gateway.api_docs.document.document, "archiver": archiver.openapi.document}
 
 
@@ -61,7 +61,7 @@ async def test_api_manual_fits_its_window_and_axe_finds_nothing(
     await page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
     assert await page.evaluate("document.documentElement.scrollWidth") == width
     title = (await page.title()).split()[2]
-    if (title, width) != LONG_AND_WIDE:
+    if (title, width) in JUDGED_WHOLE:
         assert await violations(page, rules={CONTRAST: {"enabled": False}}) == []
     assert await page.evaluate(MARK_LOOKS) > 20
     assert await violations(page, "'[data-look]'", runOnly=[CONTRAST]) == []

@@ -42,13 +42,13 @@ from tests.support.faults.archiver_pair import (
 from tests.support.installation import Installation, installed
 from tests.support.observer import until
 
-MESSAGES = int(os.environ.get("POSTKAMER_TEST_ARCHIVER_MESSAGES", "1500"))
+MESSAGES = int(os.environ.get("POSTKAMER_TEST_ARCHIVER_MESSAGES", "900"))
 """Messages of citizens; each has some three records."""
-KILLS = int(os.environ.get("POSTKAMER_TEST_ARCHIVER_KILLS", "20"))
+KILLS = int(os.environ.get("POSTKAMER_TEST_ARCHIVER_KILLS", "12"))
 """Kills of a real archiver by SIGKILL; each takes half a second."""
-STOPS = 4
+STOPS = 2
 """Stops of an archiver by SIGTERM, in the middle of its work."""
-EVERY = 16
+EVERY = 8
 """Deaths between two of the database, and between two ends of all connections to the broker."""
 
 ENDLESS = 10**9

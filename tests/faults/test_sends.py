@@ -24,7 +24,7 @@ from tests.support.faults.send_crash_scenario import REACH_SECONDS, SETTLE_SECON
 from tests.support.installation import Installation, installed
 from tests.support.observer import Watch, until
 
-KILLS = int(os.environ.get("POSTKAMER_TEST_SEND_KILLS", "16"))
+KILLS = int(os.environ.get("POSTKAMER_TEST_SEND_KILLS", "12"))
 """Kills of a real deliverer by SIGKILL: half of them at a step, half at a random moment. Each takes
 two seconds."""
 CITIZENS, AT_ONCE = 48, 4

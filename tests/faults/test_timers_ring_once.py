@@ -25,7 +25,7 @@ from tests.support.observer import BEARER, Watch, until
 FIRST, SECOND = "router", "router-2"
 KEY = "Idempotency-Key"
 TYPE = "nl.postkamer.{}.v1"
-STRIKES, CITIZENS = 8, 10
+STRIKES, CITIZENS = 8, 5
 """Times that routers are killed, and citizens for whom something is due at each."""
 SETTLE_SECONDS = 30.0
 DUE = "select count(*) from router.timer where due_at <= now()"

@@ -308,7 +308,7 @@ async def test_rules_of_another_municipality_are_not_shown(parts: Parts) -> None
 async def test_operation_without_a_known_token_tells_nothing(
     parts: Parts, world: World, operation: Operation
 ) -> None:
-    for part in world.parts:
+    for part in (world.parts[0], world.parts[-1]):  # one of each municipality
         for token in (None, "pk_unknown", parts.tokens[INSIDER][:-1]):
             more = more_of(operation, part, world.upload, 0)
             url = url_of(operation, part, parts.town)
@@ -321,10 +321,12 @@ async def test_operation_without_a_known_token_tells_nothing(
 async def test_open_operation_tells_nothing_about_citizens(
     parts: Parts, world: World, operation: Operation
 ) -> None:
-    url = url_of(operation, NOWHERE, parts.town)
+    url, answers = url_of(operation, NOWHERE, parts.town), set[bytes]()
     for token in (None, *parts.tokens.values()):
         status, said, _ = await parts.ask(operation.method, url, token)
         assert status in (200, 401, 403)
+        answers.add(said)
+    for said in answers:  # most are the same, and long
         assert_tells_nothing(said, None, world)
 
 

@@ -22,7 +22,7 @@ from tests.support.observer import Watch, until
 from tests.support.pii_markers import phone
 from tests.support.working_keys import keys_at
 
-MESSAGES = int(os.environ.get("POSTKAMER_TEST_PRIVACY_MESSAGES", "1200"))
+MESSAGES = int(os.environ.get("POSTKAMER_TEST_PRIVACY_MESSAGES", "500"))
 CITIZENS = range(400)
 """Citizens who write the messages; a fault meets some of them."""
 NEIGHBOURS = range(400, 410)
