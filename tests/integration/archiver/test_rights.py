@@ -168,7 +168,7 @@ async def test_token_reads_everything_of_its_departments_and_nothing_else(pool: 
                 await _check_conversation(api, conversation, visible)
                 _, answer = await api.get(f"conversations/{conversation}")
                 assert not any(mark in str(answer) for mark in hidden)
-                for limit in (1, 3, 1000):
+                for limit in (2, 1000):
                     ids, shown = await _pages(api, conversation, limit)
                     assert ids == [str(id) for part in visible for id in part.messages], rights
                     backwards, shown_too = await _pages(api, conversation, limit, "newest")

@@ -38,8 +38,8 @@ CLOSE = """
 [rabbit_networking:close_connection(Pid, "exchanged") || Pid <- rabbit_networking:connections(),
     User <- {}, [{{user, User}}] == (catch rabbit_networking:connection_info(Pid, [user]))].
 """
-"""Expressions of Erlang, for `rabbitmqctl eval`: each call of it takes a second of a processor. A
-connection that ended since the list was made has no user any more."""
+"""Expressions of Erlang, for the broker. A connection that ended since the list was made has no
+user any more."""
 
 
 class TownOfFiles(Installation):
@@ -89,7 +89,7 @@ class TownOfFiles(Installation):
         self.database.execute(ended)
         others = [each for each in REAL if each != "gateway"]
         change = CHANGE.format(password, erlang_list(REAL))
-        self.broker.control("eval", change + CLOSE.format(erlang_list(others)))
+        self.broker.evaluate(change + CLOSE.format(erlang_list(others)))
 
     def put_passwords(self, password: str) -> None:
         """Exchange both passwords of each service in one step, as Kubernetes does."""
@@ -98,7 +98,7 @@ class TownOfFiles(Installation):
 
     def end_connections(self, user: str) -> None:
         """End the connections of a user to the broker, as a restart of its node would."""
-        self.broker.control("eval", CLOSE.format(erlang_list([user])))
+        self.broker.evaluate(CLOSE.format(erlang_list([user])))
 
     def taken(self, service: str) -> Counter[str]:
         """Count how often a service has taken the file of each variable."""

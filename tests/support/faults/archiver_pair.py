@@ -130,8 +130,8 @@ class Archivers:
         return await self.waiting() + sum((await self.held()).values())
 
     async def drained(self) -> None:
-        """Wait until nothing is unconfirmed. The broker is asked once it looks so: it takes a
-        second, and knows also what is on its way."""
+        """Wait until nothing is unconfirmed. The broker is asked once it looks so: it knows also
+        what is on its way."""
 
         async def left() -> int:
             return await self.unconfirmed() or await asyncio.to_thread(self._total)
@@ -140,7 +140,7 @@ class Archivers:
 
     def _total(self) -> int:
         asked = TOTAL.format(vhost=topology.VHOST, queue=topology.ARCHIVE_QUEUE)
-        return int(self.town.broker.control("eval", asked))
+        return int(self.town.broker.evaluate(asked))
 
 
 async def waiting(link: BrokerConnection) -> int:
