@@ -31,13 +31,13 @@ department = "jeugd"
 """
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def clock() -> Iterator[SimulatedClock]:
     with simulated(FRIDAY) as clock:
         yield clock
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory, clock: SimulatedClock) -> Iterator[Installation]:
     answers = f'\nanswer_channel = "{SEND}"\nlook_seconds'
 
@@ -55,7 +55,7 @@ def town(tmp_path_factory: pytest.TempPathFactory, clock: SimulatedClock) -> Ite
         town.discard()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def marks() -> Marks:
     return Marks(Random(secrets.randbits(64)))
 
