@@ -13,6 +13,7 @@ from archiver.destruction.destruction_list import (
     ListRefused,
 )
 from archiver.destruction.list_store import ListRules, ListStore, Sparing
+from archiver.subject_access.requests.deadlines import day_of
 from archiver.subject_access.requests.request import Request
 from services.config.model import Configuration
 from services.config.organisation import Retention
@@ -64,7 +65,7 @@ async def spare(
     now: datetime,
 ) -> None:
     """Take conversations off a list, or put them off until a day. Raises ListRefused."""
-    check_sparing(sparing, now.date())
+    check_sparing(sparing, day_of(now))
     for each in conversations:
         await store.spare(found, each, sparing, by, now)
 

@@ -24,6 +24,7 @@ from archiver.destruction.destruction_list import (
 from archiver.destruction.handling import MEMBERS, draw_due, spare, term_rules, zero_day_rules
 from archiver.destruction.list_store import MAX_LISTED, ListStore, Sparing
 from archiver.encryption.key_store import KeyStore
+from archiver.subject_access.requests.deadlines import day_of
 from cli.support.archive_access import change_archive, load_keys, write_private_file
 from cli.support.archive_rows import require_tenant
 from cli.support.audit import Operation, parse_name
@@ -92,7 +93,7 @@ def draw_command(
     With --zero-days the list waits as long as an erasure that was granted.
     """
     config, name, now = load_config(path), parse_name(by), clock.now()
-    day = until.date() if until else now.date()
+    day = until.date() if until else day_of(now)
 
     async def draw(connection: Connection, keys: KeyStore) -> tuple[ListView, Operation]:
         town = await require_tenant(connection, await narrow_tenant(connection, tenant) or None)

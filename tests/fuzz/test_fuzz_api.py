@@ -61,9 +61,9 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-DONE_SHARE = 0.2
-"""Smallest share of calls that succeed: an API that refuses everything would lose nothing
-either."""
+DONE_SHARE = 0.1
+"""Smallest share of calls that succeed, a third of the usual one, as a short run has 46 calls: an
+API that refuses everything would lose nothing either."""
 
 
 class Known(msgspec.Struct):

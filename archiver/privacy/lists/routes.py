@@ -36,6 +36,7 @@ from archiver.privacy.request_routes import (
     invalid_parameter,
     read_order,
 )
+from archiver.subject_access.requests.deadlines import day_of
 from archiver.subject_access.requests.store import RequestStore
 from services import clock
 from services.api.json_body import FieldError
@@ -124,7 +125,7 @@ class ListRoutes:
         now, by = clock.now(), request[VIEWER].employee
         async with self._archive.transaction() as connection:
             store = self._store(connection, rights)
-            config, up_to = self._archive.config, order.up_to or now.date()
+            config, up_to = self._archive.config, order.up_to or day_of(now)
             rules = (zero_day_rules if order.zero_days else term_rules)(config, rights.tenant)
             drawn = await draw_due(store, rules, rights.tenant, by, up_to, now)
             return await self._created(store, drawn)
