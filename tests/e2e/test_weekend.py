@@ -176,6 +176,7 @@ async def test_held_answer_fails_after_a_week_when_the_citizen_never_writes(
     assert got == ["schrijf_terug"] * 2
 
 
+@pytest.mark.long
 async def test_killed_router_and_deliverer_ask_once_and_answer_once(
     town: Installation, watch: Watch, session: aiohttp.ClientSession, clock: SimulatedClock
 ) -> None:

@@ -81,6 +81,7 @@ async def archivers(town: Installation) -> AsyncIterator[Archivers]:
         yield archivers
 
 
+@pytest.mark.long
 async def test_each_record_is_in_the_log_once_however_often_archivers_are_killed(
     archivers: Archivers,
 ) -> None:

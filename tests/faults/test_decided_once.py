@@ -166,6 +166,7 @@ async def undone_steps(scene: Scene) -> Counter[str]:
     return Counter(point(decision, True, scene.witness, now) for _, decision in found)
 
 
+@pytest.mark.long
 async def test_router_killed_at_any_moment_never_contradicts_itself(
     watch: Watch, witness: Witness
 ) -> None:

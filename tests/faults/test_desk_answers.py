@@ -141,6 +141,7 @@ async def live_until(trace: Trace, desk: AnswerDesk) -> None:
     await asyncio.sleep(random.random() ** 4)  # any moment, and most of them soon
 
 
+@pytest.mark.long
 async def test_answer_from_ita_is_sent_once_however_often_the_deliverer_is_killed(
     desk: AnswerDesk,
 ) -> None:

@@ -134,6 +134,7 @@ async def some_moment(letters: Letters) -> None:
     await asyncio.sleep(random.uniform(0, 0.2))  # any moment, not a condition
 
 
+@pytest.mark.long
 async def test_deliverer_killed_at_any_moment_sends_once_or_reports_it(
     letters: Letters,
 ) -> None:

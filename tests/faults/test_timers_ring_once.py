@@ -234,6 +234,7 @@ def words(content: dict[str, Any]) -> str:
     return str(body["text"] if isinstance(body, dict) else body)[:BEGINS]
 
 
+@pytest.mark.long
 async def test_timer_fires_once_though_routers_are_killed_when_it_is_due(
     town: Installation, watch: Watch, witness: Witness
 ) -> None:
