@@ -17,7 +17,7 @@ SERVED = --no-loadscope-reorder $(LONGEST) $(filter-out $(LONGEST) $(addprefix t
 unexport PYTHONDONTWRITEBYTECODE
 
 # Halves of the quick tests, equally long. Workers of pytest-xdist would each collect all of them, which takes longer.
-ONE_HALF = $(addprefix tests/unit/,router deliverer archiver cli docs deploy)
+ONE_HALF = $(addprefix tests/unit/,router deliverer archiver cli deploy)
 OTHER_HALF = tests/contract $(filter-out $(ONE_HALF) %.py %__pycache__,$(wildcard tests/unit/*))
 HALVES = printf '%s\n' "$(ONE_HALF)" "$(OTHER_HALF)" | xargs -P 2 -L 1 $(PYTEST) -p no:schemathesis
 # Lengths of the fault runs in `make thorough`; CONTRIBUTING.md says what each one counts.
