@@ -136,16 +136,27 @@ class ConnectionCounts:
             self._unheard.add(connection, networks)
 
     def note_slow(self, connection: Connection, networks: Networks) -> int:
-        """Count a connection among the slow ones if it is unheard, and end as many of these as are
-        too many then; return their number."""
+        """Count a connection among the slow ones if it is unheard, and end as many as are too many
+        then; return their number."""
         if not self.bounds or connection not in self._unheard.oldest():
             return 0
         self._slow.add(connection, networks)
         ended = 0
+        quick = self._list_quick(networks)
         while self._places() > self.bounds.unheard:
-            self._end(next(self._list_slow()))
+            self._end(next(quick, None) or next(self._list_slow()))
             ended += 1
         return ended
+
+    def _list_quick(self, networks: Networks) -> Iterator[Connection]:
+        """Return those that give way to a slow one of their address: of a burst the rest, which
+        would be slow next. Else a crowd whose slow ones always find the places taken, and end,
+        comes again at once, and so keeps all places.
+        """
+        own = self._unheard.of(networks[0])
+        slow = self._slow.oldest()
+        quick = [each for each in own if each not in slow] if len(own) > FEW else []
+        return (each for each in quick[:LOOKED_AT] if each.waits_for_client())
 
     def _list_slow(self) -> Iterator[Connection]:
         """Return the slow connections in the order in which they give way: of a network that has

@@ -176,7 +176,9 @@ async def handed_over(town: Installation, depot: Path, closed: set[str]) -> dict
 
     async def is_kept() -> bool:
         newest = int(await asyncio.to_thread(town.database.execute, NEWEST))
-        return max(int(each.name) for each in (town.objects / "head").iterdir()) > newest
+        # The store writes an object beside its place first, under its name with "#1" behind it.
+        names = [each.name for each in (town.objects / "head").iterdir()]
+        return max(int(name) for name in names if name.isdecimal()) > newest
 
     done = "select count(*) from archiver.handover where state = 'done'"
     await until(

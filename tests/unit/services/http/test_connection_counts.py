@@ -117,11 +117,12 @@ def test_slow_connection_takes_the_places_of_several() -> None:
 
 def test_slow_ones_of_a_crowd_end_until_they_fit_the_oldest_of_the_largest_address_first() -> None:
     door = ConnectionCounts(99, UnprovenBounds(unheard=(FEW + 2) * SLOW))
-    networks = [FAR, *[A] * (FEW + 3)]
-    lines = entered(door, *networks)
-    noted = [door.note_slow(line, each) for line, each in zip(lines, networks, strict=True)]
+    lines, noted = list[Line](), 0
+    for each in [FAR, *[A] * (FEW + 3)]:
+        lines += entered(door, each)
+        noted += door.note_slow(lines[-1], each)
     assert ended(*lines) == [False, *[True] * 2, *[False] * (FEW + 1)]
-    assert sum(noted) == 2
+    assert noted == 2
     assert door.refusal(B) == "unheard"
     door.leave(lines[0])
     assert door.refusal(B) is None
@@ -142,6 +143,22 @@ def test_one_slow_connection_of_each_of_many_hosts_gives_way_to_many_of_one_send
     assert not any(ended(*sent))
     door.note_slow(*entered(door, B), B)
     assert not any(ended(*sent)), "of slow ones alone any ends for one that becomes slow"
+
+
+@pytest.mark.parametrize(("of_address", "gives"), [(FEW, False), (FEW + 1, True)])
+def test_rest_of_a_burst_gives_way_to_the_first_of_it_that_is_slow(
+    of_address: int, gives: bool
+) -> None:
+    door = ConnectionCounts(99, UnprovenBounds(unheard=of_address + 1))
+    first, new, *rest, far = entered(door, *[A] * of_address, FAR)
+    new.is_new = True
+    noted = door.note_slow(first, A)
+    waiting = [True] * (SLOW - 1) + [False] * (len(rest) - SLOW + 1)
+    assert ended(*rest) == (waiting if gives else [False] * len(rest))
+    assert (ended(first, new, far), noted) == (
+        ([False] * 3, SLOW - 1) if gives else ([True, False, False], 1)
+    )
+    assert (door.refusal(B) == "unheard") == gives
 
 
 @pytest.mark.parametrize(("of_address", "gives"), [(FEW, False), (FEW + 1, True)])
