@@ -18,8 +18,8 @@ from archiver.destruction.list_store import ListStore
 from archiver.destruction.remains import Destroyed, remains
 from archiver.encryption.key_store import KeyStore
 from archiver.log.writer import writer_in_transaction
-from archiver.subject_access.requests.deadlines import day_of
 from services import clock
+from services.calendar.opening_hours import day_of
 from services.config.model import Configuration
 from services.contract import Record
 from services.postgres.database import Connection

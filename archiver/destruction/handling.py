@@ -13,8 +13,8 @@ from archiver.destruction.destruction_list import (
     ListRefused,
 )
 from archiver.destruction.list_store import ListRules, ListStore, Sparing
-from archiver.subject_access.requests.deadlines import day_of
 from archiver.subject_access.requests.request import Request
+from services.calendar.opening_hours import day_of
 from services.config.model import Configuration
 from services.config.organisation import Retention
 from services.retention.selection_list import RESULTS

@@ -9,8 +9,8 @@ from archiver.disclosure.disclosure import Decision, Disclosure, DisclosureRefus
 from archiver.disclosure.handling import OpenDocument, redact_document
 from archiver.disclosure.inventory import Line, inventory_rows, write_csv, write_ods
 from archiver.disclosure.redaction import Redactions
-from archiver.subject_access.requests.deadlines import day_of
 from archiver.transcript.transcript import Transcript
+from services.calendar.opening_hours import day_of
 
 SHOWN: tuple[Decision, ...] = ("open", "partly")
 """Decisions about documents of which something is handed over."""

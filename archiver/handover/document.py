@@ -7,12 +7,11 @@ take 4 GiB in one request. So a document is there whole or not at all.
 import base64
 import hashlib
 import re
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import msgspec
 
-from services.calendar.opening_hours import AMSTERDAM
 from services.config.handover import Handover
 
 TYPES = {"pdf": "application/pdf", "html": "text/html"}
@@ -48,10 +47,6 @@ def identify(tenant: str, target: str, conversation: str, sequence: int) -> str:
     name = f"{tenant} {target} {conversation} {sequence}"
     digest = hashlib.sha256(name.encode()).hexdigest()
     return IDENTIFICATION.format(digest[:IDENTIFICATION_DIGITS])
-
-
-def day_of(at: datetime) -> date:
-    return at.astimezone(AMSTERDAM).date()
 
 
 def title_of(closed_on: date) -> str:

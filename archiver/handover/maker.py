@@ -2,7 +2,7 @@
 
 import asyncio
 
-from archiver.handover.document import Content, day_of
+from archiver.handover.document import Content
 from archiver.handover.failure import HandoverFailed
 from archiver.handover.store import PendingHandover
 from archiver.handover.targets import reached_departments
@@ -12,6 +12,7 @@ from archiver.transcript.maker import ReadConversation, Scope, TooLong, Transcri
 from archiver.transcript.page import render_page
 from archiver.transcript.printer import print_transcript
 from archiver.transcript.routes import ServedArchive
+from services.calendar.opening_hours import day_of
 from services.config.handover import Handover
 from services.config.model import Configuration
 from services.files.object_store import StoreUnavailable

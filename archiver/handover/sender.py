@@ -14,7 +14,7 @@ from functools import partial
 import msgspec
 import structlog
 
-from archiver.handover.document import day_of, identify, title_of
+from archiver.handover.document import identify, title_of
 from archiver.handover.failure import HandoverFailed, is_over, retry_seconds
 from archiver.handover.maker import HandedConversation, read_conversation
 from archiver.handover.store import HandoverStore, PendingHandover
@@ -22,6 +22,7 @@ from archiver.handover.targets import find_target
 from archiver.handover.zgw_client import ZgwSession
 from archiver.transcript.routes import ServedArchive
 from services import clock, metrics
+from services.calendar.opening_hours import day_of
 from services.config.handover import Handover
 from services.config.handover_secrets import HandoverSecrets
 from services.contract import Record

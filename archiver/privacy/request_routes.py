@@ -14,7 +14,6 @@ from archiver.privacy.archive import PrivacyArchive
 from archiver.privacy.orders import DECIDE, EXTEND, OPEN, DecideRequest
 from archiver.retention.request_hold import HeldDecision, RequestDecider
 from archiver.subject_access.person_finder import TooManyMatches, find_subject
-from archiver.subject_access.requests.deadlines import day_of
 from archiver.subject_access.requests.details import RequestDetails, load_details, summarise
 from archiver.subject_access.requests.fault import OrderFault, OrderRefused
 from archiver.subject_access.requests.handling import (
@@ -30,6 +29,7 @@ from services import clock
 from services.api.json_body import FieldError, parse_body
 from services.api.request_body import Refused, bad_request, read_json_body
 from services.api.turns import BUSY, Busy
+from services.calendar.opening_hours import day_of
 from services.http.bearer_auth import Handler, require_token
 from services.http.problems import json_response, problem_response, service_unavailable
 from services.http.rights import Rights, Role

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Collection
 from functools import partial
 
-from archiver.subject_access.requests.deadlines import day_of
 from services import clock, metrics
+from services.calendar.opening_hours import day_of
 from services.postgres.database import Pool, retry_while_unavailable
 
 COUNT_SECONDS = 60.0

@@ -19,9 +19,9 @@ from archiver.index.record_fields import Identity, normalise
 from archiver.log.writer import writer_in_transaction
 from archiver.retention.hold import Hold, HoldEvent, NewHold, Secret, order_faults, review_faults
 from archiver.subject_access.person_finder import find_subject
-from archiver.subject_access.requests.deadlines import day_of
 from archiver.subject_access.requests.fault import OrderFault, OrderRefused
 from services import clock
+from services.calendar.opening_hours import day_of
 from services.contract import Identified, Record
 from services.postgres.database import Connection
 from services.sealing.wrapping import CannotDecrypt

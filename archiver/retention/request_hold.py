@@ -9,13 +9,13 @@ import msgspec
 from archiver.encryption.key_store import KeyStore
 from archiver.retention.hold import Ground, Hold, NewHold, review_faults
 from archiver.retention.hold_store import HoldStore
-from archiver.subject_access.requests.deadlines import day_of
 from archiver.subject_access.requests.details import person_of
 from archiver.subject_access.requests.fault import OrderFault, OrderRefused
 from archiver.subject_access.requests.handling import Decision, decide_request
 from archiver.subject_access.requests.legal_grounds import Kind
 from archiver.subject_access.requests.request import Request
 from archiver.subject_access.requests.store import RequestStore
+from services.calendar.opening_hours import day_of
 from services.contract import Identified
 from services.postgres.database import Connection
 

@@ -20,7 +20,6 @@ from archiver.retention.hold_details import (
 )
 from archiver.retention.hold_store import HoldStore
 from archiver.subject_access.person_finder import TooManyMatches
-from archiver.subject_access.requests import deadlines
 from archiver.subject_access.requests.fault import OrderRefused
 from cli.support.archive_access import change_archive, load_keys
 from cli.support.audit import Operation, parse_name
@@ -32,6 +31,7 @@ from cli.support.person import identify_person, narrow_tenant, require_all_depar
 from cli.support.person_options import parse_person, person_options, resolve_tenant
 from services import clock
 from services.api.json_body import parse_body
+from services.calendar.opening_hours import day_of
 from services.postgres.database import Connection, Pool
 
 Day = click.DateTime(["%Y-%m-%d"])
@@ -51,7 +51,7 @@ review_option = click.option(
 
 
 def today() -> date:
-    return deadlines.day_of(clock.now())
+    return day_of(clock.now())
 
 
 def text_option(help: str) -> Callable[[Any], Any]:

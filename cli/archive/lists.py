@@ -24,7 +24,6 @@ from archiver.destruction.destruction_list import (
 from archiver.destruction.handling import MEMBERS, draw_due, spare, term_rules, zero_day_rules
 from archiver.destruction.list_store import MAX_LISTED, ListStore, Sparing
 from archiver.encryption.key_store import KeyStore
-from archiver.subject_access.requests.deadlines import day_of
 from cli.support.archive_access import change_archive, load_keys, write_private_file
 from cli.support.archive_rows import require_tenant
 from cli.support.audit import Operation, parse_name
@@ -40,6 +39,7 @@ from cli.support.person import (
 )
 from cli.support.reach import Subject
 from services import clock
+from services.calendar.opening_hours import day_of
 from services.postgres.database import Connection, Pool
 from services.printing.typesetter import Unprintable
 

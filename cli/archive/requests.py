@@ -42,6 +42,7 @@ from cli.support.output import CommandRefused, fail, print_result
 from cli.support.person import identify_person, narrow_tenant
 from cli.support.person_options import find_person, parse_person, person_options
 from services import clock
+from services.calendar.opening_hours import day_of
 from services.config.model import Configuration
 from services.language import readability
 from services.postgres.database import Connection, Pool
@@ -71,7 +72,7 @@ OPTIONS = {
 
 
 def today() -> date:
-    return deadlines.day_of(clock.now())
+    return day_of(clock.now())
 
 
 def format_summary(each: RequestSummary) -> str:

@@ -42,6 +42,11 @@ Span = tuple[datetime, datetime]
 """Start, inclusive, and end, exclusive."""
 
 
+def day_of(at: datetime) -> date:
+    """Return the day on which a moment is, in the Netherlands."""
+    return at.astimezone(AMSTERDAM).date()
+
+
 def _check_times(hours: str) -> str:
     if hours and not re.fullmatch(f"{TIMES}(,{TIMES})*", hours):
         raise PydanticCustomError(

@@ -61,9 +61,9 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-DONE_SHARE = 0.1
-"""Smallest share of calls that succeed, a third of the usual one, as a short run has 46 calls: an
-API that refuses everything would lose nothing either."""
+DONE_SHARE = 0.25
+"""Smallest share that succeeds, of the calls that the document allows to who makes them: an API
+that refuses everything would lose nothing either."""
 
 
 class Known(msgspec.Struct):
@@ -130,6 +130,8 @@ class Calls:
         self.schema = schemathesis.openapi.from_url(f"{url}/v1/openapi.json")
         self.processes = Processes(town)
         self.answers: Counter[int] = Counter()
+        self.allowed = self.done = 0
+        """Calls that the document allows to who makes them, and those of them that succeeded."""
 
     def operations(self) -> list[Any]:
         """Those under /v1; the webhooks have a fuzzer of their own."""
@@ -150,6 +152,9 @@ class Calls:
             headers |= {EMPLOYEE: "w.dekker", REASON: "controle"}
         response = case.call(base_url=self._base, headers=headers, timeout=CALL_SECONDS)
         self._count(response.status_code)
+        if token == TOKEN and case.meta.generation.mode.is_positive:
+            self.allowed += 1
+            self.done += response.status_code < 400
         if response.status_code == 431:
             assert _longest_line(response.request) > LONG_LINE
         checks = CHECKS if response.status_code == 503 else [*CHECKS, not_a_server_error]
@@ -158,11 +163,6 @@ class Calls:
         assert WORD not in str(response.headers) and PHONE not in str(response.headers)
         if response.status_code in {201, 202}:
             self._known.learn(case.path, response.json()["id"])
-
-    @property
-    def done(self) -> int:
-        """Count the answers of success."""
-        return sum(times for status, times in self.answers.items() if status < 400)
 
     def _count(self, status: int) -> None:
         self.answers[status] += 1
@@ -247,7 +247,7 @@ def _filled(body: dict[str, Any], known: Known, draw: Any) -> dict[str, Any]:
 
 
 def _summary(calls: Calls) -> Iterator[str]:
-    yield f"{calls.answers.total():,} calls"
+    yield f"{calls.answers.total():,} calls, {calls.done:,} of {calls.allowed:,} allowed succeeded"
     for status, times in sorted(calls.answers.items()):
         yield f"  answered {status}: {times:,}"
     yield from calls.processes.table()
@@ -269,7 +269,7 @@ def test_api_answers_as_its_document_says(town: Installation, known: Known, serv
         fuzz(calls.send, cases, st.data(), examples=min(each, left))
     for line in _summary(calls):
         print(f"  {line}")
-    assert calls.done > DONE_SHARE * INPUTS
+    assert calls.done > DONE_SHARE * calls.allowed > 1
     assert calls.answers[503] <= AWAY_SHARE * INPUTS
     sql = "select distinct message from opened.record where kind = 'message'"
     _until(

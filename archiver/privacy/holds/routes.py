@@ -25,10 +25,10 @@ from archiver.retention.hold_details import (
     summarise_hold,
 )
 from archiver.retention.hold_store import HoldStore
-from archiver.subject_access.requests.deadlines import day_of
 from services import clock
 from services.api.request_body import Refused
 from services.api.turns import Busy
+from services.calendar.opening_hours import day_of
 from services.http.bearer_auth import Handler, require_token
 from services.http.problems import json_response, problem_response
 from services.http.rights import Rights, Role

@@ -36,11 +36,11 @@ from archiver.privacy.request_routes import (
     invalid_parameter,
     read_order,
 )
-from archiver.subject_access.requests.deadlines import day_of
 from archiver.subject_access.requests.store import RequestStore
 from services import clock
 from services.api.json_body import FieldError
 from services.api.request_body import Refused, bad_request
+from services.calendar.opening_hours import day_of
 from services.http.bearer_auth import Handler, require_token
 from services.http.problems import json_response, problem_response
 from services.http.rights import Rights, Role

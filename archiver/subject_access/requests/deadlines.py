@@ -7,22 +7,16 @@ ends on a Sunday or a holiday lasts longer by law; this is ignored, as earlier i
 
 from calendar import monthrange
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Literal
 
 from archiver.subject_access.requests.fault import OrderFault
-from services.calendar.opening_hours import AMSTERDAM
 
 TERM_MONTHS, LONGEST_MONTHS = 1, 3
 """Months after receipt: the term, and the longest term with an extension."""
 SOON_DAYS = 5
 """Days before the deadline in which a request counts as due soon."""
 State = Literal["decided", "open", "soon", "overdue"]
-
-
-def day_of(now: datetime) -> date:
-    """Return the day on which a moment is, in the Netherlands."""
-    return now.astimezone(AMSTERDAM).date()
 
 
 def add_months(day: date, months: int) -> date:

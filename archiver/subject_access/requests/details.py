@@ -11,11 +11,11 @@ from archiver.subject_access.collector import SubjectCollector
 from archiver.subject_access.copies import copies
 from archiver.subject_access.person_finder import SubjectMatch
 from archiver.subject_access.report import Copy
-from archiver.subject_access.requests.deadlines import day_of
 from archiver.subject_access.requests.erasure import Erasure, sum_up
 from archiver.subject_access.requests.letters import LetterFacts, letter
 from archiver.subject_access.requests.request import Request
 from archiver.subject_access.requests.store import RequestEvent, RequestStore
+from services.calendar.opening_hours import day_of
 from services.config.model import Configuration
 from services.contract import Identified
 from services.postgres.database import Connection

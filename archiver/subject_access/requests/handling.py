@@ -18,6 +18,7 @@ from archiver.subject_access.requests.legal_grounds import (
 )
 from archiver.subject_access.requests.request import Request
 from archiver.subject_access.requests.store import NewRequest, RequestStore
+from services.calendar.opening_hours import day_of
 
 DECIDED = "decided"
 """Code of the refusal to change a request that was decided."""
@@ -44,7 +45,7 @@ async def open_request(
 ) -> Request:
     """Register a request, or return the undecided one that is the same: somebody registers it
     again who did not see that it was. Raises OrderRefused."""
-    _refuse(list(deadlines.receipt_errors(new.received_on, deadlines.day_of(now))))
+    _refuse(list(deadlines.receipt_errors(new.received_on, day_of(now))))
     if same := await store.find_same(new, subject):
         return same
     return await store.open(new, subject, now)
@@ -55,7 +56,7 @@ async def extend_request(
 ) -> Request:
     """Extend the term of a request, which the store has locked. Raises OrderRefused."""
     _require_undecided(request)
-    dates = request.received_on, order.until, request.due_on, deadlines.day_of(now)
+    dates = request.received_on, order.until, request.due_on, day_of(now)
     faults = list(deadlines.extension_errors(*dates))
     if extension(order.ground) is None:
         faults.append(ground_fault(order.ground, EXTENSIONS, request.kind))

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from deliverer.destinations.citizen import Citizen, Place
 from services.contract import Delivery
 
 SENT_STATUSES = frozenset({"sent", "delivered", "read", "played"})
@@ -20,25 +21,8 @@ HELD = "held: "
 """Start of the reason why an accepted answer waits until its citizen writes again."""
 
 
-class Identity(msgspec.Struct, frozen=True):
-    kind: str
-    value: str
-
-
-class Citizen(msgspec.Struct, frozen=True):
-    identities: list[Identity] = []
-    name: str = ""
-
-
 class DecisionReason(msgspec.Struct, frozen=True):
     reason: str = ""
-
-
-class Place(msgspec.Struct, frozen=True):
-    """Place that a citizen shared, in degrees (WGS 84)."""
-
-    latitude: float
-    longitude: float
 
 
 class PayloadOptions(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from uuid import UUID
 
+from deliverer.destinations.citizen import Citizen
 from deliverer.destinations.citizen_text import clean, shorten
 from deliverer.destinations.openklant.contact_text import (
     IN_ARCHIVE,
@@ -19,7 +20,6 @@ from deliverer.destinations.openklant.contact_text import (
     truncate,
 )
 from deliverer.destinations.openklant.events import (
-    Citizen,
     EventData,
     PayloadOptions,
     written_at,

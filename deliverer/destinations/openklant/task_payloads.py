@@ -5,9 +5,10 @@
 
 from collections.abc import Iterable, Iterator
 
+from deliverer.destinations.citizen import Citizen
 from deliverer.destinations.citizen_text import clean, shorten
 from deliverer.destinations.openklant.contact_text import MAX_TEXT, Json, conversation_url
-from deliverer.destinations.openklant.events import Citizen, EventData, PayloadOptions
+from deliverer.destinations.openklant.events import EventData, PayloadOptions
 from services.calendar.spoken_dates import format_moment
 from services.contract import Delivery
 

@@ -14,9 +14,9 @@ from deliverer.crm.destination_kind import (
     resolve_key,
 )
 from deliverer.crm.oauth_session import token_session
+from deliverer.destinations.citizen import Place
 from deliverer.destinations.signalen.archive_reader import ArchiveReader
 from deliverer.destinations.signalen.client import SignalenClient
-from deliverer.destinations.signalen.messages import Place
 from deliverer.destinations.signalen.payloads import MAX_FILE_BYTES, ReportOptions
 from deliverer.destinations.signalen.saga import Calls, SignalenReceiver
 from deliverer.destinations.signalen.store import ReportStore

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from deliverer.destinations.citizen import Citizen, Place
 from deliverer.destinations.citizen_text import clean
 from services.contract import Delivery
 from services.event_types import RECEIVED
@@ -16,22 +17,6 @@ LOOK_BACK = timedelta(days=1)
 and a colleague may pass the conversation on the next morning."""
 WAITING, AVAILABLE = "waiting", "available"
 IN, REACTION = "in", "reaction"
-
-
-class Place(msgspec.Struct, frozen=True):
-    """Place in degrees (WGS 84)."""
-
-    latitude: float
-    longitude: float
-
-
-class Identity(msgspec.Struct, frozen=True):
-    kind: str
-    value: str
-
-
-class Citizen(msgspec.Struct, frozen=True):
-    identities: list[Identity] = []
 
 
 class CitizenFile(msgspec.Struct, frozen=True, rename="camel"):

@@ -11,8 +11,9 @@ from uuid import UUID
 
 import msgspec
 
+from deliverer.destinations.citizen import Place
 from deliverer.destinations.citizen_text import KIND_LABELS, clean, shorten
-from deliverer.destinations.signalen.messages import CitizenFile, Message, Place
+from deliverer.destinations.signalen.messages import CitizenFile, Message
 from services.calendar.spoken_dates import format_moment
 
 Json = dict[str, Any]

@@ -12,9 +12,10 @@ from archiver.audit.rows.request_rows import verify_requests
 from archiver.privacy import exposure_routes
 from archiver.privacy.examples import VALUE
 from archiver.retention.dossier_follower import DossierFollower
-from archiver.subject_access.requests.deadlines import add_months, day_of, due_date
+from archiver.subject_access.requests.deadlines import add_months, due_date
 from services import clock
 from services.api import turns
+from services.calendar.opening_hours import day_of
 from services.config import loader
 from services.http.rights import ROLES
 from services.postgres.database import Pool

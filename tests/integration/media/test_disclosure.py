@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from archiver.subject_access.requests.deadlines import day_of
 from services import clock
+from services.calendar.opening_hours import day_of
 from services.postgres.database import Pool
 from tests.support.archiver.api import views_of
 from tests.support.archiver.commands import Archive

@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 
 from archiver.audit.rows.rows_beside import Unseen, verify_rows
-from archiver.subject_access.requests.deadlines import day_of
 from services import clock
+from services.calendar.opening_hours import day_of
 from services.http.rights import ROLES
 from services.postgres.database import Pool
 from tests.support.archiver.commands import Archive

@@ -8,8 +8,8 @@ import pytest
 
 from archiver.privacy.holds import routes as hold_routes
 from archiver.retention.hold_store import HoldStore
-from archiver.subject_access.requests.deadlines import day_of
 from services import clock
+from services.calendar.opening_hours import day_of
 from services.http.rights import ROLES
 from services.postgres.database import Pool
 from tests.support.archiver.api import views_of

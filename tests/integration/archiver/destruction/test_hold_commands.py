@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from archiver.subject_access.requests.deadlines import day_of
 from services import clock
+from services.calendar.opening_hours import day_of
 from services.postgres.database import Pool
 from tests.support.archiver.commands import Archive
 from tests.support.archiver.desk import ANNA, BERT, Desk

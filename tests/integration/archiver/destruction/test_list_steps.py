@@ -15,10 +15,10 @@ from archiver.destruction.declaration import specify
 from archiver.destruction.declaration_store import Declarer
 from archiver.destruction.destroyer import Destroyer
 from archiver.destruction.list_metrics import count_lists
-from archiver.subject_access.requests.deadlines import day_of
 from deliverer.destinations.openklant.erasure.erasure_records import erasure_outbox
 from deliverer.destinations.openklant.erasure.erasure_store import ErasureStore
 from services import clock, metrics
+from services.calendar.opening_hours import day_of
 from services.config import loader
 from services.postgres.database import Pool, connection_pool
 from services.tasks import background_task

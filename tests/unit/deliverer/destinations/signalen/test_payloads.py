@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.api.examples import MESSAGES
+from deliverer.destinations.citizen import Citizen, Identity
 from deliverer.destinations.signalen.messages import (
-    Citizen,
     CitizenFile,
-    Identity,
     Message,
     Place,
     parse_archive,
