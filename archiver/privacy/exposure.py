@@ -9,10 +9,11 @@ from archiver.encryption.decrypt_rows import RECORDS
 from archiver.encryption.key_store import KeyStore
 from archiver.encryption.row_batches import RowBatch, decrypt_batches
 from archiver.privacy.exposure_totals import (
+    SLICE,
     ExposureTotals,
     Person,
     SubjectExposure,
-    time_slices,
+    next_slice,
     was_delivered,
 )
 from services.postgres.database import Connection
@@ -77,12 +78,15 @@ async def find_exposure(
     TooManyConversations."""
     totals, destroyed = ExposureTotals(most), 0
     kind = "delivery" if criteria.destination else "view"
-    for since, until in time_slices(criteria.since, criteria.until):
+    since, slice = criteria.since, SLICE
+    while since < criteria.until:
+        until, has_rows = since + min(slice, criteria.until - since), False
         arguments = _BY_KIND.format(kind), since, until, criteria.tenant
         async for batch in decrypt_batches(connection, keys, *arguments):
             criteria.collect(totals, batch)
-            destroyed += batch.destroyed
+            destroyed, has_rows = destroyed + batch.destroyed, True
         progress(until)
+        since, slice = until, next_slice(slice, has_rows)
     persons = await _persons(connection, keys, totals.by_conversation)
     return Exposure(
         since=criteria.since,

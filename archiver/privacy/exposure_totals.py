@@ -7,8 +7,9 @@ from uuid import UUID
 
 import msgspec
 
-SLICE = timedelta(days=1)
-"""Part of the period that one query covers."""
+SLICE, EMPTY_SLICE = timedelta(days=1), timedelta(days=32)
+"""Part of the period that one query covers, and most of it after queries that found nothing: from
+the year 2000 on there are 300 of them instead of 9,800, which took 20 s."""
 KINDS_OF_VIEW: dict[str, tuple[str, ...]] = {
     "conversation": ("conversation",),
     "disclosure": ("conversation", "file"),
@@ -163,8 +164,6 @@ def identifiers_of(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "phone", fields["to"].removeprefix("+")
 
 
-def time_slices(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
-    while since < until:
-        end = min(since + SLICE, until)
-        yield since, end
-        since = end
+def next_slice(slice: timedelta, has_rows: bool) -> timedelta:
+    """Return the part of the period that the next query covers."""
+    return SLICE if has_rows else min(2 * slice, EMPTY_SLICE)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from archiver.privacy.exposure_totals import (
     ExposureTotals,
     merge_ranges,
-    time_slices,
+    next_slice,
     was_delivered,
 )
 from services.ids import uuid7
@@ -80,8 +80,8 @@ def test_destination_that_answered_had_the_message(
     assert was_delivered(fields) is delivered
 
 
-def test_period_is_read_in_days_without_a_gap() -> None:
-    end = AT + timedelta(days=2, hours=1)
-    slices = list(time_slices(AT, end))
-    assert [since for since, _ in slices[1:]] == [until for _, until in slices[:-1]]
-    assert (slices[0][0], slices[-1][1], len(slices)) == (AT, end, 3)
+def test_empty_part_of_a_period_is_read_in_ever_larger_parts() -> None:
+    days = [timedelta(days=1)]
+    for has_rows in (False, False, False, False, False, False, True, False):
+        days.append(next_slice(days[-1], has_rows))
+    assert [each.days for each in days] == [1, 2, 4, 8, 16, 32, 32, 1, 2]
