@@ -229,6 +229,53 @@ def test_figures_of_the_rules_are_those_of_the_page(heard: Heard, line: Measure)
     assert 1 - failures / figures.messages >= line.floor
 
 
+BETWEEN = "between the lines"
+DANGERS = "care-strangers.toml", "care-strangers-heldout.toml"
+
+
+def missed_by_kind(heard: Heard, file: str) -> dict[str, tuple[int, int, int]]:
+    """Kind of danger, and how it is said -> dangers, those that the rules miss, and those that
+    weak signs miss too."""
+    found: dict[str, tuple[int, int, int]] = {}
+    for row, decision in heard(file):
+        if not is_danger(row):
+            continue
+        said = BETWEEN if row["note"].startswith(BETWEEN) else "in plain words"
+        misses = 1, not decision.care, not is_seen(decision)
+        for kind in (row["class"], said):
+            of_kind = zip(found.get(kind, (0, 0, 0)), misses, strict=True)
+            dangers, by_rules, by_both = (before + more for before, more in of_kind)
+            found[kind] = dangers, by_rules, by_both
+    return found
+
+
+def test_page_says_which_kinds_of_danger_are_missed(heard: Heard) -> None:
+    of_page: dict[str, dict[str, tuple[int, ...]]] = {file: {} for file in DANGERS}
+    pattern = r"^\| `([\w.-]+)` \| ([a-z ]+) \| (\d+) \| (\d+) \| (\d+) \|$"
+    for file, kind, *figures in re.findall(pattern, PAGE.read_text(), re.MULTILINE):
+        if file in DANGERS:
+            of_page[file][kind] = tuple(map(int, figures))
+    assert of_page == {file: missed_by_kind(heard, file) for file in DANGERS}
+
+
+def test_page_says_of_which_departments_messages_go_elsewhere(heard: Heard) -> None:
+    of_page = {
+        department: (int(messages), int(wrong))
+        for department, messages, wrong in re.findall(
+            r"^\| `([a-z-]+)` \| (\d+) \| (\d+) \|$", PAGE.read_text(), re.MULTILINE
+        )
+    }
+    judged = [
+        (row["department"], bool(judge_department(row, decision)))
+        for row, decision in heard("messages-heldout.toml")
+    ]
+    assert of_page == {
+        one: (len(wrong), sum(wrong))
+        for one in {department for department, _ in judged}
+        if (wrong := [is_wrong for department, is_wrong in judged if department == one])
+    }
+
+
 def test_page_states_the_figures_of_this_version_of_the_scorer() -> None:
     """They are those of cross-validation, as training wrote them into the model."""
     model, page = load_model(), PAGE.read_text()
