@@ -289,7 +289,8 @@ class SignalenReceiver:
 
     async def _add(self, context: DeliveryContext, report: Report, message: Message) -> None:
         """Add a later message to a report, as a note and with its place."""
-        text, mark = payloads.addition_text(message, self._options), message_mark(message.id)
+        text = payloads.addition_text(message, report.conversation, self._options)
+        mark = message_mark(message.id)
         if text and not await self._has_note(context, report, message, mark):
             await self._note(context, report, message, text)
         await self._store.add_message(report, message.id, message.at)
@@ -333,7 +334,9 @@ class SignalenReceiver:
         except RequestRefused as refused:
             if "location" not in refused.fields:
                 raise
-            text = payloads.addition_text(message, self._options, message.place)
+            text = payloads.addition_text(
+                message, report.conversation, self._options, message.place
+            )
             await context.calls.signalen.change(report.signal, payloads.note_body(text))
 
     async def _add_file(self, context: DeliveryContext, report: Report, message: Message) -> None:
@@ -342,7 +345,9 @@ class SignalenReceiver:
         if not await self._attach(context, report, message):
             noted = msgspec.structs.replace(message, place=None)
             if not await self._has_note(context, report, noted, file_mark(message.id)):
-                text = payloads.file_note(message.id, message.file, self._options)
+                text = payloads.file_note(
+                    message.id, message.file, report.conversation, self._options
+                )
                 await self._note(context, report, noted, text)
         await self._store.add_file(report, message.id)
 
