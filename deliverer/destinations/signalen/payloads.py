@@ -40,6 +40,11 @@ WITHOUT_TEXT = "Melding via WhatsApp, zonder tekst."
 PLACE_UNKNOWN = "Plaats niet opgegeven: de speld staat op een vaste plek."
 PLACE_REFUSED = "Plaats volgens de melder: {:.5f}, {:.5f} (buiten het gebied van Signalen)."
 PLACE_GIVEN = "De melder stuurde de plaats. De speld staat nu daar."
+PLACE_ELSEWHERE = (
+    "De melder stuurde nog een plaats: {:.5f}, {:.5f}. De speld is niet verzet. Gaat dit over iets"
+    " anders, maak dan een tweede melding."
+)
+FORMER = "Eerdere melding uit hetzelfde WhatsApp-gesprek: nummer {}."
 IN_CONVERSATION = "[{}] staat in het WhatsApp-gesprek: {}"
 IN_ARCHIVE = "[{}] staat in het archief van de postkamer: {}"
 NOT_OPENED = "Een bestand van de melder is niet te openen. {}"
@@ -67,6 +72,8 @@ class ReportHeader(msgspec.Struct, frozen=True, kw_only=True):
     conversation: str
     at: datetime
     priority: str = ""
+    former: int | None = None
+    """Signalen's id of the report before it of the same conversation."""
     refused_place: Place | None = None
     """Place of the citizen that this Signalen does not take."""
 
@@ -120,15 +127,13 @@ def addition_text(
     message: Message,
     conversation: str,
     options: ReportOptions,
-    refused_place: Place | None = None,
+    place_line: str = PLACE_GIVEN,
 ) -> str:
-    """Return the note about a later message; its end is its mark. '' if it says nothing that the
-    report does not get in another way."""
+    """Return the note about a later message; its end is its mark, and `place_line` says what became
+    of its place. '' if it says nothing that the report does not get in another way."""
     lines = [*_lines(message, conversation, options)]
-    if refused_place:
-        lines.append(PLACE_REFUSED.format(refused_place.latitude, refused_place.longitude))
-    elif message.place:
-        lines.append(PLACE_GIVEN)
+    if message.place:
+        lines.append(place_line.format(message.place.latitude, message.place.longitude))
     if not lines:
         return ""
     head, end = NOTE_HEAD.format(format_moment(message.at)), message_mark(message.id)
@@ -187,15 +192,16 @@ def conversation_address(conversation: str, options: ReportOptions) -> str:
 
 
 def _report_text(header: ReportHeader, messages: Sequence[Message], options: ReportOptions) -> str:
-    """Return the words of the messages. What is known of the place comes last, and a long text
-    never pushes it out."""
+    """Return the words of the messages. The report before it and what is known of the place come
+    last, and a long text never pushes them out."""
     lines = (_lines(message, header.conversation, options) for message in messages)
     words = "\n".join(chain.from_iterable(lines))
-    last = ""
+    ends = [FORMER.format(header.former)] if header.former else []
     if place := header.refused_place:
-        last = PLACE_REFUSED.format(place.latitude, place.longitude)
+        ends.append(PLACE_REFUSED.format(place.latitude, place.longitude))
     elif last_place(messages) is None:
-        last = PLACE_UNKNOWN
+        ends.append(PLACE_UNKNOWN)
+    last = "\n".join(ends)
     room = MAX_TEXT - len(last) - 2
     return "\n\n".join(filter(None, (shorten(words or WITHOUT_TEXT, room), last)))
 

@@ -12,17 +12,23 @@ from hypothesis import strategies as st
 from archiver.api.examples import MESSAGES
 from deliverer.destinations.citizen import Citizen, Identity
 from deliverer.destinations.signalen.messages import (
+    DEFAULT,
+    FIXED,
+    GIVEN,
     CitizenFile,
     Message,
     Place,
+    next_pin,
     parse_archive,
     phone_of,
     recent_messages,
 )
 from deliverer.destinations.signalen.payloads import (
+    FORMER,
     IN_ARCHIVE,
     IN_CONVERSATION,
     MAX_TEXT,
+    PLACE_ELSEWHERE,
     PLACE_UNKNOWN,
     WITHOUT_TEXT,
     ReportHeader,
@@ -158,6 +164,36 @@ def test_employee_is_sent_to_the_page_of_the_conversation_where_there_is_one(
         "bestand", "https://desk.example/10000001-c1"
     )
     assert OPTIONS.archiver not in report + note + of_file
+
+
+@pytest.mark.parametrize(
+    ("pin", "added", "then"),
+    [
+        (DEFAULT, message("In het park ligt een dode zwaan"), DEFAULT),
+        (DEFAULT, message(type="location", place=DAM), GIVEN),
+        (GIVEN, message("Dam", type="location", place=DAM), GIVEN),
+        (GIVEN, message(type="image", file=photo()), GIVEN),
+        (GIVEN, message("dank u", is_work=False), GIVEN),
+        (GIVEN, message("In het park ligt een dode zwaan"), FIXED),
+        (GIVEN, message(is_withheld=True), FIXED),
+        (GIVEN, message(type="audio", file=photo("audio/ogg")), FIXED),
+        (FIXED, message(type="location", place=DAM), FIXED),
+    ],
+)
+def test_pin_stays_once_words_have_followed_a_place(pin: str, added: Message, then: str) -> None:
+    assert next_pin(pin, added) == then
+
+
+def test_place_that_moves_no_pin_is_in_the_note() -> None:
+    place = message(type="location", place=DAM)
+    line = addition_text(place, TALK, OPTIONS, PLACE_ELSEWHERE).splitlines()[1]
+    assert line.startswith("De melder stuurde nog een plaats: 52.37303, 4.89271.")
+
+
+def test_later_report_names_the_one_before_it_however_long_it_is() -> None:
+    later = msgspec.structs.replace(HEADER, former=1234)
+    text = report_body(later, [message(5000 * "a")], OPTIONS)["text"]
+    assert text.endswith(f"…\n\n{FORMER.format(1234)}\n{PLACE_UNKNOWN}") and len(text) <= MAX_TEXT
 
 
 def test_photograph_without_words_needs_no_note() -> None:
