@@ -1,8 +1,9 @@
 """Rules, and options of menus, as they hold in one municipality: with its own departments. Pure.
 
 Files of rules name departments, and several municipalities may share them. A department may be
-there instead of some of these (`instead_of`). What is decided, recorded and counted has the id of
-the own department: no other module knows the names in the files.
+there instead of some of these (`instead_of`), and may take single rules of another
+(`takes_rules`). What is decided, recorded and counted has the id of the own department: no other
+module knows the names in the files.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,11 @@ E = TypeVar("E", Rule, SafetyRule, Option)
 def rules_of(config: Configuration, tenant: str) -> list[tuple[int, Rule]]:
     """Return the rules of a municipality with their places: its own, and those for a department
     that it has."""
-    return _hold_in(config.rules, config, tenant)
+    takers = config.takers(tenant)
+    return [
+        (place, _leading_to(takers.get(rule.id, rule.department), rule))
+        for place, rule in _hold_in(config.rules, config, tenant)
+    ]
 
 
 def safety_rules_of(config: Configuration, tenant: str) -> list[tuple[int, SafetyRule]]:
@@ -37,7 +42,10 @@ def _hold_in(rules: Sequence[R], config: Configuration, tenant: str) -> list[tup
 
 def with_own_department(entry: E, own: Mapping[str, str]) -> E:
     """Return a rule or an option that leads to the own department; `own` has it by name."""
-    department = own.get(entry.department, entry.department)
+    return _leading_to(own.get(entry.department, entry.department), entry)
+
+
+def _leading_to(department: str, entry: E) -> E:
     if department == entry.department:
         return entry
     return entry.model_copy(update={"department": department})

@@ -55,8 +55,7 @@ def find_faults(
     for tenant in config.tenants:
         if patterns:
             yield from _pattern_faults(tenant, config)
-        if "departments" not in incomplete:
-            yield from _option_faults(tenant, config)
+        yield from _department_faults(tenant, config, incomplete)
 
 
 def _condition_faults(
@@ -140,6 +139,16 @@ def _pattern_faults(tenant: Tenant, config: Configuration) -> Iterator[Fault]:
         yield ("rules",), PATTERNS_TOO_LARGE.format(tenant.id)
 
 
+def _department_faults(
+    tenant: Tenant, config: Configuration, incomplete: Container[str]
+) -> Iterator[Fault]:
+    if "departments" in incomplete:
+        return
+    yield from _option_faults(tenant, config)
+    if "rules" not in incomplete:
+        yield from _taken_rule_faults(tenant, config)
+
+
 def _option_faults(tenant: Tenant, config: Configuration) -> Iterator[Fault]:
     """Yield menu options that lead nowhere in a municipality that sends their menu."""
     departments = config.own_departments(tenant.id)
@@ -149,3 +158,21 @@ def _option_faults(tenant: Tenant, config: Configuration) -> Iterator[Fault]:
             if option.department and option.department not in departments:
                 location = ("menus", n, "options", m, "department")
                 yield location, f"{tenant.id} asks this and has no department {option.department!r}"
+
+
+def _taken_rule_faults(tenant: Tenant, config: Configuration) -> Iterator[Fault]:
+    """Yield rules that a department takes and that its municipality does not have, that lead to no
+    department there, or that another department takes already."""
+    own, takers = config.own_departments(tenant.id), dict[str, str]()
+    rules = [rule for rule in config.rules if rule.tenant in ("", tenant.id)]
+    leading = {rule.id for rule in rules if rule.department in own}
+    for n, department in enumerate(config.departments):
+        for id in department.takes_rules if department.tenant == tenant.id else ():
+            where = ("departments", n, "takes_rules")
+            if id not in leading:
+                meant = did_you_mean(id, leading)
+                yield where, f"no rule {id!r} leads to a department of {tenant.id}{meant}"
+            elif taker := takers.get(id):
+                yield where, f"{taker!r} takes the rule {id!r} already"
+            else:
+                takers[id] = department.id

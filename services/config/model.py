@@ -147,6 +147,17 @@ class Configuration(ConfigModel):
         tables of messages may use: their own ids, and those that they are there instead of."""
         return self._own_departments.get(tenant, {})
 
+    @cached_property
+    def _takers(self) -> dict[str, dict[str, str]]:
+        takers: dict[str, dict[str, str]] = {}
+        for each in self.departments:
+            takers.setdefault(each.tenant, {}).update(dict.fromkeys(each.takes_rules, each.id))
+        return takers
+
+    def takers(self, tenant: str) -> Mapping[str, str]:
+        """Return the departments of a municipality that take a rule, by the id of the rule."""
+        return self._takers.get(tenant, {})
+
     def destination(self, destination: str) -> AnyDestination | None:
         return self._destinations.get(destination)
 

@@ -182,6 +182,8 @@ class Tenant(ConfigModel):
 
 MAX_REPLACED = 100
 """Most departments that one is there instead of: a municipality has fewer than 100."""
+MAX_TAKEN = 1000
+"""Most rules that one department takes: the example has some 400 that lead to any."""
 
 
 class Department(ConfigModel):
@@ -194,6 +196,8 @@ class Department(ConfigModel):
     instead_of: tuple[Id, ...] = Field(default=(), max_length=MAX_REPLACED)
     """Departments of the rules that it is there instead of: what rules, menus, closings and tables
     of messages say of these, holds for it."""
+    takes_rules: tuple[Id, ...] = Field(default=(), max_length=MAX_TAKEN)
+    """Ids of rules that lead to it, whichever department they name."""
     when_closed: str = ""
     """Deputy department, which gets the conversations while this one is closed."""
     confidential: bool = False

@@ -16,7 +16,10 @@ LOOK_BACK = timedelta(days=1)
 """Age of the oldest message that a new report takes along: a citizen may send the photograph first,
 and a colleague may pass the conversation on the next morning."""
 WAITING, AVAILABLE = "waiting", "available"
-IN, REACTION = "in", "reaction"
+IN, REACTION, AUDIO = "in", "reaction", "audio"
+DEFAULT, GIVEN, FIXED = "default", "given", "fixed"
+"""Pin of a report: at the default place; where the citizen said; and there to stay, since words
+came after the place, so that a later place may be about those."""
 
 
 class CitizenFile(msgspec.Struct, frozen=True, rename="camel"):
@@ -38,6 +41,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     place: Place | None = None
     file: CitizenFile | None = None
     phone: str = ""
+    is_work: bool = True
+    """False if its event asks for nothing, as thanks do. The archive does not say."""
     is_withheld: bool = False
     """True if its text has a number that may have to be masked, or is too long for an event: the
     archive has it."""
@@ -102,6 +107,7 @@ def event_message(delivery: Delivery, event: EventData) -> Message | None:
         place=event.place,
         file=next(iter(event.media), None),
         phone=phone_of(event.citizen),
+        is_work=event.task,
         is_withheld=bool(delivery.dataref),
     )
 
@@ -121,6 +127,16 @@ def recent_messages(
     others = set(told) | ({own.id} if own else set())
     recent = [m for m in messages if m.id not in others and m.at > before - LOOK_BACK]
     return sorted([*recent, *([own] if own else [])], key=lambda message: message.at)
+
+
+def next_pin(pin: str, message: Message) -> str:
+    """Return the pin of a report to which this message was added. A place moves it until words have
+    followed one: they may be a correction or another subject, and no place of either is to be lost.
+    """
+    if message.place:
+        return GIVEN if pin == DEFAULT else pin
+    has_words = message.text or message.is_withheld or message.type == AUDIO
+    return FIXED if pin == GIVEN and has_words and message.is_work else pin
 
 
 def phone_of(citizen: Citizen | str | None) -> str:

@@ -5,6 +5,7 @@ The texts are Dutch, for the employees who read them.
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -39,6 +40,12 @@ WITHOUT_TEXT = "Melding via WhatsApp, zonder tekst."
 PLACE_UNKNOWN = "Plaats niet opgegeven: de speld staat op een vaste plek."
 PLACE_REFUSED = "Plaats volgens de melder: {:.5f}, {:.5f} (buiten het gebied van Signalen)."
 PLACE_GIVEN = "De melder stuurde de plaats. De speld staat nu daar."
+PLACE_ELSEWHERE = (
+    "De melder stuurde nog een plaats: {:.5f}, {:.5f}. De speld is niet verzet. Gaat dit over iets"
+    " anders, maak dan een tweede melding."
+)
+FORMER = "Eerdere melding uit hetzelfde WhatsApp-gesprek: nummer {}."
+IN_CONVERSATION = "[{}] staat in het WhatsApp-gesprek: {}"
 IN_ARCHIVE = "[{}] staat in het archief van de postkamer: {}"
 NOT_OPENED = "Een bestand van de melder is niet te openen. {}"
 NOTE_HEAD = "Melder via WhatsApp, {}:"
@@ -65,6 +72,8 @@ class ReportHeader(msgspec.Struct, frozen=True, kw_only=True):
     conversation: str
     at: datetime
     priority: str = ""
+    former: int | None = None
+    """Signalen's id of the report before it of the same conversation."""
     refused_place: Place | None = None
     """Place of the citizen that this Signalen does not take."""
 
@@ -115,15 +124,16 @@ def note_body(text: str) -> Json:
 
 
 def addition_text(
-    message: Message, options: ReportOptions, refused_place: Place | None = None
+    message: Message,
+    conversation: str,
+    options: ReportOptions,
+    place_line: str = PLACE_GIVEN,
 ) -> str:
-    """Return the note about a later message; its end is its mark. '' if it says nothing that the
-    report does not get in another way."""
-    lines = [*_lines(message, options)]
-    if refused_place:
-        lines.append(PLACE_REFUSED.format(refused_place.latitude, refused_place.longitude))
-    elif message.place:
-        lines.append(PLACE_GIVEN)
+    """Return the note about a later message; its end is its mark, and `place_line` says what became
+    of its place. '' if it says nothing that the report does not get in another way."""
+    lines = [*_lines(message, conversation, options)]
+    if message.place:
+        lines.append(place_line.format(message.place.latitude, message.place.longitude))
     if not lines:
         return ""
     head, end = NOTE_HEAD.format(format_moment(message.at)), message_mark(message.id)
@@ -136,12 +146,12 @@ def message_mark(message: UUID) -> str:
     return f"[bericht {message}]"
 
 
-def file_note(message: UUID, file: CitizenFile, options: ReportOptions) -> str:
+def file_note(message: UUID, file: CitizenFile, conversation: str, options: ReportOptions) -> str:
     """Return the note about a file that Signalen does not get."""
     if file.state not in ("waiting", "available"):
         line = NOT_OPENED.format(shorten(clean(file.reason), MAX_TEXT // 2))
     else:
-        line = IN_ARCHIVE.format("bestand", options.archiver + file.link)
+        line = _whereabouts("bestand", file.link, conversation, options)
     return f"{line}\n{file_mark(message)}"
 
 
@@ -182,30 +192,41 @@ def conversation_address(conversation: str, options: ReportOptions) -> str:
 
 
 def _report_text(header: ReportHeader, messages: Sequence[Message], options: ReportOptions) -> str:
-    """Return the words of the messages. What is known of the place comes last, and a long text
-    never pushes it out."""
-    words = "\n".join(line for message in messages for line in _lines(message, options))
-    last = ""
+    """Return the words of the messages. The report before it and what is known of the place come
+    last, and a long text never pushes them out."""
+    lines = (_lines(message, header.conversation, options) for message in messages)
+    words = "\n".join(chain.from_iterable(lines))
+    ends = [FORMER.format(header.former)] if header.former else []
     if place := header.refused_place:
-        last = PLACE_REFUSED.format(place.latitude, place.longitude)
+        ends.append(PLACE_REFUSED.format(place.latitude, place.longitude))
     elif last_place(messages) is None:
-        last = PLACE_UNKNOWN
+        ends.append(PLACE_UNKNOWN)
+    last = "\n".join(ends)
     room = MAX_TEXT - len(last) - 2
     return "\n\n".join(filter(None, (shorten(words or WITHOUT_TEXT, room), last)))
 
 
-def _lines(message: Message, options: ReportOptions) -> Iterator[str]:
+def _lines(message: Message, conversation: str, options: ReportOptions) -> Iterator[str]:
     """Yield the text of a message, and where the part is that Signalen does not get."""
     if message.text:
         yield message.text
+    path = f"/v1/messages/{message.id}"
     if message.is_withheld:
-        yield IN_ARCHIVE.format(WITHHELD, f"{options.archiver}/v1/messages/{message.id}")
+        yield _whereabouts(WITHHELD, path, conversation, options)
     kind = KIND_LABELS.get(message.type, "").lower()
     if message.file:
         if file_name(message.id, message.file.mime_type) is None:
-            yield IN_ARCHIVE.format(kind or "bestand", options.archiver + message.file.link)
+            yield _whereabouts(kind or "bestand", message.file.link, conversation, options)
     elif kind and not (message.text or message.place or message.is_withheld):
-        yield IN_ARCHIVE.format(kind, f"{options.archiver}/v1/messages/{message.id}")
+        yield _whereabouts(kind, path, conversation, options)
+
+
+def _whereabouts(part: str, path: str, conversation: str, options: ReportOptions) -> str:
+    """Return the line about a part that Signalen does not get. Its address in the archive needs a
+    token, so the page of the conversation comes first."""
+    if options.link:
+        return IN_CONVERSATION.format(part, conversation_address(conversation, options))
+    return IN_ARCHIVE.format(part, options.archiver + path)
 
 
 def _reporter(messages: Sequence[Message], options: ReportOptions) -> Json:

@@ -26,10 +26,14 @@ from deliverer.destinations.signalen.client import (
 )
 from deliverer.destinations.signalen.messages import (
     AVAILABLE,
+    DEFAULT,
+    FIXED,
+    GIVEN,
     WAITING,
     EventData,
     Message,
     event_message,
+    next_pin,
     parse_event,
     recent_messages,
 )
@@ -212,7 +216,7 @@ class SignalenReceiver:
             report = await self._create(context, report, messages)
         for message in messages:
             if message.id not in report.told:
-                await self._add(context, report, message)
+                report = await self._add(context, report, message)
             is_settled = message.file and message.file.state != WAITING
             if is_settled and message.id not in report.files:
                 await self._add_file(context, report, message)
@@ -242,33 +246,36 @@ class SignalenReceiver:
     ) -> Report:
         """Create a report once. If an earlier post may have created it, look for it first."""
         client, signal = context.calls.signalen, None
+        pin = GIVEN if payloads.last_place(messages) else DEFAULT
         if report.posted_at:
             mark = payloads.MARK.format(report.event)
             signal = await client.find(mark, report.posted_at)
             if signal is None and report.unsettled:
                 raise RequestRefused(UNSETTLED)
         if signal is None:
-            signal = await self._post(context, report, messages)
-        return await self._store.set_created(report, signal, [each.id for each in messages])
+            signal, pin = await self._post(context, report, messages, pin)
+        return await self._store.set_created(report, signal, [each.id for each in messages], pin)
 
     async def _post(
-        self, context: DeliveryContext, report: Report, messages: Sequence[Message]
-    ) -> int:
-        """Post a report. A place that Signalen does not take goes into the text."""
+        self, context: DeliveryContext, report: Report, messages: Sequence[Message], pin: str
+    ) -> tuple[int, str]:
+        """Post a report; return its id and its pin. A place that Signalen does not take goes into
+        the text."""
         header = ReportHeader(
             event=report.event,
             conversation=report.conversation,
             at=context.at,
             priority=context.event.priority,
+            former=await self._store.former_signal(report),
         )
         place = payloads.last_place(messages)
         try:
-            return await self._post_once(context, report, header, messages)
+            return await self._post_once(context, report, header, messages), pin
         except RequestRefused as refused:
             if place is None or "location" not in refused.fields:
                 raise
         header = msgspec.structs.replace(header, refused_place=place)
-        return await self._post_once(context, report, header, messages)
+        return await self._post_once(context, report, header, messages), DEFAULT
 
     async def _post_once(
         self,
@@ -287,15 +294,19 @@ class SignalenReceiver:
                 await self._store.set_posting(report, False)
             raise
 
-    async def _add(self, context: DeliveryContext, report: Report, message: Message) -> None:
-        """Add a later message to a report, as a note and with its place."""
-        text, mark = payloads.addition_text(message, self._options), message_mark(message.id)
-        if text and not await self._has_note(context, report, message, mark):
-            await self._note(context, report, message, text)
-        await self._store.add_message(report, message.id, message.at)
+    async def _add(self, context: DeliveryContext, report: Report, message: Message) -> Report:
+        """Add a later message to a report as a note. Its place moves the pin, or is in the note."""
+        line, noted, pin = payloads.PLACE_GIVEN, message, next_pin(report.pin, message)
+        if report.pin == FIXED:
+            line, noted = payloads.PLACE_ELSEWHERE, msgspec.structs.replace(message, place=None)
+        text = payloads.addition_text(message, report.conversation, self._options, line)
+        if text and not await self._has_note(context, report, message, message_mark(message.id)):
+            is_placed = await self._note(context, report, noted, text)
+            pin = pin if is_placed else report.pin
+        return await self._store.add_message(report, message.id, message.at, pin)
 
     async def _unless_gone(
-        self, context: DeliveryContext, report: Report, work: Coroutine[Any, Any, None]
+        self, context: DeliveryContext, report: Report, work: Coroutine[Any, Any, object]
     ) -> None:
         """Do this on a report. One that is gone there gets a successor, if the event is work."""
         try:
@@ -321,20 +332,24 @@ class SignalenReceiver:
 
     async def _note(
         self, context: DeliveryContext, report: Report, message: Message, text: str
-    ) -> None:
-        """Add a note, and with it the place. One that Signalen does not take goes into the note."""
+    ) -> bool:
+        """Add a note, and with it the place. One that Signalen does not take goes into the note:
+        False."""
         assert report.signal is not None
-        change = payloads.note_body(text)
-        if message.place is None:
-            return await context.calls.signalen.change(report.signal, change)
-        change["location"] = payloads.location(message.place)
+        client, change = context.calls.signalen, payloads.note_body(text)
+        if message.place:
+            change["location"] = payloads.location(message.place)
         try:
-            await context.calls.signalen.change(report.signal, change)
+            await client.change(report.signal, change)
         except RequestRefused as refused:
-            if "location" not in refused.fields:
+            if message.place is None or "location" not in refused.fields:
                 raise
-            text = payloads.addition_text(message, self._options, message.place)
-            await context.calls.signalen.change(report.signal, payloads.note_body(text))
+            text = payloads.addition_text(
+                message, report.conversation, self._options, payloads.PLACE_REFUSED
+            )
+            await client.change(report.signal, payloads.note_body(text))
+            return False
+        return True
 
     async def _add_file(self, context: DeliveryContext, report: Report, message: Message) -> None:
         """Add the file of a message, or a note that says where it is."""
@@ -342,7 +357,9 @@ class SignalenReceiver:
         if not await self._attach(context, report, message):
             noted = msgspec.structs.replace(message, place=None)
             if not await self._has_note(context, report, noted, file_mark(message.id)):
-                text = payloads.file_note(message.id, message.file, self._options)
+                text = payloads.file_note(
+                    message.id, message.file, report.conversation, self._options
+                )
                 await self._note(context, report, noted, text)
         await self._store.add_file(report, message.id)
 

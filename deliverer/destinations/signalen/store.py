@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from deliverer.destinations.signalen.messages import DEFAULT
 from deliverer.destinations.signalen.row_seals import REPORT, row_seal
 from services.contract import Delivery
 from services.postgres.database import Pool, retry_while_unavailable
@@ -32,6 +33,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Time of a post whose answer did not come."""
     unsettled: bool = False
     """True if that post was made a short while ago, and may still be carried out."""
+    pin: str = DEFAULT
+    """`DEFAULT` or `GIVEN`, which a place of the citizen moves, or `FIXED`."""
     adding: UUID | None = None
     """Message whose note or file is being added."""
     told: list[UUID] = []
@@ -69,25 +72,35 @@ class ReportStore:
         place = self._destination, report.conversation, report.event
         return {id for row in await self._rows(_TOLD, *place) for id in row["told"]}
 
+    async def former_signal(self, report: Report) -> int | None:
+        """Return Signalen's id of the newest other report of the conversation. Raises RowShut."""
+        place = self._destination, report.conversation, report.event
+        for row in await self._rows(_FORMER, *place):
+            return self._open(row).signal
+        return None
+
     async def set_posting(self, report: Report, posting: bool) -> None:
         """Store that a post was made whose answer is still to come, or that it certainly failed."""
         await self._rows(_SET_POSTING, self._destination, report.event, posting)
 
-    async def set_created(self, report: Report, signal: int, messages: Collection[UUID]) -> Report:
-        """Store the report's id there, and the messages that it has."""
+    async def set_created(
+        self, report: Report, signal: int, messages: Collection[UUID], pin: str
+    ) -> Report:
+        """Store the report's id there, the messages that it has, and its pin."""
         told = list(messages)
         key = msgspec.structs.asdict(report) | {"signal": signal}
-        given = self._destination, report.event, signal, told, self._seal(key)
+        given = self._destination, report.event, signal, told, self._seal(key), pin
         await self._rows(_SET_CREATED, *given)
-        return msgspec.structs.replace(report, signal=signal, told=told)
+        return msgspec.structs.replace(report, signal=signal, told=told, pin=pin)
 
     async def start_adding(self, report: Report, message: UUID) -> None:
         """Store that the note or the file of a message is being added."""
         await self._rows(_START_ADDING, self._destination, report.event, message)
 
-    async def add_message(self, report: Report, message: UUID, at: datetime) -> None:
-        """Store that the report has this message, written at `at`."""
-        await self._rows(_ADD_MESSAGE, self._destination, report.event, message, at)
+    async def add_message(self, report: Report, message: UUID, at: datetime, pin: str) -> Report:
+        """Store that the report has this message, written at `at`, and its pin."""
+        await self._rows(_ADD_MESSAGE, self._destination, report.event, message, at, pin)
+        return msgspec.structs.replace(report, told=[*report.told, message], pin=pin)
 
     async def add_file(self, report: Report, message: UUID) -> None:
         """Store that the report has the file of this message, or says where it is."""
@@ -124,7 +137,7 @@ class ReportStore:
 
 
 # Two minutes are longer than our own limit of a request, and than those of Signalen's proxies.
-_REPORT = """event, conversation, signal, posted_at, adding, told, files, seal,
+_REPORT = """event, conversation, signal, posted_at, adding, told, files, pin, seal,
     coalesce(posted_at > now() - interval '120 s', false) as unsettled"""
 # A report that Signalen never got is that of its own event alone.
 _FIND = f"""
@@ -145,12 +158,18 @@ returning {_REPORT}
 _TOLD = """
 select told from deliverer.report where destination = $1 and conversation = $2 and event <> $3
 """
+_FORMER = f"""
+select {_REPORT} from deliverer.report
+where destination = $1 and conversation = $2 and event <> $3 and signal is not null and not ended
+order by heard_at desc, event desc
+limit 1
+"""
 _SET_POSTING = """
 update deliverer.report set posted_at = case when $3 then now() end
 where destination = $1 and event = $2
 """
 _SET_CREATED = """
-update deliverer.report set signal = $3, told = $4, seal = $5
+update deliverer.report set signal = $3, told = $4, seal = $5, pin = $6
 where destination = $1 and event = $2
 """
 _START_ADDING = """
@@ -158,7 +177,7 @@ update deliverer.report set adding = $3 where destination = $1 and event = $2
 """
 _ADD_MESSAGE = """
 update deliverer.report
-set told = array_append(told, $3::uuid), heard_at = greatest(heard_at, $4), adding = null
+set told = array_append(told, $3::uuid), heard_at = greatest(heard_at, $4), adding = null, pin = $5
 where destination = $1 and event = $2 and $3::uuid <> all(told)
 """
 _ADD_FILE = """

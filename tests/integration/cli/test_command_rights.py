@@ -22,7 +22,8 @@ def test_login_of_a_service_runs_only_the_commands_of_the_matrix(
     monkeypatch.chdir(tmp_path)
     server.execute(f"alter role postkamer_{service} login password 'x'", "postgres")
     url = server.url_for(f"postkamer_{service}", "x", fresh.rpartition("/")[2])
-    env = SETTINGS | {"POSTKAMER_DATABASE_URL": url, "POSTKAMER_CONFIG": str(EXAMPLE)}
+    settings = {"POSTKAMER_DATABASE_URL": url, "POSTKAMER_CONFIG": str(EXAMPLE)}
+    env = SETTINGS | settings | {"POSTKAMER_OBJECT_STORE": tmp_path.as_uri()}
     wrong = {}
     for command, need in COMMANDS.items():
         if need.kind != "database":

@@ -151,6 +151,34 @@ async def test_a_place_that_signalen_does_not_take_is_in_the_words(street: Stree
     assert refused in report["text"] and refused in report["notes"][0]
 
 
+async def test_a_place_after_other_words_moves_no_pin_that_is_where_the_citizen_said(
+    street: Street,
+) -> None:
+    receiver = street.deliverer()
+    await street.deliver(
+        receiver,
+        street.message(BROKEN_LAMP, task=True),
+        street.place(1, latitude=52.1),
+        street.place(2),  # corrects it
+        street.message("Nog iets anders: in het park ligt een dode zwaan", 3, task=True),
+        street.place(4, latitude=52.4),
+    )
+    [report] = await street.outline()
+    assert report["coordinates"] == PIN
+    assert "nog een plaats: 52.40000, 4.89271. De speld is niet verzet" in report["notes"][0]
+    assert [MOVED in note for note in report["notes"]] == [False, False, True, True]
+
+
+async def test_a_pin_whose_place_signalen_did_not_take_is_moved_by_the_next(street: Street) -> None:
+    receiver, paris = street.deliverer(), {"latitude": 48.85, "longitude": 2.35}
+    await street.deliver(
+        receiver, street.place(0, **paris), street.message(BROKEN_LAMP, 1, task=True)
+    )
+    wrong, words = street.place(2, **paris), street.message("Nee, hier", 3, task=True)
+    await street.deliver(receiver, wrong, words, street.place(4))
+    assert (await street.outline())[0]["coordinates"] == PIN
+
+
 async def test_message_of_an_hour_later_begins_another_report(street: Street) -> None:
     receiver = street.deliverer()
     await street.deliver(receiver, street.message(BROKEN_LAMP, task=True))
@@ -160,6 +188,9 @@ async def test_message_of_an_hour_later_begins_another_report(street: Street) ->
     assert [each["text"].partition("\n")[0] for each in await street.outline()] == [
         BROKEN_LAMP, "dank u",
     ]  # fmt: skip
+    first, later = await street.reports()
+    named = f"Eerdere melding uit hetzelfde WhatsApp-gesprek: nummer {first['id']}."
+    assert named in later["text"] and named not in first["text"]
 
 
 async def test_a_file_that_signalen_does_not_take_is_named(street: Street) -> None:

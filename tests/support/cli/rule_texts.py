@@ -9,7 +9,7 @@ TABLES = {
 }  # fmt: skip
 LISTS = {
     "words", "without", "groups", "types", "states", "tagged", "languages", "numbers", "choices",
-    "tag", "departments", "instead_of",
+    "tag", "departments", "instead_of", "takes_rules",
 }  # fmt: skip
 IN_TOML = re.compile(r"[\[{'\"]|\d{4}-\d\d-\d\d$")
 """Start of a value that is written in TOML: a list, a table, a string; or a date."""

@@ -54,12 +54,12 @@ def towns(instead: str = '["groen", "parkeren"]', other: str = 'instead_of = ["h
     return TOWNS.replace("INSTEAD", instead).replace(", OTHER", f", {other}" if other else "")
 
 
-def config() -> Configuration:
-    return parse(towns(), "postkamer.toml")
+def config(text: str = "") -> Configuration:
+    return parse(text or towns(), "postkamer.toml")
 
 
-def outcome(text: str, tenant: str) -> Outcome:
-    return evaluate(compile_rules(config(), tenant), facts(text))
+def outcome(text: str, tenant: str, towns: str = "") -> Outcome:
+    return evaluate(compile_rules(config(towns), tenant), facts(text))
 
 
 def department(text: str, tenant: str) -> str:
@@ -79,6 +79,23 @@ def test_two_departments_of_the_rules_in_one_are_one_subject() -> None:
     text = "De lantaarnpaal is stuk.\nIk kreeg ook een parkeerboete."
     assert outcome(text, "borne").also_about == ("parkeren",)
     assert outcome(text, "almelo").also_about == ()
+
+
+def test_rule_that_a_department_takes_leads_to_it_in_its_municipality_alone() -> None:
+    kcc = '"kcc", tenant = "almelo", name = "KCC"'
+    taken = towns().replace(kcc, f'{kcc}, takes_rules = ["boete"]')
+    boete, paal, dood = "ik kreeg een parkeerboete", "de lantaarnpaal is stuk", "ik wil dood"
+    found = {
+        tenant: [each and each.department for each in (fine.verdict, lamp.verdict, care.care)]
+        for tenant in ("almelo", "borne")
+        for fine, lamp, care in [[outcome(text, tenant, taken) for text in (boete, paal, dood)]]
+    }
+    assert found == {
+        "almelo": ["kcc", "wijk", "wijk"], "borne": ["parkeren", "groen", "parkeren"],
+    }  # fmt: skip
+    leads = find_rule_departments(config(taken), "almelo")
+    assert (leads["boete"], leads[MENU]) == ({"kcc", ""}, {"wijk", ""})
+    assert [*find_faults(config(taken))] == []
 
 
 def test_safety_rule_and_weak_signs_lead_to_the_own_department() -> None:

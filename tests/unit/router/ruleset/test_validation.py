@@ -40,6 +40,58 @@ WORDS_FIRST = '[[rules]]\nid = "a"\nwords = ["x"]\n'
 NO_WORD = "There is no word or emoji in it"
 
 
+TAKEN = """
+[[rules]]
+id = "boom"
+words = ["boom"]
+department = "groen"
+[[rules]]
+id = "label"
+words = ["boom"]
+tag = ["tuin"]
+[[rules]]
+id = "haven"
+words = ["haven"]
+department = "kcc"
+tenant = "borne"
+[[care]]
+id = "dood"
+kind = "suicide"
+words = ["dood"]
+department = "groen"
+"""
+
+
+@pytest.mark.parametrize(
+    ("kcc", "groen", "found"),
+    [
+        ('["boom"]', "[]", []),
+        ('["boom"]', '["boom"]', ["departments.1: 'kcc' takes the rule 'boom' already"]),
+        ('["boom", "boom"]', "[]", ["departments.0: 'kcc' takes the rule 'boom' already"]),
+        (
+            '["bom", "label", "haven", "dood"]',
+            "[]",
+            [
+                "departments.0: no rule 'bom' leads to a department of almelo:"
+                " did you mean 'boom'?",
+                "departments.0: no rule 'label' leads to a department of almelo",
+                "departments.0: no rule 'haven' leads to a department of almelo",
+                "departments.0: no rule 'dood' leads to a department of almelo",
+            ],
+        ),
+    ],
+)
+def test_rule_that_two_departments_take_or_that_is_not_there_is_a_fault(
+    kcc: str, groen: str, found: list[str]
+) -> None:
+    town = TOWN.replace('name = "KCC"', f'name = "KCC", takes_rules = {kcc}', 1)
+    config = parse(town.replace('name = "Groen"', f'name = "G", takes_rules = {groen}') + TAKEN, "")
+    faults = [*find_faults(config)]
+    assert {each[0][2] for each in faults} <= {"takes_rules"}
+    assert [f"{table}.{n}: {what}" for (table, n, _), what in faults] == found
+    assert [*find_faults(config, {"rules"})] == []
+
+
 @pytest.mark.parametrize(
     ("more", "found"),
     [

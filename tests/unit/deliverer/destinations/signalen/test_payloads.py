@@ -12,16 +12,23 @@ from hypothesis import strategies as st
 from archiver.api.examples import MESSAGES
 from deliverer.destinations.citizen import Citizen, Identity
 from deliverer.destinations.signalen.messages import (
+    DEFAULT,
+    FIXED,
+    GIVEN,
     CitizenFile,
     Message,
     Place,
+    next_pin,
     parse_archive,
     phone_of,
     recent_messages,
 )
 from deliverer.destinations.signalen.payloads import (
+    FORMER,
     IN_ARCHIVE,
+    IN_CONVERSATION,
     MAX_TEXT,
+    PLACE_ELSEWHERE,
     PLACE_UNKNOWN,
     WITHOUT_TEXT,
     ReportHeader,
@@ -47,7 +54,8 @@ OPTIONS = ReportOptions(
     has_phone=True,
     link="https://desk.example/{conversation}",
 )
-HEADER = ReportHeader(event=ID, conversation="10000001-c1", at=NOON, priority="urgent")
+TALK = "10000001-c1"
+HEADER = ReportHeader(event=ID, conversation=TALK, at=NOON, priority="urgent")
 
 
 def message(text: str = "", minutes: int = 0, **more: Any) -> Message:
@@ -102,7 +110,7 @@ def test_report_has_all_that_signalen_requires() -> None:
 def test_report_and_note_of_any_message_are_taken(messages: list[Message]) -> None:
     assert report_errors(report_body(HEADER, messages, OPTIONS), Lists()) == {}
     for each in messages:
-        if text := addition_text(each, OPTIONS):
+        if text := addition_text(each, TALK, OPTIONS):
             assert change_errors({"notes": [{"text": text}]}) == {}
             assert text.endswith(message_mark(each.id)) and len(text) <= MAX_TEXT
 
@@ -110,7 +118,7 @@ def test_report_and_note_of_any_message_are_taken(messages: list[Message]) -> No
 def test_long_text_pushes_out_neither_the_place_nor_the_mark() -> None:
     long = message(5000 * "a")
     assert report_body(HEADER, [long], OPTIONS)["text"].endswith(f"…\n\n{PLACE_UNKNOWN}")
-    assert addition_text(long, OPTIONS).endswith(f"…\n{message_mark(long.id)}")
+    assert addition_text(long, TALK, OPTIONS).endswith(f"…\n{message_mark(long.id)}")
 
 
 @pytest.mark.parametrize(
@@ -131,11 +139,65 @@ def test_long_text_pushes_out_neither_the_place_nor_the_mark() -> None:
     ],
 )
 def test_report_says_where_the_rest_is(each: Message, text: str) -> None:
-    assert report_body(HEADER, [each], OPTIONS)["text"] == f"{text}\n\n{PLACE_UNKNOWN}"
+    unlinked = msgspec.structs.replace(OPTIONS, link="")
+    assert report_body(HEADER, [each], unlinked)["text"] == f"{text}\n\n{PLACE_UNKNOWN}"
+
+
+@pytest.mark.parametrize(
+    ("each", "part"),
+    [
+        (message(type="audio", file=photo("audio/ogg; codecs=opus")), "spraakbericht"),
+        (message(type="document", file=photo("image/heic")), "document"),
+        (message(type="contacts"), "contactgegevens"),
+        (message(is_withheld=True), "tekst"),
+    ],
+)
+def test_employee_is_sent_to_the_page_of_the_conversation_where_there_is_one(
+    each: Message, part: str
+) -> None:
+    line = IN_CONVERSATION.format(part, "https://desk.example/10000001-c1")
+    report, note = report_body(HEADER, [each], OPTIONS)["text"], addition_text(each, TALK, OPTIONS)
+    assert report == f"{line}\n\n{PLACE_UNKNOWN}"
+    assert note.splitlines()[1:] == [line, message_mark(each.id)]
+    of_file = file_note(ID, photo("image/heic"), TALK, OPTIONS)
+    assert of_file.splitlines()[0] == IN_CONVERSATION.format(
+        "bestand", "https://desk.example/10000001-c1"
+    )
+    assert OPTIONS.archiver not in report + note + of_file
+
+
+@pytest.mark.parametrize(
+    ("pin", "added", "then"),
+    [
+        (DEFAULT, message("In het park ligt een dode zwaan"), DEFAULT),
+        (DEFAULT, message(type="location", place=DAM), GIVEN),
+        (GIVEN, message("Dam", type="location", place=DAM), GIVEN),
+        (GIVEN, message(type="image", file=photo()), GIVEN),
+        (GIVEN, message("dank u", is_work=False), GIVEN),
+        (GIVEN, message("In het park ligt een dode zwaan"), FIXED),
+        (GIVEN, message(is_withheld=True), FIXED),
+        (GIVEN, message(type="audio", file=photo("audio/ogg")), FIXED),
+        (FIXED, message(type="location", place=DAM), FIXED),
+    ],
+)
+def test_pin_stays_once_words_have_followed_a_place(pin: str, added: Message, then: str) -> None:
+    assert next_pin(pin, added) == then
+
+
+def test_place_that_moves_no_pin_is_in_the_note() -> None:
+    place = message(type="location", place=DAM)
+    line = addition_text(place, TALK, OPTIONS, PLACE_ELSEWHERE).splitlines()[1]
+    assert line.startswith("De melder stuurde nog een plaats: 52.37303, 4.89271.")
+
+
+def test_later_report_names_the_one_before_it_however_long_it_is() -> None:
+    later = msgspec.structs.replace(HEADER, former=1234)
+    text = report_body(later, [message(5000 * "a")], OPTIONS)["text"]
+    assert text.endswith(f"…\n\n{FORMER.format(1234)}\n{PLACE_UNKNOWN}") and len(text) <= MAX_TEXT
 
 
 def test_photograph_without_words_needs_no_note() -> None:
-    assert addition_text(message(type="image", file=photo()), OPTIONS) == ""
+    assert addition_text(message(type="image", file=photo()), TALK, OPTIONS) == ""
 
 
 def test_name_of_a_file_belongs_to_its_type() -> None:
@@ -156,7 +218,7 @@ def test_form_has_the_file_as_it_came() -> None:
 
 
 def test_file_that_nobody_may_open_has_its_reason_in_the_note() -> None:
-    note = file_note(ID, photo(state="quarantined", reason="virus"), OPTIONS)
+    note = file_note(ID, photo(state="quarantined", reason="virus"), TALK, OPTIONS)
     assert note == f"Een bestand van de melder is niet te openen. virus\n[bestand {ID}]"
 
 
