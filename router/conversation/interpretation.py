@@ -73,7 +73,7 @@ def interpret(
         too_old=item.sent_at is not None and unit.at - item.sent_at > tenant.max_reply_age,
         opt=opt,
         asked_text=asked_text,
-        language=facts.language,
+        language=facts.language or context.rules[number.tenant].matcher.find_language(text),
         sensitive=_find_pii_kinds(item.content),
         tags=_contact_tags(item, number, context),
     )

@@ -22,6 +22,7 @@ from router.rules.weak_signs import (
 )
 from services.config.model import Configuration
 from services.config.routing_rules import Mask, Rule, SafetyRule
+from services.texts.catalogue import SOBER_WELCOME
 
 TRANSFER, OPENED, MENU, ESCALATED = "_transfer", "_opened", "_menu", "_escalated"
 """Values of `rule` if a person chose the department, or waiting too long did; no rule has such an
@@ -57,7 +58,8 @@ class Annotations(msgspec.Struct, frozen=True):
     """Text instead of the welcome text, of the first rule that names one."""
 
     def with_mark(self, tag: str, priority: str, reason: str) -> "Annotations":
-        """Return these annotations with a tag and a priority that no rule of theirs gives."""
+        """Return these annotations with a tag and a priority that no rule of theirs gives. Nobody
+        is welcomed to a danger, so the first text becomes the sober one, as after a safety rule."""
         higher = higher_priority(self.priority, priority)
         return msgspec.structs.replace(
             self,
@@ -65,6 +67,7 @@ class Annotations(msgspec.Struct, frozen=True):
             priority=higher,
             priority_reason=self.priority_reason if higher == self.priority else reason,
             rules=(*self.rules, reason),
+            first_text=SOBER_WELCOME,
         )
 
     def with_rule(self, rule: Rule, reason: str) -> "Annotations":

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from router.rules import regex_set
-from router.rules.lexicon import HOWS, Lexicon, PhraseMatch, compile_lexicon
+from router.rules.lexicon import HOWS, How, Lexicon, PhraseMatch, compile_lexicon
 from router.rules.reasons import DUTCH, Reasons
 from router.rules.regex_set import PatternFinder
 from services.config.routing_rules import Group
@@ -14,6 +14,9 @@ from services.language.words import tokens, written_tokens
 
 MAX_QUOTE = 80
 """Characters of a quotation, at most."""
+SURE = frozenset[How](["exact", "joined", "part"])
+"""Ways in which a word shows its language. Other forms and misspellings are found by Dutch rules:
+`rapen` is no form of `rape`."""
 
 
 class MessageFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +45,9 @@ class PatternCollector:
 
     def __init__(self, groups: Iterable[Group], reasons: Reasons = DUTCH) -> None:
         self.reasons = reasons
+        groups = tuple(groups)
         self.groups = {group.id: group.words for group in groups}
+        self.languages = _languages_of_words(groups)
         self.lists: list[tuple[str, ...]] = []
         self.patterns: list[str] = []
         self.facts: dict[Fact, int] = {}
@@ -73,6 +78,7 @@ class PatternCollector:
             self.facts,
             pattern_texts,
             self.reasons,
+            languages={place[word]: code for word, code in self.languages.items() if word in place},
         )
 
 
@@ -91,6 +97,17 @@ class Matcher(msgspec.Struct, frozen=True):
     quotes: bool = False
     """Quote the words that a pattern matches. Not in the router: the words are the citizen's, and a
     reason goes wherever the conversation goes, past the masking of a BSN."""
+    languages: dict[int, str] = {}
+    """Language of each phrase that only one has."""
+
+    def find_language(self, text: str) -> str:
+        """Return the language whose words the text has, '' for none or several."""
+        found = {
+            self.languages.get(match.phrase, "")
+            for match in (self.lexicon.find(text) if self.languages and text else ())
+            if match.how in SURE
+        } - {""}
+        return found.pop() if len(found) == 1 else ""
 
     def match_text(self, text: str) -> Matches:
         if not text:
@@ -127,6 +144,15 @@ class Matcher(msgspec.Struct, frozen=True):
             return reasons.unquoted.format(phrase)
         ways = {"stem": reasons.other_form, "part": reasons.compound, "mistake": reasons.misspelled}
         return ways[match.how].format(written, phrase)
+
+
+def _languages_of_words(groups: Iterable[Group]) -> dict[str, str]:
+    """Return the language of each word that groups of one language have."""
+    languages: dict[str, set[str]] = {}
+    for group in groups:
+        for word in group.words if group.language else ():
+            languages.setdefault(word, set()).add(group.language)
+    return {word: min(codes) for word, codes in languages.items() if len(codes) == 1}
 
 
 def _words_as_written(match: PhraseMatch, read: Sequence[tuple[str, str]]) -> str:

@@ -193,6 +193,9 @@ class Group(ConfigModel):
     """A list of words that several rules share."""
 
     id: Id
+    language: Annotated[str, Field(pattern=r"^([a-z]{2,3})?$")] = ""
+    """Language to which these words belong alone: it is that of a message with one of them, if
+    nothing else shows its language. '' for words that show none."""
     words: tuple[Phrase, ...] = Field(min_length=1, max_length=PHRASES)
 
 

@@ -150,6 +150,27 @@ def test_language_that_lacks_a_text_is_used_for_none(line: str, bodies: list[str
     assert hall.bodies == bodies
 
 
+CRY = {"id": "cry", "language": "en", "words": ["wanna die"]}
+CRIES = config(groups=[CRY], care=[{"id": "cry", "kind": "suicide", "groups": ["cry"]}])
+
+
+@pytest.mark.parametrize(
+    ("said", "bodies"),
+    [
+        (["wanna die"], ["Call 113."]),
+        (["hoi wanna die, ik wil niet meer leven want het is op"], ["Bel 113."]),
+        (["ik wil graag weten wanneer u open bent voor mijn container", "wanna die"], ["Bel 113."]),
+    ],
+)
+def test_word_of_a_group_gives_a_language_only_where_nothing_else_shows_one(
+    said: list[str], bodies: list[str]
+) -> None:
+    hall = Stadhuis(given=CRIES)
+    for words in said:
+        hall.after(minutes=5).hears(words)
+    assert hall.bodies[-1:] == bodies
+
+
 SOBER = "U schrijft met gemeente Hengelo."
 LOSS = {"id": "overlijden", "words": ["overleden"], "first_text": "eerste_contact_sober"}
 LOSES = config(tenant={"automatic": AUTOMATIC}, rules=[LOSS])

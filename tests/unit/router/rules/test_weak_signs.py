@@ -41,6 +41,12 @@ def test_mark_gives_a_label_a_reason_and_a_high_priority_and_no_alarm() -> None:
     assert marks.replies == () and marks.mask == () and marks.due_days == 0
 
 
+def test_mark_takes_the_welcome_away_whatever_a_rule_names() -> None:
+    named = rule("tuin", "buurvrouw", first_text="eigen_begin")
+    assert judged(TEXT, named).annotations.first_text == "eerste_contact_sober"
+    assert judged("de tuin van mijn buurvrouw", named).annotations.first_text == "eigen_begin"
+
+
 def test_reason_is_in_the_language_that_is_asked() -> None:
     reason = judged(TEXT, reasons=ENGLISH).annotations.priority_reason
     assert reason.startswith('possible danger: "') and "(weak signs, model " in reason
