@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.check.warnings import find_warnings, format_warning
+from cli.check.warnings import LOCKED_IN, find_warnings, format_warning
 from services.config import loader
 from services.config.loader import LoadedConfig
 from services.config.model import ConfigError
@@ -344,6 +344,30 @@ def write_own_text(folder: Path, text: str = "Dank u wel.") -> int:
     texts = (FOLDER / "nl.toml").read_text()
     (folder / "texts/nl.toml").write_text(f'{texts}\n[eigen]\ntext = "{text}"\n')
     return len(texts.splitlines()) + 3
+
+
+PROVIDER = """
+[[identity_providers]]
+id = "entra"
+tenant = "almelo"
+issuer = "https://idp.example"
+audience = "postkamer"
+keys_url = "https://idp.example/keys"
+"""
+
+
+@pytest.mark.parametrize(
+    ("setting", "added", "found"),
+    [
+        ("second_person = true\n", "", [LOCKED_IN]),
+        ("second_person = true\n", PROVIDER, []),
+        ("second_person = false\n", "", []),
+    ],
+)
+def test_second_person_that_nobody_can_prove_to_be_is_reported(
+    tmp_path: Path, setting: str, added: str, found: list[str]
+) -> None:
+    assert warnings(tmp_path, setting + TOML + added) == found
 
 
 @pytest.mark.parametrize("issuer", ["http://127.0.0.1:8090/identity", "https://idp.example"])
