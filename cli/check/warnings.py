@@ -38,6 +38,12 @@ UNNAMED = (
 )
 
 
+LOCKED_IN = (
+    "second_person: without [[identity_providers]] nothing but a database login of their own proves"
+    " a person, so no later version counts until two have one"
+)
+
+
 def find_warnings(loaded: LoadedConfig, now: datetime) -> list[ConfigFault]:
     """Return the warnings by file and line. Opening hours and closings before `now` are over."""
     config = loaded.config
@@ -180,6 +186,12 @@ def _stand_ins(config: Configuration) -> Iterator[Fault]:
             yield where, f"{subject}: its issuer is not https; the sandbox's proves nobody"
 
 
+def _second_persons(config: Configuration) -> Iterator[Fault]:
+    """Warn where a version can be put in force that hardly any other can follow."""
+    if config.second_person and not config.identity_providers:
+        yield ("second_person",), LOCKED_IN
+
+
 def _open_klants(config: Configuration) -> Iterator[Fault]:
     for n, d in enumerate(config.destinations):
         if d.kind != "openklant":
@@ -256,6 +268,7 @@ CHECKS: tuple[Callable[[Configuration], Iterator[Fault]], ...] = (
     _unnamed_portfolios,
     _unencrypted,
     _stand_ins,
+    _second_persons,
     _open_klants,
     _signalens,
     _shared_actors,

@@ -45,6 +45,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Tables that differ and that services read only when they start."""
     kept: list[str] = []
     """Tables of rights and tests that differ, and stay as they are now."""
+    waits_for: int = 0
+    """Persons who must still stand for the restored files before they count."""
 
     def list_replaced(self) -> list[str]:
         """List the files of which a backup is kept."""

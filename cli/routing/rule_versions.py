@@ -9,9 +9,21 @@ import click
 import msgspec
 
 from cli.routing.approvals import approve_version
-from cli.routing.rollback import BACKUP_SUFFIX, Plan, apply_plan, load_version, plan_rollback
+from cli.routing.rollback import (
+    BACKUP_SUFFIX,
+    Plan,
+    apply_plan,
+    load_version,
+    plan_rollback,
+    with_present_rights,
+)
 from cli.support.audit import Operation, parse_name, parse_reason, run_audited
-from cli.support.configuration import configured_path, load_judged_config, path_in_environment
+from cli.support.configuration import (
+    configured_path,
+    load_judged_config,
+    load_valid_config,
+    path_in_environment,
+)
 from cli.support.database import with_database
 from cli.support.language import lang_option
 from cli.support.options import config_option, json_option
@@ -22,6 +34,8 @@ from router.store.versions import MAX_VERSIONS, Approval, VersionSummary, list_v
 from services.config import loader
 from services.config.model import Configuration
 from services.postgres.database import Connection, Pool
+from services.second_person.judgement import count_missing_persons
+from services.second_person.table import read_standing
 
 WORDS = {
     "nl": {
@@ -41,6 +55,8 @@ WORDS = {
         "proven": "bewezen",
         "stated": "opgegeven",
         "restart": "let op: {} verschilt: diensten die draaien weigeren dat tot ze opnieuw starten",
+        "persons": "let op: wat nu geldt, blijft tot meer personen voor deze bestanden instaan: {}."
+        " Ieder doet dat met postkamer rules approve; in nood is één genoeg, met --alone 'REDEN'",
     },
     "en": {
         "in force": "in force",
@@ -59,6 +75,8 @@ WORDS = {
         "proven": "proven",
         "stated": "stated",
         "restart": "warning: {} differs: running services refuse that until they are restarted",
+        "persons": "warning: what is in force stays until more persons stand for these files: {}."
+        " Each runs postkamer rules approve; in an emergency one is enough, with --alone 'REASON'",
     },
 }
 T = TypeVar("T")
@@ -148,21 +166,28 @@ def show_command(version: str, as_json: bool) -> None:
 
 @group.command("diff")
 @click.argument("one")
-@click.argument("other")
+@click.argument("other", required=False)
+@config_option
 @lang_option
 @json_option
-def diff_command(one: str, other: str, lang: str, as_json: bool) -> None:
-    """Show the differences between two versions, as a unified diff."""
+def diff_command(one: str, other: str | None, path: Path | None, lang: str, as_json: bool) -> None:
+    """Show the differences between two versions, as a unified diff.
+
+    Without OTHER, between ONE and the files of POSTKAMER_CONFIG. Name the files that are to come by
+    --config.
+    """
+    present = None if other else load_valid_config(configured_path(path))
 
     async def both(pool: Pool) -> tuple[dict[str, str], dict[str, str]]:
-        return await load_files(pool, one), await load_files(pool, other)
+        before = await load_files(pool, one)
+        return before, present.files if present else await load_files(pool, other or "")
 
     files = list(diff_files(*with_database("rules", both)))
     lines = [line for each in files for line in each.diff]
-    result = {"from": one, "to": other, "files": files}
-    print_result(result, lines, as_json=as_json)
+    to = present.version if present else other
+    print_result({"from": one, "to": to, "files": files}, lines, as_json=as_json)
     if not files:
-        print_note(WORDS[lang]["no difference"].format(one, other), as_json=as_json)
+        print_note(WORDS[lang]["no difference"].format(one, to), as_json=as_json)
 
 
 @group.command("approve")
@@ -225,6 +250,9 @@ def _roll_back(version: str, first: Path, *, dry_run: bool) -> Plan:
         files.update(await load_files(connection, version))
         present = await present_config(connection, first)
         plan = _refuse_file_errors(first, lambda: plan_rollback(version, files, first, present))
+        restored = loader.version(with_present_rights(files, first))
+        missing = count_missing_persons(restored, await read_standing(connection, restored))
+        plan = msgspec.structs.replace(plan, waits_for=missing)
         data = {"written": plan.written, "aside": plan.aside}
         operation = Operation(what="rules rollback", about=version, data=data)
         return plan, operation if plan.list_replaced() and not dry_run else None
@@ -252,3 +280,5 @@ def _format_plan(plan: Plan, words: Words, *, dry_run: bool) -> Iterator[str]:
     yield from map(words["same"].format, plan.same)
     yield from map(words["kept"].format, plan.kept)
     yield from map(words["restart"].format, plan.restart)
+    if plan.waits_for:
+        yield words["persons"].format(plan.waits_for)

@@ -6,6 +6,7 @@ thumb. Only words that say more than that decide where a conversation belongs.
 
 import msgspec
 
+from router.conversation import menus
 from router.model.conversation import Conversation
 from router.model.work import RoutingContext, WorkUnit
 from router.rules.engine import Outcome, evaluate
@@ -22,6 +23,8 @@ SILENT = frozenset([REACTION, "edit", "revoke", "system", "request_welcome"])
 """Types that get no automatic text and that ask for nothing new on their own."""
 PASSING = frozenset([REACTION, "revoke", "system", "request_welcome"])
 """Those of the silent types in which nothing is said at all."""
+TYPED = "text"
+"""Type of a message that is typed and nothing else."""
 BUTTON = "button"
 """Type of a message that is sent by a button of a template."""
 WORDLESS = frozenset(["location", "contacts"])
@@ -59,7 +62,7 @@ def interpret(
     facts = collect_facts(unit, item, previous, number, context)
     text, kind = facts.text, _small_talk_kind(item, facts.text)
     opt = small_talk.opt_choice(text) if text else ""
-    asked_text = "" if opt or not text else context.text_words.get(fold_request(text), "")
+    asked_text = "" if opt else _find_asked_text(item, text, previous, number, context)
     is_reopen_button = _is_reopen_button(item, previous, context)
     is_request = bool(opt or asked_text or is_reopen_button)
     tenant = context.config.tenant(number.tenant)
@@ -101,6 +104,23 @@ def collect_facts(
         tags=frozenset((*tags, *_contact_tags(item, number, context))),
         state=rule_state(previous),
     )
+
+
+def _find_asked_text(
+    item: items.Message,
+    text: str,
+    previous: Conversation | None,
+    number: Number,
+    context: RoutingContext,
+) -> str:
+    """Return the id of the text that typed words ask for. A caption, a tap and an option of the
+    open menu ask for none: nobody would look at the file or at the choice."""
+    asked = context.text_words.get(fold_request(text), "")
+    if not asked or item.content.type != TYPED:
+        return ""
+    path = menus.open_path(previous)
+    is_option = menus.match_choice(item, text, path, context.config, number.tenant)
+    return "" if is_option else asked
 
 
 def _is_reopen_button(

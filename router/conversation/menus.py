@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from router.model.conversation import Conversation
 from router.rules.municipal_rules import with_own_department
 from services.config import text_references
 from services.config.model import Configuration
@@ -66,6 +67,11 @@ def menu_at(path: str, config: Configuration) -> Menu | None:
         if menu is None:
             return None
     return menu
+
+
+def open_path(last: Conversation | None) -> str:
+    """Return the path of the menu that waits for an answer; '' if none does."""
+    return last.state.menu if last and not last.closed_at else ""
 
 
 def last_menu(path: str) -> str:

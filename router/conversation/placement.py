@@ -63,8 +63,8 @@ def place_message(
     context: RoutingContext,
 ) -> Placement:
     previous = last
-    menu_path = last.state.menu if last and not last.closed_at else ""
-    choice = menus.match_choice(item, interpretation.text, menu_path, context.config, number.tenant)
+    path = menus.open_path(last)
+    choice = menus.match_choice(item, interpretation.text, path, context.config, number.tenant)
     if last and last.closed_at:
         if _is_passing(unit, interpretation, last):
             verdict = _keep_department(last, number, context)

@@ -86,7 +86,11 @@ def _load(
             locate_error(sources, partial.location_in_files(where), what) for where, what in unknown
         ]
     if texts and partial.config.texts:
-        faults += text_errors(texts, _placeholder_values(partial.config))
+        faults += text_errors(
+            texts,
+            _placeholder_values(partial.config),
+            text_references.first_texts(partial.config),
+        )
     if faults or texts is None:
         raise ConfigError(faults, partial, sources)
     files = {_relative(path, source.path): source.text for source in sources}
@@ -97,8 +101,8 @@ def _load(
 
 def _find_text_warnings(config: Configuration, texts: Texts) -> Iterator[ConfigFault]:
     if config.texts:
-        drafts = config.environment != "production"
-        yield from text_warnings(texts, _placeholder_values(config), drafts=drafts)
+        drafts, firsts = config.environment != "production", text_references.first_texts(config)
+        yield from text_warnings(texts, _placeholder_values(config), firsts, drafts=drafts)
 
 
 def _placeholder_values(config: Configuration) -> dict[str, dict[str, str]]:

@@ -6,7 +6,7 @@ from services.config.model import Configuration
 from services.config.organisation import Tenant
 from services.config.routing_rules import Menu
 from services.texts.catalogue import DEFAULT, Texts
-from services.texts.checks import button_faults, menu_faults, unreadable_texts
+from services.texts.checks import FIRST_TEXTS, button_faults, menu_faults, unreadable_texts
 from services.toml.errors import Location
 from services.toml.suggestions import did_you_mean
 
@@ -17,6 +17,11 @@ BACK = "Terug"
 def placeholder_values(tenant: Tenant) -> dict[str, str]:
     """Return the values of a municipality for the placeholders."""
     return {"gemeente": tenant.name, **tenant.values}
+
+
+def first_texts(config: Configuration) -> frozenset[str]:
+    """Return the ids of all texts that a citizen may get as the first."""
+    return FIRST_TEXTS | {rule.first_text for rule in config.rules if rule.first_text}
 
 
 def text_reference_errors(

@@ -5,7 +5,7 @@
 
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
 from services.language import readability
 from services.texts.catalogue import (
@@ -33,6 +33,8 @@ from services.whatsapp.limits import BUTTON, BUTTONS, DESCRIPTION, INTERACTIVE_B
 PERSON = frozenset({"medewerker", "medewerkers", "employee", "person", "staff"})
 """Words in a menu that lead to a person."""
 
+FIRST_TEXTS = frozenset({WELCOME, SOBER_WELCOME})
+"""First texts, unless rules name others."""
 JOINED = ("gesloten", "keuze", "doorgestuurd")
 """Texts that may follow the first text in one message."""
 FIRST_SENTENCES, FIRST_LENGTH = 2, 320
@@ -49,7 +51,9 @@ LONGEST_VALUE = 200
 """Characters of the longest computed value, the name of a department."""
 
 
-def text_errors(texts: Texts, values: Mapping[str, Values]) -> Iterator[ConfigFault]:
+def text_errors(
+    texts: Texts, values: Mapping[str, Values], first_texts: Container[str] = FIRST_TEXTS
+) -> Iterator[ConfigFault]:
     """Find the faults of all texts. `values`: municipality -> its values of the placeholders."""
     faults = [*texts.faults, *_missing(texts), *_equal_words(texts)]
     for tenant, tenant_values in values.items():
@@ -57,12 +61,16 @@ def text_errors(texts: Texts, values: Mapping[str, Values]) -> Iterator[ConfigFa
             local = localised_values(text.language, tenant_values)
             faults += [text.fault(fault) for check in CHECKS for fault in check(text, local)]
             faults += [text.fault(f"{fault} at {tenant}") for fault in _unfilled(text, local)]
-        faults += _too_long_together(texts, tenant_values)
+        faults += _too_long_together(texts, tenant_values, first_texts)
     yield from dict.fromkeys(faults)  # most are the same at each municipality
 
 
 def text_warnings(
-    texts: Texts, values: Mapping[str, Values], *, drafts: bool
+    texts: Texts,
+    values: Mapping[str, Values],
+    first_texts: Container[str] = FIRST_TEXTS,
+    *,
+    drafts: bool,
 ) -> Iterator[ConfigFault]:
     """Find points that a person may want to check; the texts work as they are. `drafts`: languages
     with a draft are used too."""
@@ -76,10 +84,8 @@ def text_warnings(
     for text in _all_texts(texts):
         if _placeholders(text) != _placeholders(dutch.get(text.id, text)):
             yield text.fault("has other placeholders than in Dutch")
-        for tenant, tenant_values in values.items():
-            yield from (
-                text.fault(f"{what} at {tenant}") for what in _too_much(text, tenant_values)
-            )
+        if text.id in first_texts:
+            yield from _too_much(text, values)
 
 
 DRAFT = (
@@ -107,15 +113,15 @@ def _incomplete_language(texts: Texts, language: str) -> Iterator[ConfigFault]:
         yield ConfigFault(texts.paths[language], 0, "file", what)
 
 
-def _too_much(text: Text, values: Values) -> Iterator[str]:
-    """Find a first text that says more than it should."""
-    if text.id not in (WELCOME, SOBER_WELCOME):
-        return
-    body = render(text.body, localised_values(text.language, values))
-    count, length = len(readability.sentences(body)), readability.length(body)
-    if count > FIRST_SENTENCES or length > FIRST_LENGTH:
-        most = f"{FIRST_SENTENCES} and {FIRST_LENGTH} at most"
-        yield f"has {count} sentences and {length} characters, {most}: {REST}"
+def _too_much(text: Text, values: Mapping[str, Values]) -> Iterator[ConfigFault]:
+    """Find the municipalities at which a first text says more than it should."""
+    for tenant, tenant_values in values.items():
+        body = render(text.body, localised_values(text.language, tenant_values))
+        count, length = len(readability.sentences(body)), readability.length(body)
+        if count > FIRST_SENTENCES or length > FIRST_LENGTH:
+            most = f"{FIRST_SENTENCES} and {FIRST_LENGTH} at most"
+            what = f"has {count} sentences and {length} characters, {most}: {REST}"
+            yield text.fault(f"{what} at {tenant}")
 
 
 REST = "the rest can stand in a text of its own, which a citizen asks for by one of its `words`,"
@@ -253,11 +259,13 @@ def unreadable_texts(texts: Texts, language: str) -> set[str]:
     return {fault.where.split(".")[0] for fault in texts.faults if fault.path == path}
 
 
-def _too_long_together(texts: Texts, tenant_values: Values) -> Iterator[ConfigFault]:
+def _too_long_together(
+    texts: Texts, tenant_values: Values, first_texts: Container[str]
+) -> Iterator[ConfigFault]:
     for language, by_id in texts.languages.items():
         values = localised_values(language, tenant_values)
         firsts, seconds = (
-            [by_id[id] for id in ids if id in by_id] for ids in ((WELCOME, SOBER_WELCOME), JOINED)
+            [text for text in by_id.values() if text.id in ids] for ids in (first_texts, JOINED)
         )
         for first, second in itertools.product(firsts, seconds):
             both = join_texts(_longest(first, values), _longest(second, values))

@@ -94,6 +94,22 @@ def test_difference_between_two_versions_is_shown(rules: Town) -> None:
     assert (same.stdout, same.stderr[:23]) == ("", f"de versies {versions[0]}")
 
 
+def test_files_that_are_to_come_are_compared_with_a_version(rules: Town, tmp_path: Path) -> None:
+    """So a second person sees what they stand for, before any router has read it."""
+    files = tmp_path / "new" / "postkamer.toml"
+    files.parent.mkdir()
+    files.write_text(approved_rules("Een ander"))
+    one, new = rules.first.version, loader.load(files).version
+    done = rules("diff", one, "--config", str(files), "--json", POSTKAMER_CONFIG="")
+    assert (done.exit_code, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    assert (found["from"], found["to"]) == (one, new)
+    assert found["files"][0]["diff"][3:5] == [
+        '-approved_by = "De secretaris"', '+approved_by = "Een ander"']  # fmt: skip
+    assert rules("diff", one).stdout == rules("diff", one, rules.second.version).stdout
+    assert rules("diff", one, POSTKAMER_CONFIG="").exit_code == 2
+
+
 def approved(rules: Town, version: str) -> list[tuple[str, str]]:
     shown = {each["version"]: each for each in json.loads(rules("list", "--json").stdout)}
     return [(each["by"], each["identified"]) for each in shown[version]["approvals"]]
@@ -166,6 +182,7 @@ def test_rollback_restores_the_version_and_keeps_the_replaced_file(rules: Town) 
         "same": [],
         "kept": [],
         "restart": [],
+        "waitsFor": 0,
         "dryRun": False,
     }
     assert loader.load(rules.path).version == rules.first.version
@@ -183,6 +200,42 @@ def test_rollback_warns_of_tables_that_need_a_restart(rules: Town) -> None:
     warning = "warning: partitions differs: running services refuse that until they are restarted"
     done = rules("rollback", rules.first.version, "--dry-run", "--lang", "en")
     assert done.stdout.splitlines()[1] == warning
+
+
+GRANT = """
+[[identity_providers]]
+id = "entra"
+tenant = "almelo"
+issuer = "https://login.example/almelo"
+audience = "postkamer"
+keys_url = "https://login.example/keys"
+[[identity_grants]]
+provider = "entra"
+value = "kcc"
+roles = ["kcc"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("counted", "granted", "waits_for"), [(True, "", 0), (True, GRANT, 2), (False, "", 2)]
+)
+def test_rollback_says_how_many_persons_it_waits_for(
+    rules: Town, counted: bool, granted: str, waits_for: int
+) -> None:
+    """It waits where rights stay as they are now, and where the version was there before the first
+    one that asks for a second person."""
+    for version in [rules.first.version] * counted + [rules.second.version]:
+        on(rules.url, lambda pool, version=version: pool.execute(_ASKS, version))
+    rules.path.write_text(approved_rules("") + granted)
+    for options in (("--dry-run",), ()):
+        said = rules("rollback", rules.first.version, *options, "--lang", "en").stdout
+        warning = f"persons stand for these files: {waits_for}. Each runs postkamer rules approve"
+        assert (warning in said) == bool(waits_for)
+    present = loader.load(rules.path).version
+    assert (present == rules.first.version) == (not granted)
+
+
+_ASKS = "insert into router.in_force (version, asks, because) values ($1, true, 'approved')"
 
 
 @pytest.mark.parametrize("is_readable", [True, False])

@@ -129,7 +129,7 @@ def test_misuse_with_json_is_one_json_object_on_stderr(path: str) -> None:
     [
         (("token", "list", "--json"), 1, "POSTKAMER_DATABASE_URL: is missing"),
         (("costs", "--json", "--csv"), 2, "--json or --csv, not both"),
-        (("rules", "diff", "one", "--json"), 2, "Missing argument 'OTHER'."),
+        (("rules", "diff", "--json"), 2, "Missing argument 'ONE'."),
         (("nothing", "--json"), 2, "No such command 'nothing'."),
         (("route", "explain", "x", "--number", "999", "--json"), 2, "--number: 999 is not in the"),
         ((*SETTLE, "--reason", "a\nb", "--json"), 2, "--reason: expected one line of 1 to 500"),

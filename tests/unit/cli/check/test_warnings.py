@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.check.warnings import find_warnings, format_warning
+from cli.check.warnings import LOCKED_IN, find_warnings, format_warning
 from services.config import loader
 from services.config.loader import LoadedConfig
+from services.config.model import ConfigError
 from tests.support.cli.command_line import TOML, TWO_ACTORS
 from tests.support.cli.rule_texts import cases, fields_toml, rules_toml
 from tests.support.example_town import FOLDER, VALUES
@@ -322,12 +323,51 @@ def test_text_that_nothing_sends_is_named_with_its_line(tmp_path: Path) -> None:
     assert format_warning(warning) == f"{tmp_path / 'texts/nl.toml'}:{line}: {OWN}"
 
 
-def write_own_text(folder: Path) -> int:
+@pytest.mark.parametrize("setting", ["first_text", "reply"])
+def test_first_text_of_a_rule_is_as_short_as_that_of_all(tmp_path: Path, setting: str) -> None:
+    write_own_text(tmp_path, "Dag. Wij lezen dit. Tot ziens.")
+    town = TOWN.replace("MENU\n", "") + rules_toml(f"b: words = x; {setting} = eigen")
+    found = [each for each in load(tmp_path, town).warnings if "has 3 sentences" in each]
+    assert len(found) == (2 if setting == "first_text" else 0), found  # one at each municipality
+
+
+def test_first_text_of_a_rule_must_fit_in_front_of_a_menu(tmp_path: Path) -> None:
+    write_own_text(tmp_path, "Dag. " * 200)
+    town = TOWN.replace("MENU\n", "") + rules_toml("b: words = x; first_text = eigen")
+    with pytest.raises(ConfigError, match=r"eigen\.text: with keuze behind it, it has \d+ char"):
+        load(tmp_path, town)
+
+
+def write_own_text(folder: Path, text: str = "Dank u wel.") -> int:
     """Add a text to those of the example, and return its line."""
     (folder / "texts").mkdir()
     texts = (FOLDER / "nl.toml").read_text()
-    (folder / "texts/nl.toml").write_text(texts + '\n[eigen]\ntext = "Dank u wel."\n')
+    (folder / "texts/nl.toml").write_text(f'{texts}\n[eigen]\ntext = "{text}"\n')
     return len(texts.splitlines()) + 3
+
+
+PROVIDER = """
+[[identity_providers]]
+id = "entra"
+tenant = "almelo"
+issuer = "https://idp.example"
+audience = "postkamer"
+keys_url = "https://idp.example/keys"
+"""
+
+
+@pytest.mark.parametrize(
+    ("setting", "added", "found"),
+    [
+        ("second_person = true\n", "", [LOCKED_IN]),
+        ("second_person = true\n", PROVIDER, []),
+        ("second_person = false\n", "", []),
+    ],
+)
+def test_second_person_that_nobody_can_prove_to_be_is_reported(
+    tmp_path: Path, setting: str, added: str, found: list[str]
+) -> None:
+    assert warnings(tmp_path, setting + TOML + added) == found
 
 
 @pytest.mark.parametrize("issuer", ["http://127.0.0.1:8090/identity", "https://idp.example"])

@@ -13,6 +13,7 @@ from services.texts.catalogue import parse as parse_texts
 from tests.support.router.config_full import BORNE, CONFIG, DESK, DUTCH, ENGLISH, TEXTS, config
 from tests.support.router.script import play
 from tests.support.router.simulation import Stadhuis
+from tests.support.router.webhooks import content_of
 
 AUTOMATIC = ["eerste_contact", *CONFIG.tenants[0].automatic]
 WELCOMES = config(tenant={"automatic": AUTOMATIC})
@@ -255,6 +256,29 @@ def test_text_asked_for_is_in_the_language_of_the_conversation() -> None:
     hall.hears("there is something wrong with my neighbours")
     hall.after(seconds=5).hears("info")
     assert hall.bodies[-1] == "Read more on the site."
+
+
+@pytest.mark.parametrize("type", ["image", "document", "video", "interactive", "button"])
+def test_caption_and_tap_ask_for_no_text(type: str) -> None:
+    """Else nobody would look at the photo, or at what was chosen."""
+    hall = Stadhuis()
+    hall.hears("mijn container")
+    hall.orders("text", text="Een afspraak, of alleen informatie?")
+    sent = hall.after(minutes=5).hears(type=type, content=content_of(type, "Info", choice="crm-7"))
+    assert (sent.task, hall.bodies) == (True, [])
+
+
+def test_option_of_the_open_menu_asks_for_no_text() -> None:
+    menus = [{"id": "keuze", "options": [
+        {"id": "meer", "title": "Meer weten", "department": "burgerzaken"},
+        {"id": "anders", "title": "Medewerker", "department": "klantcontact"}]}]  # fmt: skip
+    hall = Stadhuis(given=config(menus=menus))
+    hall.hears("er is iets met de buren")
+    chosen = hall.after(seconds=90).hears("meer weten")
+    assert (chosen.task, hall.conversation.department) == (True, "burgerzaken")
+    assert hall.state.menu == ""
+    asked = hall.after(minutes=5).hears("meer weten")  # the menu is answered
+    assert (asked.task, hall.heard) == (False, ["keuze", "meer"])
 
 
 def test_word_within_a_message_asks_for_no_text() -> None:

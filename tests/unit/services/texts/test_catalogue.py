@@ -73,6 +73,15 @@ def test_sober_first_text_is_the_first_text_without_its_greeting(
     assert shipped.index_words()["info"] == "meer_informatie"
 
 
+@pytest.mark.parametrize(
+    "message",
+    ["Stuur INFO", "stuur informatie", "Send INFO", "INFO yazın", "hasło INFO", "надішліть INFO",
+     "أرسلوا INFO"],
+)  # fmt: skip
+def test_text_is_asked_for_by_the_words_of_the_first_text(message: str, shipped: Texts) -> None:
+    assert shipped.index_words().get(fold_request(message)) == "meer_informatie"
+
+
 def test_language_is_used_when_it_is_complete_and_read(shipped: Texts) -> None:
     assert tuple(sorted(shipped.usable(drafts=True).languages)) == LANGUAGES
     assert sorted(shipped.usable(drafts=False).languages) == ["en", "nl"]
