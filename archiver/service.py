@@ -106,7 +106,7 @@ from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.lookout import run_lookout
 from services.postgres.outbox import Relay
-from services.postgres.version_record import is_on_record
+from services.postgres.version_record import is_taken
 from services.published_batches import published_batch_reports
 from services.restoration.guard import RestorationGuard
 from services.restoration.waiting_room import wait_until_compared
@@ -223,7 +223,7 @@ async def follow_config(
         load_without_rules,
         activate,
         VersionGate(pool, version),
-        may_take=partial(is_on_record, pool),
+        may_take=partial(is_taken, pool),
     )
     async with background_task(watch) as task:
         yield task

@@ -84,7 +84,7 @@ from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.lookout import Lookout, run_lookout
 from services.postgres.outbox import Relay
-from services.postgres.version_record import is_on_record
+from services.postgres.version_record import is_taken
 from services.published_batches import published_batch_reports
 from services.restoration.waiting_room import wait_until_compared
 from services.second_person.gate import VersionGate
@@ -163,7 +163,7 @@ async def follow_config(
         load_without_rules,
         activate,
         VersionGate(pool, current.version),
-        may_take=partial(is_on_record, pool),
+        may_take=partial(is_taken, pool),
     )
     async with background_task(watch) as task:
         yield task

@@ -39,7 +39,7 @@ from services.http.token_store import TokenStore, environment_tokens, run_token_
 from services.keys.working_keys import sealing_pool
 from services.lifecycle import first_failure
 from services.postgres.database import Pool
-from services.postgres.version_record import is_on_record
+from services.postgres.version_record import is_taken
 from services.published_batches import published_batch_reports
 from services.restoration.waiting_room import wait_until_compared
 from services.sealing.key_ring import RING
@@ -212,7 +212,7 @@ async def follow_config(
         load_without_rules,
         activate,
         VersionGate(pool, version),
-        may_take=partial(is_on_record, pool),
+        may_take=partial(is_taken, pool),
     )
     async with background_task(watch) as task:
         yield task

@@ -40,8 +40,9 @@ class VersionTable:
         return count_missing_persons(version, await read_standing(self._pool, version))
 
     async def put_in_force(self, version: str, at: datetime, *, asks: bool) -> int:
-        """Put a version in force for all services, where one of it and the former asks for a second
-        person. Return how many persons are missing, and do nothing if any are."""
+        """Let the other services take a version, and put it in force for all where one of it and the
+        former asks for a second person. Return how many persons are missing, and do nothing if any
+        are."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute("select pg_advisory_xact_lock($1)", PUT_IN_FORCE)
             standing = await read_standing(connection, version)
@@ -52,6 +53,7 @@ class VersionTable:
             if not is_free and not (former and former.version == version):
                 because = why_in_force(standing)
                 await connection.execute(INSERT_IN_FORCE, version, asks, because, at)
+            await connection.execute(PUT_TAKEN, version, at)
             return 0
 
 
@@ -66,6 +68,10 @@ on conflict do nothing
 DELETE_PROPOSED = """
 delete from router.proposed_version where version in (
     select version from router.proposed_version order by at desc, version offset $1)
+"""
+PUT_TAKEN = """
+insert into router.taken_version (version, at) values ($1, $2)
+on conflict (one) do update set version = excluded.version, at = excluded.at
 """
 INSERT_IN_FORCE = """
 insert into router.in_force (version, asks, because, at) values ($1, $2, $3, $4)

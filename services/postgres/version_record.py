@@ -1,15 +1,20 @@
-"""The versions of rules and texts that a router took, as other services may see them."""
+"""The version of rules and texts that a router took last, as other services may see it."""
 
 from services.postgres.database import DATABASE_ERRORS, Pool
 
 
-async def is_on_record(pool: Pool, version: str) -> bool:
-    """Return True if a router has put this version on record, which it does before it decides by
-    it. A database that does not answer has nothing on record: what is in force stays."""
+async def is_taken(pool: Pool, version: str) -> bool:
+    """Return True if a router took this version last, or put it on record since, as a router of an
+    older release does. A database that does not answer has nothing on record: what is in force
+    stays."""
     try:
-        return bool(await pool.fetchval(_IS_ON_RECORD, version))
+        return bool(await pool.fetchval(_IS_TAKEN, version))
     except DATABASE_ERRORS:
         return False
 
 
-_IS_ON_RECORD = "select exists (select from router.version where version = $1)"
+_IS_TAKEN = """
+select exists (
+    select from router.version v left join router.taken_version t on true
+    where v.version = $1 and (t.version is null or t.version = v.version or v.first_at > t.at))
+"""

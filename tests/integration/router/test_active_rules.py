@@ -27,7 +27,7 @@ from services.config.reload import ActiveVersion
 from services.config.rules_status import RulesStatus
 from services.config.settings import DatabaseSettings, load
 from services.postgres.database import Pool, connection_pool
-from services.postgres.version_record import is_on_record
+from services.postgres.version_record import is_taken
 from services.second_person.judgement import count_missing_persons
 from services.second_person.start import load_counted
 from services.second_person.table import load_files_in_force, read_standing
@@ -268,19 +268,24 @@ async def test_router_refuses_a_change_that_falls_below_its_table_of_messages(
     assert [row["version"] for row in await rows(pool)] == [good.version, refused]
 
 
-async def test_other_services_see_that_a_version_is_on_record_and_nothing_more_of_it(
-    broker: Broker, own: Pool, empty: str, heard: Heard, tmp_path: Path
+async def test_other_services_see_which_version_was_taken_last_and_nothing_more_of_it(
+    broker: Broker, own: Pool, pool: Pool, empty: str, heard: Heard, tmp_path: Path
 ) -> None:
-    town = chosen(tmp_path, "De secretaris")
+    """A former version may fall below a table that became stricter: the router judges it anew."""
+    former, town = (chosen(tmp_path, by) for by in ("De directeur", "De secretaris"))
+    versions = town.version, former.version, "0" * 12
     async with rulebook(broker, own) as book:
-        await book.activate(town)
+        for each in (town, former, town):
+            await book.activate(each)
     for service in ("gateway", "deliverer", "archiver"):
         url = f"{empty}?role=postkamer_{service}"
         async with connection_pool(url, "test", 1) as other:
-            on_record = [await is_on_record(other, each) for each in (town.version, "0" * 12)]
-            assert on_record == [True, False], service
+            taken = [await is_taken(other, each) for each in versions]
+            assert taken == [True, False, False], service
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await other.fetchval("select files from router.version")
+    await pool.execute("delete from router.taken_version")  # a router of an older release has none
+    assert [await is_taken(pool, each) for each in versions] == [True, True, False]
 
 
 def asking(folder: Path, approved_by: str, *, asks: bool = True) -> LoadedConfig:

@@ -13,7 +13,7 @@ from services.config import loader
 from services.config.loader import LoadedConfig
 from services.config.reload import ActiveVersion
 from services.postgres.database import Pool
-from services.postgres.version_record import is_on_record
+from services.postgres.version_record import is_taken
 from tests.support.cli.command_line import postkamer
 from tests.support.config_files import approved_rules, replaced
 from tests.support.integration.parked_deliveries import on
@@ -61,9 +61,9 @@ def note_questions(monkeypatch: pytest.MonkeyPatch, service: str) -> list[str]:
 
     async def ask(pool: Pool, version: str) -> bool:
         asked.append(version)
-        return await is_on_record(pool, version)
+        return await is_taken(pool, version)
 
-    monkeypatch.setattr(f"{service}.service.is_on_record", ask)
+    monkeypatch.setattr(f"{service}.service.is_taken", ask)
     return asked
 
 
