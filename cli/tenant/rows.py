@@ -155,6 +155,7 @@ LEFT = {
     "router.version": "with other municipalities' rules in it; the record has the reasons",
     "router.approval": "of `router.version`",
     "router.in_force": "of `router.version`",
+    "router.taken_version": "as `router.version`",
     "router.proposed_version": "as `router.version`; its files are where the services run",
     "router.brought_key": "in `hash-key`",
     "sharing.stopped_number": "set on both sides",

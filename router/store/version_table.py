@@ -40,7 +40,7 @@ class VersionTable:
         return count_missing_persons(version, await read_standing(self._pool, version))
 
     async def put_in_force(self, version: str, at: datetime, *, asks: bool) -> int:
-        """Let the other services take a version, and put it in force for all where one of it and the
+        """Let other services take a version, and put it in force for all where one of it and the
         former asks for a second person. Return how many persons are missing, and do nothing if any
         are."""
         async with self._pool.acquire() as connection, connection.transaction():

@@ -36,8 +36,8 @@ LEFT_OUT = {
         f"router.{name}" for name in (
             "cleared", "consent", "conversation", "early_status", "gap", "heard", "held",
             "identity", "inbox", "lease", "opt_out", "outgoing", "sighting", "silence", "source",
-            "in_force", "proposed_version", "standing", "suspect", "template", "timer", "waiting",
-            "withdrawal",
+            "in_force", "proposed_version", "standing", "suspect", "taken_version", "template",
+            "timer", "waiting", "withdrawal",
         )
     },
 }  # fmt: skip
