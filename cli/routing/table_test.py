@@ -1,5 +1,6 @@
 """`postkamer route test`: judge rules by a municipality's own table of messages."""
 
+import math
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -142,13 +143,21 @@ def shorten(text: str) -> str:
     return words if len(words) <= EXCERPT else f"{words[: EXCERPT - 1]}…"
 
 
+class Share(click.FloatRange):
+    """A share from 0 to 1. click itself takes NaN as one, below which nothing is."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        share = super().convert(value, param, ctx)
+        return self.fail("is no number", param, ctx) if math.isnan(share) else share
+
+
 @click.command("test")
 @click.argument("table", type=Path)
 @click.option("--number", help="Our number's id; left out: the first one.")
 @click.option("--at", "at", type=Time(), help="The time of each message; left out: a Wednesday.")
 @click.option("--config", "path", type=Path, help="Left out: POSTKAMER_CONFIG.")
 @click.option("--against", default="", help="Rules to compare with: a file, or a stored version.")
-@click.option("--at-least", type=click.FloatRange(0, 1), help="End with 1 below this share.")
+@click.option("--at-least", type=Share(0, 1), help="End with 1 below this share.")
 @lang_option
 @json_option
 def command(

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import msgspec
 
 from router.rules.municipal_rules import rules_of
+from router.rules.weak_signs import POSSIBLE_DANGER
 from services.config.model import Configuration
 from services.toml.suggestions import did_you_mean
 from services.whatsapp.limits import BODY
@@ -101,9 +102,11 @@ class _Columns(msgspec.Struct, frozen=True):
 
 
 def known_names(config: Configuration, tenant: str) -> KnownNames:
-    """Return the departments of a municipality, and the labels that its rules give."""
-    labels = frozenset(label for _, rule in rules_of(config, tenant) for label in rule.tag)
-    return KnownNames(config.own_departments(tenant), labels)
+    """Return the departments of a municipality, and the labels of its rules and weak signs."""
+    labels = {label for _, rule in rules_of(config, tenant) for label in rule.tag}
+    if (town := config.tenant(tenant)) and town.care.weak_signs == "mark":
+        labels.add(POSSIBLE_DANGER)
+    return KnownNames(config.own_departments(tenant), frozenset(labels))
 
 
 def parse_table(content: bytes, known: KnownNames) -> MessageTable:

@@ -204,6 +204,7 @@ def test_all_faults_of_a_table_are_shown_with_their_cells_and_exit_code_2(table:
         (["--number", "999"], 2, "--number: 999 is not in the configuration"),
         (["--at", "morgen"], 2, "'--at': expected a time"),
         (["--at-least", "85"], 2, "'--at-least'"),
+        (["--at-least", "nan"], 2, "'--at-least'"),
         (
             ["--against", "weg.toml"],
             2,

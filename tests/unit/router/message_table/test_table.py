@@ -170,5 +170,6 @@ def test_known_names_are_those_of_the_municipality() -> None:
         " | drie: words = a; tag = spoed, klacht; tenant = almelo"
     )
     known = known_names(parse(TOML + rules, "p.toml"), "almelo")
-    assert known == KnownNames(KNOWN.departments, frozenset(["pers", "spoed", "klacht"]))
+    labels = frozenset(["pers", "spoed", "klacht"])
+    assert known == KnownNames(KNOWN.departments, labels | {"mogelijk-gevaar"})
     assert parse_table(b"text;department\na;groen", known).rows == (TableRow(2, "a", "groen"),)
