@@ -269,7 +269,7 @@ def _rules(month: _Month) -> ReportTable | None:
     left = len(records) - len(rows)
     about = (
         "Hoe vaak een regel een gesprek aan een afdeling gaf, en hoe vaak een medewerker het daarna"
-        " aan een andere gaf, voor of bij het eerste antwoord."
+        " aan een andere gaf."
     )
     if left:
         about += f" De andere {left} regels staan er niet bij."
@@ -335,7 +335,7 @@ def _notes(month: _Month) -> Iterator[str]:
     yield f"{NO_COUNT}: er is niets, of te weinig om iets te zeggen."
     yield (
         f"Meteen goed: van de gesprekken waarvan mensen lieten zien of de afdeling klopte, het deel"
-        " dat niet voor of bij het eerste antwoord aan een andere afdeling is gegeven."
+        " dat geen medewerker aan een andere afdeling heeft gegeven."
         f" <{smallest} niet: minder dan {smallest} waren niet meteen goed, en de rest wel;"
         f" <{smallest} wel: andersom."
     )

@@ -249,6 +249,7 @@ def test_placement_counts_by_its_rule_and_its_first_correction_too() -> None:
     hall.after(hours=1).hears("Waar moet hij dan staan?")
     hall.orders("transfer", to_department="balie")
     hall.orders("transfer", to_department="burgerzaken")
+    hall.orders("text")
     assert by_month(hall) == {
         ("opened", "groen", 61): 1,
         ("received", "groen", 61): 1,

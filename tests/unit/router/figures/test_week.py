@@ -28,9 +28,9 @@ PAID = {"billable": True, "type": "regular", "category": "service"}
 WEEK = """
 ma 09:05 anna  writes    Mijn container is niet geleegd | groen, by the rule afval
 ma 09:20 anna  answered                                 | after 15 minutes
-ma 09:30 anna  writes    Waar moet hij dan staan?       | right: she asks on
+ma 09:30 anna  writes    Waar moet hij dan staan?
 ma 09:33 anna  answered
-ma 10:00 anna  closed    answered
+ma 10:00 anna  closed    answered                       | right
 ma 16:50 bert  writes    Waar haal ik een paspoort?     | burgerzaken, ten minutes open
 di 09:10 bert  answered                                 | after 16:20, of which 0:20 open
 di 09:15 bert  closed    answered                       | right
@@ -38,12 +38,12 @@ ma 20:00 cora  writes    Ik wil een paspoort            | the avonddienst, for b
 ma 20:30 cora  answered                                 | after 30 minutes
 ma 20:40 cora  closed    handled                        | right: burgerzaken
 di 10:00 dirk  writes    De lantaarn is stuk            | groen, by the rule afval
-di 10:05 dirk  given     balie                          | corrected
-di 10:25 dirk  answered                                 | after 25 minutes
+di 10:05 dirk  given     balie
+di 10:25 dirk  answered                                 | after 25 minutes; corrected
 di 10:30 dirk  closed    answered
 di 11:00 emma  writes    Wat een mooi weer              | no rule: klantcontact, a menu
-di 11:10 emma  given     burgerzaken                    | corrected
-di 11:40 emma  answered                                 | after 40 minutes
+di 11:10 emma  given     burgerzaken
+di 11:40 emma  answered                                 | after 40 minutes; corrected
 di 11:45 emma  closed    redirected
 wo 09:00 finn  writes    Er ligt een container op straat| groen, by the rule afval
 wo 09:10 finn  closed    handled                        | right, and without a message
@@ -55,8 +55,8 @@ do 12:02 hans  answered                                 | after 2 minutes
 do 12:30 hans  closed    handled                        | right
 do 13:00 ina   writes    Mijn vraag gaat over jeugdzorg | zorg, by the rule jeugd
 do 13:20 ina   answered                                 | after 20: "ik geef u door"
-do 13:25 ina   given     balie                          | corrected, at its first answer
-do 13:50 ina   answered
+do 13:25 ina   given     balie
+do 13:50 ina   answered                                 | corrected
 do 14:00 ina   closed    forwarded
 vr 16:30 jan   writes    Waar haal ik een paspoort?     | burgerzaken
 zo 15:00 kim   writes    De container is vol            | groen, by the rule afval
