@@ -173,8 +173,8 @@ class FirstAnswers(Shown):
 
     count: int
     median_minutes: int | None
-    """Minutes, rounded down: to 5 from two hours on, to 60 from a day on; null without any
-    answer."""
+    """Minutes, rounded down: to 5 from two hours on, to 60 from a day on; null of fewer than
+    five answers."""
     p90_minutes: int | None
 
 
