@@ -173,8 +173,8 @@ class FirstAnswers(Shown):
 
     count: int
     median_minutes: int | None
-    """Minutes, rounded down: to 5 from two hours on, to 60 from a day on; null without any
-    answer."""
+    """Minutes, rounded down: to 5 from two hours on, to 60 from a day on; null of fewer than
+    five answers."""
     p90_minutes: int | None
 
 
@@ -184,9 +184,9 @@ class RightAtOnce(Shown):
     answer is in neither."""
 
     right: int
-    """It was closed there, or its citizen asked on after a person's answer."""
+    """It was closed there, or ended by itself there after a person's answer."""
     corrected: int
-    """A person gave it to another department before that."""
+    """A person gave it to another department, which answered it or ended it."""
 
 
 class JudgedRule(RightAtOnce):

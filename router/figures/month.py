@@ -1,7 +1,8 @@
 """The figures of a month, by department, of what was counted. Pure.
 
 Small counts stay as they are: those who may ask are the municipality's own managers, and no figure
-is of one citizen or employee. Only of danger they are left out, which is of few and of the worst.
+is of one citizen or employee. Only of danger they are left out, which is of few and of the worst;
+so are waits of few answers, which are those of a person.
 """
 
 import re
@@ -180,8 +181,11 @@ def sum_figures(
 
 
 def first_answers(rows: Iterable[CountedRow], what: str) -> FirstAnswers:
+    """Return how many there were, and how long they took; of few, only the former."""
     waits = [(row.value, row.count) for row in rows if row.what == what]
     count = sum(count for _, count in waits)
+    if count < SMALLEST_COUNT:
+        return FirstAnswers(count, None, None)
     return FirstAnswers(count, percentile(waits, MEDIAN), percentile(waits, P90))
 
 
@@ -211,6 +215,14 @@ def rule_row(rule: str, config: Configuration) -> str:
         return NO_RULE
     is_known = rule == MENU or any(rule == each.id for each in config.rules)
     return rule if is_known else REMOVED
+
+
+def leave_out_few_dangers(rows: Sequence[JudgedRow], config: Configuration) -> Sequence[JudgedRow]:
+    """Return what was judged without the safety rules, if few of theirs were: a total with them
+    would tell how many."""
+    ordinary = [row for row in rows if rule_row(row.rule, config) != SAFETY]
+    count = sum(row.count for row in rows) - sum(row.count for row in ordinary)
+    return rows if count >= SMALLEST_COUNT else ordinary
 
 
 def judged_rules(rows: Iterable[JudgedRow], config: Configuration) -> list[JudgedRule]:
@@ -266,6 +278,7 @@ def month_json(
 ) -> dict[str, Any]:
     """Return the figures of a month. The departments are in their order; one that left the
     configuration follows under its id."""
+    counts = counts._replace(judged=leave_out_few_dangers(counts.judged, config))
     names = {each.id: each.name for each in config.departments if each.tenant == tenant}
     costs = {row.department: row for row in beside.costs.rows} if beside.costs else {}
     counted = {row.department for row in counts.figures} | costs.keys()

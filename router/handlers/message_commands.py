@@ -28,6 +28,7 @@ from services.contract import REACTION, Action, Command, SendMessage
 from services.refusal import Refusal
 from services.whatsapp.identities import address
 
+TEMPLATE = "template"
 OPENED_BY_MUNICIPALITY = "de gemeente begon dit gesprek"
 
 
@@ -110,7 +111,7 @@ def _send(
     permission = _permission(pending, message, previous)
     if isinstance(permission, Refusal):
         return pending.refuse(permission, previous)
-    is_answer = _is_answer(command, message, previous)
+    is_answer = _is_answer(pending, message, previous)
     after = _after_sending(pending, message, previous, is_answer=is_answer)
     is_new = previous.id not in pending.snapshot.conversations.loaded()
     decision = pending.accept_in(
@@ -147,11 +148,16 @@ def _permission(
     )
 
 
-def _is_answer(command: Command, message: SendMessage, previous: Conversation) -> bool:
+def _is_answer(pending: PendingCommand, message: SendMessage, previous: Conversation) -> bool:
     """True for an answer by a person; not for a message of a system, a reaction, a template or a
-    first message."""
-    is_opening = message.type in (REACTION, "template") or previous.last_inbound_at is None
-    return author_kind(command) == EMPLOYEE and not is_opening
+    first message. After 24 hours the template of a named employee is one: no other always goes. A
+    sender that names nobody may be a system with a reminder."""
+    command, end = pending.command, previous.window_until()
+    if author_kind(command) != EMPLOYEE or previous.last_inbound_at is None:
+        return False
+    if message.type == TEMPLATE:
+        return command.author is not None and end is not None and end <= pending.unit.at
+    return message.type != REACTION
 
 
 def _after_sending(
@@ -255,7 +261,7 @@ def _content(message: SendMessage) -> Any:
 def _needs(command: Command, message: SendMessage) -> Needs:
     """The message that it quotes, its template, and the consent and last message of the citizen."""
     quoted, template = message.reply_to_message, refusals.read_template(message)
-    is_template = message.type == "template"
+    is_template = message.type == TEMPLATE
     return Needs(
         quoted=(quoted,) if quoted else (),
         templates=(template,) if template else (),

@@ -205,20 +205,21 @@ def _departments(month: _Month) -> ReportTable | None:
     statistics = month.statistics
     received = _cells(statistics, "berichten-per-uur")
     answers, ends = _cells(statistics, "antwoorden"), _cells(statistics, "uitkomsten")
-    judged = group_judged(month.judged, lambda row: row.department)
+    judged, telling = group_judged(month.judged, lambda row: row.department), _find_telling(month)
     rows = []
     for id, name in _names(month):
         own = month.figures
         if id != TOTAL:
             own = [row for row in own if row.department == id]
         counts = judged.get(id, (0, 0)) if id != TOTAL else sum_judged(month.judged)
+        share = month.share(*counts) if id not in telling else NO_COUNT
         rows.append((
             name,
             month.show(received.get((id, TOTAL))),
             month.show(answers.get((id, AUTHORS[tally.EMPLOYEE]))),
             month.show(ends.get((id, TOTAL))),
             *month.waits(first_answers(own, tally.FIRST_ANSWER_OPEN)),
-            month.share(*counts),
+            share,
         ))  # fmt: skip
     return _table(
         "Per afdeling",
@@ -229,6 +230,14 @@ def _departments(month: _Month) -> ReportTable | None:
         " goede afdeling brachten.",
         has_total=True,
     )
+
+
+def _find_telling(month: _Month) -> set[str]:
+    """Return the departments of which a rule's corrections are hidden: with those of its other
+    rules, the share of the whole would tell them."""
+    records = month.statistics.table("regels").records
+    hidden = {row[1] for row in records if isinstance(row[-1], Mark)}
+    return {row.department for row in month.judged if rule_row(row.rule, month.config) in hidden}
 
 
 def _names(month: _Month) -> Iterator[tuple[str, str]]:
@@ -269,7 +278,7 @@ def _rules(month: _Month) -> ReportTable | None:
     left = len(records) - len(rows)
     about = (
         "Hoe vaak een regel een gesprek aan een afdeling gaf, en hoe vaak een medewerker het daarna"
-        " aan een andere gaf, voor of bij het eerste antwoord."
+        " aan een andere gaf."
     )
     if left:
         about += f" De andere {left} regels staan er niet bij."
@@ -335,7 +344,7 @@ def _notes(month: _Month) -> Iterator[str]:
     yield f"{NO_COUNT}: er is niets, of te weinig om iets te zeggen."
     yield (
         f"Meteen goed: van de gesprekken waarvan mensen lieten zien of de afdeling klopte, het deel"
-        " dat niet voor of bij het eerste antwoord aan een andere afdeling is gegeven."
+        " dat geen medewerker aan een andere afdeling heeft gegeven."
         f" <{smallest} niet: minder dan {smallest} waren niet meteen goed, en de rest wel;"
         f" <{smallest} wel: andersom."
     )

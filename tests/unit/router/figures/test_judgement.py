@@ -27,9 +27,53 @@ def answered(hall: Stadhuis) -> Stadhuis:
     return hall
 
 
-def transferred(hall: Stadhuis) -> None:
+def given_on(hall: Stadhuis, department: str = "balie") -> None:
+    """A transfer that is meant: the other department answers."""
+    hall.orders("transfer", to_department=department)
+    hall.orders("text")
+
+
+def transferred_alone(hall: Stadhuis) -> None:
     hall.hears("Mijn container is niet geleegd")
     hall.orders("transfer", to_department="balie")
+
+
+def transferred(hall: Stadhuis) -> None:
+    hall.hears("Mijn container is niet geleegd")
+    given_on(hall)
+
+
+def transferred_and_closed(hall: Stadhuis) -> None:
+    """By telephone."""
+    transferred_alone(hall)
+    hall.orders("close", outcome="handled")
+
+
+def transferred_and_left(hall: Stadhuis) -> None:
+    answered(hall).orders("transfer", to_department="balie")
+    hall.after(days=40)
+
+
+def transferred_and_late(hall: Stadhuis) -> None:
+    """The contact centre lets it wait, and the team leader gets it."""
+    hall.hears("Mijn container is niet geleegd")
+    hall.orders("transfer", to_department="klantcontact")
+    hall.after(hours=2)
+    assert hall.conversation.department == "teamleider"
+
+
+def given_back_at_once(hall: Stadhuis) -> None:
+    """A slip of the hand."""
+    transferred_alone(hall)
+    hall.orders("transfer", to_department="groen")
+    hall.orders("text")
+    hall.orders("close", outcome="answered")
+
+
+def given_back_after_an_answer(hall: Stadhuis) -> None:
+    transferred(hall)
+    given_on(hall, "groen")
+    hall.orders("close", outcome="answered")
 
 
 def asked_on(hall: Stadhuis) -> None:
@@ -38,17 +82,35 @@ def asked_on(hall: Stadhuis) -> None:
 
 def passed_on_with_words(hall: Stadhuis) -> None:
     """ "Ik geef u door", and so it was."""
-    answered(hall).orders("transfer", to_department="balie")
+    given_on(answered(hall))
+
+
+def passed_on_by_agreement(hall: Stadhuis) -> None:
+    """ "Zal ik u doorgeven?" """
+    answered(hall).hears("Ja, graag, doet u dat maar")
+    given_on(hall)
 
 
 def thanked_and_passed_on(hall: Stadhuis) -> None:
     answered(hall).hears("Dank u wel")
-    hall.orders("transfer", to_department="balie")
+    given_on(hall)
 
 
 def passed_on_later(hall: Stadhuis) -> None:
     asked_on(hall)
-    hall.orders("transfer", to_department="balie")
+    given_on(hall)
+
+
+def passed_on_with_another_subject(hall: Stadhuis) -> None:
+    answered(hall).hears("En waar haal ik een paspoort?")
+    given_on(hall, "burgerzaken")
+
+
+def asked_what_it_is_about(hall: Stadhuis) -> None:
+    hall.hears("Ik heb een probleem met jullie")
+    hall.orders("text", text="Waar gaat het over?")
+    hall.hears("Over mijn paspoort")
+    given_on(hall, "burgerzaken")
 
 
 def assigned_within(hall: Stadhuis) -> None:
@@ -58,7 +120,7 @@ def assigned_within(hall: Stadhuis) -> None:
 
 def assigned_and_passed_on(hall: Stadhuis) -> None:
     assigned_within(hall)
-    hall.orders("transfer", to_department="balie")
+    given_on(hall)
 
 
 def passed_on_twice(hall: Stadhuis) -> None:
@@ -87,23 +149,23 @@ def ended_by_itself(hall: Stadhuis) -> None:
 def reopened(hall: Stadhuis) -> None:
     closed(hall)
     hall.after(hours=1).hears("De container is nog steeds niet geleegd")
-    hall.orders("transfer", to_department="balie")
+    given_on(hall)
 
 
 def no_rule(hall: Stadhuis) -> None:
     hall.hears("Wat een mooi weer")
-    hall.orders("transfer", to_department="balie")
+    given_on(hall)
 
 
 def greeted(hall: Stadhuis) -> None:
     hall.hears("hallo")
-    hall.orders("transfer", to_department="balie")
+    given_on(hall)
 
 
 def chosen_in_the_menu(hall: Stadhuis) -> None:
     hall.hears("Wat een mooi weer")
     hall.taps("menu:keuze/afval")
-    hall.orders("transfer", to_department="balie")
+    given_on(hall)
 
 
 def escalated(hall: Stadhuis) -> None:
@@ -111,7 +173,7 @@ def escalated(hall: Stadhuis) -> None:
     hall.hears("Waar is de garage?")
     hall.after(hours=2)
     assert hall.conversation.department == "teamleider"
-    hall.orders("transfer", to_department="balie")
+    given_on(hall)
 
 
 def danger(hall: Stadhuis) -> None:
@@ -124,7 +186,7 @@ def danger(hall: Stadhuis) -> None:
 
 def danger_that_was_none(hall: Stadhuis) -> None:
     hall.hears("Ik wil dood")
-    hall.orders("transfer", to_department="groen")
+    given_on(hall, "groen")
 
 
 def merged(hall: Stadhuis) -> None:
@@ -141,22 +203,36 @@ def passed_on_by_a_chatbot(hall: Stadhuis) -> None:
     hall.hears("Mijn container is niet geleegd")
     hall.orders("transfer", to_department="balie", author=MACHINE)
     hall.orders("transfer", to_department="burgerzaken", author=SANNE)
+    hall.orders("text")
 
 
 def ordered_by_a_test_token(hall: Stadhuis) -> None:
     hall.hears("Mijn container is niet geleegd")
     hall.orders("transfer", to_department="balie", test=True)
+    hall.orders("text", test=True)
 
 
 RIGHT, CORRECTED = ("right", "afval", "groen"), ("corrected", "afval", "groen")
 CASES: dict[str, tuple[Steps, list[tuple[str, str, str]]]] = {
     "a message alone": (lambda hall: hall.hears("Mijn container is niet geleegd"), []),
     "an answer alone": (answered, []),
+    "a transfer alone": (transferred_alone, []),
     "a transfer": (transferred, [CORRECTED]),
-    "a question after an answer": (asked_on, [RIGHT]),
+    "a transfer and a closing": (transferred_and_closed, [CORRECTED]),
+    "a transfer and an end by itself": (transferred_and_left, [CORRECTED]),
+    "a transfer and waiting too long": (transferred_and_late, [CORRECTED]),
+    "given back at once": (given_back_at_once, [RIGHT]),
+    "given back after an answer": (given_back_after_an_answer, [CORRECTED]),
+    "a question after an answer": (asked_on, []),
+    "a transfer by agreement": (passed_on_by_agreement, [CORRECTED]),
+    "a transfer once the subject is known": (
+        asked_what_it_is_about,
+        [("corrected", "", "klantcontact")],
+    ),
     "a transfer at the first answer": (passed_on_with_words, [CORRECTED]),
     "a transfer after thanks": (thanked_and_passed_on, [CORRECTED]),
-    "a transfer of a later question": (passed_on_later, [RIGHT]),
+    "a transfer of a later question": (passed_on_later, [CORRECTED]),
+    "a transfer of another subject": (passed_on_with_another_subject, []),
     "an assignment within the department": (assigned_within, []),
     "a transfer after that": (assigned_and_passed_on, [CORRECTED]),
     "two transfers, an answer and a closing": (passed_on_twice, [CORRECTED]),
@@ -194,8 +270,7 @@ def test_deputy_stands_for_the_department_that_was_chosen(to: str | None, verdic
     assert hall.conversation.department == "avond"
     if to:
         hall.orders("transfer", to_department=to)
-    else:
-        hall.orders("close", outcome="answered")
+    hall.orders("close", outcome="answered")
     assert judged(hall) == [(verdict, "paspoort", "burgerzaken")]
 
 

@@ -12,9 +12,11 @@ from router.figures.month import (
     MOST_VERSIONS,
     Beside,
     CountedRow,
+    FirstAnswers,
     JudgedRow,
     JudgedRule,
     MonthCounts,
+    first_answers,
     judged_versions,
     month_bounds,
     month_json,
@@ -76,7 +78,7 @@ def test_departments_keep_their_order_and_add_up() -> None:
         CountedRow("kcc", "received", 0, 3),
         CountedRow("kcc", "first_answer", 4, 1),
         CountedRow("kcc", "first_answer", 90, 1),
-        CountedRow("oud", "first_answer", 5, 1),
+        CountedRow("oud", "first_answer", 5, 3),
         CountedRow("kcc", "closed_handled", 0, 1),
         CountedRow("kcc", "closed_of_a_later_version", 0, 1),
         CountedRow("kcc", "sent_employee", 0, 2),
@@ -85,7 +87,7 @@ def test_departments_keep_their_order_and_add_up() -> None:
     judged = [
         JudgedRow("kcc", "right", "afval", "b", 7),
         JudgedRow("kcc", "corrected", "afval", "a", 2),
-        JudgedRow("weg", "right", "dood", "b", 1),
+        JudgedRow("weg", "right", "dood", "b", 5),
         JudgedRow("kcc", "right", "oude-regel", "b", 1),
         JudgedRow("kcc", "right", "", "b", 1),
     ]
@@ -101,19 +103,40 @@ def test_departments_keep_their_order_and_add_up() -> None:
     assert (kcc.right_at_once.right, kcc.right_at_once.corrected) == (9, 2)
     assert (kcc.costs.amount, groen.costs.delivered) == (Decimal("0.40"), 0)
     total = made["total"]
-    assert (total.received, total.first_answers.count, total.costs.delivered) == (5, 3, 12)
+    assert (total.received, total.first_answers.count, total.costs.delivered) == (5, 5, 12)
     assert (total.first_answers.median_minutes, total.first_answers.p90_minutes) == (5, 90)
     assert made["rules"] == [
         JudgedRule(rule="afval", right=7, corrected=2),
+        JudgedRule(rule="_veiligheid", right=5, corrected=0),
         JudgedRule(rule="_geen", right=1, corrected=0),
-        JudgedRule(rule="_veiligheid", right=1, corrected=0),
         JudgedRule(rule="_verwijderd", right=1, corrected=0),
     ]
     assert [(each.version, each.first_at, each.right) for each in made["versions"]] == [
-        ("b", SECOND, 10),
+        ("b", SECOND, 14),
         ("a", FIRST, 0),
     ]
     assert made["care"] == {"emergency": None, "suicide": None, "violence": None, "threat": 5}
+
+
+def test_few_judged_dangers_are_in_no_row_and_in_no_total() -> None:
+    rows = [
+        JudgedRow("kcc", "right", "afval", "b", 3),
+        JudgedRow("kcc", "right", "dood", "b", 3),
+        JudgedRow("groen", "corrected", "dood", "a", 1),
+    ]
+    made = month_json(MonthCounts(NOVEMBER, False, [], [], rows), config(), "almelo", Beside())
+    parts = [each["figures"].right_at_once for each in made["departments"]]
+    parts += [made["total"].right_at_once, *made["rules"], *made["versions"]]
+    assert [(each.right, each.corrected) for each in parts] == [
+        (3, 0), (0, 0), (0, 0), (3, 0), (3, 0), (3, 0),
+    ]  # fmt: skip
+
+
+def test_wait_of_fewer_than_five_answers_is_not_told() -> None:
+    four = [CountedRow("kcc", "first_answer", minutes, 1) for minutes in (1, 2, 3, 4)]
+    assert first_answers(four, "first_answer") == FirstAnswers(4, None, None)
+    five = [*four, CountedRow("kcc", "first_answer", 5, 1)]
+    assert first_answers(five, "first_answer") == FirstAnswers(5, 3, 5)
 
 
 def test_oldest_versions_are_counted_as_one() -> None:

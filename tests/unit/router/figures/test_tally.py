@@ -88,6 +88,22 @@ def test_only_a_person_answers() -> None:
     assert counted(hall, "first_answer") == {("first_answer", "groen", "10"): 1}
 
 
+@pytest.mark.parametrize(
+    ("hours", "author", "is_answer"),
+    [(72, SANNE, True), (23, SANNE, False), (72, None, False), (72, MACHINE, False)],
+)
+def test_template_of_a_named_employee_answers_after_24_hours(
+    hours: int, author: Author | None, is_answer: bool
+) -> None:
+    """Within them an employee would write; a system that names nobody sends reminders."""
+    hall = Stadhuis()
+    hall.hears("Mijn container is niet geleegd")
+    hall.after(hours=hours).orders("template", author=author)
+    first = {("first_answer", "groen", str(hours * 60), "28"): 1}
+    assert counted(hall, "first_answer") == (first if is_answer else {})
+    assert (hall.state.waiting_since is None) == is_answer
+
+
 def test_command_of_a_test_token_is_not_counted() -> None:
     hall = Stadhuis()
     hall.hears("Mijn container is niet geleegd")
@@ -249,6 +265,7 @@ def test_placement_counts_by_its_rule_and_its_first_correction_too() -> None:
     hall.after(hours=1).hears("Waar moet hij dan staan?")
     hall.orders("transfer", to_department="balie")
     hall.orders("transfer", to_department="burgerzaken")
+    hall.orders("text")
     assert by_month(hall) == {
         ("opened", "groen", 61): 1,
         ("received", "groen", 61): 1,

@@ -77,6 +77,14 @@ def test_share_is_shown_if_both_of_its_parts_are_large_enough(
         assert row_of(made, "Versies van de regels", "a1") == ("02-11-2026", share)
 
 
+def test_share_of_a_department_is_hidden_with_the_corrections_of_one_of_its_rules() -> None:
+    """The fallback corrected too few to show, and with the whole they could be worked out."""
+    alone, both = judged(95, 5), [*judged(95, 5), JudgedRow("kcc", "right", "", "a1", 9)]
+    assert row_of(report([], alone), "Per afdeling", "Klantcontact")[-1] == "95 %"
+    assert row_of(report([], both), "Per afdeling", "Klantcontact")[-1] == "–"
+    assert row_of(report([], both), "Regels", "Afval")[-1] == "95 %"
+
+
 def test_wait_is_shown_of_enough_answers_only() -> None:
     nine, four = waits("kcc", *range(1, 10)), waits("groen", 1, 2, 3, 4)
     made = report(nine + four, [])
