@@ -327,7 +327,7 @@ class SignalenReceiver:
         """Return whether an earlier attempt added the note with this mark. Store that this one is
         going to."""
         assert report.signal is not None
-        if report.adding == message.id:
+        if message.id in report.tried:
             notes = await context.calls.signalen.notes(report.signal)
             return any(mark in note for note in notes)
         await self._store.start_adding(report, message.id)
@@ -374,7 +374,7 @@ class SignalenReceiver:
         is_small = (file.size or 0) <= payloads.MAX_FILE_BYTES
         if name is None or file.state != AVAILABLE or not is_small:
             return False
-        if report.adding == message.id:
+        if message.id in report.tried:
             addresses = await client.file_addresses(report.signal)
             if any(payloads.is_named_after(each, message.id) for each in addresses):
                 return True

@@ -37,8 +37,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """True if that post was made a short while ago, and may still be carried out."""
     pin: str = DEFAULT
     """`DEFAULT` or `GIVEN`, which a place of the citizen moves, or `FIXED`."""
-    adding: UUID | None = None
-    """Message whose note or file is being added."""
+    tried: list[UUID] = []
+    """Messages whose note or file may have been added: no answer came yet."""
     told: list[UUID] = []
     """Messages that it has."""
     files: list[UUID] = []
@@ -144,7 +144,7 @@ class ReportStore:
 
 
 # Two minutes are longer than our own limit of a request, and than those of Signalen's proxies.
-_REPORT = """event, conversation, signal, posted_at, posted, adding, told, files, pin, seal,
+_REPORT = """event, conversation, signal, posted_at, posted, tried, told, files, pin, seal,
     coalesce(posted_at > now() - interval '120 s', false) as unsettled"""
 # A report that Signalen never got is that of its own event alone.
 _FIND = f"""
@@ -183,15 +183,18 @@ update deliverer.report set signal = $3, told = $4, seal = $5, pin = $6
 where destination = $1 and event = $2
 """
 _START_ADDING = """
-update deliverer.report set adding = $3 where destination = $1 and event = $2
+update deliverer.report set tried = array_append(tried, $3::uuid)
+where destination = $1 and event = $2 and $3::uuid <> all(tried)
 """
 _ADD_MESSAGE = """
 update deliverer.report
-set told = array_append(told, $3::uuid), heard_at = greatest(heard_at, $4), adding = null, pin = $5
+set told = array_append(told, $3::uuid), tried = array_remove(tried, $3::uuid),
+    heard_at = greatest(heard_at, $4), pin = $5
 where destination = $1 and event = $2 and $3::uuid <> all(told)
 """
 _ADD_FILE = """
-update deliverer.report set files = array_append(files, $3::uuid), adding = null
+update deliverer.report
+set files = array_append(files, $3::uuid), tried = array_remove(tried, $3::uuid)
 where destination = $1 and event = $2 and $3::uuid <> all(files)
 """
 _END = "update deliverer.report set ended = true where destination = $1 and event = $2"

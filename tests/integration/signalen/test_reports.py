@@ -154,6 +154,17 @@ async def test_messages_after_a_post_without_an_answer_are_added_once(
 
 
 @needs_stand_in
+async def test_a_note_without_an_answer_is_not_added_again_after_another(street: Street) -> None:
+    receiver = street.deliverer()
+    await street.deliver(receiver, street.message(BROKEN_LAMP, task=True))
+    lost, other = street.message("Bij nummer 12", 1), street.message("Op de hoek", 2)
+    street.fail("lost", method="PATCH")
+    assert (await street.attempt(receiver, lost)).failure == "reset"
+    await street.deliver(receiver, other, lost)  # the first was parked, and is replayed
+    assert len((await street.outline())[0]["notes"]) == 2
+
+
+@needs_stand_in
 async def test_a_lost_report_whose_place_was_refused_lets_the_next_move_its_pin(
     street: Street,
 ) -> None:
