@@ -244,20 +244,21 @@ class SignalenReceiver:
     async def _create(
         self, context: DeliveryContext, report: Report, messages: Sequence[Message]
     ) -> Report:
-        """Create a report once. If an earlier post may have created it, look for it first."""
-        client, signal = context.calls.signalen, None
-        pin = GIVEN if payloads.last_place(messages) else DEFAULT
+        """Create a report once. If an earlier post may have created it, look for it first, and post
+        the same messages again: whichever is found later, it has these and no others."""
         if report.posted_at:
             mark = payloads.MARK.format(report.event)
-            signal = await client.find(mark, report.posted_at)
-            if signal is None and report.unsettled:
+            signal = await context.calls.signalen.find(mark, report.posted_at)
+            if signal is not None:
+                return await self._store.set_created(report, signal, report.posted, report.pin)
+            if report.unsettled:
                 raise RequestRefused(UNSETTLED)
-        if signal is None:
-            signal, pin = await self._post(context, report, messages, pin)
+            messages = [message for message in messages if message.id in report.posted]
+        signal, pin = await self._post(context, report, messages)
         return await self._store.set_created(report, signal, [each.id for each in messages], pin)
 
     async def _post(
-        self, context: DeliveryContext, report: Report, messages: Sequence[Message], pin: str
+        self, context: DeliveryContext, report: Report, messages: Sequence[Message]
     ) -> tuple[int, str]:
         """Post a report; return its id and its pin. A place that Signalen does not take goes into
         the text."""
@@ -269,13 +270,14 @@ class SignalenReceiver:
             former=await self._store.former_signal(report),
         )
         place = payloads.last_place(messages)
+        pin = GIVEN if place else DEFAULT
         try:
-            return await self._post_once(context, report, header, messages), pin
+            return await self._post_once(context, report, header, messages, pin), pin
         except RequestRefused as refused:
             if place is None or "location" not in refused.fields:
                 raise
         header = msgspec.structs.replace(header, refused_place=place)
-        return await self._post_once(context, report, header, messages), DEFAULT
+        return await self._post_once(context, report, header, messages, DEFAULT), DEFAULT
 
     async def _post_once(
         self,
@@ -283,15 +285,16 @@ class SignalenReceiver:
         report: Report,
         header: ReportHeader,
         messages: Sequence[Message],
+        pin: str,
     ) -> int:
         """Post, and store before and after it if its report may exist."""
-        await self._store.set_posting(report, True)
+        await self._store.start_posting(report, [each.id for each in messages], pin)
         try:
             body = payloads.report_body(header, messages, self._options)
             return await context.calls.signalen.create(body)
         except RequestRefused as refused:
             if refused.is_certain:
-                await self._store.set_posting(report, False)
+                await self._store.end_posting(report)
             raise
 
     async def _add(self, context: DeliveryContext, report: Report, message: Message) -> Report:
@@ -324,7 +327,7 @@ class SignalenReceiver:
         """Return whether an earlier attempt added the note with this mark. Store that this one is
         going to."""
         assert report.signal is not None
-        if report.adding == message.id:
+        if message.id in report.tried:
             notes = await context.calls.signalen.notes(report.signal)
             return any(mark in note for note in notes)
         await self._store.start_adding(report, message.id)
@@ -371,7 +374,7 @@ class SignalenReceiver:
         is_small = (file.size or 0) <= payloads.MAX_FILE_BYTES
         if name is None or file.state != AVAILABLE or not is_small:
             return False
-        if report.adding == message.id:
+        if message.id in report.tried:
             addresses = await client.file_addresses(report.signal)
             if any(payloads.is_named_after(each, message.id) for each in addresses):
                 return True

@@ -31,12 +31,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Signalen's id, once it is known."""
     posted_at: datetime | None = None
     """Time of a post whose answer did not come."""
+    posted: list[UUID] = []
+    """Messages of that post."""
     unsettled: bool = False
     """True if that post was made a short while ago, and may still be carried out."""
     pin: str = DEFAULT
     """`DEFAULT` or `GIVEN`, which a place of the citizen moves, or `FIXED`."""
-    adding: UUID | None = None
-    """Message whose note or file is being added."""
+    tried: list[UUID] = []
+    """Messages whose note or file may have been added: no answer came yet."""
     told: list[UUID] = []
     """Messages that it has."""
     files: list[UUID] = []
@@ -79,9 +81,14 @@ class ReportStore:
             return self._open(row).signal
         return None
 
-    async def set_posting(self, report: Report, posting: bool) -> None:
-        """Store that a post was made whose answer is still to come, or that it certainly failed."""
-        await self._rows(_SET_POSTING, self._destination, report.event, posting)
+    async def start_posting(self, report: Report, messages: Collection[UUID], pin: str) -> None:
+        """Store that a post is made, with these messages and this pin. Its answer may be lost."""
+        given = self._destination, report.event, list(messages), pin
+        await self._rows(_START_POSTING, *given)
+
+    async def end_posting(self, report: Report) -> None:
+        """Store that a post certainly failed."""
+        await self._rows(_END_POSTING, self._destination, report.event)
 
     async def set_created(
         self, report: Report, signal: int, messages: Collection[UUID], pin: str
@@ -137,7 +144,7 @@ class ReportStore:
 
 
 # Two minutes are longer than our own limit of a request, and than those of Signalen's proxies.
-_REPORT = """event, conversation, signal, posted_at, adding, told, files, pin, seal,
+_REPORT = """event, conversation, signal, posted_at, posted, tried, told, files, pin, seal,
     coalesce(posted_at > now() - interval '120 s', false) as unsettled"""
 # A report that Signalen never got is that of its own event alone.
 _FIND = f"""
@@ -164,24 +171,30 @@ where destination = $1 and conversation = $2 and event <> $3 and signal is not n
 order by heard_at desc, event desc
 limit 1
 """
-_SET_POSTING = """
-update deliverer.report set posted_at = case when $3 then now() end
+_START_POSTING = """
+update deliverer.report set posted_at = now(), posted = $3, pin = $4
 where destination = $1 and event = $2
+"""
+_END_POSTING = """
+update deliverer.report set posted_at = null, posted = '{}' where destination = $1 and event = $2
 """
 _SET_CREATED = """
 update deliverer.report set signal = $3, told = $4, seal = $5, pin = $6
 where destination = $1 and event = $2
 """
 _START_ADDING = """
-update deliverer.report set adding = $3 where destination = $1 and event = $2
+update deliverer.report set tried = array_append(tried, $3::uuid)
+where destination = $1 and event = $2 and $3::uuid <> all(tried)
 """
 _ADD_MESSAGE = """
 update deliverer.report
-set told = array_append(told, $3::uuid), heard_at = greatest(heard_at, $4), adding = null, pin = $5
+set told = array_append(told, $3::uuid), tried = array_remove(tried, $3::uuid),
+    heard_at = greatest(heard_at, $4), pin = $5
 where destination = $1 and event = $2 and $3::uuid <> all(told)
 """
 _ADD_FILE = """
-update deliverer.report set files = array_append(files, $3::uuid), adding = null
+update deliverer.report
+set files = array_append(files, $3::uuid), tried = array_remove(tried, $3::uuid)
 where destination = $1 and event = $2 and $3::uuid <> all(files)
 """
 _END = "update deliverer.report set ended = true where destination = $1 and event = $2"

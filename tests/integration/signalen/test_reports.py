@@ -11,7 +11,7 @@ from deliverer.destinations.signalen import saga
 from services.contract import Delivery
 from services.postgres.database import Pool
 from tests.support.integration.destination_harness import NOON
-from tests.support.openklant.link import FailingSender, Link
+from tests.support.openklant.link import FailingSender, Link, ProcessEnded
 from tests.support.signalen.street import (
     BROKEN_LAMP,
     DAM,
@@ -128,6 +128,55 @@ async def test_a_lost_post_is_found_again_and_one_that_never_came_is_made_after_
     assert (await street.attempt(receiver, words)).failure == "reset"
     await street.deliver(receiver, words, words)
     assert len(await street.reports()) == 1
+
+
+@needs_stand_in
+@pytest.mark.parametrize("mode", ["lost", "reset"])
+async def test_messages_after_a_post_without_an_answer_are_added_once(
+    street: Street, mode: str
+) -> None:
+    receiver = street.deliverer()
+    street.message("Hallo")
+    words = street.message(BROKEN_LAMP, 1, task=True)
+    street.fail(mode, method="POST")
+    assert (await street.attempt(receiver, words)).failure == "reset"
+    more, (photograph, its_file) = street.message("Bij nummer 12", 2), street.photograph(3)
+    place, last = street.place(4), street.message("Op de hoek", 5)
+    street.archive.until = place.time
+    await street.settle_posts()
+    await street.deliver(receiver, words, more, photograph, its_file, place, last)
+    [report] = await street.outline()
+    assert report["text"] == f"Hallo\n{BROKEN_LAMP}\n\n{UNKNOWN}"
+    assert [note.split("\n")[1] for note in report["notes"]] == [
+        "Op de hoek", MOVED, "Bij nummer 12",
+    ]  # fmt: skip
+    assert (report["coordinates"], len(report["files"])) == (PIN, 1)
+
+
+@needs_stand_in
+async def test_a_note_without_an_answer_is_not_added_again_after_another(street: Street) -> None:
+    receiver = street.deliverer()
+    await street.deliver(receiver, street.message(BROKEN_LAMP, task=True))
+    lost, other = street.message("Bij nummer 12", 1), street.message("Op de hoek", 2)
+    street.fail("lost", method="PATCH")
+    assert (await street.attempt(receiver, lost)).failure == "reset"
+    await street.deliver(receiver, other, lost)  # the first was parked, and is replayed
+    assert len((await street.outline())[0]["notes"]) == 2
+
+
+@needs_stand_in
+async def test_a_lost_report_whose_place_was_refused_lets_the_next_move_its_pin(
+    street: Street,
+) -> None:
+    receiver = street.deliverer()
+    street.place(0, latitude=48.85, longitude=2.35)
+    words = street.message(BROKEN_LAMP, 1, task=True)
+    link = Link(street, 3, answered=True)  # the archive, the refused post, the second post
+    with pytest.raises(ProcessEnded):
+        await street.attempt(street.deliverer(link), words)
+    await street.deliver(receiver, words, street.message("Nee, hier", 2, task=True))
+    await street.deliver(receiver, street.place(3))
+    assert (await street.outline())[0]["coordinates"] == PIN
 
 
 async def test_a_report_without_a_place_says_so_until_the_citizen_sends_one(street: Street) -> None:
