@@ -6,6 +6,7 @@ waits and shares, in which the counts cannot be found again; dangers of the whol
 costs in whole euros.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
@@ -14,6 +15,7 @@ import msgspec
 
 from router.billing.month_costs import MessageTotals
 from router.figures import tally
+from router.figures.judgement import CORRECTED
 from router.figures.month import (
     EARLIER,
     Beside,
@@ -36,7 +38,7 @@ from router.figures.statistics import (
     Statistics,
     build_statistics,
 )
-from router.figures.suppression import Mark, Published
+from router.figures.suppression import SMALLEST_COUNT, Mark, Published
 from services.calendar.opening_hours import AMSTERDAM
 from services.calendar.spoken_dates import month_names
 from services.config.model import Configuration
@@ -233,11 +235,22 @@ def _departments(month: _Month) -> ReportTable | None:
 
 
 def _find_telling(month: _Month) -> set[str]:
-    """Return the departments of which a rule's corrections are hidden: with those of its other
-    rules, the share of the whole would tell them."""
+    """Return the departments of which the share would tell how often a rule was corrected that
+    hides it. With the counts of its other rules it tells the sum of the hidden ones: of one rule
+    alone, or of several if these are all none or all as many as may be hidden.
+    """
     records = month.statistics.table("regels").records
-    hidden = {row[1] for row in records if isinstance(row[-1], Mark)}
-    return {row.department for row in month.judged if rule_row(row.rule, month.config) in hidden}
+    shown = {row[1] for row in records if not isinstance(row[-1], Mark)}
+    corrected: dict[str, Counter[str]] = {}
+    for row in month.judged:
+        if (rule := rule_row(row.rule, month.config)) not in shown:
+            count = row.count if row.what == CORRECTED else 0
+            corrected.setdefault(row.department, Counter())[rule] += count
+    return {
+        department
+        for department, counts in corrected.items()
+        if len(counts) == 1 or counts.total() in (0, (SMALLEST_COUNT - 1) * len(counts))
+    }
 
 
 def _names(month: _Month) -> Iterator[tuple[str, str]]:

@@ -85,6 +85,20 @@ def test_share_of_a_department_is_hidden_with_the_corrections_of_one_of_its_rule
     assert row_of(report([], both), "Regels", "Afval")[-1] == "95 %"
 
 
+@pytest.mark.parametrize(
+    ("corrected", "share"), [((0, 0), "–"), ((1, 3), "<5 niet"), ((4, 4), "–"), ((3, 4), "91 %")]
+)
+def test_share_of_a_department_is_shown_where_its_hidden_corrections_may_be_any(
+    corrected: tuple[int, int], share: str
+) -> None:
+    rows = [
+        JudgedRow("kcc", what, rule, "a1", n)
+        for rule, wrong in zip(("", "_menu"), corrected, strict=True)
+        for what, n in (("right", 40), ("corrected", wrong))
+    ]
+    assert row_of(report([], rows), "Per afdeling", "Klantcontact")[-1] == share
+
+
 def test_wait_is_shown_of_enough_answers_only() -> None:
     nine, four = waits("kcc", *range(1, 10)), waits("groen", 1, 2, 3, 4)
     made = report(nine + four, [])
