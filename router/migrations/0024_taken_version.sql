@@ -5,7 +5,10 @@ create table router.taken_version (
     version text not null,
     at timestamptz not null
 );
+-- That one, and those that came on record since: a router of an older release writes no row above.
+create view router.version_to_take as
+    select v.version from router.version v left join router.taken_version t on true
+    where t.version is null or t.version = v.version or v.first_at > t.at;
 grant select, insert, update on router.taken_version to postkamer_router;
-grant select on router.taken_version to postkamer_gateway, postkamer_deliverer, postkamer_archiver;
-grant select (first_at) on router.version
+grant select on router.version_to_take
     to postkamer_gateway, postkamer_deliverer, postkamer_archiver;

@@ -13,8 +13,4 @@ async def is_taken(pool: Pool, version: str) -> bool:
         return False
 
 
-_IS_TAKEN = """
-select exists (
-    select from router.version v left join router.taken_version t on true
-    where v.version = $1 and (t.version is null or t.version = v.version or v.first_at > t.at))
-"""
+_IS_TAKEN = "select exists (select from router.version_to_take where version = $1)"

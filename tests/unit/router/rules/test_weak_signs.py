@@ -96,4 +96,5 @@ def test_threshold_is_the_municipality_s(at_least: float, tags: tuple[str, ...])
 
 def test_reason_has_no_number_of_the_message() -> None:
     reason = judged(f"{TEXT}, haar bsn is 111222333").annotations.priority_reason
-    assert "111222333" not in reason and "85" not in reason and "mogelijk gevaar" in reason
+    quoted, _, _ = reason.partition(" model ")  # whose version may have any digits
+    assert not any(sign.isdigit() for sign in quoted) and "mogelijk gevaar" in quoted
