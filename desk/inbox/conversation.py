@@ -1,12 +1,13 @@
 """A conversation as its events tell of it, and the change that each event makes. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from typing import Any
 
 import msgspec
 
 from desk.events.event import Event
+from desk.postkamer.record import Message
 from services import event_types
 
 SNIPPET_CHARACTERS = 160
@@ -99,6 +100,22 @@ def answer(conversation: Conversation, at: datetime, covers: int | None) -> Conv
         return conversation
     is_answered = covers >= conversation.waiting_to if covers is not None else since <= at
     return replace(conversation, waiting_since=None) if is_answered else conversation
+
+
+def with_labels(conversation: Conversation, messages: Iterable[Message]) -> Conversation:
+    """Return the conversation of a confidential department, whose events name no labels, with
+    those that the citizen's newest message has on the record."""
+    said = [each for each in messages if each.direction == "in" and each.priority]
+    if not said:
+        return conversation
+    last, content = said[-1], conversation.content
+    return msgspec.structs.replace(
+        conversation,
+        tags=last.tags,
+        priority=last.priority,
+        also_about=last.also_about,
+        content=msgspec.structs.replace(content, priority_reason=last.priority_reason or ""),
+    )
 
 
 def _begin(event: Event) -> Conversation:

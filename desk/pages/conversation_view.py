@@ -26,7 +26,7 @@ from desk.conversation.transcript import (
     last_answer,
     last_sequence,
 )
-from desk.inbox.conversation import Conversation
+from desk.inbox.conversation import Conversation, with_labels
 from desk.inbox.store import ConversationStore
 from desk.login.sessions import Session
 from desk.postkamer.archive import REASON_MISSING, Look
@@ -203,6 +203,8 @@ class ConversationViews:
             if refused.code == REASON_MISSING:
                 return None
             raise
+        if session.access.is_confidential(conversation.department):
+            conversation = with_labels(conversation, section.known)
         return {
             "access": session.access,
             "names": names,
@@ -241,7 +243,8 @@ class ConversationViews:
 
     async def _names(self, session: Session, conversation: Conversation) -> Mapping[str, str]:
         """Return the names of the departments that the page may name."""
-        if not conversation.also_about:
+        is_confidential = session.access.is_confidential(conversation.department)
+        if not (conversation.also_about or is_confidential):
             return {}
         return await self._gateway.names.get(session.tokens.access_token)
 

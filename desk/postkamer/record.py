@@ -62,6 +62,11 @@ class Message(msgspec.Struct, frozen=True, rename="camel"):
     media: tuple[File, ...] = ()
     annotations: tuple[Annotation, ...] = ()
     care: str | None = None
+    tags: tuple[str, ...] = ()
+    """Labels of its conversation then, as the three below are."""
+    priority: str | None = None
+    priority_reason: str | None = None
+    also_about: tuple[str, ...] = ()
     sent_at: datetime | None = None
     wamid: str | None = None
     reply_to: UUID | None = None

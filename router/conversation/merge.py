@@ -39,7 +39,7 @@ def merge_state(previous: Conversation, other: Conversation) -> dict[str, Any]:
         "mask": _union(first.mask, second.mask),
         "due": _earliest(first.due, second.due),
         **raised_priority(first, second.priority, second.priority_reason),
-        "also_about": _union(first.also_about, second.also_about)[-MOST_SUBJECTS:],
+        "also_about": _other_subjects(previous, second),
         "has_question": first.has_question or second.has_question,
     }
     if other.closed_at:
@@ -90,6 +90,14 @@ def _danger(state: ConversationState) -> dict[str, Any]:
         "care_asked": state.care_asked,
         "confirmed_by": state.confirmed_by,
     }
+
+
+def _other_subjects(previous: Conversation, second: ConversationState) -> tuple[str, ...]:
+    """Return the other subjects of both, without those of the department that has them now."""
+    first = previous.state
+    named = _union(first.also_about, second.also_about)
+    here = (previous.department, first.home_department)
+    return tuple(each for each in named if each not in here)[:MOST_SUBJECTS]
 
 
 def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:

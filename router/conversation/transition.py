@@ -22,7 +22,8 @@ ALERT_AGAIN_AFTER = timedelta(hours=1)
 """Period in which the same danger raises no second alarm: the alerted person knows."""
 URGENT = "urgent"
 MOST_SUBJECTS = 3
-"""Other subjects that a conversation remembers: more would not be read."""
+"""Other subjects that a conversation remembers: more would not be read. The oldest stay, since each
+is open; the message that has one more is the newest, which is read."""
 
 
 def apply_message(message: MessageContext) -> Conversation:
@@ -123,14 +124,14 @@ def _other_subjects(message: MessageContext) -> tuple[str, ...]:
     meaning, placement = message.interpretation, message.placement
     outcome = meaning.outcome
     known = () if placement.reopened else message.previous.state.also_about
-    if placement.choice or not meaning.has_subject or outcome.verdict is None:
-        return known
+    verdict = outcome.verdict if meaning.has_subject and not placement.choice else None
+    new = (verdict.department, *outcome.also_about) if verdict else ()
     config, tenant = message.context.config, message.number.tenant
-    named = dict.fromkeys((*known, outcome.verdict.department, *outcome.also_about))
+    named = dict.fromkeys((*known, *new))
     others = {"", message.number.fallback, placement.verdict.department, placement.home_department}
     return tuple(
         each for each in named if each not in others and not config.confidential(tenant, [each])
-    )[-MOST_SUBJECTS:]
+    )[:MOST_SUBJECTS]
 
 
 def _due(state: ConversationState, days: int, message: MessageContext) -> date | None:

@@ -68,8 +68,8 @@ class ConversationState(msgspec.Struct, frozen=True, gc=False, kw_only=True, omi
     priority_reason: str = ""
     """Reason of the priority: a sentence of Postkamer."""
     also_about: tuple[str, ...] = ()
-    """Departments that a sentence of the citizen was about, apart from the one that has the
-    conversation, the latest last."""
+    """Departments that a sentence of the citizen was about and that did not get the conversation
+    since, the latest last."""
     due: date | None = None
     """Statutory deadline."""
     closed_due: date | None = None
@@ -175,9 +175,9 @@ class Conversation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     def moved_to(self, verdict: Verdict, at: datetime, **changed: object) -> "Conversation":
         """Return the conversation in the department of `verdict`, with its rule and reason, and
-        with these fields changed."""
+        with these fields changed. What it was also about there is no other subject any more."""
         been = self.departments or (self.department,)
-        return msgspec.structs.replace(
+        moved = msgspec.structs.replace(
             self,
             department=verdict.department,
             rule=verdict.rule,
@@ -186,6 +186,8 @@ class Conversation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             departments=been if verdict.department in been else (*been, verdict.department),
             **changed,
         )
+        others = tuple(each for each in moved.state.also_about if each != verdict.department)
+        return moved.with_state(also_about=others)
 
     def labels(self) -> Labels:
         state = self.state
@@ -193,11 +195,7 @@ class Conversation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
             tags=state.tags,
             priority=state.priority,
             priority_reason=state.priority_reason,
-            also_about=tuple(
-                each
-                for each in state.also_about
-                if each not in (self.department, state.home_department)
-            ),
+            also_about=state.also_about,
             language=state.language,
             due=state.due,
             assignee=state.assignee,

@@ -307,6 +307,12 @@ async def test_reason_is_given_by_keys_alone(browser: Browser, town: Installatio
         await expect(page.get_by_text("Mijn vraag gaat over huiselijk geweld")).to_be_visible()
         await fatima.writes("En over mijn kinderen")
         await expect(page.get_by_text("En over mijn kinderen")).to_be_visible()
+        # The list shows no label of a confidential department; whoever opens it reads them here.
+        await fatima.writes("Mijn buurvrouw van 85 doet al twee dagen niet open")
+        head = page.locator("#about")
+        await expect(head.get_by_text("mogelijk-gevaar", exact=True)).to_be_visible()
+        await expect(head.get_by_text("omdat: mogelijk gevaar")).to_be_visible()
+        await check(page, "desk-marked")
 
 
 async def test_alarm_appears_at_who_is_on_duty_and_is_confirmed_by_keys(

@@ -21,6 +21,7 @@ from desk.conversation.transcript import (
     is_inline_sound,
     last_answer,
 )
+from desk.inbox.conversation import Conversation, with_labels
 from desk.postkamer.record import Dossier, File, LastAnswer, Message
 
 AT = datetime(2026, 11, 30, 22, 30, tzinfo=UTC)
@@ -205,3 +206,26 @@ def test_only_harmless_types_are_shown(
 ) -> None:
     file = File(ONE, mime_type, "naam", state)
     assert (is_inline_picture(file), is_inline_sound(file)) == (picture, sound)
+
+
+def test_labels_of_a_confidential_conversation_are_those_of_the_citizens_newest_message() -> None:
+    known = Conversation(id="c", source="s", department="zorg", last_at=AT)
+    assert with_labels(known, [message(direction="out")]) is known
+    because = 'mogelijk gevaar: "buurvrouw"'
+    marked = message(
+        TWO,
+        2,
+        tags=["mogelijk-gevaar"],
+        priority="high",
+        priorityReason=because,
+        alsoAbout=["groen"],
+    )
+    shown = with_labels(
+        known, [message(priority="normal"), marked, message(THREE, 3, direction="out")]
+    )
+    assert (shown.tags, shown.priority, shown.also_about) == (
+        ("mogelijk-gevaar",),
+        "high",
+        ("groen",),
+    )
+    assert shown.content.priority_reason == because

@@ -263,6 +263,27 @@ def test_subject_is_no_other_one_once_it_is_passed_on() -> None:
     assert also_about(hall) == []
 
 
+def test_subject_that_was_passed_on_stays_gone_until_the_citizen_asks_again() -> None:
+    hall = Stadhuis()
+    hall.hears("Mijn container is vol. En waar haal ik mijn paspoort?")
+    assert also_about(hall) == ["burgerzaken"]
+    for to in ("burgerzaken", "groen"):
+        hall.orders("transfer", to_department=to, reason="paspoort")
+        assert also_about(hall) == []
+    hall.hears("en waar haal ik het paspoort van mijn zoon")
+    assert also_about(hall) == ["burgerzaken"]
+
+
+def test_open_subjects_stay_when_there_are_more_than_are_remembered() -> None:
+    parking = {"id": "parkeren", "words": ["parkeren"], "department": "meldkamer"}
+    renting = {"id": "huur", "words": ["huurhuis"], "department": "balie"}
+    passing = {"id": "avond", "words": ["avondloket"], "department": "avond"}
+    hall = Stadhuis(given=config(rules=[parking, renting, passing]))
+    for words in ("mijn container", "mijn paspoort", "parkeren", "een huurhuis", "het avondloket"):
+        hall.hears(words)
+    assert also_about(hall) == ["burgerzaken", "meldkamer", "balie"]
+
+
 def test_subjects_end_with_the_conversation() -> None:
     hall = Stadhuis()
     hall.hears("Mijn container is vol. Waar haal ik mijn paspoort?")

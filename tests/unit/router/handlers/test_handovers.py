@@ -333,6 +333,16 @@ LABELS = ("due", "language", "priority", "tags", "windowUntil")
 """Fields of a citizen's message that the next department needs too."""
 
 
+def test_merge_names_no_subject_of_the_department_that_has_both() -> None:
+    hall = at_work("mijn paspoort")
+    anna = hall.id
+    other = hall.hears("Mijn container is vol. En waar haal ik mijn paspoort?", who=BERT)
+    assert hall.router.conversations[other.conversation].state.also_about == ("burgerzaken",)
+    hall.id = anna
+    assert hall.orders("merge", other=other.conversation).kind == "accepted"
+    assert hall.state.also_about == ()
+
+
 def test_transfer_by_a_person_tells_the_next_department_what_is_known() -> None:
     hall = at_work("ik maak bezwaar tegen mijn paspoort")
     received = data(hall.told[-1])
