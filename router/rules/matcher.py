@@ -122,6 +122,8 @@ class Matcher(msgspec.Struct, frozen=True):
         read = list(zip(tokens(text), written_tokens(text), strict=True)) if found else []
         for match in found:
             clause = self._explain_phrase(match, _words_as_written(match, read))
+            if code := self.languages.get(match.phrase):
+                clause = self.reasons.foreign.format(clause, self.reasons.languages.get(code, code))
             # The surest match comes last, so its clause remains.
             matches.update(dict.fromkeys(self.lists_by_phrase[match.phrase], clause))
         return matches

@@ -22,6 +22,18 @@ def test_word_of_another_language_is_matched_as_it_is_written() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("my husband beats me", '"beats me" staat erin (Engels)'),
+        ("dövüyor", '"dövüyor" staat erin (Turks)'),
+        ("hij slaat mij", '"slaat" staat erin'),
+    ],
+)
+def test_reason_names_the_language_of_a_word(text: str, reason: str) -> None:
+    assert set(MATCHER.match_text(text).values()) == {reason}
+
+
+@pytest.mark.parametrize(
     ("text", "language"),
     [
         ("my husband BEATS me", "en"),
