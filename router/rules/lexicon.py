@@ -1,7 +1,7 @@
 """Find thousands of words and phrases in a text with one automaton. Pure."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import pairwise
 from operator import add
@@ -79,10 +79,12 @@ class Vocabulary(msgspec.Struct, frozen=True):
 
 class Lexicon(msgspec.Struct, frozen=True, eq=False):
     """Compiled phrases. `steps`: state and term -> next state; `ends`: state -> phrases that end
-    there; `matches`: word -> terms that it may stand for."""
+    there; `as_written`: phrases that are never misspelled; `matches`: word -> terms that it may
+    stand for."""
 
     steps: dict[tuple[int, Term], int]
     ends: dict[int, list[int]]
+    as_written: frozenset[int]
     whole: frozenset[str]
     matches: Callable[[str], tuple[Match, ...]]
 
@@ -98,15 +100,21 @@ class Lexicon(msgspec.Struct, frozen=True, eq=False):
             PhraseMatch(phrase, start, words, HOWS[how])
             for state, (how, start, words) in best.items()
             for phrase in self.ends[state]
+            if how != MISTAKE or phrase not in self.as_written
         ]
         return sorted(matches, key=lambda match: (match.start, match.phrase))
 
 
 def compile_lexicon(
-    phrases: Sequence[str], *, misspelled: bool = True, few_texts: bool = False
+    phrases: Sequence[str],
+    *,
+    as_written: Container[str] = (),
+    misspelled: bool = True,
+    few_texts: bool = False,
 ) -> Lexicon:
     """Compile phrases. A phrase with a fault is never found. `misspelled`: find misspelled words
-    too, which takes more than half of the time; for `few_texts` it takes longer at each text."""
+    too, which takes more than half of the time, but not those of phrases `as_written`; for
+    `few_texts` it takes longer at each text."""
     steps: dict[tuple[int, Term], int] = {}
     ends: dict[int, list[int]] = {}
     for phrase, written in enumerate(phrases):
@@ -116,7 +124,8 @@ def compile_lexicon(
     index = index_on_demand if few_texts else _index_at_once
     vocabulary = _build_vocabulary({term for _, term in steps}, index if misspelled else _no_index)
     matches = lru_cache(CACHED)(partial(_match_word, vocabulary))
-    return Lexicon(steps, ends, vocabulary.whole, matches)
+    literal = frozenset(place for place, phrase in enumerate(phrases) if phrase in as_written)
+    return Lexicon(steps, ends, literal, vocabulary.whole, matches)
 
 
 def phrase_error(phrase: str) -> str:

@@ -48,6 +48,7 @@ class PatternCollector:
         groups = tuple(groups)
         self.groups = {group.id: group.words for group in groups}
         self.languages = _languages_of_words(groups)
+        self.foreign = {word for group in groups if group.language for word in group.words}
         self.lists: list[tuple[str, ...]] = []
         self.patterns: list[str] = []
         self.facts: dict[Fact, int] = {}
@@ -61,13 +62,17 @@ class PatternCollector:
         return self.facts[kind, value]
 
     def build_matcher(self, *, misspelled: bool = True, few_texts: bool = False) -> "Matcher":
+        """Words of another language count as they are written: spelling is judged by Dutch words,
+        and a right word of another language (Arabic for waiting) may be one letter off a danger."""
         phrases = sorted({phrase for words in self.lists for phrase in words})
         place = {phrase: n for n, phrase in enumerate(phrases)}
         lists_by_phrase: list[list[int]] = [[] for _ in phrases]
         for list_id, words in enumerate(self.lists):
             for phrase in set(words):
                 lists_by_phrase[place[phrase]].append(list_id)
-        lexicon = compile_lexicon(phrases, misspelled=misspelled, few_texts=few_texts)
+        lexicon = compile_lexicon(
+            phrases, as_written=self.foreign, misspelled=misspelled, few_texts=few_texts
+        )
         find_patterns = regex_set.compile_patterns(self.patterns, few_texts=few_texts)
         pattern_texts = tuple(self.patterns)
         return Matcher(
@@ -117,6 +122,8 @@ class Matcher(msgspec.Struct, frozen=True):
         read = list(zip(tokens(text), written_tokens(text), strict=True)) if found else []
         for match in found:
             clause = self._explain_phrase(match, _words_as_written(match, read))
+            if code := self.languages.get(match.phrase):
+                clause = self.reasons.foreign.format(clause, self.reasons.languages.get(code, code))
             # The surest match comes last, so its clause remains.
             matches.update(dict.fromkeys(self.lists_by_phrase[match.phrase], clause))
         return matches

@@ -18,6 +18,10 @@ class Reasons(msgspec.Struct, frozen=True, kw_only=True):
     misspelled: str
     unquoted: str
     """Words of the rule, which the message has otherwise, and not in letters alone."""
+    foreign: str
+    """Clause about words of another language, and its name."""
+    languages: Mapping[str, str]
+    """Names of languages by their codes; the code stands for one that is not here."""
     pattern: str
     quote: str
     """Words that a pattern matches."""
@@ -52,6 +56,11 @@ DUTCH = Reasons(
     compound='"{}" staat erin (samenstelling met "{}")',
     misspelled='"{}" staat erin (verkeerd gespeld: "{}")',
     unquoted='er staat iets als "{}" in',
+    foreign="{} ({})",
+    languages={
+        "en": "Engels", "de": "Duits", "tr": "Turks", "pl": "Pools", "ar": "Arabisch",
+        "uk": "Oekraïens", "fr": "Frans", "es": "Spaans",
+    },
     pattern="het patroon past",
     quote=' op "{}"',
     number="het kwam op dit nummer binnen",
@@ -89,6 +98,11 @@ ENGLISH = Reasons(
     compound='it contains "{}" (a compound with "{}")',
     misspelled='it contains "{}" (misspelled: "{}")',
     unquoted='it contains something like "{}"',
+    foreign="{} ({})",
+    languages={
+        "en": "English", "de": "German", "tr": "Turkish", "pl": "Polish", "ar": "Arabic",
+        "uk": "Ukrainian", "fr": "French", "es": "Spanish",
+    },
     pattern="the pattern matches",
     quote=' "{}"',
     number="it came in on this number",

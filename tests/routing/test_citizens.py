@@ -20,6 +20,8 @@ from deploy.danger.table import read_rows
 from router.danger.model import load_model
 from router.message_table.judgement import judge_rows
 from router.message_table.table import known_names, parse_table
+from router.rules.engine import compile_rules, evaluate
+from router.rules.matcher import MessageFacts
 from router.rules.weak_signs import POSSIBLE_DANGER
 from sandbox import page_server
 from services.calendar.opening_hours import AMSTERDAM
@@ -303,10 +305,31 @@ def test_no_reason_quotes_what_is_not_in_the_message(choices: Any, heard: Heard)
     assert quoted > 1000
 
 
+def test_no_calm_message_is_an_alarm_by_a_misspelled_word(choices: Any) -> None:
+    """Beside the calm table: right words of other languages and Dutch, one letter off a danger."""
+    calm = [row["text"] for row in trained_rows() if row["kind"] == "calm"]
+    table = compile_rules(choices.config, "voorbeeldstad")
+    outcomes = [
+        (text, evaluate(table, MessageFacts(at=WEDNESDAY, text=text)))
+        for text in (*calm, *ONE_LETTER_OFF)
+    ]
+    reasons = [(text, outcome.care_reason) for text, outcome in outcomes if outcome.care]
+    assert len(calm) >= 2000
+    assert [pair for pair in reasons if "verkeerd gespeld" in pair[1]] == []
+    assert [text for text, _ in reasons if text in ONE_LETTER_OFF] == []
+
+
+ONE_LETTER_OFF = [
+    "أين غرفة الانتظار؟ أنا هنا لجواز السفر",
+    "Ich stehe vor dem Rathaus und die Tür ist zu",
+    "My neighbours are shouting all night, who do I call about noise?",
+]
+
+
 def trained_rows() -> list[dict[str, Any]]:
     """Messages that the scorer was trained on: half of them are about danger."""
     files = sorted((ROOT / "deploy" / "danger" / "examples").glob("*.toml"))
-    return [{"text": row.text} for row in read_rows(map(load, files))]
+    return [{"text": row.text, "kind": row.kind} for row in read_rows(map(load, files))]
 
 
 def load(file: Path) -> dict[str, Any]:

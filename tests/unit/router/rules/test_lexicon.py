@@ -143,6 +143,17 @@ def test_least_sure_word_says_how_a_phrase_is_said() -> None:
     assert said("gaten in de pas poort", "gat in de paspoort") == {"gat in de paspoort": "stem"}
 
 
+def test_phrase_as_written_is_found_in_another_form_and_not_misspelled() -> None:
+    phrases = ["stabbed", "paspoort", "was stabbed"]
+    made = compile_lexicon(phrases, as_written={"stabbed"})
+    found = made.find("pasport, was stabed")
+    assert {phrases[each.phrase]: each.how for each in found} == {
+        "paspoort": "mistake",
+        "was stabbed": "mistake",
+    }
+    assert [each.how for each in made.find("stabbeds")] == ["stem"]
+
+
 def test_phrase_matches_are_in_order_of_the_text_then_of_the_phrases() -> None:
     phrases = ["weg", "gat in de weg", "gat", "weg", "gat in"]
     assert compile_lexicon(phrases).find("Een 🕳️ gat in dé weg") == [

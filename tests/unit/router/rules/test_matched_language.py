@@ -17,6 +17,22 @@ USED = rule("geweld", groups=[each.id for each in GROUPS if each.id != "unused"]
 MATCHER = compile_rules(town(USED).model_copy(update={"groups": GROUPS}), "almelo").matcher
 
 
+def test_word_of_another_language_is_matched_as_it_is_written() -> None:
+    assert [bool(MATCHER.match_text(text)) for text in ("stabbed", "stabed")] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("my husband beats me", '"beats me" staat erin (Engels)'),
+        ("dövüyor", '"dövüyor" staat erin (Turks)'),
+        ("hij slaat mij", '"slaat" staat erin'),
+    ],
+)
+def test_reason_names_the_language_of_a_word(text: str, reason: str) -> None:
+    assert set(MATCHER.match_text(text).values()) == {reason}
+
+
 @pytest.mark.parametrize(
     ("text", "language"),
     [
