@@ -27,7 +27,7 @@ from cli.support.language import lang_option
 from cli.support.options import Time, json_option
 from cli.support.output import fail, print_result
 from router.explanation import HASHES
-from router.message_table.comparison import compare_judgements
+from router.message_table.comparison import compare_judgements, rename_departments
 from router.message_table.judgement import AT, JudgedRow, first_number, judge_rows, quote_reason
 from router.message_table.table import MessageTable, TableError, known_names, parse_table
 from router.model.work import RoutingContext
@@ -106,13 +106,20 @@ def choose_number(context: RoutingContext, id: str | None) -> Number:
     return number or fail(f"--number: {id} is not in the configuration", 2)
 
 
-def compare(question: Question, judged: Sequence[JudgedRow], other: RoutingContext) -> Any:
+def compare(
+    question: Question,
+    judged: Sequence[JudgedRow],
+    context: RoutingContext,
+    other: RoutingContext,
+) -> Any:
     """Return the messages that other rules send elsewhere, as JSON."""
     own = question.number
     number = other.config.number(own.id) or first_number(other.config, own.tenant)
     if number is None or number.tenant != own.tenant:
         fail(f"--against: it has no number of {own.tenant}", 2)
-    before = judge(msgspec.structs.replace(question, number=number), other)
+    names = context.config.own_departments(own.tenant)
+    found = judge(msgspec.structs.replace(question, number=number), other)
+    before = rename_departments(found, names)
     return build_comparison(other.version, before, compare_judgements(before, judged))
 
 
@@ -185,7 +192,7 @@ def command(
             report |= build_report(judged, question.table.labels)
             if options["against"]:
                 other = build_other_rules(options["against"], path, lang)
-                report["against"] = compare(question, judged, other)
+                report["against"] = compare(question, judged, context, other)
     except ConfigError as error:
         fail(str(error))
     may_quote = is_terminal() and not as_json

@@ -1,6 +1,6 @@
 """Compare the judgements of two versions of rules on the same table. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -18,6 +18,15 @@ class ChangedRow(msgspec.Struct, frozen=True):
     change: Change
     before: JudgedRow
     now: JudgedRow
+
+
+def rename_departments(judged: Sequence[JudgedRow], names: Mapping[str, str]) -> list[JudgedRow]:
+    """Return judgements with the present names of departments: one that is there instead of a
+    former one moves no message."""
+    return [
+        msgspec.structs.replace(each, department=names.get(each.department, each.department))
+        for each in judged
+    ]
 
 
 def compare_judgements(

@@ -187,6 +187,15 @@ def test_comparison_names_what_became_right_wrong_and_wrong_otherwise(table: Pat
     assert lines[-1] == "anders fout: 0"
 
 
+def test_department_that_is_there_instead_of_another_moves_no_message(table: Path) -> None:
+    file, other = table.with_name("postkamer.toml"), table.with_name("other.toml")
+    other.write_text(file.read_text())
+    file.write_text(file.read_text().replace('id = "groen"', 'id = "park"\ninstead_of = ["groen"]'))
+    against = result(table, "--against", other)["against"]
+    moved = [against[each] for each in ("newlyRight", "newlyWrong", "differentlyWrong")]
+    assert (against["right"], moved) == (4, [[], [], []])
+
+
 def test_all_faults_of_a_table_are_shown_with_their_cells_and_exit_code_2(table: Path) -> None:
     table.write_text("text;department;labels\nvol;groem;\nhoi;kcc;raad\n;kcc;\n")
     done = run(table)
