@@ -106,7 +106,7 @@ from services.lifecycle import first_failure, readiness_problems
 from services.postgres.database import Pool, retry_while_unavailable
 from services.postgres.lookout import run_lookout
 from services.postgres.outbox import Relay
-from services.postgres.version_record import is_taken
+from services.postgres.taken_version import is_taken
 from services.published_batches import published_batch_reports
 from services.restoration.guard import RestorationGuard
 from services.restoration.waiting_room import wait_until_compared

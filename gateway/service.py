@@ -39,7 +39,7 @@ from services.http.token_store import TokenStore, environment_tokens, run_token_
 from services.keys.working_keys import sealing_pool
 from services.lifecycle import first_failure
 from services.postgres.database import Pool
-from services.postgres.version_record import is_taken
+from services.postgres.taken_version import is_taken
 from services.published_batches import published_batch_reports
 from services.restoration.waiting_room import wait_until_compared
 from services.sealing.key_ring import RING

@@ -78,15 +78,15 @@ async def find_exposure(
     TooManyConversations."""
     totals, destroyed = ExposureTotals(most), 0
     kind = "delivery" if criteria.destination else "view"
-    since, slice = criteria.since, SLICE
+    since, part = criteria.since, SLICE
     while since < criteria.until:
-        until, has_rows = since + min(slice, criteria.until - since), False
+        until, has_rows = since + min(part, criteria.until - since), False
         arguments = _BY_KIND.format(kind), since, until, criteria.tenant
         async for batch in decrypt_batches(connection, keys, *arguments):
             criteria.collect(totals, batch)
             destroyed, has_rows = destroyed + batch.destroyed, True
         progress(until)
-        since, slice = until, next_slice(slice, has_rows)
+        since, part = until, next_slice(part, has_rows)
     persons = await _persons(connection, keys, totals.by_conversation)
     return Exposure(
         since=criteria.since,

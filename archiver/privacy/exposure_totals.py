@@ -164,6 +164,6 @@ def identifiers_of(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "phone", fields["to"].removeprefix("+")
 
 
-def next_slice(slice: timedelta, has_rows: bool) -> timedelta:
+def next_slice(last: timedelta, has_rows: bool) -> timedelta:
     """Return the part of the period that the next query covers."""
-    return SLICE if has_rows else min(2 * slice, EMPTY_SLICE)
+    return SLICE if has_rows else min(2 * last, EMPTY_SLICE)

@@ -150,12 +150,11 @@ def shorten(text: str) -> str:
     return words if len(words) <= EXCERPT else f"{words[: EXCERPT - 1]}…"
 
 
-class Share(click.FloatRange):
-    """A share from 0 to 1. click itself takes NaN as one, below which nothing is."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        share = super().convert(value, param, ctx)
-        return self.fail("is no number", param, ctx) if math.isnan(share) else share
+def require_number(_: click.Context, __: click.Parameter, share: float | None) -> float | None:
+    """Refuse NaN, which click takes as a number of any range, and below which no share is."""
+    if share is not None and math.isnan(share):
+        raise click.BadParameter("is no number")
+    return share
 
 
 @click.command("test")
@@ -164,7 +163,12 @@ class Share(click.FloatRange):
 @click.option("--at", "at", type=Time(), help="The time of each message; left out: a Wednesday.")
 @click.option("--config", "path", type=Path, help="Left out: POSTKAMER_CONFIG.")
 @click.option("--against", default="", help="Rules to compare with: a file, or a stored version.")
-@click.option("--at-least", type=Share(0, 1), help="End with 1 below this share.")
+@click.option(
+    "--at-least",
+    type=click.FloatRange(0, 1),
+    callback=require_number,
+    help="End with 1 below this share.",
+)
 @lang_option
 @json_option
 def command(

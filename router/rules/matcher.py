@@ -123,7 +123,7 @@ class Matcher(msgspec.Struct, frozen=True):
         for match in found:
             clause = self._explain_phrase(match, _words_as_written(match, read))
             if code := self.languages.get(match.phrase):
-                clause = self.reasons.foreign.format(clause, self.reasons.languages.get(code, code))
+                clause = f"{clause} ({self.reasons.languages.get(code, code)})"
             # The surest match comes last, so its clause remains.
             matches.update(dict.fromkeys(self.lists_by_phrase[match.phrase], clause))
         return matches

@@ -18,8 +18,6 @@ class Reasons(msgspec.Struct, frozen=True, kw_only=True):
     misspelled: str
     unquoted: str
     """Words of the rule, which the message has otherwise, and not in letters alone."""
-    foreign: str
-    """Clause about words of another language, and its name."""
     languages: Mapping[str, str]
     """Names of languages by their codes; the code stands for one that is not here."""
     pattern: str
@@ -56,7 +54,6 @@ DUTCH = Reasons(
     compound='"{}" staat erin (samenstelling met "{}")',
     misspelled='"{}" staat erin (verkeerd gespeld: "{}")',
     unquoted='er staat iets als "{}" in',
-    foreign="{} ({})",
     languages={
         "en": "Engels", "de": "Duits", "tr": "Turks", "pl": "Pools", "ar": "Arabisch",
         "uk": "Oekraïens", "fr": "Frans", "es": "Spaans",
@@ -98,7 +95,6 @@ ENGLISH = Reasons(
     compound='it contains "{}" (a compound with "{}")',
     misspelled='it contains "{}" (misspelled: "{}")',
     unquoted='it contains something like "{}"',
-    foreign="{} ({})",
     languages={
         "en": "English", "de": "German", "tr": "Turkish", "pl": "Polish", "ar": "Arabic",
         "uk": "Ukrainian", "fr": "French", "es": "Spanish",

@@ -153,10 +153,10 @@ class ConnectionCounts:
         would be slow next. Else a crowd whose slow ones always find the places taken, and end,
         comes again at once, and so keeps all places.
         """
-        own = self._unheard.of(networks[0])
-        slow = self._slow.oldest()
-        quick = [each for each in own if each not in slow] if len(own) > FEW else []
-        return (each for each in quick[:LOOKED_AT] if each.waits_for_client())
+        own, slow = self._unheard.of(networks[0]), self._slow.oldest()
+        if len(own) > FEW:
+            quick = [each for each in own if each not in slow]  # as those that end leave `own`
+            yield from (each for each in quick[:LOOKED_AT] if each.waits_for_client())
 
     def _list_slow(self) -> Iterator[Connection]:
         """Return the slow connections in the order in which they give way: of a network that has

@@ -142,17 +142,17 @@ MEASURES = [
     Measure("care-strangers.toml", "no alarm", judge_calm, is_calm, 0.85),
     Measure("care-strangers-heldout.toml", "danger", judge_danger, is_danger, 0.40),
     Measure("care-strangers-heldout.toml", "no alarm", judge_calm, is_calm, 0.80),
-    Measure("messages.toml", "no alarm with weak signs", judge_unseen, is_calm, 0.98),
+    Measure("messages.toml", "no alarm with weak signs", judge_unseen, is_calm, 0.97),
     Measure("messages-strangers.toml", "no alarm with weak signs", judge_unseen, is_calm, 0.95),
     Measure("messages-heldout.toml", "no alarm with weak signs", judge_unseen, is_calm, 0.90),
     Measure("care.toml", "danger with weak signs", judge_found, is_danger, 0.99),
     Measure("care.toml", "no alarm with weak signs", judge_unseen, is_calm, 0.96),
-    Measure("care-heldout.toml", "danger with weak signs", judge_found, is_danger, 0.88),
+    Measure("care-heldout.toml", "danger with weak signs", judge_found, is_danger, 0.92),
     Measure("care-heldout.toml", "no alarm with weak signs", judge_unseen, is_calm, 0.88),
     Measure("care-strangers.toml", "danger with weak signs", judge_found, is_danger, 0.75),
     Measure("care-strangers.toml", "no alarm with weak signs", judge_unseen, is_calm, 0.90),
     Measure("care-strangers-heldout.toml", "danger with weak signs", judge_found, is_danger, 0.65),
-    Measure("care-strangers-heldout.toml", "no alarm with weak signs", judge_unseen, is_calm, 0.84),
+    Measure("care-strangers-heldout.toml", "no alarm with weak signs", judge_unseen, is_calm, 0.80),
 ]
 """The rules were improved with those that are not held out. A held-out file shows how they do on
 messages that no rule was written for. The scorer of weak signs was trained on none of them."""

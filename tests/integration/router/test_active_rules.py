@@ -27,7 +27,7 @@ from services.config.reload import ActiveVersion
 from services.config.rules_status import RulesStatus
 from services.config.settings import DatabaseSettings, load
 from services.postgres.database import Pool, connection_pool
-from services.postgres.version_record import is_taken
+from services.postgres.taken_version import is_taken
 from services.second_person.judgement import count_missing_persons
 from services.second_person.start import load_counted
 from services.second_person.table import load_files_in_force, read_standing

@@ -13,7 +13,7 @@ from services.config import loader
 from services.config.loader import LoadedConfig
 from services.config.reload import ActiveVersion
 from services.postgres.database import Pool
-from services.postgres.version_record import is_taken
+from services.postgres.taken_version import is_taken
 from tests.support.cli.command_line import postkamer
 from tests.support.config_files import approved_rules, replaced
 from tests.support.integration.parked_deliveries import on

@@ -183,10 +183,10 @@ def test_weak_signs_are_explained_with_score_threshold_and_words(tmp_path: Path)
     quoted = ", ".join(f'"{each}"' for each in signs["words"])
     assert found["priorityReason"].startswith(f"mogelijk gevaar: {quoted} (")
     [line] = [each for each in format_answer(found) if each.startswith("zwakke tekenen")]
-    assert line.startswith("zwakke tekenen: 0,") and ", grens 0,96 (model " in line
+    assert line.startswith("zwakke tekenen: 0,") and ", grens 0,94 (model " in line
     assert line.endswith(f": {quoted}; label en voorrang, geen alarm")
     [line] = [each for each in format_answer(found, "en") if each.startswith("weak signs")]
-    assert ", threshold 0.96 (model " in line and line.endswith("a label and a priority, no alarm")
+    assert ", threshold 0.94 (model " in line and line.endswith("a label and a priority, no alarm")
 
 
 def test_low_score_is_shown_on_request_and_none_where_it_is_off(tmp_path: Path) -> None:
