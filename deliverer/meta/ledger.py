@@ -103,7 +103,7 @@ class Ledger:
 
     async def settle(self, entry: LedgerEntry, verdict: Verdict, at: datetime) -> None:
         """Store the result of an attempt, and the outcome for the router in the same transaction.
-        An entry that a status has settled meanwhile does not change."""
+        An entry that a status has settled meanwhile only learns how it was sent."""
         async with self._pool.acquire() as connection, connection.transaction():
             match verdict:
                 case RetryLater(seconds, code, reason, stop):
@@ -208,7 +208,7 @@ async def _apply_verdict(
     connection: Connection, entry: LedgerEntry, verdict: Sent | Failed | HoldForReply, at: datetime
 ) -> SendOutcome | None:
     """Store a final or held state; return the outcome for the router, or None if a status has
-    settled the entry already."""
+    settled the entry already and this says no more."""
     message = msgspec.structs.asdict(entry)
     match verdict:
         case Sent(wamid, reason):

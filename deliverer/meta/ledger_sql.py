@@ -170,10 +170,12 @@ where media = $1 and number = $2 and state = 'queued'
 returning id, number, conversation, traceparent
 """
 
-# The attempt is part of the key: a statement carried out late must not touch the next attempt.
+# The attempt is part of the key: a statement carried out late must not touch the next attempt. One
+# that a status of Meta's settled first only learns how it was sent.
 SET_STATE = """
 update deliverer.ledger set state = $3, wamid = $4, code = $5, reason = $6
-where id = $1 and attempt = $2 and state in ('sending', 'unknown') returning id
+where id = $1 and attempt = $2 and (state in ('sending', 'unknown')
+    or state = 'sent' and $3 = 'sent' and $6 not in ('', reason)) returning id
 """
 
 # first_at is cleared: the time of retries counts from the moment that it may go.

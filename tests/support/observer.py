@@ -68,11 +68,12 @@ class Watch:
         ]
 
     async def told(self, conversation: str, type: str) -> list[dict[str, Any]]:
-        """The data of the events of one type about a conversation."""
+        """The data of the events of one type about a conversation, each once: a CRM knows by its id
+        an event that comes again because its answer was lost."""
         datas = [
             item["event"]["data"]
             for item in await self.received()
-            if item["type"] == f"nl.postkamer.{type}.v1"
+            if item["type"] == f"nl.postkamer.{type}.v1" and item["first"]
         ]
         return [data for data in datas if data["conversationId"] == conversation]
 

@@ -5,10 +5,12 @@ import re
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from deliverer.meta import shared_pacing
-from deliverer.meta.graph_api import RetryLater, Sent
+from deliverer.meta.closed_window import IN_TEMPLATE
+from deliverer.meta.graph_api import Failed, RetryLater, Sent
 from deliverer.meta.ledger import PACE_SECONDS, SHUT, Ledger
 from deliverer.meta.ledger_sql import CLAIM, PAIR_MESSAGES, PAIR_SECONDS
 from deliverer.meta.send_outcomes import outcome_outbox
@@ -16,10 +18,10 @@ from deliverer.meta.shared_pacing import TICKS, consume_shared, shared_capacity
 from router.model.changes import Changes
 from router.store.save import save_changes
 from services import clock
-from services.contract import AUTOMATED_AUTHOR
+from services.contract import AUTOMATED_AUTHOR, SendOutcome
 from services.keys.working_keys import working_keys
 from services.postgres.database import DATABASE_ERRORS, Pool, is_transient
-from services.sealing.columns import WAMID, bind
+from services.sealing.columns import OUTCOME, WAMID, bind
 from services.sealing.key_ring import RING
 from tests.support.integration.sealed_lines import seal_lines
 from tests.support.observer import until, until_true
@@ -346,6 +348,26 @@ async def test_settled_send_still_learns_its_wamid_and_only_a_doubtful_one_goes_
         lost: ("queued", "", True),
         sent: ("sent", "wamid.known", False),
     }
+
+
+async def test_send_that_a_status_settled_first_still_tells_how_it_went(pool: Pool) -> None:
+    await _queue(pool, 1)
+    ledger = Ledger(pool, clock.new_id(), {})
+    [line] = await ledger.claim(9, set())
+    async with pool.acquire() as connection:
+        await save_changes(connection, [Changes(settled_send=(line.id, "wamid.1"))])
+    settle = lambda verdict: ledger.settle(line, verdict, clock.now())  # noqa: E731
+    await settle(Sent("wamid.1"))
+    await settle(Failed(131026, "x"))
+    assert await pool.fetchval("select count(*) from deliverer.outcome") == 0
+    for _ in range(2):  # its commit may have been lost
+        await settle(Sent("wamid.1", IN_TEMPLATE))
+    row = await pool.fetchrow("select state, code, reason from deliverer.ledger")
+    assert tuple(row) == ("sent", 0, IN_TEMPLATE)
+    [outcome] = await pool.fetch("select id, number, body from deliverer.outcome")
+    body = RING.unseal(outcome["body"], OUTCOME, bind(outcome["id"], outcome["number"]))
+    told = msgspec.msgpack.decode(body, type=SendOutcome)
+    assert (told.message, told.state, told.reason) == (line.id, "sent", IN_TEMPLATE)
 
 
 @pytest.mark.parametrize("column", ["address", "author", "wamid_of_another"])

@@ -27,12 +27,19 @@ class Ready(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+def say(line: str) -> None:
+    """Print a line in one write, as the log does: others write to the same pipe, and where Python
+    does not buffer, `print` writes the end of the line apart."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def main(name: str) -> None:
     if os.environ.get("POSTKAMER_REFUSES"):
         sys.exit(f"{name}: POSTKAMER_X: is missing")
 
     def hear(number: int, frame: FrameType | None) -> None:
-        print(f"{name} hears {signal.Signals(number).name}", flush=True)
+        say(f"{name} hears {signal.Signals(number).name}")
         if number == signal.SIGTERM:
             sys.exit(0)
         if number == signal.SIGUSR1:
@@ -42,7 +49,7 @@ def main(name: str) -> None:
         signal.signal(number, hear)
     port = next(each.port for each in plan.SERVICES if each.name == name)
     server = HTTPServer(("127.0.0.1", int(os.environ[port.variable])), Ready)
-    print(f"{name} is {os.getpid()} with {os.environ['OWN']}", flush=True)
+    say(f"{name} is {os.getpid()} with {os.environ['OWN']}")
     Thread(target=server.serve_forever, daemon=True).start()
     while True:
         signal.pause()
