@@ -159,7 +159,7 @@ class KeyStore:
         """Return the keys of a municipality's indexes. Raises CannotDecrypt."""
         rows = await self._pool.fetch(_INDEX_KEYS, tenant)
         if missing := set(INDEX_PURPOSES) - {row["purpose"] for row in rows}:
-            for purpose in sorted(missing):
+            for purpose in missing:
                 await self._ensure_municipality_row(tenant, purpose)
             rows = await self._pool.fetch(_INDEX_KEYS, tenant)
         return self.index_keys_of_rows(tenant, rows)
@@ -227,11 +227,13 @@ class KeyStore:
             return None
 
     async def _ensure_municipality_row(self, tenant: str, purpose: Purpose) -> Row:
-        """Return the newest row of a municipality's key, making one if there is none."""
+        """Return the newest row of a municipality's key. If there is none, all that it lacks are
+        made at once: a municipality with some of its keys looks like one that lost the others."""
         if row := await self._pool.fetchrow(_NEWEST, tenant, purpose):
             return row
-        wrapped = self.new_wrapped_key(tenant, purpose, 1)
-        await self._pool.execute(_ADD_MUNICIPAL, tenant, purpose, self.newest_master, wrapped)
+        purposes = ("content", *INDEX_PURPOSES) if tenant else (purpose,)
+        wrapped = [self.new_wrapped_key(tenant, each, 1) for each in purposes]
+        await self._pool.execute(_ADD_MUNICIPAL, tenant, self.newest_master, purposes, wrapped)
         return await self._ensure_municipality_row(tenant, purpose)
 
 
@@ -307,5 +309,8 @@ with k as (
 
 _ADD_MUNICIPAL = """
 insert into archiver.municipality_key (tenant, purpose, version, master, wrapped)
-values ($1, $2, 1, $3, $4) on conflict do nothing
+select $1, purpose, 1, $2, wrapped from unnest($3::text[], $4::bytea[]) as new (purpose, wrapped)
+where not exists (select from archiver.municipality_key m
+    where m.tenant = $1 and m.purpose = new.purpose)
+on conflict do nothing
 """

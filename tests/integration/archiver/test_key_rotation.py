@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from archiver.audit.keys import check_keys
 from archiver.encryption import key_rotation
 from archiver.encryption.key_rotation import rotate_municipality_key
 from archiver.encryption.key_store import KEYS, KeyStore, WrongMasterKey
@@ -58,6 +59,16 @@ async def test_new_master_key_opens_the_archive_after_rotation_only(
     with pytest.raises(WrongMasterKey, match="POSTKAMER_ARCHIVE_KEY: it does not open"):
         await KeyStore(log.pool, [MASTER]).check()
     assert await _sealed(log.pool) == before
+
+
+async def test_municipality_of_which_nothing_is_written_yet_lacks_no_key(log: Log) -> None:
+    """Whoever verifies between its first key and its first entry finds nothing wrong."""
+    keys = await keys_of(log.pool)
+    await keys.check()
+    await keys.ensure_conversation_keys([("leiden", "c")])
+    for given in (keys, None):
+        async with log.pool.acquire() as connection, connection.transaction():
+            assert [each async for each in check_keys(connection, given)] == []
 
 
 async def test_oldest_master_key_is_asked_for_by_every_command(log: Log, archive: Archive) -> None:

@@ -141,7 +141,7 @@ def outcome(number: str = FIRST) -> SendOutcome:
 async def insert_row(pool: Pool, case: Case, number: str, n: int) -> UUID:
     at = NOON - timedelta(hours=1, seconds=-n)
     one = msgspec.structs.replace(outcome(number), id=uuid7(at, os.urandom(16)))
-    async with pool.acquire() as connection:
+    async with pool.acquire() as connection, connection.transaction():  # seen only when sealed
         if case.insert:
             await connection.execute(case.insert, one.id, number, at)
             action = seal_action(ReopenConversation(), one.id, "crm", f"{number}-x")
