@@ -62,7 +62,7 @@ async def test_new_master_key_opens_the_archive_after_rotation_only(
 
 
 async def test_municipality_of_which_nothing_is_written_yet_lacks_no_key(log: Log) -> None:
-    """Whoever verifies between its first key and its first entry finds nothing wrong."""
+    """Nothing is wrong between its first key and its first entry."""
     keys = await keys_of(log.pool)
     await keys.check()
     await keys.ensure_conversation_keys([("leiden", "c")])
