@@ -260,6 +260,5 @@ async def test_number_goes_at_one_rate_however_many_processes_send(
     async with AsyncExitStack() as stack:
         for _ in range(processes):
             await stack.enter_async_context(working(office, meta))
-        rate = await meta.rate(since=160, count=240)
-    # A machine that is busy sends less; half is the rate of a number that was slowed down.
-    assert 80 * 0.5 < rate < 80 * 1.1
+        rate = await meta.rate(since=160, count=400)  # for 5 s: one short halt is no rate
+    assert 80 * 0.8 < rate < 80 * 1.1
