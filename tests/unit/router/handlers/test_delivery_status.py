@@ -160,6 +160,17 @@ def test_outcome_is_published_unless_a_status_went_further(state: str) -> None:
     }
 
 
+@pytest.mark.parametrize("reason", ["in een sjabloon", *WAITS_AT_META.values()])
+def test_sent_outcome_after_a_status_is_recorded_and_told_to_nobody(reason: str) -> None:
+    router, message = router_with_message()
+    router.takes(reports("delivered", message))
+    before = router.outgoing[message]
+    done = router.takes(outcome(message, "sent", second=2, wamid="wamid.ours", reason=reason))
+    assert router.outgoing[message] == before and events(done) == []
+    [record] = records_of(done)
+    assert (data(record)["state"], data(record)["reason"]) == ("sent", reason)
+
+
 def test_unknown_message_that_turns_out_to_be_sent_goes_on() -> None:
     router, message = router_with_message()
     router.takes(outcome(message, "unknown", second=1))
