@@ -161,7 +161,10 @@ class Clients(NamedTuple):
 
     async def renew(self) -> None:
         """Let the next publish and the next statement go over new connections."""
+        former = await self.link.connection()
         self.link.reconnect()
+        # Until it is closed, publishes may still be confirmed over it.
+        await until_true(lambda: former.is_closed, SECONDS)
         await self.pool.expire_connections()
 
 
